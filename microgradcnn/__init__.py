@@ -1,0 +1,96 @@
+"""Backpropagation from first principles: Values, the graphs that they record, and the gradients of those graphs.
+
+>>> import microgradcnn as mg
+>>> x = mg.Value(3.0, label="x")
+>>> f = x**3
+>>> f.backward()
+>>> x.grad
+27.0
+"""
+
+from microgradcnn import copying as _copying  # noqa: F401, gives Value its deepcopy and pickle
+from microgradcnn import interop as _interop  # noqa: F401, gives Value its place in NumPy's functions
+from microgradcnn.debug import NonFiniteError, debug
+from microgradcnn.functions import (
+    abs,
+    astype,
+    avg_pool2d,
+    broadcast_to,
+    concatenate,
+    conv2d,
+    equal,
+    exp,
+    expm1,
+    getitem,
+    log,
+    log1p,
+    log_softmax,
+    matmul,
+    max,
+    max_pool2d,
+    maximum,
+    mean,
+    minimum,
+    negative,
+    power,
+    primitive,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    square,
+    stack,
+    sum,
+    tanh,
+    transpose,
+    where,
+)
+from microgradcnn.gradient import grad
+from microgradcnn.value import Primitive, Value, no_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NonFiniteError",
+    "Primitive",
+    "Value",
+    "abs",
+    "astype",
+    "avg_pool2d",
+    "broadcast_to",
+    "concatenate",
+    "conv2d",
+    "debug",
+    "equal",
+    "exp",
+    "expm1",
+    "getitem",
+    "grad",
+    "log",
+    "log1p",
+    "log_softmax",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "minimum",
+    "negative",
+    "no_grad",
+    "power",
+    "primitive",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "square",
+    "stack",
+    "sum",
+    "tanh",
+    "transpose",
+    "where",
+]

@@ -1,0 +1,63 @@
+"""Deepcopy and pickle of graphs, without recursion: a graph may be a million nodes deep."""
+
+from __future__ import annotations
+
+import threading
+from copy import deepcopy
+from typing import Any
+from weakref import WeakSet
+
+from microgradcnn.arrays import settled
+from microgradcnn.value import Constant, Value, fill, topological
+
+_pickling = threading.local()
+
+
+def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
+    # Pickle would follow parents by recursion. The first node that it asks lists its whole graph, parents first; each
+    # of those finds its own parents written already when it is asked, and lists nothing.
+    if type(node) is Constant:
+        return Constant, (node._data,)
+    fields = (node._data, node.label, node.grad, node.op, node.parents, node.static)
+    listed: WeakSet[Value] = getattr(_pickling, "listed", WeakSet())
+    if node in listed:
+        listed.discard(node)
+        return _blank, (), ((), fields)
+    ancestors = topological(node)[:-1]
+    _pickling.listed = WeakSet(ancestors)
+    return _blank, (), (ancestors, fields)
+
+
+def _set_state(node: Value, state: tuple[Any, Any]) -> None:
+    _, (data, label, grad, op, parents, static) = state
+    fill(node, settled(data), label, op, parents, static)
+    node.grad = grad
+
+
+def _deepcopy(node: Value, memo: dict[int, Any]) -> Value:
+    for old in topological(node):
+        if id(old) not in memo:
+            parents = tuple([memo.get(id(p), p) for p in old.parents])  # constants are shared
+            new = memo[id(old)] = fill(_blank(), old._data, old.label, old.op, parents, old.static)
+            new.grad = deepcopy(old.grad, memo)
+    copied: Value = memo[id(node)]
+    return copied
+
+
+def _copy(node: Value) -> Value:
+    new = fill(_blank(), node._data, node.label, node.op, node.parents, node.static)
+    new.grad = node.grad
+    return new
+
+
+def _blank() -> Value:
+    return Value.__new__(Value)
+
+
+for _name, _method in {
+    "__reduce_ex__": _reduce,
+    "__setstate__": _set_state,
+    "__deepcopy__": _deepcopy,
+    "__copy__": _copy,
+}.items():
+    setattr(Value, _name, _method)

@@ -1,0 +1,101 @@
+"""mg.debug(): stop at the first value or gradient that becomes NaN or infinite, and say where it came from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from microgradcnn.arrays import quiet
+from microgradcnn.value import Primitive, Value, watcher
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+class NonFiniteError(ArithmeticError):
+    """A value or a gradient became NaN or infinite inside mg.debug()."""
+
+
+@contextmanager
+def debug() -> Iterator[None]:
+    """A context in which the first value or gradient that is NaN or infinite raises NonFiniteError.
+
+    The error names the primitive, the values that went in, and the line of the user's code that computed the node (the
+    lines of nodes made before the context are not known). Everything inside runs a few times slower.
+    """
+    token = watcher.set(_Watcher())
+    try:
+        yield
+    finally:
+        watcher.reset(token)
+
+
+class _Watcher:
+    def __init__(self) -> None:
+        self.lines: WeakKeyDictionary[Value, str] = WeakKeyDictionary()
+
+    def value(self, node: Value, op: Primitive, parents: tuple[Value, ...]) -> None:
+        """Called with every new node."""
+        self.lines[node] = _users_line()
+        if not _finite(node._data):
+            raise NonFiniteError(f"{_what(node._data)} came out of {op.name} at {self.lines[node]}: {_inputs(parents)}")
+
+    def start(self, root: Value, seed: Any) -> None:
+        """Called with the node that a backward pass starts from, and its cotangent."""
+        if not _finite(root._data) or not _finite(_raw(seed)):
+            what = (
+                f"{root.describe()} is {_what(root._data)} already"
+                if not _finite(root._data)
+                else "the seed is not finite"
+            )
+            raise NonFiniteError(f"{what}, before any gradient is taken (computed at {self._line(root)})")
+
+    def gradient(self, node: Value, parent: Value, g: Any, c: Any) -> None:
+        """Called with every cotangent `c` that `node`, whose own is `g`, sends to `parent`."""
+        if not _finite(_raw(c)):
+            assert node.op is not None
+            raise NonFiniteError(
+                f"{_what(_raw(c))} came out of the chain rule of {node.op.name} for {parent.describe()}, "
+                f"computed at {self._line(node)}: "
+                f"df/dy = {_show(_raw(g))}, y = {_show(node._data)}, {_inputs(node.parents)}"
+            )
+
+    def _line(self, node: Value) -> str:
+        return self.lines.get(node, "a line outside mg.debug()")
+
+
+def _users_line() -> str:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE + os.sep):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
+def _raw(x: Any) -> Any:
+    return x._data if isinstance(x, Value) else x
+
+
+def _finite(data: Any) -> bool:
+    return bool(np.all(np.isfinite(data)))
+
+
+def _what(data: Any) -> str:
+    return "NaN" if np.any(np.isnan(data)) else "an infinity"
+
+
+def _inputs(parents: tuple[Value, ...]) -> str:
+    return ", ".join(f"{p.label or f'input {i}'} = {_show(p._data)}" for i, p in enumerate(parents))
+
+
+def _show(data: Any) -> str:
+    if np.ndim(data) == 0:
+        return repr(data)
+    finite = np.asarray(data)[np.isfinite(data)]
+    odd = np.size(data) - finite.size
+    span = f"{quiet(np.min, finite):.6g} to {quiet(np.max, finite):.6g}" if finite.size else "nothing finite"
+    return f"array {np.shape(data)} from {span}" + (f", {odd} of them NaN or infinite" if odd else "")

@@ -1,0 +1,258 @@
+"""The functions on Values, with NumPy's names and arguments; each is a method of Value too.
+
+Any mixture of Values, numbers and arrays goes in. If a Value is among them a Value comes out, otherwise plain data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradcnn import primitives
+from microgradcnn.arrays import shape_of
+from microgradcnn.value import TABLE, Primitive, Value
+
+Operand: TypeAlias = Any  # a Value, a number or an array
+Axis: TypeAlias = int | Sequence[int] | None
+
+
+def exp(x: Operand) -> Any:
+    """The exponential, element by element."""
+    return primitives.exp(x)
+
+
+def expm1(x: Operand) -> Any:
+    """exp(x) - 1, right for small x too."""
+    return primitives.expm1(x)
+
+
+def log(x: Operand) -> Any:
+    """The natural logarithm: -inf at 0, NaN below."""
+    return primitives.log(x)
+
+
+def log1p(x: Operand) -> Any:
+    """log(1 + x), right for small x too."""
+    return primitives.log1p(x)
+
+
+def sqrt(x: Operand) -> Any:
+    """The square root: NaN below 0; its derivative at 0 is inf."""
+    return primitives.sqrt(x)
+
+
+def square(x: Operand) -> Any:
+    """x²."""
+    return primitives.square(x)
+
+
+def sigmoid(x: Operand) -> Any:
+    """σ(x) = 1/(1 + exp(-x)), the lecture's activation; its derivative is σ(x)(1 - σ(x))."""
+    return primitives.sigmoid(x)
+
+
+def tanh(x: Operand) -> Any:
+    """The hyperbolic tangent."""
+    return primitives.tanh(x)
+
+
+def relu(x: Operand) -> Any:
+    """x where x > 0, otherwise 0; its derivative at 0 is 0."""
+    return primitives.relu(x)
+
+
+def softplus(x: Operand) -> Any:
+    """log(1 + exp(x)), right in both tails; its derivative is σ(x)."""
+    return primitives.softplus(x)
+
+
+def abs(x: Operand) -> Any:
+    """The absolute value; its derivative at 0 is 0."""
+    return primitives.abs(x)
+
+
+def negative(x: Operand) -> Any:
+    """-x."""
+    return primitives.neg(x)
+
+
+def power(x: Operand, exponent: Operand) -> Any:
+    """x to the power of a number, or of a Value or an array (which may be differentiated as well)."""
+    if isinstance(exponent, int | float | np.integer | np.floating) and not isinstance(exponent, bool):
+        return primitives.power(x, exponent=exponent if type(exponent) is int else float(exponent))
+    return primitives.pow(x, exponent)
+
+
+def maximum(a: Operand, b: Operand) -> Any:
+    """The larger of two, element by element; a tie shares the gradient."""
+    return primitives.maximum(a, b)
+
+
+def minimum(a: Operand, b: Operand) -> Any:
+    """The smaller of two, element by element; a tie shares the gradient."""
+    return primitives.minimum(a, b)
+
+
+def equal(a: Operand, b: Operand) -> Any:
+    """Where a equals b, as booleans; `==` between Values asks whether they are the same node."""
+    return primitives.equal(a, b)
+
+
+def where(condition: Operand, a: Operand, b: Operand) -> Any:
+    """a where the condition holds, otherwise b; nothing flows back into what was not taken, not even NaN."""
+    return primitives.where(condition, a, b)
+
+
+def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The sum over all axes, or over one or several."""
+    return primitives.sum(x, axis=_axes(axis), keepdims=keepdims)
+
+
+def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The mean over all axes, or over one or several; NaN of nothing."""
+    return primitives.mean(x, axis=_axes(axis), keepdims=keepdims)
+
+
+def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The largest over all axes, or over one or several; ties share the gradient."""
+    return primitives.max(x, axis=_axes(axis), keepdims=keepdims)
+
+
+def matmul(a: Operand, b: Operand) -> Any:
+    """The matrix product a @ b, for one or more axes each, as in NumPy."""
+    return primitives.matmul(a, b)
+
+
+def reshape(x: Operand, *shape: Any) -> Any:
+    """The same numbers in another shape, given as numbers or as one tuple; one of them may be -1."""
+    wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+    return primitives.reshape(x, shape=tuple(wanted))
+
+
+def transpose(x: Operand, axes: Sequence[int] | None = None) -> Any:
+    """The axes reversed, or in the order given."""
+    return primitives.transpose(x, axes=None if axes is None else tuple([a % len(shape_of(x)) for a in axes]))
+
+
+def broadcast_to(x: Operand, shape: Sequence[int]) -> Any:
+    """x repeated to a larger shape, as broadcasting does."""
+    return primitives.broadcast_to(x, shape=tuple(shape))
+
+
+def astype(x: Operand, dtype: Any) -> Any:
+    """x as float32 or float64; the gradient comes back in the dtype of x. Raises TypeError for any other dtype."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"a Value holds float64 or float32, not {np.dtype(dtype)}")
+    return primitives.astype(x, dtype=np.dtype(dtype))
+
+
+def getitem(x: Operand, index: Any) -> Any:
+    """x[index] for integers, slices, None, ... and arrays of integers or booleans. Raises TypeError for Values."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, Value) for part in parts):
+        raise TypeError(
+            "an index cannot be a Value: mg.where chooses by a condition, .data takes the index of this moment"
+        )
+    fixed = tuple([np.array(part) if isinstance(part, list | np.ndarray) else part for part in parts])
+    return primitives.getitem(x, index=fixed if isinstance(index, tuple) else fixed[0])
+
+
+def concatenate(values: Sequence[Operand], axis: int = 0) -> Any:
+    """Values joined along an axis that they have."""
+    return primitives.concatenate(*values, axis=axis)
+
+
+def stack(values: Sequence[Operand], axis: int = 0) -> Any:
+    """Values of one shape joined along a new axis."""
+    return primitives.stack(*values, axis=axis)
+
+
+def log_softmax(x: Operand, axis: int = -1) -> Any:
+    """x - log Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
+    return primitives.log_softmax(x, axis=axis)
+
+
+def softmax(x: Operand, axis: int = -1) -> Any:
+    """exp(x) / Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
+    return exp(log_softmax(x, axis))
+
+
+def conv2d(x: Operand, w: Operand, stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0) -> Any:
+    """The cross-correlation of images (n, channels, h, w) with kernels (filters, channels, kh, kw), as in PyTorch.
+
+    The result is (n, filters, rows, columns), rows = (h + 2·padding - kh)/stride + 1 rounded down, columns likewise.
+    """
+    return primitives.conv2d(x, w, stride=_pair(stride, "stride", 1), padding=_pair(padding, "padding", 0))
+
+
+def avg_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
+    """The mean of every window of images (n, channels, h, w); the stride is the window's size unless it is given."""
+    size = _pair(kernel_size, "kernel_size", 1)
+    return primitives.avg_pool2d(x, size=size, stride=size if stride is None else _pair(stride, "stride", 1))
+
+
+def max_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
+    """The largest of every window of images (n, channels, h, w); ties share the gradient."""
+    size = _pair(kernel_size, "kernel_size", 1)
+    return primitives.max_pool2d(x, size=size, stride=size if stride is None else _pair(stride, "stride", 1))
+
+
+def primitive(
+    name: str,
+    forward: Callable[..., Any],
+    chain: Sequence[Callable[..., Any] | None],
+    notation: str | None = None,
+    scalar: Callable[..., Any] | None = None,
+) -> Primitive:
+    """A primitive of your own, in the same form as the table's: call it on Values, numbers and arrays.
+
+    `forward(*inputs, **static)` gives the value with NumPy; `chain` has one rule for each input,
+    `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy; write it with operators and mg functions, and it can
+    be differentiated again. `notation` is a Python expression in the inputs' names. Raises ValueError for a name that
+    the table has.
+    """
+    if name in TABLE and name in BUILT_IN:
+        raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
+    return Primitive(name, forward, tuple(chain), notation or f"{name}(x)", scalar)
+
+
+def _axes(axis: Axis) -> tuple[int, ...] | None:
+    return axis if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+
+
+def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
+    rows, columns = (given, given) if isinstance(given, int) else given
+    if rows < least or columns < least:
+        raise ValueError(f"{name} must be at least {least}, not {given}")
+    return int(rows), int(columns)
+
+
+BUILT_IN = frozenset(TABLE)
+
+METHODS = (
+    *(abs, astype, avg_pool2d, conv2d, exp, expm1, log, log1p, log_softmax, matmul, max, max_pool2d, maximum, mean),
+    *(minimum, relu, reshape, sigmoid, softmax, softplus, sqrt, square, sum, tanh),
+)
+for _function in METHODS:
+    setattr(Value, _function.__name__, _function)
+
+
+def _transpose_method(self: Value, *axes: Any) -> Any:
+    return transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
+
+
+def _reflected_power(self: Value, base: Operand) -> Any:
+    return power(base, self)
+
+
+for _name, _operator in {
+    "transpose": _transpose_method,
+    "__pow__": power,
+    "__rpow__": _reflected_power,
+    "__neg__": negative,
+    "__abs__": abs,
+    "__getitem__": getitem,
+}.items():
+    setattr(Value, _name, _operator)

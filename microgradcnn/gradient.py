@@ -1,0 +1,144 @@
+"""The chain rule, run over a graph from its last node to its leaves.
+
+`backward` runs the rules of the table on numbers and arrays and writes `.grad`. `grad` runs the very same rules on
+Values, so that the gradient is a graph again, to any order. Both are `_cotangents`: the cotangent of a node is
+df/dnode, the sum of what every node computed from it sends back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.arrays import as_data, dtype_of, ieee, plain, quiet, shape_of
+from microgradcnn.value import TABLE, Constant, Value, topological, watcher
+
+_writing_gradients = threading.Lock()  # threads may add into the same leaf
+
+
+def backward(self: Value, seed: object = None) -> None:
+    """Set `.grad` of every node that `self` was computed from to d(self)/d(node).
+
+    Leaves add it to the `.grad` they have, from this or another loss; interior nodes hold the last pass. `seed` is the
+    cotangent of self (1 for a scalar) and has its shape. Raises ValueError if a non-scalar has no seed, or if a leaf
+    was changed after self was computed.
+    """
+    order = topological(self)
+    gradients = quiet(_cotangents, self, _seed(self, seed), order, set(order), on_values=False)
+    with _writing_gradients:
+        for node, gradient in gradients.items():
+            if type(gradient) is np.ndarray:
+                gradient.setflags(write=False)
+            if node.op is not None:
+                node.grad = gradient
+            elif (
+                node.grad is None
+            ):  # a copy, because nodes may share a cotangent and the leaf's is the user's to change
+                node.grad = gradient.copy() if type(gradient) is np.ndarray else gradient
+            else:
+                node.grad = node.grad + gradient
+
+
+def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Value]:
+    """The gradients of `f` with respect to each of `wrt`, as graphs that can be differentiated again.
+
+    `seed` is the cotangent of f (1 for a scalar) and may be a Value; what f does not depend on has gradient zero.
+    Raises ValueError if f is no scalar and has no seed, or if a leaf was changed after f was computed.
+    """
+    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    for target in targets:
+        if not isinstance(target, Value) or type(target) is Constant:
+            raise TypeError(f"grad differentiates with respect to Values, not {target!r}: wrap it in Value(...) first")
+    order, needed = topological(f), set(targets)
+    for node in order:
+        if any(p in needed for p in node.parents):
+            needed.add(node)
+    order = [node for node in order if node in needed]
+    cotangents = quiet(_cotangents, f, _seed(f, seed), order, needed, on_values=True)
+    zeros = (np.zeros(t.shape, t.dtype) for t in targets)
+    found = [cotangents.get(t, zero) for t, zero in zip(targets, zeros, strict=True)]
+    return [c if isinstance(c, Value) else Value(c) for c in found]
+
+
+def _cotangents(
+    f: Value, seed: Any, order: list[Value], needed: Collection[Value], on_values: bool
+) -> dict[Value, Any]:
+    """df/dnode for every node in `order` that f depends on; with `on_values` as Values, otherwise as raw data."""
+    where, watch = TABLE["where"], watcher.get()
+    if watch is not None:
+        watch.start(f, seed)
+    cotangents = {f: seed}
+    optional: set[Value] = (
+        set()
+    )  # nodes that a where() chose between: their cotangent may be 0 because they were not taken
+    for node in reversed(order):
+        op = node.op
+        if op is None or node not in cotangents:
+            continue
+        g, static = cotangents[node], node.static
+        if on_values:
+            arguments = (g, node, *[p._data if type(p) is Constant else p for p in node.parents])
+        else:
+            arguments = (g, node._data, *[p._data for p in node.parents])
+        for parent, rule in zip(node.parents, op.chain):  # noqa: B905, strict costs a tenth of the pass
+            if rule is None or parent not in needed:
+                continue
+            try:
+                c = rule(*arguments, **static) if static else rule(*arguments)
+                if type(c) is complex:
+                    raise ArithmeticError
+            except ArithmeticError:  # Python's floats raise, or turn complex, where IEEE has an answer
+                c = rule(*map(ieee, arguments), **static)
+            if op is where:
+                optional.add(parent)
+            elif optional and node in optional:
+                optional.add(parent)
+                c = _nothing_from_nothing(g, c)
+            if type(c) is not float or type(parent._data) is not float:
+                c = _matched(c, parent, node)
+            if watch is not None:
+                watch.gradient(node, parent, g, c)
+            cotangents[parent] = cotangents[parent] + c if parent in cotangents else c
+    return cotangents
+
+
+def _nothing_from_nothing(g: Any, c: Any) -> Any:
+    """c, but 0 where g is: a branch that a where() did not take sends back nothing, and 0·inf would be NaN."""
+    return TABLE["where"](TABLE["equal"](g, 0.0), 0.0, c) if shape_of(c) == shape_of(g) else c
+
+
+def _matched(c: Any, parent: Value, node: Value) -> Any:
+    """The cotangent `c` in the shape and dtype of `parent`: what broadcasting repeated is summed."""
+    shape, wanted = shape_of(c), parent.shape
+    if shape != wanted:
+        lead = len(shape) - len(wanted)
+        repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]
+        kept = tuple(1 if i in repeated else n for i, n in enumerate(shape))
+        if lead < 0 or kept[lead:] != wanted:
+            raise ValueError(
+                f"the chain rule of {node.op} gave a gradient of shape {shape} to {parent.describe()} of shape {wanted}"
+            )
+        c = TABLE["reshape"](TABLE["sum"](c, axis=tuple(repeated), keepdims=True), shape=wanted)
+    if dtype_of(c) != parent.dtype:
+        c = TABLE["astype"](c, dtype=parent.dtype)
+    return c if isinstance(c, Value) else plain(c)
+
+
+def _seed(f: Value, seed: object) -> Any:
+    """The cotangent to start from, in the shape and dtype of f: 1 unless the caller gives one."""
+    if type(f) is Constant or f.dtype == np.bool_:
+        raise ValueError(f"{f.describe()} is a constant or a comparison: it has no gradient")
+    if seed is None and f.shape != ():
+        raise ValueError(
+            f"{f.describe()} has shape {f.shape}: take .sum() or .mean() of it first, or give a seed of that shape"
+        )
+    start = seed if isinstance(seed, Value) else as_data(1.0 if seed is None else seed)
+    if shape_of(start) != f.shape:
+        raise ValueError(f"the seed has shape {shape_of(start)}, but {f.describe()} has shape {f.shape}")
+    return start if dtype_of(start) == f.dtype else TABLE["astype"](start, dtype=f.dtype)
+
+
+setattr(Value, "backward", backward)  # noqa: B010, mypy takes a declared method for read-only

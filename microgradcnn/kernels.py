@@ -1,0 +1,95 @@
+"""What NumPy does not have, on raw arrays: sigmoid and log-softmax that keep their digits, scatter, convolution, pooling.
+
+Images are (n, channels, height, width), kernels (filters, channels, kh, kw); sizes, strides and paddings are pairs. As
+in every deep-learning library, convolution here is cross-correlation: the kernel is not flipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Pair = tuple[int, int]
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def sigmoid(x: Array) -> Array:
+    """1/(1 + exp(-x)), from exp(-|x|), which cannot overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
+    top = np.argmax(x, axis, keepdims=True)
+    shifted = x - np.take_along_axis(x, top, axis)
+    rest = np.exp(shifted)
+    np.put_along_axis(rest, top, 0.0, axis)
+    return shifted - np.log1p(rest.sum(axis, keepdims=True))
+
+
+def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """The adjoint of x[index]: zeros of x's shape to which g is added at that index."""
+    out = np.zeros(shape, np.asarray(g).dtype)
+    if any(isinstance(part, np.ndarray) for part in (index if isinstance(index, tuple) else (index,))):
+        np.add.at(out, index, g)  # an array may name a place twice
+    else:
+        out[index] = g  # ten times as fast
+    return out
+
+
+def unfold(x: Array, size: Pair, stride: Pair, padding: Pair = (0, 0)) -> Array:
+    """The windows of `size` of (n, c, h, w) images, as a view of shape (n, c, rows, columns, *size)."""
+    if x.ndim != 4:
+        raise ValueError(f"images are (n, channels, height, width), not of shape {x.shape}")
+    if any(padding):
+        x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    if size[0] > x.shape[2] or size[1] > x.shape[3]:
+        raise ValueError(f"a window of {size} does not fit into images of shape {x.shape}, padding included")
+    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(2, 3))
+    return view[:, :, :: stride[0], :: stride[1]]
+
+
+def fold(windows: Array, image: Pair, stride: Pair, padding: Pair = (0, 0)) -> Array:
+    """The adjoint of `unfold`: every window added back to where it came from, as (n, c, *image)."""
+    n, c, rows, columns, kh, kw = windows.shape
+    padded = np.zeros((n, c, image[0] + 2 * padding[0], image[1] + 2 * padding[1]), windows.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            down, right = slice(i, i + stride[0] * rows, stride[0]), slice(j, j + stride[1] * columns, stride[1])
+            padded[:, :, down, right] += windows[..., i, j]
+    return padded[:, :, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]]
+
+
+def convolve(x: Array, w: Array, stride: Pair, padding: Pair) -> Array:
+    """y[n, f, r, s] = Σ over c, i, j of x[n, c, r + i, s + j] · w[f, c, i, j] (at stride 1, without padding)."""
+    if w.ndim != 4 or x.ndim != 4 or x.shape[1] != w.shape[1]:
+        raise ValueError(
+            f"images (n, channels, height, width) of shape {x.shape} and kernels "
+            f"(filters, channels, height, width) of shape {w.shape} need the same number of channels"
+        )
+    windows = unfold(x, w.shape[2:], stride, padding)
+    return np.tensordot(windows, w, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
+
+
+def convolve_input(g: Array, w: Array, stride: Pair, padding: Pair, image: Pair) -> Array:
+    """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
+    windows = np.tensordot(g, w, ((1,), (0,)))  # (n, rows, columns, c, kh, kw)
+    return fold(windows.transpose(0, 3, 1, 2, 4, 5), image, stride, padding)
+
+
+def convolve_kernel(x: Array, g: Array, stride: Pair, padding: Pair, size: Pair) -> Array:
+    """The adjoint of `convolve` in its kernels: what each weight receives from g, (n, filters, rows, columns)."""
+    windows = unfold(x, size, stride, padding)
+    return np.tensordot(g, windows, ((0, 2, 3), (0, 2, 3)))
+
+
+def average(x: Array, size: Pair, stride: Pair) -> Array:
+    """The mean of every window, (n, c, rows, columns); a sum of shifted images is faster than a mean over a view."""
+    rows, columns = unfold(x, size, stride).shape[2:4]
+    total = np.zeros((*x.shape[:2], rows, columns), x.dtype)
+    for i in range(size[0]):
+        for j in range(size[1]):
+            total += x[:, :, i : i + stride[0] * rows : stride[0], j : j + stride[1] * columns : stride[1]]
+    return total / (size[0] * size[1])

@@ -1,0 +1,338 @@
+"""THE table: every primitive is declared here, once: its value, its chain rule, how it is written.
+
+A rule gets g = df/dy, the value y and the inputs, and gives df/d(that input). It is written with the operators and with
+the primitives of this table, so it serves numbers, arrays and Values alike, and the table is closed under
+differentiation. Where NumPy repeats an input by broadcasting, the engine adds its cotangents up; no rule does.
+
+Conventions where the derivative is not defined, or the formula is not finite:
+
+    relu, at 0                     0
+    abs, at 0                      0
+    maximum, minimum, at a tie     half to each side
+    max, at a tie                  shared equally by the largest
+    x**0                           0 everywhere; x**1 has 1, x**2 has 0 and x**0.5 has inf at 0
+    power of Values, 0**b          d/da is 0 for b = 0, d/db is 0 for b ≥ 0
+    sqrt, log, division, at 0      as IEEE: sqrt'(0) = inf, log(0) = -inf, log'(0) = inf, 1/0 = inf, sqrt(-1) = NaN
+    comparisons                    no gradient flows through them
+    where                          the branch not taken gets 0, even if it is inf or NaN
+    sigmoid                        σ(x)(1 - σ(x)), right to 1e-16 absolute; losses take logits where the tail matters
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from microgradcnn import kernels
+from microgradcnn.arrays import dtype_of, shape_of
+from microgradcnn.value import Primitive
+
+
+def _swap(x: Any) -> Any:
+    """The last two axes exchanged."""
+    n = len(shape_of(x))
+    return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
+
+
+def _column(v: Any) -> Any:
+    return reshape(v, shape=(*shape_of(v), 1))
+
+
+def _row(v: Any) -> Any:
+    return reshape(v, shape=(*shape_of(v)[:-1], 1, shape_of(v)[-1]))
+
+
+def _kept(reduced: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
+    """A reduction of x with the reduced axes put back as length 1, so that it broadcasts against x."""
+    shape = shape_of(x)
+    axes = range(len(shape)) if axis is None else [a % len(shape) for a in axis]
+    return reshape(reduced, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+
+
+def _count(x: Any, y: Any) -> float:
+    """How many numbers of x go into each of y."""
+    return math.prod(shape_of(x)) / (math.prod(shape_of(y)) or 1)
+
+
+class _Each:
+    """The chain of a primitive with any number of inputs: rule(i) is the rule of input i."""
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        i = 0
+        while True:
+            yield partial(self.rule, i)
+            i += 1
+
+
+# Arithmetic
+add: Primitive = Primitive("add", np.add, (lambda g, y, a, b: g, lambda g, y, a, b: g), "a + b", operator.add)
+sub: Primitive = Primitive("sub", np.subtract, (lambda g, y, a, b: g, lambda g, y, a, b: -g), "a - b", operator.sub)
+mul: Primitive = Primitive(
+    "mul", np.multiply, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a), "a * b", operator.mul
+)
+div: Primitive = Primitive(
+    "div", np.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b), "a / b", operator.truediv
+)
+neg: Primitive = Primitive("neg", np.negative, (lambda g, y, x: -g,), "-x", operator.neg)
+
+
+def _power_rule(g: Any, y: Any, x: Any, exponent: float) -> Any:
+    if exponent == 0:
+        return broadcast_to(0.0, shape=shape_of(x))
+    return g * (exponent * power(x, exponent=exponent - 1)) if exponent != 1 else g
+
+
+power: Primitive = Primitive(
+    "power", lambda x, exponent: x**exponent, (_power_rule,), "x ** exponent", lambda x, exponent: math.pow(x, exponent)
+)
+pow: Primitive = Primitive(
+    "pow",
+    np.power,
+    (
+        lambda g, y, a, b: g * where(equal(b, 0.0), 0.0, b * pow(a, b - 1.0)),
+        lambda g, y, a, b: g * (y * log(where(equal(a, 0.0), where(b >= 0.0, 1.0, a), a))),
+    ),
+    "a ** b",
+    math.pow,
+)
+square: Primitive = Primitive("square", np.square, (lambda g, y, x: g * (2.0 * x),), "x ** 2", lambda x: x * x)
+sqrt: Primitive = Primitive("sqrt", np.sqrt, (lambda g, y, x: g / (2.0 * y),), "sqrt(x)", math.sqrt)
+abs: Primitive = Primitive(
+    "abs", np.abs, (lambda g, y, x: where(x > 0.0, g, where(x < 0.0, -g, 0.0 * x)),), "abs(x)", operator.abs
+)
+
+# Exponential functions, and those made of them
+exp: Primitive = Primitive("exp", np.exp, (lambda g, y, x: g * y,), "exp(x)", math.exp)
+expm1: Primitive = Primitive("expm1", np.expm1, (lambda g, y, x: g * (y + 1.0),), "expm1(x)", math.expm1)
+log: Primitive = Primitive("log", np.log, (lambda g, y, x: g / x,), "log(x)", math.log)
+log1p: Primitive = Primitive("log1p", np.log1p, (lambda g, y, x: g / (1.0 + x),), "log1p(x)", math.log1p)
+tanh: Primitive = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1.0 - y * y),), "tanh(x)", math.tanh)
+
+
+sigmoid: Primitive = Primitive(
+    "sigmoid",
+    kernels.sigmoid,
+    (lambda g, y, x: g * (y * (1.0 - y)),),
+    "sigmoid(x)",
+    lambda x: 1.0 / (1.0 + math.exp(-x)),
+)
+softplus: Primitive = Primitive(
+    "softplus", lambda x: np.logaddexp(0.0, x), (lambda g, y, x: g * sigmoid(x),), "softplus(x)"
+)
+
+
+def _log_softmax_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
+    # g - p Σg, with g(1 - p) taken together so that a p near 1 costs no digits: 1 - p = -expm1(log p).
+    return -(g * expm1(y)) - exp(y) * (sum(g, axis=(axis,), keepdims=True) - g)
+
+
+log_softmax: Primitive = Primitive("log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)")
+
+# Comparisons and what is made of them
+less: Primitive = Primitive("less", np.less, (None, None), "a < b", operator.lt)
+less_equal: Primitive = Primitive("less_equal", np.less_equal, (None, None), "a <= b", operator.le)
+greater: Primitive = Primitive("greater", np.greater, (None, None), "a > b", operator.gt)
+greater_equal: Primitive = Primitive("greater_equal", np.greater_equal, (None, None), "a >= b", operator.ge)
+equal: Primitive = Primitive("equal", np.equal, (None, None), "a == b", operator.eq)
+where: Primitive = Primitive(
+    "where",
+    np.where,
+    (None, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
+    "where(condition, a, b)",
+    lambda c, a, b: a if c else b,
+)
+relu: Primitive = Primitive(
+    "relu",
+    lambda x: np.maximum(x, 0.0),
+    (lambda g, y, x: where(x > 0.0, g, 0.0),),
+    "relu(x)",
+    lambda x: 0.0 if x <= 0.0 else x,
+)
+maximum: Primitive = Primitive(
+    "maximum",
+    np.maximum,
+    (
+        lambda g, y, a, b: where(a > b, g, where(a < b, 0.0, 0.5 * g)),
+        lambda g, y, a, b: where(b > a, g, where(b < a, 0.0, 0.5 * g)),
+    ),
+    "max(a, b)",
+    lambda a, b: a if a >= b or a != a else b,
+)
+minimum: Primitive = Primitive(
+    "minimum",
+    np.minimum,
+    (
+        lambda g, y, a, b: where(a < b, g, where(a > b, 0.0, 0.5 * g)),
+        lambda g, y, a, b: where(b < a, g, where(b > a, 0.0, 0.5 * g)),
+    ),
+    "min(a, b)",
+    lambda a, b: a if a <= b or a != a else b,
+)
+
+# Reductions: axis is None or a tuple
+sum: Primitive = Primitive(
+    "sum",
+    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis), shape=shape_of(x)),),
+    "sum(x)",
+)
+mean: Primitive = Primitive(
+    "mean",
+    lambda x, axis, keepdims: (s := np.sum(x, axis=axis, keepdims=keepdims)) / _count(x, s),
+    (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
+    "mean(x)",
+)
+
+
+def _max_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    hit = where(x >= _kept(y, x, axis), 1.0, 0.0)
+    return _kept(g, x, axis) * (hit / sum(hit, axis=axis, keepdims=True))
+
+
+max: Primitive = Primitive(
+    "max", lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims), (_max_rule,), "max(x)"
+)
+
+
+# Products
+def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if len(shape_of(b)) == 1:  # y[..., i] = Σ a[..., i, j] b[j]
+        return g * b if len(shape_of(a)) == 1 else _column(g) * b
+    if len(shape_of(a)) == 1:  # y[..., j] = Σ a[i] b[..., i, j]
+        return sum(_row(g) * b, axis=(-1,), keepdims=False)
+    return g @ _swap(b)
+
+
+def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if len(shape_of(a)) == 1:
+        return g * a if len(shape_of(b)) == 1 else _column(a) * _row(g)
+    if len(shape_of(b)) == 1:
+        return g @ a if len(shape_of(a)) == 2 else sum(_column(g) * a, axis=(-2,), keepdims=False)
+    return _swap(a) @ g
+
+
+matmul: Primitive = Primitive("matmul", np.matmul, (_matmul_left, _matmul_right), "a @ b")
+
+# Shapes, dtypes and parts
+reshape: Primitive = Primitive(
+    "reshape",
+    lambda x, shape: np.reshape(x, shape),
+    (lambda g, y, x, shape: reshape(g, shape=shape_of(x)),),
+    "reshape(x, shape)",
+)
+transpose: Primitive = Primitive(
+    "transpose",
+    lambda x, axes: np.transpose(x, axes),
+    (lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort(axes).tolist())),),
+    "x.T",
+)
+broadcast_to: Primitive = Primitive(
+    "broadcast_to", lambda x, shape: np.broadcast_to(x, shape), (lambda g, y, x, shape: g,), "broadcast_to(x, shape)"
+)
+astype: Primitive = Primitive(
+    "astype", lambda x, dtype: np.asarray(x).astype(dtype), (lambda g, y, x, dtype: astype(g, dtype=dtype_of(x)),), "x"
+)
+getitem: Primitive = Primitive(
+    "getitem",
+    lambda x, index: np.asarray(x)[index],
+    (lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),),
+    "x[index]",
+)
+
+
+scatter: Primitive = Primitive(
+    "scatter", kernels.scatter, (lambda g, y, x, index, shape: getitem(g, index=index),), "scatter(x, index)"
+)
+
+
+def _concatenate_rule(i: int, g: Any, y: Any, *xs: Any, axis: int) -> Any:
+    ends = np.cumsum([shape_of(x)[axis] for x in xs]).tolist()
+    part = slice(ends[i] - shape_of(xs[i])[axis], ends[i])
+    return getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), part))
+
+
+concatenate: Primitive = Primitive(
+    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), _Each(_concatenate_rule), "concatenate(*xs)"
+)
+stack: Primitive = Primitive(
+    "stack",
+    lambda *xs, axis: np.stack(xs, axis),
+    _Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
+    "stack(*xs)",
+)
+
+# Convolution is bilinear, and each of these three is what the other two need: if y = conv(x, w), then
+# Σ g·conv(x, w) = Σ conv_input(g, w)·x = Σ conv_kernel(x, g)·w for every g.
+conv2d: Primitive = Primitive(
+    "conv2d",
+    kernels.convolve,
+    (
+        lambda g, y, x, w, **s: conv2d_input(g, w, **s, image=shape_of(x)[2:]),
+        lambda g, y, x, w, **s: conv2d_kernel(x, g, **s, size=shape_of(w)[2:]),
+    ),
+    "conv2d(x, w)",
+)
+conv2d_input: Primitive = Primitive(
+    "conv2d_input",
+    kernels.convolve_input,
+    (
+        lambda g, y, d, w, image, **s: conv2d(g, w, **s),
+        lambda g, y, d, w, image, **s: conv2d_kernel(g, d, **s, size=shape_of(w)[2:]),
+    ),
+    "conv2d_input(g, w)",
+)
+conv2d_kernel: Primitive = Primitive(
+    "conv2d_kernel",
+    kernels.convolve_kernel,
+    (
+        lambda g, y, x, d, size, **s: conv2d_input(d, g, **s, image=shape_of(x)[2:]),
+        lambda g, y, x, d, size, **s: conv2d(x, g, **s),
+    ),
+    "conv2d_kernel(x, g)",
+)
+
+# Windows of images, and pooling over them
+unfold: Primitive = Primitive(
+    "unfold",
+    kernels.unfold,
+    (lambda g, y, x, size, stride: fold(g, image=shape_of(x)[2:], stride=stride),),
+    "unfold(x)",
+)
+fold: Primitive = Primitive(
+    "fold", kernels.fold, (lambda g, y, x, image, stride: unfold(g, size=shape_of(x)[4:], stride=stride),), "fold(x)"
+)
+avg_pool2d: Primitive = Primitive(
+    "avg_pool2d",
+    kernels.average,
+    (lambda g, y, x, size, stride: _spread(g / (size[0] * size[1]), x, size, stride),),
+    "avg_pool2d(x)",
+)
+
+
+def _spread(g: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
+    """Every number of g given to all pixels of its window."""
+    each = broadcast_to(reshape(g, shape=(*shape_of(g), 1, 1)), shape=(*shape_of(g), *size))
+    return fold(each, image=shape_of(x)[2:], stride=stride)
+
+
+def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
+    each = (*shape_of(y), 1, 1)
+    hit = where(unfold(x, size=size, stride=stride) >= reshape(y, shape=each), 1.0, 0.0)
+    share = hit / sum(hit, axis=(4, 5), keepdims=True)
+    return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], stride=stride)
+
+
+max_pool2d: Primitive = Primitive(
+    "max_pool2d",
+    lambda x, size, stride: np.max(kernels.unfold(x, size, stride), axis=(4, 5)),
+    (_max_pool_rule,),
+    "max_pool2d(x)",
+)

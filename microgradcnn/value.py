@@ -1,0 +1,322 @@
+"""Value: a number or an array that remembers how it was computed, and the chain rule run over that memory.
+
+A Value made by hand is a leaf. Every operation makes a new Value that keeps the primitive which made it (`op`) and the
+Values which went in (`parents`), so the last one, say the loss f, is a graph. The chain rule
+
+    df/dx  =  the sum over every c computed from x of  df/dc · dc/dx
+
+is run over that graph by gradient.py. No derivative is known here: the table in primitives.py has them all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradcnn.arrays import Data, as_data, dtype_of, ieee, plain, quiet, settled, shape_of
+
+TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
+
+_next_birth = itertools.count(1).__next__
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # set by mg.debug(): sees every value and gradient
+
+_new = object.__new__
+_NO_STATIC: dict[str, Any] = {}  # shared: never changed
+
+Method: TypeAlias = Callable[..., "Value"]
+
+
+class Primitive:
+    """One row of the table: what an operation computes, its chain rule and how it is written.
+
+    `forward(*inputs, **static)` gives the value on raw numbers and arrays. `chain` has one rule for each input,
+    `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy and y the value; None where no gradient flows. The
+    rules use operators and primitives only, so that they serve arrays and Values alike. `notation` is a Python
+    expression in the inputs. `scalar` is `forward` for Python floats alone; where it raises, NumPy's answer stands.
+    """
+
+    __slots__ = ("chain", "forward", "name", "notation", "scalar")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        chain: Iterable[Callable[..., Any] | None],
+        notation: str,
+        scalar: Callable[..., Any] | None = None,
+    ) -> None:
+        self.name, self.forward, self.chain = name, forward, chain
+        self.notation, self.scalar = notation, scalar
+        TABLE[name] = self
+
+    def __call__(self, *inputs: Any, **static: Any) -> Any:
+        """A Value if there is one among the inputs, otherwise plain data."""
+        for x in inputs:
+            if isinstance(x, Value):
+                return apply(self, *inputs, **static)
+        return self.evaluate(inputs, static)
+
+    def evaluate(self, inputs: Sequence[Data], static: dict[str, Any]) -> Data:
+        """The value on raw inputs: IEEE arithmetic without a warning, on Python floats where all inputs are."""
+        for x in inputs:
+            if type(x) is not float and type(x) is not bool:
+                return plain(quiet(self.forward, *inputs, **static))
+        if self.scalar is not None:
+            try:
+                return self.scalar(*inputs, **static) if static else self.scalar(*inputs)
+            except (ArithmeticError, ValueError):
+                pass  # Python raises where IEEE has an answer: 1/0, log(0), exp(1000)
+        return plain(quiet(self.forward, *map(ieee, inputs), **static))
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return primitive_named, (self.name,)
+
+
+def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+    """The methods for `self op other` and `other op self`."""
+
+    def straight(self: Value, other: Any) -> Value:
+        return apply(TABLE[name], self, other)
+
+    def reflected(self: Value, other: Any) -> Value:
+        return apply(TABLE[name], other, self)
+
+    return straight, reflected
+
+
+class Value:
+    """A node of a graph: `data`, the `op` and `parents` that gave it, and `grad` once a backward pass has reached it.
+
+    `data` is a Python float, a np.float32 or a read-only array; `parents` is an ordered tuple, empty for a leaf. Raises
+    TypeError or ValueError for anything that is not real numbers.
+    """
+
+    __slots__ = ("__weakref__", "_birth", "_data", "grad", "label", "op", "parents", "static")
+
+    grad: Any
+    label: str | None
+    op: Primitive | None
+    parents: tuple[Value, ...]
+    static: dict[str, Any]
+
+    def __init__(self, data: object, label: str | None = None) -> None:
+        if isinstance(data, Value):
+            raise TypeError(
+                f"{data.describe()} is a Value already: {data.describe()}.detach() makes a leaf of its data"
+            )
+        fill(self, as_data(data), label=label)
+
+    @property
+    def data(self) -> Data:
+        """The number or read-only array. Only a leaf takes new data, and graphs computed from the old then refuse."""
+        return self._data
+
+    @data.setter
+    def data(self, data: object) -> None:
+        if self.op is not None:
+            raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
+        new = as_data(data)
+        if shape_of(new) != self.shape:
+            raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape_of(new)}")
+        self._data = new if dtype_of(new) == self.dtype else settled(np.asarray(new, self.dtype))
+        self._birth = _next_birth()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape; `()` for a scalar."""
+        return shape_of(self._data)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float64, float32, or bool for a comparison."""
+        return dtype_of(self._data)
+
+    def item(self) -> float:
+        """The one number inside, as a Python float; leaves the graph. Raises ValueError if there is not exactly one."""
+        if np.size(self._data) != 1:
+            raise ValueError(f"{self.describe()} has shape {self.shape}: only one number can become a Python float")
+        return float(np.asarray(self._data).item())
+
+    def detach(self) -> Value:
+        """A leaf with the same data and label, through which no gradient flows."""
+        return fill(Value.__new__(Value), self._data, label=self.label)
+
+    def describe(self) -> str:
+        """The label, or what the node is: the name that errors use."""
+        if self.label is not None:
+            return self.label
+        return "an unlabelled leaf" if self.op is None else f"an unlabelled result of {self.op.name}"
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, prefix="Value(") if self.shape else repr(self._data)
+        label = "" if self.label is None else f", label={self.label!r}"
+        op = "" if self.op is None else f", op={self.op.name!r}"
+        return f"Value({text}{label}{op})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __float__(self) -> float:
+        return self.item()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"{self.describe()} is a scalar: it has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Value]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def T(self) -> Value:  # noqa: N802, NumPy's name
+        """The axes reversed, as in NumPy."""
+        return apply(TABLE["transpose"], self, axes=None)
+
+    __add__, __radd__ = _operator("add")
+    __sub__, __rsub__ = _operator("sub")
+    __mul__, __rmul__ = _operator("mul")
+    __truediv__, __rtruediv__ = _operator("div")
+    __matmul__, __rmatmul__ = _operator("matmul")
+    __lt__, _ = _operator("less")
+    __le__, _ = _operator("less_equal")
+    __gt__, _ = _operator("greater")
+    __ge__, _ = _operator("greater_equal")
+
+    # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py.
+    __pow__: Method
+    __rpow__: Method
+    __neg__: Method
+    __abs__: Method
+    __getitem__: Method
+    abs: Method
+    astype: Method
+    avg_pool2d: Method
+    backward: Method
+    conv2d: Method
+    exp: Method
+    log: Method
+    log_softmax: Method
+    matmul: Method
+    max: Method
+    max_pool2d: Method
+    maximum: Method
+    mean: Method
+    minimum: Method
+    relu: Method
+    reshape: Method
+    sigmoid: Method
+    softmax: Method
+    softplus: Method
+    sqrt: Method
+    square: Method
+    sum: Method
+    tanh: Method
+    transpose: Method
+
+
+class Constant(Value):
+    """A raw number or array among the parents of a node: no rule is run for it."""
+
+    __slots__ = ()
+    grad = label = op = None
+    parents, static, _birth = (), _NO_STATIC, 0
+
+    def __init__(self, data: object) -> None:
+        self._data = data if type(data) is float else as_data(data, keep_bool=True)
+
+
+def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
+    """The Value of `op` on `inputs`: the node that records how it was computed.
+
+    Raises TypeError, ValueError or IndexError naming the inputs where NumPy cannot take them.
+    """
+    parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
+    try:
+        data = op.evaluate([p._data for p in parents], static)
+    except (TypeError, ValueError, IndexError) as error:
+        given = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
+        kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
+        raise kind(f"{op.name} cannot take {given}: {error}") from error
+    node = _new(Value)
+    node._data = data if type(data) is float else settled(data)
+    node.grad = node.label = None
+    if _recording.get():
+        node.op, node.parents, node.static = op, parents, static or _NO_STATIC
+    else:
+        node.op, node.parents, node.static = None, (), _NO_STATIC
+    node._birth = _next_birth()
+    watch = watcher.get()
+    if watch is not None:
+        watch.value(node, op, parents)
+    return node
+
+
+def topological(root: Value) -> list[Value]:
+    """The nodes that `root` was computed from, every one after its parents and `root` last; constants are left out.
+
+    Every node is younger than its parents, so the order of birth is a topological order. Raises ValueError if a leaf
+    was given new data after a node was computed from it.
+    """
+    seen, stack = {root}, [root]
+    while stack:
+        node = stack.pop()
+        for parent in node.parents:
+            if parent._birth > node._birth:
+                changed = parent.describe()
+                raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
+            if parent not in seen and type(parent) is not Constant:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("_birth"))
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """A context, for this thread, in which operations on Values record nothing: their results are leaves."""
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def fill(
+    node: Value,
+    data: Data,
+    label: str | None = None,
+    op: Primitive | None = None,
+    parents: tuple[Value, ...] = (),
+    static: dict[str, Any] = _NO_STATIC,
+) -> Value:
+    """`node` with its fields set, born now."""
+    node._data, node.label, node.op, node.parents, node.static = data, label, op, parents, static
+    node.grad = None
+    node._birth = _next_birth()
+    return node
+
+
+def primitive_named(name: str) -> Primitive:
+    """The primitive of that name. Raises ValueError if there is none, as when a loaded graph used somebody's own."""
+    if name not in TABLE:
+        raise ValueError(
+            f"there is no primitive {name!r}: define it with mg.primitive before loading a graph that uses it"
+        )
+    return TABLE[name]
