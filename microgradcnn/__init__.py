@@ -10,6 +10,7 @@
 
 from microgradcnn import copying as _copying  # noqa: F401, gives Value its deepcopy and pickle
 from microgradcnn import interop as _interop  # noqa: F401, gives Value its place in NumPy's functions
+from microgradcnn.check import GradientCheck, check_gradients
 from microgradcnn.debug import NonFiniteError, debug
 from microgradcnn.functions import (
     abs,
@@ -53,6 +54,7 @@ from microgradcnn.value import Primitive, Value, no_grad
 __version__ = "0.1.0"
 
 __all__ = [
+    "GradientCheck",
     "NonFiniteError",
     "Primitive",
     "Value",
@@ -60,6 +62,7 @@ __all__ = [
     "astype",
     "avg_pool2d",
     "broadcast_to",
+    "check_gradients",
     "concatenate",
     "conv2d",
     "debug",

@@ -17,6 +17,8 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
     """
     if type(x) is float:
         return x
+    if type(x) is int and abs(x) < 1 << 1023:  # larger ones become objects, and are refused
+        return float(x)
     try:
         array = x if type(x) is np.ndarray and _is_frozen(x) else np.array(x)
     except ValueError as error:
@@ -24,6 +26,8 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind in "iu" or (kind == "b" and not keep_bool) or (kind == "f" and size == 2):
         array = array.astype(np.float64)
+    elif kind == "f" and not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     elif kind not in "fb" or size > 8:
         raise TypeError(f"a Value holds real numbers (float64 or float32), not {_glimpse(x)} of type {array.dtype}")
     return settled(array)
@@ -32,8 +36,11 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
 def settled(data: Any) -> Data:
     """What a computation gave, as a Value holds it: 0-d as a Python number, arrays read-only, integers as float64."""
     if type(data) is np.ndarray and data.ndim:
-        if data.dtype.kind in "iu":
-            data = data.astype(np.float64)
+        if data.dtype.kind != "f":
+            if data.dtype.kind in "iu":
+                data = data.astype(np.float64)
+            elif data.dtype.kind != "b":
+                raise TypeError(f"a Value holds real numbers, not an array of {data.dtype}")
         data.setflags(write=False)
         return data
     return plain(data)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import threading
 from copy import deepcopy
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
 from microgradcnn.arrays import settled
 from microgradcnn.value import Constant, Value, fill, topological
 
 _pickling = threading.local()
+
+
+class _Listing:
+    """The ancestors of the first node that a pickler asks, parents first; they are pickled as a list.
+
+    The pickler keeps this object until it is done, or has failed, so that no later one takes its nodes for written.
+    """
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.nodes, self.waiting = nodes, set(nodes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, iter(self.nodes)
 
 
 def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
@@ -19,13 +32,13 @@ def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     if type(node) is Constant:
         return Constant, (node._data,)
     fields = (node._data, node.label, node.grad, node.op, node.parents, node.static)
-    listed: WeakSet[Value] = getattr(_pickling, "listed", WeakSet())
-    if node in listed:
-        listed.discard(node)
+    listing = getattr(_pickling, "listing", _none)()
+    if listing is not None and node in listing.waiting:
+        listing.waiting.discard(node)
         return _blank, (), ((), fields)
-    ancestors = topological(node)[:-1]
-    _pickling.listed = WeakSet(ancestors)
-    return _blank, (), (ancestors, fields)
+    listing = _Listing(topological(node)[:-1])
+    _pickling.listing = ref(listing)
+    return _blank, (), (listing, fields)
 
 
 def _set_state(node: Value, state: tuple[Any, Any]) -> None:
@@ -35,6 +48,8 @@ def _set_state(node: Value, state: tuple[Any, Any]) -> None:
 
 
 def _deepcopy(node: Value, memo: dict[int, Any]) -> Value:
+    if type(node) is Constant:
+        return node
     for old in topological(node):
         if id(old) not in memo:
             parents = tuple([memo.get(id(p), p) for p in old.parents])  # constants are shared
@@ -45,9 +60,16 @@ def _deepcopy(node: Value, memo: dict[int, Any]) -> Value:
 
 
 def _copy(node: Value) -> Value:
+    if type(node) is Constant:
+        return node
     new = fill(_blank(), node._data, node.label, node.op, node.parents, node.static)
     new.grad = node.grad
+    new._birth = node._birth  # a graph that was stale stays so
     return new
+
+
+def _none() -> None:
+    """What a dead reference gives."""
 
 
 def _blank() -> Value:

@@ -12,13 +12,18 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from microgradcnn.arrays import quiet
+from microgradcnn.gradient import _cotangents
 from microgradcnn.value import Primitive, Value, watcher
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 class NonFiniteError(ArithmeticError):
-    """A value or a gradient became NaN or infinite inside mg.debug()."""
+    """A value or a gradient became NaN or infinite inside mg.debug(); `brief` says so without the place."""
+
+    def __init__(self, message: str, brief: str = "") -> None:
+        super().__init__(message)
+        self.brief = brief
 
 
 @contextmanager
@@ -41,39 +46,35 @@ class _Watcher:
 
     def value(self, node: Value, op: Primitive, parents: tuple[Value, ...]) -> None:
         """Called with every new node."""
-        self.lines[node] = _users_line()
-        if not _finite(node._data):
-            raise NonFiniteError(f"{_what(node._data)} came out of {op.name} at {self.lines[node]}: {_inputs(parents)}")
+        self.lines[node], in_a_rule = _users_line()
+        if not in_a_rule and not _finite(node._data):  # what a rule gives comes to gradient()
+            raise self._error(f"{_what(node._data)} came out of {op.name}", node, _inputs(parents))
 
     def start(self, root: Value, seed: Any) -> None:
         """Called with the node that a backward pass starts from, and its cotangent."""
-        if not _finite(root._data) or not _finite(_raw(seed)):
-            what = (
-                f"{root.describe()} is {_what(root._data)} already"
-                if not _finite(root._data)
-                else "the seed is not finite"
-            )
-            raise NonFiniteError(f"{what}, before any gradient is taken (computed at {self._line(root)})")
+        for what, data in ((root.describe(), root._data), ("the seed", _raw(seed))):
+            if not _finite(data):
+                raise self._error(f"{what} is {_what(data)} before any gradient is taken", root, _inputs(root.parents))
 
     def gradient(self, node: Value, parent: Value, g: Any, c: Any) -> None:
         """Called with every cotangent `c` that `node`, whose own is `g`, sends to `parent`."""
         if not _finite(_raw(c)):
-            assert node.op is not None
-            raise NonFiniteError(
-                f"{_what(_raw(c))} came out of the chain rule of {node.op.name} for {parent.describe()}, "
-                f"computed at {self._line(node)}: "
-                f"df/dy = {_show(_raw(g))}, y = {_show(node._data)}, {_inputs(node.parents)}"
-            )
+            what = f"{_what(_raw(c))} came out of the chain rule of {node.op.name if node.op else ''}"
+            details = f"df/dy = {_show(_raw(g))}, y = {_show(node._data)}, {_inputs(node.parents)}"
+            raise self._error(f"{what} for {parent.describe()}", node, details)
 
-    def _line(self, node: Value) -> str:
-        return self.lines.get(node, "a line outside mg.debug()")
+    def _error(self, what: str, node: Value, details: str) -> NonFiniteError:
+        where = self.lines.get(node, "a line outside mg.debug()")
+        return NonFiniteError(f"{what}, computed at {where}: {details}", brief=f"{what}: {details}")
 
 
-def _users_line() -> str:
-    frame = sys._getframe(1)
+def _users_line() -> tuple[str, bool]:
+    """The line of the user's that is being executed, and whether it is a gradient that is being computed."""
+    frame, in_a_rule = sys._getframe(1), False
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE + os.sep):
+        in_a_rule = in_a_rule or frame.f_code is _cotangents.__code__
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}", in_a_rule
 
 
 def _raw(x: Any) -> Any:

@@ -5,13 +5,15 @@ Any mixture of Values, numbers and arrays goes in. If a Value is among them a Va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from microgradcnn import primitives
-from microgradcnn.arrays import shape_of
+from microgradcnn.arrays import as_data, shape_of
 from microgradcnn.value import TABLE, Primitive, Value
 
 Operand: TypeAlias = Any  # a Value, a number or an array
@@ -80,8 +82,10 @@ def negative(x: Operand) -> Any:
 
 def power(x: Operand, exponent: Operand) -> Any:
     """x to the power of a number, or of a Value or an array (which may be differentiated as well)."""
+    if type(exponent) is int and -(2**53) < exponent < 2**53:
+        return primitives.power(x, exponent=exponent)
     if isinstance(exponent, int | float | np.integer | np.floating) and not isinstance(exponent, bool):
-        return primitives.power(x, exponent=exponent if type(exponent) is int else float(exponent))
+        return primitives.power(x, exponent=float(as_data(exponent)))
     return primitives.pow(x, exponent)
 
 
@@ -133,7 +137,8 @@ def reshape(x: Operand, *shape: Any) -> Any:
 
 def transpose(x: Operand, axes: Sequence[int] | None = None) -> Any:
     """The axes reversed, or in the order given."""
-    return primitives.transpose(x, axes=None if axes is None else tuple([a % len(shape_of(x)) for a in axes]))
+    n = len(shape_of(x))
+    return primitives.transpose(x, axes=None if axes is None else tuple([a + n if -n <= a < 0 else a for a in axes]))
 
 
 def broadcast_to(x: Operand, shape: Sequence[int]) -> Any:
@@ -155,23 +160,23 @@ def getitem(x: Operand, index: Any) -> Any:
         raise TypeError(
             "an index cannot be a Value: mg.where chooses by a condition, .data takes the index of this moment"
         )
-    fixed = tuple([np.array(part) if isinstance(part, list | np.ndarray) else part for part in parts])
+    fixed = tuple([part if part is None or isinstance(part, _BASIC) else _index_array(part) for part in parts])
     return primitives.getitem(x, index=fixed if isinstance(index, tuple) else fixed[0])
 
 
 def concatenate(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values joined along an axis that they have."""
-    return primitives.concatenate(*values, axis=axis)
+    return primitives.concatenate(*values, axis=operator.index(axis))
 
 
 def stack(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values of one shape joined along a new axis."""
-    return primitives.stack(*values, axis=axis)
+    return primitives.stack(*values, axis=operator.index(axis))
 
 
 def log_softmax(x: Operand, axis: int = -1) -> Any:
     """x - log Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
-    return primitives.log_softmax(x, axis=axis)
+    return primitives.log_softmax(x, axis=operator.index(axis))
 
 
 def softmax(x: Operand, axis: int = -1) -> Any:
@@ -210,23 +215,49 @@ def primitive(
 
     `forward(*inputs, **static)` gives the value with NumPy; `chain` has one rule for each input,
     `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy; write it with operators and mg functions, and it can
-    be differentiated again. `notation` is a Python expression in the inputs' names. Raises ValueError for a name that
-    the table has.
+    be differentiated again. `notation` is a Python expression in the inputs' names; `scalar` is `forward` for Python
+    floats, for primitives that work element by element. Raises ValueError for a name that the table has.
     """
     if name in TABLE and name in BUILT_IN:
         raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
-    return Primitive(name, forward, tuple(chain), notation or f"{name}(x)", scalar)
+    return Primitive(name, forward, _Given(name, tuple(chain)), notation or f"{name}(x)", scalar)
+
+
+class _Given:
+    """The chain of a user's primitive; an input for which it has no rule is an error, not a gradient of zero."""
+
+    def __init__(self, name: str, rules: tuple[Callable[..., Any] | None, ...]) -> None:
+        self.name, self.rules = name, rules
+
+    def __iter__(self) -> Iterator[Callable[..., Any] | None]:
+        yield from self.rules
+        yield from repeat(self._missing)
+
+    def _missing(self, *arguments: Any, **static: Any) -> Any:
+        raise TypeError(
+            f"the chain of the primitive {self.name!r} has {len(self.rules)} rules, one for each input: "
+            "write None where no gradient flows"
+        )
 
 
 def _axes(axis: Axis) -> tuple[int, ...] | None:
-    return axis if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = (axis,) if axis is None or isinstance(axis, int | np.integer) else axis
+    return None if axis is None else tuple(map(operator.index, axes))
 
 
 def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
-    rows, columns = (given, given) if isinstance(given, int) else given
+    rows, columns = (given, given) if isinstance(given, int | np.integer) else given
     if rows < least or columns < least:
         raise ValueError(f"{name} must be at least {least}, not {given}")
-    return int(rows), int(columns)
+    return operator.index(rows), operator.index(columns)
+
+
+_BASIC = (int, slice, np.integer, np.bool_, type(...))  # what an index may hold besides None and arrays
+
+
+def _index_array(part: Any) -> np.ndarray[Any, Any]:
+    array = np.array(part)
+    return array if array.size or isinstance(part, np.ndarray) else array.astype(np.intp)
 
 
 BUILT_IN = frozenset(TABLE)

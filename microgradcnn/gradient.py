@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.arrays import as_data, dtype_of, ieee, plain, quiet, shape_of
-from microgradcnn.value import TABLE, Constant, Value, topological, watcher
+from microgradcnn.value import TABLE, Constant, Primitive, Value, topological, watcher
 
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 
@@ -27,7 +27,8 @@ def backward(self: Value, seed: object = None) -> None:
     was changed after self was computed.
     """
     order = topological(self)
-    gradients = quiet(_cotangents, self, _seed(self, seed), order, set(order), on_values=False)
+    start = _seed(self, seed._data if isinstance(seed, Value) else seed)
+    gradients = quiet(_cotangents, self, start, order, set(order), on_values=False)
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
@@ -48,10 +49,14 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
     `seed` is the cotangent of f (1 for a scalar) and may be a Value; what f does not depend on has gradient zero.
     Raises ValueError if f is no scalar and has no seed, or if a leaf was changed after f was computed.
     """
+    if not isinstance(f, Value):
+        raise TypeError(f"grad differentiates Values, not {f!r}: no Value went into it")
     targets = [wrt] if isinstance(wrt, Value) else list(wrt)
     for target in targets:
         if not isinstance(target, Value) or type(target) is Constant:
             raise TypeError(f"grad differentiates with respect to Values, not {target!r}: wrap it in Value(...) first")
+        if target.dtype == np.bool_:
+            raise ValueError(f"{target.describe()} is a comparison: there is no gradient with respect to it")
     order, needed = topological(f), set(targets)
     for node in order:
         if any(p in needed for p in node.parents):
@@ -71,9 +76,7 @@ def _cotangents(
     if watch is not None:
         watch.start(f, seed)
     cotangents = {f: seed}
-    optional: set[Value] = (
-        set()
-    )  # nodes that a where() chose between: their cotangent may be 0 because they were not taken
+    optional: set[Value] = set()  # what a where() chose between: its cotangent may be 0 because it was not taken
     for node in reversed(order):
         op = node.op
         if op is None or node not in cotangents:
@@ -96,23 +99,42 @@ def _cotangents(
                 optional.add(parent)
             elif optional and node in optional:
                 optional.add(parent)
-                c = _nothing_from_nothing(g, c)
+                if c is not g and _is_elementwise(op):
+                    c = _nothing_from_nothing(g, c)
             if type(c) is not float or type(parent._data) is not float:
                 c = _matched(c, parent, node)
-            if watch is not None:
-                watch.gradient(node, parent, g, c)
+                if c is None:
+                    continue
             cotangents[parent] = cotangents[parent] + c if parent in cotangents else c
+            if watch is not None:
+                watch.gradient(node, parent, g, cotangents[parent])
     return cotangents
 
 
+def _is_elementwise(op: Primitive) -> bool:
+    """Whether each number of y comes from the number at the same place (by broadcasting) of each input."""
+    return op.scalar is not None or (isinstance(op.forward, np.ufunc) and op.forward.signature is None)
+
+
 def _nothing_from_nothing(g: Any, c: Any) -> Any:
-    """c, but 0 where g is: a branch that a where() did not take sends back nothing, and 0·inf would be NaN."""
-    return TABLE["where"](TABLE["equal"](g, 0.0), 0.0, c) if shape_of(c) == shape_of(g) else c
+    """c, but 0 where it is NaN and g is 0: what a where() did not take sends back nothing, and 0·inf would be NaN.
+
+    A c that is no NaN stays, although it is 0 already: a second derivative may flow through it.
+    """
+    where, equal = TABLE["where"], TABLE["equal"]
+    return where(equal(c, c), c, where(equal(g, 0.0), 0.0, c))
 
 
 def _matched(c: Any, parent: Value, node: Value) -> Any:
-    """The cotangent `c` in the shape and dtype of `parent`: what broadcasting repeated is summed."""
+    """The cotangent `c` in the shape and dtype of `parent`: what broadcasting repeated is summed.
+
+    None for the result of a comparison, which has no gradient.
+    """
     shape, wanted = shape_of(c), parent.shape
+    if parent.dtype == np.bool_:
+        return None
+    if c is None:
+        raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
     if shape != wanted:
         lead = len(shape) - len(wanted)
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]

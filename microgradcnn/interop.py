@@ -39,10 +39,14 @@ def _array(self: Value, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, 
 
 
 def _array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    known = _counterpart(ufunc)
     if method != "__call__" or kwargs:
-        how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}=")
-        raise TypeError(f"{how} cannot record a graph: use mg.{_counterpart(ufunc).__name__} on Values instead")
-    return _counterpart(ufunc)(*inputs)
+        how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {'= and '.join(kwargs)}=")
+        raise TypeError(
+            f"{how} cannot record a graph: write np.{ufunc.__name__}(...) of the inputs alone, as in a = a + v for "
+            "a += v, or leave the graph with .data"
+        )
+    return known(*inputs)
 
 
 def _array_function(self: Value, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

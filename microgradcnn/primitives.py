@@ -117,15 +117,21 @@ log1p: Primitive = Primitive("log1p", np.log1p, (lambda g, y, x: g / (1.0 + x),)
 tanh: Primitive = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1.0 - y * y),), "tanh(x)", math.tanh)
 
 
+def _sigmoid(x: float) -> float:
+    if x >= 0.0:
+        return 1.0 - (e := math.exp(-x)) / (1.0 + e)
+    return (e := math.exp(x)) / (1.0 + e)
+
+
 sigmoid: Primitive = Primitive(
-    "sigmoid",
-    kernels.sigmoid,
-    (lambda g, y, x: g * (y * (1.0 - y)),),
-    "sigmoid(x)",
-    lambda x: 1.0 / (1.0 + math.exp(-x)),
+    "sigmoid", kernels.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),), "sigmoid(x)", _sigmoid
 )
 softplus: Primitive = Primitive(
-    "softplus", lambda x: np.logaddexp(0.0, x), (lambda g, y, x: g * sigmoid(x),), "softplus(x)"
+    "softplus",
+    lambda x: np.logaddexp(0.0, x),
+    (lambda g, y, x: g * sigmoid(x),),
+    "softplus(x)",
+    lambda x: (x if x > 0.0 else 0.0) + math.log1p(math.exp(-operator.abs(x))),
 )
 
 

@@ -39,7 +39,8 @@ class Primitive:
     `forward(*inputs, **static)` gives the value on raw numbers and arrays. `chain` has one rule for each input,
     `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy and y the value; None where no gradient flows. The
     rules use operators and primitives only, so that they serve arrays and Values alike. `notation` is a Python
-    expression in the inputs. `scalar` is `forward` for Python floats alone; where it raises, NumPy's answer stands.
+    expression in the inputs. `scalar` is `forward` for Python floats alone, where that works element by element; where
+    it raises, NumPy's answer stands.
     """
 
     __slots__ = ("chain", "forward", "name", "notation", "scalar")
@@ -162,6 +163,11 @@ class Value:
             return self.label
         return "an unlabelled leaf" if self.op is None else f"an unlabelled result of {self.op.name}"
 
+    def __eq__(self, other: object) -> bool:
+        return self is other  # so that a Value is a dict key, whatever NumPy would make of ==
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         text = np.array2string(self._data, prefix="Value(") if self.shape else repr(self._data)
         label = "" if self.label is None else f", label={self.label!r}"
@@ -236,6 +242,7 @@ class Constant(Value):
     """A raw number or array among the parents of a node: no rule is run for it."""
 
     __slots__ = ()
+    data = property(attrgetter("_data"))  # cannot be set
     grad = label = op = None
     parents, static, _birth = (), _NO_STATIC, 0
 
@@ -251,12 +258,13 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
     parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
     try:
         data = op.evaluate([p._data for p in parents], static)
+        data = data if type(data) is float else settled(data)
     except (TypeError, ValueError, IndexError) as error:
         given = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {given}: {error}") from error
     node = _new(Value)
-    node._data = data if type(data) is float else settled(data)
+    node._data = data
     node.grad = node.label = None
     if _recording.get():
         node.op, node.parents, node.static = op, parents, static or _NO_STATIC

@@ -1,0 +1,7 @@
+"""`python -m microgradcnn`."""
+
+import sys
+
+from microgradcnn.cli import main
+
+sys.exit(main())

@@ -1,0 +1,75 @@
+"""From a data set to a trained network: split, scale, train, and measure on rows that training did not see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.data import Dataset, as_images, split
+from microgradcnn.files import Trained
+from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.scaling import Scaling, standardised, unit_pixels, unscaled
+from microgradcnn.train import Training, accuracy, train
+
+TEST_FRACTION = 0.2
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What came out: the trained network, how training went, and the accuracies on both parts of the data."""
+
+    trained: Trained
+    training: Training
+    rows: tuple[int, int]
+    train_accuracy: float
+    test_accuracy: float
+
+
+def experiment(
+    name: str,
+    data: Dataset,
+    *,
+    seed: int = 0,
+    scale: bool = True,
+    shrunk: int | None = None,
+    network: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+) -> Experiment:
+    """Train the network called `name` on four fifths of `data`, two classes as 0 and 1, and test it on the last fifth.
+
+    `seed` draws the split, the start and the batches. `shrunk` records the size to which images were shrunk before.
+    `network` and `training` are further arguments of the network and of `train`. Raises ValueError where they do not fit.
+    """
+    options = {**sizes_for(name, data), **(network or {})}
+    built = NETWORKS[name](seed=seed, **options)
+    learn, test = split(data, TEST_FRACTION, seed)
+    scaling = fit_scaling(learn) if scale else unscaled(data.x.shape[1])
+    x, x_test = scaling.apply(learn.x), scaling.apply(test.x)
+    run = train(built, x, learn.y, seed=seed, **(training or {}))
+    return Experiment(
+        Trained(built, scaling, data.classes, shrunk),
+        run,
+        (len(learn.x), len(test.x)),
+        accuracy(built, x, learn.y),
+        accuracy(built, x_test, test.y),
+    )
+
+
+def sizes_for(name: str, data: Dataset) -> dict[str, Any]:
+    """The network's arguments that the data decide: m for single_layer, the image's size for the others."""
+    if name == "single_layer":
+        return {"m": data.x.shape[1]}
+    return {"image": as_images(data).image}
+
+
+def fit_scaling(rows: Dataset) -> Scaling:
+    """Pixels to [0, 1]; other columns to mean 0 and deviation 1; fitted on these rows."""
+    return unit_pixels(rows.x) if rows.image is not None else standardised(rows.x)
+
+
+def predict(trained: Trained, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """ŷ, (n,), for rows (n, inputs) as they are in the data, before scaling."""
+    network: Network = trained.network
+    return np.asarray(network.predict(trained.scaling.apply(x)).data)

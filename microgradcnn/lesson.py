@@ -1,0 +1,130 @@
+"""The main job: each of the lecture's networks built, differentiated, checked four ways, and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.check import check_gradients
+from microgradcnn.data import Dataset, load, shrink, two_classes
+from microgradcnn.experiment import Experiment, experiment
+from microgradcnn.extras import MissingExtra
+from microgradcnn.lecture import closed_form
+from microgradcnn.networks import LECTURE, NETWORKS, Network
+from microgradcnn.value import Value
+
+REGULARISE = 1e-3
+TOLERANCE = 1e-7
+ROWS = 4
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """How far gradients are from the tensor form's: the largest difference, as a share of the largest component."""
+
+    scalar_form: float
+    closed_form: float
+    differences: float
+
+    @property
+    def worst(self) -> float:
+        """The largest of the three."""
+        return max(self.scalar_form, self.closed_form, self.differences)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network's line of the lesson's table."""
+
+    network: str
+    section: str
+    loss: str
+    parameters: int
+    checks: Checks
+    runs: dict[str, Experiment]
+
+    @property
+    def right(self) -> bool:
+        """Whether every gradient agrees to 1e-7 and every training converged."""
+        return self.checks.worst <= TOLERANCE and all(run.training.converged for run in self.runs.values())
+
+
+def lesson(seed: int = 0, progress: bool = False) -> Iterator[Row]:
+    """A row for each of the six networks; digits are trained on only where scikit-learn is installed."""
+    data = data_sets()
+    for name in NETWORKS:
+        runs = {
+            which: experiment(
+                name, rows, seed=seed, network={"regularise": REGULARISE}, training={"progress": progress}
+            )
+            for which, rows in data.items()
+        }
+        network = NETWORKS[name](regularise=REGULARISE, seed=seed)
+        section, loss = LECTURE[name]
+        count = sum(p.data.size for p in network.parameters.values())
+        yield Row(name, section, loss, count, check_network(network, seed), runs)
+
+
+def data_sets() -> dict[str, Dataset]:
+    """The lesson's data: `side`, and the digits 6 and 7 averaged down to 3×3 where scikit-learn is installed."""
+    found = {"side": two_classes(load("side"))}
+    with suppress(MissingExtra):
+        found["digits"] = shrink(two_classes(load("digits"), ("6", "7")), 3)
+    return found
+
+
+def check_network(network: Network, seed: int = 0) -> Checks:
+    """The gradients of the mean loss over four random rows, two with ŷ above y and two below, found in four ways."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(ROWS, network.inputs))
+    y = network.predict(x).data + np.array([0.7, -0.7, 1.3, -1.3])
+    tensor = _gradient(network, x, y)
+    scale = max(float(np.abs(g).max()) for g in tensor.values())
+
+    def distance(one_row: Callable[[Array, float], dict[str, Array]]) -> float:
+        rows = [one_row(row, target) for row, target in zip(x, y.tolist(), strict=True)]
+        errors = [np.abs(sum(r[name] for r in rows) / ROWS - g).max() for name, g in tensor.items()]
+        return float(max(errors)) / scale
+
+    return Checks(
+        distance(lambda row, target: _scalar_gradient(network, row, target)),
+        distance(lambda row, target: closed_form(network, row, target)),
+        _differences(network, x, y),
+    )
+
+
+def _gradient(network: Network, x: Array, y: Array) -> dict[str, Array]:
+    for p in network.parameters.values():
+        p.grad = None
+    network.loss(x, y).backward()
+    return {name: p.grad for name, p in network.parameters.items()}
+
+
+def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, Array]:
+    """The scalar form's gradients, put back into the shapes of the tensors."""
+    example = network.example(row, target)
+    example.loss.backward()
+    grads = {label: v.grad or 0.0 for label, v in example.parameters.items()}
+    return {
+        name: np.array([grads[label] for label in network.labels(name)]).reshape(p.shape)
+        for name, p in network.parameters.items()
+    }
+
+
+def _differences(network: Network, x: Array, y: Array) -> float:
+    names, held = list(network.parameters), dict(network.parameters)
+
+    def loss(*values: Value) -> Value:
+        network.parameters = dict(zip(names, values, strict=True))
+        return network.loss(x, y)
+
+    try:
+        return check_gradients(loss, *held.values(), order=1).error
+    finally:
+        network.parameters = held

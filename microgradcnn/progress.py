@@ -1,0 +1,38 @@
+"""A progress bar on a terminal: tqdm where it is installed, one plain line otherwise, nothing into a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+UPDATES = 200  # how often the plain line is rewritten
+
+
+def bar(total: int, wanted: bool, note: Callable[[], str]) -> Iterator[int]:
+    """Count from 0 to total - 1, showing how far it is on stderr if that is a terminal; `note()` is shown beside it."""
+    if not wanted or not sys.stderr.isatty():
+        yield from range(total)
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield from _plain(total, note)
+        return
+    with tqdm(total=total, unit="epoch", leave=False, dynamic_ncols=True) as shown:
+        for i in range(total):
+            yield i
+            shown.set_postfix_str(note(), refresh=False)
+            shown.update()
+
+
+def _plain(total: int, note: Callable[[], str]) -> Iterator[int]:
+    every = max(total // UPDATES, 1)
+    try:
+        for i in range(total):
+            yield i
+            if i % every == 0:
+                sys.stderr.write(f"\r{100 * i // total:3d}% epoch {i} of {total} {note()}\033[K")
+                sys.stderr.flush()
+    finally:
+        sys.stderr.write("\r\033[K")
+        sys.stderr.flush()

@@ -1,0 +1,43 @@
+"""Inputs brought to the size that gradient descent wants, fitted on the training rows and applied to all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x ↦ (x − shift)/scale, column by column; `shift` and `scale` have shape (m,)."""
+
+    shift: Array
+    scale: Array
+
+    def apply(self, x: Array) -> Array:
+        """Rows (n, m), scaled. Raises ValueError for another number of columns."""
+        if np.shape(x)[1:] != self.shift.shape:
+            raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not {np.shape(x)}")
+        scaled: Array = (x - self.shift) / self.scale
+        return scaled
+
+
+def standardised(x: Array) -> Scaling:
+    """Every column of the rows x, (n, m), to mean 0 and standard deviation 1; a constant column to 0."""
+    spread = x.std(axis=0)
+    varies = (x.min(axis=0) < x.max(axis=0)) & (spread > 0)  # rounding gives equal numbers a tiny deviation
+    return Scaling(np.where(varies, x.mean(axis=0), x[0]), np.where(varies, spread, 1.0))
+
+
+def unit_pixels(x: Array) -> Scaling:
+    """Pixels ≥ 0, (n, h·w), divided by the largest, so that they lie in [0, 1]."""
+    largest = float(np.max(np.abs(x), initial=0.0)) or 1.0
+    return Scaling(np.zeros(x.shape[1]), np.full(x.shape[1], largest))
+
+
+def unscaled(columns: int) -> Scaling:
+    """The rows as they are."""
+    return Scaling(np.zeros(columns), np.ones(columns))
