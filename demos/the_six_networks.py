@@ -28,7 +28,7 @@ f = (w1 * z1 + w2 * z2 + w3 * z3 - y) ** 2
 show("single_layer", f, [w1, w2, w3, s1, s2, u1, u2, v1, v2])
 
 # From here on: a 3×3 image of pixels p1..p9, row by row, and 2×2 filters c1..c4 and c5..c8.
-# (The lecture's p_{11}, p_{12}, p_{14}, p_{15} are p1, p2, p4, p5: its first index repeats the window's top-left pixel.)
+# (The lecture's p_{11}, p_{12}, p_{14}, p_{15} are p1, p2, p4, p5: the first index repeats the window's first pixel.)
 p1, p2, p3, p4, p5, p6, p7, p8, p9 = scalars("p", [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
 windows = [(p1, p2, p4, p5), (p2, p3, p5, p6), (p4, p5, p7, p8), (p5, p6, p8, p9)]
 
@@ -62,9 +62,7 @@ show("two_conv_average", (((z1 + z2 + z3 + z4) / 4 + (z5 + z6 + z7 + z8) / 4) / 
 c, w = filters(), scalars("w", [0.7, -0.5])
 z1, z2, z3, z4 = filtered(c[:4])
 z5, z6, z7, z8 = filtered(c[4:])
-show(
-    "two_conv_average_linear", (w[0] * (z1 + z2 + z3 + z4) / 4 + w[1] * (z5 + z6 + z7 + z8) / 4 - y) ** 2, c + w
-)
+show("two_conv_average_linear", (w[0] * (z1 + z2 + z3 + z4) / 4 + w[1] * (z5 + z6 + z7 + z8) / 4 - y) ** 2, c + w)
 
 # Exercise 4: two filters, flattened, a linear classifier w of eight.
 c, w = filters(), scalars("w", [0.7, -0.5, 0.3, 0.2, -0.1, 0.4, 0.6, -0.2])

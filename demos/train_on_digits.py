@@ -14,9 +14,8 @@ done = experiment("two_conv_linear", digits, network={"regularise": 1e-3})
 run = done.training
 print(f"{len(digits.x)} images; the largest stable rate is {run.stable_rate:.3g}, so we start at {run.rate:.3g}")
 for row in run.history[:: max(len(run.history) // 8, 1)]:
-    print(
-        f"  epoch {row['epoch']:5d}   rate {row['rate']:.4f}   loss {row['loss']:.5f}   |gradient| {row['gradient_norm']:.1e}"
-    )
+    epoch, rate, loss, norm = (row[key] for key in ("epoch", "rate", "loss", "gradient_norm"))
+    print(f"  epoch {epoch:5d}   rate {rate:.4f}   loss {loss:.5f}   |gradient| {norm:.1e}")
 print(run.message)
 print(f"accuracy {done.train_accuracy:.3f} on the training images, {done.test_accuracy:.3f} on images never seen")
 

@@ -11,9 +11,9 @@ The odd part gives the slope, to fourth order; what it leaves over says how far 
     kink(h)  = (64 even(h) - 20 even(2h) + even(4h)) / 28h    0 for a smooth φ, half the jump of φ' at a kink
     2 Σ |df/dy · y| 2⁻⁵² / h, over the nodes y of the graph   rounding: every node may be off in its last digit
 
-h starts at 2⁻⁹ of a step, which is about half the element's magnitude, and is halved or doubled as long as that lessens
-the doubt. The second order is the same check of another function, x ↦ ∇f(x)·d, which mg.grad gives as a graph; the
-search for the rule to blame is the same check again, of one node of the graph as a function of what went in.
+h starts at 2⁻⁹ of a step, about half the element's magnitude, and is halved or doubled while that lessens the doubt.
+Order 2 is the same check of x ↦ ∇f(x)·d, a graph that mg.grad gives; the search for the rule to blame is the same
+check of single nodes of the graph, as functions of what went in.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from microgradcnn.gradient import grad
 from microgradcnn.value import Constant, Primitive, Value, topological
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+Function: TypeAlias = Callable[..., Value]
 
 _STEP = 774541 / 2**20  # no power of two, or sin(2**k * π * x) shows only its zeros; 20 bits, so that x + h is exact
-_FIRST, _FINEST = 9, 42  # h = 2**-level
+_COARSEST, _FIRST, _FINEST = 2, 9, 42  # h = 2**-level steps; 4h is below the element's own magnitude
 _SURE = 10.0  # autodiff is wrong where it is off by more than this many times the doubt
 
 
@@ -43,8 +44,8 @@ class GradientCheck:
     `verdict` is 'right', 'wrong' or 'undecidable'. `label` is `values[0]` where the Value has none, `index` is None
     along a random direction. `autodiff` and `difference` are two numbers for the derivative of `quantity`: f, or at
     order 2 ∇f·d for a fixed random d. `error` is how far they are apart and `doubt` how uncertain that is, relative to
-    the largest component of the gradient of this Value. `primitive` names the primitive whose chain rule is wrong by
-    itself, if there is one. `checked` of the `elements` elements were checked one by one.
+    the largest component of the gradient of this Value. `primitive` is the name of the one whose chain rule is wrong
+    by itself, if there is one. `checked` of the `elements` elements were checked one by one.
     """
 
     verdict: str
@@ -71,92 +72,80 @@ class GradientCheck:
     @property
     def element(self) -> str:
         """The worst element as it is written: `w`, `S[1, 0]`, `S along a random direction`."""
-        if self.index is None:
-            return f"{self.label} along a random direction"
-        return f"{self.label}[{', '.join(map(str, self.index))}]" if self.index else self.label
+        where = " along a random direction" if self.index is None else str([*self.index]) if self.index else ""
+        return self.label + where
 
     def __str__(self) -> str:
-        rule = f"the chain rule of {self.primitive} is wrong by itself"
         why = {
-            "right": f"the worst of {self.checked} out of {self.elements} elements and of random directions",
-            "undecidable": rule if self.primitive else "a kink within the step or rounding forbids a verdict",
-            "wrong": rule if self.primitive else "every rule is right by itself: does a path leave the graph by .data?",
-        }
+            "right": f"this is the worst of {self.checked} out of {self.elements} elements and of random directions",
+            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float()) or overflows",
+            "undecidable": "a kink within the step, or rounding, forbids a verdict",
+        }[self.verdict]
+        why = f"the chain rule of {self.primitive} is wrong by itself" if self.primitive else why
         return (
             f"{self.verdict} at {self.element}: d({self.quantity})/d{self.label} is {self.autodiff:.12g} by autodiff, "
-            f"{self.difference:.12g} by differences, relative error {self.error:.1e} ± {self.doubt:.0e}; "
-            f"{why[self.verdict]}."
+            f"{self.difference:.12g} by differences, relative error {self.error:.1e} ± {self.doubt:.0e}; {why}."
         )
 
 
 def check_gradients(
-    function: Callable[..., Value],
-    *values: Value,
-    order: int = 2,
-    elements: int = 200,
-    directions: int = 2,
-    tolerance: float = 1e-7,
-    seed: int = 0,
+    function: Function, *values: Value, order: int = 2, elements: int = 200, tolerance: float = 1e-7, seed: int = 0
 ) -> GradientCheck:
     """Check the gradient of function(*values) with respect to each of `values`, in float64 and on copies.
 
     The result may have any shape: a fixed random projection makes it a number. All elements are checked one by one if
-    there are no more than `elements`, otherwise a random sample; tensors along random `directions` besides. 'right'
-    means that a relative error of `tolerance` is excluded, 'wrong' that the error is above tolerance/100 and ten times
-    the doubt, 'undecidable' that it is neither. Raises TypeError if there are no Values or function returns none,
+    there are no more than `elements`, otherwise a random sample; every tensor along two random directions besides.
+    'right' means that a relative error of `tolerance` is excluded, 'wrong' that the error is above tolerance/100 and
+    ten times the doubt, 'undecidable' neither. Raises TypeError if there are no Values or function returns none,
     ValueError if the values or the result are empty, not finite, or not the same when computed again.
     """
-    if order not in (1, 2):
-        raise ValueError(f"check_gradients knows order 1 and order 2, not {order}")
-    point = [_numbers(value) for value in values]
-    labels = [value.label or f"values[{i}]" for i, value in enumerate(values)]
-    examine = _Examiner(elements, directions, tolerance, np.random.default_rng(seed))
+    if order not in (1, 2) or not values:
+        raise TypeError(f"check_gradients(function, x, w, order=2) needs Values, and order 1 or 2, not {order}")
+    point, labels = [_numbers(value) for value in values], [value.label for value in values]
+    examine = _Examiner(elements, tolerance, np.random.default_rng(seed))
     with np.errstate(all="ignore"):
-        shape = _shape_of_result(function, point)
-        ones = examine.signs(shape) if shape else 1.0
-        found = examine(_Field(lambda *xs: [function(*xs)], [ones]), point, labels, "f", order)
-        if order == 2 and all(f.verdict != "wrong" for f in found):
+        f, again = (function(*map(Value, point, labels)) for _ in range(2))
+        if not np.array_equal(_numbers(f, "what the function returned"), again.data):
+            raise ValueError("the function returned two results for the same Values: fix the random numbers it draws")
+        seeds = [examine.signs(f.shape) if f.shape else 1.0]
+        found = examine(_Field(lambda *xs: [function(*xs)], seeds, labels), point, "f", order, 0.0)
+        if order == 2 and all(w.verdict != "wrong" for w in found):
             toward = [examine.signs(x.shape) * _steps(x) if len(point) > 1 or x.ndim else 1.0 for x in point]
-            slopes = _Field(lambda *xs: grad(function(*xs), xs, ones), toward)
-            size = float(np.sum(abs(ones * function(*map(Value, point)).data)))
-            found += [replace(f, order=2) for f in examine(slopes, point, labels, "∇f·d", 1, size)]
-        primitive = None
-        if any(f.verdict != "right" for f in found):
-            primitive = examine.blame(function(*map(Value, point)), ones, order)
-    nothing = "undecidable" if primitive else "right"  # zero on both sides; but a wrong rule may hide below rounding
-    found = [replace(f, verdict=nothing) if f.verdict == "zero" else f for f in found]
-    verdict = next(v for v in ("wrong", "undecidable", "right") if any(f.verdict == v for f in found))
-    among = [f for f in found if f.verdict == verdict]
-    worst = max(among, key=lambda f: (f.index is not None, f.doubt if verdict == "undecidable" else f.error))
-    checked = len({(f.label, f.index) for f in found if f.index is not None})
+            second = _Field(lambda *xs: grad(function(*xs), xs, *seeds), toward, labels)
+            size = float(np.sum(abs(seeds[0] * f.data)))
+            found += [replace(w, order=2) for w in examine(second, point, "∇f·d", 1, size)]
+        primitive = examine.blame(f, seeds[0], order) if any(w.verdict != "right" for w in found) else None
+    hidden = "undecidable" if primitive else "right"  # zero on both sides; but a wrong rule may hide below rounding
+    found = [replace(w, verdict=hidden) if w.verdict == "zero" else w for w in found]
+    verdict = next(v for v in ("wrong", "undecidable", "right") if any(w.verdict == v for w in found))
+    among, open_ = [w for w in found if w.verdict == verdict], verdict == "undecidable"
+    worst = max(among, key=lambda w: (w.index is not None, open_ and -w.order, w.doubt if open_ else w.error))
+    checked = sum(w.quantity == "f" and w.index is not None for w in found)
     return replace(worst, primitive=primitive, checked=checked, elements=sum(x.size for x in point))
 
 
-class _Field:
+class _Field(NamedTuple):
     """x ↦ Σ seed·root over the Values that `function` makes of fresh leaves: a number, by no node of its own."""
 
-    def __init__(self, function: Callable[..., Sequence[Value]], seeds: Sequence[Any]) -> None:
-        self.function, self.seeds = function, seeds
+    function: Callable[..., Sequence[Value]]
+    seeds: Sequence[Any]
+    labels: Sequence[str | None]
 
     def __call__(self, point: Sequence[Array]) -> float:
-        roots = self.function(*map(Value, point))
+        roots = self.function(*map(Value, point, self.labels))
         return float(sum(np.vdot(seed, root.data) for root, seed in zip(roots, self.seeds, strict=True)))
 
     def gradient(self, point: Sequence[Array], as_graph: bool = False) -> tuple[list[Array], float]:
         """The gradient by backward, and what rounding does to the number; or the numbers of the gradient by mg.grad."""
-        leaves, rounding = [Value(x) for x in point], 0.0
-        found = [np.zeros(x.shape) for x in point]
+        leaves, found, rounding = list(map(Value, point, self.labels)), [np.zeros(x.shape) for x in point], 0.0
         for root, seed in zip(self.function(*leaves), self.seeds, strict=True):
-            if as_graph:
-                parts = [g.data for g in grad(root, leaves, seed)]
-            else:
-                graph = topological(root)
-                for node in (*leaves, *graph):
-                    node.grad = None
-                root.backward(seed)
-                rounding += sum(map(_rounding, graph))
-                parts = [0.0 if leaf.grad is None else leaf.grad for leaf in leaves]
+            graph = [] if as_graph else [*leaves, *topological(root)]
+            for node in graph:
+                node.grad = None
+            parts = [g.data for g in grad(root, leaves, seed)] if as_graph else root.backward(seed)
+            parts = [0.0 if leaf.grad is None else leaf.grad for leaf in leaves] if parts is None else parts
             found = [total + part for total, part in zip(found, parts, strict=True)]
+            rounding += sum(map(_rounding, graph))
         return [np.asarray(g) for g in found], rounding
 
 
@@ -164,22 +153,17 @@ class _Examiner(NamedTuple):
     """Holds autodiff against differences, for any function, within these limits."""
 
     elements: int
-    directions: int
     tolerance: float
     random: np.random.Generator
 
-    def __call__(
-        self, field: _Field, point: list[Array], labels: list[str], quantity: str, order: int = 1, size: float = 0.0
-    ) -> list[GradientCheck]:
+    def __call__(self, field: _Field, point: list[Array], name: str, order: int, size: float) -> list[GradientCheck]:
         """A finding for every element and direction; at order 2 for mg.grad's numbers as well.
 
         Errors are relative to the largest component. Where that is nothing but rounding, on both sides, they are
         relative to the function, which has that `size` at least; the verdict is then 'zero' rather than 'right'.
         """
         gradient, noise = field.gradient(point)
-        answers = [(gradient, quantity, 1)]
-        if order == 2:
-            answers.append((field.gradient(point, as_graph=True)[0], f"{quantity} in mg.grad", 2))
+        answers = [gradient, field.gradient(point, as_graph=True)[0]] if order == 2 else [gradient]
         middle, wobble, total = field(point), [np.zeros(x.shape) for x in point], sum(x.size for x in point)
         for _ in range(2):  # autodiff's rounding is what changes with the last digits of x; the stencil has its own
             near = field.gradient([x + 2.0**-48 * x * self.signs(x.shape) for x in point])[0]
@@ -187,53 +171,34 @@ class _Examiner(NamedTuple):
             around = [x + 2.0**-7 * _steps(x) * self.signs(x.shape) for x in point]
             noise, size = max(noise, field.gradient(around)[1]), max(size, abs(middle), abs(field(around)))
 
-        def line(v: int, d: Array, step: float = 1.0) -> tuple[Array, float, float, float, bool]:
-            """d, h's unit, the slope along d, the doubt about it, and whether autodiff is off."""
-            x, g = point[v], gradient[v]
+        def along(v: int, d: Array, step: float = 1.0) -> tuple[Array, float, float, float]:
+            x, g = point[v], abs(gradient[v])
+            enough = step * self.tolerance / 100 * np.max(g if np.count_nonzero(d) == 1 else g * abs(d))
             phi = lambda t: field([*point[:v], x + t * step * d, *point[v + 1 :]])  # noqa: E731
-            reach = max(1.0, np.max(abs(x))) / (4 * step * np.max(abs(d)))
-            enough = step * self.tolerance / 100 * np.max(abs(g) if np.count_nonzero(d) == 1 else abs(g * d))
-            slope, doubt = _slope(phi, middle, noise, float(reach), float(enough))
-            slope, doubt = slope / step, doubt / step + 2 * _dot(wobble[v], abs(d))
-            return d, step, slope, doubt, not abs(_dot(g, d) - slope) <= _SURE * doubt
+            slope, doubt = _slope(phi, middle, noise, np.nan_to_num(enough, posinf=0.0))
+            return d, step, slope / step, doubt / step + 2 * float(np.sum(wobble[v] * abs(d)))
 
         found = []
         for v, x in enumerate(point):
-            places, lines = np.arange(x.size).reshape(x.shape), []
-            share = x.size if total <= self.elements else max(1, self.elements * x.size // total)
-            for i in np.sort(self.random.permutation(x.size)[:share]):
-                lines.append(line(v, 1.0 * (places == i), float(_steps(x).flat[i])))
-            off = any(e[-1] for e in lines)
-            for _ in range(self.directions if x.size > 1 else 0):
-                lines.append(line(v, _steps(x) * self.signs(x.shape)))
-                while lines[-1][-1] and not off and np.count_nonzero(lines[-1][0]) > 1:
-                    d = lines.pop()[0]  # the culprit is an element that was not drawn: find it by halving
-                    half = line(v, np.where(places <= np.median(places[d != 0.0]), d, 0.0))
-                    lines.append(half if half[-1] else line(v, d - half[0]))
-            for gradients, what, of_order in answers:
-                g = gradients[v]
+            places, share = np.arange(x.size).reshape(x.shape), max(1, self.elements * x.size // total)
+            drawn = np.sort(self.random.permutation(x.size)[: x.size if total <= self.elements else share])
+            one_by_one = [along(v, 1.0 * (places == i), _steps(x).flat[i]) for i in drawn]
+            lines = one_by_one + [along(v, _steps(x) * self.signs(x.shape)) for _ in range(2) if x.size > 1]
+            for i, g in enumerate(gradients[v] for gradients in answers):
                 zero = np.max(abs(g)) <= 4 * np.max(wobble[v]) and all(abs(e[2]) <= e[3] < math.inf for e in lines)
-                largest = max(
-                    np.max(abs(g)), *(abs(e[2]) for e in lines if np.count_nonzero(e[0]) == 1 and e[3] < math.inf)
-                )
-                for d, step, slope, doubt, _ in lines:
-                    single, autodiff = np.count_nonzero(d) == 1, _dot(g, d)
-                    scale = largest if single else max(np.max(abs(g * d)), abs(slope) / g.size)
+                sizes = [np.max(abs(g)), *[abs(slope) for *_, slope, doubt in one_by_one if doubt < math.inf]]
+                for d, step, slope, doubt in lines:
+                    single, autodiff = np.count_nonzero(d) == 1, float(np.sum((g * d)[d != 0.0]))
+                    scale = max(sizes) if single else max(np.max(abs(g * d)), abs(slope) / g.size)
                     scale = max(scale, size / step) if zero else scale
-                    error = np.nan_to_num(abs(autodiff - slope), nan=math.inf)
-                    error, doubt = (float(np.divide(e, scale)) if e else 0.0 for e in (error, doubt))
+                    error, doubt = _over(abs(autodiff - slope), scale), _over(doubt, scale)
+                    verdict = "undecidable" if error + doubt > self.tolerance else "zero" if zero and doubt else "right"
+                    if doubt < math.inf and error > max(_SURE * doubt, self.tolerance / 100):
+                        verdict = "wrong"
+                    label, what = field.labels[v] or f"values[{v}]", name + " by mg.grad" * i
                     index = tuple(int(i) for i in np.argwhere(d)[0]) if single else None
-                    verdict = self.verdict(error, doubt, bool(zero))
-                    found.append(
-                        GradientCheck(verdict, labels[v], index, autodiff, slope, error, doubt, what, of_order)
-                    )
+                    found.append(GradientCheck(verdict, label, index, autodiff, slope, error, doubt, what, 1 + i))
         return found
-
-    def verdict(self, error: float, doubt: float, zero: bool) -> str:
-        """What an error and the doubt about it, both relative, allow to say."""
-        if doubt < math.inf and error > max(_SURE * doubt, self.tolerance / 100):
-            return "wrong"
-        return ("zero" if zero and doubt else "right") if error + doubt <= self.tolerance else "undecidable"
 
     def blame(self, f: Value, seed: Any, order: int) -> str | None:
         """The primitive with the most wrong rule on the graph of f, every node taken by itself; None if all are right.
@@ -241,58 +206,45 @@ class _Examiner(NamedTuple):
         Order 2 looks at the graph of the gradient too; if its rules are right as numbers, one of f's is not as a graph.
         """
         nodes = topological(f)
-        stages = [(nodes, False)]
-        if order == 2:
-            slopes = grad(f, [x for x in nodes if x.op is None], seed)
-            every = dict.fromkeys([*nodes, *[node for slope in slopes for node in topological(slope)]])
-            stages = [(list(every), False), (nodes, True)]
-        for graph, as_graph in stages:
-            looked_at, errors = Counter[str](), dict[str, float]()
-            for i in self.random.permutation(len(graph)):
+        slopes = grad(f, [x for x in nodes if x.op is None], seed) if order == 2 else []
+        every = dict.fromkeys([*nodes, *[node for slope in slopes for node in topological(slope)]])
+        errors: dict[str, float] = {}
+        for graph, as_graph in [(list(every), False), (nodes, True)][:order]:
+            looked_at = Counter[str]()
+            for i in self.random.permutation(0 if errors else len(graph)):
                 if (op := graph[i].op) is not None and op.name not in errors and looked_at[op.name] < 50:
                     looked_at[op.name] += 1
-                    wrong = [f.error for f in self.local(graph[i], op, as_graph) if f.verdict == "wrong"]
-                    if wrong:
-                        errors[op.name] = max(wrong)
-            if errors:
-                return max(errors, key=lambda name: errors[name])
-        return None
+                    wrong = [w.error for w in self.local(graph[i], op, order, as_graph) if w.verdict == "wrong"]
+                    errors.update({op.name: max(wrong)} if wrong else {})
+        return max(errors, key=lambda name: errors[name], default=None)
 
-    def local(self, node: Value, op: Primitive, as_graph: bool) -> list[GradientCheck]:
+    def local(self, node: Value, op: Primitive, order: int, as_graph: bool) -> list[GradientCheck]:
         """The findings for one node as a function of its inputs; `as_graph` for the gradient that its rules make."""
         free = [i for i, p in enumerate(node.parents) if type(p) is not Constant and p.dtype != np.bool_]
         point = [np.array(node.parents[i].data, np.float64) for i in free]
-        if (
-            not free
-            or node.dtype == np.bool_
-            or not all(np.isfinite(x).all() and np.size(x) for x in [*point, node.data])
-        ):
+        used = [np.asarray(p.data) for p in (node, *node.parents)]
+        if not free or node.dtype == np.bool_ or not all(x.size and np.isfinite(x).all() for x in used):
             return []
 
         def value(*leaves: Value) -> list[Value]:
             chosen = dict(zip(free, leaves, strict=True))
             return [op(*[chosen.get(i, p.data) for i, p in enumerate(node.parents)], **node.static)]
 
-        few, g = self._replace(elements=16), np.asarray(self.signs(node.shape))
+        few, labels, g = self._replace(elements=16), [""] * len(point), np.asarray(self.signs(node.shape))
         if not as_graph:
-            return few(_Field(value, [g]), point, [""] * len(free), "", 2)
-        rules = _Field(lambda g, *xs: grad(value(*xs)[0], xs, g), [self.signs(x.shape) for x in point])
-        return few(rules, [g, *point], [""] * (1 + len(free)), "")
+            return few(_Field(value, [g], labels), point, "", order, 0.0)
+        rules = _Field(lambda g, *xs: grad(value(*xs)[0], xs, g), [self.signs(x.shape) for x in point], ["", *labels])
+        return few(rules, [g, *point], "", 1, 0.0)
 
     def signs(self, shape: tuple[int, ...]) -> Any:
-        """Random numbers of a few bits, 1/2 to 1 in size."""
+        """Random numbers of a few bits, from 1/2 to 1 in size."""
         return self.random.choice((-1.0, 1.0), shape) * self.random.integers(512, 1025, shape) / 1024
 
 
-def _slope(
-    phi: Callable[[float], float], middle: float, noise: float, reach: float, enough: float
-) -> tuple[float, float]:
-    """φ'(0) and the doubt about it, from the h below `reach` where that is least, or the first where it is `enough`."""
-    sides: dict[int, tuple[float, float]] = {}  # odd and even part by level
-    seen: dict[int, tuple[float, float]] = {}  # slope and spread by level
-
-    def rounding(level: int) -> float:
-        return 2 * noise * 2.0**level
+def _slope(phi: Callable[[float], float], middle: float, noise: float, enough: float) -> tuple[float, float]:
+    """φ'(0) and the doubt about it, from the h where that is least, or the first where it is `enough`."""
+    sides: dict[int, tuple[float, float]] = {}  # by level: the odd and the even part
+    seen: dict[int, tuple[float, float]] = {}  # by level: the slope and what is left over
 
     def doubt(level: int) -> float:
         for k in (level, level - 1, level - 2):
@@ -303,37 +255,36 @@ def _slope(
         slope = (8 * o1 - o2) / (6 * h)
         spread = abs(slope - (8 * o2 - o4) / (12 * h)) + abs(64 * e1 - 20 * e2 + e4) / (28 * h)
         seen[level] = slope, spread if math.isfinite(spread) else math.inf
-        return seen[level][1] + rounding(level)
-
-    def goal(level: int) -> float:
-        return max(enough, 1e-9 * abs(seen[level][0])) if math.isfinite(enough) else 0.0
+        return seen[level][1] + 2 * noise / h
 
     best, level = doubt(_FIRST), _FIRST
-    while best > goal(level) and level < _FINEST and rounding(level + 1) < min(best, 100 * goal(level)):
+    while best > enough and level < _FINEST and 4 * noise * 2.0**level < best:
         level += 1
         best = min(best, doubt(level))
     level = _FIRST
-    while best > goal(level) and 2.0 ** (1 - level) <= reach and seen[level][1] < best:
+    while best > enough and level > _COARSEST and seen[level][1] < best:
         level -= 1
         best = min(best, doubt(level))
 
-    found, least, blur = math.nan, math.inf, 0.0
-    for level in sorted(seen, reverse=True):  # what the finer steps could not resolve blurs the coarser ones as well
+    best, found, blur = math.inf, math.nan, 0.0
+    for level in sorted(seen, reverse=True):  # what fine steps cannot resolve blurs the coarse ones too
         blur = max(blur, seen[level][1] * 2.0**-level)
-        if (doubts := blur * 2.0**level + rounding(level)) < least:
-            found, least = seen[level][0], doubts
-    return found, least
+        if (blur + 2 * noise) * 2.0**level < best:
+            found, best = seen[level][0], (blur + 2 * noise) * 2.0**level
+    return found, best
 
 
-def _dot(g: Array, d: Array) -> float:
-    return float(np.sum((g * d)[d != 0.0]))
+def _over(x: float, scale: float) -> float:
+    return 0.0 if x == 0.0 else math.inf if math.isnan(x) or not scale else float(x / scale)
 
 
 def _rounding(node: Value) -> float:
     """What an error in the last digit of every number of a node does to what was differentiated."""
     if node.grad is None or node.dtype == np.bool_:
         return 0.0
-    return float(np.finfo(node.dtype).eps * np.nansum(abs(np.asarray(node.grad) * node.data)))
+    g, y = np.asarray(node.grad), np.asarray(node.data)
+    moved = np.sum(abs(g * y)[(g != 0.0) & ~(np.isnan(g) & np.isfinite(y))])
+    return float(np.finfo(y.dtype).eps * moved) if np.isfinite(moved) else math.inf
 
 
 def _steps(x: Array) -> Array:
@@ -342,22 +293,9 @@ def _steps(x: Array) -> Array:
     return np.asarray(np.ldexp(_STEP, np.frexp(np.where(size > 1e-100, size, 1.0))[1] - 1))
 
 
-def _numbers(value: Value) -> Array:
+def _numbers(value: Value, what: str = "") -> Array:
     if not isinstance(value, Value) or value.dtype == np.bool_:
-        raise TypeError(f"check_gradients differentiates with respect to Values of real numbers, not {value!r}")
+        raise TypeError(f"check_gradients needs Values of real numbers, and {what or 'this'} is not one: {value!r}")
     if np.size(value.data) == 0 or not np.all(np.isfinite(value.data)):
-        raise ValueError(f"{value.describe()} is empty or not finite: gradients are checked where there are numbers")
+        raise ValueError(f"{what or value.describe()} is empty or not finite, and has no gradient to check: {value!r}")
     return np.array(value.data, np.float64)
-
-
-def _shape_of_result(function: Callable[..., Value], point: list[Array]) -> tuple[int, ...]:
-    if not point:
-        raise TypeError("check_gradients needs the Values to differentiate by: check_gradients(function, x, w)")
-    first, again = (function(*map(Value, point)) for _ in range(2))
-    if not isinstance(first, Value):
-        raise TypeError(f"check_gradients needs a function that returns a Value, not {first!r}")
-    if np.size(first.data) == 0 or not np.all(np.isfinite(first.data)):
-        raise ValueError(f"the function returned {first!r}: gradients are checked where it is finite and not empty")
-    if not np.array_equal(first.data, again.data):
-        raise ValueError("the function returned two results for the same Values: fix the random numbers that it draws")
-    return first.shape

@@ -1,7 +1,7 @@
 """The command line: `microgradcnn` and `python -m microgradcnn`.
 
-Exit codes: 0 done, 1 the answer is no (a gradient is wrong, training diverged or never started), 2 bad use or bad input,
-130 Ctrl-C.
+Exit codes: 0 done, 1 the answer is no (a gradient is wrong, training diverged or never started), 2 bad use or bad
+input, 130 Ctrl-C.
 """
 
 from __future__ import annotations

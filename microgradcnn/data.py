@@ -1,5 +1,6 @@
 """Data to train on: built in or from files, reduced to two classes, shrunk, split."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +40,7 @@ def load(source: str | Path, target: str | int | None = None) -> Dataset:
         _refuse(target, source)
         return BUILT_IN[source]()
     path = Path(source)
-    if source == path.name and not path.suffix and not os.path.exists(path):
+    if source == path.name and not path.suffix and not os.path.exists(source):
         known = f"{listed(BUILT_IN)}{suggest(source, BUILT_IN)}"
         raise DataError(f"no file and no built-in data set is called {source!r}; built in are {known}")
     return _read(path, target)
@@ -53,6 +54,8 @@ def _read(path: Path, target: str | int | None) -> Dataset:
         return read_csv(path, target)
     else:
         with opened(path) as stream:
+            if not stream.seekable():  # a pipe's first bytes, once read here, would be missing later
+                raise DataError(f"{show(path)} is a stream: save it as a file first")
             start = stream.read(2)
     if ending == ".npz" or start == b"PK":
         return read_npz(path, target)
@@ -140,7 +143,7 @@ def class_name(data: Dataset, label: float | str) -> str:
     """Return a label of the data as text: its class's name where the labels 0 and 1 stand for `classes`, 6 for 6.0."""
     if isinstance(label, str):
         return str(label)
-    if data.classes is not None:
+    if data.classes is not None and label in (0, 1):
         return data.classes[int(label)]
     return str(int(label)) if float(label).is_integer() else repr(float(label))
 
@@ -172,8 +175,11 @@ def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
 
     Raises DataError if a row has another number of pixels.
     """
-    size = image or data.image or (round(data.x.shape[1] ** 0.5),) * 2
-    return replace(data, image=size)
+    pixels = data.x.shape[1]
+    side = math.isqrt(pixels)
+    if image is None and data.image is None and side * side != pixels:
+        raise DataError(f"{data.name} has rows of {pixels} columns, which make no square image")
+    return replace(data, image=image or data.image or (side, side))
 
 
 def shrink(data: Dataset, side: int) -> Dataset:

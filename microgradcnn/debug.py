@@ -15,7 +15,7 @@ from microgradcnn.arrays import quiet
 from microgradcnn.gradient import _cotangents
 from microgradcnn.value import Primitive, Value, watcher
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_NOT_THE_USERS = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__))
 
 
 class NonFiniteError(ArithmeticError):
@@ -71,7 +71,7 @@ class _Watcher:
 def _users_line() -> tuple[str, bool]:
     """The line of the user's that is being executed, and whether it is a gradient that is being computed."""
     frame, in_a_rule = sys._getframe(1), False
-    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE + os.sep):
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
         in_a_rule = in_a_rule or frame.f_code is _cotangents.__code__
         frame = frame.f_back
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}", in_a_rule

@@ -40,7 +40,7 @@ def experiment(
     """Train the network called `name` on four fifths of `data`, two classes as 0 and 1, and test it on the last fifth.
 
     `seed` draws the split, the start and the batches. `shrunk` records the size to which images were shrunk before.
-    `network` and `training` are further arguments of the network and of `train`. Raises ValueError where they do not fit.
+    `network` and `training` are further arguments of the network and of `train`. Raises ValueError if they do not fit.
     """
     options = {**sizes_for(name, data), **(network or {})}
     built = NETWORKS[name](seed=seed, **options)

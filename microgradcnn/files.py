@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,20 @@ def save_trained(path: Path, trained: Trained) -> None:
     write_whole(path, content.getvalue())
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into, before work is done that would be lost. Raises FileError where that is refused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FileError(f"{folder} cannot be written to: {error.strerror or error}") from None
+
+
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, making its folder if there is none. Raises FileError where that is refused."""
+    """Write a file whole or not at all. Raises FileError where that is refused."""
     part = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
             part.write(content)
             part.flush()
@@ -71,7 +81,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def load_trained(path: Path) -> Trained:
     """Read what `save_trained` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         description = json.loads(str(arrays.pop("description")))
         if description["format"] != FORMAT:
@@ -87,8 +97,8 @@ def load_trained(path: Path) -> Trained:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except FileError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} is not a parameters file that train wrote, or is damaged: {_line(error)}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise FileError(f"{path} is damaged, or no parameters file that train wrote") from None
 
 
 def _fill_in(network: Network, arrays: dict[str, Any], path: Path) -> None:
@@ -99,7 +109,3 @@ def _fill_in(network: Network, arrays: dict[str, Any], path: Path) -> None:
             raise FileError(f"{path}: {name} must be finite and of shape {network.parameters[name].shape}")
     for name, data in arrays.items():
         network.parameters[name].data = data
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

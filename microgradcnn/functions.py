@@ -241,8 +241,9 @@ class _Given:
 
 
 def _axes(axis: Axis) -> tuple[int, ...] | None:
-    axes = (axis,) if axis is None or isinstance(axis, int | np.integer) else axis
-    return None if axis is None else tuple(map(operator.index, axes))
+    if axis is None:
+        return None
+    return (operator.index(axis),) if isinstance(axis, int | np.integer) else tuple(map(operator.index, axis))
 
 
 def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ def _single_layer(network: Network, p: dict[str, Array], x: Array, y: float) -> 
     """df/dw_j = 2e z_j and df/ds_i = 2e w_1 D_1 x_i, u and v likewise, with e = ŷ − y."""
     z, D = _units(network, p["S"] @ x)
     e = p["w"] @ z - y
-    return {"w": 2.0 * e * z, "S": 2.0 * e * np.outer(p["w"] * D, x)}
+    return {"S": 2.0 * e * np.outer(p["w"] * D, x), "w": 2.0 * e * z}
 
 
 def _conv(network: Network, p: dict[str, Array], x: Array, y: float) -> dict[str, Array]:

@@ -47,6 +47,8 @@ def cross_entropy(logits: Any, target: Any) -> Value:
 
 
 def _span(numbers: np.ndarray[Any, Any]) -> str:
+    if numbers.dtype.kind not in "biuf":
+        return f"of type {numbers.dtype}"
     return f"from {numbers.min()} to {numbers.max()}" if numbers.size else "none"
 
 

@@ -111,7 +111,7 @@ abs: Primitive = Primitive(
 
 # Exponential functions, and those made of them
 exp: Primitive = Primitive("exp", np.exp, (lambda g, y, x: g * y,), "exp(x)", math.exp)
-expm1: Primitive = Primitive("expm1", np.expm1, (lambda g, y, x: g * (y + 1.0),), "expm1(x)", math.expm1)
+expm1: Primitive = Primitive("expm1", np.expm1, (lambda g, y, x: g * exp(x),), "expm1(x)", math.expm1)
 log: Primitive = Primitive("log", np.log, (lambda g, y, x: g / x,), "log(x)", math.log)
 log1p: Primitive = Primitive("log1p", np.log1p, (lambda g, y, x: g / (1.0 + x),), "log1p(x)", math.log1p)
 tanh: Primitive = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1.0 - y * y),), "tanh(x)", math.tanh)
@@ -142,7 +142,14 @@ def _log_softmax_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
 
 log_softmax: Primitive = Primitive("log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)")
 
+
 # Comparisons and what is made of them
+def _where(c: Any, a: Any, b: Any) -> Any:
+    if type(a) is type(b):
+        return a if c else b
+    raise ValueError("NumPy says what a bool and a float are together")
+
+
 less: Primitive = Primitive("less", np.less, (None, None), "a < b", operator.lt)
 less_equal: Primitive = Primitive("less_equal", np.less_equal, (None, None), "a <= b", operator.le)
 greater: Primitive = Primitive("greater", np.greater, (None, None), "a > b", operator.gt)
@@ -153,7 +160,7 @@ where: Primitive = Primitive(
     np.where,
     (None, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
     "where(condition, a, b)",
-    lambda c, a, b: a if c else b,
+    _where,
 )
 relu: Primitive = Primitive(
     "relu",
@@ -252,8 +259,6 @@ getitem: Primitive = Primitive(
     (lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),),
     "x[index]",
 )
-
-
 scatter: Primitive = Primitive(
     "scatter", kernels.scatter, (lambda g, y, x, index, shape: getitem(g, index=index),), "scatter(x, index)"
 )

@@ -112,7 +112,7 @@ def _short(text: str) -> str:
 
 
 def read_csv(path: str | Path, target: str | int | None = None) -> Dataset:
-    """Read numbers separated by tab, semicolon, comma or space: the first of these that splits line 1.
+    """Read numbers separated by tab, semicolon, comma or space: the first of these in line 1, quotes apart.
 
     Line 1 is a header if none of its cells is a number, or if its numbers count the columns (0, 1, 2, ...
     or 1, 2, 3, ...) and another of its cells stands above a number.
@@ -137,8 +137,7 @@ def read_csv(path: str | Path, target: str | int | None = None) -> Dataset:
 
 def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
     """The line number and the cells of every line but the blank ones at the end."""
-    delimiter = ""
-    blank = 0
+    delimiter, blank = "", 0
     for line, raw in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), start=1):
         where = f"{show(path)}, line {line}"
         text = _decoded(where, raw, "utf-8-sig" if line == 1 else "utf-8")
@@ -147,7 +146,7 @@ def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
             continue
         if blank:
             raise DataError(f"{show(path)}, line {blank} is blank, but rows follow: delete it")
-        delimiter = delimiter or next((d for d in "\t;," if len(_cells(where, text, d)) > 1), " ")
+        delimiter = delimiter or next((d for d in "\t;," if d in re.sub('"[^"]*"', "", text)), " ")
         yield line, _cells(where, text, delimiter)
 
 
@@ -169,8 +168,10 @@ def _cells(where: str, text: str, delimiter: str) -> list[str]:
     try:
         # One line at a time, so that a quote left open ends where it began, not at the end of the file.
         cells = next(csv.reader([text], delimiter=delimiter, skipinitialspace=delimiter != " ", strict=True))
-    except csv.Error as error:
-        raise DataError(f"{where}: {error} (a quoted cell must be closed in its own line)") from None
+        if text.count('"') % 2:  # csv takes a quote within a cell for a letter
+            raise csv.Error
+    except csv.Error:
+        raise DataError(f"{where}: a quote is not closed, or a cell is longer than {csv.field_size_limit()}") from None
     return [cell.strip(" \t") for cell in cells]
 
 
@@ -258,8 +259,8 @@ class _Table:
         if value is not None and math.isfinite(value) and _NUMBER.fullmatch(cell):
             return value
         infinite = value is not None and not math.isfinite(value)
-        fault = "finite number" if infinite else "plain number such as -1.5 or 2e3"
-        raise self.error(line, column, f"{_short(cell)} is not a {fault}" if cell else "the cell is empty")
+        fault = f"{_short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
+        raise self.error(line, column, fault if cell else "the cell is empty")
 
 
 def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
@@ -275,14 +276,13 @@ def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
         stream.seek(0)
         try:
             with np.load(stream, allow_pickle=False) as arrays:
-                x = arrays[_key(path, arrays.files, "x", "X")]
-                y = arrays[_key(path, arrays.files, *labels)]
+                x = np.asarray(arrays[_key(path, arrays.files, "x", "X")])
+                y = np.asarray(arrays[_key(path, arrays.files, *labels)])
         except DataError:
             raise
         except Exception as error:  # a damaged zip fails in whatever way zipfile, zlib or NumPy happens to
             reason = f"an array is damaged or holds Python objects ({type(error).__name__})"
             raise DataError(f"{show(path)}: {reason}: write it again with np.savez") from error
-    x, y = np.asarray(x), np.asarray(y)
     if not np.can_cast(x.dtype, np.float64) or x.ndim not in (2, 3):
         raise DataError(f"{show(path)}: x is {x.dtype} {x.shape}, but needs real numbers, (n, m) or (n, h, w)")
     if not np.can_cast(y.dtype, np.float64) and y.dtype.kind != "U":

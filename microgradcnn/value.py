@@ -67,7 +67,7 @@ class Primitive:
     def evaluate(self, inputs: Sequence[Data], static: dict[str, Any]) -> Data:
         """The value on raw inputs: IEEE arithmetic without a warning, on Python floats where all inputs are."""
         for x in inputs:
-            if type(x) is not float and type(x) is not bool:
+            if type(x) is not float and (type(x) is not bool or self.name != "where"):
                 return plain(quiet(self.forward, *inputs, **static))
         if self.scalar is not None:
             try:

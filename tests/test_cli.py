@@ -1,0 +1,251 @@
+"""The command line as its users meet it: what it prints, what it writes, its exit codes, and their mistakes."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from microgradcnn import commands
+from microgradcnn.cli import main
+from microgradcnn.networks import NETWORKS
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A CSV file that a straight line through the origin separates."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 2))
+    lines = [f"{a:.6f},{b:.6f},{'yes' if a + b > 0 else 'no'}" for a, b in rows]
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,label\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def run(capsys, *arguments):
+    """The exit code, standard output and standard error of one command."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_networks(capsys):
+    code, out, err = run(capsys, "networks")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list(NETWORKS)
+    code, out, _ = run(capsys, "networks", "--json")
+    assert [row["network"] for row in json.loads(out)] == list(NETWORKS)
+
+
+def test_train_and_predict(capsys, table, tmp_path):
+    code, out, err = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path / "run", "--epochs", 300)
+    assert (code, err) == (0, "")
+    assert "48 rows to train on, 12 to test on" in out
+    assert "0 is no, 1 is yes" in out
+    with open(tmp_path / "run" / "history.csv") as stream:
+        history = list(csv.DictReader(stream))
+    assert list(history[0]) == ["epoch", "rate", "loss", "gradient_norm", "mean_squared_error", "accuracy"]
+    assert float(history[-1]["loss"]) < float(history[0]["loss"])
+
+    parameters = tmp_path / "run" / "parameters.npz"
+    code, out, _ = run(capsys, "predict", "single_layer", "--parameters", parameters, "--data", table, "--json")
+    predicted = json.loads(out)
+    assert code == 0
+    assert len(predicted["predictions"]) == 60
+    assert predicted["accuracy"] >= 0.9
+    assert {row["class"] for row in predicted["predictions"]} == {"yes", "no"}
+    for row in predicted["predictions"]:
+        assert row["class"] == ("yes" if row["prediction"] >= 0.5 else "no")
+
+
+def test_predict_takes_a_file_without_labels(capsys, table, tmp_path):
+    run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path, "--epochs", 50)
+    bare = tmp_path / "bare.csv"
+    bare.write_text("a,b\n" + "".join(line.rsplit(",", 1)[0] + "\n" for line in table.read_text().splitlines()[1:]))
+    arguments = ("predict", "single_layer", "--parameters", tmp_path / "parameters.npz", "--json", "--data")
+    with_labels, without = (json.loads(run(capsys, *arguments, path)[1]) for path in (table, bare))
+    assert without["predictions"] == with_labels["predictions"]
+    assert without["accuracy"] is None
+
+
+def test_predict_shrinks_as_training_did(capsys, tmp_path):
+    data = ("--data", "digits", "--classes", "6,7")
+    run(capsys, "train", "conv_linear", *data, "--shrink", 3, "--epochs", 300, "--out", tmp_path)
+    parameters = tmp_path / "parameters.npz"
+    code, out, _ = run(capsys, "predict", "conv_linear", "--parameters", parameters, *data)
+    assert code == 0
+    assert float(out.rsplit("accuracy ", 1)[1]) >= 0.95
+
+
+def test_train_json_and_options(capsys, table, tmp_path):
+    options = ("--hidden", 2, "--activation", "relu", "--regularise", 0, "--rate", 0.05, "--schedule", "cosine")
+    more = (
+        "--optimiser",
+        "adam",
+        "--batch",
+        16,
+        "--epochs",
+        40,
+        "--seed",
+        2,
+        "--no-scale",
+        "--out",
+        tmp_path,
+        "--json",
+    )
+    code, out, err = run(capsys, "train", "single_layer", "--data", table, *options, *more)
+    record = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (record["rate"], record["epochs"], record["classes"]) == (0.05, 40, ["no", "yes"])
+    with np.load(record["parameters"]) as saved:
+        assert saved["parameter_S"].shape == (2, 2)
+        assert np.array_equal(saved["scale"], np.ones(2))
+
+
+def test_target_by_name_and_by_number(capsys, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("kind,a,b\n" + "".join(f"{i % 2},{i},{-i}\n" for i in range(20)))
+    for target in ("kind", "0", "-3"):
+        arguments = ("--data", path, "--target", target, "--epochs", 2, "--out", tmp_path)
+        assert run(capsys, "train", "single_layer", *arguments)[0] == 0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradcheck(capsys, name):
+    code, out, _ = run(capsys, "gradcheck", name)
+    assert code == 0
+    assert "every gradient is right" in out
+    record = json.loads(run(capsys, "gradcheck", name, "--json")[1])
+    assert record["right"]
+    assert len(record["checks"]) == 4
+
+
+def test_gradcheck_says_no_to_a_wrong_closed_form(capsys, monkeypatch):
+    true = commands.lessons.closed_form
+    monkeypatch.setattr(
+        commands.lessons, "closed_form", lambda n, x, y: {k: g * (1 + 1e-6) for k, g in true(n, x, y).items()}
+    )
+    code, out, _ = run(capsys, "gradcheck", "conv_linear")
+    assert code == 1
+    assert "a gradient is wrong" in out
+
+
+MISTAKES = [
+    (["tran"], "did you mean train?"),
+    ([], "COMMAND"),
+    (["train", "singel_layer", "--data", "side"], "did you mean single_layer?"),
+    (["train", "single_layer"], "--data"),
+    (["train", "single_layer", "--data", "sidee"], "side"),
+    (["train", "single_layer", "--data", "none.csv"], "none.csv does not exist"),
+    (["train", "single_layer", "--data", "digits"], "--classes"),
+    (["train", "conv_average", "--data", "digits", "--classes", "6,11"], "no class '11'"),
+    (["train", "conv_average", "--data", "digits", "--classes", "6"], "two different classes"),
+    (["train", "conv_average", "--data", "digits", "--classes", "6,7", "--kernel", "9"], "9×9"),
+    (["train", "conv_average", "--data", "side", "--shrink", "4"], "4×4"),
+    (["train", "conv_average", "--data", "wedge"], "no square image"),
+    (["train", "conv_average", "--data", "side", "--hidden", "2"], "--hidden is not for conv_average"),
+    (["train", "single_layer", "--data", "side", "--filters", "2"], "--filters is not for single_layer"),
+    (["train", "single_layer", "--data", "side", "--hidden", "0"], "at least 1"),
+    (["train", "single_layer", "--data", "side", "--rate", "-1"], "positive"),
+    (["train", "single_layer", "--data", "side", "--rate", "fast"], "fast"),
+    (["train", "single_layer", "--data", "side", "--regularise", "nan"], "λ"),
+    (["train", "single_layer", "--data", "side", "--schedule", "cosin"], "did you mean cosine?"),
+    (["train", "single_layer", "--data", "side", "--out", "file"], "file cannot be written"),
+    (["predict", "single_layer", "--parameters", "file", "--data", "side"], "no parameters file"),
+    (["predict", "single_layer", "--parameters", "none.npz", "--data", "side"], "does not exist"),
+    (["gradcheck", "conv_averag"], "did you mean conv_average?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISTAKES, ids=[" ".join(a) or "nothing" for a, _ in MISTAKES])
+def test_a_mistake_gets_one_sentence_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("not a folder")
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_predict_refuses_another_network_and_other_columns(capsys, table, tmp_path):
+    run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path, "--epochs", 5)
+    parameters = ("--parameters", tmp_path / "parameters.npz")
+    code, _, err = run(capsys, "predict", "conv_average", *parameters, "--data", table)
+    assert code == 2
+    assert "holds a single_layer" in err
+    code, _, err = run(capsys, "predict", "single_layer", *parameters, "--data", "side")
+    assert code == 2
+    assert "9 input columns" in err
+
+
+def test_divergence_names_the_epoch_and_a_rate(capsys, table, tmp_path):
+    arguments = ("--data", table, "--rate", 1e9, "--out", tmp_path)
+    code, out, err = run(capsys, "train", "single_layer", *arguments)
+    assert (code, out) == (1, "")
+    assert "diverged at epoch" in err
+    assert "try 0." in err
+
+
+def test_a_dead_start_is_said_and_answers_no(capsys, tmp_path):
+    path = tmp_path / "negative.csv"
+    path.write_text("a,b,label\n" + "".join(f"{i},{i + 1},{i % 2}\n" for i in range(20)))
+    arguments = ("--data", path, "--hidden", 1, "--activation", "relu", "--no-scale", "--out", tmp_path)
+    codes = {}
+    for seed in range(6):
+        code, out, _ = run(capsys, "train", "single_layer", *arguments, "--seed", seed, "--epochs", 2)
+        codes[code] = out
+    assert set(codes) == {0, 1}
+    assert "a dead start" in codes[1]
+
+
+def test_no_progress_bar_and_no_colour_into_a_pipe(tmp_path):
+    command = [sys.executable, "-m", "microgradcnn", "train", "conv_average", "--data", "side", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "\r" not in done.stdout
+    assert "\033" not in done.stdout
+    assert "converged at epoch" in done.stdout
+
+
+def test_the_reader_of_a_pipe_may_leave(tmp_path):
+    command = f"{sys.executable} -m microgradcnn networks | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, monkeypatch):
+    import microgradcnn.train as train_module
+
+    measure, epochs = train_module._measure, []
+
+    def interrupted(*arguments):
+        epochs.append(1)
+        if len(epochs) == 30:
+            raise KeyboardInterrupt
+        return measure(*arguments)
+
+    monkeypatch.setattr(train_module, "_measure", interrupted)
+    code, out, _ = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path)
+    assert code == 130
+    assert "interrupted at epoch 28" in out
+    monkeypatch.undo()
+    code, out, _ = run(
+        capsys, "predict", "single_layer", "--parameters", tmp_path / "parameters.npz", "--data", table, "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["accuracy"] > 0.8
+
+
+def test_ctrl_c_elsewhere_is_one_word(capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "load", interrupted)
+    code, out, err = run(capsys, "train", "single_layer", "--data", "side")
+    assert (code, out, err) == (130, "", "microgradcnn: interrupted\n")

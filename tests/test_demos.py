@@ -1,0 +1,48 @@
+"""Every demo runs, warns of nothing, and says what it promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMOS = Path(__file__).parent.parent / "demos"
+
+SAYS = {
+    "a_neuron_by_hand.py": "df/dw       -0.265270  by hand -0.265270",
+    "the_six_networks.py": "df/dc_5 = -0.0587",  # as formulas work it out by hand for exercise 2
+    "train_on_digits.py": "converged at epoch",
+    "your_own_primitive.py": "wrong_softsign",
+    "what_each_exercise_adds.py": "two_conv_linear           1.000",
+}
+
+
+def output(demo):
+    command = [sys.executable, "-W", "error", str(DEMOS / demo)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_demo_is_listed():
+    assert {path.name for path in DEMOS.glob("*.py")} == set(SAYS)
+
+
+@pytest.mark.parametrize("demo", [name for name in SAYS if name != "what_each_exercise_adds.py"])
+def test_demo(demo):
+    assert SAYS[demo] in output(demo)
+
+
+def test_bars_are_a_ladder():
+    """Each network of the lecture adds what the one before cannot do; the rungs are those of the worked lecture."""
+    reached = dict(re.findall(r"^(\w+) +([\d.]+)$", output("what_each_exercise_adds.py"), re.MULTILINE))
+    rungs = [float(r) for r in reached.values()]
+    assert rungs == sorted(rungs)
+    expected = {
+        "conv_average": 0.73,
+        "two_conv_average": 0.78,
+        "conv_linear": 0.80,
+        "two_conv_average_linear": 1.0,
+        "two_conv_linear": 1.0,
+    }
+    assert list(reached) == list(expected)
+    assert rungs == pytest.approx(list(expected.values()), abs=0.05)

@@ -1,0 +1,63 @@
+"""Real data in, accuracy on unseen rows out: the figures that the README and the lecture's networks stand for."""
+
+import numpy as np
+import pytest
+
+from microgradcnn.data import load, shrink, two_classes
+from microgradcnn.experiment import experiment, predict
+from microgradcnn.networks import NETWORKS
+
+SEEDS = range(10)
+
+
+def accuracies(name, data, epochs):
+    runs = [
+        experiment(name, data, seed=seed, network={"regularise": 1e-3}, training={"epochs": epochs}) for seed in SEEDS
+    ]
+    return [run.test_accuracy for run in runs]
+
+
+def test_breast_cancer_over_ten_splits():
+    data = two_classes(load("breast_cancer"))
+    assert np.median(accuracies("single_layer", data, epochs=2000)) >= 0.95
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_sixes_and_sevens_over_ten_splits(name):
+    digits = shrink(two_classes(load("digits"), ("6", "7")), 3)
+    assert np.median(accuracies(name, digits, epochs=1000)) >= 0.97
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_side_from_each_of_ten_starts(name):
+    assert min(accuracies(name, two_classes(load("side")), epochs=500)) >= 0.97
+
+
+def test_one_averaged_filter_learns_the_sides():
+    run = experiment("conv_average", two_classes(load("side")), network={"regularise": 1e-3})
+    signs = np.sign(run.trained.network.parameters["c"].data.reshape(2, 2))
+    assert np.array_equal(signs[0], signs[1])
+    assert signs[0, 0] == -signs[0, 1]
+
+
+def test_without_scaling_the_lectures_rate_does_not_get_past_the_majority():
+    data = two_classes(load("breast_cancer"))
+    raw = experiment("single_layer", data, scale=False, training={"epochs": 200, "rate": 0.1})
+    scaled = experiment("single_layer", data, training={"epochs": 200, "rate": 0.1})
+    assert raw.test_accuracy < 0.75 < 0.9 < scaled.test_accuracy
+
+
+def test_scaling_is_fitted_on_the_training_rows_and_applied_by_predict():
+    data = two_classes(load("breast_cancer"))
+    run = experiment("single_layer", data, training={"epochs": 50})
+    assert not np.allclose(run.trained.scaling.shift, data.x.mean(axis=0), rtol=1e-6)
+    by_hand = run.trained.network.predict((data.x - run.trained.scaling.shift) / run.trained.scaling.scale).data
+    assert np.array_equal(predict(run.trained, data.x), by_hand)
+
+
+def test_the_same_seed_gives_the_same_run_bit_for_bit():
+    data = two_classes(load("side"))
+    first, second = (experiment("two_conv_linear", data, seed=4, training={"epochs": 50}) for _ in range(2))
+    assert first.training.history == second.training.history
+    other = experiment("two_conv_linear", data, seed=5, training={"epochs": 50})
+    assert other.training.history != first.training.history

@@ -1,0 +1,201 @@
+"""NumPy's functions on Values: each that has a counterpart gives a graph, every other one refuses in one sentence."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import microgradcnn as mg
+from microgradcnn import Value
+from microgradcnn.interop import BY_NUMPY_NAME
+
+A = np.array([[0.5, 1.5, 2.5], [0.25, 3.0, 0.75]])
+B = np.array([[2.0, 0.5, 1.5], [0.5, 4.0, 0.25]])
+
+ONE: dict[str, list[Callable[[Any], Any]]] = {  # by NumPy's name: calls with one array
+    **{name: [getattr(np, name)] for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "tanh", "negative")},
+    "absolute": [np.absolute, np.abs, abs],
+    "abs": [np.abs],
+    "sum": [np.sum, lambda x: np.sum(x, axis=1), lambda x: np.sum(x, 0, keepdims=True)],
+    "mean": [np.mean, lambda x: np.mean(x, axis=(0, 1)), lambda x: np.mean(x, -1, keepdims=True)],
+    "max": [np.max, lambda x: np.max(x, axis=1)],
+    "amax": [np.amax, lambda x: np.amax(x, axis=0, keepdims=True)],
+    "reshape": [lambda x: np.reshape(x, (3, 2)), lambda x: np.reshape(x, -1), lambda x: np.reshape(x, [6])],
+    "transpose": [np.transpose, lambda x: np.transpose(x, (1, 0)), lambda x: np.transpose(x, axes=(0, 1))],
+    "broadcast_to": [lambda x: np.broadcast_to(x, (4, 2, 3)), lambda x: np.broadcast_to(x, shape=(1, 2, 3))],
+    "astype": [lambda x: np.astype(x, np.float64)],
+}
+TWO: dict[str, list[Callable[[Any, Any], Any]]] = {  # calls with two arrays
+    **{name: [getattr(np, name)] for name in ("maximum", "minimum", "equal")},
+    "add": [np.add, operator.add],
+    "subtract": [np.subtract, operator.sub],
+    "multiply": [np.multiply, operator.mul],
+    "divide": [np.divide, np.true_divide, operator.truediv],
+    "power": [np.power, operator.pow],
+    "less": [np.less, operator.lt],
+    "less_equal": [np.less_equal, operator.le],
+    "greater": [np.greater, operator.gt],
+    "greater_equal": [np.greater_equal, operator.ge],
+    "matmul": [lambda a, b: np.matmul(a, np.ones((3, 2)) @ b), lambda a, b: (a @ np.ones((3, 2))) @ b],
+    "where": [lambda a, b: np.where(A > 1, a, b), lambda a, b: np.where(b > a, a, b * 0.5)],
+    "concatenate": [lambda a, b: np.concatenate([a, b]), lambda a, b: np.concatenate((a, b), axis=-1)],
+    "stack": [lambda a, b: np.stack([a, b]), lambda a, b: np.stack((a, b), axis=2)],
+}
+NUMBERS: dict[str, Callable[[Any], Any]] = {"shape": np.shape, "ndim": np.ndim, "size": np.size}
+OURS_ONLY = {"sigmoid", "relu", "softplus", "softmax", "log_softmax", "conv2d", "avg_pool2d", "max_pool2d"}
+UNARY = [pytest.param(name, call, id=f"{name}-{i}") for name, calls in ONE.items() for i, call in enumerate(calls)]
+BINARY = [pytest.param(name, call, id=f"{name}-{i}") for name, calls in TWO.items() for i, call in enumerate(calls)]
+
+
+def test_every_name_has_a_case() -> None:
+    assert set(BY_NUMPY_NAME) == set(ONE) | set(TWO) | set(NUMBERS) | OURS_ONLY
+
+
+def check(y: Any, expected: Any, leaves: list[Value]) -> None:
+    assert type(y) is Value
+    assert y.dtype == np.asarray(expected).dtype
+    np.testing.assert_allclose(y.data, expected, rtol=1e-15)
+    if y.dtype != bool:
+        y.backward(np.ones(y.shape))
+        assert all(leaf.grad is not None for leaf in leaves)
+
+
+@pytest.mark.parametrize(("name", "call"), UNARY)
+def test_a_function_of_one_array(name: str, call: Callable[..., Any]) -> None:
+    x = Value(A)
+    check(call(x), call(A), [x])
+
+
+@pytest.mark.parametrize(("name", "call"), BINARY)
+def test_a_function_of_two_arrays_with_a_value_on_either_side(name: str, call: Callable[..., Any]) -> None:
+    v, w = Value(A), Value(B)
+    check(call(v, w), call(A, B), [v, w])
+    check(call(v, B), call(A, B), [v])
+    check(call(A, w), call(A, B), [w])
+
+
+BINARY_UFUNCS = [name for name, calls in TWO.items() if isinstance(calls[0], np.ufunc)]
+
+
+@pytest.mark.parametrize("other", [np.float64(1.5), np.float32(1.5), np.int64(2), np.array(1.5), 1.5, 2], ids=repr)
+@pytest.mark.parametrize("name", BINARY_UFUNCS)
+def test_a_ufunc_of_a_scalar(name: str, other: Any) -> None:
+    ufunc, v = getattr(np, name), Value(0.5)
+    for y, expected in ((ufunc(v, other), ufunc(0.5, float(other))), (ufunc(other, v), ufunc(float(other), 0.5))):
+        assert type(y) is Value
+        assert y.data == pytest.approx(expected, rel=1e-7)
+        assert y.op is not None
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_leaves_the_graph_as_a_number(name: str) -> None:
+    for data in (A, A[0], 2.0, np.ones((0, 3))):
+        assert NUMBERS[name](Value(data)) == NUMBERS[name](data)
+
+
+REFUSED: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda v: np.array([v, v]), "NumPy cannot make an array of x without losing its graph: mg.stack joins Values"),
+    (lambda v: np.array(v), "without losing its graph"),
+    (lambda v: np.asarray(v), "without losing its graph"),
+    (lambda v: np.asarray([[v], [v]]), "without losing its graph"),
+    (lambda v: np.array([v, v], dtype=object), "without losing its graph"),
+    (lambda v: np.asarray(v, dtype=float), "without losing its graph"),
+    (lambda v: np.ones(3)[v], "without losing its graph|index"),
+    (lambda v: np.linalg.norm(v), "np.norm does not know Values: compose it from mg functions"),
+    (lambda v: np.clip(v, 0, 1), "np.clip does not know Values"),
+    (lambda v: v.__array_function__(np.dot, (), (v, v), {}), "np.dot does not know Values"),
+    (lambda v: np.dot(v, A), "np.dot does not know Values"),
+    (lambda v: np.einsum("i->", v), "does not know Values"),
+    (lambda v: np.zeros_like(v), "np.zeros_like does not know Values"),
+    (lambda v: np.std(v), "np.std does not know Values"),
+    (lambda v: np.argmax(v), "np.argmax does not know Values"),
+    (lambda v: np.vstack([v, v]), "does not know Values"),
+    (lambda v: np.sin(v), r"np.sin does not know Values: compose it .* or leave the graph with .data"),
+    (lambda v: np.isnan(v), "np.isnan does not know Values"),
+    (lambda v: np.floor_divide(v, 2), "np.floor_divide does not know Values"),
+    (lambda v: np.ones(3) // v, "np.floor_divide does not know Values"),
+    (lambda v: np.ones(3) % v, "np.remainder does not know Values"),
+    (lambda v: np.ones(3) != v, "np.not_equal does not know Values"),
+    (lambda v: np.arctan2(v, 1.0), "np.arctan2 does not know Values"),
+    (lambda v: np.modf(v), "np.modf does not know Values"),
+    (lambda v: np.add(v, v, out=np.zeros(3)), "np.add with out= cannot record a graph"),
+    (lambda v: np.add(v, 1.0, np.zeros(3)), "np.add with out= cannot record a graph"),
+    (lambda v: np.exp(v, where=np.ones(3, bool)), "np.exp with where= cannot record a graph"),
+    (lambda v: np.multiply(v, v, dtype=np.float32), "np.multiply with dtype= cannot record a graph"),
+    (lambda v: np.add.reduce(v), "np.add.reduce cannot record a graph"),
+    (lambda v: np.add.accumulate(v), "np.add.accumulate cannot record a graph"),
+    (lambda v: np.multiply.outer(v, v), "np.multiply.outer cannot record a graph"),
+    (lambda v: np.add.at(np.zeros(3), [0], v), "np.add.at cannot record a graph"),
+    (lambda v: np.add.at(v, [0], 1.0), "np.add.at cannot record a graph"),
+    (lambda v: operator.iadd(np.zeros(3), v), r"np.add with out= cannot record a graph: write .*a = a \+ v"),
+    (lambda v: operator.imul(np.ones(3), v), "np.multiply with out= cannot record a graph"),
+    (lambda v: operator.imatmul(np.ones((3, 3)), v), "cannot record a graph"),
+    (lambda v: operator.setitem(np.zeros((2, 3)), 0, v), "without losing its graph|sequence"),
+    (lambda v: np.sum(v, dtype=np.float32), "dtype"),
+    (lambda v: np.sum(v, axis=0, out=np.zeros(())), "out"),
+    (lambda v: np.where(v), "where"),
+    (lambda v: np.reshape(v, (3, 1), order="F"), "order"),
+    (lambda v: np.concatenate([v, v], axis=None), "integer"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_everything_else_refuses_in_one_sentence(call: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message) as caught:
+        call(Value([1.0, 2.0, 3.0], label="x"))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_refusal_lists_what_there_is() -> None:
+    with pytest.raises(TypeError) as caught:
+        np.cos(Value(1.0))
+    listed = str(caught.value).split("(")[1].split(")")[0].split(", ")
+    assert listed == sorted(BY_NUMPY_NAME)
+
+
+def test_in_place_operators_on_a_value_make_a_new_value() -> None:
+    v = x = Value([1.0, 2.0])
+    v += np.ones(2)
+    v *= 2.0
+    v -= x
+    v /= 2.0
+    v **= 2
+    assert x.data.tolist() == [1.0, 2.0]
+    assert v.data.tolist() == [((1 + 1) * 2 - 1) ** 2 / 4, ((2 + 1) * 2 - 2) ** 2 / 4]
+    v.sum().backward()
+    assert x.grad.tolist() == [1.5, 2.0]
+
+
+@pytest.mark.parametrize("function", [math.exp, math.sin, math.sqrt, math.floor, math.isnan, math.fabs, np.float64])
+def test_what_asks_for_a_float_leaves_the_graph(function: Callable[[Any], Any]) -> None:
+    assert function(Value(2.25)) == function(2.25)
+    assert type(function(Value(2.25))) is type(function(2.25))
+    with pytest.raises((TypeError, ValueError), match=r"only one number can become|without losing its graph"):
+        function(Value([1.0, 2.0]))
+
+
+def test_sums_of_lists() -> None:
+    values = [Value(1.0), Value(2.0), Value(3.0)]
+    total = sum(values)
+    assert type(total) is Value
+    total.backward()
+    assert [v.grad for v in values] == [1.0, 1.0, 1.0]
+    assert mg.sum(mg.stack(values)).data == 6.0
+    with pytest.raises(TypeError, match=r"mg\.stack"):
+        mg.sum(values)
+    with pytest.raises(TypeError, match=r"mg\.stack"):
+        np.sum(values)
+
+
+def test_arrays_of_the_left_defer() -> None:
+    for left in (np.ones(3), np.float64(2), np.float32(2), np.int32(2), np.array(2.0), np.ones((3, 3))):
+        for operate in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.lt):
+            y = operate(left, Value(np.full(3, 2.0)))
+            assert type(y) is Value
+            assert y.data.dtype != object
+    assert (np.ones((3, 3)) @ Value(np.ones(3))).shape == (3,)

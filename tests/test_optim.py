@@ -1,0 +1,123 @@
+"""Optimisers against the published updates written out step by step, and the schedules of learning rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microgradcnn import Value
+from microgradcnn.optim import OPTIMISERS, SCHEDULES, Adam, GradientDescent, Momentum
+
+CURVATURES = np.array([1.0, 4.0, 0.25])
+RATES = [0.1, 0.1, 0.08, 0.05, 0.05, 0.02, 0.01]
+
+
+def gradient(θ: Any) -> Any:
+    """∇ of ½ Σ c θ² + Σ θ⁴, so that it differs at every step."""
+    return CURVATURES * θ + 4.0 * θ**3
+
+
+def gradient_descent(θ: Any) -> Any:
+    for η in RATES:
+        θ = θ - η * gradient(θ)
+    return θ
+
+
+def momentum(θ: Any, β: float = 0.9) -> Any:
+    v = 0.0
+    for η in RATES:
+        v = β * v + gradient(θ)
+        θ = θ - η * v
+    return θ
+
+
+def adam(θ: Any, β1: float = 0.9, β2: float = 0.999, ε: float = 1e-8) -> Any:
+    """Kingma and Ba 2015, algorithm 1."""
+    m = v = 0.0
+    for t, α in enumerate(RATES, start=1):
+        g = gradient(θ)
+        m = β1 * m + (1 - β1) * g
+        v = β2 * v + (1 - β2) * g**2
+        θ = θ - α * (m / (1 - β1**t)) / (np.sqrt(v / (1 - β2**t)) + ε)
+    return θ
+
+
+START = np.array([1.0, -0.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "by_hand"),
+    [
+        (GradientDescent, gradient_descent),
+        (Momentum, momentum),
+        (lambda p: Momentum(p, beta=0.5), lambda θ: momentum(θ, β=0.5)),
+        (Adam, adam),
+        (lambda p: Adam(p, betas=(0.8, 0.9), eps=1e-3), lambda θ: adam(θ, β1=0.8, β2=0.9, ε=1e-3)),
+    ],
+)
+def test_several_steps_follow_the_published_update(optimiser: Any, by_hand: Callable[[Any], Any]) -> None:
+    array, scalars = Value(START, label="w"), [Value(v, label="w") for v in START.tolist()]
+    tensors, numbers = optimiser([array]), optimiser(scalars)
+    for rate in RATES:
+        array.grad = gradient(array.data)
+        tensors.step(rate)
+        for scalar, g in zip(scalars, gradient(np.array([s.data for s in scalars])).tolist(), strict=True):
+            scalar.grad = g
+        numbers.step(rate)
+    np.testing.assert_allclose(array.data, by_hand(START), rtol=1e-13)
+    np.testing.assert_allclose([s.data for s in scalars], by_hand(START), rtol=1e-13)
+    assert all(type(s.data) is float for s in scalars)
+
+
+def test_adams_first_step_is_the_rate_whatever_the_size_of_the_gradient() -> None:
+    for size in (1e-3, 1.0, 1e6):
+        w = Value([1.0, 1.0], label="w")
+        w.grad = np.array([size, -size])
+        Adam([w]).step(0.1)
+        np.testing.assert_allclose(w.data, [0.9, 1.1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_step_moves_nothing_if_one_parameter_has_no_gradient(name: str) -> None:
+    c, w = Value([1.0, 2.0], label="c"), Value(3.0, label="w")
+    c.grad = np.ones(2)
+    with pytest.raises(ValueError, match=r"^w has no gradient: call backward\(\) on the loss before step\(\)$"):
+        OPTIMISERS[name]([c, w]).step(0.1)
+    assert c.data.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_float32_parameter_stays_one(name: str) -> None:
+    w = Value(np.ones(2, np.float32), label="w")
+    w.square().sum().backward()
+    OPTIMISERS[name]([w]).step(0.1)
+    assert w.dtype == np.float32
+    assert (w.data < 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "middle", "end"),
+    [
+        ("constant", 1.0, 1.0, 1.0),
+        ("step", 1.0, 1 / 4, 1 / 16),
+        ("inverse", 1.0, 1 / 6, 1 / 10.9),
+        ("exponential", 1.0, 1 / 10, 0.01**0.99),
+        ("cosine", 1.0, 1 / 2, (1.0 + math.cos(0.99 * math.pi)) / 2.0),
+    ],
+)
+def test_a_schedule_starts_at_one_and_decreases(name: str, start: float, middle: float, end: float) -> None:
+    share = SCHEDULES[name]
+    assert [share(t, 100) for t in (0, 50, 99)] == pytest.approx([start, middle, end], rel=1e-12)
+    for epochs in (1, 2, 7, 100):
+        shares = [share(t, epochs) for t in range(epochs)]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] == 1.0
+        assert shares[-1] > 0.0
+
+
+def test_every_schedule_is_in_the_test_above() -> None:
+    assert list(SCHEDULES) == ["constant", "step", "inverse", "exponential", "cosine"]
