@@ -112,8 +112,7 @@ def check_gradients(
         if order == 2 and all(w.verdict != "wrong" for w in found):
             toward = [examine.signs(x.shape) * _steps(x) if len(point) > 1 or x.ndim else 1.0 for x in point]
             second = _Field(lambda *xs: grad(function(*xs), xs, *seeds), toward, labels)
-            size = float(np.sum(abs(seeds[0] * f.data)))
-            found += [replace(w, order=2) for w in examine(second, point, "∇f·d", 1, size)]
+            found += [replace(w, order=2) for w in examine(second, point, "∇f·d", 1, np.sum(abs(seeds[0] * f.data)))]
         primitive = examine.blame(f, seeds[0], order) if any(w.verdict != "right" for w in found) else None
     hidden = "undecidable" if primitive else "right"  # zero on both sides; but a wrong rule may hide below rounding
     found = [replace(w, verdict=hidden) if w.verdict == "zero" else w for w in found]

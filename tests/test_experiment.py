@@ -42,9 +42,9 @@ def test_one_averaged_filter_learns_the_sides():
 
 def test_without_scaling_the_lectures_rate_does_not_get_past_the_majority():
     data = two_classes(load("breast_cancer"))
-    raw = experiment("single_layer", data, scale=False, training={"epochs": 200, "rate": 0.1})
-    scaled = experiment("single_layer", data, training={"epochs": 200, "rate": 0.1})
-    assert raw.test_accuracy < 0.75 < 0.9 < scaled.test_accuracy
+    raw = experiment("single_layer", data, scale=False, training={"epochs": 1000, "rate": 0.1})
+    scaled = experiment("single_layer", data, training={"epochs": 1000, "rate": 0.1})
+    assert raw.test_accuracy < 0.7 < 0.85 < scaled.test_accuracy
 
 
 def test_scaling_is_fitted_on_the_training_rows_and_applied_by_predict():
