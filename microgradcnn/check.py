@@ -113,7 +113,8 @@ def check_gradients(
             toward = [examine.signs(x.shape) * _steps(x) if len(point) > 1 or x.ndim else 1.0 for x in point]
             second = _Field(lambda *xs: grad(function(*xs), xs, *seeds), toward, labels)
             found += [replace(w, order=2) for w in examine(second, point, "∇f·d", 1, np.sum(abs(seeds[0] * f.data)))]
-        primitive = examine.blame(f, seeds[0], order) if any(w.verdict != "right" for w in found) else None
+        closer = examine._replace(elements=16, tolerance=tolerance / 10)
+        primitive = closer.blame(f, seeds[0], order) if any(w.verdict != "right" for w in found) else None
     hidden = "undecidable" if primitive else "right"  # zero on both sides; but a wrong rule may hide below rounding
     found = [replace(w, verdict=hidden) if w.verdict == "zero" else w for w in found]
     verdict = next(v for v in ("wrong", "undecidable", "right") if any(w.verdict == v for w in found))
@@ -171,44 +172,45 @@ class _Examiner(NamedTuple):
             noise, size = max(noise, field.gradient(around)[1]), max(size, abs(middle), abs(field(around)))
 
         def along(v: int, d: Array, step: float = 1.0) -> tuple[Array, float, float, float]:
-            x, g = point[v], abs(gradient[v])
-            enough = step * self.tolerance / 100 * np.max(g if np.count_nonzero(d) == 1 else g * abs(d))
-            phi = lambda t: field([*point[:v], x + t * step * d, *point[v + 1 :]])  # noqa: E731
+            enough = step * self.tolerance / 100 * np.max(abs(gradient[v]) * (np.count_nonzero(d) == 1 or abs(d)))
+            phi = lambda t: field([*point[:v], point[v] + t * step * d, *point[v + 1 :]])  # noqa: E731
             slope, doubt = _slope(phi, middle, noise, np.nan_to_num(enough, posinf=0.0))
             return d, step, slope / step, doubt / step + 2 * float(np.sum(wobble[v] * abs(d)))
 
         found = []
         for v, x in enumerate(point):
-            places, share = np.arange(x.size).reshape(x.shape), max(1, self.elements * x.size // total)
-            drawn = np.sort(self.random.permutation(x.size)[: x.size if total <= self.elements else share])
-            one_by_one = [along(v, 1.0 * (places == i), _steps(x).flat[i]) for i in drawn]
+            share = x.size if total <= self.elements else max(1, self.elements * x.size // total)
+            drawn = np.sort(self.random.permutation(x.size)[:share])
+            one_by_one = [along(v, np.eye(1, x.size, i).reshape(x.shape), _steps(x).flat[i]) for i in drawn]
             lines = one_by_one + [along(v, _steps(x) * self.signs(x.shape)) for _ in range(2) if x.size > 1]
             for i, g in enumerate(gradients[v] for gradients in answers):
                 zero = np.max(abs(g)) <= 4 * np.max(wobble[v]) and all(abs(e[2]) <= e[3] < math.inf for e in lines)
-                sizes = [np.max(abs(g)), *[abs(slope) for *_, slope, doubt in one_by_one if doubt < math.inf]]
+                known = np.nan_to_num(abs(g), posinf=0.0)
+                sizes = [np.max(known), *[abs(slope) for *_, slope, doubt in one_by_one if doubt < math.inf]]
                 for d, step, slope, doubt in lines:
                     single, autodiff = np.count_nonzero(d) == 1, float(np.sum((g * d)[d != 0.0]))
-                    scale = max(sizes) if single else max(np.max(abs(g * d)), abs(slope) / g.size)
+                    scale = max(sizes if single else (np.max(known * abs(d)), abs(slope) / g.size))
                     scale = max(scale, size / step) if zero else scale
                     error, doubt = _over(abs(autodiff - slope), scale), _over(doubt, scale)
-                    verdict = "undecidable" if error + doubt > self.tolerance else "zero" if zero and doubt else "right"
+                    fine = error + doubt <= self.tolerance
+                    verdict = ("zero" if zero and doubt else "right") if fine else "undecidable"
                     if doubt < math.inf and error > max(_SURE * doubt, self.tolerance / 100):
                         verdict = "wrong"
-                    label, what = field.labels[v] or f"values[{v}]", name + " by mg.grad" * i
                     index = tuple(int(i) for i in np.argwhere(d)[0]) if single else None
+                    label, what = field.labels[v] or f"values[{v}]", name + " by mg.grad" * i
                     found.append(GradientCheck(verdict, label, index, autodiff, slope, error, doubt, what, 1 + i))
         return found
 
     def blame(self, f: Value, seed: Any, order: int) -> str | None:
         """The primitive with the most wrong rule on the graph of f, every node taken by itself; None if all are right.
 
-        Order 2 looks at the graph of the gradient too; if its rules are right as numbers, one of f's is not as a graph.
+        Order 2 looks at the graph of the gradient next; if all rules are right as numbers, one of f's is not as a graph.
         """
         nodes = topological(f)
         slopes = grad(f, [x for x in nodes if x.op is None], seed) if order == 2 else []
-        every = dict.fromkeys([*nodes, *[node for slope in slopes for node in topological(slope)]])
+        more = list(dict.fromkeys(node for slope in slopes for node in topological(slope)))
         errors: dict[str, float] = {}
-        for graph, as_graph in [(list(every), False), (nodes, True)][:order]:
+        for graph, as_graph in [(nodes, False), (more, False), (nodes, True)][: 2 * order - 1]:
             looked_at = Counter[str]()
             for i in self.random.permutation(0 if errors else len(graph)):
                 if (op := graph[i].op) is not None and op.name not in errors and looked_at[op.name] < 50:
@@ -229,11 +231,11 @@ class _Examiner(NamedTuple):
             chosen = dict(zip(free, leaves, strict=True))
             return [op(*[chosen.get(i, p.data) for i, p in enumerate(node.parents)], **node.static)]
 
-        few, labels, g = self._replace(elements=16), [""] * len(point), np.asarray(self.signs(node.shape))
+        labels, g = [""] * len(point), np.asarray(self.signs(node.shape))
         if not as_graph:
-            return few(_Field(value, [g], labels), point, "", order, 0.0)
+            return self(_Field(value, [g], labels), point, "", order, 0.0)
         rules = _Field(lambda g, *xs: grad(value(*xs)[0], xs, g), [self.signs(x.shape) for x in point], ["", *labels])
-        return few(rules, [g, *point], "", 1, 0.0)
+        return self(rules, [g, *point], "", 1, 0.0)
 
     def signs(self, shape: tuple[int, ...]) -> Any:
         """Random numbers of a few bits, from 1/2 to 1 in size."""
@@ -256,14 +258,12 @@ def _slope(phi: Callable[[float], float], middle: float, noise: float, enough: f
         seen[level] = slope, spread if math.isfinite(spread) else math.inf
         return seen[level][1] + 2 * noise / h
 
-    best, level = doubt(_FIRST), _FIRST
-    while best > enough and level < _FINEST and 4 * noise * 2.0**level < best:
-        level += 1
-        best = min(best, doubt(level))
-    level = _FIRST
-    while best > enough and level > _COARSEST and seen[level][1] < best:
-        level -= 1
-        best = min(best, doubt(level))
+    best = doubt(_FIRST)
+    for way, last in ((1, _FINEST), (-1, _COARSEST)):  # finer until rounding takes over, coarser until the rest does
+        level = _FIRST
+        while best > enough and level != last and (4 * noise * 2.0**level if way == 1 else seen[level][1]) < best:
+            level += way
+            best = min(best, doubt(level))
 
     best, found, blur = math.inf, math.nan, 0.0
     for level in sorted(seen, reverse=True):  # what fine steps cannot resolve blurs the coarse ones too
@@ -274,7 +274,7 @@ def _slope(phi: Callable[[float], float], middle: float, noise: float, enough: f
 
 
 def _over(x: float, scale: float) -> float:
-    return 0.0 if x == 0.0 else math.inf if math.isnan(x) or not scale else float(x / scale)
+    return 0.0 if x == 0.0 else float(x / scale) if x < math.inf and scale else math.inf
 
 
 def _rounding(node: Value) -> float:

@@ -36,7 +36,7 @@ from microgradcnn.value import Primitive
 def _swap(x: Any) -> Any:
     """The last two axes exchanged."""
     n = len(shape_of(x))
-    return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
+    return x.T if n == 2 else transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
 def _column(v: Any) -> Any:
@@ -49,9 +49,10 @@ def _row(v: Any) -> Any:
 
 def _kept(reduced: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
     """A reduction of x with the reduced axes put back as length 1, so that it broadcasts against x."""
-    shape = shape_of(x)
-    axes = range(len(shape)) if axis is None else [a % len(shape) for a in axis]
-    return reshape(reduced, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+    if axis is None:
+        return reduced  # one number, which broadcasts already
+    axes = [a % len(shape_of(x)) for a in axis]
+    return reshape(reduced, shape=tuple([1 if i in axes else n for i, n in enumerate(shape_of(x))]))
 
 
 def _count(x: Any, y: Any) -> float:
@@ -193,13 +194,13 @@ minimum: Primitive = Primitive(
 # Reductions: axis is None or a tuple
 sum: Primitive = Primitive(
     "sum",
-    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis), shape=shape_of(x)),),
     "sum(x)",
 )
 mean: Primitive = Primitive(
     "mean",
-    lambda x, axis, keepdims: (s := np.sum(x, axis=axis, keepdims=keepdims)) / _count(x, s),
+    lambda x, axis, keepdims: (s := np.add.reduce(x, axis=axis, keepdims=keepdims)) / _count(x, s),
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
     "mean(x)",
 )
@@ -237,18 +238,18 @@ matmul: Primitive = Primitive("matmul", np.matmul, (_matmul_left, _matmul_right)
 # Shapes, dtypes and parts
 reshape: Primitive = Primitive(
     "reshape",
-    lambda x, shape: np.reshape(x, shape),
+    lambda x, shape: np.asarray(x).reshape(shape),
     (lambda g, y, x, shape: reshape(g, shape=shape_of(x)),),
     "reshape(x, shape)",
 )
 transpose: Primitive = Primitive(
     "transpose",
-    lambda x, axes: np.transpose(x, axes),
+    lambda x, axes: np.asarray(x).transpose(axes),
     (lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort(axes).tolist())),),
     "x.T",
 )
 broadcast_to: Primitive = Primitive(
-    "broadcast_to", lambda x, shape: np.broadcast_to(x, shape), (lambda g, y, x, shape: g,), "broadcast_to(x, shape)"
+    "broadcast_to", kernels.broadcast_to, (lambda g, y, x, shape: g,), "broadcast_to(x, shape)"
 )
 astype: Primitive = Primitive(
     "astype", lambda x, dtype: np.asarray(x).astype(dtype), (lambda g, y, x, dtype: astype(g, dtype=dtype_of(x)),), "x"

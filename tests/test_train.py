@@ -1,4 +1,4 @@
-"""Training: the same path as HIPS autograd's, an honest word at the end, and a way out of everything that goes wrong."""
+"""Training: the same path as HIPS autograd's, an honest word at the end, and a way out of what goes wrong."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def side(n: int = 40) -> tuple[Array, Array]:
     images[y == 0, :, 0] += 0.8
     images[y == 1, :, 2] += 0.8
     return images.reshape(n, 9), y
+
+
+def bright_side() -> tuple[Array, Array]:
+    """The same without a pixel below 0, as images have it."""
+    x, y = side()
+    return np.abs(x), y
 
 
 def noise(seed: int, n: int = 10) -> tuple[Array, Array]:
@@ -236,7 +242,7 @@ def test_accuracy_reads_one_half_as_class_1() -> None:
 
 
 def test_a_dead_relu_start_is_named_and_nothing_is_trained() -> None:
-    network, (x, y) = two_conv_linear(activation="relu", regularise=1e-3), np.abs(side()[0]), side()[1]
+    network, (x, y) = two_conv_linear(activation="relu", regularise=1e-3), bright_side()
     network.parameters["c"].data = -np.abs(network.parameters["c"].data)
     before = numbers(network)
     run = train(network, x, y)
@@ -246,7 +252,7 @@ def test_a_dead_relu_start_is_named_and_nothing_is_trained() -> None:
 
 
 def test_a_start_with_one_living_unit_is_trained() -> None:
-    network, (x, y) = two_conv_linear(activation="relu"), np.abs(side()[0]), side()[1]
+    network, (x, y) = two_conv_linear(activation="relu"), bright_side()
     c = -np.abs(network.parameters["c"].data)
     network.parameters["c"].data = c * np.array([1.0, -1.0]).reshape(2, 1, 1, 1)
     assert train(network, x, y, epochs=5).status == "epochs"
@@ -302,7 +308,7 @@ def test_the_largest_stable_rate_is_two_over_the_largest_curvature(name: str, ac
     assert largest_stable_rate(network, x, y) == pytest.approx(2.0 / extremes(network, x, y)[1], rel=1e-5)
 
 
-@pytest.mark.parametrize(("name", "seed"), [("conv_average", 29), ("two_conv_average", 13), ("two_conv_average", 9)])
+@pytest.mark.parametrize(("name", "seed"), [("conv_average", 23), ("conv_average", 15), ("two_conv_average", 14)])
 def test_a_strong_negative_curvature_does_not_pass_for_the_largest(name: str, seed: int) -> None:
     network, (x, y) = build(name, seed=seed), noise(seed)
     least, largest = extremes(network, x, y)
@@ -327,8 +333,7 @@ def test_gradient_descent_on_the_quadratic_is_stable_just_below_the_rate_only(sh
     rate, θ = share * largest_stable_rate(network, x, y), np.ones(len(H))
     for _ in range(2000):
         θ = θ - rate * (H @ θ)
-    assert (np.linalg.norm(θ) < 1.0) is stable
-    assert (np.linalg.norm(θ) > 1e6) is not stable
+    assert np.linalg.norm(θ) < 1e-6 if stable else np.linalg.norm(θ) > 1e6
 
 
 @pytest.mark.parametrize(
@@ -350,7 +355,7 @@ def path_until_overflow(network: Network, x: Array, y: Array, rate: float) -> tu
     """Gradient descent by hand: the epoch whose loss or gradient is not finite, and the best parameters before it."""
     best, lowest = numbers(network), math.inf
     with np.errstate(all="ignore"):
-        for epoch in itertools.count():
+        for epoch in range(1000):
             loss, g = network.loss(x, y).item(), gradient(network, x, y)
             if not (math.isfinite(loss) and math.isfinite((g**2).sum())):
                 return epoch, best
@@ -364,8 +369,8 @@ def path_until_overflow(network: Network, x: Array, y: Array, rate: float) -> tu
     ("name", "activation", "rate"),
     [
         ("single_layer", "sigmoid", 1000.0),
-        ("single_layer", "relu", 50.0),
-        ("conv_average", "relu", 50.0),
+        ("single_layer", "relu", 1e300),
+        ("conv_average", "relu", 1e300),
         ("conv_linear", "sigmoid", 50.0),
         ("two_conv_average_linear", "relu", 1e300),
         ("two_conv_linear", "sigmoid", 50.0),
