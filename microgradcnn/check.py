@@ -1,19 +1,20 @@
 """Gradient checking: autodiff against finite differences, which know no chain rule.
 
-Along a line through the point, φ(t) = f(x + t·d) is sampled at t = 0, ±h, ±2h, ±4h and split in two:
+Along a line through the point, φ(t) = f(x + t·d) is sampled at t = 0, ±h, ±rh and ±r²h, r = 5/2, and split in two:
 
-    odd(t) = (φ(t) - φ(-t))/2              even(t) = (φ(t) + φ(-t))/2 - φ(0)
+    odd(t) = (φ(t) - φ(-t))/2t             even(t) = (φ(t) + φ(-t) - 2φ(0))/2t
 
-The odd part gives the slope, to fourth order; what it leaves over says how far off that may be, the `doubt`:
+The odd part gives the slope, to fourth order; what is left over says how far off that may be, the `doubt`:
 
-    slope(h) = (8 odd(h) - odd(2h)) / 6h                      φ'(0) for a smooth φ, with an error O(h⁴)
-    slope(h) - slope(2h)                                      the terms left out, and rounding
-    kink(h)  = (64 even(h) - 20 even(2h) + even(4h)) / 28h    0 for a smooth φ, half the jump of φ' at a kink
-    2 Σ |df/dy · y| 2⁻⁵² / h, over the nodes y of the graph   rounding: every node may be off in its last digit
+    slope(h) = (r² odd(h) - odd(rh)) / (r² - 1)          φ'(0) for a smooth φ, with an error O(h⁴)
+    slope(h) - slope(rh)                                 the terms left out, and rounding
+    kink(h)  = (r³ bend(h) - bend(rh)) / (r³ - 1)        0 for a smooth φ, half the jump of φ' at a kink, where
+    bend(h)  = (r even(h) - even(rh)) / (r - 1)
+    2 Σ |df/dy · y| 2⁻⁵² / h, over the graph's nodes y    rounding: every node may be off in its last digit
 
-h starts at 2⁻⁹ of a step, about half the element's magnitude, and is halved or doubled while that lessens the doubt.
-Order 2 is the same check of x ↦ ∇f(x)·d, a graph that mg.grad gives; the search for the rule to blame is the same
-check of single nodes of the graph, as functions of what went in.
+h starts at r⁻⁸ of the element's magnitude, and gets finer or coarser while that lessens the doubt. If r were whole, all
+of h, rh and r²h could meet the zeros of one wave or one grid of rounding. Order 2 is the same check of x ↦ ∇f(x)·d,
+a graph that mg.grad gives; the search for the rule to blame is the same check of single nodes of the graph.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ from microgradcnn.value import Constant, Primitive, Value, topological
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Function: TypeAlias = Callable[..., Value]
 
-_STEP = 774541 / 2**20  # no power of two, or sin(2**k * π * x) shows only its zeros; 20 bits, so that x + h is exact
-_COARSEST, _FIRST, _FINEST = 2, 9, 42  # h = 2**-level steps; 4h is below the element's own magnitude
+_R, _COARSEST, _FIRST, _FINEST = 2.5, 2, 8, 32  # h = r**-level steps
 _SURE = 10.0  # autodiff is wrong where it is off by more than this many times the doubt
 
 
@@ -159,8 +159,8 @@ class _Examiner(NamedTuple):
     def __call__(self, field: _Field, point: list[Array], name: str, order: int, size: float) -> list[GradientCheck]:
         """A finding for every element and direction; at order 2 for mg.grad's numbers as well.
 
-        Errors are relative to the largest component. Where that is nothing but rounding, on both sides, they are
-        relative to the function, which has that `size` at least; the verdict is then 'zero' rather than 'right'.
+        Errors are relative to the largest component or, where that is nothing but rounding on both sides, to the
+        function, which has that `size` at least; the verdict is then 'zero', which is nearly 'right'.
         """
         gradient, noise = field.gradient(point)
         answers = [gradient, field.gradient(point, as_graph=True)[0]] if order == 2 else [gradient]
@@ -175,7 +175,7 @@ class _Examiner(NamedTuple):
             enough = step * self.tolerance / 100 * np.max(abs(gradient[v]) * (np.count_nonzero(d) == 1 or abs(d)))
             phi = lambda t: field([*point[:v], point[v] + t * step * d, *point[v + 1 :]])  # noqa: E731
             slope, doubt = _slope(phi, middle, noise, np.nan_to_num(enough, posinf=0.0))
-            return d, step, slope / step, doubt / step + 2 * float(np.sum(wobble[v] * abs(d)))
+            return d, step, float(slope / step), float(doubt / step + 2 * np.sum(wobble[v] * abs(d)))
 
         found = []
         for v, x in enumerate(point):
@@ -189,11 +189,10 @@ class _Examiner(NamedTuple):
                 sizes = [np.max(known), *[abs(slope) for *_, slope, doubt in one_by_one if doubt < math.inf]]
                 for d, step, slope, doubt in lines:
                     single, autodiff = np.count_nonzero(d) == 1, float(np.sum((g * d)[d != 0.0]))
-                    scale = max(sizes if single else (np.max(known * abs(d)), abs(slope) / g.size))
-                    scale = max(scale, size / step) if zero else scale
-                    error, doubt = _over(abs(autodiff - slope), scale), _over(doubt, scale)
-                    fine = error + doubt <= self.tolerance
-                    verdict = ("zero" if zero and doubt else "right") if fine else "undecidable"
+                    scales = sizes if single else [np.max(known * abs(d)), abs(slope) / g.size]
+                    gaps = np.nan_to_num([abs(autodiff - slope), doubt], nan=np.inf, posinf=np.inf)
+                    error, doubt = (gaps / max(1e-300, zero * size / step, *scales)).tolist()
+                    verdict = ("zero" if zero else "right") if error + doubt <= self.tolerance else "undecidable"
                     if doubt < math.inf and error > max(_SURE * doubt, self.tolerance / 100):
                         verdict = "wrong"
                     index = tuple(int(i) for i in np.argwhere(d)[0]) if single else None
@@ -204,7 +203,7 @@ class _Examiner(NamedTuple):
     def blame(self, f: Value, seed: Any, order: int) -> str | None:
         """The primitive with the most wrong rule on the graph of f, every node taken by itself; None if all are right.
 
-        Order 2 looks at the graph of the gradient next; if all rules are right as numbers, one of f's is not as a graph.
+        Order 2 looks at the gradient's graph next; if its rules are right as numbers, one of f's is not as a graph.
         """
         nodes = topological(f)
         slopes = grad(f, [x for x in nodes if x.op is None], seed) if order == 2 else []
@@ -238,43 +237,44 @@ class _Examiner(NamedTuple):
         return self(rules, [g, *point], "", 1, 0.0)
 
     def signs(self, shape: tuple[int, ...]) -> Any:
-        """Random numbers of a few bits, from 1/2 to 1 in size."""
-        return self.random.choice((-1.0, 1.0), shape) * self.random.integers(512, 1025, shape) / 1024
+        """Random numbers, from 1/2 to 1 in size."""
+        return self.random.choice((-1.0, 1.0), shape) * self.random.uniform(0.5, 1.0, shape)
 
 
 def _slope(phi: Callable[[float], float], middle: float, noise: float, enough: float) -> tuple[float, float]:
     """φ'(0) and the doubt about it, from the h where that is least, or the first where it is `enough`."""
-    sides: dict[int, tuple[float, float]] = {}  # by level: the odd and the even part
+    sides: dict[int, tuple[float, float]] = {}  # by level: odd and even
     seen: dict[int, tuple[float, float]] = {}  # by level: the slope and what is left over
 
-    def doubt(level: int) -> float:
+    def look(level: int) -> float:
         for k in (level, level - 1, level - 2):
             if k not in sides:
-                up, down = phi(2.0**-k), phi(-(2.0**-k))
-                sides[k] = (up - down) / 2, (up - middle) / 2 + (down - middle) / 2
-        h, ((o1, e1), (o2, e2), (o4, e4)) = 2.0**-level, (sides[level - i] for i in range(3))
-        slope = (8 * o1 - o2) / (6 * h)
-        spread = abs(slope - (8 * o2 - o4) / (12 * h)) + abs(64 * e1 - 20 * e2 + e4) / (28 * h)
-        seen[level] = slope, spread if math.isfinite(spread) else math.inf
-        return seen[level][1] + 2 * noise / h
+                up, down = phi(_R**-k), phi(-(_R**-k))
+                sides[k] = (up - down) * _R**k / 2, ((up - middle) + (down - middle)) * _R**k / 2
+        (o1, e1), (o2, e2), (o3, e3) = (sides[level - i] for i in range(3))
+        slope, coarser = ((_R**2 * a - b) / (_R**2 - 1) for a, b in ((o1, o2), (o2, o3)))
+        bend, wider = ((_R * a - b) / (_R - 1) for a, b in ((e1, e2), (e2, e3)))
+        left = abs(slope - coarser) + abs(_R**3 * bend - wider) / (_R**3 - 1)
+        seen[level] = slope, left if math.isfinite(left) else math.inf
+        return doubt(level)
 
-    best = doubt(_FIRST)
+    def doubt(level: int) -> float:
+        blur = seen.get(level - 1, (0.0, 0.0))[1] / 16  # so that luck at one level is not enough
+        for k, (_, left) in seen.items():  # noise that a finer step shows is here too; so is noise that grew with 1/h
+            if k >= level or left > 3 * seen.get(k - 2, (0.0, math.inf))[1]:
+                blur = max(blur, left * _R ** (level - k))
+        return blur + 2 * noise * _R**level
+
+    best = max(look(_FIRST), look(_FIRST + 1))
     for way, last in ((1, _FINEST), (-1, _COARSEST)):  # finer until rounding takes over, coarser until the rest does
-        level = _FIRST
-        while best > enough and level != last and (4 * noise * 2.0**level if way == 1 else seen[level][1]) < best:
+        level = max(way, 0) + _FIRST
+        while best > enough and level != last and (5 * noise * _R**level if way == 1 else seen[level][1]) < best:
             level += way
-            best = min(best, doubt(level))
-
-    best, found, blur = math.inf, math.nan, 0.0
-    for level in sorted(seen, reverse=True):  # what fine steps cannot resolve blurs the coarse ones too
-        blur = max(blur, seen[level][1] * 2.0**-level)
-        if (blur + 2 * noise) * 2.0**level < best:
-            found, best = seen[level][0], (blur + 2 * noise) * 2.0**level
-    return found, best
-
-
-def _over(x: float, scale: float) -> float:
-    return 0.0 if x == 0.0 else float(x / scale) if x < math.inf and scale else math.inf
+            best = min(best, look(level))
+    level = min(seen, key=doubt)
+    slope, sure = seen[level][0], doubt(level)
+    against = [abs(s - slope) for s, left in seen.values() if abs(s - slope) > _SURE * (sure + left)]
+    return slope, max([sure, *against])
 
 
 def _rounding(node: Value) -> float:
@@ -287,9 +287,9 @@ def _rounding(node: Value) -> float:
 
 
 def _steps(x: Array) -> Array:
-    """For each element of x a step of 0.37 to 0.74 of its magnitude, of the largest magnitude for a zero."""
+    """For each element of x three quarters of its magnitude, for a zero of the largest magnitude, or of 1."""
     size = np.where(abs(x) > 1e-100, abs(x), np.max(abs(x)))
-    return np.asarray(np.ldexp(_STEP, np.frexp(np.where(size > 1e-100, size, 1.0))[1] - 1))
+    return np.asarray(0.75 * np.where(size > 1e-100, size, 1.0))
 
 
 def _numbers(value: Value, what: str = "") -> Array:

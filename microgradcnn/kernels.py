@@ -32,6 +32,8 @@ def log_softmax(x: Array, axis: int) -> Array:
 
 def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     """x repeated to `shape`; a copy, which is made, and read later, faster than NumPy's view with strides of 0."""
+    if np.ndim(x) > len(shape):  # which the assignment would allow
+        raise ValueError(f"{np.ndim(x)} axes cannot become {len(shape)}")
     out = np.empty(shape, dtype=np.asarray(x).dtype)
     out[...] = x
     return out

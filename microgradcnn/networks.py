@@ -62,7 +62,7 @@ class Network:
 
     def predict(self, x: Any) -> Value:
         """ŷ of n rows (n, inputs), shape (n,): the tensor form."""
-        return self.head(self.hidden(x))
+        return _name(self.head(_name(self.hidden(x), "z")), "y_hat")
 
     def hidden(self, x: Any) -> Value:
         """The z's of n rows, (n, ...)."""

@@ -67,7 +67,8 @@ def train(
     Converged means ‖∇f‖ ≤ 1e-3 of its start and a mean squared error below 0.9 of the variance of y: under a decreasing
     rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
     take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. Raises ValueError
-    for bad arguments, DivergedError at the first NaN or infinity. An epoch costs a forward and backward pass of n rows.
+    for bad arguments, DivergedError at the first NaN or infinity. An epoch costs a forward and backward pass of n rows,
+    two with batches.
     """
     _check_arguments(x, y, epochs, rate, schedule, optimiser, batch)
     x, y = _frozen(x), _frozen(y)
@@ -88,6 +89,9 @@ def train(
             best.see(measured["loss"])
             if _has_converged(run.history, y):
                 run.status = "converged"
+                break
+            if measured["gradient_norm"] == 0.0:
+                run.status = "dead"
                 break
             if batch is None:
                 descent.step(now)
@@ -233,6 +237,8 @@ def _report(run: Training, equal: tuple[int, int] | None, y: Array) -> str:
     shrunk = last["gradient_norm"] / run.history[0]["gradient_norm"] if run.history[0]["gradient_norm"] else 0.0
     words = {
         "converged": f"converged at epoch {last['epoch']}: the gradient is {shrunk:.1e} of its start",
+        "dead": f"stopped at epoch {last['epoch']}: the gradient is exactly 0, so nothing can be learnt any more (relus "
+        "that a large step left at 0 for every row?); try another seed or a smaller rate",
         "interrupted": f"interrupted at epoch {last['epoch']}: the best parameters so far are kept",
         "epochs": f"not converged after {len(run.history)} epochs: the gradient is {shrunk:.1e} of its start",
     }[run.status]

@@ -465,7 +465,7 @@ def test_exercise_2_comes_out_as_worked_by_hand() -> None:
 
 @NAMES
 def test_the_closed_form_is_silent_where_sigmoid_is_flat(name: str) -> None:
-    network = NETWORKS[name](seed=1)
+    network = NETWORKS[name](regularise=0.1, seed=1)
     row = np.full(network.inputs, -3000.0)
     assert distance(by_label(network, closed_form(network, row, 0.3)), tensor_form(network, row[None], [0.3])) <= EXACT
 

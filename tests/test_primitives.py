@@ -731,6 +731,7 @@ WRONG_ARGUMENTS = [
     (lambda x: mg.concatenate([x, x], axis=None), TypeError, "integer"),
     (lambda x: mg.stack([x, x[0]]), ValueError, "stack cannot take x of shape"),
     (lambda x: mg.broadcast_to(x, (2, 2)), ValueError, "broadcast_to cannot take x"),
+    (lambda x: mg.broadcast_to(x[:1], (3, 5, 6)), ValueError, "broadcast_to cannot take"),
     (lambda x: x + np.ones(5), ValueError, r"add cannot take x of shape \(2, 3, 5, 6\), an unlabelled leaf of shape"),
     (lambda x: x @ np.ones(5), ValueError, "matmul cannot take x of shape"),
     (lambda x: x[9], IndexError, r"getitem cannot take x of shape \(2, 3, 5, 6\): index 9 is out of bounds"),

@@ -528,3 +528,14 @@ def test_bad_arguments_are_refused_in_one_sentence(x: Array, y: Array, options: 
 def test_accuracy_refuses_a_column() -> None:
     with pytest.raises(ValueError, match=r"^y must have one number for each of the 4 rows, not shape \(4, 1\)$"):
         accuracy(conv_average(), X9, np.zeros((4, 1)))
+
+
+def test_a_relu_network_that_a_step_killed_is_stopped_and_named():
+    x, y = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 1.0]]), np.array([0.0, 1.0, 0.0])
+    network = NETWORKS["single_layer"](m=2, k=1, activation="relu")
+    network.parameters["S"].data, network.parameters["w"].data = np.array([[0.5, 0.5]]), np.array([2.0])
+    run = train(network, x, y, rate=10.0, schedule="constant", epochs=100)
+    assert run.status == "dead"
+    assert "the gradient is exactly 0" in run.message
+    assert run.history[-1]["gradient_norm"] == 0.0
+    assert len(run.history) < 100

@@ -1,0 +1,60 @@
+"""A chain y ← y · 1.0000001 + 1e-9 of up to a million links (two nodes each), forward and backward.
+
+Needs nothing. Targets: time a node grows by less than half from 10⁴ to 10⁶ links (it is linear), and the peak of memory
+is at most 600 bytes a node, as the resident memory of a process of its own counts it.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+from harness import report, without_blas_settings
+
+LINKS = [10_000, 100_000, 1_000_000]
+
+
+def chain(links):
+    """Seconds of the backward pass of a chain, whose gradient is checked."""
+    from microgradcnn import Value
+
+    x = y = Value(1.0)
+    for _ in range(links):
+        y = y * 1.0000001 + 1e-9
+    start = time.perf_counter()
+    y.backward()
+    seconds = time.perf_counter() - start
+    if abs(x.grad / 1.0000001**links - 1.0) > 1e-9:
+        raise ValueError(f"the gradient of {links} links is {x.grad}")
+    return seconds
+
+
+def measure(links):
+    chain(10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = chain(links)
+    peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return {"seconds": seconds / links / 2, "bytes": peak / links / 2}
+
+
+def main() -> int:
+    without_blas_settings()
+    if sys.argv[1:]:
+        print(json.dumps(measure(int(sys.argv[1]))))
+        return 0
+    found = {}
+    for links in LINKS:
+        output = subprocess.run([sys.executable, __file__, str(links)], capture_output=True, check=True).stdout
+        found[links] = json.loads(output)
+    seconds = {f"backward, a node, {links:>9,} links": f["seconds"] for links, f in found.items()}
+    growth = found[LINKS[-1]]["seconds"] / found[LINKS[0]]["seconds"]
+    targets = {
+        "growth of the time a node from 10⁴ to 10⁶ links": (growth, 1.5),
+        "bytes a node at the peak, 10⁶ links": (found[LINKS[-1]]["bytes"], 600.0),
+    }
+    return 0 if report("a deep chain of scalars", seconds, targets) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
