@@ -8,6 +8,8 @@ import numpy as np
 
 Data: TypeAlias = Any  # a Python float (float64), a np.float32, a bool, or a read-only ndarray of one of these
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 def as_data(x: object, keep_bool: bool = False) -> Data:
     """`x` as a Value holds it: a Python float, a np.float32, or a read-only array that nobody else can write.
@@ -15,7 +17,7 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
     Integers, booleans (unless `keep_bool`) and float16 become float64. An array that is read-only already is shared,
     any other is copied. Raises TypeError for text, objects and complex or long numbers, ValueError for ragged lists.
     """
-    if type(x) is float:
+    if type(x) is float or (type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim and _is_frozen(x)):
         return x
     if type(x) is int and abs(x) < 1 << 1023:  # larger ones become objects, and are refused
         return float(x)

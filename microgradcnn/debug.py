@@ -44,11 +44,13 @@ class _Watcher:
     def __init__(self) -> None:
         self.lines: WeakKeyDictionary[Value, str] = WeakKeyDictionary()
 
-    def value(self, node: Value, op: Primitive, parents: tuple[Value, ...]) -> None:
+    def value(self, node: Value) -> None:
         """Called with every new node."""
         self.lines[node], in_a_rule = _users_line()
         if not in_a_rule and not _finite(node._data):  # what a rule gives comes to gradient()
-            raise self._error(f"{_what(node._data)} came out of {op.name}", node, _inputs(parents))
+            raise self._error(
+                f"{_what(node._data)} came out of {node.op.name if node.op else ''}", node, _inputs(node.parents)
+            )
 
     def start(self, root: Value, seed: Any) -> None:
         """Called with the node that a backward pass starts from, and its cotangent."""

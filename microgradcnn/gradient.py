@@ -28,7 +28,7 @@ def backward(self: Value, seed: object = None) -> None:
     """
     order = topological(self)
     start = _seed(self, seed._data if isinstance(seed, Value) else seed)
-    gradients = quiet(_cotangents, self, start, order, set(order), on_values=False)
+    gradients = quiet(_cotangents, self, start, order, None, on_values=False)
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
@@ -69,43 +69,44 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
 
 
 def _cotangents(
-    f: Value, seed: Any, order: list[Value], needed: Collection[Value], on_values: bool
+    f: Value, seed: Any, order: list[Value], needed: Collection[Value] | None, on_values: bool
 ) -> dict[Value, Any]:
     """df/dnode for every node in `order` that f depends on; with `on_values` as Values, otherwise as raw data."""
     where, watch = TABLE["where"], watcher.get()
     if watch is not None:
         watch.start(f, seed)
     cotangents = {f: seed}
-    optional: set[Value] = set()  # what a where() chose between: its cotangent may be 0 because it was not taken
+    chosen: set[Value] = set()  # what a where() chose between: its cotangent may be 0 because it was not taken
     for node in reversed(order):
-        op = node.op
-        if op is None or node not in cotangents:
+        op, g = node.op, cotangents.get(node)
+        if op is None or g is None:
             continue
-        g, static = cotangents[node], node.static
+        static, parents = node.static, node.parents
         if on_values:
-            arguments = (g, node, *[p._data if type(p) is Constant else p for p in node.parents])
+            arguments = (g, node, *[p._data if type(p) is Constant else p for p in parents])
+        elif len(parents) == 2:
+            arguments = (g, node._data, parents[0]._data, parents[1]._data)
         else:
-            arguments = (g, node._data, *[p._data for p in node.parents])
-        for parent, rule in zip(node.parents, op.chain):  # noqa: B905, strict costs a tenth of the pass
-            if rule is None or parent not in needed:
+            arguments = (g, node._data, *[p._data for p in parents])
+        if op is where or (chosen and node in chosen):
+            chosen.update(parents)
+        for parent, rule in zip(parents, op.chain):  # noqa: B905, strict costs a tenth of the pass
+            if rule is None or type(parent) is Constant or not (needed is None or parent in needed):
                 continue
             try:
                 c = rule(*arguments, **static) if static else rule(*arguments)
-                if type(c) is complex:
-                    raise ArithmeticError
             except ArithmeticError:  # Python's floats raise, or turn complex, where IEEE has an answer
-                c = rule(*map(ieee, arguments), **static)
-            if op is where:
-                optional.add(parent)
-            elif optional and node in optional:
-                optional.add(parent)
-                if c is not g and _is_elementwise(op):
+                c = 0j
+            if type(c) is not float or type(parent._data) is not float or chosen:
+                if type(c) is complex:
+                    c = rule(*map(ieee, arguments), **static)
+                if node in chosen and c is not g and _is_elementwise(op):
                     c = _nothing_from_nothing(g, c)
-            if type(c) is not float or type(parent._data) is not float:
                 c = _matched(c, parent, node)
                 if c is None:
                     continue
-            cotangents[parent] = cotangents[parent] + c if parent in cotangents else c
+            before = cotangents.get(parent)
+            cotangents[parent] = c if before is None else before + c
             if watch is not None:
                 watch.gradient(node, parent, g, cotangents[parent])
     return cotangents
@@ -130,7 +131,10 @@ def _matched(c: Any, parent: Value, node: Value) -> Any:
 
     None for the result of a comparison, which has no gradient.
     """
-    shape, wanted = shape_of(c), parent.shape
+    data = parent._data
+    if type(c) is np.ndarray and type(data) is np.ndarray and c.shape == data.shape and c.dtype is data.dtype:
+        return c
+    shape, wanted = shape_of(c), shape_of(data)
     if parent.dtype == np.bool_:
         return None
     if c is None:

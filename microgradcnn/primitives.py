@@ -40,11 +40,11 @@ def _swap(x: Any) -> Any:
 
 
 def _column(v: Any) -> Any:
-    return reshape(v, shape=(*shape_of(v), 1))
+    return v.reshape((*v.shape, 1))
 
 
 def _row(v: Any) -> Any:
-    return reshape(v, shape=(*shape_of(v)[:-1], 1, shape_of(v)[-1]))
+    return v.reshape((*v.shape[:-1], 1, v.shape[-1]))
 
 
 def _kept(reduced: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
@@ -219,7 +219,7 @@ max: Primitive = Primitive(
 # Products
 def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
     if len(shape_of(b)) == 1:  # y[..., i] = Σ a[..., i, j] b[j]
-        return g * b if len(shape_of(a)) == 1 else _column(g) * b
+        return g * b if len(shape_of(a)) == 1 else matmul(_column(g), _row(b))
     if len(shape_of(a)) == 1:  # y[..., j] = Σ a[i] b[..., i, j]
         return sum(_row(g) * b, axis=(-1,), keepdims=False)
     return g @ _swap(b)
@@ -233,7 +233,7 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     return _swap(a) @ g
 
 
-matmul: Primitive = Primitive("matmul", np.matmul, (_matmul_left, _matmul_right), "a @ b")
+matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_right), "a @ b")
 
 # Shapes, dtypes and parts
 reshape: Primitive = Primitive(
@@ -245,7 +245,7 @@ reshape: Primitive = Primitive(
 transpose: Primitive = Primitive(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
-    (lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort(axes).tolist())),),
+    (lambda g, y, x, axes: g.T if axes is None else transpose(g, axes=tuple(np.argsort(axes).tolist())),),
     "x.T",
 )
 broadcast_to: Primitive = Primitive(

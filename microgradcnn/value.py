@@ -87,7 +87,15 @@ def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value
     """The methods for `self op other` and `other op self`."""
 
     def straight(self: Value, other: Any) -> Value:
-        return apply(TABLE[name], self, other)
+        op = TABLE[name]
+        if type(other) is Value and op.scalar is not None:
+            a, b = self._data, other._data
+            if type(a) is float and type(b) is float:  # what a network written scalar by scalar is made of: no detours
+                try:
+                    return _node(op, self, other, op.scalar(a, b), _NO_STATIC)
+                except ArithmeticError:
+                    pass
+        return apply(op, self, other)
 
     def reflected(self: Value, other: Any) -> Value:
         return apply(TABLE[name], other, self)
@@ -102,12 +110,11 @@ class Value:
     TypeError or ValueError for anything that is not real numbers.
     """
 
-    __slots__ = ("__weakref__", "_birth", "_data", "grad", "label", "op", "parents", "static")
+    __slots__ = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
 
     grad: Any
     label: str | None
     op: Primitive | None
-    parents: tuple[Value, ...]
     static: dict[str, Any]
 
     def __init__(self, data: object, label: str | None = None) -> None:
@@ -131,6 +138,14 @@ class Value:
             raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape_of(new)}")
         self._data = new if dtype_of(new) == self.dtype else settled(np.asarray(new, self.dtype))
         self._birth = _next_birth()
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The Values that went in, in order; empty for a leaf."""
+        # One or two lie in the node itself: a tuple for each node would double what the garbage collector visits.
+        if self._second is not None:
+            return self._first, self._second
+        return self._first if type(self._first) is tuple else (self._first,)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -244,7 +259,7 @@ class Constant(Value):
     __slots__ = ()
     data = property(attrgetter("_data"))  # cannot be set
     grad = label = op = None
-    parents, static, _birth = (), _NO_STATIC, 0
+    _first, _second, static, _birth = (), None, _NO_STATIC, 0
 
     def __init__(self, data: object) -> None:
         self._data = data if type(data) is float else as_data(data, keep_bool=True)
@@ -255,26 +270,37 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
 
     Raises TypeError, ValueError or IndexError naming the inputs where NumPy cannot take them.
     """
-    parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
+    parents: tuple[Value, ...] = inputs
+    for x in inputs:
+        if not isinstance(x, Value):
+            parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
+            break
     try:
         data = op.evaluate([p._data for p in parents], static)
-        data = data if type(data) is float else settled(data)
+        if type(data) is not float:
+            data = settled(data)
     except (TypeError, ValueError, IndexError) as error:
         given = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {given}: {error}") from error
+    return _node(op, *_apart(parents), data, static or _NO_STATIC)
+
+
+def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
     node = _new(Value)
     node._data = data
     node.grad = node.label = None
-    if _recording.get():
-        node.op, node.parents, node.static = op, parents, static or _NO_STATIC
-    else:
-        node.op, node.parents, node.static = None, (), _NO_STATIC
+    node.op, node._first, node._second, node.static = op, first, second, static
     node._birth = _next_birth()
-    watch = watcher.get()
-    if watch is not None:
-        watch.value(node, op, parents)
+    if (watch := watcher.get()) is not None:
+        watch.value(node)
+    if not _recording.get():
+        node.op, node._first, node._second, node.static = None, (), None, _NO_STATIC
     return node
+
+
+def _apart(parents: tuple[Value, ...]) -> tuple[Any, Any]:
+    return (parents, None) if len(parents) not in (1, 2) else (parents[0], parents[1] if len(parents) == 2 else None)
 
 
 def topological(root: Value) -> list[Value]:
@@ -315,7 +341,8 @@ def fill(
     static: dict[str, Any] = _NO_STATIC,
 ) -> Value:
     """`node` with its fields set, born now."""
-    node._data, node.label, node.op, node.parents, node.static = data, label, op, parents, static
+    node._data, node.label, node.op, node.static = data, label, op, static
+    node._first, node._second = _apart(parents)
     node.grad = None
     node._birth = _next_birth()
     return node
