@@ -49,7 +49,8 @@ from microgradcnn.functions import (
     where,
 )
 from microgradcnn.gradient import grad
-from microgradcnn.value import Primitive, Value, no_grad
+from microgradcnn.record import Primitive
+from microgradcnn.value import Value, no_grad
 
 __version__ = "0.1.0"
 

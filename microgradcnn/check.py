@@ -28,7 +28,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from microgradcnn.gradient import grad
-from microgradcnn.value import Constant, Primitive, Value, topological
+from microgradcnn.record import Primitive
+from microgradcnn.value import Constant, Value, topological
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Function: TypeAlias = Callable[..., Value]

@@ -13,7 +13,7 @@ import numpy as np
 
 from microgradcnn.arrays import quiet
 from microgradcnn.gradient import _cotangents
-from microgradcnn.value import Primitive, Value, watcher
+from microgradcnn.value import Value, watcher
 
 _NOT_THE_USERS = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__))
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from microgradcnn import primitives
 from microgradcnn.arrays import as_data, shape_of
-from microgradcnn.value import TABLE, Primitive, Value
+from microgradcnn.record import TABLE, Primitive
+from microgradcnn.value import Value
 
 Operand: TypeAlias = Any  # a Value, a number or an array
 Axis: TypeAlias = int | Sequence[int] | None

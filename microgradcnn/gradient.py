@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.arrays import as_data, dtype_of, ieee, plain, quiet, shape_of
-from microgradcnn.value import TABLE, Constant, Primitive, Value, topological, watcher
+from microgradcnn.record import TABLE, Primitive
+from microgradcnn.value import Constant, Value, topological, watcher
 
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from microgradcnn import kernels
 from microgradcnn.arrays import dtype_of, shape_of
-from microgradcnn.value import Primitive
+from microgradcnn.record import Primitive
 
 
 def _swap(x: Any) -> Any:

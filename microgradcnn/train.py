@@ -237,8 +237,8 @@ def _report(run: Training, equal: tuple[int, int] | None, y: Array) -> str:
     shrunk = last["gradient_norm"] / run.history[0]["gradient_norm"] if run.history[0]["gradient_norm"] else 0.0
     words = {
         "converged": f"converged at epoch {last['epoch']}: the gradient is {shrunk:.1e} of its start",
-        "dead": f"stopped at epoch {last['epoch']}: the gradient is exactly 0, so nothing can be learnt any more (relus "
-        "that a large step left at 0 for every row?); try another seed or a smaller rate",
+        "dead": f"stopped at epoch {last['epoch']}: the gradient is exactly 0, so nothing can be learnt any more "
+        "(relus that a large step left at 0 for every row?); try another seed or a smaller rate",
         "interrupted": f"interrupted at epoch {last['epoch']}: the best parameters so far are kept",
         "epochs": f"not converged after {len(run.history)} epochs: the gradient is {shrunk:.1e} of its start",
     }[run.status]

@@ -11,7 +11,7 @@ is run over that graph by gradient.py. No derivative is known here: the table in
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
@@ -19,9 +19,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.arrays import Data, as_data, dtype_of, ieee, plain, quiet, settled, shape_of
-
-TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
+from microgradcnn.arrays import Data, as_data, dtype_of, settled, shape_of
+from microgradcnn.record import TABLE, Primitive
 
 _next_birth = itertools.count(1).__next__
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -31,56 +30,6 @@ _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
 
 Method: TypeAlias = Callable[..., "Value"]
-
-
-class Primitive:
-    """One row of the table: what an operation computes, its chain rule and how it is written.
-
-    `forward(*inputs, **static)` gives the value on raw numbers and arrays. `chain` has one rule for each input,
-    `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy and y the value; None where no gradient flows. The
-    rules use operators and primitives only, so that they serve arrays and Values alike. `notation` is a Python
-    expression in the inputs. `scalar` is `forward` for Python floats alone, where that works element by element; where
-    it raises, NumPy's answer stands.
-    """
-
-    __slots__ = ("chain", "forward", "name", "notation", "scalar")
-
-    def __init__(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        chain: Iterable[Callable[..., Any] | None],
-        notation: str,
-        scalar: Callable[..., Any] | None = None,
-    ) -> None:
-        self.name, self.forward, self.chain = name, forward, chain
-        self.notation, self.scalar = notation, scalar
-        TABLE[name] = self
-
-    def __call__(self, *inputs: Any, **static: Any) -> Any:
-        """A Value if there is one among the inputs, otherwise plain data."""
-        for x in inputs:
-            if isinstance(x, Value):
-                return apply(self, *inputs, **static)
-        return self.evaluate(inputs, static)
-
-    def evaluate(self, inputs: Sequence[Data], static: dict[str, Any]) -> Data:
-        """The value on raw inputs: IEEE arithmetic without a warning, on Python floats where all inputs are."""
-        for x in inputs:
-            if type(x) is not float and (type(x) is not bool or self.name != "where"):
-                return plain(quiet(self.forward, *inputs, **static))
-        if self.scalar is not None:
-            try:
-                return self.scalar(*inputs, **static) if static else self.scalar(*inputs)
-            except (ArithmeticError, ValueError):
-                pass  # Python raises where IEEE has an answer: 1/0, log(0), exp(1000)
-        return plain(quiet(self.forward, *map(ieee, inputs), **static))
-
-    def __repr__(self) -> str:
-        return f"<primitive {self.name}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return primitive_named, (self.name,)
 
 
 def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
@@ -112,6 +61,8 @@ class Value:
 
     __slots__ = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
 
+    _first: Any  # the parents: see `parents`
+    _second: Value | None
     grad: Any
     label: str | None
     op: Primitive | None
@@ -303,6 +254,16 @@ def _apart(parents: tuple[Value, ...]) -> tuple[Any, Any]:
     return (parents, None) if len(parents) not in (1, 2) else (parents[0], parents[1] if len(parents) == 2 else None)
 
 
+def _call(op: Primitive, *inputs: Any, **static: Any) -> Any:
+    for x in inputs:
+        if isinstance(x, Value):
+            return apply(op, *inputs, **static)
+    return op.evaluate(inputs, static)
+
+
+setattr(Primitive, "__call__", _call)  # noqa: B010, a primitive called on Values records a node
+
+
 def topological(root: Value) -> list[Value]:
     """The nodes that `root` was computed from, every one after its parents and `root` last; constants are left out.
 
@@ -346,12 +307,3 @@ def fill(
     node.grad = None
     node._birth = _next_birth()
     return node
-
-
-def primitive_named(name: str) -> Primitive:
-    """The primitive of that name. Raises ValueError if there is none, as when a loaded graph used somebody's own."""
-    if name not in TABLE:
-        raise ValueError(
-            f"there is no primitive {name!r}: define it with mg.primitive before loading a graph that uses it"
-        )
-    return TABLE[name]

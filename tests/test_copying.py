@@ -14,7 +14,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.value import TABLE, Constant
+from microgradcnn.record import TABLE
+from microgradcnn.value import Constant
 
 WAYS: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,

@@ -17,7 +17,19 @@ PACKAGE = Path(mg.__file__).parent
 
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives.
 ORDER = [
-    *["arrays", "value", "gradient", "kernels", "primitives", "functions", "interop", "copying", "debug", "check"],
+    *[
+        "arrays",
+        "record",
+        "value",
+        "gradient",
+        "kernels",
+        "primitives",
+        "functions",
+        "interop",
+        "copying",
+        "debug",
+        "check",
+    ],
     *["__init__", "extras", "readers", "data", "scaling", "nn", "networks", "lecture", "files", "optim", "progress"],
     *["train", "experiment", "lesson", "commands", "cli", "__main__"],
 ]

@@ -59,7 +59,7 @@ def test_a_wrong_gradient_is_noticed(monkeypatch, name, way):
 
 
 def test_a_wrong_rule_is_noticed_by_differences(monkeypatch):
-    from microgradcnn.value import TABLE
+    from microgradcnn.record import TABLE
 
     square = TABLE["square"]
     monkeypatch.setattr(square, "chain", (lambda g, y, x: g * (2.000001 * x),))

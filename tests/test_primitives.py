@@ -21,7 +21,7 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 import microgradcnn as mg
 from microgradcnn import Value, functions
-from microgradcnn.value import TABLE
+from microgradcnn.record import TABLE
 
 STEP = 5e-4  # of the differences: their error is then about 1e-12
 SHARP = 1e-9  # what a derivative may be off, relative to the largest; differences allow no less

@@ -14,7 +14,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.value import TABLE, Constant
+from microgradcnn.record import TABLE
+from microgradcnn.value import Constant
 
 
 def frozen(x: Any) -> np.ndarray:

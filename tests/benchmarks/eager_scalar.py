@@ -1,8 +1,8 @@
 """micrograd's own demonstration, a 2-16-16-1 network on 100 moons written scalar by scalar, forward and backward.
 
-Needs micrograd and scikit-learn. Each library has a process of its own, because micrograd's garbage slows whoever shares
-its process. Targets: with the garbage collector on, as users have it, at most a quarter of micrograd's time; with
-micrograd's collector off, at most 1.5 times its time.
+Needs micrograd and scikit-learn. Each library has a process of its own, because micrograd's garbage slows whoever
+shares its process. Targets: with the garbage collector on, as users have it, at most a quarter of micrograd's time;
+with micrograd's collector off, at most 1.5 times its time.
 """
 
 import gc
@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 from harness import check_equal, report, without_blas_settings
@@ -32,7 +33,7 @@ def weights():
     rng = random.Random(1337)
     return [
         [([rng.uniform(-1, 1) for _ in range(inputs)], 0.0) for _ in range(outputs)]
-        for inputs, outputs in zip(SIZES[:-1], SIZES[1:], strict=True)
+        for inputs, outputs in pairwise(SIZES)
     ]
 
 

@@ -1,8 +1,8 @@
 """Timing contenders against each other in one process: results equal first, then samples taken in turn.
 
-What to beware of, learnt the hard way: OpenBLAS workers spin for about a tenth of a second after a call, so every sample
-is preceded by a rest that outlasts them; a machine's speed drifts, so only ratios within one run count, and a gap under
-15 % is a tie; a sample during which anything else used the CPU is thrown away.
+What to beware of, learnt the hard way: OpenBLAS workers spin for about a tenth of a second after a call, so every
+sample is preceded by a rest that outlasts them; a machine's speed drifts, so only ratios within one run count, and a
+gap under 15 % is a tie; a sample during which anything else used the CPU is thrown away.
 """
 
 from __future__ import annotations
