@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arrays import as_data, dtype_of, ieee, plain, quiet, shape_of
+from microgradcnn.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.record import TABLE, Primitive
 from microgradcnn.value import Constant, Value, topological, watcher
 
@@ -29,7 +29,7 @@ def backward(self: Value, seed: object = None) -> None:
     """
     order = topological(self)
     start = _seed(self, seed._data if isinstance(seed, Value) else seed)
-    gradients = quiet(_cotangents, self, start, order, None, on_values=False)
+    gradients = _cotangents(self, start, order, None, on_values=False)
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
@@ -63,12 +63,13 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
         if any(p in needed for p in node.parents):
             needed.add(node)
     order = [node for node in order if node in needed]
-    cotangents = quiet(_cotangents, f, _seed(f, seed), order, needed, on_values=True)
+    cotangents = _cotangents(f, _seed(f, seed), order, needed, on_values=True)
     zeros = (np.zeros(t.shape, t.dtype) for t in targets)
     found = [cotangents.get(t, zero) for t, zero in zip(targets, zeros, strict=True)]
     return [c if isinstance(c, Value) else Value(c) for c in found]
 
 
+@np.errstate(all="ignore")
 def _cotangents(
     f: Value, seed: Any, order: list[Value], needed: Collection[Value] | None, on_values: bool
 ) -> dict[Value, Any]:
@@ -136,7 +137,7 @@ def _matched(c: Any, parent: Value, node: Value) -> Any:
     if type(c) is np.ndarray and type(data) is np.ndarray and c.shape == data.shape and c.dtype is data.dtype:
         return c
     shape, wanted = shape_of(c), shape_of(data)
-    if parent.dtype == np.bool_:
+    if parent.dtype.kind == "b":
         return None
     if c is None:
         raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
@@ -156,7 +157,7 @@ def _matched(c: Any, parent: Value, node: Value) -> Any:
 
 def _seed(f: Value, seed: object) -> Any:
     """The cotangent to start from, in the shape and dtype of f: 1 unless the caller gives one."""
-    if type(f) is Constant or f.dtype == np.bool_:
+    if type(f) is Constant or f.dtype.kind == "b":
         raise ValueError(f"{f.describe()} is a constant or a comparison: it has no gradient")
     if seed is None and f.shape != ():
         raise ValueError(

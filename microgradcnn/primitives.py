@@ -35,7 +35,7 @@ from microgradcnn.record import Primitive
 
 def _swap(x: Any) -> Any:
     """The last two axes exchanged."""
-    n = len(shape_of(x))
+    n = x.ndim
     return x.T if n == 2 else transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
@@ -218,18 +218,18 @@ max: Primitive = Primitive(
 
 # Products
 def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if len(shape_of(b)) == 1:  # y[..., i] = Σ a[..., i, j] b[j]
-        return g * b if len(shape_of(a)) == 1 else matmul(_column(g), _row(b))
-    if len(shape_of(a)) == 1:  # y[..., j] = Σ a[i] b[..., i, j]
+    if b.ndim == 1:  # y[..., i] = Σ a[..., i, j] b[j]
+        return g * b if a.ndim == 1 else matmul(_column(g), _row(b))
+    if a.ndim == 1:  # y[..., j] = Σ a[i] b[..., i, j]
         return sum(_row(g) * b, axis=(-1,), keepdims=False)
     return g @ _swap(b)
 
 
 def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if len(shape_of(a)) == 1:
-        return g * a if len(shape_of(b)) == 1 else _column(a) * _row(g)
-    if len(shape_of(b)) == 1:
-        return g @ a if len(shape_of(a)) == 2 else sum(_column(g) * a, axis=(-2,), keepdims=False)
+    if a.ndim == 1:
+        return g * a if b.ndim == 1 else _column(a) * _row(g)
+    if b.ndim == 1:
+        return g @ a if a.ndim == 2 else sum(_column(g) * a, axis=(-2,), keepdims=False)
     return _swap(a) @ g
 
 

@@ -234,7 +234,9 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
         given = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {given}: {error}") from error
-    return _node(op, *_apart(parents), data, static or _NO_STATIC)
+    if len(parents) == 2:
+        return _node(op, parents[0], parents[1], data, static or _NO_STATIC)
+    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static or _NO_STATIC)
 
 
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
@@ -248,10 +250,6 @@ def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, 
     if not _recording.get():
         node.op, node._first, node._second, node.static = None, (), None, _NO_STATIC
     return node
-
-
-def _apart(parents: tuple[Value, ...]) -> tuple[Any, Any]:
-    return (parents, None) if len(parents) not in (1, 2) else (parents[0], parents[1] if len(parents) == 2 else None)
 
 
 def _call(op: Primitive, *inputs: Any, **static: Any) -> Any:
@@ -303,7 +301,7 @@ def fill(
 ) -> Value:
     """`node` with its fields set, born now."""
     node._data, node.label, node.op, node.static = data, label, op, static
-    node._first, node._second = _apart(parents)
+    node._first, node._second = parents if len(parents) == 2 else (parents, None)
     node.grad = None
     node._birth = _next_birth()
     return node
