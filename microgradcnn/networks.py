@@ -8,6 +8,7 @@ convolutional networks are one class, `ConvNetwork`, called five ways.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +39,7 @@ class Example:
     loss: Value
 
 
-class Network:
+class Network(ABC):
     """What the six networks share: parameters, the squared loss and its regularisation.
 
     `parameters` maps names to tensor Values, drawn from N(0, 0.5²) with `seed`. `regularise` is the lecture's λ; it
@@ -64,13 +65,13 @@ class Network:
         """ŷ of n rows (n, inputs), shape (n,): the tensor form."""
         return _name(self.head(_name(self.hidden(x), "z")), "y_hat")
 
+    @abstractmethod
     def hidden(self, x: Any) -> Value:
         """The z's of n rows, (n, ...)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def head(self, z: Value) -> Value:
         """ŷ from the z's, shape (n,)."""
-        raise NotImplementedError
 
     def loss(self, x: Any, y: Any) -> Value:
         """The objective (1/n) Σ (ŷ − y)² + λ Σ θ² over n rows x, (n, inputs), and y, (n,)."""
@@ -109,22 +110,22 @@ class Network:
         """The labels of a parameter's elements in the scalar form, in the order of the tensor's."""
         return [f"{name}_{i}" for i in range(1, math.prod(self.parameters[name].shape) + 1)]
 
+    @abstractmethod
     def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> tuple[list[Value], Value]:
         """The z's and ŷ of one example, from its inputs and the scalars of every parameter."""
-        raise NotImplementedError
 
+    @abstractmethod
     def units(self) -> list[np.ndarray[Any, Any]]:
         """The weights into and out of each hidden unit or filter, one vector each."""
-        raise NotImplementedError
 
     def options(self) -> dict[str, Any]:
         """The arguments that build this network again, as `build(name, **options)` takes them."""
         return {"activation": self.activation, "regularise": self.regularise}
 
     @property
+    @abstractmethod
     def inputs(self) -> int:
         """How many numbers a row has."""
-        raise NotImplementedError
 
     def _check_inputs(self, x: Any) -> None:
         if len(np.shape(x)) != 2 or np.shape(x)[1] != self.inputs:

@@ -31,7 +31,6 @@ def test_no_benchmark_is_collected_as_a_test() -> None:
 
 
 def test_eager_scalar_is_the_network_that_it_says(script: Any) -> None:
-    pytest.importorskip("sklearn")
     benchmark = script("eager_scalar")
     step, parameters = benchmark.ours()
     loss = step()
