@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ def _differences(network: Network, x: Array, y: Array) -> float:
         return network.loss(x, y)
 
     try:
-        return check_gradients(loss, *held.values(), order=1).error
+        found = check_gradients(loss, *held.values(), order=1)
+        return math.inf if found.verdict == "undecidable" else found.error
     finally:
         network.parameters = held
