@@ -36,9 +36,7 @@ def backward(self: Value, seed: object = None) -> None:
                 gradient.setflags(write=False)
             if node.op is not None:
                 node.grad = gradient
-            elif (
-                node.grad is None
-            ):  # a copy, because nodes may share a cotangent and the leaf's is the user's to change
+            elif node.grad is None:  # a copy: nodes may share a cotangent, and the leaf's is the user's to change
                 node.grad = gradient.copy() if type(gradient) is np.ndarray else gradient
             else:
                 node.grad = node.grad + gradient
