@@ -8,6 +8,9 @@
 27.0
 """
 
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
 from microgradcnn import copying as _copying  # noqa: F401, gives Value its deepcopy and pickle
 from microgradcnn import interop as _interop  # noqa: F401, gives Value its place in NumPy's functions
 from microgradcnn.check import GradientCheck, check_gradients
@@ -52,18 +55,23 @@ from microgradcnn.gradient import grad
 from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
+if TYPE_CHECKING:
+    from microgradcnn.targets.program import Program, compile
+
 __version__ = "0.1.0"
 
 __all__ = [
     "GradientCheck",
     "NonFiniteError",
     "Primitive",
+    "Program",
     "Value",
     "abs",
     "astype",
     "avg_pool2d",
     "broadcast_to",
     "check_gradients",
+    "compile",
     "concatenate",
     "conv2d",
     "debug",
@@ -98,3 +106,12 @@ __all__ = [
     "transpose",
     "where",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """`compile` and `Program` are imported when they are first used: most programs do without."""
+    if name not in ("Program", "compile"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from microgradcnn.targets import program
+
+    return getattr(program, name)

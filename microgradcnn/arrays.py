@@ -69,6 +69,8 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def dtype_of(x: Any) -> np.dtype[Any]:
     """The dtype of a Value, an array or a number."""
+    if type(x) is float:
+        return _FLOAT64
     dtype = getattr(x, "dtype", None)
     return dtype if dtype is not None else np.dtype(type(x))
 

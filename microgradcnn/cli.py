@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.commands import gradcheck, lesson, networks, predict, train
+from microgradcnn.commands import gradcheck, lesson, networks, predict, source, train
+from microgradcnn.engines import ENGINES
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.targets.program import BACKENDS
 from microgradcnn.train import DivergedError
 
 INTERRUPTED = 130
@@ -81,7 +83,33 @@ def _parser() -> argparse.ArgumentParser:
     _train_arguments(command(train, "train a network on a CSV, NPZ or IDX file, or on a data set by name"))
     _predict_arguments(command(predict, "predict with the parameters that train wrote"))
     _gradcheck_arguments(command(gradcheck, "check every gradient of a network against three other ways to find it"))
+    _source_arguments(command(source, "print the program of a network's loss and gradients, forward and backward"))
     return parser
+
+
+def _source_arguments(parser: argparse.ArgumentParser) -> None:
+    _network_argument(parser)
+    parser.add_argument(
+        "--wrt", type=_names, default=[], metavar="c_1,c_2", help="the parameters to differentiate by (all)"
+    )
+    parser.add_argument(
+        "--arrays", action="store_true", help="the network over rows, instead of one example in scalars"
+    )
+    parser.add_argument(
+        "--backend", choices=tuple(BACKENDS), help="what this backend makes of it: NumPy's calls, LLVM's IR, the jaxpr"
+    )
+    _network_options(parser, regularise=0.0)
+
+
+def _network_options(parser: argparse.ArgumentParser, regularise: float) -> None:
+    parser.add_argument("--activation", choices=tuple(ACTIVATIONS), default="sigmoid", help="(sigmoid)")
+    parser.add_argument(
+        "--regularise",
+        type=float,
+        default=regularise,
+        metavar="λ",
+        help=f"weight of the squared parameters ({regularise:g})",
+    )
 
 
 def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,16 +124,19 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=_count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=_count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=_count, metavar="N", help="size of the N×N filters (2)")
-    parser.add_argument("--activation", choices=tuple(ACTIVATIONS), default="sigmoid", help="(sigmoid)")
-    parser.add_argument(
-        "--regularise", type=float, default=1e-3, metavar="λ", help="weight of the squared parameters (1e-3)"
-    )
+    _network_options(parser, regularise=1e-3)
     parser.add_argument("--epochs", type=_count, default=20_000, metavar="N", help="at most this many (20000)")
     parser.add_argument("--rate", type=float, metavar="η", help="learning rate (half the largest stable one)")
     parser.add_argument(
         "--schedule", choices=tuple(SCHEDULES), default="inverse", help="how the rate decreases (inverse)"
     )
     parser.add_argument("--optimiser", choices=tuple(OPTIMISERS), default="gradient_descent", help="(gradient_descent)")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="numpy",
+        help="what computes the gradients; all take the same steps (numpy)",
+    )
     parser.add_argument("--batch", type=_count, metavar="N", help="rows a step (all)")
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(
@@ -153,6 +184,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return number
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _two(text: str) -> tuple[str, str]:

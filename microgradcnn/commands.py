@@ -17,6 +17,8 @@ from microgradcnn.data import Dataset, as_images, class_name, load, shrink, two_
 from microgradcnn.experiment import Experiment
 from microgradcnn.files import FileError, Trained, load_trained, make_folder, save_trained, write_whole
 from microgradcnn.networks import ACTIVATIONS, LECTURE, NETWORKS
+from microgradcnn.targets.program import compile
+from microgradcnn.value import Value
 
 HISTORY, PARAMETERS = "history.csv", "parameters.npz"
 
@@ -65,7 +67,7 @@ def train(options: argparse.Namespace) -> int:
         shrunk=options.shrink,
         network=_network_arguments(options),
         training={
-            **{name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch")},
+            **{name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch", "engine")},
             "progress": True,
         },
     )
@@ -109,6 +111,28 @@ def gradcheck(options: argparse.Namespace) -> int:
     explained = f"{verdict}: the largest difference from the tensor form's, as a share of the largest component"
     _print({"right": right, "checks": rows} if options.json else f"{table(rows)}\n{explained}", options.json)
     return 0 if right else 1
+
+
+def source(options: argparse.Namespace) -> int:
+    """The program of a network's loss and gradients, in Python or as a backend has it."""
+    network = NETWORKS[options.network](activation=options.activation, regularise=options.regularise)
+    row = np.linspace(0.0, 1.0, network.inputs)
+    if options.arrays:
+        inputs = [Value(row[None], label=network.input_letter), Value([1.0], label="y")]
+        loss, parameters = network.loss(*inputs), network.parameters
+    else:
+        example = network.example(row, 1.0)
+        inputs, loss, parameters = [*example.inputs, example.y], example.loss, example.parameters
+        inputs += [v for name, v in parameters.items() if options.wrt and name not in options.wrt]
+    unknown = [name for name in options.wrt if name not in parameters]
+    if unknown:
+        raise ValueError(f"{options.network} has no parameter {unknown[0]!r}: it has {', '.join(parameters)}")
+    wrt = [parameters[name] for name in options.wrt or parameters]
+    program = compile(loss, wrt, inputs, options.backend or "numpy")
+    text = program.lowered(*inputs) if options.backend else program.source
+    record = {"network": options.network, "wrt": [v.label for v in wrt], "backend": options.backend, "source": text}
+    _print(record if options.json else text.rstrip(), options.json)
+    return 0
 
 
 def write_run(folder: Path, done: Experiment) -> tuple[Path, Path]:

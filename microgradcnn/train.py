@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn import engines
 from microgradcnn.debug import NonFiniteError, debug
+from microgradcnn.engines import ENGINES, Engine, accuracy_of
 from microgradcnn.gradient import grad
 from microgradcnn.networks import Network
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
@@ -61,16 +63,18 @@ def train(
     batch: int | None = None,
     seed: int = 0,
     progress: bool = False,
+    engine: str = "numpy",
 ) -> Training:
     """Train `network` on rows x, (n, inputs), and y, (n,), until it has converged or the epochs have run out.
 
     Converged means ‖∇f‖ ≤ 1e-3 of its start and a mean squared error below 0.9 of the variance of y: under a decreasing
     rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
-    take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. Raises ValueError
-    for bad arguments, DivergedError at the first NaN or infinity. An epoch costs a forward and backward pass of n rows,
-    two with batches.
+    take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. `engine` is "eager"
+    or a backend of mg.compile; all take the same steps. Raises ValueError for bad arguments, DivergedError at the first
+    NaN or infinity, MissingExtra for an engine that is not installed. An epoch costs a forward and backward pass of n
+    rows, two with batches.
     """
-    _check_arguments(x, y, epochs, rate, schedule, optimiser, batch)
+    _check_arguments(x, y, epochs, rate, batch, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
     stable = largest_stable_rate(network, x, y)
@@ -78,13 +82,13 @@ def train(
     if (dead := _dead_start(network, x)) is not None:
         run.status, run.message = "dead", dead
         return run
-    best, rng, equal = _Best(network), np.random.default_rng(seed), _equal_units(network)
-    descent = OPTIMISERS[optimiser](list(network.parameters.values()))
+    runner, rng, equal = engines.engine(engine, network, x, y), np.random.default_rng(seed), _equal_units(network)
+    best, descent = _Best(runner), _Descent(runner, optimiser)
     try:
         for epoch in bar(epochs, progress, lambda: f"loss {run.history[-1]['loss']:.4g}" if run.history else ""):
             now = run.rate * SCHEDULES[schedule](epoch, epochs)
-            measured = _measure(network, x, y)
-            _stop_if_diverged(measured, epoch, run, lambda: network.loss(x, y).backward())
+            measured = runner.measure()
+            _stop_if_diverged(measured, epoch, run, lambda: _again(runner, network, x, y))
             run.history.append({"epoch": epoch, "rate": now, **measured})
             best.see(measured["loss"])
             if _has_converged(run.history, y):
@@ -97,13 +101,14 @@ def train(
                 descent.step(now)
                 continue
             for rows in np.array_split(rng.permutation(len(x)), math.ceil(len(x) / batch)):
-                _backward(network, x[rows], y[rows])
+                runner.differentiate(rows)
                 descent.step(now)
     except KeyboardInterrupt:
         run.status = "interrupted"
     finally:
         if run.status != "converged":
             best.restore()
+        runner.write()
     run.message = _report(run, equal, y)
     return run
 
@@ -141,7 +146,7 @@ def accuracy(network: Network, x: Array, y: Array) -> float:
         prediction, y = network.predict(_frozen(x)).data, np.asarray(y)
     if y.shape != prediction.shape:
         raise ValueError(f"y must have one number for each of the {len(prediction)} rows, not shape {y.shape}")
-    return _accuracy(prediction, y)
+    return accuracy_of(prediction, y)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -167,30 +172,10 @@ def _largest_eigenvalue(matrix: Callable[[Array], Array], v: Array) -> float:
     return largest
 
 
-def _backward(network: Network, x: Array, y: Array) -> tuple[Value, Value]:
-    """The prediction and the loss, after one backward pass into fresh gradients."""
-    for p in network.parameters.values():
-        p.grad = None
-    prediction = network.predict(x)
-    loss = network.objective(prediction, y)
-    loss.backward()
-    return prediction, loss
-
-
-def _measure(network: Network, x: Array, y: Array) -> dict[str, float]:
-    prediction, loss = _backward(network, x, y)
-    return {
-        "loss": loss.item(),
-        "gradient_norm": _norm([p.grad for p in network.parameters.values()]),
-        "mean_squared_error": float(np.mean(np.square(prediction.data - y))),
-        "accuracy": _accuracy(prediction.data, y),
-    }
-
-
-def _accuracy(prediction: Array, y: Array) -> float:
-    if not np.isin(y, (0.0, 1.0)).all():
-        return math.nan
-    return float(np.mean((prediction >= 0.5) == (y == 1.0)))
+def _again(runner: Engine, network: Network, x: Array, y: Array) -> None:
+    """The last pass again, by the graph, so that debug() can say where it went wrong."""
+    runner.write()
+    network.loss(x, y).backward()
 
 
 def _has_converged(history: list[dict[str, float]], y: Array) -> bool:
@@ -255,17 +240,28 @@ def _report(run: Training, equal: tuple[int, int] | None, y: Array) -> str:
 class _Best:
     """The parameters of the lowest loss so far."""
 
-    def __init__(self, network: Network) -> None:
-        self.parameters = list(network.parameters.values())
-        self.loss, self.data = math.inf, [p.data for p in self.parameters]
+    def __init__(self, runner: Engine) -> None:
+        self.runner, self.loss, self.flat = runner, math.inf, runner.flat.copy()
 
     def see(self, loss: float) -> None:
         if loss < self.loss:
-            self.loss, self.data = loss, [p.data for p in self.parameters]
+            self.loss, self.flat = loss, self.runner.flat.copy()
 
     def restore(self) -> None:
-        for p, data in zip(self.parameters, self.data, strict=True):
-            p.data = data
+        self.runner.flat = self.flat
+
+
+class _Descent:
+    """An optimiser at work on all of an engine's parameters as one vector."""
+
+    def __init__(self, runner: Engine, optimiser: str) -> None:
+        self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
+        self.optimiser = OPTIMISERS[optimiser]([self.flat])
+
+    def step(self, rate: float) -> None:
+        self.flat.grad = self.runner.gradient
+        self.optimiser.step(rate)
+        self.runner.flat = self.flat.data
 
 
 def _norm(arrays: Iterable[Array]) -> float:
@@ -280,7 +276,7 @@ def _frozen(array: Array) -> Array:
 
 
 def _check_arguments(
-    x: Array, y: Array, epochs: int, rate: float | None, schedule: str, optimiser: str, batch: int | None
+    x: Array, y: Array, epochs: int, rate: float | None, batch: int | None, words: dict[str, Iterable[str]]
 ) -> None:
     if len(np.shape(x)) != 2 or len(x) == 0 or np.shape(y) != (len(x),):
         raise ValueError(f"x must be (n, inputs) and y (n,) with n ≥ 1, not {np.shape(x)} and {np.shape(y)}")
@@ -288,7 +284,7 @@ def _check_arguments(
         raise ValueError(f"epochs and batch must be at least 1, not {epochs} and {batch}")
     if rate is not None and not 0 < rate < math.inf:
         raise ValueError(f"the learning rate must be a positive number, not {rate}")
-    for word, known in ((schedule, SCHEDULES), (optimiser, OPTIMISERS)):
+    for word, known in words.items():
         if word not in known:
             raise ValueError(f"{word!r} is none of {', '.join(known)}")
 

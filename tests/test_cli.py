@@ -220,9 +220,9 @@ def test_the_reader_of_a_pipe_may_leave(tmp_path):
 
 
 def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, monkeypatch):
-    import microgradcnn.train as train_module
+    from microgradcnn.engines import Compiled
 
-    measure, epochs = train_module._measure, []
+    measure, epochs = Compiled.measure, []
 
     def interrupted(*arguments):
         epochs.append(1)
@@ -230,7 +230,7 @@ def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, m
             raise KeyboardInterrupt
         return measure(*arguments)
 
-    monkeypatch.setattr(train_module, "_measure", interrupted)
+    monkeypatch.setattr(Compiled, "measure", interrupted)
     code, out, _ = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path)
     assert code == 130
     assert "interrupted at epoch 28" in out
@@ -249,3 +249,49 @@ def test_ctrl_c_elsewhere_is_one_word(capsys, monkeypatch):
     monkeypatch.setattr(commands, "load", interrupted)
     code, out, err = run(capsys, "train", "single_layer", "--data", "side")
     assert (code, out, err) == (130, "", "microgradcnn: interrupted\n")
+
+
+def test_source_prints_a_program_that_runs(capsys):
+    code, out, _ = run(capsys, "source", "conv_average", "--wrt", "c_1")
+    assert code == 0
+    assert "df_da_4 = df_dz_1 * dz_4_da_4  # df/dz_4 * dz_4/da_4" in out
+    namespace = {}
+    exec(out, namespace)
+    pixels, c = np.linspace(-1.0, 1.0, 9), np.array([0.3, -0.2, 0.5, 0.1])
+    loss, (gradient,) = namespace["program"](*pixels, 0.7, *c[1:], c[0])
+    windows = pixels[[[0, 1, 3, 4], [1, 2, 4, 5], [3, 4, 6, 7], [4, 5, 7, 8]]]
+    z = 1.0 / (1.0 + np.exp(-windows @ c))
+    error = z.mean() - 0.7
+    assert loss == pytest.approx(error**2, rel=1e-12)
+    assert gradient == pytest.approx(0.5 * error * np.sum(z * (1.0 - z) * windows[:, 0]), rel=1e-12)
+
+
+def test_source_over_arrays_and_as_json(capsys):
+    code, out, _ = run(capsys, "source", "single_layer", "--arrays", "--regularise", "0.1", "--json")
+    record = json.loads(out)
+    assert (code, record["wrt"]) == (0, ["S", "w"])
+    assert "def program(x, y, S, w, xp=numpy):" in record["source"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "sign"), [("numpy", "def first("), ("jit", "define double @step"), ("jax", "lambda")]
+)
+def test_source_of_a_backend(capsys, backend, sign, tmp_path, monkeypatch):
+    monkeypatch.setenv("MICROGRADCNN_CACHE", str(tmp_path))
+    code, out, _ = run(capsys, "source", "two_conv_linear", "--backend", backend)
+    assert code == 0
+    assert sign in out
+
+
+def test_source_of_a_parameter_that_is_not_there(capsys):
+    code, _, err = run(capsys, "source", "conv_average", "--wrt", "c_7")
+    assert code == 2
+    assert err == "microgradcnn: conv_average has no parameter 'c_7': it has c_1, c_2, c_3, c_4\n"
+
+
+def test_an_engine_that_is_not_installed_is_one_sentence(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    code, _, err = run(capsys, "train", "conv_average", "--data", "side", "--engine", "jit", "--out", tmp_path)
+    assert code == 2
+    assert err.endswith("needs llvmlite, which is not installed: pip install 'microgradcnn[jit]'\n")
+    assert err.count("\n") == 1

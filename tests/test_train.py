@@ -152,7 +152,7 @@ def test_batches_take_every_row_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -
     y, seen = np.arange(10.0), []
     objective = network.objective
     monkeypatch.setattr(network, "objective", lambda ŷ, rows: seen.append(rows.tolist()) or objective(ŷ, rows))
-    train(network, x, y, epochs=2, batch=4, rate=0.1)
+    train(network, x, y, epochs=2, batch=4, rate=0.1, engine="eager")
 
     passes = seen[1:]  # the first was for the stable rate
     assert [len(rows) for rows in passes] == [10, 4, 3, 3] * 2
@@ -227,7 +227,7 @@ def test_the_best_parameters_are_kept_when_the_epochs_run_out() -> None:
     run = train(network, x, y, rate=8.0 * largest_stable_rate(network, x, y), schedule="constant", epochs=30)
     losses = [row["loss"] for row in run.history]
     assert min(losses) < losses[-1]
-    assert network.loss(x, y).item() == min(losses)
+    assert network.loss(x, y).item() == pytest.approx(min(losses), rel=1e-12)
 
 
 def test_accuracy_reads_one_half_as_class_1() -> None:
@@ -435,14 +435,14 @@ def test_ctrl_c_keeps_the_best_parameters_and_says_so(monkeypatch: pytest.Monkey
     assert (run.status, len(losses)) == ("interrupted", 25)
     assert run.message.startswith("interrupted at epoch 24: the best parameters so far are kept")
     assert min(losses) < losses[-1]
-    assert network.loss(x, y).item() == min(losses)
+    assert network.loss(x, y).item() == pytest.approx(min(losses), rel=1e-12)
 
 
 def test_ctrl_c_in_the_middle_of_a_step_leaves_no_half_moved_network(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = itertools.count()
 
     def direction(self: GradientDescent, i: int, gradient: Array) -> Array:
-        if next(calls) == 7:  # two parameters a step: the first has moved for the fourth time, the second has not
+        if next(calls) == 3:  # in the fourth step
             raise KeyboardInterrupt
         return gradient
 
@@ -450,7 +450,7 @@ def test_ctrl_c_in_the_middle_of_a_step_leaves_no_half_moved_network(monkeypatch
     network, (x, y) = conv_linear(), side()
     run = train(network, x, y, rate=0.1)
     assert (run.status, len(run.history)) == ("interrupted", 4)
-    assert network.loss(x, y).item() == min(row["loss"] for row in run.history)
+    assert network.loss(x, y).item() == pytest.approx(min(row["loss"] for row in run.history), rel=1e-12)
 
 
 def test_ctrl_c_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:

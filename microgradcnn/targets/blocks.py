@@ -1,0 +1,324 @@
+"""The numbers of one block of rows as a Python function that calls NumPy with buffers made once.
+
+The text is for the machine, not for reading: `python.py` writes the program that people read. A buffer is used again
+as soon as no later line needs what is in it, so that a block stays in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.functions import BUILT_IN
+from microgradcnn.record import TABLE
+from microgradcnn.targets.calls import IN_PLACE, STEPS, UFUNCS
+from microgradcnn.targets.lines import Line, Rows, Shape, lengths, own_shape
+from microgradcnn.targets.plan import Plan
+
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
+SHARING = VIEWS | {"getitem", "unfold"}  # these too, as NumPy computes them
+
+OTHERS = ("dot", "matmul", "reciprocal", "copyto", "empty", "logaddexp", "broadcast_to", "ascontiguousarray", "array")
+
+
+def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., None]] = ()) -> dict[str, Any]:
+    """The functions `before`, `make` and `after` of a plan, from generated source.
+
+    `items` are the lines of every row in the order of their running; those that are groups of lines have a kernel each.
+
+    `views(*shared)` gives views of the parameters, `before(n, *shared, *views)` what else rows need and have not of
+    their own; shared are inputs without rows and parameters, and all three together are `once`. `make(n, rows, sums)`
+    gives two functions of the inputs of a block of `rows` rows and of once: they write the arrays among the sums over
+    rows into `sums`, or add to them, and return all sums. `after(n, *once, *sums)` gives the outputs. `row_bytes` is
+    what a row takes while a block is computed, `row_traffic` what is written for it.
+    """
+    writer = _Writer(plan, items, kernels)
+    text = writer.text()
+    namespace = {**{name: getattr(np, name) for name in {*UFUNCS.values(), *OTHERS}}, **writer.namespace}
+    exec(compile(text, "<program in blocks>", "exec"), namespace)
+    inputs = [line for line in plan.lines.inputs if line.varies]
+    namespace["text"] = text
+    namespace["row_bytes"] = sum(map(_row_bytes, [*inputs, *writer.block.memory]))
+    namespace["row_traffic"] = sum(map(_row_bytes, plan.each))
+    return namespace
+
+
+class _Writer:
+    """Writes the functions of a plan; `namespace` holds what their text refers to besides NumPy."""
+
+    def __init__(self, plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., None]]) -> None:
+        self.plan, self.items, self.kernels = plan, items, iter(kernels)
+        self.names: dict[Line, str] = {}
+        self.namespace: dict[str, Any] = {"sum_": np.add.reduce, "lengths": lengths, "address": _address}
+        for kind, lines in (
+            ("x", plan.lines.inputs),
+            ("p", plan.lines.parameters),
+            ("e", plan.before),
+            ("r", plan.each),
+            ("s", plan.sums),
+            ("a", plan.after),
+        ):
+            self.names |= {line: f"{kind}{i}" for i, line in enumerate(lines)}
+
+    def text(self) -> str:
+        """The source of before, make and after."""
+        names, plan = self.names, self.plan
+        shared = [names[v] for v in (*plan.lines.inputs, *plan.lines.parameters) if not v.varies]
+        rows = [names[v] for v in plan.lines.inputs if v.varies]
+        for_rows = plan.needed_by_rows()
+        needed = [line for line in plan.before if line in for_rows]
+        fixed: list[Line] = []  # views of parameters, which stay where they are
+        for line in needed:
+            if line.op in VIEWS and (line.args[0] in fixed or (line.args[0].op == "parameter" and line.args[0].shape)):
+                fixed.append(line)
+        given = [line for line in needed if line not in fixed]
+        once = [*shared, *(names[line] for line in (*fixed, *given))]
+        arrays = [line for line in plan.sums if line.shape]
+        sums = [f"t_{names[line]}" if line.shape else names[line] for line in plan.sums]
+        block = self.block = _Block(self)
+        into = f"{_listed([f't_{names[line]}' for line in arrays])} = sums" if arrays else ""
+        first, more = ([*block.code, *way, f"return {_listed(sums)}"] for way in (block.written, block.added))
+        function = f"({', '.join([*rows, *once])}):"
+        after = [line for line in [*plan.before, *plan.after] if line not in needed]
+        rest = [f"{names[line]} = {self.call(line)}" for line in after]
+        outputs = [self.name(line) for line in plan.lines.outputs]
+        computed = [[f"{names[line]} = {self.call(line)}" for line in lines] for lines in (fixed, given)]
+        returned = [f"return {_listed([names[line] for line in lines])}" for lines in (fixed, given)]
+        return "\n".join(
+            [
+                f"def views({', '.join(shared)}):",
+                *_indented([*computed[0], returned[0]]),
+                f"def before({', '.join(['n', *shared, *(names[line] for line in fixed)])}):",
+                *_indented([*computed[1], returned[1]]),
+                "def make(n, rows, sums):",
+                *_indented([into, *block.made]),
+                f"    def first{function}",
+                *_indented(first, 2),
+                f"    def more{function}",
+                *_indented(more, 2),
+                # Kernels know addresses only: what lies there must live as long as the functions.
+                f"    first.kept = {_listed(block.kept)}",
+                "    return first, more",
+                f"def after({', '.join(['n', *once, *map(names.__getitem__, plan.sums)])}):",
+                *_indented([*rest, f"return {_listed(outputs)}"]),
+            ]
+        )
+
+    def name(self, line: Line) -> str:
+        """How the text refers to a line: a name, or a number written out."""
+        if line.op == "number":
+            if line.power:
+                return (
+                    f"({line.value!r} * n ** {line.power})"
+                    if line.power > 0
+                    else f"({line.value!r} / n ** {-line.power})"
+                )
+            return repr(line.value) if math.isfinite(line.value) else f"float('{line.value}')"
+        if line.op == "constant":
+            return self.constant(line.value)
+        return self.names[line]
+
+    def constant(self, value: Any) -> str:
+        """A name for something that the text refers to."""
+        name = f"c{len(self.namespace)}"
+        self.namespace[name] = value
+        return name
+
+    def call(self, line: Line, static: str = "") -> str:
+        """The value of a line by its primitive, in memory of its own."""
+        args = [self.name(arg) for arg in line.args]
+        if line.static:
+            args.append(f"**{static or self.constant(line.static)}")
+        text = f"{self.constant(TABLE[line.op].forward)}({', '.join(args)})"
+        return f"float({text})" if line.shape == () and line.dtype == np.float32 else text
+
+
+class _Block:
+    """The lines of a block: `made` sets buffers up, `code` computes, then `written` or `added` are the sums."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self.writer, self.names = writer, writer.names
+        self.made: list[str] = []
+        self.code: list[str] = []
+        self.kept: list[str] = []  # what is read or written through addresses
+        self.fixed: set[Line] = set()  # views of buffers, which are made once
+        plan = writer.plan
+        self.sources: dict[Line, Line] = {}  # whose memory a line lies in
+        for line in plan.each:
+            self.sources[line] = self.sources.get(line.args[0], line.args[0]) if line.op in SHARING else line
+        self.last: dict[Line, int] = {}
+        for i, item in enumerate((*writer.items, *plan.sums)):
+            for arg in item.args:
+                self.last[self.sources.get(arg, arg)] = i
+        self.buffers: dict[Line, str] = {}
+        self.free: dict[Any, list[str]] = {}
+        self.memory: list[Line] = []  # a line for every buffer, and for every array that is made anew
+        for i, item in enumerate(writer.items):
+            if isinstance(item, Line):
+                self._write(i, item)
+            else:
+                self._write_group(i, item)
+            self._release(i, item.args)
+        self.written: list[str] = []  # sums over the block's rows, written where they belong
+        self.added: list[str] = []  # the same, added to what is there
+        for line in plan.sums:
+            self._sum(line)
+
+    def _write(self, i: int, line: Line) -> None:
+        name, args = self.names[line], [self.writer.name(arg) for arg in line.args]
+        if line.op in VIEWS and self._is_view(line):
+            self._view(line, name, args)
+        elif line.op in UFUNCS or line.op in STEPS or (line.op == "matmul" and line.shape):
+            self._own(i, line, line.args if line.op in IN_PLACE else ())
+            if line.op in STEPS:
+                self.code += STEPS[line.op](line, name, args)
+            elif line.op == "matmul":
+                self.code.append(f"{'dot' if _is_flat_product(line) else 'matmul'}({', '.join(args)}, {name})")
+            else:
+                # By position is faster, but the two selections warn of it.
+                out = f"out={name}" if line.op in ("maximum", "minimum") else name
+                self.code.append(f"{UFUNCS[line.op]}({', '.join(args)}, {out})")
+        else:
+            self.memory.append(line)
+            value = self.writer.call(line, self._static(line))
+            if line.op not in BUILT_IN:  # which may give a view of an argument, too
+                value = f"array({value})"
+            self.code.append(f"{name} = {value}")
+
+    def _write_group(self, i: int, group: Any) -> None:
+        """A call of the group's kernel, with the addresses of its operands and results, and its numbers."""
+        for line in group.outputs:
+            self._own(i, line, group.args)
+        q, v = f"q{i}", f"v{i}"
+        arrays = [*group.arrays, *group.outputs]
+        self.kept += [q, v, *(self.names[line] for line in arrays if self._is_whole(line))]
+        self.made.append(
+            f"{q} = empty({len(arrays)}, 'uintp'); {v} = empty({len(group.numbers)}, {str(group.dtype)!r})"
+        )
+        for j, line in enumerate(arrays):
+            name = self.writer.name(line)
+            if self._is_whole(line):
+                self.made.append(f"{q}[{j}] = address({name})")
+            else:
+                self.code.append(f"{q}_{j} = ascontiguousarray({name}); {q}[{j}] = address({q}_{j})")
+        for j, line in enumerate(group.numbers):
+            (self.made if line.op == "number" else self.code).append(f"{v}[{j}] = {self.writer.name(line)}")
+        whole = " * ".join(
+            [f"{length.factor} * rows" if isinstance(length, Rows) else str(length) for length in group.shape]
+        )
+        inner = math.prod(lengths(group.shape[1:], 1))
+        kernel = self.writer.constant(next(self.writer.kernels))
+        counts = f"1, {whole}" if group.is_flat else f"rows, {inner}"
+        self.made.append(f"q{i}_, v{i}_, m{i} = address({q}), address({v}), ({counts})")
+        self.code.append(f"{kernel}(q{i}_, v{i}_, *m{i})")
+
+    def _is_whole(self, line: Line) -> bool:
+        """Whether a line lies in memory of its own from one call to the next, without gaps and in order."""
+        if line.op == "reshape" and line in self.fixed:
+            return self._is_whole(line.args[0])
+        return line in self.fixed and line.op not in VIEWS
+
+    def _own(self, i: int, line: Line, spare: Sequence[Line]) -> None:
+        """Give a line memory of its own: that of one of `spare` which is not needed any more, or a buffer."""
+        self.made.append(f"{self.names[line]} = {self._buffer(i, line, spare)}")
+        self.fixed.add(line)
+
+    def _is_view(self, line: Line) -> bool:
+        """A reshape of something that is not contiguous would be a copy, which has to be made anew for every block."""
+        x = line.args[0]
+        return line.op != "reshape" or x in self.buffers or self.sources.get(x) is None
+
+    def _view(self, line: Line, name: str, args: list[str]) -> None:
+        view = {
+            "transpose": f"{args[0]}.transpose({line.static.get('axes')!r})",
+            "reshape": f"{args[0]}.reshape({_shape(line.shape)})",
+            "broadcast_to": f"broadcast_to({args[0]}, {_shape(line.shape)})",
+        }[line.op]
+        fixed = line.args[0] in self.fixed
+        if fixed:
+            self.fixed.add(line)
+        (self.made if fixed else self.code).append(f"{name} = {view}")
+
+    def _static(self, line: Line) -> str:
+        """The arguments that are no arrays, with n replaced by the block's rows; made once."""
+        if not line.static:
+            return ""
+        name = f"k_{self.names[line]}"
+        self.made.append(f"{name} = lengths({self.writer.constant(line.static)}, rows)")
+        return name
+
+    def _buffer(self, i: int, line: Line, spare: Sequence[Line]) -> str:
+        key = (own_shape(line), line.dtype)
+        for arg in spare:
+            last = self.sources.get(arg) is arg and self.last.get(arg) == i and arg in self.buffers
+            if last and (own_shape(arg), arg.dtype) == key and self._once(spare, arg):
+                self.buffers[line] = self.buffers.pop(arg)
+                return self.buffers[line]
+        if self.free.get(key):
+            self.buffers[line] = self.free[key].pop()
+        else:
+            self.memory.append(line)
+            self.buffers[line] = name = f"b{len(self.memory)}"
+            self.made.append(f"{name} = empty({_shape(own_shape(line))}, {str(line.dtype)!r})")
+        return self.buffers[line]
+
+    def _once(self, args: Sequence[Line], arg: Line) -> bool:
+        """Whether no other argument lies in the memory of `arg`, in another layout."""
+        return all(other is arg or self.sources.get(other) is not arg for other in args)
+
+    def _release(self, i: int, args: Sequence[Line]) -> None:
+        for arg in dict.fromkeys(self.sources.get(arg, arg) for arg in args):
+            if self.last[arg] == i and arg in self.buffers:
+                self.free.setdefault((own_shape(arg), arg.dtype), []).append(self.buffers.pop(arg))
+
+    def _sum(self, line: Line) -> None:
+        """A sum over the block's rows: a number is returned, an array written into memory that the caller gives."""
+        name, args = self.names[line], ", ".join(self.writer.name(arg) for arg in line.args)
+        axis = line.static.get("axis")
+        if not line.shape:
+            text = f"dot({args})" if line.op in ("inner", "matmul") else f"sum_({args}, {axis!r})"
+            text = f"{name} = float({text})" if line.dtype == np.float32 else f"{name} = {text}"
+            first, more = text, text
+        elif line.op == "sum" or (line.op == "matmul" and _is_flat_product(line)):
+            call = (
+                f"sum_({args}, {axis!r}, None, %s, {line.static.get('keepdims')})"
+                if line.op == "sum"
+                else f"dot({args}, %s)"
+            )
+            self.made.append(f"u_{name} = empty({_shape(line.shape)}, {str(line.dtype)!r})")
+            first, more = call % f"t_{name}", f"{call % f'u_{name}'}; add(t_{name}, u_{name}, t_{name})"
+        else:
+            value = self.writer.call(line, self._static(line))
+            first, more = f"copyto(t_{name}, {value})", f"add(t_{name}, {value}, t_{name})"
+        self.written.append(first)
+        self.added.append(more)
+
+
+def _is_flat_product(line: Line) -> bool:
+    """Whether a product is one that np.dot takes, which is faster than np.matmul."""
+    return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
+
+
+def _address(array: np.ndarray[Any, Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _row_bytes(line: Line) -> int:
+    return math.prod(lengths(own_shape(line), 1)) * line.dtype.itemsize
+
+
+def _shape(shape: Shape) -> str:
+    parts = [f"{s.factor} * rows" if isinstance(s, Rows) else str(s) for s in shape]
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def _indented(lines: Iterable[str], depth: int = 1) -> list[str]:
+    return [f"{'    ' * depth}{line}" for line in lines if line]

@@ -1,0 +1,130 @@
+"""A graph as lines: one operation each, in the order in which a program runs them, for any number of rows.
+
+How many rows there are is not known before the program is called: lengths may be `Rows(m)`, meaning m·n, and numbers
+may carry a power of n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A length of `factor`·n, with n rows."""
+
+    factor: int = 1
+
+    def __str__(self) -> str:
+        return "n" if self.factor == 1 else f"{self.factor} * n"
+
+
+Length: TypeAlias = int | Rows
+Shape: TypeAlias = tuple[Length, ...]
+
+
+FLOAT64 = np.dtype(np.float64)
+
+
+@dataclass(eq=False, slots=True)
+class Line:
+    """One operation of a program.
+
+    `op` is a primitive's name, or "input", "parameter", "constant" (its `value` an array) or "number" (`value`·n to
+    the `power`). `varies` says that every row has a value of its own: along the axis of length Rows, or, in a program
+    written for one example in scalars, along no axis at all. What the chain rule says of a line: `sent` is (y, x) where
+    the line is df/dy·dy/dx, `within` the same for a step on the way there; the line is df/dx for every x in `totals`.
+    """
+
+    op: str
+    args: tuple[Line, ...] = ()
+    static: dict[str, Any] = field(default_factory=dict)
+    shape: Shape = ()
+    dtype: np.dtype[Any] = FLOAT64
+    varies: bool = False
+    value: Any = None
+    power: int = 0
+    label: str | None = None
+    sent: tuple[Line, Line] | None = None
+    within: tuple[Line, Line] | None = None
+    totals: tuple[Line, ...] = ()
+
+    @property
+    def axis(self) -> int | None:
+        """The axis along which rows lie, None if there is none."""
+        return next((i for i, length in enumerate(self.shape) if isinstance(length, Rows)), None)
+
+    def changed(self, op: str, args: tuple[Line, ...], static: dict[str, Any] | None = None) -> Line:
+        """A line of the same shape, type and label with another operation."""
+        static = self.static if static is None else static
+        return Line(op, args, static, self.shape, self.dtype, self.varies, self.value, self.power, self.label)
+
+    def is_number(self, value: float) -> bool:
+        """Whether this is that number, whatever n is."""
+        return self.op == "number" and self.power == 0 and self.value == value
+
+
+LEAVES = frozenset({"input", "parameter", "constant", "number"})
+
+
+@dataclass
+class Lines:
+    """A loss, its gradients and further numbers as lines.
+
+    `per_example` says that the loss was written in scalars for one example, so that rows are no axis and the program
+    returns means over them; otherwise rows, if there are any, are axis 0 of the inputs.
+    """
+
+    inputs: list[Line]
+    parameters: list[Line]
+    loss: Line
+    gradients: list[Line]
+    also: list[Line]
+    per_example: bool
+
+    @property
+    def outputs(self) -> list[Line]:
+        """Everything that the program returns: the loss, the gradients, the further numbers."""
+        return [self.loss, *self.gradients, *self.also]
+
+    def with_outputs(self, outputs: list[Line]) -> Lines:
+        """The same inputs and parameters with other outputs, in the order of `outputs`."""
+        end = 1 + len(self.gradients)
+        return Lines(self.inputs, self.parameters, outputs[0], outputs[1:end], outputs[end:], self.per_example)
+
+
+def in_order(outputs: Iterable[Line]) -> list[Line]:
+    """Every line that the outputs need, each after its arguments, those of the first output first."""
+    done: set[Line] = set()
+    order: list[Line] = []
+    for output in outputs:
+        stack = [output]
+        while stack:
+            line = stack[-1]
+            missing = [arg for arg in line.args if arg not in done]
+            if missing:
+                stack += reversed(missing)
+                continue
+            stack.pop()
+            if line not in done:
+                done.add(line)
+                order.append(line)
+    return order
+
+
+def lengths(value: Any, rows: int) -> Any:
+    """`value` with every multiple of n, however deep inside, as a number for `rows` rows."""
+    if isinstance(value, Rows):
+        return value.factor * rows
+    if isinstance(value, dict):
+        return {name: lengths(part, rows) for name, part in value.items()}
+    return tuple(lengths(part, rows) for part in value) if isinstance(value, tuple) else value
+
+
+def own_shape(line: Line) -> Shape:
+    """The shape in memory: a number for every row is an array."""
+    return (Rows(),) if line.varies and not line.shape else line.shape

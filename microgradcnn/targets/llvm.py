@@ -1,0 +1,183 @@
+"""What every primitive is in LLVM's instructions: scalars, of one row or of as many as a vector has room for."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.targets.lines import Line
+from microgradcnn.targets.llvm_functions import symbol
+
+FAST = "reassoc nsz arcp contract afn"  # never nnan or ninf: NaN in, NaN out
+
+
+class Emitter:
+    """The text of one function, with `lanes` rows in every value; `names` says where each line's value is."""
+
+    def __init__(self, kind: str, lanes: int) -> None:
+        self.kind, self.lanes = kind, lanes
+        self.type = f"<{lanes} x {kind}>" if lanes > 1 else kind
+        self.mask = f"<{lanes} x i1>" if lanes > 1 else "i1"
+        self.names: dict[Line, str] = {}
+        self._text: list[str] = []
+        self._count = 0
+
+    def add(self, *lines: str) -> None:
+        """Lines of text as they are."""
+        self._text += lines
+
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join(self._text)
+
+    def make(self, instruction: str) -> str:
+        """The name of what an instruction gives."""
+        self._count += 1
+        self._text.append(f"%t{self._count} = {instruction}")
+        return f"%t{self._count}"
+
+    def load(self, where: str, i: int) -> str:
+        """Number i of an array."""
+        return self.make(f"load {self.kind}, ptr {self.make(f'getelementptr {self.kind}, ptr {where}, i64 {i}')}")
+
+    def store(self, value: str, where: str, i: int) -> None:
+        """Write number i of an array."""
+        place = self.make(f"getelementptr {self.kind}, ptr {where}, i64 {i}")
+        self.add(f"store {self.kind} {value}, ptr {place}")
+
+    def splat(self, number: str) -> str:
+        """The same number for all rows."""
+        if self.lanes == 1:
+            return number
+        one = self.make(f"insertelement {self.type} poison, {self.kind} {number}, i32 0")
+        return self.make(f"shufflevector {self.type} {one}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
+
+    def value(self, line: Line, as_mask: bool = False) -> str:
+        """Where the value of a line is: a name or a constant; booleans as numbers unless asked for as they are."""
+        if line.op == "number" and line not in self.names:
+            return self._number(line, as_mask)
+        name = self.names[line]
+        if line.dtype == np.bool_ and not as_mask:
+            return self.make(f"uitofp {self.mask} {name} to {self.type}")
+        return name
+
+    def constant(self, value: float) -> str:
+        """A number as a constant for all rows."""
+        one = literal(value, self.kind)
+        return one if self.lanes == 1 else f"<{', '.join([f'{self.kind} {one}'] * self.lanes)}>"
+
+    def line(self, line: Line) -> None:
+        """Compute a line."""
+        self.names[line] = self._line(line)
+
+    def call(self, name: str, *args: str) -> str:
+        """A function of llvm_functions.py."""
+        given = ", ".join(f"{self.type} {arg}" for arg in args)
+        return self.make(f"call {self.type} {symbol(name, self.kind, self.lanes)}({given})")
+
+    def intrinsic(self, name: str, x: str) -> str:
+        """A function of the processor."""
+        bits = 64 if self.kind == "double" else 32
+        suffix = f"v{self.lanes}f{bits}" if self.lanes > 1 else f"f{bits}"
+        return self.make(f"call {FAST} {self.type} @llvm.{name}.{suffix}({self.type} {x})")
+
+    def binary(self, instruction: str, a: str, b: str) -> str:
+        """An instruction on two numbers."""
+        return self.make(f"{instruction} {FAST} {self.type} {a}, {b}")
+
+    def compare(self, relation: str, a: str, b: str) -> str:
+        """A comparison, as a mask; false where an operand is NaN unless the relation begins with u."""
+        return self.make(f"fcmp {relation} {self.type} {a}, {b}")
+
+    def select(self, mask: str, a: str, b: str) -> str:
+        """a where the mask holds, otherwise b."""
+        return self.make(f"select {self.mask} {mask}, {self.type} {a}, {self.type} {b}")
+
+    def _number(self, line: Line, as_mask: bool) -> str:
+        if as_mask:
+            bit = "true" if line.value else "false"
+            return bit if self.lanes == 1 else f"<{', '.join([f'i1 {bit}'] * self.lanes)}>"
+        if not line.power:
+            return self.constant(float(line.value))
+        power = "%nf"
+        for _ in range(abs(line.power) - 1):
+            power = self.make(f"fmul {self.kind} {power}, %nf")
+        return self.binary("fmul" if line.power > 0 else "fdiv", self.constant(line.value), power)
+
+    def _line(self, line: Line) -> str:
+        op = line.op
+        if op == "where":
+            mask, (a, b) = self.value(line.args[0], as_mask=True), (self.value(arg) for arg in line.args[1:])
+            return self.select(mask, a, b)
+        args = [self.value(arg) for arg in line.args]
+        if op in BINARY:
+            return self.binary(BINARY[op], *args)
+        if op in RELATIONS:
+            return self.compare(RELATIONS[op], *args)
+        if op in FUNCTIONS:
+            return self.call(op, *args)
+        if op == "power":
+            return self._power(args[0], line.static["exponent"])
+        try:
+            return EMITTED[op](self, *args)
+        except KeyError:
+            raise ValueError(f"the primitive {op!r} has no row in the table of the jit backend") from None
+
+    def _power(self, x: str, exponent: float) -> str:
+        whole = int(exponent) if float(exponent).is_integer() and abs(exponent) <= MULTIPLIED else 0
+        if not whole:
+            return self.call("pow", x, self.constant(float(exponent)))
+        result = x
+        for _ in range(abs(whole) - 1):
+            result = self.binary("fmul", result, x)
+        return result if whole > 0 else self.binary("fdiv", self.constant(1.0), result)
+
+
+MULTIPLIED = 8  # exponents up to which x**k is a product
+
+
+def needs_pow(line: Line) -> bool:
+    """Whether a line calls pow: a power that is no product."""
+    if line.op != "power":
+        return False
+    exponent = line.static["exponent"]
+    return not float(exponent).is_integer() or not 0 < abs(exponent) <= MULTIPLIED
+
+
+def literal(value: float, kind: str) -> str:
+    """A number as LLVM writes it exactly: the bits of a double, which for float are those of the rounded number."""
+    if kind == "float":
+        with np.errstate(over="ignore"):
+            value = float(np.float32(value))
+    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+
+
+def _larger(relation: str) -> Any:
+    def emit(f: Emitter, a: str, b: str) -> str:
+        first = f.make(f"or {f.mask} {f.compare(relation, a, b)}, {f.compare('uno', a, a)}")
+        return f.select(first, a, b)  # NaN from either side: a comparison with a NaN b is false
+
+    return emit
+
+
+def _relu(f: Emitter, x: str) -> str:
+    return f.select(f.compare("ole", x, f.constant(0.0)), f.constant(0.0), x)
+
+
+# Primitives by the instruction that computes them, or by what is emitted for them; the rest call llvm_functions.py.
+BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+RELATIONS = {"less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq"}
+FUNCTIONS = frozenset({"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "pow"})
+EMITTED: dict[str, Any] = {
+    "neg": lambda f, x: f.make(f"fneg {FAST} {f.type} {x}"),
+    "square": lambda f, x: f.binary("fmul", x, x),
+    "sqrt": lambda f, x: f.intrinsic("sqrt", x),
+    "abs": lambda f, x: f.intrinsic("fabs", x),
+    "relu": _relu,
+    "maximum": _larger("oge"),
+    "minimum": _larger("ole"),
+    "reshape": lambda f, x: x,
+    "astype": lambda f, x: x,
+}

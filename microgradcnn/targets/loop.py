@@ -1,0 +1,278 @@
+"""A scalar program as LLVM IR: one loop over rows whose body is the program, many rows at once in vector registers.
+
+Three functions come out. `sums` adds up, over the rows from `begin` to `end`, what the program adds up over rows.
+`finish` makes the loss and the gradients of these sums. `step` does both and moves the parameters. Inputs lie feature
+by feature, so that a vector holds the same input of neighbouring rows; the last few rows, fewer than a vector has room
+for, are copied aside and filled up, and what the filling gives is not added.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from microgradcnn.targets.lines import Line
+from microgradcnn.targets.llvm import FAST, FUNCTIONS, Emitter, literal, needs_pow
+from microgradcnn.targets.llvm_functions import definitions
+from microgradcnn.targets.plan import Plan
+
+IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; more lie in the first-level cache
+
+
+def module(plan: Plan, vector_bytes: int) -> str:
+    """The IR of a plan whose lines are all scalars of one type. Raises ValueError for a primitive without a row."""
+    return _Module(plan, vector_bytes).text()
+
+
+class _Module:
+    """Writes the functions of a plan."""
+
+    def __init__(self, plan: Plan, vector_bytes: int) -> None:
+        self.plan = plan
+        self.dtype = plan.lines.loss.dtype
+        self.kind = {"float64": "double", "float32": "float"}[str(self.dtype)]
+        self.lanes = vector_bytes // self.dtype.itemsize
+        self.vector = f"<{self.lanes} x {self.kind}>"
+        self.columns = [leaf for leaf in plan.lines.inputs if leaf.varies]
+        needed = plan.needed_by_rows()
+        self.once = [line for line in plan.before if line in needed]  # before the loop
+        self.rest = [line for line in (*plan.before, *plan.after) if line not in set(self.once) or line in self._late()]
+        self.in_registers = len(plan.sums) <= IN_REGISTERS
+
+    def _late(self) -> set[Line]:
+        """What finish() needs, so that it computes anew what was computed before the loop."""
+        needed = set(self.plan.lines.outputs)
+        for line in reversed([*self.plan.before, *self.plan.after]):
+            if line in needed:
+                needed.update(line.args)
+        return needed
+
+    def text(self) -> str:
+        """The whole module."""
+        body = "\n".join([self._rows(), self._sums(), self._finish(), self._step()])
+        used = {line.op for line in (*self.plan.before, *self.plan.each, *self.plan.after)}
+        if any(needs_pow(line) for line in (*self.plan.before, *self.plan.each, *self.plan.after)):
+            used.add("pow")
+        functions = sorted(used & FUNCTIONS)
+        made = [definitions(functions, self.kind, n) for n in dict.fromkeys((self.lanes, 1))] if functions else []
+        return "\n".join([*made, body])
+
+    def _rows(self) -> str:
+        """The loop: whole vectors of rows from begin to end, added to the sums at %acc, a vector each."""
+        V, plan = self.vector, self.plan
+        f = Emitter(self.kind, self.lanes)
+        f.add("define internal void @rows(ptr %columns, i64 %begin, i64 %end, ptr %once, ptr %acc) {", "entry:")
+        for i, _ in enumerate(self.columns):
+            f.add(f"%cp{i} = getelementptr ptr, ptr %columns, i64 {i}", f"%c{i} = load ptr, ptr %cp{i}")
+        shared = [leaf for leaf in (*plan.lines.inputs, *plan.lines.parameters) if not leaf.varies]
+        uses = {arg for line in (*plan.each, *plan.sums) for arg in line.args}
+
+        def load_shared() -> None:
+            for i, line in enumerate([*shared, *self.once]):
+                if line in uses:
+                    f.names[line] = f.splat(f.load("%once", i))
+                    if line.dtype == np.bool_:  # kept as a number
+                        f.names[line] = f.compare("une", f.names[line], f.constant(0.0))
+
+        if self.in_registers:
+            load_shared()
+            for j in range(len(plan.sums)):
+                f.add(
+                    f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
+                    f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
+                )
+        f.add("br label %loop", "loop:", "%i = phi i64 [ %begin, %entry ], [ %next, %loop ]")
+        if self.in_registers:
+            for j in range(len(plan.sums)):
+                f.add(f"%a{j} = phi {V} [ %a{j}s, %entry ], [ %a{j}n, %loop ]")
+        for i, leaf in enumerate(self.columns):
+            if leaf in uses:
+                f.add(f"%xp{i} = getelementptr {self.kind}, ptr %c{i}, i64 %i")
+                f.add(f"%x{i} = load {V}, ptr %xp{i}, align {self.dtype.itemsize}")
+                f.names[leaf] = f"%x{i}"
+        if not self.in_registers:
+            load_shared()
+        for line in plan.each:
+            f.line(line)
+        for j, line in enumerate(plan.sums):
+            value = f.value(line.args[0])
+            if self.in_registers:
+                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}, {value}")
+            else:
+                f.add(
+                    f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
+                    f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
+                )
+                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}s, {value}", f"store {V} %a{j}n, ptr %a{j}p, align {self._align}")
+        f.add(f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
+        f.add("br i1 %more, label %loop, label %done", "done:")
+        if self.in_registers:
+            f.add(*(f"store {V} %a{j}n, ptr %a{j}p, align {self._align}" for j in range(len(plan.sums))))
+        f.add("ret void", "}")
+        return f.text()
+
+    @property
+    def _align(self) -> int:
+        return self.lanes * self.dtype.itemsize
+
+    def _sums(self) -> str:
+        """The sums over the rows from begin to end: whole vectors, then the last rows set aside."""
+        T, V, W, count = self.kind, self.vector, self.lanes, len(self.plan.sums)
+        f = Emitter(T, 1)
+        f.add("define void @sums(ptr %columns, i64 %begin, i64 %end, ptr %shared, ptr %sums, i64 %n) {", "entry:")
+        if not count:  # no row has anything of its own, and there may be no columns to read
+            f.add("ret void", "}")
+            return f.text()
+        f.add(f"%nf = sitofp i64 %n to {T}")
+        self._shared(f)
+        columns, size = max(1, len(self.columns)), len(self._shared_leaves()) + len(self.once)
+        for name, kind, length in (
+            *(("once", T, max(1, size)), ("acc", V, count), ("tail", V, count)),
+            *(("aside", T, columns * W), ("pointers", "ptr", columns)),
+        ):
+            f.add(f"%{name} = alloca [{length} x {kind}], align {self._align}")
+        for i, line in enumerate([*self._shared_leaves(), *self.once]):
+            if line in self.once:
+                f.line(line)
+            f.store(f.value(line), "%once", i)
+        f.add(
+            f"""%count = sub i64 %end, %begin
+%over = and i64 %count, {W - 1}
+%whole = sub i64 %end, %over
+call void @clear(ptr %acc)
+call void @clear(ptr %tail)
+%any = icmp sgt i64 %whole, %begin
+br i1 %any, label %vectors, label %last
+vectors:
+call void @rows(ptr %columns, i64 %begin, i64 %whole, ptr %once, ptr %acc)
+br label %last
+last:
+%left = icmp sgt i64 %over, 0
+br i1 %left, label %column, label %done
+column:
+%c = phi i64 [ 0, %last ], [ %c1, %copied ]
+%from_p = getelementptr ptr, ptr %columns, i64 %c
+%from = load ptr, ptr %from_p
+%to_i = mul i64 %c, {W}
+%to = getelementptr {T}, ptr %aside, i64 %to_i
+%to_p = getelementptr ptr, ptr %pointers, i64 %c
+store ptr %to, ptr %to_p
+br label %row
+row:
+%r = phi i64 [ 0, %column ], [ %r1, %row ]
+%wanted = add i64 %whole, %r
+%final = sub i64 %end, 1
+%within = icmp slt i64 %wanted, %end
+%which = select i1 %within, i64 %wanted, i64 %final
+%src = getelementptr {T}, ptr %from, i64 %which
+%v = load {T}, ptr %src
+%dst = getelementptr {T}, ptr %to, i64 %r
+store {T} %v, ptr %dst
+%r1 = add i64 %r, 1
+%again = icmp slt i64 %r1, {W}
+br i1 %again, label %row, label %copied
+copied:
+%c1 = add i64 %c, 1
+%others = icmp slt i64 %c1, {len(self.columns)}
+br i1 %others, label %column, label %run
+run:
+call void @rows(ptr %pointers, i64 0, i64 {W}, ptr %once, ptr %tail)
+br label %done
+done:
+call void @horizontal(ptr %acc, ptr %tail, i64 %over, ptr %sums)
+ret void
+}}"""
+        )
+        return "\n".join([self._clear(), self._horizontal(), f.text()])
+
+    def _clear(self) -> str:
+        """Zero vectors at %acc."""
+        size = len(self.plan.sums) * self.lanes * self.dtype.itemsize
+        return (
+            "define internal void @clear(ptr %acc) {\n"
+            f"call void @llvm.memset.p0.i64(ptr align {self._align} %acc, i8 0, i64 {size}, i1 false)\nret void\n}}"
+        )
+
+    def _horizontal(self) -> str:
+        """Every vector at %acc, and the first %over numbers of every one at %tail, added up into %sums."""
+        T, V, W = self.kind, self.vector, self.lanes
+        ramp = ", ".join(f"i64 {i}" for i in range(W))
+        name = f"llvm.vector.reduce.fadd.v{W}f{8 * self.dtype.itemsize}"
+        return f"""define internal void @horizontal(ptr %acc, ptr %tail, i64 %over, ptr %sums) {{
+entry:
+%one = insertelement <{W} x i64> poison, i64 %over, i32 0
+%all = shufflevector <{W} x i64> %one, <{W} x i64> poison, <{W} x i32> zeroinitializer
+%real = icmp slt <{W} x i64> <{ramp}>, %all
+br label %sum
+sum:
+%j = phi i64 [ 0, %entry ], [ %j1, %sum ]
+%vp = getelementptr {V}, ptr %acc, i64 %j
+%v = load {V}, ptr %vp, align {self._align}
+%tp = getelementptr {V}, ptr %tail, i64 %j
+%t = load {V}, ptr %tp, align {self._align}
+%kept = select <{W} x i1> %real, {V} %t, {V} zeroinitializer
+%both = fadd {V} %v, %kept
+%total = call reassoc {T} @{name}({T} {literal(0.0, T)}, {V} %both)
+%sp = getelementptr {T}, ptr %sums, i64 %j
+store {T} %total, ptr %sp
+%j1 = add i64 %j, 1
+%more = icmp slt i64 %j1, {len(self.plan.sums)}
+br i1 %more, label %sum, label %done
+done:
+ret void
+}}"""
+
+    def _shared_leaves(self) -> list[Line]:
+        lines = self.plan.lines
+        return [leaf for leaf in (*lines.inputs, *lines.parameters) if not leaf.varies]
+
+    def _shared(self, f: Emitter) -> None:
+        for i, leaf in enumerate(self._shared_leaves()):
+            f.names[leaf] = f.load("%shared", i)
+
+    def _finish(self) -> str:
+        """The loss, returned, the gradients and the further numbers, from the sums over all rows."""
+        lines, T = self.plan.lines, self.kind
+        f = Emitter(T, 1)
+        f.add(
+            f"define {T} @finish(ptr %shared, ptr %sums, i64 %n, ptr %gradient, ptr %also) {{",
+            f"%nf = sitofp i64 %n to {T}",
+        )
+        self._shared(f)
+        for j, line in enumerate(self.plan.sums):
+            f.names[line] = f.load("%sums", j)
+        for line in self.rest:
+            f.line(line)
+        for place, found in (("%gradient", lines.gradients), ("%also", lines.also)):
+            for i, line in enumerate(found):
+                f.store(f.value(line), place, i)
+        f.add(f"ret {T} {f.value(lines.loss)}", "}")
+        return f.text()
+
+    def _step(self) -> str:
+        """Everything over all rows at once; the parameters, the last of %shared, move if %move."""
+        T, parameters = self.kind, len(self.plan.lines.parameters)
+        first = len(self._shared_leaves()) - parameters
+        buffers = "ptr %shared, ptr %sums, ptr %gradient, ptr %also"
+        return f"""define {T} @step(ptr %columns, i64 %n, {buffers}, {T} %rate, i1 %move) {{
+entry:
+call void @sums(ptr %columns, i64 0, i64 %n, ptr %shared, ptr %sums, i64 %n)
+%loss = call {T} @finish(ptr %shared, ptr %sums, i64 %n, ptr %gradient, ptr %also)
+br i1 %move, label %moving, label %done
+moving:
+%flat = getelementptr {T}, ptr %shared, i64 {first}
+br label %one
+one:
+%i = phi i64 [ 0, %moving ], [ %i1, %one ]
+%gp = getelementptr {T}, ptr %gradient, i64 %i
+%g = load {T}, ptr %gp
+%pp = getelementptr {T}, ptr %flat, i64 %i
+%p = load {T}, ptr %pp
+%d = fmul {T} %g, %rate
+%q = fsub {T} %p, %d
+store {T} %q, ptr %pp
+%i1 = add i64 %i, 1
+%more = icmp slt i64 %i1, {parameters}
+br i1 %more, label %one, label %done
+done:
+ret {T} %loss
+}}"""

@@ -1,0 +1,160 @@
+"""How a program runs over many rows: what is computed once, what for every row, what is added up over them.
+
+Whatever has an argument that varies by row, and does not vary itself, is a sum over rows: sums over blocks of rows add
+up to it. So memory need not grow with n, and blocks can go to several threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, in_order
+from microgradcnn.targets.rows import RowsError
+
+SUMS = frozenset({"sum", "total", "inner", "matmul", "conv2d_kernel"})
+
+
+@dataclass
+class Plan:
+    """The lines of a program in the order of their running.
+
+    `before` is computed once, `each` for every block of rows, `sums` are added up over the blocks, `after` is computed
+    once from these. `lines` is the program itself, with the means over rows written as sums. Besides the primitives
+    there are two operations: "total" adds a number of every row up, "inner" adds up the products of two.
+    """
+
+    lines: Lines
+    before: list[Line]
+    each: list[Line]
+    sums: list[Line]
+    after: list[Line]
+
+    def needed_by_rows(self) -> set[Line]:
+        """What rows need of `before`, and of all else."""
+        needed = {arg for line in (*self.each, *self.sums) for arg in line.args}
+        for line in reversed(self.before):
+            if line in needed:
+                needed.update(line.args)
+        return needed
+
+
+def planned(lines: Lines, by_terms: bool) -> Plan:
+    """The plan of a program. Raises RowsError if a row needs what is known only when all rows have been seen.
+
+    `by_terms` adds the terms of a sum up one by one, each product without forming it: for backends that pay by the
+    pass over the rows, and not by the number of sums.
+    """
+    lines = _Summing(by_terms).rewritten(lines)
+    plan = Plan(lines, [], [], [], [])
+    late: set[Line] = set()
+    for line in in_order(lines.outputs):
+        if line.op in LEAVES:
+            continue
+        needs_all = any(arg in late for arg in line.args)
+        if line.varies:
+            if needs_all:
+                raise RowsError(
+                    "the loss does more with its mean over rows than to end with it: every row's gradient would need "
+                    "all other rows first"
+                )
+            plan.each.append(line)
+        elif any(arg.varies for arg in line.args):
+            if line.op not in SUMS or needs_all:
+                raise RowsError(f"{line.op} mixes rows: a program adds up over rows, and does nothing else")
+            plan.sums.append(line)
+            late.add(line)
+        else:
+            (plan.after if needs_all else plan.before).append(line)
+            late.update([line] if needs_all else [])
+    return plan
+
+
+class _Summing:
+    """Writes means over rows as sums over rows, and takes out of these sums what every row has in common."""
+
+    def __init__(self, by_terms: bool) -> None:
+        self.by_terms = by_terms
+        self.new: dict[Line, Line] = {}
+        self.sums: dict[Line, Line] = {}
+        self.uses: Counter[Line] = Counter()
+
+    def rewritten(self, lines: Lines) -> Lines:
+        """The same program; outputs that vary, of a program written for one example, become means."""
+        order = in_order(lines.outputs)
+        self.uses.update(arg for line in order for arg in line.args)
+        self.uses.update(lines.outputs)
+        for line in order:
+            self.new[line] = line if line.op in LEAVES else self._line(line)
+        return lines.with_outputs([self._mean(o) if o.varies else self.new[o] for o in lines.outputs])
+
+    def _line(self, line: Line) -> Line:
+        args = tuple([self.new[arg] for arg in line.args])
+        if line.varies or not args[0].varies or line.op not in ("sum", "mean"):
+            return line if args == line.args else replace(line, args=args)
+        total = replace(line, op="sum", args=args, label=None)
+        if line.shape == () and self._is_product(line.args[0]):
+            total = replace(total, op="inner", args=(args[0].args * 2)[:2], static={})
+        return total if line.op == "sum" else replace(line, op="div", args=(total, _count(args[0], line)), static={})
+
+    def _mean(self, output: Line) -> Line:
+        """The mean over rows of a number that every row has: what all rows share is added once."""
+        terms = self._terms(output)
+        own, shared = ([self.new[t] for t in terms if t.varies == varies] for varies in (True, False))
+        n = Line("number", dtype=output.dtype, value=1.0, power=1)
+        total = _added([self._total(t) for t in terms if t.varies]) if self.by_terms else self._sum(_added(own))
+        mean = _once("div", total, n)
+        return replace(_added([mean, *shared]), label=output.label)
+
+    def _terms(self, line: Line) -> list[Line]:
+        """What a sum that nobody else uses is made of, in order."""
+        terms, stack = [], [line]
+        while stack:
+            at = stack.pop()
+            if at.op == "add" and at.varies and self.uses[at] == 1:
+                stack += reversed(at.args)
+            else:
+                terms.append(at)
+        return terms
+
+    def _total(self, term: Line) -> Line:
+        """The sum over rows of a term, without forming it if it is a product that nobody else uses."""
+        if self._is_product(term):
+            a, b = ((self.new[arg]) for arg in (term.args * 2)[:2])
+            if a.varies and b.varies:
+                return Line("inner", (a, b), dtype=term.dtype)
+            # A number is taken out of the sum, but no parameter: one that is infinite makes NaN of rows of both signs.
+            number, rest = (a, b) if b.varies else (b, a)
+            if number.op == "number" and math.isfinite(number.value):
+                return _once("mul", number, self._sum(rest))
+        return self._sum(self.new[term])
+
+    def _sum(self, line: Line) -> Line:
+        return self.sums.setdefault(line, Line("total", (line,), dtype=line.dtype))
+
+    def _is_product(self, line: Line) -> bool:
+        """Whether this is a product of factors of its own shape that need not be formed to be added up."""
+        alike = all(arg.shape == line.shape for arg in line.args)
+        return line.op in ("mul", "square") and self.uses[line] == 1 and alike and (len(line.shape) < 2)
+
+
+def _once(op: str, a: Line, b: Line) -> Line:
+    """a op b, of numbers that all rows share."""
+    return Line(op, (a, b), dtype=a.dtype)
+
+
+def _added(terms: list[Line]) -> Line:
+    total = terms[0]
+    for term in terms[1:]:
+        total = Line("add", (total, term), dtype=total.dtype, varies=total.varies or term.varies)
+    return total
+
+
+def _count(x: Line, mean: Line) -> Line:
+    """How many numbers of x go into each of its mean, as a multiple of n."""
+    axes = range(len(x.shape)) if mean.static["axis"] is None else mean.static["axis"]
+    count = 1
+    for length in (x.shape[axis] for axis in axes):
+        count *= length.factor if isinstance(length, Rows) else length
+    return Line("number", dtype=mean.dtype, value=float(count), power=1)

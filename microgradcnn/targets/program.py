@@ -1,0 +1,138 @@
+"""mg.compile: a loss and its gradients as one straight-line program, to read, to call and to train with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
+from microgradcnn.targets.numpy import Blocks
+from microgradcnn.targets.plan import planned
+from microgradcnn.targets.python import shape_text
+from microgradcnn.targets.simplify import simplified
+from microgradcnn.targets.source import source
+from microgradcnn.targets.trace import trace
+from microgradcnn.targets.trainer import Array, Trainer
+from microgradcnn.value import Value
+
+
+def compile(
+    loss: Value,
+    wrt: Value | Sequence[Value],
+    inputs: Sequence[Value] = (),
+    backend: str = "numpy",
+    also: Sequence[Value] = (),
+) -> Program:
+    """`loss` and its gradients with respect to `wrt` as one program, for any number of rows of the `inputs`.
+
+    Either all inputs are scalars and the loss is that of one example: the program takes an array with a number for
+    every row for each of them, and gives means. Or rows are axis 0 of the inputs, and the loss may end in one mean over
+    them; a plain number that was computed from x.shape stays what it was. Leaves that are named in neither list are
+    constants. `also` are further scalars to compute on the way. The
+    backend is "numpy", "jit" (LLVM, extra `jit`) or "jax" (extra `jax`). Raises ValueError for what is no scalar or no
+    leaf, for a leaf that was changed after the loss was computed and for a loss that mixes rows, TypeError for what is
+    no Value, MissingExtra where an extra is not installed. The time to compile grows with the number of operations.
+    """
+    # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
+    parameters = [wrt] if isinstance(wrt, Value) else list(wrt)
+    return Context().run(Program, loss, parameters, list(inputs), backend, list(also))
+
+
+class Program:
+    """A compiled loss: call it with inputs, or `bind` it to them to train; `source` is what it computes, to read."""
+
+    def __init__(self, loss: Value, wrt: list[Value], inputs: list[Value], backend: str, also: list[Value]) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f"the backend is {', '.join(BACKENDS)}, not {backend!r}")
+        self.backend = backend
+        self._lines = simplified(trace(loss, wrt, inputs, also))
+        self._wrt, self._names = wrt, [v.describe() for v in inputs]
+        self._engine = BACKENDS[backend](self._lines)
+
+    @cached_property
+    def source(self) -> str:
+        """The program in Python: `def program(<inputs>, <wrt>, xp=numpy)`, which needs NumPy and nothing else.
+
+        It returns the loss, the list of gradients and, if `also` was given, the list of these. With `xp=jax.numpy` it
+        runs on JAX.
+        """
+        return source(self._lines)
+
+    def lowered(self, *inputs: Any) -> str:
+        """What the backend makes of it for such inputs: calls of NumPy, LLVM's IR, or the jaxpr."""
+        return self._engine.lowered(self._wrt, self._taken(inputs)[0])
+
+    def __call__(self, *inputs: Any) -> tuple[float, list[Any]]:
+        """The loss and its gradients at the parameters of this moment, in the shapes of `wrt`."""
+        trainer = self.bind(*inputs)
+        loss = trainer.evaluate()
+        return loss, [part.copy() if part.ndim else part.item() for part in trainer.parts(trainer.gradient)]
+
+    def bind(self, *inputs: Any) -> Trainer:
+        """A trainer over these inputs, starting from the parameters of this moment.
+
+        Raises TypeError for a wrong number of inputs, ValueError for shapes that do not fit.
+        """
+        arrays, n = self._taken(inputs)
+        return self._engine.trainer(self._wrt, arrays, n)
+
+    def _taken(self, inputs: Sequence[Any]) -> tuple[list[Array], int]:
+        """The inputs as arrays of the recorded types, and their number of rows."""
+        leaves = self._lines.inputs
+        if len(inputs) != len(leaves):
+            raise TypeError(f"the program takes {len(leaves)} inputs ({', '.join(self._names)}), not {len(inputs)}")
+        arrays = [_array(*each) for each in zip(self._names, inputs, leaves, strict=True)]
+        counts = [len(a) for a, leaf in zip(arrays, leaves, strict=True) if leaf.varies and a.ndim]
+        n = max(counts, default=1)
+        if 0 in counts:
+            raise ValueError("there are no rows: a mean needs one at least")
+        return [self._fitted(*each, n) for each in zip(self._names, arrays, leaves, strict=True)], n
+
+    def _fitted(self, name: str, array: Array, leaf: Line, n: int) -> Array:
+        """An input in the shape of its leaf; a single number for a scalar of one example is that of every row."""
+        shape = own_shape(leaf)
+        if leaf.varies and not leaf.shape and not array.ndim:
+            array = np.full(n, array)
+        if array.shape != lengths(shape, n):
+            raise ValueError(f"{name} must have shape {shape_text(shape)} with n = {n} rows, not {array.shape}")
+        return array
+
+
+def _array(name: str, x: Any, leaf: Line) -> Array:
+    array = np.asarray(x.data if isinstance(x, Value) else x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, not {array.dtype}")
+    return array.astype(leaf.dtype, copy=False)
+
+
+class Backend(Protocol):
+    """What runs a program's lines."""
+
+    def lowered(self, wrt: Sequence[Value], inputs: Sequence[Array]) -> str:
+        """What it makes of them, to read."""
+
+    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Array], n: int) -> Trainer:
+        """The program bound to `inputs` of n rows, starting from the data of `wrt`."""
+
+
+def _numpy(lines: Lines) -> Backend:
+    return Blocks(planned(lines, by_terms=True))
+
+
+def _jit(lines: Lines) -> Backend:
+    from microgradcnn.targets.jit import Loop, fused, is_small
+
+    return Loop(lines) if is_small(lines) else fused(lines)
+
+
+def _jax(lines: Lines) -> Backend:
+    from microgradcnn.targets.devices import Devices
+
+    return Devices(lines)
+
+
+BACKENDS: dict[str, Callable[[Lines], Backend]] = {"numpy": _numpy, "jit": _jit, "jax": _jax}

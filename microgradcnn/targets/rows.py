@@ -1,0 +1,169 @@
+"""Rows: the graph of a loss over arrays, run again with other numbers of rows, and refused if it mixes them.
+
+Rows are axis 0 of the inputs. Every row must go its own way until one mean over all of them; whatever else would let
+one row's numbers reach another's is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.value import Constant, Value, apply
+
+FEW, MANY = 2, 3  # the numbers of rows to run with; a length that stays the same has nothing to do with rows
+
+
+class RowsError(ValueError):
+    """A loss mixes rows, or holds on to the number of rows of its recording."""
+
+
+Pair = tuple[Value, Value]
+
+
+def replay(order: Sequence[Value], inputs: Sequence[Value]) -> tuple[dict[Value, Value], dict[Value, Value]]:
+    """The nodes of `order` computed anew, with two rows in the inputs and with three, by the old nodes.
+
+    Raises RowsError where rows mix, where the inputs have different numbers of them, or where it cannot be done.
+    """
+    recorded = {v.shape[0] for v in inputs if v.ndim}
+    if len(recorded) > 1:
+        sizes = ", ".join(f"{v.describe()} has {v.shape[0]}" for v in inputs if v.ndim)
+        raise RowsError(f"rows are axis 0 of the inputs, and all must have as many of them: {sizes}")
+    (n,) = recorded
+    if not n:
+        raise RowsError("the loss was recorded with no rows: record it with one at least")
+    again: dict[Value, Pair] = {}
+    means: set[Value] = set()  # what a mean over rows went into
+    for node in order:
+        if node in inputs:
+            again[node] = _resized(node, FEW), _resized(node, MANY)
+        elif node.op is None:
+            again[node] = node, node
+        else:
+            again[node] = _computed(node, again, n)
+            _refuse_mixing(node, again, means)
+    return {old: pair[0] for old, pair in again.items()}, {old: pair[1] for old, pair in again.items()}
+
+
+def rows_axis(pair: Pair) -> int | None:
+    """The axis along which two runs of a node differ, None if they do not; RowsError if they differ in several."""
+    few, many = pair
+    axes = [i for i, (a, b) in enumerate(zip(few.shape, many.shape, strict=True)) if a != b]
+    if len(axes) > 1:
+        raise RowsError(f"{few.describe()} compares every row with every other: a program takes rows one by one")
+    return axes[0] if axes else None
+
+
+def _resized(leaf: Value, n: int) -> Value:
+    if not leaf.ndim:
+        return leaf
+    return Value(np.resize(leaf.data, (n, *leaf.shape[1:])), label=leaf.label)
+
+
+def _computed(node: Value, again: dict[Value, Pair], n: int) -> Pair:
+    """The node on its new parents, with the lengths that were n in its arguments made anew."""
+    assert node.op is not None
+    pairs = [(p.data, p.data) if type(p) is Constant else again[p] for p in node.parents]
+    axes = [None if type(p) is Constant else rows_axis(again[p]) for p in node.parents]
+    made = []
+    for which, rows in enumerate((FEW, MANY)):
+        static = dict(node.static)
+        if "shape" in static and axes[0] is not None:
+            before = pairs[0][which].shape
+            static["shape"] = _new_shape(node, before, axes[0], n, rows)
+        try:
+            value = apply(node.op, *[pair[which] for pair in pairs], **static)
+        except (ValueError, TypeError, IndexError) as error:
+            raise RowsError(
+                f"the loss cannot be taken with another number of rows than the {n} it was recorded with: "
+                f"{str(error).strip()}; "
+                "name all that has a row for every example in inputs, and leave the number of rows out of shapes"
+            ) from None
+        value.label = node.label
+        made.append(value)
+    return made[0], made[1]
+
+
+def _new_shape(node: Value, before: tuple[int, ...], axis: int, n: int, rows: int) -> tuple[int, ...]:
+    """The shape to reshape or to broadcast to, with `rows` rows instead of n."""
+    shape = node.shape
+    if node.op is not None and node.op.name == "broadcast_to":
+        axis += len(shape) - len(before)
+        return (*shape[:axis], before[axis - len(shape) + len(before)], *shape[axis + 1 :])
+    ahead = math.prod(before[:axis])
+    for i, length in enumerate(shape):
+        if math.prod(shape[:i]) == ahead and length % n == 0:
+            return (*shape[:i], length // n * rows, *shape[i + 1 :])
+    raise RowsError(f"{node.describe()} mixes rows: the new shape {shape} does not keep them apart")
+
+
+def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> None:
+    """Raise RowsError if `node` lets the numbers of one row reach another row."""
+    assert node.op is not None
+    axis = rows_axis(again[node])
+    parents = [p for p in node.parents if type(p) is not Constant]
+    axes = [rows_axis(again[p]) for p in parents]
+    name, who = node.op.name, node.describe()
+    if any(p in means for p in parents):
+        means.add(node)
+        if axis is not None:
+            raise RowsError(f"{who} mixes rows: it uses a mean over rows; one mean over them may end the loss, only")
+    if all(a is None for a in axes):
+        return
+    if axis is None:
+        if name != "mean":
+            fix = ": write mean for sum" if name == "sum" else ""
+            raise RowsError(f"{who} mixes rows by {name}: one mean over them may end the loss, nothing else{fix}")
+        means.add(node)
+    elif any(a is not None and MIXES.get(name, _never)(node, p, a) for p, a in zip(parents, axes, strict=True)):
+        raise RowsError(f"{who} mixes rows by {name} along axis {axis}, which is that of the rows")
+
+
+def _never(node: Value, parent: Value, axis: int) -> bool:
+    return False
+
+
+def _along_static_axis(node: Value, parent: Value, axis: int) -> bool:
+    return int(node.static["axis"]) % parent.ndim == axis
+
+
+def _along_pixels(node: Value, parent: Value, axis: int) -> bool:
+    return axis > 1
+
+
+def _not_images(node: Value, parent: Value, axis: int) -> bool:
+    return axis > 0 or parent is not node.parents[0]
+
+
+def _picks(node: Value, parent: Value, axis: int) -> bool:
+    """Whether an index does anything along the axis but take all of it."""
+    index = node.static["index"]
+    parts = list(index) if isinstance(index, tuple) else [index]
+    if any(isinstance(part, np.ndarray) for part in parts) and axis == 0 and not _is_all(parts[0]):
+        return True
+    taken = [part for part in parts if part is not None]
+    if Ellipsis in [part for part in taken if not isinstance(part, np.ndarray)]:
+        at = next(i for i, part in enumerate(taken) if part is Ellipsis)
+        taken[at : at + 1] = [slice(None)] * (parent.ndim - len(taken) + 1)
+    return axis < len(taken) and not _is_all(taken[axis])
+
+
+def _is_all(part: Any) -> bool:
+    return part is Ellipsis or (isinstance(part, slice) and part == slice(None))
+
+
+# Primitives that keep the axis of the rows and may still mix what lies along it.
+MIXES: dict[str, Callable[[Value, Value, int], bool]] = {
+    "log_softmax": _along_static_axis,
+    "concatenate": _along_static_axis,
+    "getitem": _picks,
+    "conv2d": _not_images,
+    "unfold": _along_pixels,
+    "fold": _along_pixels,
+    "avg_pool2d": _along_pixels,
+    "max_pool2d": _along_pixels,
+}

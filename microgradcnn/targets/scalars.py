@@ -1,0 +1,169 @@
+"""A loss over arrays, opened into scalars: what it is for one example, number by number.
+
+Arrays of Values stand for the arrays of the program, with one row for any number of rows, and every primitive is
+applied number by number. The engine differentiates what comes out like any loss that was written in scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from microgradcnn import primitives
+from microgradcnn.record import TABLE
+from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order, lengths
+from microgradcnn.targets.simplify import ELEMENTWISE
+from microgradcnn.value import Value
+
+Grid = np.ndarray[Any, np.dtype[np.object_]]
+
+
+@dataclass
+class Scalars:
+    """The loss for one example and further numbers, with the scalars that each input and parameter consists of."""
+
+    loss: Value
+    also: list[Value]
+    inputs: list[list[Value]]
+    parameters: list[list[Value]]
+
+
+def operations(lines: Lines) -> int:
+    """How many operations on numbers the forward part of a program takes for one example, roughly."""
+    return sum(_work(line) for line in in_order([lines.loss, *lines.also]))
+
+
+def is_mean_of_examples(lines: Lines) -> bool:
+    """Whether all that is made of a mean over rows is linear in it, so that it is the mean of what every row gives."""
+    means: set[Line] = set()
+    for line in in_order([lines.loss, *lines.also]):
+        of_means = [arg in means for arg in line.args]
+        once = sum(of_means) == 1 and (line.op in ("mul", "matmul") or (line.op == "div" and of_means[0]))
+        if any(of_means) and line.op not in LINEAR and not once:
+            return False
+        if any(of_means) or (not line.varies and any(arg.varies for arg in line.args)):
+            means.add(line)
+    return True
+
+
+def opened(lines: Lines) -> Scalars:
+    """The forward part of a program as scalars."""
+    grids: dict[Line, Grid] = {}
+    for leaf in (*lines.inputs, *lines.parameters):
+        grids[leaf] = _leaf(leaf)
+    for line in in_order([lines.loss, *lines.also]):
+        if line not in grids:
+            grids[line] = _grid(line, [grids[arg] for arg in line.args])
+    loss, *also = (_one(grids[line]) for line in (lines.loss, *lines.also))
+    return Scalars(
+        loss,
+        also,
+        [grids[leaf].ravel().tolist() for leaf in lines.inputs],
+        [grids[leaf].ravel().tolist() for leaf in lines.parameters],
+    )
+
+
+def _leaf(leaf: Line) -> Grid:
+    shape = lengths(leaf.shape, 1)
+    grid = np.empty(shape, object)
+    for place in np.ndindex(*shape):
+        indices = "".join(f"_{i + 1}" for i in (place[1:] if leaf.varies and shape else place))
+        grid[place] = Value(leaf.dtype.type(0.5), label=f"{leaf.label or leaf.op}{indices}")
+    return grid
+
+
+def _grid(line: Line, args: Sequence[Grid]) -> Grid:
+    if line.op in LEAVES:
+        return _array(np.asarray(line.value).astype(object))
+    static = lengths(line.static, 1)
+    if line.op in ELEMENTWISE:
+        one = np.frompyfunc(lambda *numbers: TABLE[line.op](*numbers, **static), len(args), 1)
+        return _array(one(*args))
+    return _array(OPENED.get(line.op, TABLE[line.op].forward)(*args, **static))
+
+
+def _one(grid: Grid) -> Value:
+    value = grid.item()
+    return value if isinstance(value, Value) else Value(value)
+
+
+def _array(found: Any) -> Grid:
+    """`found` as an array: NumPy gives what a 0-d array holds instead of the array."""
+    if isinstance(found, np.ndarray):
+        return found
+    grid = np.empty((), object)
+    grid[()] = found
+    return grid
+
+
+def _mean(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    total = _array(_sum(x, axis, keepdims))
+    return total / (x.size / total.size)
+
+
+def _sum(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    add: Any = np.add  # its stubs know no arrays of Values
+    return add.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _max(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in axis]
+    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    order = [i for i in range(x.ndim) if i not in axes]
+    groups = x.transpose(*order, *axes).reshape(*(x.shape[i] for i in order), -1)
+    found = np.empty(groups.shape[:-1], object)
+    for place in np.ndindex(*found.shape):
+        found[place] = reduce(primitives.maximum, groups[place])
+    return found.reshape(kept) if keepdims else found
+
+
+def _max_pool(x: Grid, size: tuple[int, int], stride: tuple[int, int]) -> Any:
+    return _max(TABLE["unfold"].forward(x, size, stride), (4, 5), False)
+
+
+def _log_softmax(x: Grid, axis: int) -> Any:
+    shifted = x - _max(x, (axis,), True)
+    exps = np.frompyfunc(primitives.exp, 1, 1)(shifted)
+    return shifted - np.frompyfunc(primitives.log, 1, 1)(_sum(exps, (axis,), True))
+
+
+def _scatter(g: Grid, index: Any, shape: tuple[int, ...]) -> Any:
+    found = np.full(shape, 0.0, object)
+    places = np.arange(found.size).reshape(shape)[index]
+    for place, number in zip(np.ravel(places), g.flat, strict=True):
+        found.flat[place] = found.flat[place] + number
+    return found
+
+
+LINEAR = frozenset(
+    {
+        *("add", "sub", "neg", "sum", "mean", "astype", "reshape", "transpose", "broadcast_to", "getitem", "scatter"),
+        *("concatenate", "stack"),
+    }
+)
+
+# Primitives whose value on arrays of Values is not what their forward function gives.
+OPENED: dict[str, Callable[..., Any]] = {
+    "scatter": _scatter,
+    "mean": _mean,
+    "max": _max,
+    "max_pool2d": _max_pool,
+    "log_softmax": _log_softmax,
+    "matmul": np.matmul,
+    "broadcast_to": np.broadcast_to,
+}
+
+
+def _work(line: Line) -> int:
+    size = int(np.prod(lengths(line.shape, 1)))
+    if line.op in ("matmul", "sum", "mean", "max", "log_softmax", "avg_pool2d", "max_pool2d"):
+        x = line.args[0]
+        inner = int(np.prod(lengths(x.shape, 1)))
+        return inner if line.op != "matmul" else size * int(lengths(x.shape, 1)[-1])
+    if line.op == "conv2d":
+        return size * int(np.prod(lengths(line.args[1].shape, 1)[1:]))
+    return size if line.op in ELEMENTWISE else 0

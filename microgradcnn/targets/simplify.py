@@ -1,0 +1,299 @@
+"""Fewer lines with the same numbers: constants folded, duplicates merged, what does nothing dropped.
+
+Every rule holds for NaN and infinities too: x·1, x + 0 and −(−x) are dropped, x·0 and x − x are not. Products of
+numbers are taken together, which changes a result by a rounding at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.record import TABLE
+from microgradcnn.targets.lines import LEAVES, Line, Lines, Shape, in_order
+
+Rule = Callable[["_Simplifier", Line], Line | None]
+
+ELEMENTWISE = frozenset(
+    {
+        *("add", "sub", "mul", "div", "neg", "power", "pow", "square", "sqrt", "abs", "exp", "expm1", "log", "log1p"),
+        *("tanh", "sigmoid", "softplus", "less", "less_equal", "greater", "greater_equal", "equal", "where", "relu"),
+        *("maximum", "minimum", "astype"),
+    }
+)
+
+
+def simplified(lines: Lines) -> Lines:
+    """The same outputs from fewer lines; those that no output needs are gone."""
+    simplifier = _Simplifier()
+    for leaf in (*lines.inputs, *lines.parameters):
+        simplifier.new[leaf] = leaf
+    for line in in_order(lines.outputs):
+        simplifier.take(line)
+    for old, new in list(simplifier.new.items()):
+        simplifier.explain(old, new)
+    return lines.with_outputs([simplifier.new[line] for line in lines.outputs])
+
+
+class _Simplifier:
+    """Old lines in, new lines out, each kept once."""
+
+    def __init__(self) -> None:
+        self.new: dict[Line, Line] = {}
+        self.kept: dict[Any, Line] = {}
+
+    def take(self, line: Line) -> None:
+        """Find what stands for `line`, whose arguments have been taken."""
+        if line in self.new:
+            return
+        args = tuple([self.new[arg] for arg in line.args])
+        self.new[line] = self.made(line if args == line.args else line.changed(line.op, args))
+
+    def made(self, line: Line) -> Line:
+        """`line` simplified, or the equal one that there is already."""
+        for rule in RULES.get(line.op, ()):
+            found = rule(self, line)
+            if found is not None:
+                return found
+        return self.kept.setdefault(_key(line), line)
+
+    def line(self, op: str, *args: Line, like: Line, **static: Any) -> Line:
+        """A new line, simplified, with the shape, type and name of `like`."""
+        return self.made(like.changed(op, args, static))
+
+    def number(self, value: float, power: int, like: Line) -> Line:
+        """value·n^power, of the type of `like`."""
+        return self.made(Line("number", dtype=like.dtype, value=value, power=power, label=like.label))
+
+    def explain(self, old: Line, new: Line) -> None:
+        """Give `new` the place of `old` in the chain rule, and its name where it has none."""
+        if new.op in LEAVES:
+            return
+        if old is new:
+            new.sent, new.within = self._pair(old.sent), self._pair(old.within)
+            new.totals = tuple([self.new.get(x, x) for x in old.totals])
+            return
+        new.label = new.label or old.label
+        new.sent, new.within = new.sent or self._pair(old.sent), new.within or self._pair(old.within)
+        new.totals += tuple(x for x in (self.new.get(x, x) for x in old.totals) if x not in new.totals)
+
+    def _pair(self, pair: tuple[Line, Line] | None) -> tuple[Line, Line] | None:
+        return pair and (self.new.get(pair[0], pair[0]), self.new.get(pair[1], pair[1]))
+
+
+def _key(line: Line) -> Any:
+    if line.op == "number":
+        return line.op, repr(line.value), line.power, line.dtype
+    if line.op == "constant":
+        return line.op, id(line.value)
+    return line.op, line.args, _hashable(line.static), line.shape, line.dtype
+
+
+def _hashable(static: Any) -> Any:
+    """Arguments that are no arrays of numbers to compute with, so that they can be compared, down to every index."""
+    if isinstance(static, dict):
+        return tuple((name, _hashable(static[name])) for name in sorted(static))
+    if isinstance(static, tuple | list):
+        return tuple(map(_hashable, static))
+    if isinstance(static, np.ndarray):
+        return static.shape, str(static.dtype), static.tobytes()
+    return repr(static)
+
+
+def _fold(self: _Simplifier, line: Line) -> Line | None:
+    """Numbers and arrays that are known now are computed now, if that makes nothing larger."""
+    if not all(arg.op in ("number", "constant") and not arg.power for arg in line.args) or line.varies:
+        return None
+    if _size(line.shape) > max(_size(arg.shape) for arg in line.args):
+        return None
+    value = TABLE[line.op].evaluate([arg.value for arg in line.args], line.static)
+    if np.shape(value):
+        return self.made(Line("constant", shape=line.shape, dtype=line.dtype, value=value, label=line.label))
+    return self.number(np.asarray(value).item(), 0, line)
+
+
+def _fold_counts(self: _Simplifier, line: Line) -> Line | None:
+    """Products, quotients and negatives of multiples of n."""
+    if not all(arg.op == "number" and isinstance(arg.value, float) for arg in line.args):
+        return None
+    a, b = (line.args * 2)[:2]
+    if line.op == "mul":
+        return self.number(a.value * b.value, a.power + b.power, line)
+    if line.op == "neg":
+        return self.number(-a.value, a.power, line)
+    return self.number(a.value / b.value, a.power - b.power, line) if b.value else None
+
+
+def _neutral(number: float, places: tuple[int, ...]) -> Rule:
+    """x op number is x, with the number at one of the places."""
+
+    def rule(self: _Simplifier, line: Line) -> Line | None:
+        for place in places:
+            x = line.args[1 - place]
+            if line.args[place].is_number(number) and x.shape == line.shape and x.dtype == line.dtype:
+                return x
+        return None
+
+    return rule
+
+
+def _same(self: _Simplifier, line: Line) -> Line | None:
+    """A new shape or type that is the old one."""
+    x = line.args[0]
+    return x if x.shape == line.shape and x.dtype == line.dtype else None
+
+
+def _number_first(self: _Simplifier, line: Line) -> Line | None:
+    a, b = line.args
+    if b.op == "number" and a.op != "number":
+        return self.line("mul", b, a, like=line)
+    return None
+
+
+def _numbers_together(self: _Simplifier, line: Line) -> Line | None:
+    """c·(d·x) and c·(−x) with one number; −1·x as −x."""
+    c, x = line.args
+    if c.op != "number":
+        return None
+    if c.is_number(-1.0) and x.shape == line.shape and x.dtype == line.dtype:
+        return self.line("neg", x, like=line)
+    if x.op == "mul" and x.args[0].op == "number" and _is_ordinary(c.value * x.args[0].value, line.dtype):
+        number = self.number(c.value * x.args[0].value, c.power + x.args[0].power, c)
+        return self.line("mul", number, x.args[1], like=line)
+    if x.op == "neg":
+        return self.line("mul", self.number(-c.value, c.power, c), x.args[0], like=line)
+    return None
+
+
+def _is_ordinary(product: float, dtype: np.dtype[Any]) -> bool:
+    """Whether a product of numbers neither overflowed nor vanished: c·(d·x) need not do so, whatever c·d does."""
+    return bool(np.finfo(dtype).tiny <= abs(product) <= np.finfo(dtype).max)
+
+
+def _minus(self: _Simplifier, line: Line) -> Line | None:
+    """−(−x) as x, −(c·x) as (−c)·x."""
+    (x,) = line.args
+    if x.op == "neg":
+        return x.args[0]
+    if x.op == "mul" and x.args[0].op == "number":
+        c, rest = x.args
+        return self.line("mul", self.number(-c.value, c.power, c), rest, like=line)
+    return None
+
+
+def _minus_in_sum(self: _Simplifier, line: Line) -> Line | None:
+    """a + (−b) as a − b, a − (−b) as a + b, (−a) + b as b − a."""
+    a, b = line.args
+    if b.op == "neg":
+        return self.line("sub" if line.op == "add" else "add", a, b.args[0], like=line)
+    if line.op == "add" and a.op == "neg":
+        return self.line("sub", b, a.args[0], like=line)
+    return None
+
+
+def _small_power(self: _Simplifier, line: Line) -> Line | None:
+    exponent, x = line.static["exponent"], line.args[0]
+    if exponent == 1:
+        return x
+    return self.line("square", x, like=line) if exponent == 2 else None
+
+
+def _no_need_to_repeat(self: _Simplifier, line: Line) -> Line | None:
+    """An argument that was repeated to a shape which the other arguments give the result anyway."""
+    for i, arg in enumerate(line.args):
+        source = arg.args[0] if arg.op == "broadcast_to" else None
+        if source is None:
+            continue
+        others = [source.shape, *(a.shape for j, a in enumerate(line.args) if j != i)]
+        if _broadcast(others) == line.shape:
+            args = [source if j == i else a for j, a in enumerate(line.args)]
+            return self.line(line.op, *args, like=line, **line.static)
+    return None
+
+
+def _column_times_row(self: _Simplifier, line: Line) -> Line | None:
+    """A matrix product with one term is a product element by element."""
+    a, b = line.args
+    if len(a.shape) >= 2 and len(b.shape) >= 2 and a.shape[-1] == 1 and _broadcast([a.shape, b.shape]) == line.shape:
+        return self.line("mul", a, b, like=line)
+    return None
+
+
+def _no_new_axis(self: _Simplifier, line: Line) -> Line | None:
+    """(1, ..., k) where (k,) broadcasts alike."""
+    for i, arg in enumerate(line.args):
+        if arg.op == "reshape" and arg.shape[:1] == (1,) and arg.shape[1:] == arg.args[0].shape:
+            args = [arg.args[0] if j == i else a for j, a in enumerate(line.args)]
+            if _broadcast([a.shape for a in args]) == line.shape:
+                return self.line(line.op, *args, like=line, **line.static)
+    return None
+
+
+def _transposed(self: _Simplifier, line: Line) -> Line | None:
+    """(xᵀ)ᵀ as x, (a·b)ᵀ as bᵀ·aᵀ: a product is transposed before it is taken, when that costs nothing."""
+    (x,) = line.args
+    if len(x.shape) < 2 or line.static["axes"] == tuple(range(len(x.shape))):
+        return x
+    if len(x.shape) > 2 or line.static["axes"] not in (None, (1, 0)):
+        return None
+    if x.op == "transpose" and x.static["axes"] in (None, (1, 0)):
+        return x.args[0]
+    if x.op == "matmul" and all(len(arg.shape) == 2 for arg in x.args):
+        a, b = (self.line("transpose", arg, like=replace(arg, shape=arg.shape[::-1]), axes=None) for arg in x.args)
+        return self.line("matmul", b, a, like=line)
+    return None
+
+
+def _reshaped_again(self: _Simplifier, line: Line) -> Line | None:
+    (x,) = line.args
+    if x.op == "reshape":
+        return self.line("reshape", x.args[0], like=line, **line.static)
+    return None
+
+
+def _nothing_to_reduce(self: _Simplifier, line: Line) -> Line | None:
+    x = line.args[0]
+    axis = line.static["axis"]
+    reduced = x.shape if axis is None else [x.shape[a] for a in axis]
+    if all(length == 1 for length in reduced):
+        return self.line("reshape", x, like=line, shape=line.shape)
+    return x if x.shape == line.shape == () else None
+
+
+def _size(shape: Shape) -> float:
+    return float(np.prod([1 if not isinstance(length, int) else length for length in shape]))
+
+
+def _broadcast(shapes: list[Shape]) -> Shape | None:
+    """The shape that these give together, None if they do not fit."""
+    found: list[Any] = []
+    for i in range(1, 1 + max(map(len, shapes))):
+        lengths = {shape[-i] for shape in shapes if len(shape) >= i} - {1}
+        if len(lengths) > 1:
+            return None
+        found.insert(0, lengths.pop() if lengths else 1)
+    return tuple(found)
+
+
+_REPEATED = (_no_need_to_repeat, _no_new_axis)
+RULES: dict[str, tuple[Rule, ...]] = dict.fromkeys(ELEMENTWISE, (_fold, *_REPEATED))
+RULES |= {
+    "add": (_fold, *_REPEATED, _neutral(0.0, (0, 1)), _minus_in_sum),
+    "sub": (_fold, *_REPEATED, _neutral(0.0, (1,)), _minus_in_sum),
+    "mul": (_fold, _fold_counts, *_REPEATED, _neutral(1.0, (0, 1)), _number_first, _numbers_together),
+    "div": (_fold, _fold_counts, *_REPEATED, _neutral(1.0, (1,))),
+    "neg": (_fold, _fold_counts, *_REPEATED, _minus),
+    "power": (_fold, *_REPEATED, _small_power),
+    "astype": (_fold, _same),
+    "reshape": (_fold, _same, _reshaped_again),
+    "broadcast_to": (_same,),
+    "transpose": (_fold, _transposed),
+    "matmul": (_fold, _column_times_row),
+    "sum": (_fold, _nothing_to_reduce),
+    "mean": (_fold, _nothing_to_reduce),
+    "max": (_fold, _nothing_to_reduce),
+    "getitem": (_fold,),
+}

@@ -1,0 +1,238 @@
+"""From the graph of a loss to lines: the engine takes the gradients, and what depends on the number of rows is found.
+
+A loss over arrays is run again with two rows and with three, and its gradients are taken of both. Whatever differs
+between the two graphs, a length or a count, is a multiple of n: no primitive has to be told about rows, and nothing of
+the recording's own number of rows is left in the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.gradient import grad
+from microgradcnn.targets.lines import Line, Lines, Rows, in_order
+from microgradcnn.targets.rows import FEW, MANY, RowsError, replay
+from microgradcnn.value import Constant, Value, topological, watcher
+
+
+def trace(
+    loss: Value,
+    wrt: Sequence[Value],
+    inputs: Sequence[Value],
+    also: Sequence[Value] = (),
+    shared: Collection[Value] = (),
+) -> Lines:
+    """The lines of `loss`, of its gradients with respect to `wrt`, and of the scalars `also`.
+
+    Inputs that are `shared` are the same for all rows, although they are scalars as the others are. Raises TypeError
+    for what is no Value, ValueError for what is no scalar or no leaf and for a leaf that was changed after the loss was
+    computed, RowsError if the loss mixes rows.
+    """
+    _check(loss, wrt, inputs, also)
+    outputs = [loss, *also]
+    per_example = bool(inputs) and not any(v.ndim for v in inputs)
+    order = _reached(outputs)
+    if not inputs or per_example:
+        graph = _Graph(outputs, wrt, {v: v for v in order})
+        return _Reader(graph, graph, wrt, inputs, per_example, shared).lines()
+    few, many = replay(order, inputs)
+    lines = _Reader(_Graph(outputs, wrt, few), _Graph(outputs, wrt, many), wrt, inputs, per_example, shared).lines()
+    _refuse_what_needs_all_rows(lines)
+    return lines
+
+
+class _Graph:
+    """The nodes of a loss and of its gradients, in order of birth, and what the engine said about each gradient.
+
+    `new` are the nodes to differentiate by those that were recorded. `sent[v]` is (y, x) if v is df/dy·dy/dx, and
+    `totals[v]` holds every x of which v is df/dx.
+    """
+
+    def __init__(self, outputs: list[Value], wrt: Sequence[Value], new: dict[Value, Value]) -> None:
+        self.new = new
+        self.sent: dict[Value, tuple[Value, Value]] = {}
+        self.totals: dict[Value, list[Value]] = {}
+        self._latest: dict[Value, Value] = {}
+        self.outputs = [new[v] for v in outputs]
+        loss = self.outputs[0]
+        token = watcher.set(self)
+        try:
+            self.gradients = grad(loss, [new.get(v, v) for v in wrt], Value(np.ones((), loss.dtype)))
+        finally:
+            watcher.reset(token)
+        self.order = _reached([*self.outputs, *self.gradients])
+
+    def start(self, f: Value, seed: Value) -> None:
+        """The engine begins a pass."""
+        self.totals[seed] = [f]
+
+    def value(self, node: Value) -> None:
+        """The engine has made a node; the order of births says all that is needed."""
+
+    def gradient(self, node: Value, parent: Value, g: Any, total: Any) -> None:
+        """The engine has sent something from `node` to `parent`, whose gradient so far is `total`."""
+        if not isinstance(total, Value):
+            return
+        before = self._latest.get(parent)
+        if before is not None:
+            self.totals[before].remove(parent)
+        self.sent.setdefault(total if before is None else total.parents[1], (node, parent))
+        self.totals.setdefault(total, []).append(parent)
+        self._latest[parent] = total
+
+
+class _Reader:
+    """Reads two graphs that differ in their number of rows, or one graph twice, as lines."""
+
+    def __init__(
+        self,
+        few: _Graph,
+        many: _Graph,
+        wrt: Sequence[Value],
+        inputs: Sequence[Value],
+        per_example: bool,
+        shared: Collection[Value],
+    ) -> None:
+        self.few, self.many, self.per_example = few, many, per_example
+        self.found: dict[Value, Line] = {}
+        self.inputs, self.parameters = [few.new.get(v, v) for v in inputs], [few.new.get(v, v) for v in wrt]
+        same = {few.new.get(v, v) for v in shared}
+        for leaves, leaves_many, op in (
+            (self.inputs, [many.new.get(v, v) for v in inputs], "input"),
+            (self.parameters, [many.new.get(v, v) for v in wrt], "parameter"),
+        ):
+            for a, b in zip(leaves, leaves_many, strict=True):
+                shape = _merged(a.shape, b.shape)
+                if op == "input" and a.ndim:  # an input that nothing was computed from has not been resized
+                    shape = (Rows(), *a.shape[1:])
+                varies = op == "input" and (per_example or bool(a.ndim)) and a not in same
+                self.found[a] = Line(op, shape=shape, dtype=a.dtype, label=a.label, varies=varies)
+
+    def lines(self) -> Lines:
+        """All lines, with the names that the chain rule has for them."""
+        for a, b in zip(self.few.order, self.many.order, strict=True):
+            if a not in self.found:
+                self.found[a] = self._line(a, b)
+        self._explain()
+        found, few = self.found, self.few
+        return Lines(
+            [found[v] for v in self.inputs],
+            [found[v] for v in self.parameters],
+            found[few.outputs[0]],
+            [found[g] for g in few.gradients],
+            [found[v] for v in few.outputs[1:]],
+            self.per_example,
+        )
+
+    def _line(self, a: Value, b: Value) -> Line:
+        if a.op is None:
+            return _constant(a.data, b.data, a.label)
+        pairs = zip(a.parents, b.parents, strict=True)
+        args = [_constant(p.data, q.data) if type(p) is Constant else self.found[p] for p, q in pairs]
+        shape, varies = _merged(a.shape, b.shape), any(arg.varies for arg in args)
+        if self.per_example and varies and shape:
+            raise RowsError(
+                f"{a.describe()} has shape {a.shape}, but the inputs are scalars: write the loss of one example in "
+                "scalars throughout, or give the inputs an axis for the rows"
+            )
+        if not self.per_example:
+            varies = any(isinstance(length, Rows) for length in shape)
+        static = {name: _merged(value, b.static[name]) for name, value in a.static.items()}
+        return Line(a.op.name, tuple(args), static, shape, a.dtype, varies, label=a.label)
+
+    def _explain(self) -> None:
+        """Give every line of a gradient its place in the chain rule."""
+        few, found, recorded = self.few, self.found, set(self.few.new.values())
+        ahead: tuple[Line, Line] | None = None
+        for v in reversed(few.order):  # a step within comes before what it leads to
+            line = found[v]
+            if v in few.sent:
+                y, x = few.sent[v]
+                if y in found and x in found:
+                    ahead = line.sent = found[y], found[x]
+            elif v not in recorded and v not in few.totals:
+                line.within = ahead
+            line.totals = tuple(found[x] for x in few.totals.get(v, ()) if x in found)
+
+
+def _check(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value]) -> None:
+    for v in (loss, *also):
+        if not isinstance(v, Value):
+            raise TypeError(
+                f"compile takes the Value of a loss, not {v!r}: bool(), float() and .item() leave the graph"
+            )
+        if v.shape:
+            raise ValueError(f"{v.describe()} has shape {v.shape}: compile takes a loss that is one number")
+        topological(v)  # refuses a leaf that was changed
+    for what, leaves in (("wrt", wrt), ("inputs", inputs)):
+        for v in leaves:
+            if not isinstance(v, Value):
+                raise TypeError(f"{what} holds Values, not {v!r}: wrap it in Value(...) before computing the loss")
+            if v.op is not None:
+                raise ValueError(f"{v.describe()} was computed: {what} holds leaves, Values made by hand")
+    seen: set[Value] = set()
+    for v in (*wrt, *inputs):
+        if v in seen:
+            raise ValueError(f"{v.describe()} is named twice: a leaf is in wrt or in inputs, once")
+        seen.add(v)
+
+
+def _refuse_what_needs_all_rows(lines: Lines) -> None:
+    """Raise RowsError if a row needs what is known only when all rows have been seen."""
+    late: set[Line] = set()
+    for line in in_order(lines.outputs):
+        needs_all = any(arg in late for arg in line.args)
+        if needs_all and line.varies:
+            raise RowsError(
+                "the loss does more with its mean over rows than to end with it: every row's gradient would need all "
+                "other rows first"
+            )
+        if needs_all or (not line.varies and any(arg.varies for arg in line.args)):
+            late.add(line)
+
+
+def _reached(outputs: Iterable[Value]) -> list[Value]:
+    """Every node that the outputs were computed from, in order of birth."""
+    seen: set[Value] = set(outputs)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent not in seen and type(parent) is not Constant:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("_birth"))
+
+
+def _merged(few: Any, many: Any) -> Any:
+    """An argument of two runs: what differs is a multiple of the number of rows."""
+    if isinstance(few, tuple):
+        return tuple(_merged(a, b) for a, b in zip(few, many, strict=True))
+    if not isinstance(few, int) or few == many:
+        return few
+    factor = few // FEW
+    if (few, many) != (factor * FEW, factor * MANY):
+        raise RowsError(f"a length is {few} with {FEW} rows and {many} with {MANY}: it must be a multiple of them")
+    return Rows(factor)
+
+
+def _constant(few: Any, many: Any, label: str | None = None) -> Line:
+    """A number or an array; a number that differs between the runs is a multiple of n, or of 1/n."""
+    shape, dtype = _merged(np.shape(few), np.shape(many)), np.asarray(few).dtype
+    if any(isinstance(length, Rows) for length in shape):  # zeros and ones in the shape of something with rows
+        first = np.ravel(few)[0]
+        if not (np.equal(few, first).all() and np.equal(many, first).all()):
+            raise RowsError("an array of constants has as many rows as the inputs: name it in inputs as well")
+        number = Line("number", value=first.item(), dtype=dtype)
+        return Line("broadcast_to", (number,), {"shape": shape}, shape, dtype, varies=True)
+    if shape:
+        return Line("constant", shape=shape, dtype=dtype, value=few, label=label)
+    few, many = np.asarray(few).item(), np.asarray(many).item()
+    if few == many or few != few:
+        return Line("number", dtype=dtype, value=few, label=label)
+    if few * MANY == many * FEW:
+        return Line("number", dtype=dtype, value=few / FEW, power=1)
+    raise RowsError(f"a number is {few} with {FEW} rows and {many} with {MANY}: it must be a multiple of them")

@@ -1,0 +1,100 @@
+"""Training by the graph and by compiled programs: the same steps, whatever computes them."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from microgradcnn.data import load, shrink, two_classes
+from microgradcnn.engines import ENGINES, accuracy_of, engine
+from microgradcnn.extras import MissingExtra
+from microgradcnn.networks import NETWORKS
+from microgradcnn.train import train
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICROGRADCNN_CACHE", str(tmp_path))
+
+
+def rows(name):
+    if name == "single_layer":
+        data = two_classes(load("breast_cancer"))
+        return (data.x - data.x.mean(0)) / data.x.std(0), data.y
+    data = shrink(two_classes(load("digits"), ("6", "7")), 3)
+    return data.x / 16.0, data.y
+
+
+def build(name, **options):
+    sizes = {"m": 30} if name == "single_layer" else {}
+    return NETWORKS[name](seed=3, regularise=1e-3, **sizes, **options)
+
+
+def flat(network):
+    return np.concatenate([p.data.ravel() for p in network.parameters.values()])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_all_engines_follow_the_same_trajectory(name, activation):
+    x, y = rows(name)
+    runs = {}
+    for which in ENGINES:
+        network = build(name, activation=activation)
+        run = train(network, x, y, epochs=100, rate=0.05, schedule="constant", engine=which)
+        assert len(run.history) == 100
+        runs[which] = flat(network), [list(row.values()) for row in run.history]
+    for which in ENGINES[1:]:
+        np.testing.assert_allclose(runs[which][0], runs["eager"][0], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(runs[which][1], runs["eager"][1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("which", ENGINES)
+@pytest.mark.parametrize("optimiser", ["momentum", "adam"])
+def test_batches_and_other_optimisers(which, optimiser):
+    x, y = rows("conv_linear")
+    eager, other = build("conv_linear"), build("conv_linear")
+    options = {"epochs": 5, "rate": 0.05, "batch": 100, "optimiser": optimiser, "seed": 4}
+    train(eager, x, y, engine="eager", **options)
+    train(other, x, y, engine=which, **options)
+    np.testing.assert_allclose(flat(other), flat(eager), rtol=0, atol=1e-9)
+    assert np.abs(flat(eager) - flat(build("conv_linear"))).max() > 0.01
+
+
+@pytest.mark.parametrize("which", ENGINES)
+def test_what_an_engine_measures(which):
+    x, y = rows("two_conv_linear")
+    network = build("two_conv_linear")
+    prediction = network.predict(x).data
+    measured = engine(which, network, x, y).measure()
+    weights = sum(float(np.sum(p.data**2)) for p in network.parameters.values())
+    error = float(np.mean((prediction - y) ** 2))
+    assert measured["mean_squared_error"] == pytest.approx(error, rel=1e-12)
+    assert measured["loss"] == pytest.approx(error + 1e-3 * weights, rel=1e-12)
+    assert measured["accuracy"] == pytest.approx(np.mean((prediction >= 0.5) == y), abs=1e-12)
+
+
+@pytest.mark.parametrize("which", ENGINES)
+def test_there_is_no_accuracy_without_classes(which):
+    x, y = rows("conv_average")
+    assert np.isnan(engine(which, build("conv_average"), x, y + 0.25).measure()["accuracy"])
+
+
+def test_accuracy_by_hand():
+    assert accuracy_of(np.array([0.5, 0.4, 0.9, -1.0]), np.array([1.0, 1.0, 0.0, 0.0])) == 0.5
+
+
+@pytest.mark.parametrize(("which", "module"), [("jit", "llvmlite.binding"), ("jax", "jax")])
+def test_an_engine_that_is_not_installed(which, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    x, y = rows("conv_average")
+    with pytest.raises(MissingExtra, match=rf"pip install 'microgradcnn\[{which}\]'$"):
+        train(build("conv_average"), x, y, engine=which)
+
+
+def test_an_unknown_engine():
+    x, y = rows("conv_average")
+    with pytest.raises(ValueError, match="'numba' is none of eager, numpy, jit, jax"):
+        train(build("conv_average"), x, y, engine="numba")
