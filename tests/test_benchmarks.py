@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
-SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem != "harness")
+SHARED = {"harness", "peers"}
+SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED)
 
 
 @pytest.fixture
@@ -21,12 +23,28 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     before = set(sys.modules)
     yield importlib.import_module
-    for name in {"harness", *SCRIPTS} - before:
+    for name in {*SHARED, *SCRIPTS} - before:
         sys.modules.pop(name, None)
 
 
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder for what the jit backend compiles."""
+    monkeypatch.setenv("MICROGRADCNN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples of a single step, without a rest."""
+    harness = script("harness")
+    for name in ("REST", "SAMPLE", "WARM"):
+        monkeypatch.setattr(harness, name, 0.0)
+
+
 def test_no_benchmark_is_collected_as_a_test() -> None:
-    assert SCRIPTS == ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
+    eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
+    assert sorted([*eager, "moons_mlp", "single_layer", "small_convolution", "table"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
 
@@ -93,3 +111,263 @@ def test_the_harness_refuses_what_is_not_the_same_computation(script: Any) -> No
     harness.check_equal({"a": [one], "b": [one * (1.0 + 1e-12)]}, 1e-9)
     with pytest.raises(ValueError, match=r"b is 1\.0e-06 away from a"):
         harness.check_equal({"a": [one], "b": [np.array([1.0, 2.0 + 2e-6])]}, 1e-9)
+
+
+def test_the_harness_refuses_other_shapes_and_what_is_no_number(script: Any) -> None:
+    harness = script("harness")
+    with pytest.raises(ValueError, match=r"b gives shape \(1, 2\), a \(2,\)"):
+        harness.check_equal({"a": [np.ones(2)], "b": [np.ones((1, 2))]}, 1e-9)
+    with pytest.raises(ValueError, match="b is nan away"):
+        harness.check_equal({"a": [np.ones(2)], "b": [np.array([1.0, np.nan])]}, 1e-9)
+
+
+def descent(harness: Any, rate: float, slope: float = 2.0) -> Any:
+    """Gradient descent on p², with a step or a slope that may be wrong."""
+    p = np.array([1.0, -2.0])
+
+    def step() -> None:
+        p[...] -= rate * 2.0 * p
+
+    return harness.Task(step, lambda: harness.numbers(p @ p, [slope * p], [p]))
+
+
+@pytest.mark.usefixtures("no_clock")
+@pytest.mark.parametrize("wrong", [{"rate": 0.1, "slope": 2.1}, {"rate": 0.11}, {"rate": -0.1}])
+def test_a_wrong_gradient_and_a_wrong_update_are_caught_before_any_sample(script: Any, wrong: Any) -> None:
+    harness = script("harness")
+    tasks = {"right": descent(harness, 0.1), "right too": descent(harness, 0.1)}
+    assert set(harness.medians(tasks, rounds=1)) == set(tasks)
+    with pytest.raises(ValueError, match=r"wrong is .* away from right: not the same computation"):
+        harness.medians({"right": descent(harness, 0.1), "wrong": descent(harness, **wrong)})
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("moons_mlp", None),
+        ("single_layer", (1, 2, 3)),
+        ("single_layer", (100, 2, 3)),
+        ("single_layer", (1000, 30, 20)),
+        ("small_convolution", (1,)),
+        ("small_convolution", (100,)),
+    ],
+)
+def test_the_compiled_programs_and_the_numpy_that_they_are_measured_by_compute_the_same(
+    script: Any, name: str, size: Any
+) -> None:
+    benchmark, harness = script(name), script("harness")
+    by_hand = {peer: make for peer, make in benchmark.PEERS.items() if peer.startswith(("NumPy", "HIPS"))}
+    assert len(by_hand) == 3
+    arguments = benchmark.data(*size) if size else []
+    harness.check_tasks({peer: make(*arguments) for peer, make in (by_hand | benchmark.OURS).items()})
+
+
+def test_single_layer_is_the_loss_that_it_says(script: Any) -> None:
+    benchmark = script("single_layer")
+    x, y, (S, w) = benchmark.data(50, 4, 3)
+    loss, gradient, parameters = benchmark.numpy_blocked(x, y, (S, w)).outcome()
+    h = 1.0 / (1.0 + np.exp(-x @ S.T))
+    residual = h @ w - y
+    g = residual * (2.0 / 50)
+    by_hand = np.concatenate([((h * (1.0 - h) * w * g[:, None]).T @ x).ravel(), g @ h])
+    assert loss == pytest.approx(np.mean(residual**2))
+    np.testing.assert_allclose(gradient, by_hand, rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(parameters, [*S.ravel(), *w])
+
+
+def test_moons_mlp_is_micrograds_network_in_another_order(script: Any) -> None:
+    step, parameters = script("eager_scalar").ours()
+    np.testing.assert_allclose(script("moons_mlp").by_neuron(), [step(), *(p.grad for p in parameters)], rtol=1e-9)
+
+
+@pytest.mark.usefixtures("no_clock")
+def test_moons_mlp_measures_compiling(script: Any, cache: Path) -> None:
+    assert 0.0 < script("moons_mlp").compiling() < 60.0
+    assert list(cache.iterdir())
+
+
+@pytest.mark.usefixtures("no_clock", "cache")
+def test_small_convolution_measures_what_numpy_computes(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = script("small_convolution")
+    found = benchmark.measure(1000, benchmark.ALL)
+    assert set(found) == {"seconds", "bytes", "unclean"}
+    monkeypatch.setattr(benchmark, "by_hand", lambda columns, parameters: [np.float64(0.0), np.zeros(10)])
+    with pytest.raises(ValueError, match="not the same computation"):
+        benchmark.measure(1000, benchmark.ALL)
+
+
+def test_small_convolution_adds_up_parts_of_the_rows(script: Any) -> None:
+    benchmark = script("small_convolution")
+    images, y, parameters = benchmark.data(25)
+    columns = [*images.reshape(25, 9).T, y]
+    loss, gradient, _ = benchmark.numpy_lean(images, y, parameters).outcome()
+    found = benchmark.by_hand(columns, parameters, length=10)
+    np.testing.assert_allclose(np.concatenate([found[0][None], found[1]]), [loss, *gradient], rtol=1e-11)
+
+
+@pytest.mark.usefixtures("no_clock")
+def test_a_peer_that_is_not_installed_is_left_out_but_we_are_not(script: Any, capsys: Any) -> None:
+    harness = script("harness")
+
+    def absent() -> Any:
+        raise ImportError("no module named torch")
+
+    def present() -> Any:
+        return descent(harness, 0.1)
+
+    run = harness.Benchmark("some.py", [1, 10], ["--rounds", "1", "10"])
+    assert run.parts == ["10"]
+    found = run.compare("a title", {"ours": present}, {"NumPy": present, "torch": absent}, runs=2)
+    assert found.missing == ["torch"]
+    assert [set(seconds) for seconds in found.runs] == [{"ours", "NumPy"}] * 2
+    assert "torch does not take part: no module named torch" in capsys.readouterr().err
+    with pytest.raises(ImportError):
+        run.compare("a title", {"ours": absent}, {"NumPy": present})
+
+    assert harness.Benchmark("some.py", [1], ["--check"]).compare("a title", {"ours": present}, {}) is None
+    assert capsys.readouterr().out == "a title: ours compute the same\n"
+    with pytest.raises(SystemExit):
+        harness.Benchmark("some.py", [1, 10], ["7"])
+    assert "no part '7': there are 1, 10" in capsys.readouterr().err
+
+
+def test_a_share_is_the_median_of_the_runs_and_names_the_peer_of_that_run(script: Any) -> None:
+    harness = script("harness")
+    runs = [{"ours": 1.0, "a": 2.0, "b": 4.0}, {"ours": 3.0, "a": 2.0, "b": 1.0}, {"ours": 3.0, "a": 9.0, "b": 5.0}]
+    found = harness.Comparison(runs, ["c"])
+    assert found.seconds == {"ours": 3.0, "a": 2.0, "b": 4.0}
+    target = found.share("ours", ["a", "b", "c"], 0.5)
+    assert target == harness.Target(0.6, 0.5, ours="ours", peer="b")
+    assert not target.holds
+    assert harness.Target(0.6, 0.5, least=True).holds
+    assert not harness.Target(float("nan"), 0.5).holds
+
+
+def test_results_are_recorded_in_the_place_of_earlier_ones(
+    script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    harness = script("harness")
+    monkeypatch.setattr(harness, "SPEED", tmp_path / "speed.json")
+    monkeypatch.setattr(harness, "RESULTS", tmp_path / "results")
+    for part, value in [("10", 0.6), ("1", 0.2), ("10", 0.4)]:
+        run = harness.Benchmark("folder/some.py", [1, 10], ["--record"])
+        targets = {"a share": harness.Target(value, 0.5, ours="ours", peer="a")}
+        run.report(part, f"n = {part}", {"ours": value, "a": 1.0}, targets)
+        assert run.held == (value <= 0.5)
+    printed = capsys.readouterr().out
+    assert printed.count("holds (a)") == 2
+    assert printed.count("MISSED (a)") == 1
+    found = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    assert list(found["some"]) == ["1", "10"]
+    assert found["some"]["10"]["targets"]["a share"]["value"] == 0.4
+    assert len((tmp_path / "results" / "results.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_a_machine_is_described_without_its_name(script: Any) -> None:
+    facts = script("harness").machine()
+    assert set(facts) == {"cores", "processor", "system", "versions"}
+    assert facts["versions"]["numpy"] == np.__version__
+
+
+MACHINE = {
+    "cores": 2,
+    "processor": "Some Processor, AVX2",
+    "system": "Linux",
+    "versions": {"Python": "3.11", "numpy": "2"},
+}
+SHARE = {"value": 0.25, "limit": 0.4, "least": False, "ours": "microgradcnn, jit", "peer": "jax.jit", "unit": ""}
+SPEED: dict[str, Any] = {
+    "moons_mlp": {
+        "step": {
+            "title": "moons",
+            "machine": MACHINE,
+            "seconds": {"microgradcnn, jit": 2e-6, "jax.jit": 8e-6, "micrograd": 0.0876},
+            "missing": ["mygrad"],
+            "unclean": 0,
+            "targets": {
+                "a share": SHARE,
+                "times": SHARE | {"value": 43_800.0, "limit": 30_000.0, "least": True, "peer": "micrograd"},
+            },
+        },
+        "compile": {
+            "title": "compiled",
+            "machine": MACHINE,
+            "seconds": {},
+            "missing": [],
+            "unclean": 3,
+            "targets": {"cold": {"value": 2.5, "limit": 2.0, "least": False, "ours": "", "peer": "", "unit": "s"}},
+        },
+    }
+}
+TABLE = """\
+| benchmark | measured | ours | fastest peer | result | target |
+| --- | --- | --- | --- | --- | --- |
+| moons | a share | 2.00 µs | jax.jit: 8.00 µs | 0.25 | ≤ 0.4 |
+|  | times | 2.00 µs | micrograd: 87.6 ms | 43,800 | ≥ 30,000 |
+| compiled | cold |  |  | 2.50 s | ≤ 2 s, **missed** |
+
+Medians of one training step (loss, all gradients, update) in float64; all contenders compute the same first.
+2 cores, Some Processor, AVX2, Linux; Python 3.11, numpy 2.
+Not installed, so not among the peers: mygrad.
+The machine was not always quiet during: compiled."""
+
+
+def test_the_table_says_what_the_results_say(script: Any) -> None:
+    table = script("table")
+    assert table.table(SPEED) == TABLE
+    with pytest.raises(ValueError, match="no results"):
+        table.table({})
+    other = json.loads(json.dumps(SPEED))
+    other["moons_mlp"]["compile"]["machine"]["cores"] = 4
+    with pytest.raises(ValueError, match="on another machine, or with other versions, so record again: compiled"):
+        table.table(other)
+
+
+def test_the_table_goes_between_its_markers_and_nowhere_else(script: Any) -> None:
+    table = script("table")
+    text = f"before\n{table.BEGIN}\nan old table\n{table.END}\nafter\n"
+    new = table.written(text, SPEED)
+    assert new == f"before\n{table.BEGIN}\n{TABLE}\n{table.END}\nafter\n"
+    assert table.written(new, SPEED) == new
+    for broken in ("", table.BEGIN, table.END + table.BEGIN, text + text):
+        with pytest.raises(ValueError, match="there must be one"):
+            table.written(broken, SPEED)
+
+
+def test_the_table_script_writes_readme_and_checks_it(
+    script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    table = script("table")
+    readme, speed = tmp_path / "README.md", tmp_path / "speed.json"
+    monkeypatch.setattr(table, "README", readme)
+    monkeypatch.setattr(table, "SPEED", speed)
+    readme.write_text(f"{table.BEGIN}\n{table.END}\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["table.py"])
+    assert table.main() == 1
+    assert "speed.json is not there: run the benchmarks with --record" in capsys.readouterr().err
+
+    speed.write_text(json.dumps(SPEED), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["table.py", "--check"])
+    assert table.main() == 1
+    monkeypatch.setattr(sys, "argv", ["table.py"])
+    assert table.main() == 0
+    assert TABLE in readme.read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["table.py", "--check"])
+    assert table.main() == 0
+
+
+def test_readme_has_the_table_of_the_recorded_results(script: Any) -> None:
+    table = script("table")
+    text = table.README.read_text(encoding="utf-8")
+    assert text.count(table.BEGIN) == text.count(table.END) == 1
+    results = [json.loads(table.SPEED.read_text(encoding="utf-8"))] if table.SPEED.exists() else []
+    assert [table.written(text, found) for found in results] == [text] * len(results)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2.5e-8, "25.0 ns"), (9.9999e-7, "1.00 µs"), (1.5e-5, "15.0 µs"), (0.0876, "87.6 ms"), (12.34, "12.3 s")],
+)
+def test_durations_have_three_digits(script: Any, seconds: float, text: str) -> None:
+    assert script("harness").duration(seconds) == text

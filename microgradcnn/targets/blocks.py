@@ -30,10 +30,10 @@ def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., N
     `items` are the lines of every row in the order of their running; those that are groups of lines have a kernel each.
 
     `views(*shared)` gives views of the parameters, `before(n, *shared, *views)` what else rows need and have not of
-    their own; shared are inputs without rows and parameters, and all three together are `once`. `make(n, rows, sums)`
-    gives two functions of the inputs of a block of `rows` rows and of once: they write the arrays among the sums over
-    rows into `sums`, or add to them, and return all sums. `after(n, *once, *sums)` gives the outputs. `row_bytes` is
-    what a row takes while a block is computed, `row_traffic` what is written for it.
+    their own; shared are inputs without rows and parameters, and all three together are `once`. `make(n, rows)`
+    gives two functions of `sums`, the inputs of a block of `rows` rows and once: they write the arrays among the sums
+    over rows into `sums`, or add to them, and return all sums. `after(n, *once, *sums)` gives the outputs. `row_bytes`
+    is what a row takes while a block is computed, `row_traffic` what is written for it.
     """
     writer = _Writer(plan, items, kernels)
     text = writer.text()
@@ -79,9 +79,9 @@ class _Writer:
         arrays = [line for line in plan.sums if line.shape]
         sums = [f"t_{names[line]}" if line.shape else names[line] for line in plan.sums]
         block = self.block = _Block(self)
-        into = f"{_listed([f't_{names[line]}' for line in arrays])} = sums" if arrays else ""
-        first, more = ([*block.code, *way, f"return {_listed(sums)}"] for way in (block.written, block.added))
-        function = f"({', '.join([*rows, *once])}):"
+        into = [f"{_listed([f't_{names[line]}' for line in arrays])} = sums"] if arrays else []
+        first, more = ([*into, *block.code, *way, f"return {_listed(sums)}"] for way in (block.written, block.added))
+        function = f"({', '.join(['sums', *rows, *once])}):"
         after = [line for line in [*plan.before, *plan.after] if line not in needed]
         rest = [f"{names[line]} = {self.call(line)}" for line in after]
         outputs = [self.name(line) for line in plan.lines.outputs]
@@ -93,8 +93,8 @@ class _Writer:
                 *_indented([*computed[0], returned[0]]),
                 f"def before({', '.join(['n', *shared, *(names[line] for line in fixed)])}):",
                 *_indented([*computed[1], returned[1]]),
-                "def make(n, rows, sums):",
-                *_indented([into, *block.made]),
+                "def make(n, rows):",
+                *_indented(block.made),
                 f"    def first{function}",
                 *_indented(first, 2),
                 f"    def more{function}",

@@ -117,8 +117,8 @@ class LoopTrainer(VectorTrainer):
             self._descend(rate)
         return loss
 
-    def _lane(self, rows: range) -> Array:
-        """The sums over some rows, by one thread."""
+    def _lane(self, rows: range, thread: int) -> Array:
+        """The sums over some rows."""
         sums, shared = np.zeros_like(self._sums), self._arguments[2]
         if not any(self._aside):
             pointers = self._arguments[0]

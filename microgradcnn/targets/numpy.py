@@ -7,8 +7,8 @@ repeats bit for bit, however many cores there are. Memory beyond the data is a f
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,15 +54,16 @@ class BlocksTrainer(VectorTrainer):
         self.scalars = all(not v.shape for v in wrt)
         self.views = self.parts(self._flat)
         self.gradients = self.parts(self._gradient)
-        self.edges, lanes = _cut(n, self.functions["row_bytes"] if any(v.varies for v in plan.lines.inputs) else 0)
-        self.lanes = [_Lane(program, n, self.edges, blocks, self._memory(i)) for i, blocks in enumerate(lanes)]
-        memory = self._memory(0)
+        lanes = _cut(n, self.functions["row_bytes"] if any(v.varies for v in plan.lines.inputs) else 0)
+        memory = dict(zip(plan.lines.gradients, self.gradients, strict=True))
+        self.lanes = [_Lane(program, n, blocks, {} if i else memory) for i, blocks in enumerate(lanes)]
         kept = {line for line in plan.sums if line.shape}
         self.elsewhere = [
             (i, place)
             for i, (line, place) in enumerate(zip(plan.lines.gradients, self.gradients, strict=True))
             if not (line in kept and memory[line] is place)
         ]
+        self._functions: dict[int, _Functions] = defaultdict(lambda: _Functions(program, n))  # by thread
         self.parallel = n * self.functions["row_traffic"] >= WORTH_THREADS
         self.set_inputs(inputs)
 
@@ -80,11 +81,8 @@ class BlocksTrainer(VectorTrainer):
     def _evaluate(self) -> float:
         shared = [*self.shared, *(self._flat.tolist() if self.scalars else self.views), *self.fixed]
         once = [*shared, *self.functions["before"](self.n, *shared)]
-        if len(self.lanes) == 1:
-            sums = self.lanes[0].run(self.rows, once)
-        else:
-            work = partial(quiet, _Lane.run, rows=self.rows, once=once)
-            sums = self._added(in_lanes(work, self.lanes) if self.parallel else [work(lane) for lane in self.lanes])
+        whole = len(self.lanes) == 1
+        sums = self.lanes[0].run(self._functions[0], self.rows, once) if whole else self._in_lanes(once)
         loss, *rest = self.functions["after"](self.n, *once, *sums)
         if self.scalars:
             self._gradient[...] = rest[: len(self.gradients)]
@@ -94,54 +92,63 @@ class BlocksTrainer(VectorTrainer):
         self._also = [float(number) for number in rest[len(self.gradients) :]]
         return float(loss)
 
-    def _added(self, lanes: list[list[Any]]) -> list[Any]:
-        """The sums of all lanes, added in order; the arrays in the memory of the first."""
-        total = lanes[0]
-        for lane in lanes[1:]:
+    def _in_lanes(self, once: Sequence[Any]) -> list[Any]:
+        """The sums over all rows, lanes added in order; the arrays in the memory of the first."""
+
+        def work(lane: _Lane, thread: int) -> list[Any]:
+            return quiet(lane.run, self._functions[thread], self.rows, once)
+
+        total, *others = in_lanes(work, self.lanes) if self.parallel else [work(lane, 0) for lane in self.lanes]
+        for lane in others:
             for i, part in enumerate(lane):
                 total[i] += part  # in place where it is an array
         return total
 
-    def _memory(self, lane: int) -> dict[Line, Array]:
-        """Where the first lane adds up what is a gradient as it is."""
-        return {} if lane else dict(zip(self.lines.gradients, self.gradients, strict=True))
+
+class _Functions(dict[int, Any]):
+    """One thread's functions for blocks by their number of rows, made when first asked for, with buffers of its own."""
+
+    def __init__(self, program: Blocks, n: int) -> None:
+        self.make, self.n = program.functions["make"], n
+
+    def __missing__(self, rows: int) -> Any:
+        self[rows] = made = self.make(self.n, rows)
+        return made
 
 
 class _Lane:
-    """Blocks that one thread takes in order, with the buffers that it needs."""
+    """Blocks to be added up in order, whichever thread takes them; `memory` says where some of the sums belong."""
 
-    def __init__(self, program: Blocks, n: int, edges: Sequence[int], blocks: range, memory: dict[Line, Array]) -> None:
-        plan = program.plan
-        self.bounds = [(edges[b], edges[b + 1]) for b in blocks]
-        self.whole = len(edges) == 2
+    def __init__(self, program: Blocks, n: int, blocks: list[tuple[int, int]], memory: dict[Line, Array]) -> None:
+        self.blocks, self.whole = blocks, blocks == [(0, n)]
+        arrays = [line for line in program.plan.sums if line.shape]
         self.sums = [
-            memory[line] if line in memory and line.shape else np.empty(lengths(line.shape, 1), line.dtype)
-            for line in plan.sums
-            if line.shape
+            memory[line] if line in memory else np.empty(lengths(line.shape, 1), line.dtype) for line in arrays
         ]
-        self.made = {rows: program.functions["make"](n, rows, self.sums) for rows in {b - a for a, b in self.bounds}}
-        self.functions = [self.made[b - a][0 if i == 0 else 1] for i, (a, b) in enumerate(self.bounds)]
-        self.is_array = [bool(line.shape) for line in plan.sums]
+        self.is_array = [bool(line.shape) for line in program.plan.sums]
 
-    def run(self, rows: Sequence[Array], once: Sequence[Any]) -> list[Any]:
+    def run(self, functions: _Functions, rows: Sequence[Array], once: Sequence[Any]) -> list[Any]:
         """The sums over this lane's rows, in the order of the plan."""
         if self.whole:
-            return self.functions[0](*rows, *once)
+            (_, count), *_ = self.blocks
+            return functions[count][0](self.sums, *rows, *once)
         total: list[Any] = []
-        for (a, b), function in zip(self.bounds, self.functions, strict=True):
-            found = function(*[x[a:b] for x in rows], *once)
+        for a, b in self.blocks:
+            first, more = functions[b - a]
+            found = (more if total else first)(self.sums, *[x[a:b] for x in rows], *once)
+            if not total:
+                total = [*found]
+                continue
             for i, part in enumerate(found):
-                if len(total) < len(found):
-                    total.append(part)
-                elif not self.is_array[i]:  # arrays are added up where they are
+                if not self.is_array[i]:  # arrays are added up where they are
                     total[i] += part
         return total
 
 
-def _cut(n: int, row_bytes: int) -> tuple[list[int], list[range]]:
-    """The edges of the blocks that n rows are cut into, and which blocks go into each lane."""
+def _cut(n: int, row_bytes: int) -> list[list[tuple[int, int]]]:
+    """The blocks that n rows are cut into, by lanes; all but the last are equally long, so that they share buffers."""
     longest = max(LEAST_ROWS, BLOCK_BYTES // row_bytes) if row_bytes else max(n, 1)
-    count = max(1, math.ceil(n / longest))
-    lanes = min(LANES, count)
-    edges = [n * i // count for i in range(count + 1)]
-    return edges, [range(count * i // lanes, count * (i + 1) // lanes) for i in range(lanes)]
+    length = math.ceil(n / max(1, math.ceil(n / longest)))
+    blocks = [(a, min(a + length, n)) for a in range(0, n, length)]
+    lanes = min(LANES, len(blocks))
+    return [blocks[len(blocks) * i // lanes : len(blocks) * (i + 1) // lanes] for i in range(lanes)]

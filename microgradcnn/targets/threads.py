@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -22,18 +24,20 @@ def shares(n: int, worth: bool) -> list[range]:
     return [range(a, b) for a, b in zip(edges, [*edges[1:], n], strict=True)]
 
 
-def in_lanes(work: Callable[[T], S], parts: Sequence[T]) -> list[S]:
-    """`work` done on every part, in order, by as many threads as there are cores, with BLAS on one thread in each."""
+def in_lanes(work: Callable[[T, int], S], parts: Sequence[T]) -> list[S]:
+    """`work(part, i)` for every part, in order, by thread i of as many as there are cores; BLAS uses one each."""
     workers = min(cores(), len(parts))
     if workers == 1:
-        return [work(part) for part in parts]
+        return [work(part, 0) for part in parts]
     ends = [len(parts) * i // workers for i in range(workers + 1)]
 
     def some(i: int) -> list[S]:
-        return [work(part) for part in parts[ends[i] : ends[i + 1]]]
+        return [work(part, i) for part in parts[ends[i] : ends[i + 1]]]
 
-    with _one_blas_thread():
-        others = [_pool().submit(some, i) for i in range(1, workers)]
+    crew = _crew(workers - 1)
+    _keep_apart([worker.thread for worker in crew])
+    with _one_blas_thread(), _prompt_switches():
+        others = [worker.executor.submit(some, i) for i, worker in enumerate(crew, start=1)]
         found = some(0)
         return [*found, *(result for other in others for result in other.result())]
 
@@ -45,11 +49,60 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@cache
-def _pool() -> Any:
-    from concurrent.futures import ThreadPoolExecutor
+class _Worker:
+    """A thread that waits for work, and its number in the system."""
 
-    return ThreadPoolExecutor(max(1, cores() - 1), thread_name_prefix="microgradcnn")
+    def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix="microgradcnn")
+        self.thread = self.executor.submit(threading.get_native_id).result()
+
+
+@cache
+def _crew(count: int) -> list[_Worker]:
+    return [_Worker() for _ in range(count)]
+
+
+def _keep_apart(threads: Sequence[int]) -> None:
+    """Give every thread a core of its own, and none that of this thread.
+
+    Linux wakes a thread on the core of the thread that woke it, and lets the two take turns there for milliseconds
+    before it looks for an idle core. Elsewhere nothing is done.
+    """
+    if (here := _current_core()) is None:
+        return
+    free = sorted(os.sched_getaffinity(0) - {here})
+    with suppress(OSError):  # some sandboxes refuse
+        for thread, core in zip(threads, free, strict=False):
+            os.sched_setaffinity(thread, {core})
+
+
+def _current_core() -> int | None:
+    function = _sched_getcpu()
+    return None if function is None else function()
+
+
+@cache
+def _sched_getcpu() -> Callable[[], int] | None:
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+
+
+@contextmanager
+def _prompt_switches() -> Iterator[None]:
+    """A context in which a thread that waits for the interpreter gets it at once.
+
+    Our threads need it for moments only, between long calls; with Python's usual patience of 5 ms the one that has been
+    asleep can miss all of these moments.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _one_blas_thread() -> AbstractContextManager[Any]:
