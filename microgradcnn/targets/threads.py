@@ -16,6 +16,8 @@ ALIGNED = 64  # rows: a part begins where a vector may begin
 T = TypeVar("T")
 S = TypeVar("S")
 
+_all_cores = threading.Lock()  # who asks for all cores waits until they are free, and BLAS's setting is its own again
+
 
 def shares(n: int, worth: bool) -> list[range]:
     """n rows in parts, in order; in one part if more are not worth it."""
@@ -34,12 +36,15 @@ def in_lanes(work: Callable[[T, int], S], parts: Sequence[T]) -> list[S]:
     def some(i: int) -> list[S]:
         return [work(part, i) for part in parts[ends[i] : ends[i + 1]]]
 
-    crew = _crew(workers - 1)
-    _keep_apart([worker.thread for worker in crew])
-    with _one_blas_thread(), _prompt_switches():
+    with _all_cores, _one_blas_thread(), _prompt_switches():
+        crew = _crew(workers - 1)
+        _keep_apart([worker.thread for worker in crew])
         others = [worker.executor.submit(some, i) for i, worker in enumerate(crew, start=1)]
-        found = some(0)
-        return [*found, *(result for other in others for result in other.result())]
+        try:
+            found = some(0)
+        finally:  # also after Ctrl-C, so that nobody writes into buffers that are used again
+            found_by_others = [other.result() for other in others]
+        return [*found, *(result for results in found_by_others for result in results)]
 
 
 def cores() -> int:
@@ -62,6 +67,10 @@ class _Worker:
 @cache
 def _crew(count: int) -> list[_Worker]:
     return [_Worker() for _ in range(count)]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_crew.cache_clear)  # a child has none of its parent's threads
 
 
 def _keep_apart(threads: Sequence[int]) -> None:
