@@ -8,6 +8,7 @@
 27.0
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
@@ -57,11 +58,24 @@ from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
     from microgradcnn.targets.program import Program, compile
+    from microgradcnn.views.answers import Answer, check_answer
+    from microgradcnn.views.derivation import Derivation, explain
+    from microgradcnn.views.ledger import Ledger, ledger
 
 __version__ = "0.1.0"
 
+_LATER = {
+    "targets.program": ("Program", "compile"),
+    "views.answers": ("Answer", "check_answer"),
+    "views.derivation": ("Derivation", "explain"),
+    "views.ledger": ("Ledger", "ledger"),
+}
+
 __all__ = [
+    "Answer",
+    "Derivation",
     "GradientCheck",
+    "Ledger",
     "NonFiniteError",
     "Primitive",
     "Program",
@@ -70,6 +84,7 @@ __all__ = [
     "astype",
     "avg_pool2d",
     "broadcast_to",
+    "check_answer",
     "check_gradients",
     "compile",
     "concatenate",
@@ -77,9 +92,11 @@ __all__ = [
     "debug",
     "equal",
     "exp",
+    "explain",
     "expm1",
     "getitem",
     "grad",
+    "ledger",
     "log",
     "log1p",
     "log_softmax",
@@ -109,9 +126,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """`compile` and `Program` are imported when they are first used: most programs do without."""
-    if name not in ("Program", "compile"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from microgradcnn.targets import program
-
-    return getattr(program, name)
+    """What is made of graphs is imported when it is first used: most programs do without."""
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(f"microgradcnn.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

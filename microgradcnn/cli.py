@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from microgradcnn import __version__
 from microgradcnn.commands import gradcheck, lesson, networks, predict, source, train
 from microgradcnn.engines import ENGINES
+from microgradcnn.explaining import check, explain, ledger
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
@@ -84,7 +85,30 @@ def _parser() -> argparse.ArgumentParser:
     _predict_arguments(command(predict, "predict with the parameters that train wrote"))
     _gradcheck_arguments(command(gradcheck, "check every gradient of a network against three other ways to find it"))
     _source_arguments(command(source, "print the program of a network's loss and gradients, forward and backward"))
+    _explain_arguments(command(explain, "derive a gradient step by step, as the lecture does"))
+    _check_arguments(command(check, "check a formula for a gradient, and name the mistake if it is wrong"))
+    _formula_arguments(command(ledger, "list every addition into a gradient, in the order of the backward pass"))
     return parser
+
+
+def _formula_arguments(parser: argparse.ArgumentParser) -> None:
+    _network_argument(parser)
+    _network_options(parser, regularise=0.0)
+    _seed_argument(parser, "seed of the parameters and inputs (0)")
+
+
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    _formula_arguments(parser)
+    parser.add_argument(
+        "--wrt", type=_names, required=True, metavar="c_1,c_2", help="the parameters to differentiate by"
+    )
+    parser.add_argument("--format", choices=("text", "latex", "mathml"), default="text", help="(text)")
+
+
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    _formula_arguments(parser)
+    parser.add_argument("--wrt", required=True, metavar="c_1", help="the parameter")
+    parser.add_argument("--answer", required=True, metavar="FORMULA", help="such as '(z1 - y)/2 * z1*(1-z1)*p1'")
 
 
 def _source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,10 +194,10 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=_two, metavar="A,B", help="the two classes to keep; A is 0 and B is 1")
 
 
-def _seed_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="seed of the split, the start and the batches (0)"
-    )
+def _seed_argument(
+    parser: argparse.ArgumentParser, what: str = "seed of the split, the start and the batches (0)"
+) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=what)
 
 
 def _count(text: str) -> int:

@@ -295,3 +295,44 @@ def test_an_engine_that_is_not_installed_is_one_sentence(capsys, monkeypatch, tm
     assert code == 2
     assert err.endswith("needs llvmlite, which is not installed: pip install 'microgradcnn[jit]'\n")
     assert err.count("\n") == 1
+
+
+def test_explain_derives_a_gradient(capsys):
+    code, out, _ = run(capsys, "explain", "conv_average", "--wrt", "c_1")
+    assert code == 0
+    assert "½(ŷ − y)[z₁(1 − z₁)p₁ + z₂(1 − z₂)p₂ + z₃(1 − z₃)p₄ + z₄(1 − z₄)p₅]" in out
+    assert "✓" in out
+
+
+@pytest.mark.parametrize(("form", "sign"), [("latex", r"\frac"), ("mathml", "<math")])
+def test_explain_in_other_languages(capsys, form, sign):
+    code, out, _ = run(capsys, "explain", "single_layer", "--wrt", "w_1,u_2", "--format", form, "--json")
+    record = json.loads(out)
+    assert (code, record["wrt"]) == (0, ["w_1", "u_2"])
+    assert sign in record["derivation"]
+
+
+def test_check_says_right_or_names_the_mistake(capsys):
+    code, out, _ = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", "2(w1*z1 + w2*z2 + w3*z3 - y)*z1")
+    assert (code, out.splitlines()[0]) == (0, "Right: this is df/dw_1.")
+    code, out, _ = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", r"\sqrt{f} z_1", "--json")
+    record = json.loads(out)
+    assert (code, record["right"]) == (1, False)
+    assert "√f is |ŷ − y|" in record["verdict"]
+
+
+@pytest.mark.parametrize("answer", ["__import__('os')", "2**", "zz_1", "9**9**9"])
+def test_check_refuses_what_is_no_formula(capsys, answer):
+    code, out, err = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", answer)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+def test_ledger_lists_what_is_added_up(capsys):
+    code, out, _ = run(capsys, "ledger", "conv_average")
+    assert code == 0
+    assert "c_1 is used 4 times" in out
+    code, out, _ = run(capsys, "ledger", "conv_average", "--json")
+    entries = json.loads(out)["entries"]
+    of_c_1 = [entry for entry in entries if entry[1] == "c_1"]
+    assert of_c_1[-1][3] == pytest.approx(sum(entry[2] for entry in of_c_1), rel=1e-12)

@@ -1,0 +1,1 @@
+"""Views for people: graphs and their gradients as formulas, steps and pages."""

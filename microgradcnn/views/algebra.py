@@ -1,0 +1,265 @@
+"""Simplification of formulas: numbers combined, equal factors and terms taken together, common factors pulled out.
+
+Nothing is expanded: z(1 − z) stays a product. The rules hold where everything is finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from microgradcnn.views.expression import ONE, ZERO, Expr, call, flat, minus, multiply, number, power
+
+LARGEST_MULTIPLE = 4  # ½a + ¼b becomes ¼(2a + b), but a + ⅛b stays
+_NOT = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
+
+Powers = dict[Expr, Expr]  # the exponent of each base, in order of appearance
+
+
+def simplified(e: Expr) -> Expr:
+    """The same formula in fewer words; quotients become products with powers, which emitters write as fractions."""
+    if e.head == "sum":
+        return _sum(_terms(e))
+    if e.head in ("product", "quotient"):
+        return _product([e])
+    if not e.args:
+        return e
+    args = tuple([simplified(a) for a in e.args])
+    if e.head == "power":
+        return _power(*args)
+    if e.head == "cases":
+        return _cases(*args)
+    if e.head == "hadamard":
+        return _hadamard(args)
+    if e.head == "matmul":
+        return _matmul(args)
+    if e.head == "transpose":
+        return _transpose(args[0])
+    return Expr(e.head, args, e.value)
+
+
+def factored(e: Expr) -> Expr:
+    """A simplified sum with the factors that all its terms share in front of it."""
+    if e.head != "sum":
+        return e
+    content, shared = _shared(e.args)
+    if content == 1 and not shared:
+        return e
+    rest = [_joined(c / content, _without(powers, shared)) for c, powers in map(split, e.args)]
+    return _joined(content, {**shared, _sum(rest): ONE})
+
+
+def shared_factor(formulas: Sequence[Expr]) -> Expr:
+    """What simplified formulas have in common as a factor."""
+    return formulas[0] if len(set(formulas)) == 1 else _joined(*_shared(formulas))
+
+
+def _shared(formulas: Sequence[Expr]) -> tuple[Fraction, Powers]:
+    parts = [split(e) for e in formulas]
+    numbers = [c for c, _ in parts]
+    if not all(isinstance(c, Fraction) for c in numbers):
+        return Fraction(1), {}
+    content = Fraction(1)
+    exact = Fraction(math.gcd(*[c.numerator for c in numbers]), math.lcm(*[c.denominator for c in numbers]))
+    if max(abs(c / exact) for c in numbers) <= LARGEST_MULTIPLE:
+        content = -exact if all(c < 0 for c in numbers) else exact
+    shared: Powers = {}
+    for base, exponent in parts[0][1].items():
+        exponents = [powers.get(base, ZERO) for _, powers in parts]
+        if all(x.head == "number" for x in exponents):
+            least = min(x.value for x in exponents)
+            if least > 0:
+                shared[base] = number(least)
+        elif all(x == exponent for x in exponents):
+            shared[base] = exponent
+    return content, shared
+
+
+def split(e: Expr) -> tuple[Fraction, Powers]:
+    """A simplified formula as a number and powers of its factors."""
+    coefficient, powers = Fraction(1), dict[Expr, Expr]()
+    for factor in flat(e, "product"):
+        if factor.head == "number":
+            coefficient *= factor.value
+        elif factor.head == "power":
+            powers[factor.args[0]] = factor.args[1]
+        else:
+            powers[factor] = ONE
+    return coefficient, powers
+
+
+def factors_as_written(e: Expr) -> list[Expr]:
+    """The factors of products and quotients from left to right, ones left out, numbers not multiplied.
+
+    2(ŷ − y)/2/4 gives 2, ŷ − y, ½, ¼: the steps of a chain rule before they are combined.
+    """
+    found: list[Expr] = []
+    stack = [(e, False)]
+    while stack:
+        top, below = stack.pop()
+        if top.head == "product":
+            stack.extend((a, below) for a in reversed(top.args))
+        elif top.head == "quotient":
+            stack += [(top.args[1], not below), (top.args[0], below)]
+        else:
+            factor = simplified(power(top, number(-1)) if below else top)
+            found += [factor] if factor != ONE else []
+    return found
+
+
+def _terms(e: Expr) -> Iterator[Expr]:
+    """The terms of nested sums, simplified; what is subtracted is taken apart as well."""
+    for term in flat(e, "sum"):
+        new = simplified(term)
+        yield from new.args if new.head == "sum" else (new,)
+
+
+def _sum(terms: Iterator[Expr] | Sequence[Expr]) -> Expr:
+    """The sum of simplified terms."""
+    collected: dict[Expr, tuple[Fraction, Powers]] = {}
+    for term in terms:
+        coefficient, powers = split(term)
+        rest = _joined(Fraction(1), powers)
+        before = collected[rest][0] if rest in collected else Fraction(0)
+        collected[rest] = before + coefficient, powers
+    found = [_joined(c, powers) for c, powers in collected.values() if c != 0]
+    first = next((i for i, term in enumerate(found) if not is_negative(term)), 0)
+    if not found:
+        return ZERO
+    found.insert(0, found.pop(first))
+    return Expr("sum", tuple(found)) if len(found) > 1 else found[0]
+
+
+def is_negative(e: Expr) -> bool:
+    """Whether a formula is written with a minus in front."""
+    while e.head in ("product", "quotient"):
+        e = e.args[0]
+    return e.value[0] < 0 if e.head == "value" else e.head == "number" and e.value < 0
+
+
+def _times(*parts: Expr) -> Expr:
+    """The product of simplified formulas."""
+    return _product(parts, done=True)
+
+
+def _product(parts: Sequence[Expr], done: bool = False) -> Expr:
+    """The product of formulas, `done` if they are simplified already: doing it again at every level would double."""
+    coefficient: Fraction | float = Fraction(1)
+    powers: Powers = {}
+    stack = [(part, False, done) for part in reversed(parts)]
+    while stack:
+        top, below, ready = stack.pop()
+        if top.head == "product":
+            stack.extend((a, below, ready) for a in reversed(top.args))
+        elif top.head == "quotient":
+            stack += [(top.args[1], not below, ready), (top.args[0], below, ready)]
+        elif not ready:
+            stack.append((simplified(top), below, True))
+        elif top.head == "number" and not (below and top.value == 0):
+            coefficient = coefficient / top.value if below else coefficient * top.value
+        else:
+            base, exponent = top.args if top.head == "power" else (top, ONE)
+            exponent = minus(exponent) if below else exponent
+            powers[base] = _sum([powers[base], exponent]) if base in powers else exponent
+    for base in [b for b, x in powers.items() if b.head == "number" and x == ONE]:  # √2·√2
+        coefficient *= base.value
+        del powers[base]
+    return ZERO if coefficient == 0 else _joined(coefficient, powers)
+
+
+def _joined(coefficient: Fraction | float, powers: Powers) -> Expr:
+    factors = [b if x == ONE else power(b, x) for b, x in powers.items() if x != ZERO]
+    if len(factors) == 1 and coefficient == -1 and factors[0].head == "sum":
+        return Expr("sum", tuple(sorted(map(_negated, factors[0].args), key=is_negative)))
+    if coefficient != 1 or not factors:
+        factors.insert(0, number(coefficient))
+    return multiply(*factors)
+
+
+def _negated(term: Expr) -> Expr:
+    coefficient, powers = split(term)
+    return _joined(-coefficient, powers)
+
+
+def _power(base: Expr, exponent: Expr) -> Expr:
+    if exponent == ONE or base == ONE:
+        return base
+    if exponent == ZERO:
+        return ONE
+    whole = exponent.head == "number" and isinstance(exponent.value, Fraction) and exponent.value.denominator == 1
+    if not whole:
+        return power(base, exponent)
+    if base.head == "number" and base.value != 0 and abs(exponent.value) <= 64:
+        return number(base.value ** int(exponent.value))
+    if base.head in ("product", "power"):
+        coefficient, powers = split(base)
+        raised = {b: _times(x, exponent) for b, x in powers.items()}
+        return _joined(coefficient ** int(exponent.value), raised)
+    return power(base, exponent)
+
+
+def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+    if then == otherwise:
+        return then
+    if condition.head == "compare" and condition.value == "=" and condition.args[0] == condition.args[1]:
+        return then  # x = x asks for NaN, and formulas hold where everything is finite
+    if otherwise == ZERO:
+        return _times(then, Expr("indicator", (condition,)))
+    shared = _shared([then, otherwise])[1]
+    if shared and then != ZERO:
+        rest = [_joined(n, _without(powers, shared)) for n, powers in (split(then), split(otherwise))]
+        return _times(_joined(Fraction(1), shared), _cases(condition, *rest))
+    if condition.head != "compare":
+        return Expr("cases", (condition, then, otherwise))
+    if then == ZERO:
+        return _times(otherwise, Expr("indicator", (Expr("compare", condition.args, _NOT[condition.value]),)))
+    if condition.value == ">" and condition.args[1] == ZERO:
+        below = Expr("indicator", (Expr("compare", condition.args, "<"),))
+        if otherwise == _times(number(-1), then, below):
+            return _times(then, call("sign", condition.args[0]))
+    return Expr("cases", (condition, then, otherwise))
+
+
+def _hadamard(args: tuple[Expr, ...]) -> Expr:
+    """Numbers go in front: 2(a ⊙ b). What is no array any more, as a mean's 1/n, is a number too."""
+    coefficient, inside = Fraction(1), dict[Expr, int]()
+    for factor in args:
+        number_of_it, powers = split(factor)
+        coefficient *= number_of_it
+        for part in flat(_joined(Fraction(1), powers), "hadamard"):
+            if part != ONE:
+                inside[part] = inside.get(part, 0) + 1
+    factors = [part if count == 1 else power(part, number(count)) for part, count in inside.items()]
+    return _in_front(coefficient, Expr("hadamard", tuple(factors)) if len(factors) > 1 else (factors or [ONE])[0])
+
+
+def _matmul(args: tuple[Expr, ...]) -> Expr:
+    """Numbers go in front: 2AB."""
+    coefficient, inside = Fraction(1), list[Expr]()
+    for matrix in args:
+        number_of_it, powers = split(matrix)
+        coefficient *= number_of_it
+        inside.append(_joined(Fraction(1), powers))
+    return _in_front(coefficient, Expr("matmul", tuple(inside)))
+
+
+def _transpose(e: Expr) -> Expr:
+    """(Aᵀ)ᵀ = A, (AB)ᵀ = BᵀAᵀ."""
+    coefficient, powers = split(e)
+    inside = _joined(Fraction(1), powers)
+    if inside.head == "transpose":
+        return _in_front(coefficient, inside.args[0])
+    if inside.head == "matmul":
+        turned = tuple(map(_transpose, reversed(inside.args)))
+        return _times(number(coefficient), _matmul(turned))
+    return _in_front(coefficient, Expr("transpose", (inside,)))
+
+
+def _in_front(coefficient: Fraction, e: Expr) -> Expr:
+    return _joined(coefficient, {} if e == ONE else {e: ONE})
+
+
+def _without(powers: Powers, shared: Powers) -> Powers:
+    left = {b: _sum([x, minus(shared[b])]) if b in shared else x for b, x in powers.items()}
+    return {b: x for b, x in left.items() if x != ZERO}

@@ -1,0 +1,65 @@
+"""check_answer: whether a student's formula is the gradient, and if not, which of the usual mistakes it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from microgradcnn.value import Value
+from microgradcnn.views.diagnosis import Diagnosis
+from microgradcnn.views.formula import evaluate, parse, write
+from microgradcnn.views.mistakes import diagnose
+from microgradcnn.views.question import Question, same
+from microgradcnn.views.tokens import Names
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict on a formula: whether it is right, in one sentence, and what is wrong with it.
+
+    `read` is the formula as it was understood. `diagnoses` is empty for a right answer; it holds one mistake as a rule,
+    several where one alone does not explain the answer. The truth of the whole is `right`.
+    """
+
+    right: bool
+    verdict: str
+    diagnoses: tuple[Diagnosis, ...]
+    read: str
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """The first mistake, None if there is none."""
+        return self.diagnoses[0] if self.diagnoses else None
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None) -> Answer:
+    """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
+
+    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; views/formula.py says
+    what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs. `loss` and `wrt`, the
+    function and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of
+    any other. Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
+    blame) if there is nothing to compare: an unknown name, an array, a gradient that is not finite.
+    """
+    if not isinstance(answer, str) or not isinstance(gradient, Value):
+        raise TypeError(f"check_answer takes a formula and a gradient, not {type(answer)} and {type(gradient)}")
+    if gradient.shape != ():
+        raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
+    with np.errstate(all="ignore"):
+        return _marked(answer, Question(gradient, loss, wrt))
+
+
+def _marked(answer: str, question: Question) -> Answer:
+    formula = parse(answer, Names(question.values, question.activation))
+    values = np.broadcast_to(np.asarray(evaluate(formula, question.values), np.float64), question.g.shape)
+    if same(values, question.g):
+        return Answer(True, f"Right: this is {question.name}.", (), write(formula))
+    diagnoses = diagnose(question, formula, values)
+    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula))

@@ -1,0 +1,125 @@
+"""The chain rule from f to one parameter, station by station.
+
+    df/ds  =  the sum over the stations t that s goes into directly of  df/dt · dt/ds
+
+The stations are the intermediates that the derivation goes through; between two of them lies a segment of the graph.
+Each formula speaks of the next stations by name, so that all together grow linearly with the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from microgradcnn.value import Value
+from microgradcnn.views.algebra import factored, simplified
+from microgradcnn.views.expression import ZERO, Expr, add, derivative, heads, multiply, name_of, size
+from microgradcnn.views.segments import Graph, Link
+
+SHORT = 30  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
+
+
+def base(graph: Graph, node: Value) -> str:
+    """The letter of a named node: z for z_1."""
+    return name_of(graph.label(node)).base
+
+
+def family(graph: Graph, letter: str) -> list[Value]:
+    """The intermediates with that letter, f left out."""
+    named = [node for node in graph.order if node in graph.names and node.op is not None and node is not graph.f]
+    return [node for node in named if letter in (base(graph, node), graph.label(node))]
+
+
+def chosen_stations(graph: Graph, x: Value, through: str | Value | Sequence[Value] | None) -> list[Value]:
+    """The intermediates that df/dx goes through, in the order of the graph.
+
+    Those asked for, else the largest family of labelled ones; with them whatever lies on several paths or was given a
+    name because it is long. Raises ValueError if none has the label asked for.
+    """
+    path = graph.depending_on(x)
+    between = [node for node in graph.order if node in path and node is not x and node is not graph.f]
+    if isinstance(through, str):
+        wanted = family(graph, through)
+        if not wanted:
+            raise ValueError(f"{graph.label(graph.f)} was computed from nothing that is called {through}")
+    elif through is not None:
+        wanted = [through] if isinstance(through, Value) else list(through)
+    else:
+        wanted = []
+    if not set(wanted) & set(between):
+        wanted = _largest_family(graph, between)
+    chosen = set(wanted) | {
+        node for node in between if _on_several_paths(graph, node, path) or node in graph.named_here
+    }
+    return [node for node in between if node in chosen]
+
+
+def _on_several_paths(graph: Graph, node: Value, path: set[Value]) -> bool:
+    return len([user for user in graph.consumers.get(node, []) if user in path]) > 1
+
+
+def _largest_family(graph: Graph, between: Sequence[Value]) -> list[Value]:
+    labelled = [node for node in between if node.label is not None]
+    letters = dict.fromkeys(base(graph, node) for node in reversed(labelled))  # f's side first
+    return max([family(graph, letter) for letter in letters], key=len, default=[])
+
+
+class ChainRule:
+    """What the derivation of df/dx needs: links between stations, df/dstation for each, and `gradient`, df/dx."""
+
+    def __init__(self, graph: Graph, x: Value, stations: Sequence[Value]) -> None:
+        self.graph, self.x, self.stations = graph, x, list(stations)
+        self.path = graph.depending_on(x)
+        stops = {x, *stations}
+        self.links: dict[Value, list[Link]] = {
+            t: graph.links(t, stops, self.path) for t in (graph.f, *reversed(self.stations))
+        }
+        self._into: dict[Value, list[tuple[Value, Link]]] = {node: [] for node in stops}
+        for t in (*self.stations, graph.f):
+            for link in self.links[t]:
+                if link.formula != ZERO:
+                    self._into[link.node].append((t, link))
+        self.outer: dict[Value, Expr] = {}
+        for station in reversed(self.stations):
+            self.outer[station] = factored(simplified(add(ZERO, *self.terms(station))))
+        paths = factored(simplified(add(ZERO, *self.terms(x, direct=False))))
+        straight = [link.formula for link in self.links[graph.f] if link.node is x]
+        self.gradient = (
+            factored(simplified(add(paths, *straight))) if paths == ZERO else simplified(add(paths, *straight))
+        )
+
+    def terms(self, node: Value, direct: bool = True) -> list[Expr]:
+        """df/dt · dt/dnode for every t that the node goes into directly; f itself only if `direct`."""
+        found = []
+        for t, link in self.into(node):
+            if t is not self.graph.f:
+                found.append(simplified(multiply(self.known(t), link.formula)))
+            elif direct:
+                found.append(link.formula)
+        return found
+
+    def into(self, node: Value) -> list[tuple[Value, Link]]:
+        """The stations, or f, that a node goes into directly, in the order of the graph."""
+        return self._into[node]
+
+    def known(self, station: Value) -> Expr:
+        """df/dstation as a formula if that is short, else as a symbol."""
+        formula = self.outer[station]
+        return formula if self.is_closed(station) else self.symbol(station)
+
+    def is_closed(self, station: Value) -> bool:
+        """Whether df/dstation is short and speaks of no other derivative."""
+        formula = self.outer[station]
+        return size(formula) <= SHORT and "derivative" not in heads(formula)
+
+    def symbol(self, node: Value) -> Expr:
+        """df/dnode."""
+        return derivative(self.graph.names[self.graph.f], self.graph.names[node])
+
+    def definitions(self) -> Iterator[tuple[Expr, Expr]]:
+        """Every symbol and its formula, parents first, then the derivatives from f to x."""
+        for node in self.graph.order:
+            if node.op is not None and node in self.graph.names:
+                yield self.graph.names[node], self.graph.definition(node)
+        for station in reversed(self.stations):
+            yield self.symbol(station), self.outer[station]
+        yield self.symbol(self.x), self.gradient

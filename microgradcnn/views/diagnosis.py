@@ -1,0 +1,81 @@
+"""What a diagnosis is, and the words for numbers and lists in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal[
+    "factor",  # a constant factor
+    "sign",
+    "missing path",  # of the sum over the z's
+    "extra path",
+    "inner derivative",  # z(1 − z), or relu's
+    "missing factor",
+    "extra factor",
+    "index",  # one name where a sibling belongs
+    "other parameter",  # right, but of another parameter
+    "root",  # √f where ŷ − y is meant
+    "regularisation",
+    "zero",
+    "undefined",
+    "unknown",
+]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One mistake: its kind, a clause that says it, the wrong factor if there is one, and the names concerned.
+
+    `names` holds the z's of a path; (used, right) for an index; the parameter whose gradient it is.
+    """
+
+    kind: Kind
+    clause: str
+    factor: float | None = None
+    names: tuple[str, ...] = ()
+
+
+Found: TypeAlias = tuple[Diagnosis, ...]  # empty if nothing fits
+
+
+def scaled(k: float | None, of: str = "") -> Found:
+    """What to say of an answer that is k times what it should be, `of` by name; nothing for 1."""
+    if k is None or is_close(k, 1.0):
+        return ()
+    if is_close(k, -1.0):
+        return (Diagnosis("sign", f"the sign is wrong: it is −{of}" if of else "the sign is wrong", -1.0),)
+    times = f"{number(k)} times {of or 'what it should be'}"
+    return (Diagnosis("factor", f"a constant factor is wrong: it is {times}", nice(k)),)
+
+
+def is_close(k: float, wanted: float) -> bool:
+    """Whether k is the number wanted, but for rounding."""
+    return abs(k - wanted) <= 1e-8 * abs(wanted)
+
+
+def nice(k: float) -> float:
+    """k as a fraction with a small denominator, if it is one but for rounding."""
+    near = _near(k)
+    return near if abs(k - near) <= 1e-6 * max(1e-3, abs(k)) else k
+
+
+def is_tidy(k: float) -> bool:
+    """Whether k is a fraction with a small denominator."""
+    return abs(k - _near(k)) <= 1e-8 * abs(k)
+
+
+def number(k: float) -> str:
+    """A factor in words: 2, 1/4, 0.3333."""
+    return str(Fraction(k).limit_denominator(64)).replace("-", "−") if is_tidy(k) and abs(k) < 1e6 else f"{k:.4g}"
+
+
+def _near(k: float) -> float:
+    return float(Fraction(k).limit_denominator(64)) if abs(k) < 1e15 else k
+
+
+def listed(names: Sequence[str]) -> str:
+    """z_1, z_2 and z_3."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,304 @@
+"""A formula as one line of Unicode, and what every language shares: brackets only where they are needed.
+
+`Emitter` knows precedence and signs; each subclass knows how its language writes a fraction, a power or a root.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from microgradcnn.views.algebra import is_negative
+from microgradcnn.views.expression import ONE, Expr, divide, flat, multiply, name_of, number, power, value
+
+WORDS, EQUATION, COMPARE, SUM, PRODUCT, POWER, ATOM = range(7)  # how tightly each binds
+
+_ENDS = (*"\ue001 ½⅓⅔¼¾⅕⅛0123456789",)  # what a function's name may follow without a dot
+OPEN, CLOSE = "\ue000", "\ue001"  # stand for brackets until it is known how deep they are nested
+_GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 1, 3, 1, 1), (2, 3, 3, 4, 4, 5, 8), strict=True)}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+
+
+def numeral(value: Any) -> str | tuple[int, int]:
+    """How a number of at least 0 is written: as a numeral, or as a fraction (numerator, denominator)."""
+    if not isinstance(value, Fraction):
+        return "NaN" if math.isnan(value) else "∞"
+    n, d = value.numerator, value.denominator
+    if d == 1:
+        return str(n) if n < 10**15 else f"{float(n):.6g}"
+    if d % 10 and d <= 1000:
+        return n, d
+    return f"{n / d:.15g}"
+
+
+class Emitter:
+    """What the languages share. Called on a formula, it gives the text."""
+
+    fractions_are_atoms = False
+    functions_need_dots = False
+    bracket = OPEN  # how a part in brackets starts
+    minus, plus, dot = "−", "+", "·"
+
+    def __call__(self, e: Expr) -> str:
+        """The text of a formula."""
+        return self.finish(self.emit(e))
+
+    def finish(self, done: str) -> str:
+        """The whole text with its brackets in place: ( ), and [ ] around those."""
+        depths, stack, pieces = dict[int, int](), list[int](), list(done)
+        for i, c in enumerate(pieces):
+            if c == OPEN:
+                stack.append(i)
+                depths[i] = 0
+            elif c == CLOSE:
+                start = stack.pop()
+                pieces[start], pieces[i] = "[]" if depths[start] % 2 else "()"
+                if stack:
+                    depths[stack[-1]] = max(depths[stack[-1]], depths[start] + 1)
+        return "".join(pieces)
+
+    def emit(self, e: Expr) -> str:
+        """The text of a formula, its brackets not yet chosen."""
+        done: str = getattr(self, f"_{e.head}")(e)
+        return done
+
+    def within(self, e: Expr, level: int) -> str:
+        """The text of a part, in brackets if it binds less tightly than `level`."""
+        done = self.emit(e)
+        return done if self.level(e) >= level or e.head == "cases" else self.brackets(done)
+
+    def brackets(self, inside: str) -> str:
+        """The text in brackets."""
+        return f"{OPEN}{inside}{CLOSE}"
+
+    def level(self, e: Expr) -> int:
+        """How tightly a formula binds as this language writes it."""
+        if e.head == "number":
+            written = numeral(abs(e.value))
+            return (
+                SUM
+                if e.value < 0
+                else PRODUCT
+                if isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
+                else ATOM
+            )
+        if e.head in ("product", "quotient", "derivative", "hadamard", "matmul"):
+            if is_negative(e):
+                return SUM
+            shown = as_fraction(e)
+            return ATOM if self.fractions_are_atoms and shown.head in ("quotient", "derivative") else PRODUCT
+        if e.head == "power":
+            return ATOM if self.is_root(e) and self.fractions_are_atoms else POWER
+        if e.head == "value":
+            return SUM if is_negative(e) else PRODUCT if "e" in rounded(e) else ATOM
+        others = {"sum": SUM, "equation": EQUATION, "compare": COMPARE, "cases": WORDS, "text": WORDS}
+        return others.get(e.head, POWER if e.head == "transpose" else ATOM)
+
+    def is_glyph(self, e: Expr) -> bool:
+        """Whether a fraction is written as one character."""
+        return False
+
+    def is_root(self, e: Expr) -> bool:
+        """Whether a power is written as a root."""
+        return bool(e.args[1].value == Fraction(1, 2))
+
+    def spaced(self, sign: str) -> str:
+        """A binary sign with the space around it."""
+        return f" {sign} "
+
+    def _sum(self, e: Expr) -> str:
+        pieces: list[str] = []
+        for i, term in enumerate(flat(e, "sum")):
+            negative, body = positive(term)
+            sign = self.spaced(self.minus if negative else self.plus) if i else self.minus if negative else ""
+            pieces += [sign, self.within(body, PRODUCT)]
+        return "".join(pieces)
+
+    def _product(self, e: Expr) -> str:
+        negative, body = positive(e)
+        if negative:
+            return self.minus + self.within(body, PRODUCT)
+        shown = as_fraction(e)
+        if shown.head != "product":
+            return self.emit(shown)
+        factors = list(_factors(shown))
+        return self.joined([self.factor(f) for f in factors], factors)
+
+    def factor(self, e: Expr) -> str:
+        """A factor of a product."""
+        return self.within(e, POWER)
+
+    def base(self, e: Expr) -> str:
+        """What a power stands on: a fraction needs brackets there, however it is written."""
+        tall = e.head in ("number", "product", "quotient", "derivative") and not self.is_glyph(e)
+        whole = e.head == "number" and isinstance(numeral(abs(e.value)), str) and e.value >= 0
+        return self.brackets(self.emit(e)) if tall and not whole else self.within(e, ATOM)
+
+    def joined(self, parts: Sequence[str], factors: Sequence[Expr]) -> str:
+        """Factors side by side, with a dot where they would run together."""
+        pieces = [parts[0]]
+        for i in range(1, len(parts)):
+            before, now = factors[i - 1], factors[i]
+            apart = (
+                (starts_with_number(now) and not parts[i].startswith(self.bracket)) or is_word(before) or is_word(now)
+            )
+            apart = apart or (self.functions_need_dots and is_named_function(now) and parts[i - 1][-1] not in _ENDS)
+            pieces += [self.dot if apart else self.juxtaposed, parts[i]]
+        return "".join(pieces)
+
+    juxtaposed = ""
+
+    def _hadamard(self, e: Expr) -> str:
+        return self.spaced("⊙").join(self.within(f, POWER) for f in flat(e, "hadamard"))
+
+    def _matmul(self, e: Expr) -> str:
+        return self.juxtaposed.join(self.within(f, POWER) for f in e.args)
+
+    def _equation(self, e: Expr) -> str:
+        return self.spaced(e.value).join(self.within(side, EQUATION) for side in e.args)
+
+    def _compare(self, e: Expr) -> str:
+        return self.spaced(e.value).join(self.within(side, SUM) for side in e.args)
+
+    def _indicator(self, e: Expr) -> str:
+        return f"[{self.emit(e.args[0])}]"
+
+    def _vector(self, e: Expr) -> str:
+        return self.brackets(", ".join(map(self.emit, e.args)))
+
+    def _value(self, e: Expr) -> str:
+        digits, _, exponent = rounded(e).partition("e")
+        return self.measured(digits, str(int(exponent)) if exponent else "")
+
+    def measured(self, digits: str, exponent: str) -> str:
+        """A rounded number, with a power of ten if `exponent` is not empty."""
+        done = digits.replace("-", self.minus)
+        return f"{done}·10{exponent.translate(_SUPERSCRIPT)}" if exponent else done
+
+
+def is_word(e: Expr) -> bool:
+    """Whether a factor is a symbol of several letters, which would run into its neighbours."""
+    while e.head in ("power", "transpose", "index"):
+        e = e.args[0]
+    return (e.head == "symbol" and len(name_of(e.value).base) > 1) or e.head == "text"
+
+
+def rounded(e: Expr) -> str:
+    """A measured number with its digits."""
+    measured, digits = e.value
+    return f"{measured:.{digits}g}"
+
+
+def starts_with_number(e: Expr) -> bool:
+    """Whether a factor begins with a digit, which would run into a number before it."""
+    while e.head in ("power", "index"):
+        e = e.args[0]
+    return e.head in ("number", "value")
+
+
+def is_named_function(e: Expr) -> bool:
+    """Whether a formula starts with the name of a function of several letters."""
+    return e.head == "call" and len(e.value) > 1 and e.value not in ("sigmoid", "abs")
+
+
+def _factors(e: Expr) -> Iterator[Expr]:
+    """The factors of nested products, except where a minus needs its brackets."""
+    for part in e.args:
+        if part.head == "product" and not is_negative(part) and as_fraction(part) is part:
+            yield from _factors(part)
+        else:
+            yield part
+
+
+def positive(e: Expr) -> tuple[bool, Expr]:
+    """Whether a formula has a minus in front, and the formula without it."""
+    if not is_negative(e):
+        return False, e
+    if e.head == "number":
+        return True, number(-e.value)
+    if e.head == "value":
+        return True, value(-e.value[0], e.value[1])
+    first = positive(e.args[0])[1]
+    if e.head == "quotient":
+        return True, divide(first, e.args[1])
+    return True, multiply(*([first] if first != ONE or len(e.args) == 1 else []), *e.args[1:])
+
+
+def as_fraction(e: Expr) -> Expr:
+    """A product with negative powers as a quotient; anything else as it is."""
+    if e.head != "product":
+        return e
+    above, below, coefficient = list[Expr](), list[Expr](), Fraction(1)
+    for factor in flat(e, "product"):
+        exponent = factor.args[1].value if factor.head == "power" else None
+        if isinstance(exponent, Fraction) and exponent < 0:
+            below.append(factor.args[0] if exponent == -1 else power(factor.args[0], number(-exponent)))
+        else:
+            above.append(factor)
+    if not below:
+        return e
+    if above and above[0].head == "number" and isinstance(numeral(abs(above[0].value)), tuple):
+        coefficient = above.pop(0).value
+        below.insert(0, number(coefficient.denominator))
+        above = [number(coefficient.numerator), *above] if coefficient.numerator != 1 else above
+    return divide(multiply(*(above or [ONE])), multiply(*below))
+
+
+class Text(Emitter):
+    """One line of Unicode, for terminals."""
+
+    functions_need_dots = True
+
+    def is_glyph(self, e: Expr) -> bool:
+        """½ is one character."""
+        return e.value in _GLYPHS
+
+    def _number(self, e: Expr) -> str:
+        written = numeral(abs(e.value))
+        done = written if isinstance(written, str) else _GLYPHS.get(abs(e.value), "/".join(map(str, written)))
+        return f"−{done}" if e.value < 0 else done
+
+    def _symbol(self, e: Expr) -> str:
+        name = name_of(e.value)
+        base = name.base + _ACCENTS[name.accent] if name.accent else name.base
+        base = "ŷ" if base == "y\u0302" else base
+        if all(c in _SUBSCRIPT for part in name.subscripts for c in part):
+            comma = "" if all(len(part) == 1 for part in name.subscripts) else ","
+            return base + comma.join("".join(_SUBSCRIPT[c] for c in part) for part in name.subscripts)
+        return "_".join([base, *name.subscripts])
+
+    def _text(self, e: Expr) -> str:
+        return str(e.value)
+
+    def _quotient(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
+
+    def _derivative(self, e: Expr) -> str:
+        return f"d{self.within(e.args[0], ATOM)}/d{self.within(e.args[1], ATOM)}"
+
+    def _power(self, e: Expr) -> str:
+        if self.is_root(e):
+            return f"√{self.within(e.args[0], ATOM)}"
+        exponent = e.args[1].value if e.args[1].head == "number" else None
+        base = self.base(e.args[0])
+        if isinstance(exponent, Fraction) and exponent.denominator == 1:
+            return base + str(exponent).translate(_SUPERSCRIPT)
+        return f"{base}^{self.within(e.args[1], ATOM)}"
+
+    def _transpose(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}ᵀ"
+
+    def _call(self, e: Expr) -> str:
+        inside = ", ".join(map(self.emit, e.args))
+        return f"|{inside}|" if e.value == "abs" else f"{'σ' if e.value == 'sigmoid' else e.value}({inside})"
+
+    def _index(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}[{e.value}]"
+
+    def _cases(self, e: Expr) -> str:
+        condition, then, otherwise = map(self.emit, e.args)
+        return f"{{{then} if {condition}, else {otherwise}}}"

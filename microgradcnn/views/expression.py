@@ -1,0 +1,224 @@
+"""Formulas as one small tree: numbers are exact, symbols are the labels of Values.
+
+number      value: a Fraction, or inf or NaN        call        value: the function's name
+symbol      value: a label such as c_1              compare     value: one of < ≤ > ≥ =
+sum         the terms                               cases       condition, then, otherwise
+product     the factors                             indicator   1 where the condition holds, else 0
+quotient    numerator, denominator                  derivative  d(first)/d(second)
+power       base, exponent                          equation    value: = or ←; its sides
+matmul      the matrices                            hadamard    the factors, multiplied element by element
+transpose   the matrix                              index       value: the index as it is written
+vector      the entries                             text        value: words
+value       value: a measured number, rounded
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+GREEK = {
+    **dict(
+        zip(
+            ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"],
+            "αβγδεζηθικ",
+            strict=True,
+        )
+    ),
+    **dict(
+        zip(
+            ["lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"],
+            "λμνξπρστφχψω",
+            strict=True,
+        )
+    ),
+    **dict(
+        zip(
+            ["Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"], "ΓΔΘΛΞΠΣΦΨΩ", strict=True
+        )
+    ),
+}
+ACCENTS = ("hat", "bar", "tilde")
+LARGEST_DENOMINATOR = 1000  # 1/3 is a small fraction, 0.123456789 is data
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A formula: what it is (`head`), what it is made of (`args`), and the number or name of an atom (`value`)."""
+
+    head: str
+    args: tuple[Expr, ...] = ()
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A label taken apart: base letter or word, accent ('' or hat, bar, tilde) and subscripts."""
+
+    base: str
+    accent: str
+    subscripts: tuple[str, ...]
+
+
+def number(value: Any) -> Expr:
+    """A number, exactly: a float becomes the small fraction that rounds to it, or else the decimal it is printed as."""
+    if isinstance(value, int | Fraction):
+        return Expr("number", value=Fraction(value))
+    value = float(value)
+    if not math.isfinite(value):
+        return Expr("number", value=value)
+    small = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    return Expr("number", value=small if float(small) == value else Fraction(repr(value)))
+
+
+ZERO, ONE, MINUS_ONE = number(0), number(1), number(-1)
+
+
+def symbol(label: str) -> Expr:
+    """The symbol for a label."""
+    return Expr("symbol", value=label)
+
+
+def text(words: str) -> Expr:
+    """Words within a formula."""
+    return Expr("text", value=words)
+
+
+def add(*terms: Expr) -> Expr:
+    """The sum of the terms, as written."""
+    return Expr("sum", terms) if len(terms) > 1 else terms[0]
+
+
+def multiply(*factors: Expr) -> Expr:
+    """The product of the factors, as written."""
+    return Expr("product", factors) if len(factors) > 1 else factors[0]
+
+
+def minus(x: Expr) -> Expr:
+    """−x."""
+    return number(-x.value) if x.head == "number" else multiply(MINUS_ONE, x)
+
+
+def divide(a: Expr, b: Expr) -> Expr:
+    """a/b, as written."""
+    return Expr("quotient", (a, b))
+
+
+def power(base: Expr, exponent: Expr) -> Expr:
+    """The base to the power of the exponent; ½ is a root."""
+    return Expr("power", (base, exponent))
+
+
+def root(x: Expr) -> Expr:
+    """√x."""
+    return power(x, number(Fraction(1, 2)))
+
+
+def call(name: str, *args: Expr) -> Expr:
+    """A function of some arguments."""
+    return Expr("call", args, name)
+
+
+def value(measured: float, digits: int = 4) -> Expr:
+    """A number that was computed, shown to so many digits."""
+    return Expr("value", value=(float(measured) + 0.0, digits))
+
+
+def derivative(top: Expr, bottom: Expr) -> Expr:
+    """d(top)/d(bottom)."""
+    return Expr("derivative", (top, bottom))
+
+
+def equation(*sides: Expr, sign: str = "=") -> Expr:
+    """left = right = ..., or with another sign."""
+    return Expr("equation", sides, sign)
+
+
+@lru_cache(maxsize=4096)
+def name_of(label: str) -> Name:
+    """The parts of a label: y_hat is a y with a hat, c_1 and c1 have the subscript 1, s_1_2 has two."""
+    base, *rest = label.split("_")
+    if not rest and (digits := re.fullmatch(r"([^\W\d]+)(\d+)", base)):
+        base, rest = digits[1], [digits[2]]
+    accent = next((part for part in rest if part in ACCENTS), "")
+    if accent:
+        rest.remove(accent)
+    return Name(GREEK.get(base, base), accent, tuple(GREEK.get(part, part) for part in rest if part))
+
+
+def flat(e: Expr, head: str) -> Iterator[Expr]:
+    """The terms of nested sums, or the factors of nested products, from left to right; any depth is fine."""
+    stack = [e]
+    while stack:
+        top = stack.pop()
+        if top.head == head:
+            stack.extend(reversed(top.args))
+        else:
+            yield top
+
+
+def symbols(e: Expr) -> list[str]:
+    """The labels in a formula, in order of appearance."""
+    found: dict[str, None] = {}
+    stack = [e]
+    while stack:
+        top = stack.pop()
+        if top.head == "symbol":
+            found[top.value] = None
+        stack.extend(reversed(top.args))
+    return list(found)
+
+
+def generic(formulas: Sequence[Expr], indices: Sequence[str]) -> Expr | None:
+    """One formula in the index i that stands for all, one for each index; None if they differ in more than that."""
+    first = formulas[0]
+    if all(e == first for e in formulas):
+        return first
+    if any(e.head != first.head or len(e.args) != len(first.args) for e in formulas):
+        return None
+    if first.head == "symbol":
+        stem = first.value.removesuffix(indices[0])
+        follows = stem.endswith("_") and all(e.value == stem + i for e, i in zip(formulas, indices, strict=True))
+        return symbol(stem + "i") if follows else None
+    if not first.args or any(e.value != first.value for e in formulas):
+        return None
+    args = [generic(parts, indices) for parts in zip(*(e.args for e in formulas), strict=True)]
+    return None if any(a is None for a in args) else Expr(first.head, tuple([a for a in args if a]), first.value)
+
+
+def flattened(e: Expr) -> Expr:
+    """The formula with sums in sums, and products in products, taken together: a + b + c is one sum; 1·a is a."""
+    if e.head == "sum":
+        return add(*[flattened(term) for term in flat(e, "sum")])
+    if e.head == "product":
+        parts = [flattened(factor) for factor in flat(e, "product")]
+        signs = [part for part in parts if part == MINUS_ONE]
+        rest = [part for part in parts if part not in (ONE, MINUS_ONE)]
+        return multiply(*(signs[: len(signs) % 2] + rest or [ONE]))
+    return Expr(e.head, tuple([flattened(a) for a in e.args]), e.value) if e.args else e
+
+
+def heads(e: Expr) -> set[str]:
+    """What kinds of formula occur in a formula."""
+    return {e.head}.union(*map(heads, e.args))
+
+
+def size(e: Expr) -> int:
+    """How many nodes the formula has."""
+    count, stack = 0, [e]
+    while stack:
+        count += 1
+        stack.extend(stack.pop().args)
+    return count
+
+
+def replaced(e: Expr, new: Mapping[str, Expr]) -> Expr:
+    """The formula with formulas in place of symbols."""
+    if e.head == "symbol":
+        return new.get(e.value, e)
+    return Expr(e.head, tuple([replaced(a, new) for a in e.args]), e.value) if e.args else e

@@ -1,0 +1,229 @@
+"""ledger: every `+=` into a `.grad`, in the order of the backward pass.
+
+>>> import microgradcnn as mg
+>>> from microgradcnn.views.ledger import ledger
+>>> x = mg.Value(3.0, label="x")
+>>> print(ledger(x * x))
+#  from        to  df/dfrom  dfrom/dto  sent  total
+1  t1 = x * x  x   1         3          3     3
+2  t1 = x * x  x   1         3          3     6
+The pass starts from t1 with dt1/dt1 = 1.
+x is used 2 times: what comes back (steps 1 and 2) is added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.arrays import Data, ieee, shape_of
+from microgradcnn.gradient import _cotangents, _seed
+from microgradcnn.value import Constant, Value, topological, watcher
+
+_MOST_ROWS = 200  # that str() prints
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One `+=`: `sender` sends `sent` = `cotangent` · `local` to `receiver`, whose gradient so far is then `total`.
+
+    `cotangent` is df/d(sender) and `local` d(sender)/d(receiver), None between arrays, where it is no single number.
+    `operation` says how the sender was computed. It is the `nth` that the receiver gets.
+    """
+
+    step: int
+    sender: str
+    operation: str
+    receiver: str
+    cotangent: Data
+    local: Data
+    sent: Data
+    total: Data
+    nth: int
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What the pass does to a leaf's `.grad`: `before` (None where there was none) + `gradient` = `after`."""
+
+    leaf: str
+    before: Data
+    gradient: Data
+    after: Data
+
+
+@dataclass(frozen=True)
+class Ledger(Sequence[Entry]):
+    """The entries of a backward pass in their order; `closings` for the leaves, `notes` that explain. str() is a table.
+
+    `start` is the name of the node that the pass starts from and `seed` the cotangent there.
+    """
+
+    start: str
+    seed: Data
+    entries: tuple[Entry, ...]
+    closings: tuple[Closing, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.entries[index]
+
+    def into(self, label: str) -> list[Entry]:
+        """The entries whose receiver has that name."""
+        return [entry for entry in self.entries if entry.receiver == label]
+
+    @property
+    def notes(self) -> list[str]:
+        """Where the pass starts, which nodes are used more than once, and which leaves had a `.grad` already."""
+        d = f"d{self.start}/d{self.start}"
+        return [f"The pass starts from {self.start} with {d} = {_show(self.seed)}.", *self._reuse(), *self._resets()]
+
+    def _reuse(self) -> Iterator[str]:
+        steps: dict[str, list[str]] = {}
+        for entry in self.entries:
+            steps.setdefault(entry.receiver, []).append(str(entry.step))
+        for receiver, at in steps.items():
+            if len(at) > 1:
+                yield f"{receiver} is used {len(at)} times: what comes back (steps {_listed(at)}) is added up."
+
+    def _resets(self) -> Iterator[str]:
+        held = [c for c in self.closings if c.before is not None and np.any(c.before)]
+        again = [c for c in held if np.array_equal(c.before, c.gradient)]
+        for those, why in (
+            (again, "this very gradient already: backward() has run before, and a second pass doubles it"),
+            (
+                [c for c in held if not np.array_equal(c.before, c.gradient)],
+                "what another pass left, and this one adds to it: a forgotten reset?",
+            ),
+        ):
+            if those:
+                sums = [f"{c.leaf}: {_show(c.before)} + {_show(c.gradient)} = {_show(c.after)}" for c in those[:3]]
+                sums += ["..."] * (len(those) > 3)
+                reset = f"Set .grad = None first for the gradient of {self.start} alone."
+                yield f"The .grad of {_listed([c.leaf for c in those])} holds {why} ({'; '.join(sums)}). {reset}"
+
+    def __str__(self) -> str:
+        head = ["#", "from", "to", "df/dfrom", "dfrom/dto", "sent", "total"]
+        shown = self.entries[:_MOST_ROWS]
+        rows = [
+            [
+                str(e.step),
+                f"{e.sender} = {e.operation}",
+                e.receiver,
+                *map(_show, (e.cotangent, e.local, e.sent, e.total)),
+            ]
+            for e in shown
+        ]
+        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+        table = [_line(row, widths) for row in [head, *rows]]
+        more = [f"... and {len(self) - len(shown)} more"] if len(self) > len(shown) else []
+        return "\n".join([*table, *more, *self.notes])
+
+
+def ledger(f: Value, seed: object = None) -> Ledger:
+    """What `f.backward(seed)` would add to every `.grad` now, step by step; no `.grad` is changed.
+
+    Leaves that have a `.grad` already, from an earlier pass, start from it. Raises ValueError as `backward` does.
+    """
+    order, start = topological(f), _seed(f, seed.data if isinstance(seed, Value) else seed)
+    clerk = _Clerk(_names(order))
+    token = watcher.set(clerk)
+    try:
+        gradients = _cotangents(f, start, order, None, on_values=False)
+    finally:
+        watcher.reset(token)
+    closings = [
+        Closing(clerk.names[leaf], leaf.grad, g, g if leaf.grad is None else leaf.grad + g)
+        for leaf, g in gradients.items()
+        if leaf.op is None
+    ]
+    return Ledger(clerk.names[f], start, tuple(clerk.entries), tuple(closings))
+
+
+class _Clerk:
+    """Writes down what the engine sends; it stands where mg.debug()'s watcher does."""
+
+    def __init__(self, names: dict[Value, str]) -> None:
+        self.names = names
+        self.entries: list[Entry] = []
+        self._received: dict[str, int] = {}
+        self._node: Value | None = None
+        self._rules: Iterator[Any] = iter(())
+        self._totals: dict[Value, Data] = {}
+
+    def start(self, f: Value, seed: Data) -> None:
+        """The engine begins a pass."""
+
+    def value(self, node: Value) -> None:
+        """The engine has made a node: never, where rules are run on numbers."""
+
+    def gradient(self, node: Value, parent: Value, g: Data, total: Data) -> None:
+        """The engine has sent something from `node`, whose cotangent is g, to `parent`, which now has `total`."""
+        if node is not self._node:
+            self._node, self._rules = node, _rules(node)
+        rule, before = next(self._rules), self._totals.get(parent)
+        local = _ruled(rule, 1.0, node) if node.shape == parent.shape == () else None
+        sent = total if before is None else total - before
+        if before is not None and local is not None and before + (exact := _ruled(rule, g, node)) == total:
+            sent = exact  # the difference may have lost digits
+        self._totals[parent] = total
+        to, operation = self.names[parent], _operation(node, self.names)
+        nth = self._received[to] = self._received.get(to, 0) + 1
+        step = len(self.entries) + 1
+        self.entries.append(Entry(step, self.names[node], operation, to, g, local, sent, total, nth))
+
+
+def _rules(node: Value) -> Iterator[Any]:
+    """The chain rules of a node that the engine runs, in its order."""
+    assert node.op is not None
+    for parent, rule in zip(node.parents, node.op.chain, strict=False):
+        if rule is not None and type(parent) is not Constant and parent.dtype != np.bool_:
+            yield rule
+
+
+def _ruled(rule: Any, g: Data, node: Value) -> Data:
+    with np.errstate(all="ignore"):
+        return float(rule(*map(ieee, (g, node.data, *(p.data for p in node.parents))), **node.static))
+
+
+def _names(order: list[Value]) -> dict[Value, str]:
+    """The labels, and t1, t2, ... for what has none or shares one."""
+    names: dict[Value, str] = {}
+    taken, used = {node.label for node in order}, set[str]()
+    free = (name for i in range(1, 2 * len(order) + 2) if (name := f"t{i}") not in taken)
+    for node in order:
+        names[node] = next(free) if node.label is None or node.label in used else node.label
+        used.add(names[node])
+    return names
+
+
+def _operation(node: Value, names: dict[Value, str]) -> str:
+    """`a * b`, or `sigmoid(a)`."""
+    assert node.op is not None
+    inputs = [_show(p.data) if type(p) is Constant else names[p] for p in node.parents]
+    if node.op.name in _INFIX:
+        return f" {_INFIX[node.op.name]} ".join(inputs)
+    static = [f"{key}={value}" for key, value in node.static.items()]
+    return f"{node.op.name}({', '.join([*inputs, *static])})"
+
+
+def _show(x: Data) -> str:
+    if x is None:
+        return "-"
+    shape = shape_of(x)
+    return f"array {shape}" if shape else f"{float(x):.6g}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _line(row: list[str], widths: list[int]) -> str:
+    cells = [row[0].rjust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+    return "  ".join(cells).rstrip()

@@ -1,0 +1,182 @@
+"""A formula as MathML Core, for pages, and as Python, for programs that read it back."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from keyword import iskeyword
+from typing import ClassVar
+from xml.sax.saxutils import escape
+
+from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral
+from microgradcnn.views.expression import Expr, flat, name_of
+
+_ACCENTS = {"hat": "^", "bar": "‾", "tilde": "~"}
+
+
+class MathML(Emitter):
+    """The inside of a <math> element."""
+
+    fractions_are_atoms = True
+    bracket = f"<mrow><mo>{OPEN}"
+    dot, juxtaposed = "<mo>·</mo>", "<mo>\u2062</mo>"  # invisible times, for those who listen
+    minus, plus = "−", "+"
+
+    def spaced(self, sign: str) -> str:
+        """A binary sign; the browser knows the space around it."""
+        return f"<mo>{escape(sign)}</mo>"
+
+    def emit(self, e: Expr) -> str:
+        """One element for each formula."""
+        done = super().emit(e)
+        return done if e.head in ("number", "symbol", "quotient", "text") and done.count("<mo>") == 0 else row(done)
+
+    def brackets(self, inside: str) -> str:
+        """Brackets; the browser lets them grow."""
+        return row(f"<mo>{OPEN}</mo>{inside}<mo>{CLOSE}</mo>")
+
+    def _sum(self, e: Expr) -> str:
+        return self.signed(super()._sum(e))
+
+    def _product(self, e: Expr) -> str:
+        return self.signed(super()._product(e))
+
+    def signed(self, done: str) -> str:
+        """A minus in front is an operator too."""
+        return f"<mo>−</mo>{done[1:]}" if done.startswith("−") else done
+
+    def _number(self, e: Expr) -> str:
+        written = numeral(abs(e.value))
+        if isinstance(written, tuple):
+            done = "<mfrac><mn>{}</mn><mn>{}</mn></mfrac>".format(*written)
+        else:
+            done = f"<mn>{written}</mn>"
+        return f"<mo>−</mo>{done}" if e.value < 0 else done
+
+    def measured(self, digits: str, exponent: str) -> str:
+        """A rounded number, with a power of ten if there is one."""
+        done = f"<mn>{digits.removeprefix('-')}</mn>"
+        if exponent:
+            done += f"<mo>·</mo><msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
+        return f"<mo>−</mo>{done}" if digits.startswith("-") else done
+
+    def _symbol(self, e: Expr) -> str:
+        name = name_of(e.value)
+        base = f"<mi>{escape(name.base)}</mi>"
+        if name.accent:
+            base = f"<mover>{base}<mo>{_ACCENTS[name.accent]}</mo></mover>"
+        if not name.subscripts:
+            return base
+        parts = [f"<mn>{s}</mn>" if s.isdecimal() else f"<mi>{escape(s)}</mi>" for s in name.subscripts]
+        return f"<msub>{base}{row('<mo>,</mo>'.join(parts)) if len(parts) > 1 else parts[0]}</msub>"
+
+    def _text(self, e: Expr) -> str:
+        return f"<mtext>{escape(e.value)}</mtext>"
+
+    def _quotient(self, e: Expr) -> str:
+        return "<mfrac>{}{}</mfrac>".format(*map(self.emit, e.args))
+
+    def _derivative(self, e: Expr) -> str:
+        return "<mfrac>{}{}</mfrac>".format(*(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args))
+
+    def _power(self, e: Expr) -> str:
+        if self.is_root(e):
+            return f"<msqrt>{self.emit(e.args[0])}</msqrt>"
+        return f"<msup>{self.base(e.args[0])}{self.emit(e.args[1])}</msup>"
+
+    def _transpose(self, e: Expr) -> str:
+        return f"<msup>{self.within(e.args[0], ATOM)}<mo>⊤</mo></msup>"
+
+    def _call(self, e: Expr) -> str:
+        inside = "<mo>,</mo>".join(map(self.emit, e.args))
+        if e.value == "abs":
+            return f"<mo>|</mo>{inside}<mo>|</mo>"
+        name = "σ" if e.value == "sigmoid" else escape(e.value)
+        return f"<mi>{name}</mi><mo>\u2061</mo>{row(f'<mo>(</mo>{inside}<mo>)</mo>')}"
+
+    def _index(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}<mo>[</mo><mtext>{escape(e.value)}</mtext><mo>]</mo>"
+
+    def _indicator(self, e: Expr) -> str:
+        return f"<mo>[</mo>{self.emit(e.args[0])}<mo>]</mo>"
+
+    def _vector(self, e: Expr) -> str:
+        return self.brackets("<mo>,</mo>".join(map(self.emit, e.args)))
+
+    def _cases(self, e: Expr) -> str:
+        condition, then, otherwise = map(self.emit, e.args)
+        rows = [(then, f"<mtext>if&#160;</mtext>{condition}"), (otherwise, "<mtext>else</mtext>")]
+        cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{row(b)}</mtd></mtr>" for a, b in rows)
+        return f"<mo>{{</mo><mtable>{cells}</mtable>"
+
+
+def row(inside: str) -> str:
+    """Elements grouped into one."""
+    return f"<mrow>{inside}</mrow>"
+
+
+class Python(Emitter):
+    """A Python expression with the labels as names; fractions are written as 1/4, which SymPy reads exactly."""
+
+    minus, dot, juxtaposed = "-", "*", "*"
+    signs: ClassVar[dict[str, str]] = {"≤": "<=", "≥": ">=", "=": "==", "≠": "!="}
+
+    def finish(self, done: str) -> str:
+        """Round brackets only."""
+        return done.replace(OPEN, "(").replace(CLOSE, ")")
+
+    def spaced(self, sign: str) -> str:
+        """A binary sign in Python."""
+        return f" {self.signs.get(sign, sign)} "
+
+    def _number(self, e: Expr) -> str:
+        if not isinstance(e.value, Fraction):
+            return f"float('{e.value}')"
+        return str(e.value)
+
+    def level(self, e: Expr) -> int:
+        """A fraction is a quotient, an indicator a function."""
+        if e.head == "number" and isinstance(e.value, Fraction) and e.value.denominator != 1 and e.value > 0:
+            return PRODUCT
+        return ATOM if e.head == "derivative" else super().level(e)
+
+    def _symbol(self, e: Expr) -> str:
+        name = re.sub(r"\W|^(?=\d)", "_", e.value)
+        return name + "_" if iskeyword(name) else name
+
+    def measured(self, digits: str, exponent: str) -> str:
+        """A rounded number as Python has it."""
+        return f"{digits}e{exponent}" if exponent else digits
+
+    def _text(self, e: Expr) -> str:
+        return repr(e.value)
+
+    def _quotient(self, e: Expr) -> str:
+        return f"{self.factor(e.args[0])}/{self.factor(e.args[1])}"
+
+    def _derivative(self, e: Expr) -> str:
+        return "d{}_d{}".format(*map(self.emit, e.args))
+
+    def _power(self, e: Expr) -> str:
+        return f"{self.base(e.args[0])}**{self.within(e.args[1], ATOM)}"
+
+    def _transpose(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}.T"
+
+    def _call(self, e: Expr) -> str:
+        return f"{e.value}({', '.join(map(self.emit, e.args))})"
+
+    def _index(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}[{e.value}]"
+
+    def _indicator(self, e: Expr) -> str:
+        return f"where({self.emit(e.args[0])}, 1, 0)"
+
+    def _cases(self, e: Expr) -> str:
+        return f"where({', '.join(map(self.emit, e.args))})"
+
+    def _hadamard(self, e: Expr) -> str:
+        return "*".join(self.factor(f) for f in flat(e, "hadamard"))
+
+    def _matmul(self, e: Expr) -> str:
+        return " @ ".join(self.factor(f) for f in e.args)

@@ -1,0 +1,239 @@
+"""The usual mistakes in a derivative, recognised by their numbers at random points.
+
+Every mistake predicts what the wrong answer must be: the gradient times a number, without one path's term, with the
+inner derivative left out. The first prediction that holds at all points is the diagnosis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from microgradcnn.views.diagnosis import Diagnosis, Found, is_close, is_tidy, number, scaled
+from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parts
+from microgradcnn.views.question import ERROR, Array, Chain, Question, letter, ratio, same, slope
+from microgradcnn.views.terms import extra_paths, inner_text, wrong_inner, wrong_paths
+
+_TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong index
+
+
+def diagnose(question: Question, answer: Expression, a: Array) -> Found:
+    """What is wrong with the `answer`, whose values are `a`: one mistake, two where one does not explain it."""
+    if not np.all(np.isfinite(a)):
+        return (Diagnosis("undefined", "your answer is not a number at some points where the gradient is one"),)
+    read = _with_error(question, answer)
+    if read is not None:
+        root = _root(question)
+        if question.error is None:
+            return (root,)
+        b = _at(question, read)
+        return (root,) if same(b, question.g) else (*_explain(question, read, b), root)
+    if question.error is not None and same(a, question.g * np.sign(question.error)):
+        return (Diagnosis("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y", names=("y_hat", "y")),)
+    return _explain(question, answer, a)
+
+
+def _explain(question: Question, answer: Expression, a: Array) -> Found:
+    for explain in (_zero, _constant, _regularisation, _other):
+        if found := explain(question, a):
+            return found
+    if found := _in_parts(question, answer, a):
+        return found
+    if question.decay:  # a second mistake beside a forgotten 2λθ
+        b = a + question.regularisation
+        if found := _constant(question, b) or _in_parts(question, answer, b):
+            return (*found, _missing_regularisation(question))
+    return (_unknown(question, answer, a),)
+
+
+def _in_parts(question: Question, answer: Expression, a: Array) -> Found:
+    """A mistake in one factor, one term or one name."""
+    found = _one_factor(question, answer, a) or wrong_paths(question, a) or _index(question, answer, a)
+    return found or wrong_inner(question, a) or extra_paths(question, a)
+
+
+def _unknown(question: Question, answer: Expression, a: Array) -> Diagnosis:
+    used = {x.label for x in parts(answer) if isinstance(x, Name)} & set(question.values)
+    where = ", ".join(f"{name} = {question.values[name][0]:.3g}" for name in sorted(used)[:4])
+    values = f"it gives {a[0]:.4g} where {question.name} is {question.g[0]:.4g}"
+    return Diagnosis("unknown", f"none of the usual mistakes explains it; at {where or 'a random point'} {values}")
+
+
+def _at(question: Question, answer: Expression) -> Array:
+    return np.broadcast_to(np.asarray(evaluate(answer, question.with_error), np.float64), question.g.shape)
+
+
+# √f
+
+
+def _with_error(question: Question, answer: Expression) -> Expression | None:
+    """The answer with ŷ − y in the place of every √f; None if there is no √f in it."""
+    f, half = Name(question.loss), Apply("product", (Number(1.0), Apply("inverse", (Number(2.0),))))
+    roots = [Apply("sqrt", (f,)), Apply("power", (f, Number(0.5))), Apply("power", (f, half))]
+    if not any(x in roots for x in parts(answer)):
+        return None
+    return _replaced(answer, {root: Name(ERROR) for root in roots})
+
+
+def _root(question: Question) -> Diagnosis:
+    if question.error is None:
+        clause = "√f is not ŷ − y: over several rows it is no single difference"
+        return Diagnosis("root", clause if question.several_errors else "√f does not belong here: this f is no square")
+    if not same(question.values[question.loss], question.error**2):
+        return Diagnosis("root", "√f is not |ŷ − y| here, for f is not (ŷ − y)² alone: write ŷ − y")
+    if question.decay:
+        return Diagnosis("root", "√f is not |ŷ − y| where λ > 0, and never negative: write ŷ − y")
+    return Diagnosis("root", "√f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y")
+
+
+def _replaced(x: Expression, by: dict[Expression, Expression]) -> Expression:
+    """x with everything replaced that stands in `by`."""
+    if x in by:
+        return by[x]
+    return Apply(x.function, tuple(_replaced(y, by) for y in x.arguments)) if isinstance(x, Apply) else x
+
+
+# The whole answer
+
+
+def _zero(question: Question, a: Array) -> Found:
+    if not np.any(question.g):
+        return (Diagnosis("zero", f"{question.name} is 0 at every point, and your answer is not"),)
+    return () if np.any(a) else (Diagnosis("zero", f"your answer is 0 at every point, and {question.name} is not"),)
+
+
+def _constant(question: Question, a: Array) -> Found:
+    return scaled(ratio(a, question.g), question.name)
+
+
+def _regularisation(question: Question, a: Array) -> Found:
+    if question.theta is None:
+        return ()
+    extra = ratio_of_rest(a - question.g, question.points(question.theta), question.g)
+    theta = question.theta.label
+    if extra is None:
+        return ()
+    if not question.decay:
+        clause = f"there is no regularisation in this f: leave out the term with {theta} alone"
+    elif is_close(extra / question.decay, -1.0):
+        return (_missing_regularisation(question),)
+    else:
+        k = (extra + question.decay) / question.decay
+        clause = f"the regularisation gives 2λ{theta}: you have {number(k)} times that"
+    return (Diagnosis("regularisation", clause, extra, (str(theta),)),)
+
+
+def _missing_regularisation(question: Question) -> Diagnosis:
+    theta = str(question.theta.label) if question.theta is not None else ""
+    clause = f"the term 2λ{theta} of the regularisation is missing"
+    return Diagnosis("regularisation", clause, -question.decay, (theta,))
+
+
+def ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:
+    """The k for which `rest`, a difference of numbers of that `size`, is k·b at all points."""
+    k = slope(rest, b)
+    return k if k and np.max(abs(rest - k * b)) <= 1e-9 * np.max(abs(k * b)) + 1e-15 * np.max(abs(size)) else None
+
+
+def _other(question: Question, a: Array) -> Found:
+    theta = str(question.theta.label) if question.theta is not None else ""
+    for label, gradient in question.others().items():
+        k = ratio(a, gradient)
+        if k is not None and (is_close(k, 1.0) or label in _kin(theta, question.values)):
+            turned = "_".join([letter(label), *reversed(label.split("_")[1:])])
+            clause = f"this is df/d{label}, not {question.name}{': the indices are exchanged' * (turned == theta)}"
+            return (Diagnosis("other parameter", clause, None, (label,)), *scaled(k, f"df/d{label}"))
+    return ()
+
+
+# One factor: the answer times or over something
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    text: str
+    values: Array
+    family: str
+    z: str = ""  # whose inner derivative it is
+
+
+def _quantities(question: Question) -> list[_Quantity]:
+    found = [_Quantity(label, x, letter(label)) for label, x in question.values.items() if label != question.loss]
+    if question.error is not None:
+        found.insert(0, _Quantity("(ŷ − y)", question.error, "error"))
+    found += [_Quantity(inner_text(question, [z]), c.inner, "inner", z) for z, c in _chains(question).items()]
+    found += [_Quantity(f"(1 − {z})", 1.0 - x, "one minus", z) for z, x in question.values.items() if letter(z) == "z"]
+    return [q for q in found if np.all(np.isfinite(q.values))][:200]
+
+
+def _chains(question: Question) -> dict[str, Chain]:
+    return {path.z: path.chain for path in question.paths() if path.chain is not None}
+
+
+def _one_factor(question: Question, answer: Expression, a: Array) -> Found:
+    quantities = _quantities(question)
+    for exactly in (True, False):
+        for q in quantities:
+            for kind, k in (("missing", ratio(a * q.values, question.g)), ("extra", ratio(a, question.g * q.values))):
+                if k is not None and (is_close(k, 1.0) or (not exactly and is_tidy(k))):
+                    return (_factor_diagnosis(question, q, kind == "missing"), *scaled(k))
+    used = {x.label for x in parts(answer) if isinstance(x, Name)}
+    for q in quantities:
+        for p in quantities if (q.z or q.text) in used else ():
+            if p.family == q.family and p is not q:
+                k = ratio(a * p.values, question.g * q.values)
+                if k is not None and is_tidy(k):
+                    clause = f"{q.text} stands where {p.text} belongs"
+                    return (Diagnosis("index", clause, None, (q.z or q.text, p.z or p.text)), *scaled(k))
+    return ()
+
+
+def _factor_diagnosis(question: Question, q: _Quantity, missing: bool) -> Diagnosis:
+    if not missing:
+        return Diagnosis("extra factor", f"the factor {q.text} is too much", None, (q.text,))
+    z = q.z or q.text
+    if z not in _chains(question):
+        return Diagnosis("missing factor", f"the factor {q.text} is missing", None, (q.text,))
+    if q.family == "inner":
+        return Diagnosis("inner derivative", f"the inner derivative {q.text} is missing", None, (z,))
+    clause = f"the inner derivative of {z} is {inner_text(question, [z])}: {q.text} is missing"
+    return Diagnosis("inner derivative", clause, None, (z,))
+
+
+# A wrong index
+
+
+def _index(question: Question, answer: Expression, a: Array) -> Found:
+    labels = sorted({x.label for x in parts(answer) if isinstance(x, Name)} & set(question.values))
+    size, tries, rest = sum(1 for _ in parts(answer)), 0, a - _at(question, answer)
+    for everywhere in (True, False):
+        for used in labels:
+            for right in _kin(used, question.values):
+                for swapped, how in _swaps(answer, used, right, everywhere):
+                    if (tries := tries + size) > _TRIES:
+                        return ()
+                    if same(_at(question, swapped) + rest, question.g):
+                        return (Diagnosis("index", how.format(used, right), None, (used, right)),)
+    return ()
+
+
+def _kin(label: str, labels: Iterable[str]) -> list[str]:
+    """The names that are easily taken for this one: those with another index, then those with another letter."""
+    index = label.removeprefix(letter(label))
+    alike = [x for x in labels if x != label and letter(x) == letter(label)]
+    return alike + [x for x in labels if x != label and index and x.removeprefix(letter(x)) == index]
+
+
+def _swaps(x: Expression, used: str, right: str, everywhere: bool) -> Iterator[tuple[Expression, str]]:
+    """x with `used` replaced by `right` wherever it stands, and with both exchanged; or replaced in one place."""
+    if everywhere:
+        yield _replaced(x, {Name(used): Name(right)}), "{} stands where {} belongs"
+        yield _replaced(x, {Name(used): Name(right), Name(right): Name(used)}), "{} and {} are exchanged"
+    elif x == Name(used):
+        yield Name(right), "{} stands once where {} belongs"
+    elif isinstance(x, Apply):
+        for i, argument in enumerate(x.arguments):
+            for other, how in _swaps(argument, used, right, everywhere):
+                yield Apply(x.function, (*x.arguments[:i], other, *x.arguments[i + 1 :])), how

@@ -1,0 +1,267 @@
+"""How a graph is written: each primitive's notation, a Python expression in its inputs, put together to formulas.
+
+formula(z, {c1: symbol("c_1"), ...})     the formula of a Value in terms of the named ones
+text(e), latex(e), mathml(e), python(e)  a formula in four languages
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.record import Primitive
+from microgradcnn.value import Constant, Value
+from microgradcnn.views.algebra import simplified
+from microgradcnn.views.emitters import Text
+from microgradcnn.views.expression import (
+    Expr,
+    add,
+    call,
+    divide,
+    equation,
+    flattened,
+    minus,
+    multiply,
+    number,
+    power,
+    root,
+    symbol,
+)
+from microgradcnn.views.expression import text as words
+from microgradcnn.views.latex import Latex
+from microgradcnn.views.markup import MathML, Python
+
+__all__ = ["equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
+
+_COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
+
+Operands = Mapping[str, Any]  # what each name of a notation stands for: a Part, several of them, or a static argument
+
+
+class _Part:
+    """A formula under construction, and whether it stands for an array."""
+
+    __slots__ = ("array", "formula")
+
+    def __init__(self, formula: Expr, array: bool) -> None:
+        self.formula, self.array = formula, array
+
+
+def text(e: Expr) -> str:
+    """The formula as one line of Unicode."""
+    return Text()(e)
+
+
+def latex(e: Expr) -> str:
+    """The formula in LaTeX, for mathematics mode with amsmath."""
+    return Latex()(e)
+
+
+def mathml(e: Expr, block: bool = False) -> str:
+    """The formula as a <math> element of MathML Core; `block` puts it on a line of its own."""
+    display = ' display="block"' if block else ""
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML"{display}>{MathML()(e)}</math>'
+
+
+def python(e: Expr) -> str:
+    """The formula as a Python expression that SymPy reads exactly."""
+    return Python()(e)
+
+
+def formula(value: Value, names: Mapping[Value, Expr], *, top: bool = False, gradient: bool = False) -> Expr:
+    """The formula of a Value as it was computed, down to the Values in `names`; `top` looks behind its own name.
+
+    In the graph of a `gradient` cases are simplified on the way, because the rules write g into each case.
+    Raises ValueError for an array that has no name. Time and size grow with the unnamed part of the graph: a node that
+    is used twice is written twice unless it is named.
+    """
+    found: dict[Value, Expr] = {}
+    stack = [value]
+    while stack:
+        node = stack[-1]
+        if node in found:
+            stack.pop()
+            continue
+        if node in names and not (top and node is value):
+            found[node] = names[node]
+            continue
+        if node.op is None:
+            found[node] = _atom(node)
+            continue
+        missing = [p for p in node.parents if p not in found]
+        if missing:
+            stack += missing
+        else:
+            e = _applied(node, node.op, [_Part(found[p], p.ndim > 0) for p in node.parents])
+            found[node] = simplified(e) if gradient and e.head == "cases" else e
+    return flattened(found[value])
+
+
+def parsed(notation: str, operands: Operands) -> Expr:
+    """The formula that a notation stands for. Raises ValueError if it is no Python expression that can be written."""
+    try:
+        tree = ast.parse(notation, mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(f"the notation {notation!r} is no Python expression") from error
+    return _read(tree, operands).formula
+
+
+def _atom(leaf: Value) -> Expr:
+    if leaf.label is not None:
+        return symbol(leaf.label)
+    data = np.asarray(leaf.data)
+    if data.size and (data == data.flat[0]).all():  # an array of equal numbers broadcasts as the number does
+        return number(float(data.flat[0]))
+    kind = "a constant" if type(leaf) is Constant else leaf.describe()
+    raise ValueError(f"{kind} of shape {leaf.shape} has no name to write it by: give it a label")
+
+
+def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
+    if op.name == "where" and _asks_for_nan(node.parents[0]):
+        return parts[1].formula  # formulas hold where everything is finite
+    if (rearranged := _rearranged(node, op, [part.formula for part in parts])) is not None:
+        return rearranged
+    names = _input_names(op, len(parts), tuple(node.static))
+    operands: dict[str, Any] = dict(node.static)
+    for i, name in enumerate(names):
+        operands[name] = parts[i:] if i == len(names) - 1 and len(names) < len(parts) else parts[i]
+    written = parsed(op.notation, operands)
+    if written.head == "call" and isinstance(axis := node.static.get("axis"), tuple):
+        return call(written.value, *written.args, words("axis " + ", ".join(map(str, axis))))
+    return written
+
+
+def _asks_for_nan(condition: Value) -> bool:
+    """Whether a condition is x = x."""
+    return condition.op is not None and condition.op.name == "equal" and condition.parents[0] is condition.parents[1]
+
+
+def _rearranged(node: Value, op: Primitive, args: Sequence[Expr]) -> Expr | None:
+    """What repeats or rearranges numbers, as mathematics writes it: vectors are columns, a row is a transposed one."""
+    old, new = node.parents[0].shape, node.shape
+    if op.name in ("broadcast_to", "astype"):
+        return args[0]
+    if op.name == "reshape":
+        summed = node.parents[0].op is not None and node.parents[0].op.name == "sum"  # its axis of length 1 goes again
+        if _without_ones(old) == _without_ones(new) or (summed and old == (1, *new)):
+            return args[0]
+        return Expr("transpose", (args[0],)) if (old == (1, *new) and len(new) == 1) or (*old, 1) == new[::-1] else None
+    if op.name == "transpose" and len(new) > 2:
+        axes = node.static["axes"] or tuple(reversed(range(len(new))))
+        return call("transpose", args[0], words("axes " + ", ".join(map(str, axes))))
+    if op.name == "matmul" and len(old) == 1:
+        right = node.parents[1].ndim
+        if right == 1:
+            return Expr("matmul", (Expr("transpose", (args[0],)), args[1]))
+        return Expr("matmul", (Expr("transpose", (args[1],)), args[0])) if right == 2 else None
+    return None
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the axes of length 1 at its end."""
+    while shape and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
+@lru_cache(maxsize=256)
+def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
+    """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear."""
+    tree = ast.parse(op.notation, mode="eval")
+    functions = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
+    used.sort(key=lambda node: node.col_offset)
+    free = list(dict.fromkeys(node.id for node in used if node.id not in static))
+    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
+    for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
+        try:
+            names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        except (TypeError, ValueError):  # a ufunc has no signature
+            continue
+        names = [name for name in names[skipped:] if name not in static]
+        if set(free) <= set(names):
+            return names[:count]
+    return free
+
+
+def _read(node: ast.expr, operands: Operands) -> _Part:
+    if isinstance(node, ast.Name):
+        return _name(node.id, operands)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return _Part(number(node.value), False)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        x = _read(node.operand, operands)
+        return _Part(minus(x.formula), x.array)
+    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        a, b = _read(node.left, operands), _read(node.right, operands)
+        return _Part(_BINARY[type(node.op)](a, b), a.array or b.array)
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
+        a, b = _read(node.left, operands), _read(node.comparators[0], operands)
+        return _Part(Expr("compare", (a.formula, b.formula), _COMPARISONS[type(node.ops[0])]), a.array or b.array)
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return _Part(Expr("transpose", (_read(node.value, operands).formula,)), True)
+    if isinstance(node, ast.Subscript):
+        x = _read(node.value, operands)
+        index = operands.get(node.slice.id) if isinstance(node.slice, ast.Name) else ast.unparse(node.slice)
+        return _Part(Expr("index", (x.formula,), _index(index)), x.array)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return _call(node.func.id, [part for a in node.args for part in _arguments(a, operands)])
+    raise ValueError(f"a notation is arithmetic on the inputs: {ast.unparse(node)!r} cannot be written")
+
+
+def _name(name: str, operands: Operands) -> _Part:
+    found = operands.get(name)
+    if isinstance(found, _Part):
+        return found
+    if isinstance(found, int | float | np.number):
+        return _Part(number(found), False)
+    return _Part(symbol(name) if found is None else words(str(found)), False)
+
+
+def _arguments(node: ast.expr, operands: Operands) -> list[_Part]:
+    """One argument, or those that a star stands for."""
+    if not isinstance(node, ast.Starred):
+        return [_read(node, operands)]
+    assert isinstance(node.value, ast.Name)
+    found = operands[node.value.id]
+    return [found] if isinstance(found, _Part) else list(found)
+
+
+def _call(name: str, parts: Sequence[_Part]) -> _Part:
+    array, args = any(part.array for part in parts), [part.formula for part in parts]
+    if name == "sqrt":
+        return _Part(root(args[0]), array)
+    if name == "where":
+        return _Part(Expr("cases", tuple(args)), array)
+    return _Part(call(name, *args), array)
+
+
+def _index(index: Any) -> str:
+    """An index as it is written between brackets."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return ", ".join(_slice(part) if isinstance(part, slice) else str(part) for part in parts)
+
+
+def _slice(part: slice) -> str:
+    ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+    return ":".join(ends if part.step is None else [*ends, str(part.step)])
+
+
+def _times(a: _Part, b: _Part) -> Expr:
+    both = (a.formula, b.formula)
+    return Expr("hadamard", both) if a.array and b.array else multiply(*both)
+
+
+_BINARY: dict[type[ast.operator], Callable[[_Part, _Part], Expr]] = {
+    ast.Add: lambda a, b: add(a.formula, b.formula),
+    ast.Sub: lambda a, b: add(a.formula, minus(b.formula)),
+    ast.Mult: _times,
+    ast.Div: lambda a, b: divide(a.formula, b.formula),
+    ast.Pow: lambda a, b: power(a.formula, b.formula),
+    ast.MatMult: lambda a, b: Expr("matmul", (a.formula, b.formula)),
+}

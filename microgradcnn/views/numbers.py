@@ -1,0 +1,202 @@
+"""The last steps of a derivation: numbers in place of symbols, a finite difference beside them, the update."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from microgradcnn.gradient import grad
+from microgradcnn.value import Value
+from microgradcnn.views.algebra import shared_factor, simplified
+from microgradcnn.views.chain import ChainRule, base
+from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.expression import (
+    ONE,
+    Expr,
+    add,
+    call,
+    derivative,
+    divide,
+    equation,
+    generic,
+    minus,
+    multiply,
+    number,
+    replaced,
+    root,
+    symbol,
+    symbols,
+    value,
+)
+from microgradcnn.views.notation import formula
+from microgradcnn.views.segments import recomputed
+from microgradcnn.views.telling import index_of
+
+AGREES = 1e-6  # how near to the finite difference the gradient must be
+MOST_ROWS = 24  # a longer table is left out
+MOST_SYMBOLS = 12  # so is a longer list of numbers
+
+
+class _Path(NamedTuple):
+    """A way from x to f: the station it goes through, its inner derivative, and what its outer one does not share."""
+
+    station: Value
+    inner: float
+    own: Expr
+    own_value: float
+    chain: list[Value]  # the named nodes from the station down to x
+
+    @property
+    def product(self) -> float:
+        """What the path contributes, beside the shared factor."""
+        return self.own_value * self.inner
+
+
+def numbers_step(rule: ChainRule) -> Step:
+    """The paths as a table, the gradient with numbers in it, and the finite difference."""
+    graph, step = rule.graph, Step("Numbers")
+    known = {graph.label(node): _number(node) for node in graph.order if node in graph.names}
+    shared, paths = _paths(rule, known)
+    e, sides = rule.gradient, list[Expr]()
+    if len(paths) > 1:
+        if len(paths) <= MOST_ROWS:
+            step.lines.append(_table(rule, paths))
+        straight = [link.formula for t, link in rule.into(rule.x) if t is graph.f]
+        total = value(sum(path.product for path in paths))
+        e = add(total if shared == ONE else multiply(shared, total), *straight)
+        sides = [] if e == total else [e]
+    used = [label for label in symbols(e) if label in known]
+    if 0 < len(used) <= MOST_SYMBOLS:
+        step.say("With ", *[p for label in used for p in (", ", equation(symbol(label), value(known[label])))][1:], ":")
+        sides.append(replaced(e, {label: value(known[label]) for label in used}))
+    exact = slope(rule)
+    step.say(equation(rule.symbol(rule.x), *sides, value(exact)))
+    difference = finite_difference(rule)
+    close = abs(difference - exact) <= AGREES * max(1.0, abs(exact))
+    verdict = " ✓" if close else " ✗: a kink nearby, rounding, or a chain rule that is wrong"
+    step.say("Finite difference: ", value(difference), verdict)
+    step.lines += _lost_sign(rule, exact)
+    return step
+
+
+def _lost_sign(rule: ChainRule, exact: float) -> list[Line]:
+    """Why 2√f is not 2(ŷ − y), if f is a squared difference: the lecture's slip."""
+    f, names = rule.graph.f, rule.graph.names
+    if f.op is None or f.op.name != "square" or not exact:
+        return []
+    (difference,) = f.parents
+    if difference.op is None or difference.op.name != "sub" or not all(p in names for p in difference.parents):
+        return []
+    written = formula(difference, names)
+    slip = equation(root(names[f]), call("abs", written))
+    a, b = (names[p] for p in difference.parents)
+    line: Line = (
+        "The lecture writes ",
+        multiply(number(2), slip.args[0]),
+        " for ",
+        multiply(number(2), written),
+        ": ",
+        slip,
+    )
+    if difference.item() > 0:
+        return [
+            (*line, " is the same while ", Expr("compare", (a, b), ">"), ", as here, and has the wrong sign otherwise.")
+        ]
+    less = Expr("compare", (a, b), "<")
+    return [(*line, ", and here ", less, ": it would give ", value(-exact), " and step uphill.")]
+
+
+def update_step(rule: ChainRule, rate: float) -> Step:
+    """One step of gradient descent for this parameter, and what f becomes."""
+    graph, step = rule.graph, Step("Update")
+    x, old, now = graph.names[rule.x], _number(rule.x), slope(rule)
+    moved = add(x, minus(multiply(symbol("eta"), rule.symbol(rule.x))))
+    numbers = add(value(old, 6), minus(multiply(number(rate), value(now))))
+    step.say(equation(x, equation(moved, numbers, value(old - rate * now, 6)), sign="←"))
+    after = recomputed(graph.f, {rule.x: old - rate * now})[0].item()
+    step.say(
+        graph.names[graph.f], " goes from ", value(graph.f.item(), 6), " to ", value(after, 6), " (", x, " alone)."
+    )
+    return step
+
+
+def slope(rule: ChainRule) -> float:
+    """df/dx by the engine."""
+    return _of(rule, rule.x)
+
+
+def finite_difference(rule: ChainRule) -> float:
+    """df/dx from f alone, at two points around x."""
+    x = _number(rule.x)
+    step = 6e-6 * max(1.0, abs(x))
+    above, below = (recomputed(rule.graph.f, {rule.x: x + s})[0].item() for s in (step, -step))
+    return (above - below) / (2 * step)
+
+
+def _of(rule: ChainRule, node: Value) -> float:
+    return grad(rule.graph.f, node)[0].item()
+
+
+def _number(node: Value) -> float:
+    return float(np.asarray(node.data).flat[0])
+
+
+def _paths(rule: ChainRule, known: dict[str, float]) -> tuple[Expr, list[_Path]]:
+    """The factor that the outer derivatives share, and the paths through stations."""
+    links = [(t, link) for t, link in rule.into(rule.x) if t is not rule.graph.f]
+    if not links:
+        return ONE, []
+    outers = [rule.outer[t] for t, _ in links]
+    shared = shared_factor(outers)
+    own = [simplified(divide(outer, shared)) for outer in outers]
+    values = [1.0 if e == ONE else known.get(e.value) if e.head == "symbol" else None for e in own]
+    if any(v is None for v in values):
+        shared, own, values = ONE, [rule.symbol(t) for t, _ in links], [_of(rule, t) for t, _ in links]
+    chains = [rule.graph.single_path(t, rule.x, rule.path) for t, _ in links]
+    if len({len(chain or []) for chain in chains}) > 1 or None in chains:
+        chains = [[t, rule.x] for t, _ in links]
+    parts = zip(links, own, values, chains, strict=True)
+    return shared, [_Path(t, float(np.asarray(k.value)), e, v or 0.0, c or []) for (t, k), e, v, c in parts]
+
+
+def _table(rule: ChainRule, paths: Sequence[_Path]) -> Table:
+    """One row for each path: the values on it, the derivative of each link, and their product."""
+    names = rule.graph.names
+    indices = [index_of(rule.graph.label(path.station)) for path in paths]
+    headers: list[list[tuple[Expr, Expr]]] = []
+    rows: list[list[Line]] = []
+    for path in paths:
+        header = [(names[node],) * 2 for node in reversed(path.chain[:-1])]
+        cells: list[Line] = [(value(_number(node)),) for node in reversed(path.chain[:-1])]
+        if any(p.own != ONE for p in paths):
+            header.append((path.own, rule.symbol(path.station)))
+            cells.append((value(path.own_value),))
+        for a, b in pairwise(path.chain):
+            part = next(p for p in rule.graph.links(a, {b}, rule.path) if p.node is b)
+            header.append((part.formula, derivative(names[a], names[b])))
+            shown = value(float(np.asarray(part.value)))
+            cells.append((equation(part.formula, shown),) if part.formula.head == "symbol" else (shown,))
+        headers.append(header)
+        rows.append([*cells, (value(path.product),)])
+    if not all(indices) or len({base(rule.graph, path.station) for path in paths}) > 1:
+        first: list[Line] = [(names[path.station],) for path in paths]
+        return Table([("path",), *_columns(headers), ("product",)], [[n, *r] for n, r in zip(first, rows, strict=True)])
+    columns = [_header(column, indices) for column in zip(*headers, strict=True)]
+    return Table([(symbol("i"),), *columns, ("product",)], [[(i,), *r] for i, r in zip(indices, rows, strict=True)])
+
+
+def _columns(headers: Sequence[Sequence[tuple[Expr, Expr]]]) -> list[Line]:
+    """Columns of paths that have no index: what stands in them, in words."""
+    kinds = {"symbol": "value", "derivative": "derivative"}
+    return [(kinds[both[1].head],) for both in headers[0]]
+
+
+def _header(column: Sequence[tuple[Expr, Expr]], indices: Sequence[str]) -> Line:
+    """The formula that all cells of a column share, else the name of what they are."""
+    for way in (0, 1):
+        if one := generic([both[way] for both in column], indices):
+            return (one,)
+    return ("",)

@@ -1,0 +1,195 @@
+"""A graph cut at its named nodes: what each is called, what depends on what, and the derivatives between two cuts.
+
+The derivatives are not found here: `mg.grad` runs the chain rules of the table on a copy of the segment whose inputs
+are leaves, and its answer, a graph, is written down.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgradcnn.gradient import grad
+from microgradcnn.value import Constant, Value, apply, topological
+from microgradcnn.views.algebra import simplified
+from microgradcnn.views.expression import Expr, name_of, symbol
+from microgradcnn.views.notation import formula
+
+LARGEST = 30  # nodes of the graph in one unnamed formula: more, and a part of it is given a name
+
+
+class Link(NamedTuple):
+    """The derivative of a node by one before it: as the rules wrote it, simplified, and its value."""
+
+    node: Value
+    written: Expr
+    formula: Expr
+    value: Any
+
+
+class Graph:
+    """The nodes that `f` was computed from, with a symbol for every leaf and for every node that needs one.
+
+    Labels are kept; a node without one is named if it is used twice, if its formula would be too long, or if it is an
+    array that was given as raw numbers. Names are unique.
+    """
+
+    def __init__(self, f: Value) -> None:
+        self.f, self.order = f, topological(f)
+        self.place = {node: i for i, node in enumerate(self.order)}
+        self.consumers: dict[Value, list[Value]] = {}
+        for node in self.order:
+            for parent in dict.fromkeys(node.parents):
+                self.consumers.setdefault(parent, []).append(node)
+        self.names: dict[Value, Expr] = {}
+        self.named_here: set[Value] = set()  # interior nodes that had no label
+        self._taken = {node.label for node in self.order} | {None}
+        self._name_nodes()
+        self.constants = {_place(p): name for p, name in self.names.items() if type(p) is Constant}
+
+    def _name_nodes(self) -> None:
+        if self.f.label is None:
+            self.names[self.f] = symbol(self._fresh("f", plain=True))
+        seen: set[str] = set()
+        weight: dict[Value, int] = {}
+        for node in self.order:
+            for constant in node.parents:
+                if type(constant) is Constant and constant not in self.names and np.unique(constant.data).size > 1:
+                    self.names[constant] = symbol(self._fresh("K"))
+            weight[node] = 1 + sum(weight.get(p, 1) for p in node.parents)
+            if node.label is not None:
+                label = node.label if node.label not in seen else self._fresh(name_of(node.label).base)
+                seen.add(label)
+                self.names[node] = symbol(label)
+            elif node not in self.names and (node.op is None or self._needs_name(node, weight[node])):
+                self.give_name(node)
+            weight[node] = 1 if node in self.names else weight[node]
+
+    def give_name(self, node: Value) -> None:
+        """Call an unlabelled node by a letter that is free."""
+        self.names[node] = symbol(self._fresh("v" if node.op is None else "t"))
+        if node.op is not None:
+            self.named_here.add(node)
+
+    def _needs_name(self, node: Value, weight: int) -> bool:
+        users = self.consumers.get(node, [])
+        if len(users) > 1:
+            return True
+        in_a_sum = all(n.op is not None and n.op.name in ("add", "sub") for n in (node, *users))
+        return weight > LARGEST and not in_a_sum
+
+    def _fresh(self, letter: str, plain: bool = False) -> str:
+        names = [letter] if plain and letter not in self._taken else []
+        number = 1
+        while not names:
+            names = [f"{letter}_{number}"] if f"{letter}_{number}" not in self._taken else []
+            number += 1
+        self._taken.add(names[0])
+        return names[0]
+
+    def definition(self, node: Value) -> Expr:
+        """The formula of a named node, as it was computed."""
+        return formula(node, self.names, top=True)
+
+    def depending_on(self, x: Value) -> set[Value]:
+        """The nodes computed from x through which a gradient flows, and x: comparisons pass none on."""
+        found = {x}
+        for node in self.order:
+            if any(p in found for p in node.parents) and node.dtype != np.bool_:
+                found.add(node)
+        return found
+
+    def label(self, node: Value) -> str:
+        """What a named node is called."""
+        return str(self.names[node].value)
+
+    def links(
+        self,
+        t: Value,
+        stops: Collection[Value],
+        path: Collection[Value],
+        seed: Value | None = None,
+        seed_name: Expr | None = None,
+    ) -> list[Link]:
+        """The derivatives of t by each of `stops` that it is computed from with no other stop between.
+
+        `path` holds the nodes that depend on what is differentiated by. With a `seed`, a cotangent of t called
+        `seed_name`, the links are cotangents as well.
+        """
+        inside = self._between(t, stops, path)
+        copies: dict[Value, Value] = {}
+        for node in inside:
+            if node in stops and node is not t:
+                copies[node] = Value(node.data, label=node.label)
+            else:
+                assert node.op is not None
+                for p in node.parents:  # a rule gets raw constants as data: what it makes of them would have no name
+                    if type(p) is Constant and p in self.names and p.dtype.kind == "f":
+                        copies[p] = Value(p.data)
+                copies[node] = apply(node.op, *[copies.get(p, p) for p in node.parents], **node.static)
+        leaves = [node for node in inside if node in stops and node is not t]
+        found = grad(copies[t], [copies[leaf] for leaf in leaves], seed)
+        own = {copy: self.names[node] for node, copy in copies.items() if node in self.names}
+        if seed is not None and seed_name is not None:
+            own[seed] = seed_name
+        links = []
+        for leaf, g in zip(leaves, found, strict=True):
+            self._recognise(g, own)
+            written = formula(g, ChainMap(own, self.names), gradient=True)
+            links.append(Link(leaf, written, simplified(written), g.data))
+        return links
+
+    def _recognise(self, g: Value, names: dict[Value, Expr]) -> None:
+        """Give constants that the rules passed on, such as masks, the names that they have in the graph of f."""
+        for node in topological(g) if self.constants else ():
+            constants = [p for p in node.parents if type(p) is Constant and _place(p) in self.constants]
+            names.update({p: self.constants[_place(p)] for p in constants})
+
+    def _between(self, t: Value, stops: Collection[Value], path: Collection[Value]) -> list[Value]:
+        seen, stack = {t}, [t]
+        while stack:
+            node = stack.pop()
+            if node in stops and node is not t:
+                continue
+            new = [p for p in node.parents if p in path and p not in seen]
+            seen.update(new)
+            stack += new
+        return sorted(seen, key=self.place.__getitem__)
+
+    def single_path(self, t: Value, x: Value, path: Collection[Value]) -> list[Value] | None:
+        """The named nodes from t down to x if only one path leads there."""
+        found = [t]
+        node = t
+        while node is not x:
+            before = [p for p in dict.fromkeys(node.parents) if p in path]
+            if len(before) != 1:
+                return None
+            node = before[0]
+            if node in self.names:
+                found.append(node)
+        return found
+
+
+def _place(constant: Value) -> Any:
+    """Where the numbers lie: the same for all constants that share them."""
+    data = np.asarray(constant.data)
+    return data.__array_interface__["data"][0], data.shape, data.strides
+
+
+def recomputed(f: Value, new: dict[Value, Any]) -> tuple[Value, dict[Value, Value]]:
+    """The graph of f computed again with new data for some nodes, which become leaves; and what became of the nodes."""
+    copies: dict[Value, Value] = {}
+    for node in topological(f):
+        if node in new:
+            copies[node] = Value(new[node], label=node.label)
+        elif node.op is None:
+            copies[node] = node
+        else:
+            parents = [copies.get(p, p) for p in node.parents]
+            changed = any(a is not b for a, b in zip(parents, node.parents, strict=True))
+            copies[node] = apply(node.op, *parents, **node.static) if changed else node
+            copies[node].label = node.label
+    return copies[f], copies

@@ -1,0 +1,170 @@
+"""The derivation for arrays: cotangents in matrix notation with their shapes, from f back to the parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from microgradcnn.gradient import _is_elementwise as is_elementwise
+from microgradcnn.gradient import grad
+from microgradcnn.value import Value
+from microgradcnn.views.algebra import simplified
+from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value
+from microgradcnn.views.notation import formula
+from microgradcnn.views.segments import Graph, recomputed
+
+MOST_ELEMENTS = 6  # shown beside their finite differences
+MEANING = {
+    "conv2d_kernel": "conv2d_kernel(x, g) adds up, for every weight, the pixel under it times g over all windows.",
+    "conv2d_input": "conv2d_input(g, w) adds, for every pixel, g times the weight that met it, over all windows.",
+    "fold": "fold adds, for every pixel, what all windows that contain it send back.",
+    "scatter": "scatter puts every number back where it was taken from, and 0 elsewhere.",
+}
+
+
+class Cotangents:
+    """df/dnode for every named node from f to x, as formulas in those before; `gradient` is df/dx."""
+
+    def __init__(self, graph: Graph, x: Value) -> None:
+        self.graph, self.x, self.path = graph, x, graph.depending_on(x)
+        self.nodes = [n for n in graph.order if n in self.path and n in graph.names and n is not graph.f and n is not x]
+        stops = {x, *self.nodes}
+        self.found: dict[Value, Expr] = {}
+        terms: dict[Value, list[Expr]] = {node: [] for node in stops}
+        for t in (graph.f, *reversed(self.nodes)):
+            seed = Value(np.ones(t.shape, t.dtype))  # a Value: what the rules make of raw numbers has no formula
+            for link in graph.links(t, stops, self.path, seed, ONE if t is graph.f else self.symbol(t)):
+                terms[link.node].append(link.formula)
+        for node in (*reversed(self.nodes), x):
+            self.found[node] = simplified(add(*terms[node]))
+        self.gradient = self.found[x]
+
+    def symbol(self, node: Value) -> Expr:
+        """df/dnode."""
+        return derivative(self.graph.names[self.graph.f], self.graph.names[node])
+
+    def definitions(self) -> Iterable[tuple[Expr, Expr]]:
+        """Every symbol and its formula, parents first, then the cotangents from f to x."""
+        graph = self.graph
+        forward = [(graph.names[n], graph.definition(n)) for n in graph.order if n.op is not None and n in graph.names]
+        return [*forward, *((self.symbol(node), e) for node, e in self.found.items())]
+
+
+def tensor_steps(found: Cotangents, rate: float) -> list[Step]:
+    """Loss, backward, numbers and update, with shapes."""
+    return [_loss(found), _backward(found), _numbers(found), _update(found, rate)]
+
+
+def _loss(found: Cotangents) -> Step:
+    graph, step = found.graph, Step("Loss")
+    leaves = [node for node in graph.names if node.op is None and node.shape]
+    for leaf in leaves:
+        step.say(graph.names[leaf], f" is of shape {_shape(leaf)}.")
+    for node in graph.order:
+        if node.op is not None and node in graph.names:
+            step.say(equation(graph.names[node], graph.definition(node)), _of_shape(node))
+    return step
+
+
+def _backward(found: Cotangents) -> Step:
+    step, used = Step("Backward"), set[str]()
+    for node, e in found.found.items():
+        step.say(equation(found.symbol(node), e), _of_shape(node))
+        used |= _functions(e)
+        if "hadamard" in heads(e):
+            used.add("⊙")
+    if "⊙" in used:
+        step.say("⊙ multiplies element by element.")
+    for name in sorted(used & set(MEANING)):
+        step.say(MEANING[name])
+    step.lines += _repeated(found)
+    step.explain_brackets()
+    if "conv2d_kernel" in used:
+        step.lines += _windows(found)
+    return step
+
+
+def _repeated(found: Cotangents) -> list[Line]:
+    """What broadcasting repeated on the way from x to f, and so was summed on the way back."""
+    lines: list[Line] = []
+    for node in found.graph.order:
+        parents = node.parents if node in found.path and node.op is not None and is_elementwise(node.op) else ()
+        for parent in (p for p in parents if p in found.path and p.shape != node.shape):
+            lead = node.ndim - parent.ndim
+            axes = [i for i in range(node.ndim) if i < lead or parent.shape[i - lead] != node.shape[i]]
+            what: Line = (formula(parent, found.graph.names), f" ({_shape(parent) or 'a number'})")
+            where = ("axis " if len(axes) == 1 else "axes ") + ", ".join(map(str, axes))
+            lines.append((*what, f" was repeated to {_shape(node)}: its gradient is summed over {where}."))
+    return lines
+
+
+def _windows(found: Cotangents) -> list[Line]:
+    """How many windows touched each weight of a kernel."""
+    lines: list[Line] = []
+    for node in found.graph.order:
+        if node.op is not None and node.op.name == "conv2d" and node.parents[1] in found.found:
+            images, _, rows, columns = node.shape
+            name = found.graph.names[node.parents[1]]
+            lines.append(("Each weight of ", name, f" was under {rows}×{columns} windows in each of {images} images."))
+    return lines
+
+
+def _numbers(found: Cotangents) -> Step:
+    """The elements with the largest gradients beside their finite differences."""
+    graph, x, step = found.graph, found.x, Step("Numbers")
+    gradient = np.asarray(grad(graph.f, x)[0].data)
+    largest = np.argsort(-abs(gradient), axis=None, kind="stable")[:MOST_ELEMENTS]
+    rows = []
+    for flat in sorted(largest.tolist()):
+        place = tuple(int(i) for i in np.unravel_index(flat, gradient.shape))
+        e = Expr("index", (graph.names[x],), ", ".join(map(str, place))) if place else graph.names[x]
+        difference = _difference(graph.f, x, place)
+        close = abs(difference - gradient[place]) <= 1e-6 * max(1.0, abs(difference))
+        rows.append([(e,), (value(gradient[place]),), (value(difference), " ✓" if close else " ✗")])
+    step.lines.append(Table([("element",), (found.symbol(x),), ("finite difference",)], rows))
+    return step
+
+
+def _difference(f: Value, x: Value, place: tuple[int, ...]) -> float:
+    data = np.array(x.data, dtype=float)
+    step, ends = 6e-6 * max(1.0, abs(float(data[place]))), []
+    for sign in (1, -1):
+        moved = data.copy()
+        moved[place] += sign * step
+        ends.append(recomputed(f, {x: moved if moved.shape else moved.item()})[0].item())
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def _update(found: Cotangents, rate: float) -> Step:
+    graph, x, step = found.graph, found.graph.names[found.x], Step("Update")
+    step.say(equation(x, add(x, minus(multiply(symbol("eta"), found.symbol(found.x)))), sign="←"))
+    new = found.x.data - rate * grad(graph.f, found.x)[0].data
+    after = recomputed(graph.f, {found.x: new})[0].item()
+    step.say(
+        "With ",
+        equation(symbol("eta"), value(rate)),
+        " ",
+        graph.names[graph.f],
+        " goes from ",
+        value(graph.f.item(), 6),
+        " to ",
+        value(after, 6),
+        " (",
+        x,
+        " alone).",
+    )
+    return step
+
+
+def _functions(e: Expr) -> set[str]:
+    return ({e.value} if e.head == "call" else set()).union(*map(_functions, e.args))
+
+
+def _shape(node: Value) -> str:
+    return "×".join(map(str, node.shape))
+
+
+def _of_shape(node: Value) -> str:
+    return f" ({_shape(node)})" if node.shape else " (a number)"

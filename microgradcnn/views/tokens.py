@@ -1,0 +1,165 @@
+"""The words of a student's formula: the names that are known, in all their spellings, and the text cut into tokens."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class FormulaError(ValueError):
+    """A text that is no formula in the known names; `steps` is how many steps it took to see that."""
+
+    steps = 0
+
+
+# Functions by their spellings; what sigma stands for depends on the graph.
+SPELLINGS = {name: name for name in ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")}
+SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
+
+
+class Names:
+    """The names that a formula may use, in all their spellings, and what σ means."""
+
+    def __init__(self, labels: Iterable[str], activation: str = "sigmoid") -> None:
+        self.activation = activation
+        self.labels: dict[str, str] = {}  # by the canonical spelling, as s_1_2
+        self.tight: dict[str, set[str]] = {}  # by the spelling without underscores, as s12
+        for label in labels:
+            if (match := _NAME.fullmatch(label)) is not None:
+                name = _canonical(match)
+                self.labels[name] = label
+                self.tight.setdefault(name.replace("_", ""), set()).add(label)
+
+    def find(self, name: str) -> str | None:
+        """The label that the canonical `name` stands for. Raises FormulaError if it could be two."""
+        if name in self.labels:
+            return self.labels[name]
+        labels = self.tight.get(name.replace("_", ""), set())
+        if len(labels) > 1:
+            raise FormulaError(f"{name} could be {' or '.join(sorted(labels))}: write one of them")
+        if not labels and re.fullmatch(r"p(_[0-9]+)+", name):
+            labels = self._pixel(name.removeprefix("p").replace("_", ""))
+        return next(iter(labels), None)
+
+    def _pixel(self, digits: str) -> set[str]:
+        """p_b for the lecture's p_ab: a is the first pixel of a window, b a pixel of it."""
+        splits = [(digits[:i], digits[i:]) for i in range(1, len(digits)) if len(digits) <= 8]
+        return {
+            self.labels[f"p_{b}"]
+            for a, b in splits
+            if f"p_{a}" in self.labels and f"p_{b}" in self.labels and int(a) <= int(b)
+        }
+
+    def unknown(self, name: str) -> str:
+        """What to say about a name that is not known."""
+        shown = name if len(name) <= 30 else name[:27] + "..."
+        if name[:1] == "d" and len(name) > 1 and self.find(_spaced(name[1:])):
+            return f"{shown} is a derivative: write it out"
+        known = [*self.labels.values(), *SPELLINGS]
+        meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
+        return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
+
+
+class Token(NamedTuple):
+    """A piece of the text: its kind (number, raised, name, function or the symbol itself) and where it stands."""
+
+    kind: str
+    text: str
+    column: int
+
+
+_LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu "
+    "nu xi pi rho sigma tau upsilon phi chi psi omega"
+)
+_GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _LETTERS.split(), strict=True))
+_LOW, _HIGH = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"), str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+FRACTIONS = dict(
+    zip("½⅓⅔¼¾⅕⅙⅛⅜⅝⅞", (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4, 1 / 5, 1 / 6, 1 / 8, 3 / 8, 5 / 8, 7 / 8), strict=True)
+)
+_HAT = r"\\(?:wide)?hat[ ]*\{[ ]*[A-Za-z][ ]*\}|\\(?:wide)?hat[ ]+[A-Za-z]|[A-Za-z]\u0302|ŷ"
+_FONT = r"\\(?:operatorname|mathrm|mathit|mathbf|text)\{[A-Za-z]+\}"
+_COMMAND = rf"\\(?:{'|'.join(set(_GREEK.values()) | {'exp', 'log', 'ln', 'tanh'})})(?![A-Za-z])"
+_INDEX = r"_[0-9]+|_[A-Za-z]+|_\{[0-9A-Za-z, _]+\}|[₀-₉]+|[0-9]+"
+_NAME = re.compile(rf"(?P<base>{_HAT}|{_FONT}|{_COMMAND}|[{''.join(_GREEK)}]|[A-Za-z]+)(?P<index>(?:{_INDEX})*+)")
+_SPACE = re.compile(
+    r"(?:[ \t\u00a0\u2009]|\\[,;:! ]|\\(?:left|right|bigl?|bigr|Bigl?|Bigr|q?quad|displaystyle)(?![A-Za-z]))+"
+)
+_NUMBER = re.compile(rf"[{''.join(FRACTIONS)}]|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+")
+_RAISED = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_SYMBOL = re.compile(
+    r"\*\*|[<>]=|\\(?:cdot|times|ge|le|geq|leq|sqrt|[dt]?frac)(?![A-Za-z])|[-+*/^()\[\]{}|<>√'−–·×⋅∙÷≤≥]"
+)
+_SAME = {"**": "^", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac"}
+_SAME |= dict.fromkeys(("·", "×", "⋅", "∙", "\\cdot", "\\times"), "*") | {"\\dfrac": "\\frac"}
+_SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
+_WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
+CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def _spaced(name: str) -> str:
+    return "_".join(re.findall(r"[A-Za-z]+|[0-9]+", name))
+
+
+def _canonical(match: re.Match[str]) -> str:
+    """z_1 for z1, z_{1}, z₁; y_hat for ŷ; lambda for λ."""
+    base, index = match["base"], match["index"].translate(_LOW)
+    letters = re.findall(r"[A-Za-z]+", base)
+    if base == "ŷ" or base.endswith("\u0302") or base.startswith(("\\hat", "\\widehat")):
+        base = f"{'y' if base == 'ŷ' else letters[-1]}_hat"
+    elif base in _GREEK:
+        base = _GREEK[base]
+    else:
+        base = letters[-1]
+        base = f"{base[:-3]}_hat" if re.fullmatch(r"[a-z]hat", base) else base
+    return "_".join([base, *re.findall(r"[A-Za-z]+|[0-9]+", index)])
+
+
+def tokenize(text: str, names: Names) -> Iterator[Token]:
+    """The text cut up, names resolved. Raises FormulaError at the first thing that belongs in no formula."""
+    at = 0
+    while at < len(text):
+        found = _SPACE.match(text, at)
+        if found is None:
+            found = _NUMBER.match(text, at) or _RAISED.match(text, at) or _NAME.match(text, at)
+            found = found or _SYMBOL.match(text, at)
+            if found is None:
+                why = _WHY.get(text[at], "has no place in a formula")
+                command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
+                raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
+            if found.re is _NAME:
+                yield from _named(found, text, names)
+            elif found.re is _RAISED:
+                yield Token("^", found[0], at + 1)
+                yield Token("raised", found[0].translate(_HIGH), at + 1)
+            else:
+                symbol = _SAME.get(found[0], found[0])
+                yield Token(symbol if found.re is _SYMBOL else "number", found[0], at + 1)
+        at = found.end()
+
+
+def _named(match: re.Match[str], text: str, names: Names) -> Iterator[Token]:
+    """One name, or several that are written together."""
+    name, column = _canonical(match), match.start() + 1
+    end = space.end() if (space := _SPACE.match(text, match.end())) else match.end()
+    label = names.find(name)
+    if name in SPELLINGS and (label is None or text[end : end + 1] in ("(", "'")):
+        yield Token("function", name, column)
+    elif label is not None:
+        yield Token("name", label, column)
+    elif name == "e" and (text[end : end + 1] == "^" or text[end : end + 2] == "**"):
+        yield Token("function", name, column)
+    else:
+        letters, _, index = name.partition("_")
+        pieces = [*letters[:-1][:8], f"{letters[-1]}_{index}" if index else letters[-1]]
+        labels = [names.find(piece) for piece in pieces]
+        if len(letters) > 8 or None in labels:
+            raise FormulaError(f"{names.unknown(name)} (column {column})")
+        yield from (Token("name", str(label), column) for label in labels)
+
+
+def shown(text: str) -> str:
+    """A piece of the answer as an error shows it: short, and in ASCII where it could not be seen."""
+    return f"'{text[:20]}'" if text[:20].isprintable() else ascii(text[:20])
