@@ -449,3 +449,12 @@ def test_errors_say_what_to_do() -> None:
         explain(w * 2, [1.0])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="needs a Value"):
         explain(w * 2, [])
+
+
+def test_a_long_equation_of_the_page_takes_a_row_for_each_of_its_signs() -> None:
+    example = networks.two_conv_average(seed=1).example(np.arange(9.0) / 9.0, 1.0)
+    page = explain(example.loss, example.parameters["c_5"], through="z").mathml()
+    *_, sums = page.split("Sum of paths")
+    rows = sums.split("</table>")[0].split("<tr>")[1:]
+    assert len(rows) == 2
+    assert rows[1].startswith("<td></td><td>= ")

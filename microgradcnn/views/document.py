@@ -156,22 +156,52 @@ def _latex_table(table: Table) -> str:
     return f"\\[\\begin{{tabular}}{{{columns}}}\n{header} \\\\ \\hline\n{body}\n\\end{{tabular}}\\]"
 
 
+_STYLE = (
+    ".derivation table { border-collapse: collapse; margin: 0.5em 0 } "
+    ".derivation th, .derivation td { padding: 0.15em 0.6em; text-align: left } "
+    ".derivation .aligned td { padding: 0.25em 0.15em } "
+    ".derivation .aligned td:first-child { text-align: right }"
+)
+
+
 def as_html(steps: Iterable[Step]) -> str:
     """The steps as HTML with MathML, well-formed XML under one element."""
-    pieces = ['<div class="derivation"><ol>']
+    pieces = [f'<div class="derivation"><style>{_STYLE}</style><ol>']
     for step in steps:
         pieces.append(f"<li><p><b>{_html_line(step.heading, False)}.</b></p>")
-        pieces += map(_html_block, step.lines)
+        for displayed, lines in groupby(step.lines, _is_display):
+            if displayed:
+                pieces.append(_html_aligned(lines))
+            else:
+                pieces += [_html_block(line) for line in lines]
         pieces.append("</li>")
     return "\n".join([*pieces, "</ol></div>"])
 
 
 def _html_block(line: Line | Table) -> str:
-    return (
-        _html_table(line)
-        if isinstance(line, Table)
-        else f"<p>{_html_line(line, _is_display(line) and len(line) == 1)}</p>"
-    )
+    return _html_table(line) if isinstance(line, Table) else f"<p>{_html_line(line, False)}</p>"
+
+
+def _html_aligned(lines: Iterable[Line | Table]) -> str:
+    """Equations below each other, aligned at their signs; a long one has each of its signs in a row of its own."""
+    rows: list[tuple[str, str]] = []
+    for line in lines:
+        assert isinstance(line, tuple)
+        e, *words = line
+        assert isinstance(e, Expr)
+        first, *others = [_html_display(side) for side in e.args]
+        sides = [f"{escape(e.value)} {side}" for side in others]
+        if len(notation.text(e)) <= LONGEST:
+            sides = [" ".join(sides)]
+        sides[-1] += _html_line(tuple(words), False)
+        rows += [(first if i == 0 else "", side) for i, side in enumerate(sides)]
+    cells = "".join(f"<tr><td>{left}</td><td>{right}</td></tr>" for left, right in rows)
+    return f'<table class="aligned"><tbody>{cells}</tbody></table>'
+
+
+def _html_display(e: Expr) -> str:
+    """A formula in a line of its own, but where the line puts it."""
+    return notation.mathml(e, True).replace('display="block"', 'displaystyle="true"', 1)
 
 
 def _html_line(line: Line, block: bool) -> str:
