@@ -6,14 +6,12 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
+import mpmath
 import numpy as np
 import pytest
 
-mpmath = pytest.importorskip("mpmath")
-pytest.importorskip("llvmlite")
-
-from microgradcnn.targets.llvm_functions import definitions, symbol  # noqa: E402
-from microgradcnn.targets.machine_code import MachineCode, vector_bytes  # noqa: E402
+from microgradcnn.targets.llvm_functions import definitions, symbol
+from microgradcnn.targets.machine_code import MachineCode, vector_bytes
 
 KINDS = {"double": np.float64, "float": np.float32}
 EXACT = {

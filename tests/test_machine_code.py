@@ -10,13 +10,12 @@ import subprocess
 import sys
 import time
 
+import llvmlite.binding as llvm
 import pytest
 
 from microgradcnn.extras import MissingExtra
 from microgradcnn.targets import machine_code
 from microgradcnn.targets.machine_code import MachineCode, cache_folder, vector_bytes
-
-llvm = pytest.importorskip("llvmlite.binding")
 
 TRIPLE = "define i64 @triple(i64 %x) {\n  %y = mul i64 %x, 3\n  ret i64 %y\n}\n"
 on_posix = pytest.mark.skipif(os.name == "nt", reason="owners and permissions of POSIX")
