@@ -65,7 +65,6 @@ class LoopTrainer(VectorTrainer):
         super().__init__(wrt)
         plan = program.plan
         self.n, self.program = n, program
-        self._varies = [leaf.varies for leaf in plan.lines.inputs]
         self._dtype = plan.lines.loss.dtype  # that of the parameters, if there are any
         self._sums = np.zeros(len(plan.sums) or 1, self._dtype)
         self._numbers = np.zeros(len(plan.lines.also) or 1, self._dtype)
