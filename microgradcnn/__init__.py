@@ -59,6 +59,7 @@ from microgradcnn.value import Value, no_grad
 if TYPE_CHECKING:
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
+    from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
 
@@ -67,12 +68,14 @@ __version__ = "0.1.0"
 _LATER = {
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
+    "views.cost": ("Cost", "cost"),
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
 }
 
 __all__ = [
     "Answer",
+    "Cost",
     "Derivation",
     "GradientCheck",
     "Ledger",
@@ -89,6 +92,7 @@ __all__ = [
     "compile",
     "concatenate",
     "conv2d",
+    "cost",
     "debug",
     "equal",
     "exp",

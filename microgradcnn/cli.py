@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from microgradcnn import __version__
 from microgradcnn.commands import gradcheck, lesson, networks, predict, source, train
+from microgradcnn.costing import cost
 from microgradcnn.engines import ENGINES
 from microgradcnn.explaining import check, explain, ledger
 from microgradcnn.extras import MissingExtra
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _explain_arguments(command(explain, "derive a gradient step by step, as the lecture does"))
     _check_arguments(command(check, "check a formula for a gradient, and name the mistake if it is wrong"))
     _formula_arguments(command(ledger, "list every addition into a gradient, in the order of the backward pass"))
+    _cost_arguments(command(cost, "count the operations of one iteration of gradient descent, as polynomials"))
     return parser
 
 
@@ -109,6 +111,14 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     _formula_arguments(parser)
     parser.add_argument("--wrt", required=True, metavar="c_1", help="the parameter")
     parser.add_argument("--answer", required=True, metavar="FORMULA", help="such as '(z1 - y)/2 * z1*(1-z1)*p1'")
+
+
+def _cost_arguments(parser: argparse.ArgumentParser) -> None:
+    _network_argument(parser)
+    parser.add_argument("--measure", action="store_true", help="measure times as well, and fit their exponents")
+    parser.add_argument("--format", choices=("text", "latex", "mathml"), default="text", help="(text)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it here instead of printing it")
+    _network_options(parser, regularise=0.0)
 
 
 def _source_arguments(parser: argparse.ArgumentParser) -> None:
