@@ -26,10 +26,10 @@ MEANINGS = {
     "single_layer": "n rows, m inputs, k hidden units",
     "convolutional": "n images, F filters of q = kernel² weights, P = (image − kernel + 1)² positions of each",
 }
-ROWS, SQUARES = range(2, 8), (4, 9, 16, 25, 36)
+SIZES, SQUARES = range(2, 6), (4, 9, 16, 25)
 COUNTED: dict[str, dict[str, Any]] = {
-    "single_layer": dict.fromkeys("nmk", ROWS),
-    "convolutional": {"n": ROWS, "F": ROWS, "P": SQUARES, "q": SQUARES},
+    "single_layer": dict.fromkeys("nmk", SIZES),
+    "convolutional": {"n": SIZES, "F": SIZES, "P": SQUARES, "q": SQUARES},
 }
 MEASURED = {
     "single_layer": {"n": (200, 1000), "m": (200, 1000), "k": (10, 50)},

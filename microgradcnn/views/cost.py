@@ -39,14 +39,14 @@ THETA = symbol("theta")
 UPDATE = plus(THETA, minus(multiply(symbol("eta"), derivative(symbol("f"), THETA))))
 CONVENTION: tuple[Line, ...] = (
     ("Counted is the recorded graph of the loss f, of its gradients and of the updates ", UPDATE, "."),
-    ("Additions, subtractions, multiplications and divisions of two numbers are one operation each;",),
-    ("functions and comparisons are counted apart; moving numbers (transposing, repeating) is free.",),
-    ("A sum of m terms takes m − 1 additions, a mean one division more, and a product of matrices",),
-    ("m multiplications and m − 1 additions for each of its numbers.",),
-    ("What is used twice is computed once, and the part that needs it first pays: the objective,",),
-    ("then the updates in the order of the backward pass. Later parts have it for nothing (used again).",),
-    ("What no parameter goes into is known before the first iteration. Plain numbers are multiplied",),
-    ("with each other first: 1/n·(2·e) is one multiplication by 2/n, for n = 2 as well.",),
+    ("An addition, subtraction, multiplication or division of two numbers is one operation.",),
+    ("Functions and comparisons are counted apart. Moving numbers (transposing, repeating) is free.",),
+    ("A sum of m terms takes m − 1 additions, and a mean of them one division more.",),
+    ("A product of matrices takes m multiplications and m − 1 additions for each of its numbers.",),
+    ("What is used twice is computed once, and counted with the part that needs it first.",),
+    ("The objective comes first, then the updates in the order of the backward pass.",),
+    ("What no parameter goes into, such as 2/n, is known before the first iteration.",),
+    ("Plain numbers are multiplied first: 1/n·(2·e) is one multiplication by 2/n, for n = 2 as well.",),
 )
 
 
@@ -177,10 +177,11 @@ class Cost:
         """
         if set(sizes) != set(self.variables):
             raise TypeError(f"measure takes sizes of {', '.join(self.variables)}, not of {', '.join(sizes) or 'none'}")
-        points = [dict(zip(sizes, point, strict=True)) for point in product(*sizes.values())]
+        at = checked_sizes(self.build, sizes)
+        points = [dict(zip(at, point, strict=True)) for point in product(*at.values())]
 
-        def build(**at: int) -> tuple[Value, list[Value]]:
-            loss, groups = built(self.build, **at)
+        def build(**sizes: int) -> tuple[Value, list[Value]]:
+            loss, groups = built(self.build, **sizes)
             return loss, [p for group in groups.values() for p in group]
 
         return timed(build, self.total.operations, points, timer)
@@ -208,7 +209,8 @@ class Cost:
         return self.mathml()
 
     def _repr_latex_(self) -> str:
-        lines = [(equation(words(p.name), p.operations.formula), *p.work.pieces()) for p in self.parts]
+        sides = [(equation(words(p.name), p.operations.formula), p.work.pieces()) for p in self.parts]
+        lines = [(side, *(("and ", *functions) if functions else ())) for side, functions in sides]
         return document.equations([Step("", lines=[*lines])])
 
     def _iteration(self) -> Step:
@@ -220,15 +222,14 @@ class Cost:
 
     def _coordinates(self) -> Step:
         step = Step("Every coordinate of the gradient by itself")
-        rows = [_row(p.name, p.separately) for p in self.parts[1:]]
-        step.lines.append(Table(HEADER, [*rows, _row("total", self.separately)]))
+        step.lines.append(Table(HEADER, [_row(p.name, p.separately) for p in self.parts[1:]]))
         step.say("Each is a formula of its own, as one would print it: from the data on, nothing kept from another.")
         once, alone = self.updates.all, self.separately.all
         if once.leading == alone.leading:
             step.say("Here backpropagation saves nothing that grows: both are ", once.growth, ".")
         else:
-            step.say(alone.growth, " instead of ", once.growth, ": the difference is backpropagation,")
-            step.say("which computes what the coordinates share once.")
+            step.say(alone.growth, " instead of ", once.growth, ": the difference is backpropagation.")
+            step.say("It computes once what the coordinates have in common.")
         return step
 
     def _convention(self) -> Step:

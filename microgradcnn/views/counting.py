@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgradcnn.gradient import grad
+from microgradcnn.targets.trace import reached
 from microgradcnn.value import Value, topological
 from microgradcnn.views.building import OBJECTIVE
 from microgradcnn.views.operations import Operation, Reader
@@ -62,7 +63,7 @@ class _Iteration:
         nearest = sorted(groups, key=lambda name: -min(uses[p] for p in groups[name]))
         self.parts = {OBJECTIVE: [loss], **{name: [updates[p] for p in groups[name]] for name in nearest}}
         reader = Reader([*parameters, rate], seed)
-        self.found = reader.read(_reached([loss, *updates.values()]))
+        self.found = reader.read(reached([loss, *updates.values()]))
         self.works: dict[Operation, Work] = {}
         for op in reader.order:
             self.works[op] = Work(op, [self.works[arg] for arg in op.args])
@@ -110,8 +111,3 @@ def _union(parts: Sequence[Needed]) -> Needed:
         for op, mask in part.items():
             found[op] = found[op] | mask if op in found else mask
     return found
-
-
-def _reached(outputs: Sequence[Value]) -> list[Value]:
-    """Every node that the outputs were computed from, each after its parents."""
-    return sorted({node for output in outputs for node in topological(output)}, key=lambda node: node._birth)

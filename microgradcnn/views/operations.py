@@ -140,11 +140,12 @@ def _computed(node: Value, args: Sequence[Operation]) -> Number | None:
         return None
     if node.op.name in _EXACTLY:
         return _number(_EXACTLY[node.op.name], numbers)
-    if node.op.name in FREE or node.op.name == "astype":
+    if node.op.name in _SAME and len(set(numbers)) == 1:
         return numbers[0]
     return None if node.shape else _exact(node)
 
 
+_SAME = FREE | {"astype", "getitem", "unfold", "concatenate", "stack"}
 _EXACTLY: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
@@ -187,8 +188,8 @@ def _power(reader: Reader, node: Value, x: Operation) -> Operation | None:
     return reader.made("mul", (x, x), node.shape) if exponent == 2 else None
 
 
-def _free(reader: Reader, node: Value, x: Operation) -> Operation | None:
-    return x if x.shape == node.shape and node.static.get("axes") is None else None
+def _same(reader: Reader, node: Value, x: Operation) -> Operation | None:
+    return x if x.shape == node.shape else None
 
 
 RULES: dict[str, Callable[..., Operation | None]] = {
@@ -200,6 +201,6 @@ RULES: dict[str, Callable[..., Operation | None]] = {
     "power": _power,
     "square": _power,
     "astype": lambda reader, node, x: x,
-    "reshape": _free,
-    "broadcast_to": _free,
+    "reshape": _same,
+    "broadcast_to": _same,
 }

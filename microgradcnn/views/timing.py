@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,11 +63,11 @@ class Timing(Sequence[Measurement]):
             ]
             for m in self
         ]
-        step = Step("Measured: one iteration on this machine, forward and backward on arrays, and the update")
+        step = Step("One iteration, measured")
         step.lines.append(
             Table([*[(symbol(name),) for name in names], ("operations",), ("time",), ("time for each",)], rows)
         )
-        step.say("Exponents of a power law, least squares between the logarithms:")
+        step.say("Exponents of the power law that fits best (least squares between logarithms):")
         fits = [("of the time", self.of_time), ("of the operations", self.of_operations)]
         step.lines.append(
             Table(
@@ -76,6 +75,7 @@ class Timing(Sequence[Measurement]):
                 [[(what,), *[(value(fit[name], 3),) for name in names]] for what, fit in fits],
             )
         )
+        step.say("Functions and moving numbers take time too; large products of arrays are fast for their operations.")
         return step
 
     def __str__(self) -> str:
@@ -89,19 +89,17 @@ def timed(
     timer: Callable[[], float],
 ) -> Timing:
     """The times of one iteration for the loss and parameters that `build` gives at each point."""
-    iterations = [partial(_iterate, *_recorded(*build(**sizes))) for sizes in points]
-    times = [[math.inf] for _ in points]
+    counts = [int(operations(**sizes)) for sizes in points]
+    exponents(points, counts)  # refuses points that cannot be fitted before anything takes time
+    graphs = [build(**sizes) for sizes in points]
+    orders = [topological(loss) for loss, _ in graphs]
+    times = [math.inf] * len(points)
     for _ in range(ROUNDS):
-        for iterate, measured in zip(iterations, times, strict=True):
+        for i, (order, (_, parameters)) in enumerate(zip(orders, graphs, strict=True)):
             start = timer()
-            iterate()
-            measured.append(timer() - start)
-    each = zip(points, times, strict=True)
-    return Timing(tuple([Measurement(sizes, int(operations(**sizes)), min(measured)) for sizes, measured in each]))
-
-
-def _recorded(loss: Value, parameters: Sequence[Value]) -> tuple[list[Value], Sequence[Value]]:
-    return topological(loss), parameters
+            _iterate(order, parameters)
+            times[i] = min(times[i], timer() - start)
+    return Timing(tuple([Measurement(*each) for each in zip(points, counts, times, strict=True)]))
 
 
 def _iterate(order: Sequence[Value], parameters: Sequence[Value]) -> list[Data]:
