@@ -47,7 +47,8 @@ def cost(options: argparse.Namespace) -> int:
     sizes, lecture = _lecture(name, build)
     timing = found.measure(MEASURED[kind]) if options.measure else None
     if options.json:
-        record = {"network": name, "variables": MEANINGS[kind], **_record(found, timing)}
+        network = {"network": name, "activation": options.activation, "regularise": options.regularise}
+        record = {**network, "variables": MEANINGS[kind], **_record(found, timing)}
         text = json.dumps({**record, "lecture": {**sizes, **_amounts(lecture.total)}}, indent=2, ensure_ascii=False)
     else:
         steps = found.steps()
@@ -113,6 +114,7 @@ def _record(found: Cost, timing: Timing | None) -> dict[str, Any]:
     record: dict[str, Any] = {
         "parts": [{"part": name, **_amounts(work)} for name, work in works],
         "every coordinate by itself": [{"part": name, **_amounts(work)} for name, work in alone],
+        "graphs": {"interpolated": found.seen, "confirmed": found.others},
     }
     if timing is not None:
         record["measured"] = [{**m.sizes, "operations": m.operations, "seconds": m.seconds} for m in timing]

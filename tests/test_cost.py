@@ -55,15 +55,23 @@ def single_layer():
     return mg.cost(layer, ["n", "m", "k"])
 
 
+def convolutional(name, n, filters, image, kernel):
+    network = NETWORKS[name](filters=filters, image=image, kernel=kernel)
+    loss = network.loss(RNG.normal(size=(n, network.inputs)), RNG.normal(size=n))
+    return loss, {costing.PARTS[p]: value for p, value in network.parameters.items()}
+
+
 @pytest.fixture(scope="module")
-def costs(single_layer):
-    """The costs of all six networks, as the command counts them."""
-    convolutional = {
-        name: mg.cost(costing.builder(name), costing.COUNTED["convolutional"])
-        for name in NETWORKS
-        if name != "single_layer"
-    }
-    return {"single_layer": single_layer, **convolutional}
+def costs():
+    """The costs of the convolutional networks, from images that are one row: so P and q may be any numbers."""
+
+    def cost_of(name):
+        def build(n, F, P, q):
+            return convolutional(name, n, F, (1, P + q - 1), (1, q))
+
+        return mg.cost(build, dict.fromkeys("nFPq", range(2, 6)))
+
+    return {name: cost_of(name) for name in NETWORKS if name != "single_layer"}
 
 
 # The lecture's Q1 and Q2: polynomials derived by hand, found by counting.
@@ -267,20 +275,19 @@ def test_single_layer_at_other_sizes(n, m, k, regularise, activation):
     *[st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda pair: math.prod(pair) > 1)] * 2,
 )
 def test_convolutional_networks_at_other_sizes(costs, name, n, filters, positions, kernel):
-    # P and q were squares; here image and kernel are any rectangles.
     image = tuple(p + k - 1 for p, k in zip(positions, kernel, strict=True))
-    network = NETWORKS[name](filters=filters, image=image, kernel=kernel)
-    loss = network.loss(RNG.normal(size=(n, network.inputs)), RNG.normal(size=n))
-    groups = {costing.PARTS[p]: value for p, value in network.parameters.items()}
     sizes = {"n": n, "F": filters, "P": math.prod(positions), "q": math.prod(kernel)}
-    assert_right(costs[name], loss, groups, **sizes)
+    assert_right(costs[name], *convolutional(name, n, filters, image, kernel), **sizes)
+
+
+@pytest.mark.parametrize("name", ["conv_linear", "two_conv_average_linear"])
+def test_square_images_give_the_same_polynomials(costs, name):
+    assert mg.cost(costing.builder(name), costing.COUNTED["convolutional"]).parts == costs[name].parts
 
 
 def test_in_image_and_kernel(costs):
     def build(image, kernel):
-        network = NETWORKS["conv_average"](filters=2, image=(image, image), kernel=(kernel, kernel))
-        loss = network.loss(RNG.normal(size=(3, network.inputs)), RNG.normal(size=3))
-        return loss, {"filters": network.parameters["c"]}
+        return convolutional("conv_average", 3, 2, (image, image), (kernel, kernel))
 
     found = mg.cost(build, {"image": range(9, 14), "kernel": range(2, 10)})
     positions_and_weights = costs["conv_average"].at(n=3, F=2)
@@ -709,6 +716,13 @@ def test_the_number_of_graphs_is_the_number_that_was_built():
     found = mg.cost(build, ["n", "m"])
     assert found.seen + found.others == len(set(built)) == len(built)
     assert (8, 8) in built
+
+
+def test_without_every_coordinate_by_itself(single_layer):
+    found = mg.cost(layer, ["n", "m", "k"], separately=False)
+    assert found.total == single_layer.total
+    assert not found.separately.all
+    assert "2. Convention" in str(found)
 
 
 def test_in_notebooks(single_layer):

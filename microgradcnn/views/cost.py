@@ -188,7 +188,7 @@ class Cost:
 
     def steps(self) -> list[Step]:
         """What there is to say: the parts, every coordinate by itself, the convention."""
-        return [self._iteration(), self._coordinates(), self._convention()]
+        return [self._iteration(), *([self._coordinates()] if self.separately.all else []), self._convention()]
 
     def text(self) -> str:
         """The tables in Unicode, for a terminal."""
@@ -251,12 +251,13 @@ class _Key(NamedTuple):
         return f"the number of {self.kind} in {self.part!r}{how[self.what]}"
 
 
-def cost(build: Build, sizes: Sizes) -> Cost:
+def cost(build: Build, sizes: Sizes, separately: bool = True) -> Cost:
     """Count the operations of one iteration of gradient descent, exactly, as polynomials in the sizes of a graph.
 
     `build(n=2, m=3, ...)` gives the scalar loss and its groups of parameters, `{"hidden layer": [S], ...}` or a list of
     leaves; its data are arrays or Values, as plain numbers are taken for factors such as 2/n. `sizes` names the
     arguments, and as a mapping says at which sizes to count, at least two more than the degree (2 to 8 unless it does).
+    `separately=False` leaves out the count of every coordinate by itself, which takes long for thousands of parameters.
     Raises TypeError or ValueError for anything else, and NotPolynomialError, a ValueError, for counts that are no
     polynomials.
     """
@@ -266,7 +267,7 @@ def cost(build: Build, sizes: Sizes) -> Cost:
     def count(**point: int) -> dict[_Key, int]:
         loss, groups = built(build, **point)
         found: Counter[_Key] = Counter()
-        for name, part in counted(loss, groups).items():
+        for name, part in counted(loss, groups, separately).items():
             names[name] = None
             for what, work in (("work", part.work), ("shared", part.shared), ("separately", part.separately)):
                 found.update({_Key(name, what, kind): number for kind, number in work.items()})

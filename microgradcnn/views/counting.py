@@ -36,8 +36,11 @@ class Count:
     separately: Counter[str]
 
 
-def counted(loss: Value, groups: Groups) -> dict[str, Count]:
-    """The operations of one iteration at the size that the graph has: the objective, then every group's update."""
+def counted(loss: Value, groups: Groups, separately: bool = True) -> dict[str, Count]:
+    """The operations of one iteration at the size that the graph has: the objective, then every group's update.
+
+    Without `separately`, whose time grows with the number of parameters, that count is left out.
+    """
     iteration = _Iteration(loss, groups)
     cones = [iteration.needed([(v, np.ones(v.shape, bool)) for v in values]) for values in iteration.parts.values()]
     counts, done = {}, Needed()
@@ -45,7 +48,8 @@ def counted(loss: Value, groups: Groups) -> dict[str, Count]:
         new = _where({op: (mask & ~done[op] if op in done else mask) for op, mask in cone.items()})
         later = _union(cones[i + 1 :])
         shared = _where({op: mask & later[op] for op, mask in new.items() if op in later})
-        counts[name] = Count(iteration.cost(new), iteration.cost(shared), iteration.separate(name))
+        alone = iteration.separate(name) if separately else Counter[str]()
+        counts[name] = Count(iteration.cost(new), iteration.cost(shared), alone)
         done = _union([done, cone])
     return counts
 

@@ -7,6 +7,7 @@ multiplications and t − 1 additions. Its chain rule, run on a mask of results,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -27,7 +28,7 @@ COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equa
 MOVES = frozenset({"reshape", "transpose", "broadcast_to", "getitem", "concatenate", "stack", "unfold"})
 BY_TERMS = PRODUCTS | SUMS | MEANS | CHOICES | MOVES
 
-ONE = np.ones((), bool)
+REMEMBERED = 8  # masks of an operation: neighbouring coordinates of a parameter mostly need the same
 
 
 class Work:
@@ -43,16 +44,16 @@ class Work:
         self.amount: Array
         self.support: Array
         self.kind, self.amount, self.support = _measured(operation, [arg.support for arg in args])
-        self._asked: dict[bytes, tuple[int, list[tuple[Operation, Array]]]] = {}
+        self._remembered = lru_cache(REMEMBERED)(self._answer)
 
     def asked(self, mask: Array) -> tuple[int, list[tuple[Operation, Array]]]:
         """The work for the numbers where the mask is True, and the arguments that they need, with masks of theirs."""
-        key = b"" if self.in_scalars else mask.tobytes()
-        if key not in self._asked:
-            needs = [(arg, self._needed(i, arg, mask)) for i, arg in enumerate(self.args) if not arg.operation.known]
-            needed = [(arg.operation, m) for arg, m in needs if m.any()]
-            self._asked[key] = int((self.amount * mask).sum()), needed
-        return self._asked[key]
+        return self._remembered(mask.tobytes())
+
+    def _answer(self, mask_bytes: bytes) -> tuple[int, list[tuple[Operation, Array]]]:
+        mask = np.frombuffer(mask_bytes, bool).reshape(self.operation.shape)
+        needs = [(arg, self._needed(i, arg, mask)) for i, arg in enumerate(self.args) if not arg.operation.known]
+        return int((self.amount * mask).sum()), [(arg.operation, needed) for arg, needed in needs if needed.any()]
 
     def _needed(self, i: int, arg: Work, mask: Array) -> Array:
         primitive = TABLE.get(self.operation.name)
