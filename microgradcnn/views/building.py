@@ -50,10 +50,10 @@ def built(build: Build, **sizes: int) -> tuple[Value, dict[str, list[Value]]]:
     """The loss that `build` gives, and its parameters by group. Raises TypeError or ValueError for anything else."""
     given: Any = build(**sizes)
     if not isinstance(given, tuple) or len(given) != 2:
-        raise TypeError(f"{WANTED}, not {given!r}")
+        raise TypeError(f"{WANTED}; it gave type {type(given).__name__}")
     loss, groups = given
     if not isinstance(loss, Value) or type(loss) is Constant:
-        raise TypeError(f"{WANTED}; this loss is no Value: {loss!r}")
+        raise TypeError(f"{WANTED}; this loss is of type {type(loss).__name__}, no Value")
     if loss.shape:
         raise ValueError(f"{loss.describe()} has shape {loss.shape}: a loss is one number")
     if loss.op is None:
@@ -69,7 +69,7 @@ def built(build: Build, **sizes: int) -> tuple[Value, dict[str, list[Value]]]:
             raise ValueError(f"the group {name!r} has no parameters")
         for p in group:
             if not isinstance(p, Value) or type(p) is Constant:
-                raise TypeError(f"the group {name!r} holds {p!r}, which is no Value")
+                raise TypeError(f"the group {name!r} holds type {type(p).__name__}: parameters are Values")
             if p.op is not None:
                 raise ValueError(f"{p.describe()} in {name!r} was computed: parameters are leaves, Values made by hand")
             if p not in nodes:
@@ -97,7 +97,7 @@ def _named(groups: Any) -> list[tuple[str, Any]]:
     if isinstance(groups, Value):
         groups = [groups]
     if isinstance(groups, Mapping | str) or not isinstance(groups, Sequence) or not groups:
-        raise TypeError(f"{WANTED}; these groups are {groups!r}")
+        raise TypeError(f"{WANTED}; these groups are of type {type(groups).__name__}, with no parameters")
     labels = [p.label if isinstance(p, Value) and p.label else f"parameter {i}" for i, p in enumerate(groups, 1)]
     if len(set(labels)) < len(labels):
         raise ValueError(f'two of {", ".join(labels)} are the same: name the groups, {{"hidden layer": [S], ...}}')

@@ -45,6 +45,7 @@ CONVENTION: tuple[Line, ...] = (
     ("A product of matrices takes m multiplications and m − 1 additions for each of its numbers.",),
     ("What is used twice is computed once, and counted with the part that needs it first.",),
     ("The objective comes first, then the updates in the order of the backward pass.",),
+    ("Used again are those operations of a part whose results a later part needs as well.",),
     ("What no parameter goes into, such as 2/n, is known before the first iteration.",),
     ("Plain numbers are multiplied first: 1/n·(2·e) is one multiplication by 2/n, for n = 2 as well.",),
 )
