@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=count, metavar="N", help="size of the N×N filters (2)")
-    network_options(parser, regularise=1e-3)
+    network_options(parser, "sigmoid", 1e-3)
     parser.add_argument("--epochs", type=count, default=20_000, metavar="N", help="at most this many (20000)")
     parser.add_argument("--rate", type=float, metavar="η", help="learning rate (half the largest stable one)")
     parser.add_argument(
