@@ -44,11 +44,11 @@ ORDER = [
         for name in (
             *("__init__", "expression", "algebra", "emitters", "latex", "markup", "notation", "document", "segments"),
             *("chain", "telling", "numbers", "tensors", "derivation", "tokens", "formula", "question", "diagnosis"),
-            *("terms", "mistakes", "answers", "ledger", "assignments", "standalone"),
+            *("terms", "mistakes", "answers", "ledger", "assignments", "standalone", "plots"),
         )
     ],
     *["__init__", "readers", "data", "scaling", "nn", "networks", "lecture", "files", "optim", "progress"],
-    *["engines", "train", "experiment", "lesson", "scripts", "graphs"],
+    *["engines", "train", "experiment", "training_figure", "lesson", "scripts", "graphs"],
     *[
         f"commands.{name}"
         for name in (
