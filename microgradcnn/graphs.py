@@ -79,7 +79,7 @@ class LossGraph:
             alike = [other for other in self.nodes if other[:1] == name[:1]]
             meant = difflib.get_close_matches(canonical(name) or name, alike, n=1)
             guess = f"did you mean {meant[0]}? " if meant else ""
-            leaves = list(self.parameters | self.inputs) or ["no labelled leaf: write Value(0.5, label='w')"]
+            leaves = list(self.parameters | self.inputs)
             listed = ", ".join(leaves[:_MOST] + ["..."] * (len(leaves) > _MOST))
             raise ValueError(f"{self.name} has no {shown(name)}: {guess}it has {listed}")
         twins = sum(node.label == label for node in topological(self.loss))
@@ -100,12 +100,13 @@ def loss_graph(
     if what in NETWORKS:
         network = NETWORKS[what](activation=activation or "sigmoid", regularise=regularise or 0.0, seed=seed)
         return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
-    if activation is not None or regularise is not None or arrays:
-        flags = {"--activation": activation, "--regularise": regularise, "--arrays": arrays or None}
-        given = next(flag for flag, value in flags.items() if value is not None)
+    if activation is not None or regularise is not None:
+        given = "--activation" if activation is not None else "--regularise"
         raise ValueError(f"{given} is for networks: a formula or a file says itself what it computes")
     if is_script(what):
         return _of_script(what)
+    if arrays:
+        raise ValueError("--arrays is for networks and files: a formula has scalars only")
     if what.isidentifier():
         meant = difflib.get_close_matches(what, NETWORKS, n=1)
         guess = f"did you mean {meant[0]}?" if meant else f"choose from {', '.join(NETWORKS)}, or write a formula"

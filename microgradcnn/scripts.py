@@ -36,8 +36,9 @@ def is_script(what: str) -> bool:
 def find_in_script(what: str) -> Value | Example:
     """The Value or Example that `file.py:name` names, or that the function of that name there returns.
 
-    Nodes of its graph without a label get the names that they have in the file. Raises ScriptError, in one sentence
-    with file and line, for what goes wrong in the file, and for a name that it does not have.
+    Nodes of its graph without a label get the names that they have in the file, other leaves v_1, v_2, ... Raises
+    ScriptError, in one sentence with file and line, for what goes wrong in the file, and for a name that it does not
+    have.
     """
     match = _SCRIPT.fullmatch(what)
     if match is None:
@@ -86,13 +87,17 @@ def _needs_nothing(function: Any) -> bool:
 
 
 def _label(loss: Value, namespace: dict[str, Any]) -> None:
-    nodes = set(topological(loss))
-    taken = {node.label for node in nodes}
+    order = topological(loss)
+    nodes, taken = set(order), {node.label for node in order}
     for name, value in namespace.items():
         label = canonical(name) or name
         if isinstance(value, Value) and value in nodes and value.label is None and label not in taken:
             value.label = label
             taken.add(label)
+    free = (label for i in range(1, 2 * len(order) + 1) if (label := f"v_{i}") not in taken)
+    for leaf in order:
+        if leaf.op is None and leaf.label is None:
+            leaf.label = next(free)
 
 
 @contextmanager

@@ -176,7 +176,7 @@ MISTAKES = [
     (["explain", "w*(x", "--wrt", "w"], "column 5"),
     (["explain", "w*x", "--wrt", "w", "--activation", "relu"], "--activation is for networks"),
     (["ledger", "nowhere.py:f"], "nowhere.py does not exist"),
-    (["source", "w*x", "--arrays"], "--arrays is for networks"),
+    (["source", "w*x", "--arrays"], "--arrays is for networks and files"),
 ]
 
 
@@ -399,6 +399,16 @@ def test_the_latex_document_compiles(capsys, tmp_path, monkeypatch):
         assert done.returncode == 0, done.stdout[-2000:]
 
 
+def test_labels_are_escaped_in_a_page(capsys, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from microgradcnn import Value\nf = Value(2.0, label='<script>alert(1)</script>') * Value(3.0, label='&')\n"
+    )
+    page, name = tmp_path / "page.html", "<script>alert(1)</script>"
+    assert run(capsys, "explain", f"{tmp_path}/odd.py:f", "--wrt", name, "--out", page)[0] == 0
+    assert "<script" not in page.read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.read_text()
+
+
 def test_a_file_in_a_format_of_ones_choice(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(capsys, "explain", FORMULA, "--wrt", "w", "--format", "latex", "--out", "page.of.mine")[0] == 0
@@ -473,3 +483,22 @@ def test_source_of_a_formula_runs(capsys):
     z = 1.0 / (1.0 + np.exp(-2.0))
     assert loss == pytest.approx((z - 1.0) ** 2, rel=1e-12)
     assert gradients == pytest.approx([2.0 * (z - 1.0) * z * (1.0 - z) * k for k in (2.0, 1.0)], rel=1e-12)
+
+
+def test_source_and_ledger_of_arrays_in_a_file(capsys, tmp_path):
+    (tmp_path / "model.py").write_text(
+        "from microgradcnn import Value\n"
+        "x, S = Value([[1.0, 2.0]], label='x'), Value([[0.5, -0.5]] * 3)\n"
+        "loss = (x @ S.T).square().mean()\n"
+    )
+    code, out, _ = run(capsys, "source", f"{tmp_path}/model.py:loss", "--arrays")
+    assert code == 0
+    namespace = {}
+    exec(out, namespace)
+    loss, (gradient,) = namespace["program"](np.array([[1.0, 2.0], [3.0, 1.0]]), np.array([[0.5, -0.5]] * 3))
+    assert loss == pytest.approx((0.25 + 1.0) / 2.0, rel=1e-12)
+    assert gradient == pytest.approx(np.array([[1.0 / 3.0 * (-0.5 * 1.0 + 1.0 * 3.0), 1.0 / 3.0 * (-1.0 + 1.0)]] * 3))
+    code, out, _ = run(capsys, "source", f"{tmp_path}/model.py:loss")
+    assert (code, "def program(S, xp=numpy):" in out) == (0, True)
+    code, out, _ = run(capsys, "ledger", f"{tmp_path}/model.py:loss", "--json")
+    assert json.loads(out)["entries"][-1][1] == "S"

@@ -34,9 +34,10 @@ def run(options: argparse.Namespace) -> int:
     if not 0.0 < options.rate < math.inf:
         raise ValueError(f"the learning rate must be a positive number, not {options.rate}")
     derivation = explain(graph.loss, wrt, _through(graph, options.through), rate=options.rate)
+    f = graph.loss.label or "f"
     deliver(
         options,
-        f"{', '.join(f'd{graph.loss.describe()}/d{x.label}' for x in wrt)} of {graph.name}",
+        f"{', '.join(f'd{f}/d{x.label}' for x in wrt)} of {graph.name}",
         lambda: _record(options.graph, graph, wrt, derivation),
         text=derivation.text,
         latex=derivation.latex,

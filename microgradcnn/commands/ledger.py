@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from microgradcnn.commands.options import chosen_graph, graph_arguments
 from microgradcnn.commands.output import deliver, format_arguments
 from microgradcnn.views.ledger import ledger
@@ -20,6 +22,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Every addition into a gradient, in the order of the backward pass from a loss."""
     entries = ledger(chosen_graph(options).loss)
-    rows = [[e.sender, e.receiver, e.sent, e.total] for e in entries]
+    rows = [[e.sender, e.receiver, np.asarray(e.sent).tolist(), np.asarray(e.total).tolist()] for e in entries]
     deliver(options, options.graph, lambda: {"graph": options.graph, "entries": rows}, text=lambda: str(entries))
     return 0

@@ -17,7 +17,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wrt", type=names, default=[], metavar="c_1,c_2", help="the names to differentiate by (all parameters)"
     )
-    parser.add_argument("--arrays", action="store_true", help="a network over rows, instead of one example in scalars")
+    parser.add_argument(
+        "--arrays", action="store_true", help="over rows: axis 0 of the inputs (a network: one example in scalars)"
+    )
     parser.add_argument(
         "--backend", choices=tuple(BACKENDS), help="what this backend makes of it: NumPy's calls, LLVM's IR, the jaxpr"
     )
@@ -27,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     """The program of a loss and its gradients, in Python or as a backend has it."""
     graph = chosen_graph(options, options.arrays)
     wrt = graph.find(options.wrt or graph.parameters)
-    inputs = [leaf for leaf in (*graph.inputs.values(), *graph.parameters.values()) if leaf not in wrt]
+    leaves = [leaf for leaf in (*graph.inputs.values(), *graph.parameters.values()) if leaf not in wrt]
+    inputs = [leaf for leaf in leaves if options.arrays or not leaf.shape]
     program = compile(graph.loss, wrt, inputs, options.backend or "numpy")
     text = program.lowered(*inputs) if options.backend else program.source
     record = {"graph": options.graph, "wrt": [v.label for v in wrt], "backend": options.backend, "source": text}
