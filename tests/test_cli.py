@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from microgradcnn import commands
 from microgradcnn.cli import main
+from microgradcnn.commands import gradcheck, train
 from microgradcnn.networks import NETWORKS
 
 
@@ -126,9 +126,9 @@ def test_gradcheck(capsys, name):
 
 
 def test_gradcheck_says_no_to_a_wrong_closed_form(capsys, monkeypatch):
-    true = commands.lessons.closed_form
+    true = gradcheck.lessons.closed_form
     monkeypatch.setattr(
-        commands.lessons, "closed_form", lambda n, x, y: {k: g * (1 + 1e-6) for k, g in true(n, x, y).items()}
+        gradcheck.lessons, "closed_form", lambda n, x, y: {k: g * (1 + 1e-6) for k, g in true(n, x, y).items()}
     )
     code, out, _ = run(capsys, "gradcheck", "conv_linear")
     assert code == 1
@@ -246,7 +246,7 @@ def test_ctrl_c_elsewhere_is_one_word(capsys, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "load", interrupted)
+    monkeypatch.setattr(train, "load", interrupted)
     code, out, err = run(capsys, "train", "single_layer", "--data", "side")
     assert (code, out, err) == (130, "", "microgradcnn: interrupted\n")
 

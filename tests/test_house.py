@@ -48,7 +48,15 @@ ORDER = [
         )
     ],
     *["__init__", "readers", "data", "scaling", "nn", "networks", "lecture", "files", "optim", "progress"],
-    *["engines", "train", "experiment", "lesson", "commands", "explaining", "cli", "__main__"],
+    *["engines", "train", "experiment", "lesson"],
+    *[
+        f"commands.{name}"
+        for name in (
+            *("__init__", "options", "output", "networks", "train", "predict", "gradcheck", "lesson", "source"),
+            *("explain", "check", "ledger"),
+        )
+    ],
+    *["cli", "__main__"],
 ]
 LINES = {"value": 330, "any other module": 350, "the package": 13500}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
