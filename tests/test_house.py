@@ -42,7 +42,8 @@ ORDER = [
     *[
         f"views.{name}"
         for name in (
-            *("__init__", "expression", "algebra", "emitters", "latex", "markup", "notation", "document", "segments"),
+            *("__init__", "expression", "static"),
+            *("algebra", "emitters", "latex", "markup", "notation", "document", "segments"),
             *("chain", "telling", "numbers", "tensors", "derivation", "tokens", "formula", "question", "diagnosis"),
             *("terms", "mistakes", "answers", "ledger"),
         )

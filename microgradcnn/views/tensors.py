@@ -14,6 +14,7 @@ from microgradcnn.views.document import Line, Step, Table
 from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value
 from microgradcnn.views.notation import formula
 from microgradcnn.views.segments import Graph, recomputed
+from microgradcnn.views.static import indexed
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
 MEANING = {
@@ -119,7 +120,7 @@ def _numbers(found: Cotangents) -> Step:
     rows = []
     for flat in sorted(largest.tolist()):
         place = tuple(int(i) for i in np.unravel_index(flat, gradient.shape))
-        e = Expr("index", (graph.names[x],), ", ".join(map(str, place))) if place else graph.names[x]
+        e = indexed(graph.names[x], place) if place else graph.names[x]
         difference = _difference(graph.f, x, place)
         close = abs(difference - gradient[place]) <= 1e-6 * max(1.0, abs(difference))
         rows.append([(e,), (value(gradient[place]),), (value(difference), " ✓" if close else " ✗")])
