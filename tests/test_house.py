@@ -44,7 +44,18 @@ ORDER = [
         for name in (
             *("__init__", "expression", "static"),
             *("algebra", "emitters", "latex", "markup", "notation", "document", "segments"),
-            *("chain", "telling", "numbers", "tensors", "derivation", "tokens", "formula", "question", "diagnosis"),
+            *(
+                "chain",
+                "telling",
+                "numbers",
+                "windows",
+                "tensors",
+                "derivation",
+                "tokens",
+                "formula",
+                "question",
+                "diagnosis",
+            ),
             *("terms", "mistakes", "answers", "ledger"),
         )
     ],

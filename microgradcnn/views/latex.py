@@ -10,20 +10,11 @@ from microgradcnn.views.expression import GREEK, Expr, name_of
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
 _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}
-_SIGNS |= {
-    "⊙": r"\odot",
-    "∂": r"\partial",
-    "≈": r"\approx",
-    "·": r"\cdot",
-    "≥": r"\ge",
-    "≤": r"\le",
-    "<": "<",
-    ">": ">",
-}
-_SIGNS |= {"|": "|", **_GREEK}
+_SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
+_SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
 _ESCAPED |= {c: "\\" + c for c in "&%$#_{}"} | {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}"}
-_ESCAPED |= {"œ": r"\oe{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}"}
+_ESCAPED |= {"–": "--", "œ": r"\oe{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}"}
 _ACCENTS = dict(
     zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
 )
@@ -34,7 +25,14 @@ class Latex(Emitter):
 
     fractions_are_atoms = True
     minus, dot, juxtaposed = "-", r" \cdot ", " "
-    signs: ClassVar[dict[str, str]] = {"⊙": r"\odot", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "←": r"\leftarrow"}
+    signs: ClassVar[dict[str, str]] = {
+        "⊙": r"\odot",
+        "–": "-",
+        "≤": r"\le",
+        "≥": r"\ge",
+        "≠": r"\ne",
+        "←": r"\leftarrow",
+    }
     named: ClassVar[dict[str, str]] = {
         "sigmoid": r"\sigma",
         **{name: "\\" + name for name in ("exp", "log", "tanh", "max", "min")},
