@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from microgradcnn.views.expression import GREEK
-from microgradcnn.views.latex import plain
+from microgradcnn.views.latex import words
 
 _LATEX = r"""\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}
@@ -14,7 +13,6 @@ _LATEX = r"""\documentclass[11pt]{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{amsmath, amssymb}
 \setlength{\parindent}{0pt}
-%(letters)s
 \begin{document}
 \section*{%(title)s}
 %(body)s
@@ -41,14 +39,8 @@ math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaV
 
 
 def latex_document(body: str, title: str) -> str:
-    """A document for pdflatex around a body that needs amsmath and amssymb; the title is plain text.
-
-    Letters that pdflatex does not know, in labels, are declared: Greek ones as they are, any other as a question mark.
-    """
-    names = {letter: rf"\ensuremath{{\{name}}}" for name, letter in GREEK.items()}
-    unknown = sorted({c for c in title + body if c > "\u017f" and not "\u2010" <= c <= "\u2027"})
-    letters = "\n".join(rf"\DeclareUnicodeCharacter{{{ord(c):04X}}}{{{names.get(c, '?')}}}" for c in unknown)
-    return _LATEX % {"title": plain(title), "body": body, "letters": letters}
+    """A document for pdflatex around a body that needs amsmath and amssymb; the title is plain text."""
+    return _LATEX % {"title": words(title), "body": body}
 
 
 def html_page(body: str, title: str) -> str:
