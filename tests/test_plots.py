@@ -121,6 +121,15 @@ def test_the_boundary_of_a_network_on_real_data(cancer: Dataset, ax: Any) -> Non
     assert sum(len(c.get_offsets()) for c in ax.collections[-2:]) == len(x)
 
 
+def test_dollars_in_a_users_names_are_no_mathematics(ax: Any) -> None:
+    x, y, odd = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0.0, 1.0]), r"$\no_such{$"
+    plots.decision_boundary(lambda rows: rows[:, 0], x, y, ax, (odd, "a $b$"), (odd, odd))
+    plots.gradient_norms({odd: [1.0], "b": [2.0]}, ax.figure.add_subplot())
+    plots.filters(np.ones((1, 2, 2)), ax.figure.add_subplot(), name=odd)
+    plots.cost([odd], [1], [1.0], ax.figure.add_subplot())
+    ax.figure.canvas.draw()  # which is when mathematics would be parsed
+
+
 def test_no_boundary_where_one_class_is_everywhere(ax: Any) -> None:
     x, y = np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([0.0, 0.0])
     plots.decision_boundary(lambda rows: np.zeros(len(rows)), x, y, ax)

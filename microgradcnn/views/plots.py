@@ -78,7 +78,7 @@ def decision_boundary(
     across, down = (np.linspace(a, b, GRID) for a, b in zip(low - margin, high + margin, strict=True))
     rows = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
     predicted = np.asarray(_numbers(predict(rows)), dtype=float).reshape(GRID, GRID)
-    ax = _prepared(ax, "Decision boundary", *features)
+    ax = _prepared(ax, "Decision boundary", *map(_literal, features))
     ax.grid(False)
     levels = np.linspace(0.0, 1.0, 11)
     filled = ax.contourf(across, down, predicted, levels=levels, cmap=_diverging(), alpha=0.6, extend="both")
@@ -86,7 +86,7 @@ def decision_boundary(
         ax.contour(across, down, predicted, levels=[0.5], colors="black", linewidths=2.5)
     for label, (marker, colour) in enumerate((("o", "#9C5700"), ("^", "#00466E"))):
         style = {"marker": marker, "c": colour, "edgecolors": "white", "linewidths": 0.6}
-        ax.scatter(*x[y == label].T, s=45, label=classes[label], zorder=3, **style)
+        ax.scatter(*x[y == label].T, s=45, label=_literal(classes[label]), zorder=3, **style)
     _colour_bar(ax, filled, "ŷ")
     ax.legend(fontsize=SMALL, framealpha=0.9)
     return ax
@@ -100,7 +100,7 @@ def filters(kernels: Array | Value, ax: Axes = None, name: str = "filter") -> Ax
     """
     images = _images(kernels, "filters")
     largest = float(np.abs(images).max()) or 1.0
-    ax = _prepared(ax, f"{name.capitalize()}s")
+    ax = _prepared(ax, _literal(f"{name.capitalize()}s"))
     names = [f"{name} {i}" for i in range(1, len(images) + 1)]
     drawn = _panels(ax, list(images), names, cmap=_diverging(), vmin=-largest, vmax=largest)
     _write_numbers(ax, drawn, dark=lambda x: abs(x) > 0.6 * largest)
@@ -135,7 +135,7 @@ def gradient_norms(layers: Mapping[str, Value | Sequence[float]], ax: Axes = Non
     if not layers:
         raise ValueError("gradient norms need at least one layer")
     bars = all(isinstance(layer, Value) for layer in layers.values())
-    norms = {name: _norms(name, layer) for name, layer in layers.items()}
+    norms = {_literal(name): _norms(name, layer) for name, layer in layers.items()}
     ax = _prepared(ax, "Gradient norms", "layer" if bars else "step", "‖gradient‖")
     if bars:
         ax.bar(list(norms), [norm.item() for norm in norms.values()], color=BLUE)
@@ -175,7 +175,9 @@ def cost(
     ax.plot(ends, each * ends, color=VERMILION, linewidth=2.5, label=f"{rounded(each)} for each operation")
     ax.plot(counts, times, "o", color=BLUE, markersize=9, label="measured")
     for name, count, time in zip(_size_names(sizes), counts, times, strict=True):
-        ax.annotate(name, (count, time), xytext=(-8, 6), textcoords="offset points", fontsize=SMALL, ha="right")
+        ax.annotate(
+            _literal(name), (count, time), xytext=(-8, 6), textcoords="offset points", fontsize=SMALL, ha="right"
+        )
     ax.set(xscale="log", yscale="log")
     ax.yaxis.set_major_formatter(engineering(unit="s"))
     ax.margins(0.15)
@@ -231,6 +233,11 @@ def _prepared(ax: Axes, title: str, across: str = "", up: str = "") -> Axes:
     return ax
 
 
+def _literal(text: str) -> str:
+    """A user's text, which is no mathematics even where it has dollars."""
+    return text.replace("$", r"\$")
+
+
 def _column(history: History, name: str) -> Array:
     if not len(history):
         raise ValueError("the history has no epoch to plot")
@@ -262,7 +269,7 @@ def _panels(ax: Axes, images: Sequence[Array], names: Sequence[str], **style: An
     gap, drawn = 0.25 * max(height, width), []
     for i, (image, name) in enumerate(zip(images, names, strict=True)):
         left, top = (i % columns) * (width + gap), (i // columns) * (height + 2.0 * gap)
-        ax.text(left + width / 2, top - 0.2 * gap, name, fontsize=SMALL, ha="center", va="bottom")
+        ax.text(left + width / 2, top - 0.2 * gap, _literal(name), fontsize=SMALL, ha="center", va="bottom")
         left, top = left + (width - image.shape[1]) / 2, top + (height - image.shape[0]) / 2
         extent = (left, left + image.shape[1], top + image.shape[0], top)
         drawn.append(ax.imshow(image, extent=extent, interpolation="nearest", **style))
