@@ -15,9 +15,10 @@ import microgradcnn.experiment as experiments
 import microgradcnn.lesson as lessons
 from microgradcnn.data import Dataset, as_images, class_name, load, shrink, two_classes
 from microgradcnn.experiment import Experiment
-from microgradcnn.files import FileError, Trained, load_trained, make_folder, save_trained, write_whole
+from microgradcnn.files import FileError, make_folder, write_whole
 from microgradcnn.networks import ACTIVATIONS, LECTURE, NETWORKS
 from microgradcnn.targets.program import compile
+from microgradcnn.trained import Trained, load_trained, save_trained
 from microgradcnn.value import Value
 
 HISTORY, PARAMETERS = "history.csv", "parameters.npz"
