@@ -31,6 +31,7 @@ ORDER = [
         "check",
         "extras",
         "files",
+        *("summary", "module", "layers", "models", "nn", "optim"),
     ],
     *[
         f"targets.{name}"
@@ -48,10 +49,10 @@ ORDER = [
             *("terms", "mistakes", "answers", "ledger"),
         )
     ],
-    *["__init__", "readers", "data", "scaling", "nn", "networks", "lecture", "trained", "optim", "progress"],
+    *["__init__", "readers", "data", "scaling", "networks", "lecture", "trained", "progress"],
     *["engines", "train", "experiment", "lesson", "commands", "explaining", "cli", "__main__"],
 ]
-LINES = {"value": 330, "any other module": 350, "the package": 13500}
+LINES = {"value": 330, "any other module": 350, "the package": 14200}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 SOURCES = {
