@@ -122,7 +122,7 @@ def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The description, and the bytes of every array by its name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
-    if "description.npy" in members:
+    if "description.npy" in members and DESCRIPTION not in members:
         return {"format": 1, "kind": None}, {}
     about = json.loads(members.pop(DESCRIPTION))
     return about, {name.removesuffix(".npy"): member for name, member in members.items()}

@@ -123,14 +123,20 @@ class Conv2d(_Affine):
 
 
 @dataclass(eq=False, repr=False)
-class AvgPool2d(Module):
-    """The mean of every window of images (n, channels, height, width); the stride is the window's size unless given."""
+class _Pool(Module):
+    """What AvgPool2d and MaxPool2d share: the window's size and the stride, which is the same unless it is given."""
 
     kernel_size: int | Pair
     stride: int | Pair | None = None
 
     def __post_init__(self) -> None:
-        _pairs(self)
+        self.kernel_size = _pair(self.kernel_size, "kernel_size", 1)
+        if self.stride is not None:
+            self.stride = _pair(self.stride, "stride", 1)
+
+
+class AvgPool2d(_Pool):
+    """The mean of every window of images (n, channels, height, width); the stride is the window's size unless given."""
 
     def forward(self, x: Any) -> Any:
         """(n, channels, rows, columns)."""
@@ -138,18 +144,11 @@ class AvgPool2d(Module):
         return mg.avg_pool2d(x, self.kernel_size, self.stride)
 
 
-@dataclass(eq=False, repr=False)
-class MaxPool2d(Module):
+class MaxPool2d(_Pool):
     """The largest of every window of images (n, channels, height, width); the stride is the window's size unless given.
 
     Where several are the largest they share the gradient; PyTorch gives all of it to the first.
     """
-
-    kernel_size: int | Pair
-    stride: int | Pair | None = None
-
-    def __post_init__(self) -> None:
-        _pairs(self)
 
     def forward(self, x: Any) -> Any:
         """(n, channels, rows, columns)."""
@@ -267,12 +266,6 @@ class Sequential(Module):
     def __getitem__(self, index: int | slice) -> Module:
         layers = list(self)
         return Sequential(*layers[index]) if isinstance(index, slice) else layers[index]
-
-
-def _pairs(layer: AvgPool2d | MaxPool2d) -> None:
-    layer.kernel_size = _pair(layer.kernel_size, "kernel_size", 1)
-    if layer.stride is not None:
-        layer.stride = _pair(layer.stride, "stride", 1)
 
 
 def _check_images(layer: Module, x: Any, window: Any, channels: int | None = None, padding: Pair = (0, 0)) -> None:

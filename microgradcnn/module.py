@@ -124,19 +124,19 @@ class Module:
             raise FileError(f"{path} {error}") from None
         return self
 
-    def summary(self, shape: tuple[int, ...]) -> Summary:
+    def summary(self, shape: int | tuple[int, ...]) -> Summary:
         """The layers with their output shapes, parameters and operations, for inputs of (n, *shape); print it.
 
         Raises ValueError if the model cannot take that shape.
         """
-        return summarised(self, tuple(shape))
+        return summarised(self, (shape,) if isinstance(shape, int) else tuple(shape))
 
     def line(self) -> str:
         """The class and the declared attributes that are not at their defaults, as `Linear(in_features=4, ...)`."""
         kind = type(self)
-        names = [name for c in reversed(kind.__mro__) for name in get_annotations(c)]
-        given = {name: getattr(self, name, None) for name in names}
-        shown = [f"{n}={v!r}" for n, v in given.items() if isinstance(v, _PLAIN) and v != getattr(kind, n, None)]
+        names = [name for c in kind.__mro__ for name in get_annotations(c) if hasattr(self, name)]
+        given = {name: getattr(self, name) for name in names}
+        shown = [f"{n}={v!r}" for n, v in given.items() if isinstance(v, _PLAIN) and v != getattr(kind, n, Module)]
         return f"{kind.__name__}({', '.join(shown)})"
 
     def refuse(self, x: Any, wanted: str) -> NoReturn:
@@ -150,7 +150,11 @@ class Module:
 
     def _places(self) -> dict[str, Value]:
         """Every parameter by its dotted name, one that is in two places by both."""
-        return {path: part for path, part in _walked(self) if isinstance(part, Value)}
+        places: dict[str, Value] = {}
+        for path, part in _walked(self):
+            if isinstance(part, Value) and places.setdefault(path, part) is not part:
+                raise ValueError(f"{type(self).__name__} has two parameters called {path}: one needs another name")
+        return places
 
     def _architecture(self) -> list[str]:
         return [f"{path or 'the model'}: {module.line()}" for path, module in self.named_modules()]
@@ -168,7 +172,7 @@ class Module:
             p.data = arrays[path]
 
 
-_PLAIN = (bool, int, float, str, tuple)
+_PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -259,7 +259,7 @@ REFUSED = {
     "wider": "0: Linear(in_features=2, out_features=3), where this one has 0: Linear(in_features=2, out_features=4)",
     "longer": "was written for a model with nothing more, where this one has 3: Tanh()",
     "shorter": "with 2: Linear(in_features=3, out_features=1), where this one has nothing more",
-    "without bias": "has 2.bias, which Sequential has not",
+    "without bias": "where this one has 2: Linear(in_features=3, out_features=1, bias=None)",
     "float32": "has 0.weight as float64 of shape (3, 2), and Sequential as float32 of shape (3, 2)",
 }
 
@@ -288,6 +288,27 @@ def test_a_file_with_nan_is_neither_written_nor_read(tmp_path: Path) -> None:
     write_arrays(path, KIND, {"architecture": about["architecture"]}, arrays | {"2.bias": np.array([np.inf])})
     with pytest.raises(FileError, match=r"p\.npz has 2\.bias with NaN or infinity in it"):
         SMALL["as saved"]().load(path)
+
+
+def test_any_name_of_a_parameter_comes_back(tmp_path: Path) -> None:
+    net = nn.Module()
+    net.description, net.parts = (
+        Value(1.0),
+        {"a b": Value(2.0), "a.npy": Value(3.0), "Zürich/1": Value(4.0), 7: Value(5.0)},
+    )
+    net.save(tmp_path / "p.npz")
+    saved = net.state_dict()
+    for p in net.parameters():
+        p.data = 0.0
+    assert net.load(tmp_path / "p.npz").state_dict() == saved
+    assert list(saved.values()) == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_two_parameters_of_one_name_are_refused(tmp_path: Path) -> None:
+    net = nn.Module()
+    net.parts = {1: Value(1.0), "1": Value(2.0)}
+    with pytest.raises(ValueError, match=r"Module has two parameters called parts\.1: one needs another name"):
+        net.save(tmp_path / "p.npz")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -331,6 +352,10 @@ def test_no_flipped_bit_and_no_missing_byte_loads_anything_else(tmp_path: Path) 
 
 
 def test_a_model_prints_as_a_table() -> None:
+    assert repr(nn.Conv2d(1, 2, 3, 2, (0, 1), False, rng=rng())) == (
+        "Conv2d(in_channels=1, out_channels=2, kernel_size=(3, 3), stride=(2, 2), padding=(0, 1), bias=None)"
+    )
+    assert repr(nn.AvgPool2d(3, 1)) == "AvgPool2d(kernel_size=(3, 3), stride=(1, 1))"
     assert repr(nn.lenet(rng=rng())[7]) == "Linear(in_features=256, out_features=120)"
     assert repr(nn.Sequential(nn.Linear(2, 3, rng=rng()), nn.Dropout(0.5, rng=rng()))) == "\n".join(
         [
@@ -397,6 +422,7 @@ def test_the_table_of_a_model_of_ones_own() -> None:
 )
 def test_operations(layer: nn.Module, shape: tuple[int, ...], operations: int) -> None:
     assert layer.summary(shape).operations == operations
+    assert len(shape) > 1 or layer.summary(shape[0]).operations == operations
 
 
 def test_operations_between_layers() -> None:
