@@ -18,7 +18,8 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
 # line in a package starts with its name.
 LAYERS = """
-arrays record value gradient kernels primitives functions interop copying debug check extras
+arrays record value gradient kernels primitives functions interop copying debug check extras files
+summary module layers models nn optim
 
 targets: __init__ lines rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code fusion
@@ -30,7 +31,7 @@ views: tokens formula question diagnosis terms mistakes answers
 views: ledger assignments standalone
 views: plots
 
-__init__ readers data scaling nn networks lecture files optim progress
+__init__ readers data scaling networks lecture trained progress
 engines train experiment training_figure lesson scripts graphs
 
 commands: __init__ output options networks train predict gradcheck lesson source
@@ -43,7 +44,7 @@ ORDER = [
     for package, _, names in (line.rpartition(": ") for line in LAYERS.splitlines())
     for name in names.split()
 ]
-LINES = {"value": 330, "any other module": 350, "the package": 14500}
+LINES = {"value": 330, "any other module": 350, "the package": 20000}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 SOURCES = {
