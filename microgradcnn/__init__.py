@@ -57,6 +57,7 @@ from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
+    from microgradcnn import nn, optim
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.cost import Cost, cost
@@ -72,6 +73,7 @@ _LATER = {
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
 }
+_MODULES = ("nn", "optim")
 
 __all__ = [
     "Answer",
@@ -111,7 +113,9 @@ __all__ = [
     "mean",
     "minimum",
     "negative",
+    "nn",
     "no_grad",
+    "optim",
     "power",
     "primitive",
     "relu",
@@ -131,6 +135,8 @@ __all__ = [
 
 def __getattr__(name: str) -> _Any:
     """What is made of graphs is imported when it is first used: most programs do without."""
+    if name in _MODULES:
+        return import_module(f"microgradcnn.{name}")
     for module, names in _LATER.items():
         if name in names:
             return getattr(import_module(f"microgradcnn.{module}"), name)

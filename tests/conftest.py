@@ -1,17 +1,24 @@
-"""What every test gets: a check that it leaks no global state, and Hypothesis without chance or clock."""
+"""What every test gets: a check that it leaks no global state, Hypothesis without chance or clock; and a browser."""
 
 from __future__ import annotations
 
 import gc
+import shutil
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from microgradcnn import value
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
@@ -54,6 +61,31 @@ def no_garbage_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, for tests marked with `needs_chromium`. While it runs, asyncio.run has to be in a thread."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page, 1280×900, without a network; the test fails on an error in a script or on the console."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    new = context.new_page()
+    new.on("pageerror", lambda error: errors.append(str(error)))
+    new.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield new
+    context.close()
+    assert not errors, errors
 
 
 def _restore(table: dict[str, Any]) -> None:

@@ -128,7 +128,15 @@ def check_latex(tex: str) -> None:
         ("theta_i", "θᵢ", r"\theta_{i}"),
         ("x_in", "xᵢₙ", r"x_{\mathit{in}}"),
         ("w_best", "w_best", r"w_{\mathit{best}}"),
-        ("learning rate", "learning rate", r"\mathit{learning rate}"),
+        ("learning rate", "learning rate", r"\textit{learning rate}"),
+        ("λ", "λ", r"\lambda"),
+        ("Δx_1", "Δx₁", r"\textit{$\Delta$x}_{1}"),
+        ("größe", "größe", r"\textit{gr\"{o}\ss{}e}"),
+        ("50%_{a}", "50%_{a}", r"\textit{50\%}_{\textit{\{a\}}}"),
+        ("权", "权", r"\textit{U+6743}"),
+        ("a\x1b[2J\n", "a\ufffd[2J\ufffd", r"\textit{aU+FFFD[2JU+FFFD}"),
+        ("", "_", r"\textit{\_}"),
+        ("_3", "_₃", r"\textit{\_}_{3}"),
     ],
 )
 def test_labels_become_symbols(label: str, unicode: str, tex: str) -> None:
@@ -231,7 +239,8 @@ def read_unicode(line: str) -> str:
     return line.replace("S*(", "sin(")
 
 
-EXTRA = {"reshape": {"shape": (6,)}, "broadcast_to": {"shape": (2, 2, 3)}, "astype": {"dtype": np.dtype(np.float32)}}
+STATIC: dict[str, Any] = {"axis": (0,), "axes": (1, 0), "keepdims": False, "index": (0,), "dtype": np.dtype(np.float32)}
+STATIC |= {"shape": (3, 2), **dict.fromkeys(("size", "stride", "image", "padding"), (1, 1))}
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
@@ -239,9 +248,8 @@ def test_every_primitive_prints(name: str) -> None:
     op = TABLE[name]
     parameters = list(inspect.signature(op.forward).parameters) if not isinstance(op.forward, np.ufunc) else []
     count = len(op.chain) if isinstance(op.chain, tuple) else 2
-    static = {
-        p: (0,) for p in parameters if p in ("axis", "axes", "shape", "size", "stride", "index", "image", "padding")
-    }
+    static = {p: STATIC[p] for p in parameters if p in STATIC}
+    static |= {"axis": 1} if name in ("concatenate", "stack", "log_softmax") else {}
     nodes = [Value(np.arange(6.0).reshape(2, 3), label=label) for label in "ABC"[:count]]
     node = mg.value.fill(Value.__new__(Value), np.ones((2, 3)), None, op, tuple(nodes), static)
     e = formula(node, {})

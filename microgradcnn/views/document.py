@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from microgradcnn.views import notation
 from microgradcnn.views.expression import Expr, heads
-from microgradcnn.views.latex import Latex, plain
+from microgradcnn.views.latex import Latex
+from microgradcnn.views.latex import words as latex_words
 
 Line: TypeAlias = tuple[str | Expr, ...]  # words and formulas; a line of one formula is displayed
 
@@ -129,24 +130,7 @@ def _aligned(lines: Iterable[Line | Table]) -> str:
 
 
 def _latex_inline(line: Line) -> str:
-    return "".join(_latex_words(p) if isinstance(p, str) else f"${notation.latex(p)}$" for p in line)
-
-
-_SIGNS = {"√": r"$\surd$", "ŷ": r"$\hat{y}$", "−": "$-$", "✓": r"$\checkmark$", "✗": r"$\times$", "→": r"$\to$"}
-_SIGNS |= {
-    "⊙": r"$\odot$",
-    "λ": r"$\lambda$",
-    "σ": r"$\sigma$",
-    "…": r"\dots{}",
-    "×": r"$\times$",
-    "η": r"$\eta$",
-    "∂": r"$\partial$",
-    "≈": r"$\approx$",
-}
-
-
-def _latex_words(words: str) -> str:
-    return "".join(_SIGNS.get(c, c) for c in plain(words))
+    return "".join(latex_words(p) if isinstance(p, str) else f"${notation.latex(p)}$" for p in line)
 
 
 def _latex_table(table: Table) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -180,11 +180,17 @@ class Emitter:
         return f"{done}·10{exponent.translate(_SUPERSCRIPT)}" if exponent else done
 
 
+def shown(args: Iterable[Expr]) -> list[Expr]:
+    """The arguments of a function without those that people need not see."""
+    return [a for a in args if a.head != "text" or a.value[0]]
+
+
 def is_word(e: Expr) -> bool:
-    """Whether a factor is a symbol of several letters, which would run into its neighbours."""
+    """Whether a factor is a symbol that is no single letter, which would run into its neighbours."""
     while e.head in ("power", "transpose", "index"):
         e = e.args[0]
-    return (e.head == "symbol" and len(name_of(e.value).base) > 1) or e.head == "text"
+    base = name_of(e.value).base if e.head == "symbol" else ""
+    return e.head == "text" or len(base) > 1 or (base != "" and not base.isalpha())
 
 
 def rounded(e: Expr) -> str:
@@ -272,7 +278,7 @@ class Text(Emitter):
         return "_".join([base, *name.subscripts])
 
     def _text(self, e: Expr) -> str:
-        return str(e.value)
+        return str(e.value[0])
 
     def _quotient(self, e: Expr) -> str:
         return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
@@ -293,11 +299,11 @@ class Text(Emitter):
         return f"{self.within(e.args[0], ATOM)}ᵀ"
 
     def _call(self, e: Expr) -> str:
-        inside = ", ".join(map(self.emit, e.args))
+        inside = ", ".join(map(self.emit, shown(e.args)))
         return f"|{inside}|" if e.value == "abs" else f"{'σ' if e.value == 'sigmoid' else e.value}({inside})"
 
     def _index(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}[{e.value}]"
+        return f"{self.within(e.args[0], ATOM)}[{e.value[0]}]"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)

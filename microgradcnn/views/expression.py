@@ -7,8 +7,8 @@ product     the factors                             indicator   1 where the cond
 quotient    numerator, denominator                  derivative  d(first)/d(second)
 power       base, exponent                          equation    value: = or ←; its sides
 matmul      the matrices                            hadamard    the factors, multiplied element by element
-transpose   the matrix                              index       value: the index as it is written
-vector      the entries                             text        value: words
+transpose   the matrix                              index       value: the index as it is written, and in Python
+vector      the entries                             text        value: words, and what Python writes for them
 value       value: a measured number, rounded
 """
 
@@ -22,27 +22,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-GREEK = {
-    **dict(
-        zip(
-            ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"],
-            "αβγδεζηθικ",
-            strict=True,
-        )
-    ),
-    **dict(
-        zip(
-            ["lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"],
-            "λμνξπρστφχψω",
-            strict=True,
-        )
-    ),
-    **dict(
-        zip(
-            ["Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"], "ΓΔΘΛΞΠΣΦΨΩ", strict=True
-        )
-    ),
-}
+_SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
+_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK = dict(zip(_SMALL.split(), "αβγδεζηθικλμνξπρστυφχψ", strict=True)) | {"omega": "ω"}
+GREEK |= dict(zip(_CAPITAL.split(), "ΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 ACCENTS = ("hat", "bar", "tilde")
 LARGEST_DENOMINATOR = 1000  # 1/3 is a small fraction, 0.123456789 is data
 
@@ -84,9 +67,9 @@ def symbol(label: str) -> Expr:
     return Expr("symbol", value=label)
 
 
-def text(words: str) -> Expr:
-    """Words within a formula."""
-    return Expr("text", value=words)
+def text(words: str, code: str | None = None) -> Expr:
+    """Words within a formula, and what Python writes for them: the words as a string unless it is given."""
+    return Expr("text", value=(words, repr(words) if code is None else code))
 
 
 def add(*terms: Expr) -> Expr:
@@ -141,14 +124,23 @@ def equation(*sides: Expr, sign: str = "=") -> Expr:
 
 @lru_cache(maxsize=4096)
 def name_of(label: str) -> Name:
-    """The parts of a label: y_hat is a y with a hat, c_1 and c1 have the subscript 1, s_1_2 has two."""
-    base, *rest = label.split("_")
+    """The parts of a label: y_hat is a y with a hat, c_1 and c1 have the subscript 1, s_1_2 has two.
+
+    What cannot be printed, as a line feed, is replaced.
+    """
+    base, *rest = "".join([c if c.isprintable() else "\ufffd" for c in label]).split("_")
     if not rest and (digits := re.fullmatch(r"([^\W\d]+)(\d+)", base)):
         base, rest = digits[1], [digits[2]]
     accent = next((part for part in rest if part in ACCENTS), "")
     if accent:
         rest.remove(accent)
-    return Name(GREEK.get(base, base), accent, tuple(GREEK.get(part, part) for part in rest if part))
+    return Name(GREEK.get(base, base) or "_", accent, tuple(GREEK.get(part, part) for part in rest if part))
+
+
+def spelling(label: str) -> str:
+    """The same for all labels that are printed alike, or alike in Python: c1 and c_1, λ and lambda."""
+    name = name_of(label)
+    return re.sub(r"\W", "_", "_".join([name.base, name.accent, *name.subscripts]))
 
 
 def flat(e: Expr, head: str) -> Iterator[Expr]:

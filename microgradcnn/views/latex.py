@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from typing import ClassVar
 
-from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, Emitter, numeral
+from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, Emitter, numeral, shown
 from microgradcnn.views.expression import GREEK, Expr, name_of
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
+_SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}
+_SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
+_SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
+_ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
+_ESCAPED |= {c: "\\" + c for c in "&%$#_{}"} | {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}"}
+_ESCAPED |= {"–": "--", "œ": r"\oe{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}"}
+_ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
+)
 
 
 class Latex(Emitter):
@@ -16,7 +25,14 @@ class Latex(Emitter):
 
     fractions_are_atoms = True
     minus, dot, juxtaposed = "-", r" \cdot ", " "
-    signs: ClassVar[dict[str, str]] = {"⊙": r"\odot", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "←": r"\leftarrow"}
+    signs: ClassVar[dict[str, str]] = {
+        "⊙": r"\odot",
+        "–": "-",
+        "≤": r"\le",
+        "≥": r"\ge",
+        "≠": r"\ne",
+        "←": r"\leftarrow",
+    }
     named: ClassVar[dict[str, str]] = {
         "sigmoid": r"\sigma",
         **{name: "\\" + name for name in ("exp", "log", "tanh", "max", "min")},
@@ -56,14 +72,13 @@ class Latex(Emitter):
         """A letter, a Greek letter or a word."""
         if letters in _GREEK:
             return _GREEK[letters]
-        return (
-            letters
-            if (len(letters) == 1 and letters.isalnum()) or letters.isdecimal()
-            else rf"\mathit{{{plain(letters)}}}"
-        )
+        plain = letters.isascii() and letters.isalnum()
+        if plain and (len(letters) == 1 or letters.isdecimal()):
+            return letters
+        return rf"\mathit{{{letters}}}" if plain else rf"\textit{{{words(letters)}}}"
 
     def _text(self, e: Expr) -> str:
-        return rf"\text{{{plain(e.value)}}}"
+        return rf"\text{{{words(e.value[0])}}}"
 
     def _quotient(self, e: Expr) -> str:
         return rf"\frac{{{self.emit(e.args[0])}}}{{{self.emit(e.args[1])}}}"
@@ -80,24 +95,37 @@ class Latex(Emitter):
         return rf"{self.within(e.args[0], ATOM)}^{{\top}}"
 
     def _call(self, e: Expr) -> str:
-        inside = ", ".join(map(self.emit, e.args))
+        inside = ", ".join(map(self.emit, shown(e.args)))
         if e.value == "abs":
             return rf"\left|{inside}\right|"
-        return self.named.get(e.value, rf"\operatorname{{{plain(e.value)}}}") + self.around(inside)
+        name = words(e.value) if e.value.isascii() else rf"\text{{{words(e.value)}}}"
+        return self.named.get(e.value, rf"\operatorname{{{name}}}") + self.around(inside)
 
     def around(self, inside: str) -> str:
         """The brackets of a function's arguments."""
         return rf"\left({inside}\right)" if r"\frac" in inside else f"({inside})"
 
     def _index(self, e: Expr) -> str:
-        return rf"{self.within(e.args[0], ATOM)}[\text{{{plain(e.value)}}}]"
+        return rf"{self.within(e.args[0], ATOM)}[\text{{{words(e.value[0])}}}]"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)
         return rf"\begin{{cases}} {then} & \text{{if }} {condition} \\ {otherwise} & \text{{else}} \end{{cases}}"
 
 
-def plain(words: str) -> str:
-    """Words as LaTeX text: its special characters escaped."""
-    escaped = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return re.sub(r"[\\~^&%$#_{}]", lambda m: escaped.get(m[0], "\\" + m[0]), words)
+def words(plain: str) -> str:
+    """Words as LaTeX text in ASCII: special characters escaped, and what its fonts lack written by its number."""
+    return "".join(map(_character, unicodedata.normalize("NFC", plain)))
+
+
+def _character(c: str) -> str:
+    if c in _ESCAPED:
+        return _ESCAPED[c]
+    if c in _SIGNS:
+        return f"${_SIGNS[c]}$"
+    if c.isascii():
+        return c
+    parts = unicodedata.normalize("NFD", c)
+    if len(parts) == 2 and parts[1] in _ACCENTS and parts[0].isascii() and parts[0].isalpha():
+        return f"\\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
+    return f"U+{ord(c):04X}"

@@ -8,10 +8,12 @@ from keyword import iskeyword
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
-from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral
+from microgradcnn.record import TABLE
+from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral, shown
 from microgradcnn.views.expression import Expr, flat, name_of
 
 _ACCENTS = {"hat": "^", "bar": "‾", "tilde": "~"}
+_CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives
 
 
 class MathML(Emitter):
@@ -71,7 +73,7 @@ class MathML(Emitter):
         return f"<msub>{base}{row('<mo>,</mo>'.join(parts)) if len(parts) > 1 else parts[0]}</msub>"
 
     def _text(self, e: Expr) -> str:
-        return f"<mtext>{escape(e.value)}</mtext>"
+        return f"<mtext>{escape(e.value[0])}</mtext>"
 
     def _quotient(self, e: Expr) -> str:
         return "<mfrac>{}{}</mfrac>".format(*map(self.emit, e.args))
@@ -88,14 +90,14 @@ class MathML(Emitter):
         return f"<msup>{self.within(e.args[0], ATOM)}<mo>⊤</mo></msup>"
 
     def _call(self, e: Expr) -> str:
-        inside = "<mo>,</mo>".join(map(self.emit, e.args))
+        inside = "<mo>,</mo>".join(map(self.emit, shown(e.args)))
         if e.value == "abs":
             return f"<mo>|</mo>{inside}<mo>|</mo>"
         name = "σ" if e.value == "sigmoid" else escape(e.value)
         return f"<mi>{name}</mi><mo>\u2061</mo>{row(f'<mo>(</mo>{inside}<mo>)</mo>')}"
 
     def _index(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}<mo>[</mo><mtext>{escape(e.value)}</mtext><mo>]</mo>"
+        return f"{self.within(e.args[0], ATOM)}<mo>[</mo><mtext>{escape(e.value[0])}</mtext><mo>]</mo>"
 
     def _indicator(self, e: Expr) -> str:
         return f"<mo>[</mo>{self.emit(e.args[0])}<mo>]</mo>"
@@ -142,14 +144,14 @@ class Python(Emitter):
 
     def _symbol(self, e: Expr) -> str:
         name = re.sub(r"\W|^(?=\d)", "_", e.value)
-        return name + "_" if iskeyword(name) else name
+        return name + "_" if iskeyword(name) or name in TABLE or name in _CALLED else name
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number as Python has it."""
         return f"{digits}e{exponent}" if exponent else digits
 
     def _text(self, e: Expr) -> str:
-        return repr(e.value)
+        return str(e.value[1])
 
     def _quotient(self, e: Expr) -> str:
         return f"{self.factor(e.args[0])}/{self.factor(e.args[1])}"
@@ -167,7 +169,7 @@ class Python(Emitter):
         return f"{e.value}({', '.join(map(self.emit, e.args))})"
 
     def _index(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}[{e.value}]"
+        return f"{self.within(e.args[0], ATOM)}[{e.value[1]}]"
 
     def _indicator(self, e: Expr) -> str:
         return f"where({self.emit(e.args[0])}, 1, 0)"

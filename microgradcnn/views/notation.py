@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.gradient import _is_elementwise as is_elementwise
 from microgradcnn.record import Primitive
 from microgradcnn.value import Constant, Value
 from microgradcnn.views.algebra import simplified
@@ -35,12 +36,13 @@ from microgradcnn.views.expression import (
 from microgradcnn.views.expression import text as words
 from microgradcnn.views.latex import Latex
 from microgradcnn.views.markup import MathML, Python
+from microgradcnn.views.static import indexed, settings
 
 __all__ = ["equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
 
-Operands = Mapping[str, Any]  # what each name of a notation stands for: a Part, several of them, or a static argument
+Operands = Mapping[str, Any]  # what each name of a notation stands for: a Part, several, or the formula of a setting
 
 
 class _Part:
@@ -126,13 +128,19 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
         return parts[1].formula  # formulas hold where everything is finite
     if (rearranged := _rearranged(node, op, [part.formula for part in parts])) is not None:
         return rearranged
-    names = _input_names(op, len(parts), tuple(node.static))
-    operands: dict[str, Any] = dict(node.static)
+    if is_elementwise(op):
+        parts = [
+            _Part(_aligned(q.formula, p.shape, node.ndim), q.array) for p, q in zip(node.parents, parts, strict=True)
+        ]
+    names, said = _input_names(op, len(parts), tuple(node.static)), settings(op.name, node.static)
+    operands: dict[str, Any] = dict(said)
+    numbers = (item for item in node.static.items() if isinstance(item[1], int | float | np.number))
+    operands |= {key: number(given) for key, given in numbers if key != "index"}
     for i, name in enumerate(names):
         operands[name] = parts[i:] if i == len(names) - 1 and len(names) < len(parts) else parts[i]
     written = parsed(op.notation, operands)
-    if written.head == "call" and isinstance(axis := node.static.get("axis"), tuple):
-        return call(written.value, *written.args, words("axis " + ", ".join(map(str, axis))))
+    if written.head == "call" and written.value == op.name:
+        return call(op.name, *written.args, *[e for e in said.values() if e not in written.args])
     return written
 
 
@@ -143,23 +151,70 @@ def _asks_for_nan(condition: Value) -> bool:
 
 def _rearranged(node: Value, op: Primitive, args: Sequence[Expr]) -> Expr | None:
     """What repeats or rearranges numbers, as mathematics writes it: vectors are columns, a row is a transposed one."""
-    old, new = node.parents[0].shape, node.shape
-    if op.name in ("broadcast_to", "astype"):
+    first, old, new = node.parents[0], node.parents[0].shape, node.shape
+    if op.name == "broadcast_to":
+        return _aligned(args[0], old, len(new))
+    if op.name == "astype":
         return args[0]
     if op.name == "reshape":
-        summed = node.parents[0].op is not None and node.parents[0].op.name == "sum"  # its axis of length 1 goes again
-        if _without_ones(old) == _without_ones(new) or (summed and old == (1, *new)):
-            return args[0]
-        return Expr("transpose", (args[0],)) if (old == (1, *new) and len(new) == 1) or (*old, 1) == new[::-1] else None
-    if op.name == "transpose" and len(new) > 2:
-        axes = node.static["axes"] or tuple(reversed(range(len(new))))
-        return call("transpose", args[0], words("axes " + ", ".join(map(str, axes))))
-    if op.name == "matmul" and len(old) == 1:
-        right = node.parents[1].ndim
-        if right == 1:
-            return Expr("matmul", (Expr("transpose", (args[0],)), args[1]))
-        return Expr("matmul", (Expr("transpose", (args[1],)), args[0])) if right == 2 else None
+        return _reshaped(args[0], old, new)
+    if op.name == "transpose":
+        return _transposed(args[0], node.static["axes"] or tuple(reversed(range(len(new)))))
+    if op.name == "matmul":
+        return _matrices(node, args)
+    if op.name == "fold" and first.op is not None and first.op.name == "broadcast_to":
+        return call("spread", args[0], *settings("spread", {"size": first.shape[4:], **node.static}).values())
+    if op.name in ("sum", "mean", "max") and node.static["keepdims"] and (axis := node.static["axis"]) is not None:
+        axes = [i % len(old) for i in axis]
+        reduced = tuple([n for i, n in enumerate(old) if i not in axes])
+        written = call(op.name, args[0], *settings(op.name, node.static).values())
+        return _reshaped(written, reduced, new) or _to_shape(written, new)
     return None
+
+
+def _reshaped(e: Expr, old: tuple[int, ...], new: tuple[int, ...]) -> Expr | None:
+    """A reshape that is none, or a transposition: a vector is a column, and axes of length 1 at the end are none."""
+    if _without_ones(old) == _without_ones(new):
+        return e
+    if (old == (1, *new) and len(new) == 1) or (new == (1, *old) and len(old) == 1):
+        return e.args[0] if e.head == "transpose" else Expr("transpose", (e,))
+    return None
+
+
+def _to_shape(e: Expr, shape: tuple[int, ...]) -> Expr:
+    return call("reshape", e, words(str(shape), f"shape={shape}"))
+
+
+def _aligned(e: Expr, shape: tuple[int, ...], ndim: int) -> Expr:
+    """What NumPy puts to the right of other axes: a vector is a row there, and so it is written."""
+    if not 0 < len(shape) < ndim:
+        return e
+    new = (1,) * (ndim - len(shape)) + shape
+    return _reshaped(e, shape, new) or _to_shape(e, new)
+
+
+def _transposed(e: Expr, axes: tuple[int, ...]) -> Expr:
+    if axes == tuple(range(len(axes))):
+        return e
+    return (
+        Expr("transpose", (e,))
+        if len(axes) == 2
+        else call("transpose", e, *settings("transpose", {"axes": axes}).values())
+    )
+
+
+def _matrices(node: Value, args: Sequence[Expr]) -> Expr | None:
+    """A product with a vector in it, or of more axes than two."""
+    left, right = (p.ndim for p in node.parents)
+    if left == 1 and right == 1:
+        return Expr("matmul", (Expr("transpose", (args[0],)), args[1]))
+    if left == 1 and right == 2:
+        return Expr("matmul", (Expr("transpose", (args[1],)), args[0]))
+    if max(left, right) <= 2:
+        return None
+    columns = [p.op is not None and p.op.name == "reshape" and p.ndim > 2 and p.shape[-1] == 1 for p in node.parents]
+    each = zip(node.parents, args, columns, strict=True)
+    return call("matmul", *[_to_shape(e, p.shape) if column else e for p, e, column in each])
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -207,8 +262,8 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
         return _Part(Expr("transpose", (_read(node.value, operands).formula,)), True)
     if isinstance(node, ast.Subscript):
         x = _read(node.value, operands)
-        index = operands.get(node.slice.id) if isinstance(node.slice, ast.Name) else ast.unparse(node.slice)
-        return _Part(Expr("index", (x.formula,), _index(index)), x.array)
+        index = operands.get(node.slice.id) if isinstance(node.slice, ast.Name) else ast.literal_eval(node.slice)
+        return _Part(indexed(x.formula, index), x.array)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return _call(node.func.id, [part for a in node.args for part in _arguments(a, operands)])
     raise ValueError(f"a notation is arithmetic on the inputs: {ast.unparse(node)!r} cannot be written")
@@ -216,11 +271,7 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
 
 def _name(name: str, operands: Operands) -> _Part:
     found = operands.get(name)
-    if isinstance(found, _Part):
-        return found
-    if isinstance(found, int | float | np.number):
-        return _Part(number(found), False)
-    return _Part(symbol(name) if found is None else words(str(found)), False)
+    return found if isinstance(found, _Part) else _Part(symbol(name) if found is None else found, False)
 
 
 def _arguments(node: ast.expr, operands: Operands) -> list[_Part]:
@@ -239,17 +290,6 @@ def _call(name: str, parts: Sequence[_Part]) -> _Part:
     if name == "where":
         return _Part(Expr("cases", tuple(args)), array)
     return _Part(call(name, *args), array)
-
-
-def _index(index: Any) -> str:
-    """An index as it is written between brackets."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return ", ".join(_slice(part) if isinstance(part, slice) else str(part) for part in parts)
-
-
-def _slice(part: slice) -> str:
-    ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
-    return ":".join(ends if part.step is None else [*ends, str(part.step)])
 
 
 def _times(a: _Part, b: _Part) -> Expr:

@@ -7,7 +7,8 @@ are leaves, and its answer, a graph, is written down.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ import numpy as np
 from microgradcnn.gradient import grad
 from microgradcnn.value import Constant, Value, apply, topological
 from microgradcnn.views.algebra import simplified
-from microgradcnn.views.expression import Expr, name_of, symbol
+from microgradcnn.views.expression import Expr, name_of, spelling, symbol
 from microgradcnn.views.notation import formula
 
 LARGEST = 30  # nodes of the graph in one unnamed formula: more, and a part of it is given a name
+_OFTEN = {"max", "max_pool2d", "log_softmax"}  # their rules speak of input and result more than once
 
 
 class Link(NamedTuple):
@@ -46,14 +48,17 @@ class Graph:
                 self.consumers.setdefault(parent, []).append(node)
         self.names: dict[Value, Expr] = {}
         self.named_here: set[Value] = set()  # interior nodes that had no label
-        self._taken = {node.label for node in self.order} | {None}
-        self._name_nodes()
+        labels = {node.label for node in self.order if node.label is not None}
+        self._taken = {spelling(label) for label in labels}
+        self._counts: dict[str, Iterator[int]] = {}
+        self._name_nodes(labels)
         self.constants = {_place(p): name for p, name in self.names.items() if type(p) is Constant}
 
-    def _name_nodes(self) -> None:
+    def _name_nodes(self, labels: Collection[str]) -> None:
         if self.f.label is None:
             self.names[self.f] = symbol(self._fresh("f", plain=True))
-        seen: set[str] = set()
+        f = self.label(self.f) if self.f.label is None else self.f.label
+        seen = {spelling(f"d{f}_d{x}") for x in labels}  # what Python calls the derivatives
         weight: dict[Value, int] = {}
         for node in self.order:
             for constant in node.parents:
@@ -61,9 +66,9 @@ class Graph:
                     self.names[constant] = symbol(self._fresh("K"))
             weight[node] = 1 + sum(weight.get(p, 1) for p in node.parents)
             if node.label is not None:
-                label = node.label if node.label not in seen else self._fresh(name_of(node.label).base)
-                seen.add(label)
-                self.names[node] = symbol(label)
+                spelt = spelling(node.label)
+                self.names[node] = symbol(self._fresh(name_of(node.label).base) if spelt in seen else node.label)
+                seen.add(spelt)
             elif node not in self.names and (node.op is None or self._needs_name(node, weight[node])):
                 self.give_name(node)
             weight[node] = 1 if node in self.names else weight[node]
@@ -76,19 +81,17 @@ class Graph:
 
     def _needs_name(self, node: Value, weight: int) -> bool:
         users = self.consumers.get(node, [])
-        if len(users) > 1:
+        if len(users) > 1 or (node.shape and _OFTEN & {n.op.name for n in (node, *users) if n.op is not None}):
             return True
         in_a_sum = all(n.op is not None and n.op.name in ("add", "sub") for n in (node, *users))
         return weight > LARGEST and not in_a_sum
 
     def _fresh(self, letter: str, plain: bool = False) -> str:
-        names = [letter] if plain and letter not in self._taken else []
-        number = 1
-        while not names:
-            names = [f"{letter}_{number}"] if f"{letter}_{number}" not in self._taken else []
-            number += 1
-        self._taken.add(names[0])
-        return names[0]
+        numbered = (f"{letter}_{i}" for i in self._counts.setdefault(letter, count(1)))
+        names = chain([letter], numbered) if plain else numbered
+        name = next(name for name in names if spelling(name) not in self._taken)
+        self._taken.add(spelling(name))
+        return name
 
     def definition(self, node: Value) -> Expr:
         """The formula of a named node, as it was computed."""

@@ -14,12 +14,16 @@ from microgradcnn.views.document import Line, Step, Table
 from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value
 from microgradcnn.views.notation import formula
 from microgradcnn.views.segments import Graph, recomputed
+from microgradcnn.views.static import indexed
+from microgradcnn.views.windows import windows_step
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
 MEANING = {
     "conv2d_kernel": "conv2d_kernel(x, g) adds up, for every weight, the pixel under it times g over all windows.",
     "conv2d_input": "conv2d_input(g, w) adds, for every pixel, g times the weight that met it, over all windows.",
     "fold": "fold adds, for every pixel, what all windows that contain it send back.",
+    "unfold": "unfold lists all windows.",
+    "spread": "spread gives the number of every window to all pixels in it; where windows overlap, they add up.",
     "scatter": "scatter puts every number back where it was taken from, and 0 elsewhere.",
 }
 
@@ -53,8 +57,9 @@ class Cotangents:
 
 
 def tensor_steps(found: Cotangents, rate: float) -> list[Step]:
-    """Loss, backward, numbers and update, with shapes."""
-    return [_loss(found), _backward(found), _numbers(found), _update(found, rate)]
+    """Loss, backward, windows of convolutions, numbers and update, with shapes."""
+    windows = windows_step(found.graph, found.path)
+    return [_loss(found), _backward(found), *([windows] if windows else []), _numbers(found), _update(found, rate)]
 
 
 def _loss(found: Cotangents) -> Step:
@@ -81,8 +86,6 @@ def _backward(found: Cotangents) -> Step:
         step.say(MEANING[name])
     step.lines += _repeated(found)
     step.explain_brackets()
-    if "conv2d_kernel" in used:
-        step.lines += _windows(found)
     return step
 
 
@@ -90,24 +93,14 @@ def _repeated(found: Cotangents) -> list[Line]:
     """What broadcasting repeated on the way from x to f, and so was summed on the way back."""
     lines: list[Line] = []
     for node in found.graph.order:
-        parents = node.parents if node in found.path and node.op is not None and is_elementwise(node.op) else ()
+        repeats = node.op is not None and (is_elementwise(node.op) or node.op.name == "broadcast_to")
+        parents = node.parents if repeats and node in found.path else ()
         for parent in (p for p in parents if p in found.path and p.shape != node.shape):
             lead = node.ndim - parent.ndim
             axes = [i for i in range(node.ndim) if i < lead or parent.shape[i - lead] != node.shape[i]]
             what: Line = (formula(parent, found.graph.names), f" ({_shape(parent) or 'a number'})")
             where = ("axis " if len(axes) == 1 else "axes ") + ", ".join(map(str, axes))
             lines.append((*what, f" was repeated to {_shape(node)}: its gradient is summed over {where}."))
-    return lines
-
-
-def _windows(found: Cotangents) -> list[Line]:
-    """How many windows touched each weight of a kernel."""
-    lines: list[Line] = []
-    for node in found.graph.order:
-        if node.op is not None and node.op.name == "conv2d" and node.parents[1] in found.found:
-            images, _, rows, columns = node.shape
-            name = found.graph.names[node.parents[1]]
-            lines.append(("Each weight of ", name, f" was under {rows}×{columns} windows in each of {images} images."))
     return lines
 
 
@@ -119,7 +112,7 @@ def _numbers(found: Cotangents) -> Step:
     rows = []
     for flat in sorted(largest.tolist()):
         place = tuple(int(i) for i in np.unravel_index(flat, gradient.shape))
-        e = Expr("index", (graph.names[x],), ", ".join(map(str, place))) if place else graph.names[x]
+        e = indexed(graph.names[x], place) if place else graph.names[x]
         difference = _difference(graph.f, x, place)
         close = abs(difference - gradient[place]) <= 1e-6 * max(1.0, abs(difference))
         rows.append([(e,), (value(gradient[place]),), (value(difference), " ✓" if close else " ✗")])

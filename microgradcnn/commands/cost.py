@@ -1,9 +1,8 @@
-"""The command that counts what one iteration of gradient descent costs a network, and measures it."""
+"""`microgradcnn cost`."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -11,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.files import write_whole
+from microgradcnn.commands.options import network_argument, network_options
+from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.value import Value
 from microgradcnn.views import document
-from microgradcnn.views.cost import Amounts, Cost
-from microgradcnn.views.cost import cost as count
+from microgradcnn.views.cost import Amounts, Cost, cost
 from microgradcnn.views.document import Line
 from microgradcnn.views.polynomial import Polynomial
 from microgradcnn.views.timing import Timing
+
+SUMMARY = "count the operations of one iteration of gradient descent, as polynomials"
 
 PARTS = {"S": "hidden layer", "c": "filters", "w": "final layer"}
 MEANINGS = {
@@ -39,28 +40,38 @@ MEASURED = {
 Graph = tuple[Value, dict[str, list[Value]]]
 
 
-def cost(options: argparse.Namespace) -> int:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `cost` takes."""
+    network_argument(parser)
+    network_options(parser, activation="sigmoid", regularise=0.0)
+    parser.add_argument("--measure", action="store_true", help="measure times as well, and fit their exponents")
+    format_arguments(parser, "text", "latex", "mathml")
+
+
+def run(options: argparse.Namespace) -> int:
     """The operations of one iteration as polynomials, and their orders; with `measure` the times as well."""
     name = options.network
     build, kind = builder(name, options.activation, options.regularise), _kind(name)
-    found = count(build, COUNTED[kind])
+    found = cost(build, COUNTED[kind])
     sizes, lecture = _lecture(name, build)
     timing = found.measure(MEASURED[kind]) if options.measure else None
-    if options.json:
-        network = {"network": name, "activation": options.activation, "regularise": options.regularise}
-        record = {**network, "variables": MEANINGS[kind], **_record(found, timing)}
-        text = json.dumps({**record, "lecture": {**sizes, **_amounts(lecture.total)}}, indent=2, ensure_ascii=False)
-    else:
-        steps = found.steps()
-        steps[0].lines = [(f"{name}: {MEANINGS[kind]}",), *steps[0].lines, _at(sizes, lecture.total)]
-        steps[2:2] = [] if timing is None else [timing.step()]
-        languages = {"text": document.as_text, "latex": document.as_latex, "mathml": document.as_html}
-        text = languages[options.format](steps).rstrip()
-    if options.out is None:
-        print(text)
-    else:
-        write_whole(options.out, f"{text}\n".encode())
-        print(f"written: {options.out}")
+    steps = found.steps()
+    steps[0].lines = [(f"{name}: {MEANINGS[kind]}",), *steps[0].lines, _at(sizes, lecture.total)]
+    steps[2:2] = [] if timing is None else [timing.step()]
+    network = {"network": name, "activation": options.activation, "regularise": options.regularise}
+    deliver(
+        options,
+        f"The cost of {name}",
+        lambda: {
+            **network,
+            "variables": MEANINGS[kind],
+            **_record(found, timing),
+            "lecture": {**sizes, **_amounts(lecture.total)},
+        },
+        text=lambda: document.as_text(steps),
+        latex=lambda: document.as_latex(steps),
+        mathml=lambda: document.as_html(steps),
+    )
     return 0
 
 
@@ -99,7 +110,7 @@ def _lecture(name: str, build: Callable[..., Graph]) -> tuple[dict[str, int], Co
     else:
         (height, width), (rows, columns) = own["image"], own["kernel"]
         fixed = {"F": own["filters"], "P": (height - rows + 1) * (width - columns + 1), "q": rows * columns}
-    return fixed, count(partial(build, **fixed), {v: s for v, s in COUNTED[_kind(name)].items() if v not in fixed})
+    return fixed, cost(partial(build, **fixed), {v: s for v, s in COUNTED[_kind(name)].items() if v not in fixed})
 
 
 def _at(sizes: dict[str, int], total: Amounts) -> Line:
@@ -108,10 +119,10 @@ def _at(sizes: dict[str, int], total: Amounts) -> Line:
     return f"In all, with the lecture's {where}: ", total.operations.formula, *functions, ", ", total.all.growth, "."
 
 
-def _record(found: Cost, timing: Timing | None) -> dict[str, Any]:
+def _record(found: Cost, timing: Timing | None) -> Record:
     works = [(p.name, p.work) for p in found.parts] + [("total", found.total)]
     alone = [(p.name, p.separately) for p in found.parts[1:]] + [("total", found.separately)]
-    record: dict[str, Any] = {
+    record: Record = {
         "parts": [{"part": name, **_amounts(work)} for name, work in works],
         "every coordinate by itself": [{"part": name, **_amounts(work)} for name, work in alone],
         "graphs": {"interpolated": found.seen, "confirmed": found.others},
@@ -122,12 +133,12 @@ def _record(found: Cost, timing: Timing | None) -> dict[str, Any]:
     return record
 
 
-def _amounts(amounts: Amounts) -> dict[str, Any]:
+def _amounts(amounts: Amounts) -> Record:
     functions = {name: _polynomial(count) for name, count in amounts.functions.items()}
     return {"operations": _polynomial(amounts.operations), "functions": functions, "order": amounts.all.order}
 
 
-def _polynomial(polynomial: Polynomial) -> dict[str, Any]:
+def _polynomial(polynomial: Polynomial) -> Record:
     """The text, and every term as its coefficient and the exponents of the variables."""
     terms = [
         {"coefficient": int(c) if c.denominator == 1 else str(c), **dict(zip(polynomial.variables, e, strict=True))}

@@ -1,0 +1,27 @@
+"""`microgradcnn ledger`."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from microgradcnn.commands.options import chosen_graph, graph_arguments
+from microgradcnn.commands.output import deliver, format_arguments
+from microgradcnn.views.ledger import ledger
+
+SUMMARY = "list every addition into a gradient, in the order of the backward pass"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `ledger` takes."""
+    graph_arguments(parser)
+    format_arguments(parser, "text")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Every addition into a gradient, in the order of the backward pass from a loss."""
+    entries = ledger(chosen_graph(options).loss)
+    rows = [[e.sender, e.receiver, np.asarray(e.sent).tolist(), np.asarray(e.total).tolist()] for e in entries]
+    deliver(options, options.graph, lambda: {"graph": options.graph, "entries": rows}, text=lambda: str(entries))
+    return 0

@@ -1,0 +1,105 @@
+"""`microgradcnn lesson`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import microgradcnn.lesson as lessons
+from microgradcnn.commands.gradcheck import checks_record
+from microgradcnn.commands.options import seed_argument
+from microgradcnn.commands.output import Record, show
+from microgradcnn.commands.train import run_record, write_run
+from microgradcnn.files import make_folder, write_whole
+
+SUMMARY = "build, differentiate, check and train all six networks: the main job"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `lesson` takes."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the table and every training run here")
+    seed_argument(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """A line for each network as soon as it is done; 0 if every gradient agrees and every training converged."""
+    rows = []
+    if options.out is not None:
+        make_folder(options.out)
+    for row in lessons.lesson(options.seed, progress=True):
+        rows.append(row)
+        if not options.json:
+            print(_lesson_line(row, header=len(rows) == 1), flush=True)
+        if options.out is not None:
+            for data_name, done in row.runs.items():
+                write_run(options.out / row.network / data_name, done)
+    records = [_lesson_record(row) for row in rows]
+    if options.out is not None:
+        write_whole(options.out / "lesson.json", (json.dumps(records, indent=2) + "\n").encode())
+    show(records if options.json else _lesson_verdict(rows), options.json)
+    return 0 if all(row.right for row in rows) else 1
+
+
+def _lesson_line(row: lessons.Row, header: bool) -> str:
+    """One network's line, below two lines of titles for the first: fixed widths, as each is printed when it is done."""
+    checks = row.checks
+    columns = [("", "network", 24, row.network), ("", "lecture", 15, row.section), ("", "weights", 8, row.parameters)]
+    columns += [
+        ("gradients apart by", "scalar", 8, f"{checks.scalar_form:.0e}"),
+        ("", "closed", 8, f"{checks.closed_form:.0e}"),
+        ("", "differences", 12, f"{checks.differences:.0e}"),
+    ]
+    for name, run in row.runs.items():
+        columns += [
+            (name, "epochs", 8, len(run.training.history)),
+            ("", "loss", 8, f"{run.training.history[-1]['loss']:.4f}"),
+            ("", "test", 7, f"{run.test_accuracy:.3f}"),
+        ]
+
+    def line(cells: list[str]) -> str:
+        return "".join(cell.ljust(width) for cell, (_, _, width, _) in zip(cells, columns, strict=True))
+
+    groups, text = "", line([str(cell) for _, _, _, cell in columns]) + _mark(row.right)
+    if not header:
+        return text
+    start = 0
+    for group, _, width, _ in columns:
+        groups = groups.ljust(start) + group if group else groups
+        start += width
+    return "\n".join([groups, line([title for _, title, _, _ in columns]).rstrip(), text])
+
+
+def _lesson_verdict(rows: list[lessons.Row]) -> str:
+    worst = max(row.checks.worst for row in rows)
+    gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in four ways"
+    failed = [
+        f"{row.network} on {name}: {run.training.message}"
+        for row in rows
+        for name, run in row.runs.items()
+        if not run.training.converged
+    ]
+    training = "every training converged" if not failed else "; ".join(failed)
+    lines = [
+        "scalar, closed and differences: the scalar form, the lecture's closed form and finite differences against the",
+        "tensor form; test: accuracy on the fifth of the rows that training did not see; λ = 1e-3.",
+        f"{gradients}; {training}.",
+    ]
+    if "digits" not in rows[0].runs:
+        lines.append("The digits need scikit-learn: pip install 'microgradcnn[data]'")
+    return "\n".join(lines)
+
+
+def _mark(right: bool) -> str:
+    text = "right" if right else "WRONG"
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\033[{32 if right else 31}m{text}\033[0m"
+
+
+def _lesson_record(row: lessons.Row) -> Record:
+    runs = {name: run_record(run) for name, run in row.runs.items()}
+    shown = {"network": row.network, "lecture": row.section, "loss": row.loss, "parameters": row.parameters}
+    return {**shown, "checks": checks_record(row.checks), "runs": runs, "right": row.right}

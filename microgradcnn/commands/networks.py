@@ -1,0 +1,23 @@
+"""`microgradcnn networks`."""
+
+from __future__ import annotations
+
+import argparse
+
+from microgradcnn.commands.output import show, table
+from microgradcnn.networks import LECTURE
+
+SUMMARY = "list the six networks of the lecture"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """The six networks with their places in the lecture and their losses."""
+    rows = [
+        {"network": name, "lecture": where, "loss for one example": loss} for name, (where, loss) in LECTURE.items()
+    ]
+    show(rows if options.json else table(rows), options.json)
+    return 0

@@ -1,0 +1,108 @@
+"""The arguments that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from microgradcnn.graphs import LossGraph, loss_graph
+from microgradcnn.networks import ACTIVATIONS, NETWORKS
+
+_GRAPHS = (
+    "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
+    "'z = sigmoid(w*x + b); (z - y)**2', in which every name that is not assigned is a leaf; or file.py:name, a Value, "
+    "or a function that returns one, in a file of yours, which is run. --at gives numbers to all leaves of a formula "
+    "or to none: without it they too are drawn from the seed."
+)
+
+
+def graph_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `chosen_graph` needs: a network, a formula or `file.py:name`, and the numbers of its leaves."""
+    parser.epilog = _GRAPHS
+    parser.add_argument("graph", metavar="GRAPH", help="a network's name, a formula, or file.py:name")
+    parser.add_argument(
+        "--at", type=_numbers, default={}, metavar="w=1,x=2", help="the numbers of leaves (drawn from the seed)"
+    )
+    network_options(parser)
+    seed_argument(parser, "seed of the parameters and inputs (0)")
+
+
+def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph:
+    """The graph that the arguments of `graph_arguments` name. Raises ValueError in one sentence if there is none."""
+    graph = loss_graph(options.graph, options.activation, options.regularise, options.seed, arrays)
+    return graph.moved(options.at)
+
+
+def network_argument(parser: argparse.ArgumentParser) -> None:
+    """Which of the six networks."""
+    parser.add_argument("network", choices=tuple(NETWORKS), metavar="NETWORK", help="one that `networks` lists")
+
+
+def network_options(
+    parser: argparse.ArgumentParser, activation: str | None = None, regularise: float | None = None
+) -> None:
+    """A network's activation (sigmoid) and λ (0), with other defaults if they are given."""
+    parser.add_argument("--activation", choices=tuple(ACTIVATIONS), default=activation, help="(sigmoid)")
+    parser.add_argument(
+        "--regularise",
+        type=float,
+        default=regularise,
+        metavar="λ",
+        help=f"weight of the squared parameters ({regularise or 0.0:g})",
+    )
+
+
+def data_arguments(parser: argparse.ArgumentParser) -> None:
+    """A data set, its target column and the two classes."""
+    parser.add_argument(
+        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file, or a data set's name"
+    )
+    parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
+    parser.add_argument("--classes", type=_two, metavar="A,B", help="the two classes to keep; A is 0 and B is 1")
+
+
+def seed_argument(
+    parser: argparse.ArgumentParser, what: str = "seed of the split, the start and the batches (0)"
+) -> None:
+    """The seed of everything random."""
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=what)
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def names(text: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """Numbers for names, as in w=1,x=.5."""
+    found: dict[str, float] = {}
+    for part in filter(str.strip, text.split(",")):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not name or not equals or not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{part.strip()!r} is no name=number: write it as in w=1,x=2")
+        if name in found:
+            raise argparse.ArgumentTypeError(f"{name} is given twice")
+        found[name] = value
+    return found
+
+
+def _two(text: str) -> tuple[str, str]:
+    parts = text.split(",")
+    if len(parts) != 2 or not all(parts) or parts[0] == parts[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two different classes, such as 6,7")
+    return parts[0], parts[1]

@@ -1,0 +1,71 @@
+"""`microgradcnn predict`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import microgradcnn.experiment as experiments
+from microgradcnn.commands.options import data_arguments, network_argument
+from microgradcnn.commands.output import Record, show, table
+from microgradcnn.data import Dataset, as_images, class_name, load, shrink, two_classes
+from microgradcnn.files import FileError
+from microgradcnn.trained import Trained, load_trained
+
+SUMMARY = "predict with the parameters that train wrote"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `predict` takes."""
+    network_argument(parser)
+    parser.add_argument(
+        "--parameters", type=Path, required=True, metavar="FILE", help="the parameters.npz of a training"
+    )
+    data_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """ŷ and the class of every row, and the accuracy over the rows whose class is one of the two."""
+    trained = load_trained(options.parameters)
+    if trained.network.name != options.network:
+        raise FileError(f"{options.parameters} holds a {trained.network.name}, not a {options.network}")
+    data = load(options.data, options.target)
+    if options.classes is not None:
+        data = two_classes(data, options.classes)
+    predictions = experiments.predict(trained, _inputs_of(data, trained))
+    names = trained.classes or ("0", "1")
+    rows: list[Record] = [
+        {"row": i, "prediction": float(p), "class": names[int(p >= 0.5)]} for i, p in enumerate(predictions, 1)
+    ]
+    accuracy = _accuracy([row["class"] for row in rows], data, names)
+    record = {"network": options.network, "data": data.name, "accuracy": accuracy, "predictions": rows}
+    footer = "" if accuracy is None else f"\naccuracy {accuracy:.3f}"
+    show(record if options.json else table(rows) + footer, options.json)
+    return 0
+
+
+def _inputs_of(data: Dataset, trained: Trained) -> Any:
+    """The rows as the network takes them: shrunk if it was trained on shrunk images, with or without a label column.
+
+    Raises FileError if their number of columns is not the network's.
+    """
+    wanted = trained.network.inputs
+    if trained.shrink is not None and data.x.shape[1] != wanted:
+        data = shrink(as_images(data), trained.shrink)
+    if data.x.shape[1] == wanted - 1 and data.y.dtype.kind == "f" and data.classes is None:
+        return np.column_stack([data.x, data.y])  # a file without labels: its last column was taken for them
+    if data.x.shape[1] != wanted:
+        raise FileError(f"{data.name} has {data.x.shape[1]} input columns, but the network was trained on {wanted}")
+    return data.x
+
+
+def _accuracy(predicted: list[str], data: Dataset, names: tuple[str, str]) -> float | None:
+    """The share of rows predicted right, of those whose label is one of the two classes; None if there are none."""
+    if data.x.shape[0] != len(predicted):
+        return None
+    true = [class_name(data, label) for label in data.y.tolist()]
+    known = [p == t for p, t in zip(predicted, true, strict=True) if t in names]
+    return sum(known) / len(known) if known else None

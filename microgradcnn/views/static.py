@@ -1,0 +1,97 @@
+"""The static arguments of a primitive, as axes, windows and indices are written: for people, and as Python reads them.
+
+An argument that has its usual value is not shown, nor what the shapes beside a formula say already; Python gets all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.views.expression import Expr, text
+
+_LONGEST = 8  # an array of more numbers is shown by its ends
+_WINDOWS = ("avg_pool2d", "max_pool2d", "unfold", "spread")  # whose usual stride is their size
+_USUAL_AXIS = {"log_softmax": -1, "concatenate": 0, "stack": 0}
+
+
+def settings(name: str, static: Mapping[str, Any]) -> dict[str, Expr]:
+    """Every argument of the primitive of that name; keepdims is left out, for it is seen in the shape."""
+    said = {key: given for key, given in static.items() if key != "keepdims" and not (key == "axis" and given is None)}
+    return {key: _setting(name, key, given, static) for key, given in said.items()}
+
+
+def indexed(x: Expr, index: Any) -> Expr:
+    """x[index]; an index may be written already, as a setting."""
+    return Expr("index", (x,), index.value if isinstance(index, Expr) else _index(index))
+
+
+def _setting(name: str, key: str, given: Any, static: Mapping[str, Any]) -> Expr:
+    if key == "index":
+        shown, code = _index(given)
+        return text(shown, code if name == "getitem" else f"index=s_[{code}]")
+    if key == "shape" and name in ("reshape", "broadcast_to"):
+        return text(str(given).replace("-", "−"), f"shape={given}")
+    return text(_SHOWN.get(key, _plainly)(name, key, given, static), f"{key}={given!r}")
+
+
+def _plainly(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    return f"{key} {given}"
+
+
+def _axis(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    axes = given if isinstance(given, tuple) else (given,)
+    return f"{key} {', '.join(map(str, axes))}".replace("-", "−") if given != _USUAL_AXIS.get(name) else ""
+
+
+def _stride(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    usual = static["size"] if name in _WINDOWS else (1, 1)
+    return f"stride {_pair(given)}" if given != usual else ""
+
+
+def _padding(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    return f"padding {_pair(given)}" if any(given) else ""
+
+
+def _size(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    return "" if name == "conv2d_kernel" else "×".join(map(str, given))
+
+
+def _nothing(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    return ""
+
+
+_SHOWN: dict[str, Callable[[str, str, Any, Mapping[str, Any]], str]] = {
+    **dict.fromkeys(("axis", "axes"), _axis),
+    **dict.fromkeys(("image", "shape"), _nothing),
+    "stride": _stride,
+    "padding": _padding,
+    "size": _size,
+}
+
+
+def _pair(given: tuple[int, int]) -> str:
+    return str(given[0]) if given[0] == given[1] else "×".join(map(str, given))
+
+
+def _index(given: Any) -> tuple[str, str]:
+    """What stands between the brackets, shown and in Python."""
+    parts = given if isinstance(given, tuple) else (given,)
+    shown, code = (", ".join(_part(part, longest) for part in parts) for longest in (_LONGEST, None))
+    return shown, code or "()"
+
+
+def _part(part: Any, longest: int | None) -> str:
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+        return ":".join(ends if part.step is None else [*ends, str(part.step)])
+    if part is ...:
+        return "..."
+    if not isinstance(part, np.ndarray):
+        return str(part)
+    if longest is not None and part.size > longest:
+        ends = part.ravel()[[0, 1, -1]].tolist()
+        return f"[{ends[0]}, {ends[1]}, ..., {ends[2]}]"
+    return str(part.tolist())

@@ -1,0 +1,163 @@
+"""Which windows touched a weight or a pixel: what a derivation says of convolution and pooling.
+
+Windows, weights and pixels are counted from 0, by row and column, as the arrays' indices are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+
+from microgradcnn.kernels import unfold
+from microgradcnn.value import Value
+from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.expression import Expr, add, minus, multiply, number, size, symbol, value
+from microgradcnn.views.expression import text as words
+from microgradcnn.views.notation import formula
+from microgradcnn.views.segments import Graph
+from microgradcnn.views.static import indexed
+
+MOST_WINDOWS, MOST_ROWS = 9, 25  # a larger table is left out
+LONGEST_NAME = 8  # an array with a longer formula is called by what it is
+
+Pair = tuple[int, ...]  # of a row and a column
+
+
+def windows_step(graph: Graph, path: Collection[Value]) -> Step | None:
+    """The windows of all convolutions and poolings on the path to x; None if there are none."""
+    step = Step("Windows")
+    for node in graph.order:
+        name = node.op.name if node.op is not None and node in path else ""
+        if name in ("conv2d", "conv2d_input", "conv2d_kernel"):
+            step.lines += _Convolution(graph, node, name).told(path)
+        elif name in ("avg_pool2d", "max_pool2d"):
+            step.lines += _pooling(graph, node, name)
+    return step if step.lines else None
+
+
+class _Convolution:
+    """Images, kernels and the values in the windows, for convolution and its two partners."""
+
+    def __init__(self, graph: Graph, node: Value, name: str) -> None:
+        a, b = node.parents
+        self.graph, self.node = graph, node
+        self.images, self.kernels, values = {
+            "conv2d": (a, b, node), "conv2d_input": (node, b, a), "conv2d_kernel": (a, node, b)
+        }[name]  # fmt: skip
+        self.positions: Pair = values.shape[2:]
+        self.stride: Pair = node.static["stride"]
+        self.padding: Pair = node.static["padding"]
+        self.channel = "0" if self.kernels.shape[1] == 1 else "channel"
+
+    def told(self, path: Collection[Value]) -> Iterator[Line | Table]:
+        """Where the windows lie; which pixels each weight met and which weights each pixel, for what is on the path."""
+        images = _called(self.graph, self.images, "the image")
+        meets = (" meets the pixel ", _places(self.stride, self.padding), " of ", images)
+        several = f" of {self.images.shape[1]} channels" if self.channel != "0" else ""
+        number = f": there are {_times(self.positions)} windows in each of {self.images.shape[0]} images{several}."
+        yield self.weight(("i", "j")), *meets, " in the window ", _WINDOW, number
+        if self.kernels in path and self.kernels is not self.node:
+            yield from self.table("weight", self.kernels.shape[2:], lambda at: (self.weight(at),), self.pixel_under)
+        if self.images in path and self.images is not self.node:
+            yield from self.table("pixel", self.images.shape[2:], self.pixel, self.weight_over)
+
+    def weight(self, at: tuple[int | str, ...]) -> Expr:
+        """c[f, 0, i, j]."""
+        name = _called(self.graph, self.kernels, "the kernel")
+        return indexed(name, words(", ".join(["f", self.channel, *map(str, at)])))
+
+    def pixel(self, at: Pair) -> Line:
+        """(1, 1), with the name of the element where the images are rows of numbers."""
+        op = self.images.op
+        rows = self.images.parents[0] if op is not None and op.name == "reshape" else self.images
+        if rows.ndim != 2 or self.images.shape[1] > 1 or rows not in self.graph.names:
+            return (_pair(at),)
+        element = words(f"n, {at[0] * self.images.shape[3] + at[1]}")
+        return indexed(self.graph.names[rows], element), f" at {_pair(at)}"
+
+    def pixel_under(self, weight: Pair, window: Pair) -> str:
+        """The pixel that a weight meets in a window."""
+        at = tuple(self.stride[k] * window[k] + weight[k] - self.padding[k] for k in (0, 1))
+        return _pair(at) if _within(at, self.images.shape[2:]) else "–"
+
+    def weight_over(self, pixel: Pair, window: Pair) -> str:
+        """The weight that a pixel meets in a window; nothing where the pixel lies outside."""
+        at = tuple(pixel[k] + self.padding[k] - self.stride[k] * window[k] for k in (0, 1))
+        return _pair(at) if _within(at, self.kernels.shape[2:]) else ""
+
+    def table(
+        self, what: str, shape: Pair, name: Callable[[Pair], Line], cell: Callable[[Pair, Pair], str]
+    ) -> Iterator[Line | Table]:
+        """A row for every weight or pixel, a column for every window."""
+        if max(math.prod(self.positions) / MOST_WINDOWS, math.prod(shape) / MOST_ROWS) > 1:
+            return
+        yield (_CELLS[what] + (", – for padding:" if what == "weight" and any(self.padding) else ":"),)
+        first, *others = places = list(np.ndindex(self.positions))
+        header: list[Line] = [(what,), (f"window {_pair(first)}",), *((_pair(place),) for place in others)]
+        yield Table(header, [[name(at), *((cell(at, place),) for place in places)] for at in np.ndindex(shape)])
+
+
+_CELLS = {"weight": "The pixels that each weight met", "pixel": "The weights that each pixel met"}
+_WINDOW = Expr("vector", (symbol("r"), symbol("s")))
+
+
+def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
+    (images,) = node.parents
+    size, stride = node.static["size"], node.static["stride"]
+    holds = (" holds the pixels ", _places(stride, (0, 0)), " of ", _called(graph, images, "the image"))
+    ranges = " and ".join(f"{letter} = {_range(n)}" for letter, n in zip("ij", size, strict=True))
+    number_of_them = f": there are {_times(node.shape[2:])} windows."
+    yield "The window ", _WINDOW, f" of {name}", *holds, f" for {ranges}", number_of_them
+    if name == "avg_pool2d":
+        yield "Each of these pixels gets ", number(1 / math.prod(size)), " of the gradient of the window."
+    else:
+        yield ("The largest of these pixels gets the gradient of the window; equal ones share it.",)
+        if math.prod(node.shape[1:]) <= MOST_ROWS:
+            yield ("In image 0:",)
+            yield _largest(node, images)
+
+
+def _largest(node: Value, images: Value) -> Table:
+    """Which pixels were the largest, for the first image."""
+    stride, rows = node.static["stride"], list[list[Line]]()
+    seen = unfold(np.asarray(images.data), node.static["size"], stride)[0]
+    for channel, r, s in np.ndindex(node.shape[1:]):
+        window = seen[channel, r, s]
+        hit = np.argwhere(window == window.max()) + np.array([r, s]) * stride
+        largest = ", ".join(_pair(tuple(at)) for at in hit.tolist())
+        rows.append([(str(channel),), (_pair((r, s)),), (largest,), (value(float(window.max())),)])
+    return Table([("channel",), ("window",), ("largest pixel",), ("its value",)], rows)
+
+
+def _places(stride: Pair, padding: Pair) -> Expr:
+    """(2r + i − 1, 2s + j − 1): the pixel at (i, j) of the window (r, s)."""
+    return Expr("vector", tuple([_along(*each) for each in zip("rs", "ij", stride, padding, strict=True)]))
+
+
+def _along(window: str, offset: str, stride: int, padding: int) -> Expr:
+    start = symbol(window) if stride == 1 else multiply(number(stride), symbol(window))
+    return add(start, symbol(offset), *([minus(number(padding))] if padding else []))
+
+
+def _called(graph: Graph, node: Value, otherwise: str) -> Expr:
+    """A short name or formula of an array."""
+    e = graph.names.get(node) or formula(node, graph.names)
+    return e if size(e) <= LONGEST_NAME else words(otherwise)
+
+
+def _within(at: Pair, shape: Pair) -> bool:
+    return all(0 <= a < n for a, n in zip(at, shape, strict=True))
+
+
+def _range(n: int) -> str:
+    return ", ".join(map(str, range(n))) if n < 4 else f"0, …, {n - 1}"
+
+
+def _times(shape: Pair) -> str:
+    return "×".join(map(str, shape))
+
+
+def _pair(at: Pair) -> str:
+    return f"({at[0]}, {at[1]})"
