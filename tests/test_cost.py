@@ -676,7 +676,7 @@ def test_mistakes_in_measuring(single_layer):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(2.5, "2.5 s"), (0.0123, "12.3 ms"), (4.5e-6, "4.5 µs"), (3e-9, "3 ns"), (5e-14, "0.05 ps")]
+    ("seconds", "text"), [(2.5, "2.5 s"), (0.0123, "12.3 ms"), (4.5e-6, "4.5 μs"), (3e-9, "3 ns"), (5e-14, "0.05 ps")]
 )
 def test_times_as_text(seconds, text):
     assert shown(seconds) == text
@@ -840,6 +840,14 @@ def test_the_command_measures(capsys, monkeypatch):
     assert (code, len(record["measured"])) == (0, 8)
     assert record["measured"][0].keys() == {"n", "m", "k", "operations", "seconds"}
     assert record["exponents"]["operations"].keys() == record["exponents"]["time"].keys() == {"n", "m", "k"}
+
+
+def test_the_latex_has_every_character(capsys, monkeypatch):
+    monkeypatch.setitem(costing.MEASURED, "convolutional", dict.fromkeys("nF", (1, 2)) | dict.fromkeys("Pq", (4, 9)))
+    code, out, _ = run(capsys, "cost", "conv_average", "--measure", "--format", "latex")
+    assert code == 0
+    assert out.isascii()
+    assert "U+" not in out  # how words are written that LaTeX's fonts lack
 
 
 @pytest.mark.parametrize(("form", "suffix"), [("text", ".txt"), ("latex", ".tex"), ("mathml", ".html")])

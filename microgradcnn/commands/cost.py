@@ -14,18 +14,24 @@ from microgradcnn.commands.options import network_argument, network_options
 from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.value import Value
-from microgradcnn.views import document
+from microgradcnn.views import document, notation
 from microgradcnn.views.cost import Amounts, Cost, cost
 from microgradcnn.views.document import Line
+from microgradcnn.views.expression import add as plus
+from microgradcnn.views.expression import equation, minus, number, power, symbol
 from microgradcnn.views.polynomial import Polynomial
 from microgradcnn.views.timing import Timing
 
 SUMMARY = "count the operations of one iteration of gradient descent, as polynomials"
 
 PARTS = {"S": "hidden layer", "c": "filters", "w": "final layer"}
-MEANINGS = {
-    "single_layer": "n rows, m inputs, k hidden units",
-    "convolutional": "n images, F filters of q = kernel² weights, P = (image − kernel + 1)² positions of each",
+IMAGE, KERNEL, SQUARED = symbol("image"), symbol("kernel"), number(2)
+MEANINGS: dict[str, Line] = {
+    "single_layer": ("n rows, m inputs, k hidden units",),
+    "convolutional": (
+        *("n images, F filters of ", equation(symbol("q"), power(KERNEL, SQUARED)), " weights, "),
+        *(equation(symbol("P"), power(plus(IMAGE, minus(KERNEL), number(1)), SQUARED)), " positions of each"),
+    ),
 }
 SIZES, SQUARES = range(2, 6), (4, 9, 16, 25)
 COUNTED: dict[str, dict[str, Any]] = {
@@ -56,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     sizes, lecture = _lecture(name, build)
     timing = found.measure(MEASURED[kind]) if options.measure else None
     steps = found.steps()
-    steps[0].lines = [(f"{name}: {MEANINGS[kind]}",), *steps[0].lines, _at(sizes, lecture.total)]
+    steps[0].lines = [(f"{name}: ", *MEANINGS[kind]), *steps[0].lines, _at(sizes, lecture.total)]
     steps[2:2] = [] if timing is None else [timing.step()]
     network = {"network": name, "activation": options.activation, "regularise": options.regularise}
     deliver(
@@ -64,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         f"The cost of {name}",
         lambda: {
             **network,
-            "variables": MEANINGS[kind],
+            "variables": "".join(p if isinstance(p, str) else notation.text(p) for p in MEANINGS[kind]),
             **_record(found, timing),
             "lecture": {**sizes, **_amounts(lecture.total)},
         },

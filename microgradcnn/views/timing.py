@@ -17,7 +17,7 @@ from microgradcnn.views.expression import symbol, value
 from microgradcnn.views.polynomial import Polynomial
 
 ROUNDS = 20  # over all points; the shortest time counts, as whatever disturbs one only adds to it
-UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "ps": 1e-12}
+UNITS = {"s": 1.0, "ms": 1e-3, "μs": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
 @dataclass(frozen=True)
