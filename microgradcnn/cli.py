@@ -19,18 +19,8 @@ from microgradcnn.commands import check, cost, explain, gradcheck, ledger, lesso
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
-COMMANDS = (
-    networks,
-    lesson,
-    train,
-    predict,
-    gradcheck,
-    source,
-    explain,
-    check,
-    ledger,
-    cost,
-)  # in the order of the help
+# In the order of the help.
+COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, cost)
 INTERRUPTED = 130
 
 
