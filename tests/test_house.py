@@ -42,8 +42,18 @@ ORDER = [
     *[
         f"views.{name}"
         for name in (
-            *("__init__", "expression", "static"),
-            *("algebra", "emitters", "latex", "markup", "notation", "document", "segments"),
+            *("__init__", "expression", "static", "rows"),
+            *(
+                "algebra",
+                "emitters",
+                "latex",
+                "markup",
+                "notation",
+                "document",
+                "latex_document",
+                "html_document",
+                "segments",
+            ),
             *(
                 "chain",
                 "telling",
