@@ -812,7 +812,7 @@ def test_the_command_for_a_convolutional_network(capsys):
     assert "objective  2nFPq + nF + 3n + 2Fq + 1" in out
     # With one filter there is no mean over filters: 35n for the objective, 33n + 4 for the filter without z(1 - z),
     # 2·4 + 1 and 2·4 for λ.
-    assert "F = 1, P = 4, q = 4: 68n + 21 and 4n relu, 4n where, 4n comparison, O(n)." in out
+    assert "F = 1, P = 4, q = 4: 68n + 21 and 4n relu, 4n where, 4n comparison, O(n)." in " ".join(out.split())
     assert "O(nF²Pq²) instead of O(nFPq)" in out
 
 

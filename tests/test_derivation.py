@@ -172,7 +172,8 @@ EXERCISE_2_C_5 = """\
    With ŷ = 0.5306, y = 1:
    df/dc₅ = ¼(ŷ − y)·0.5 = ¼(0.5306 − 1)·0.5 = −0.05867
    Finite difference: −0.05867 ✓
-   The lecture writes 2√f for 2(ŷ − y): √f = |ŷ − y|, and here ŷ < y: it would give 0.05867 and step uphill.
+   The lecture writes 2√f for 2(ŷ − y): √f = |ŷ − y|, and here ŷ < y: it would give 0.05867 and step
+   uphill.
 
 7. Update
    c₅ ← c₅ − η(df/dc₅) = 1 − 0.1(−0.05867) = 1.00587
@@ -457,4 +458,5 @@ def test_a_long_equation_of_the_page_takes_a_row_for_each_of_its_signs() -> None
     *_, sums = page.split("Sum of paths")
     rows = sums.split("</table>")[0].split("<tr>")[1:]
     assert len(rows) == 2
-    assert rows[1].startswith("<td></td><td>= ")
+    assert rows[1].startswith("<td></td><td><math")
+    assert "<mrow><mo>=</mo>" in rows[1]

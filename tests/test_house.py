@@ -25,7 +25,8 @@ targets: __init__ lines rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code fusion
 targets: jit jax devices program
 
-views: __init__ expression static algebra emitters latex markup notation document segments
+views: __init__ expression static rows algebra emitters latex markup notation
+views: document latex_document html_document segments
 views: chain telling numbers windows tensors derivation
 views: tokens formula question diagnosis terms mistakes answers
 views: ledger assignments standalone

@@ -14,11 +14,13 @@ from microgradcnn.commands.options import network_argument, network_options
 from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.value import Value
-from microgradcnn.views import document, notation
+from microgradcnn.views import notation
 from microgradcnn.views.cost import Amounts, Cost, cost
-from microgradcnn.views.document import Line
+from microgradcnn.views.document import Line, as_text
 from microgradcnn.views.expression import add as plus
 from microgradcnn.views.expression import equation, minus, number, power, symbol
+from microgradcnn.views.html_document import as_html
+from microgradcnn.views.latex_document import as_latex
 from microgradcnn.views.polynomial import Polynomial
 from microgradcnn.views.timing import Timing
 
@@ -74,9 +76,9 @@ def run(options: argparse.Namespace) -> int:
             **_record(found, timing),
             "lecture": {**sizes, **_amounts(lecture.total)},
         },
-        text=lambda: document.as_text(steps),
-        latex=lambda: document.as_latex(steps),
-        mathml=lambda: document.as_html(steps),
+        text=lambda: as_text(steps),
+        latex=lambda: as_latex(steps),
+        mathml=lambda: as_html(steps),
     )
     return 0
 

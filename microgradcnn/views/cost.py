@@ -22,13 +22,14 @@ from operator import add
 from typing import NamedTuple
 
 from microgradcnn.value import Value
-from microgradcnn.views import document
 from microgradcnn.views.building import Build, Sizes, built, checked_sizes
 from microgradcnn.views.counting import counted
-from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.document import Line, Step, Table, as_text
 from microgradcnn.views.expression import Expr, derivative, equation, minus, multiply, symbol
 from microgradcnn.views.expression import add as plus
 from microgradcnn.views.expression import text as words
+from microgradcnn.views.html_document import as_html
+from microgradcnn.views.latex_document import as_latex, equations
 from microgradcnn.views.polynomial import Polynomial, interpolated
 from microgradcnn.views.timing import Timing, timed
 from microgradcnn.views.work import ARITHMETIC
@@ -193,15 +194,15 @@ class Cost:
 
     def text(self) -> str:
         """The tables in Unicode, for a terminal."""
-        return document.as_text(self.steps())
+        return as_text(self.steps())
 
     def latex(self) -> str:
         """The tables as the body of a LaTeX document with amsmath."""
-        return document.as_latex(self.steps())
+        return as_latex(self.steps())
 
     def mathml(self) -> str:
         """The tables as HTML whose formulas are MathML Core."""
-        return document.as_html(self.steps())
+        return as_html(self.steps())
 
     def __str__(self) -> str:
         return self.text()
@@ -212,7 +213,7 @@ class Cost:
     def _repr_latex_(self) -> str:
         sides = [(equation(words(p.name), p.operations.formula), p.work.pieces()) for p in self.parts]
         lines = [(side, *(("and ", *functions) if functions else ())) for side, functions in sides]
-        return document.equations([Step("", lines=[*lines])])
+        return equations([Step("", lines=[*lines])])
 
     def _iteration(self) -> Step:
         rows = [
