@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
+    from microgradcnn.views.picture import Picture, draw
 
 __version__ = "0.1.0"
 
@@ -69,6 +70,7 @@ _LATER = {
     "views.answers": ("Answer", "check_answer"),
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
+    "views.picture": ("Picture", "draw"),
 }
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "GradientCheck",
     "Ledger",
     "NonFiniteError",
+    "Picture",
     "Primitive",
     "Program",
     "Value",
@@ -90,6 +93,7 @@ __all__ = [
     "concatenate",
     "conv2d",
     "debug",
+    "draw",
     "equal",
     "exp",
     "explain",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,12 +14,11 @@ import numpy as np
 
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.scaling import Scaling
+from microgradcnn.writing import FileError as FileError
+from microgradcnn.writing import make_folder as make_folder
+from microgradcnn.writing import write_whole as write_whole
 
 FORMAT = 1
-
-
-class FileError(ValueError):
-    """A parameters file is missing, damaged or not one of ours."""
 
 
 @dataclass(frozen=True)
@@ -49,33 +46,6 @@ def save_trained(path: Path, trained: Trained) -> None:
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     write_whole(path, content.getvalue())
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder to write into, before work is done that would be lost. Raises FileError where that is refused."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise FileError(f"{folder} cannot be written to: {error.strerror or error}") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. Raises FileError where that is refused."""
-    part = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-        os.chmod(part.name, 0o644)  # a temporary file is private
-        os.replace(part.name, path)
-    except OSError as error:
-        raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        if part is not None:
-            Path(part.name).unlink(missing_ok=True)
 
 
 def load_trained(path: Path) -> Trained:

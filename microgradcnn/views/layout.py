@@ -1,0 +1,201 @@
+"""A layered drawing of an acyclic graph, from left to right: pure geometry, which knows no Values.
+
+Four steps (Sugiyama, Tagawa and Toda 1981): a column for every node, with leaves near their use; an order in each
+column with few crossings; heights; and the curves of the edges. An edge that passes a column takes up room there, so
+that it runs through no node; the edges of one node share that room, which keeps the memory near linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from microgradcnn.views.ordering import ordered
+from microgradcnn.views.placing import heights, straightened
+
+NODE_GAP, LINE_GAP = 12.0, 9.0  # room around a node, and around an edge that passes
+NARROW, WIDE = 22.0, 90.0  # the least and the most room for the curves between two columns
+PORTS = 17.0  # between the ends of two edges at the same node, at most
+
+Edge = tuple[int, int]
+
+
+class Box(NamedTuple):
+    """Where a node lies: its left upper corner and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Point(NamedTuple):
+    """A place in the drawing; y grows downward."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A box for every node; for every edge the points it runs through: straight along a column, curved between two.
+
+    The last stretch of an edge is straight and has `landing` pixels for its label. `size` is the drawing's.
+    """
+
+    boxes: list[Box]
+    routes: list[list[Point]]
+    landings: list[float]
+    size: tuple[float, float]
+
+
+def layout(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], labels: Sequence[float]) -> Layout:
+    """Lay out nodes of the given widths and heights; every edge goes from a lower number to a higher one.
+
+    `labels` are the widths of the edges' labels. All boxes of a column are made as wide as the widest.
+    """
+    if not sizes:
+        return Layout([], [], [], (0.0, 0.0))
+    column_of = columns_of(len(sizes), edges)
+    items = _Items(column_of, edges)
+    columns = ordered(items.columns(edges), items.before, items.after)
+    tall = [h for _, h in sizes] + [0.0] * (len(items.before) - len(sizes))
+    gaps = [NODE_GAP] * len(sizes) + [LINE_GAP] * (len(items.before) - len(sizes))
+    middle = heights(columns, tall, gaps, items.weighted(len(sizes)))
+    rank: dict[int, tuple[Sequence[int], int]] = {
+        item: (column, i) for column in columns for i, item in enumerate(column)
+    }
+    for chain in items.chains.values():
+        straightened(chain, rank, tall, gaps, middle)
+    return _drawn(sizes, edges, labels, column_of, items, middle)
+
+
+def columns_of(count: int, edges: Sequence[Edge]) -> list[int]:
+    """The column of each node: one after the last of its parents; a leaf right before the first that uses it."""
+    parents: list[list[int]] = [[] for _ in range(count)]
+    children: list[list[int]] = [[] for _ in range(count)]
+    for a, b in edges:
+        parents[b].append(a)
+        children[a].append(b)
+    found = [0] * count
+    for node in range(count):
+        found[node] = 1 + max((found[p] for p in parents[node]), default=-1)
+    for node in range(count):
+        if not parents[node] and children[node]:
+            found[node] = min(found[c] for c in children[node]) - 1
+    return found
+
+
+class _Items:
+    """The nodes, and an item for every column that the edges of a node pass; neighbours lie in adjacent columns."""
+
+    def __init__(self, column_of: Sequence[int], edges: Sequence[Edge]) -> None:
+        self.column = list(column_of)
+        self.before: list[list[int]] = [[] for _ in column_of]
+        self.after: list[list[int]] = [[] for _ in column_of]
+        self.chains: dict[int, list[int]] = {}
+        for a, b in dict.fromkeys(edges):
+            chain = self.chains.setdefault(a, [])
+            length = column_of[b] - column_of[a] - 1
+            while len(chain) < length:
+                self.column.append(column_of[a] + len(chain) + 1)
+                self.before.append([])
+                self.after.append([])
+                self._join(chain[-1] if chain else a, len(self.column) - 1)
+                chain.append(len(self.column) - 1)
+            self._join(chain[length - 1] if length else a, b)
+
+    def _join(self, a: int, b: int) -> None:
+        self.after[a].append(b)
+        self.before[b].append(a)
+
+    def columns(self, edges: Sequence[Edge]) -> list[list[int]]:
+        """The items by column, in the order in which a walk from the last node back to the leaves meets them."""
+        found: list[list[int]] = [[] for _ in range(max(self.column) + 1)]
+        seen = [False] * len(self.column)
+        for root in range(len(self.column) - 1, -1, -1):
+            if self.after[root] or seen[root]:
+                continue
+            stack = [root]
+            seen[root] = True
+            while stack:
+                item = stack.pop()
+                found[self.column[item]].append(item)
+                for other in reversed(self.before[item]):
+                    if not seen[other]:
+                        seen[other] = True
+                        stack.append(other)
+        return found
+
+    def weighted(self, count: int) -> list[list[tuple[int, float]]]:
+        """The neighbours of each item; edges that pass columns pull harder, so that they are straight."""
+
+        def weight(a: int, b: int) -> float:
+            return (1.0, 2.0, 8.0)[(a >= count) + (b >= count)]
+
+        both = [[*x, *y] for x, y in zip(self.before, self.after, strict=True)]
+        return [[(b, weight(a, b)) for b in others] for a, others in enumerate(both)]
+
+
+def _drawn(
+    sizes: Sequence[tuple[float, float]],
+    edges: Sequence[Edge],
+    labels: Sequence[float],
+    column_of: Sequence[int],
+    items: _Items,
+    middle: list[float],
+) -> Layout:
+    top = min(m - h / 2 for m, (_, h) in zip(middle, sizes, strict=False))
+    top = min(top, min(middle))
+    middle = [m - top for m in middle]
+    ends = _ports(sizes, edges, column_of, items, middle)
+    widths = [0.0] * (max(column_of) + 1)
+    landings, climbs = [0.0] * len(widths), [0.0] * len(widths)
+    for node, (width, _) in enumerate(sizes):
+        widths[column_of[node]] = max(widths[column_of[node]], width)
+    for edge, (_, b) in enumerate(edges):
+        landings[column_of[b]] = max(landings[column_of[b]], labels[edge])
+    for a, others in enumerate(items.after):
+        for b in others:
+            column = items.column[b]
+            climbs[column] = max(climbs[column], abs(middle[a] - middle[b]))
+    left, x = [], 0.0
+    for i, width in enumerate(widths):
+        x += min(WIDE, NARROW + 0.14 * climbs[i]) + landings[i] if i else 0.0
+        left.append(x)
+        x += width
+    boxes = [
+        Box(left[c], middle[node] - h / 2, widths[c], h)
+        for node, (c, (_, h)) in enumerate(zip(column_of, sizes, strict=True))
+    ]
+    routes = []
+    for (a, b), end in zip(edges, ends, strict=True):
+        route = [Point(left[column_of[a]] + widths[column_of[a]], middle[a])]
+        for item in items.chains[a][: column_of[b] - column_of[a] - 1]:
+            c = items.column[item]
+            route += [Point(left[c] - landings[c], middle[item]), Point(left[c] + widths[c], middle[item])]
+        c = column_of[b]
+        routes.append([*route, Point(left[c] - landings[c], end), Point(left[c], end)])
+    height = max(max(b.y + b.height for b in boxes), max(middle))
+    return Layout(boxes, routes, [landings[column_of[b]] for _, b in edges], (x, height))
+
+
+def _ports(
+    sizes: Sequence[tuple[float, float]],
+    edges: Sequence[Edge],
+    column_of: Sequence[int],
+    items: _Items,
+    middle: Sequence[float],
+) -> list[float]:
+    """The height at which each edge ends: side by side along its node, in the order in which they come in."""
+    coming: dict[int, list[tuple[float, int]]] = {}
+    for edge, (a, b) in enumerate(edges):
+        passed = items.chains[a][: column_of[b] - column_of[a] - 1]
+        coming.setdefault(b, []).append((middle[passed[-1] if passed else a], edge))
+    found = [0.0] * len(edges)
+    for b, arrivals in coming.items():
+        apart = min(PORTS, (sizes[b][1] - 10.0) / max(len(arrivals) - 1, 1))
+        for i, (_, edge) in enumerate(sorted(arrivals)):
+            found[edge] = middle[b] + (i - (len(arrivals) - 1) / 2) * apart
+    return found
