@@ -8,6 +8,7 @@ numbers beside a large one still show.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,15 @@ def gradient_scale(largest: float) -> Scale:
     return Scale((190, 146, 210), (111, 191, 135), largest)
 
 
-def largest(numbers: list[Data]) -> float:
+def largest(numbers: Iterable[Data]) -> float:
     """The largest finite size among numbers and arrays; 0 if there is none."""
     found = 0.0
     for x in numbers:
+        if isinstance(x, float):
+            found = max(found, abs(x)) if math.isfinite(x) else found
+            continue
         sizes = np.abs(np.asarray(x, dtype=float))
-        sizes = sizes[np.isfinite(sizes)]
-        if sizes.size:
-            found = max(found, float(sizes.max()))
+        found = max(found, float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))))
     return found
 
 
@@ -63,10 +65,18 @@ def plane(data: Data) -> Grid:
     """An array as at most 16×16 cells: images and rows side by side or below each other, large ones averaged."""
     a = np.asarray(data, dtype=float)
     if a.ndim < 2:
-        a = a.reshape(1, -1)
+        a = _wrapped(a.ravel())
     elif a.ndim > 2:
         a = _mosaic(a.reshape(-1, *a.shape[-2:]))
     return _averaged(_averaged(a).T).T
+
+
+def _wrapped(row: Grid) -> Grid:
+    """A row that is too long, as several below each other."""
+    columns = row.size if row.size <= LARGEST_MAP else math.ceil(math.sqrt(row.size))
+    filled = np.zeros(columns * -(-row.size // columns)) if columns else row
+    filled[: row.size] = row
+    return filled.reshape(-1, columns) if columns else row.reshape(0, 0)
 
 
 def _mosaic(images: Grid) -> Grid:

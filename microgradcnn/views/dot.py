@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 
-from microgradcnn.views.drawing import Drawing, Node
-from microgradcnn.views.typesetting import clean, plain
+from microgradcnn.views.boxes import Box
+from microgradcnn.views.drawing import Drawing
+from microgradcnn.views.typesetting import clean
 
 
 def dot(drawing: Drawing) -> str:
     """A digraph from left to right, with a record for every node and the local derivative on every edge."""
     lines = ["digraph {", '  rankdir=LR; node [shape=record, fontname="Helvetica"]; edge [fontname="Helvetica"];']
-    lines += [f"  n{i} [label={_quoted(_record(node))}];" for i, node in enumerate(drawing.nodes)]
+    lines += [f"  n{i} [label={_quoted(_record(node))}];" for i, node in enumerate(drawing.boxes)]
     for edge in drawing.edges:
         style = "" if edge.flows else ", style=dashed"
         lines.append(f"  n{edge.source} -> n{edge.target} [label={_quoted(_escaped(edge.local))}{style}];")
     return "\n".join([*lines, "}", ""])
 
 
-def _record(node: Node) -> str:
-    rows = [plain(node.heading), *([node.shape] if node.shape else []), node.value, node.gradient]
-    return "{" + "|".join(map(_escaped, rows)) + "}"
+def _record(node: Box) -> str:
+    rows = [node.words, *([node.note] if node.note else []), node.value, node.gradient]
+    return "|".join(map(_escaped, rows))
 
 
 def _escaped(text: str) -> str:

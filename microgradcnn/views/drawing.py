@@ -1,62 +1,36 @@
-"""What a picture of a graph shows, and where: nodes, collapsed groups, edges, their texts, numbers and colours.
+"""What a picture of a graph shows, and where: a box for each node or collapsed group, the edges, the colours' scales.
 
-`drawn(f)` looks at the graph as it is now. svg.py and dot.py write down what it gives.
+`drawn(f)` looks at the graph as it is now; svg.py and dot.py write down what it gives.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from microgradcnn.arrays import Data, shape_of
 from microgradcnn.value import Constant, Value, topological
-from microgradcnn.views.colours import Grid, Scale, gradient_scale, largest, plane, value_scale
-from microgradcnn.views.expression import Expr, symbol
+from microgradcnn.views import notation
+from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
+from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale
+from microgradcnn.views.expression import Expr, name_of, symbol, value
 from microgradcnn.views.expression import text as words
-from microgradcnn.views.groups import Group, Grouping, Names, grouping, sorted_items
+from microgradcnn.views.groups import Group, Names, grouping, sorted_items
 from microgradcnn.views.layout import Layout, layout
 from microgradcnn.views.ledger import local_derivatives, node_names
 from microgradcnn.views.notation import formula
-from microgradcnn.views.typesetting import Run, clean, plain, sans_width, shortened, typeset, width
+from microgradcnn.views.typesetting import clean, sans_width
 
-FORMULA, NUMBER, SMALL = 14.0, 12.0, 10.0  # sizes of the text
-NOT_COMPUTED = "not computed"
-WIDEST_FORMULA = 150.0
-CELL = 46.0  # the largest side of a heat map
-HEADER, ROW = 21.0, 17.0
-
-
-@dataclass(frozen=True)
-class Node:
-    """A box: a node of the graph, or a collapsed group of them (`group` is its name).
-
-    `index` is the place in `topological(f)`, of a group's last node if it is a segment, else None. `value` and
-    `gradient` are the texts, `tints` their colours, `maps` heat maps of arrays or None. `about` is the whole text.
-    """
-
-    index: int | None
-    group: str | None
-    name: str
-    heading: list[Run]
-    shape: str
-    value: str
-    gradient: str
-    tints: tuple[str, str]
-    maps: tuple[Grid | None, Grid | None] | None
-    about: str
-    leaf: bool
-    size: tuple[float, float]
+LONGEST_CONSTANT = 6  # characters; a raw number that takes more is rounded
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A line from one box to another: `parent` is argument number `argument` of `child`, both places in the order.
+    """A line from box `source` to box `target`: node `parent` is argument number `argument` of node `child`.
 
-    Where a group has many, one line stands for all, and `argument` is None. `local` is the local derivative as text,
-    empty where it is no single number; `flows` tells whether a gradient flows back.
+    Where a group has several of them, one line stands for all, and `argument` is None. `local` is the local derivative
+    as text, empty where it is no single number; `flows` tells whether a gradient flows back.
     """
 
     source: int
@@ -70,16 +44,20 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A graph ready to be drawn."""
+    """A graph ready to be drawn: `root` is the symbol of its last node, `scales` those of values and of gradients."""
 
-    title: str
+    root: Expr
     about: str
-    nodes: list[Node]
+    boxes: list[Box]
     edges: list[Edge]
     layout: Layout
     scales: tuple[Scale, Scale]
     groups: list[Group]
-    computed: bool
+
+    @property
+    def title(self) -> str:
+        """What the picture is."""
+        return f"The graph of {notation.text(self.root)}"
 
 
 def drawn(
@@ -87,210 +65,121 @@ def drawn(
 ) -> Drawing:
     """The graph of f with its groups open or collapsed. Raises ValueError as `groups.grouping` does."""
     scene = _Scene(f, groups, collapse, opened)
-    place = {item: i for i, item in enumerate(scene.drawn)}
-    nodes = [scene.node(item) for item in scene.drawn]
-    edges = scene.edges(place)
-    labels = [sans_width(e.local, SMALL) + 12.0 if e.local else 12.0 for e in edges]
-    placed = layout([node.size for node in nodes], [(e.source, e.target) for e in edges], labels)
+    boxes, edges = [scene.box(item) for item in scene.drawn], scene.edges()
+    labels = [sans_width(edge.local, SMALL) + 10.0 for edge in edges]
+    placed = layout([b.size for b in boxes], [(e.source, e.target) for e in edges], labels)
     return Drawing(
-        f"The graph of {clean(scene.names[-1])}",
-        scene.about(),
-        nodes,
-        edges,
-        placed,
-        scene.scales,
-        list(scene.grouping.groups.values()),
-        f.grad is not None,
+        scene.symbols[f], scene.about(), boxes, edges, placed, scene.scales, list(scene.grouping.groups.values())
     )
 
 
-def shown(x: float) -> str:
-    """A number with four significant digits, as JavaScript's `toPrecision` counts them, and a real minus."""
-    if math.isnan(x):
-        return "NaN"
-    if math.isinf(x):
-        return "∞" if x > 0 else "−∞"
-    return f"{x + 0.0:.4g}".replace("-", "−")
-
-
 class _Scene:
-    """A graph with names, formulas and groups."""
+    """A graph with names, groups, and what is drawn for each of its nodes."""
 
     def __init__(self, f: Value, groups: Mapping[str, Iterable[Value]] | None, collapse: Names, opened: Names) -> None:
         self.order = topological(f)
         self.place = {node: i for i, node in enumerate(self.order)}
-        self.names = list(node_names(self.order).values())
-        self.symbols: dict[Value, Expr] = {v: symbol(n) for v, n in zip(self.order, self.names, strict=True)}
-        self.scales = (
-            value_scale(largest([v.data for v in self.order])),
-            gradient_scale(largest([v.grad for v in self.order if v.grad is not None])),
-        )
-        self.grouping: Grouping = grouping(self.order, self.names, groups, collapse, opened)
-        self.items = self.grouping.items()
+        names = node_names(self.order)
+        self.symbols: dict[Value, Expr] = {v: symbol(clean(v.label or name)) for v, name in names.items()}
+        self.users: list[list[int]] = [[] for _ in self.order]
         links = [(self.place[p], i) for i, v in enumerate(self.order) for p in v.parents if type(p) is not Constant]
+        for parent, child in links:
+            self.users[parent].append(child)
+        self.scales = (
+            value_scale(largest(v.data for v in self.order)),
+            gradient_scale(largest(v.grad for v in self.order if v.grad is not None)),
+        )
+        self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened)
+        self.items = self.grouping.items()
         found = sorted_items(self.items, links)
-        assert found is not None  # families and given groups were tried
+        assert found is not None  # no group is one for which there is no order
         self.drawn = found
 
     def about(self) -> str:
         """One sentence for those who do not see the picture."""
-        leaves = sum(v.op is None for v in self.order)
-        root = self.order[-1]
-        value = f", which is {shown(root.item())}" if not root.shape else ""
-        name = clean(self.names[-1])
-        return f"{len(self.order)} nodes, {leaves} of them leaves, from left to right up to {name}{value}."
+        root, leaves = self.order[-1], sum(v.op is None for v in self.order)
+        counted = f"{len(self.order)} nodes, {leaves} of them leaves" if len(self.order) > 1 else "one leaf"
+        number = "" if root.shape else f", which is {shown(root.item())}"
+        return f"{counted}, from left to right up to {notation.text(self.symbols[root])}{number}."
 
-    def node(self, item: int | str) -> Node:
+    def box(self, item: int | str) -> Box:
         """The box of a node or of a collapsed group."""
-        if isinstance(item, int):
-            return self._box(item, None, self._heading(item))
-        group = self.grouping.groups[item]
-        if group.head is not None:
-            return self._box(group.head, group, self._heading(group.head, group.members))
-        return self._crowd(group)
+        group = None if isinstance(item, int) else self.grouping.groups[item]
+        place = item if isinstance(item, int) else self.grouping.groups[item].head
+        if place is None:
+            assert group is not None
+            return self._crowd(group)
+        node = self.order[place]
+        heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
+        note = "×".join(map(str, node.shape))
+        name = group.name if group else None
+        return box(heading, node.data, node.grad, self.scales, note, place, name, leaf=node.op is None)
 
-    def _heading(self, place: int, inside: Sequence[int] = ()) -> list[Run]:
-        value = self.order[place]
-        own = typeset(self.symbols[value])
-        if value.op is None:
-            return own
-        hidden = {self.order[i] for i in inside}
-        names = {v: s for v, s in self.symbols.items() if v not in hidden} if hidden else self.symbols
-        names |= {p: _constant(p) for i in (*inside, place) for p in self.order[i].parents if type(p) is Constant}
-        return [*own, Run(" = "), *typeset(formula(value, {**names, value: self.symbols[value]}, top=True))]
+    def _heading(self, node: Value, inside: set[Value]) -> Heading:
+        """The name and the formula in terms of what is outside a group."""
+        if node.op is None:
+            return [self.symbols[node]]
+        names: dict[Value, Expr] = {}
+        for member in inside:
+            for p in member.parents:
+                if type(p) is Constant:
+                    names[p] = _constant(p)
+                elif p not in inside:
+                    names[p] = self.symbols[p]
+        return [self.symbols[node], " = ", formula(node, names, top=True)]
 
-    def _box(self, place: int, group: Group | None, heading: list[Run]) -> Node:
-        value = self.order[place]
-        shape, maps = "", None
-        if value.shape:
-            shape = "×".join(map(str, value.shape))
-            maps = (plane(value.data), None if value.grad is None else plane(value.grad))
-        return self._sized(
-            place,
-            group,
-            self.names[place],
-            heading,
-            shape,
-            _range(value.data),
-            NOT_COMPUTED if value.grad is None else _range(value.grad),
-            (self._tint(0, value.data), self._tint(1, value.grad)),
-            maps,
-            value.op is None,
-        )
-
-    def _crowd(self, group: Group) -> Node:
-        """The box of a group that has many results: those that something else is computed from."""
+    def _crowd(self, group: Group) -> Box:
+        """The box of a group with several results: the nodes that others are computed from."""
         inside = set(group.members)
-        ends = [i for i in group.members if not inside.issuperset(self._users(i)) or i == len(self.order) - 1]
-        values = np.concatenate([np.ravel(np.asarray(self.order[i].data, dtype=float)) for i in ends])
+        ends = [i for i in group.members if not self.users[i] or not inside.issuperset(self.users[i])]
+        values = np.concatenate([_flat(self.order[i].data) for i in ends])
         grads = [self.order[i].grad for i in ends]
-        known = (
-            None if any(g is None for g in grads) else np.concatenate([np.ravel(np.asarray(g, float)) for g in grads])
-        )
-        heading = [Run(clean(group.name))]
+        gradient = None if any(g is None for g in grads) else np.concatenate([_flat(g) for g in grads])
+        heading: Heading = [clean(group.name)]
         if group.kind == "family":
-            first, last = typeset(self.symbols[self.order[ends[0]]]), typeset(self.symbols[self.order[ends[-1]]])
-            heading = [*first, Run(", …, " if len(ends) > 2 else ", "), *last]
-        maps = (plane(values), None if known is None else plane(known))
-        return self._sized(
-            None,
-            group,
-            group.name,
-            heading,
-            f"{len(ends)} of {len(group.members)} nodes" if len(ends) < len(group.members) else f"{len(ends)} nodes",
-            _range(values),
-            NOT_COMPUTED if known is None else _range(known),
-            (self._tint(0, values), self._tint(1, known)),
-            maps,
-            all(self.order[i].op is None for i in group.members),
-        )
+            heads = [self.symbols[self.order[i]] for i in group.members if self._is_of(group, i)]
+            heading = [heads[0], ", … , " if len(heads) > 2 else ", ", heads[-1]]
+        whole = len(group.members)
+        note = f"{whole} nodes" if len(ends) == whole else f"{len(ends)} of {whole} nodes"
+        leaf = all(self.order[i].op is None for i in group.members)
+        return box(heading, values, gradient, self.scales, note, group=group.name, leaf=leaf)
 
-    def _users(self, place: int) -> list[int]:
-        if not hasattr(self, "_after"):
-            self._after: list[list[int]] = [[] for _ in self.order]
-            for i, node in enumerate(self.order):
-                for p in node.parents:
-                    if type(p) is not Constant:
-                        self._after[self.place[p]].append(i)
-        return self._after[place]
+    def _is_of(self, family: Group, place: int) -> bool:
+        """Whether a node of a family, or within a segment of it, has the family's name."""
+        label = self.order[place].label
+        if label is None:
+            return False
+        name = name_of(label)
+        return family.name.removeprefix("all ") == "_".join(filter(None, (name.base, name.accent)))
 
-    def _tint(self, which: int, data: Data) -> str:
-        return "#ffffff" if data is None or shape_of(data) else self.scales[which].colour(float(data))
-
-    def _sized(
-        self,
-        index: int | None,
-        group: Group | None,
-        name: str,
-        heading: list[Run],
-        shape: str,
-        value: str,
-        gradient: str,
-        tints: tuple[str, str],
-        maps: tuple[Grid | None, Grid | None] | None,
-        leaf: bool,
-    ) -> Node:
-        said = f"{plain(heading)}: {'shape ' + shape + ', ' if shape else ''}value {value}, gradient {gradient}"
-        heading = shortened(heading, FORMULA, WIDEST_FORMULA)
-        texts = max(sans_width(value, NUMBER), sans_width(gradient, SMALL if gradient == NOT_COMPUTED else NUMBER))
-        wide, high = max(width(heading, FORMULA) + 4, texts + 8, 54.0), HEADER + 2 * ROW + 3
-        if maps is not None:
-            texts = max(sans_width(value, SMALL), sans_width(gradient, SMALL), CELL)
-            wide, high = max(wide, 2 * texts + 14, sans_width(shape, SMALL) + 4), HEADER + 14 + CELL + 18
-        return Node(
-            index,
-            group.name if group else None,
-            name,
-            heading,
-            shape,
-            value,
-            gradient,
-            tints,
-            maps,
-            said,
-            leaf,
-            (wide + 10.0, high),
-        )
-
-    def edges(self, place: Mapping[int | str, int]) -> list[Edge]:
-        """The lines between the boxes: each argument of a node its own, one for all between a group and another box."""
-        found: list[Edge] = []
-        joined: set[tuple[int, int]] = set()
-        for i, node in enumerate(self.order):
+    def edges(self) -> list[Edge]:
+        """The lines between the boxes: one for each argument of a node, one for all between a group and another box."""
+        place = {item: i for i, item in enumerate(self.drawn)}
+        found: dict[tuple[int, ...], Edge] = {}
+        for child, node in enumerate(self.order):
             if node.op is None:
                 continue
-            locals_ = local_derivatives(node)
-            for k, parent in enumerate(node.parents):
+            for k, (parent, (flows, local)) in enumerate(zip(node.parents, local_derivatives(node), strict=True)):
                 if type(parent) is Constant:
                     continue
-                a, b = self.items[self.place[parent]], self.items[i]
+                a, b = self.items[self.place[parent]], self.items[child]
                 if a == b:
                     continue
-                flows, local = locals_[k]
-                single = isinstance(b, int) and isinstance(a, int)
-                ends = place[a], place[b]
-                if not single and ends in joined:
-                    continue
-                joined.add(ends)
-                text = shown(local) if local is not None and single else ""
-                found.append(Edge(*ends, self.place[parent], i, k if single else None, text, flows))
-        return found
+                single = isinstance(a, int) and isinstance(b, int)
+                text = shown(local) if single and local is not None else ""
+                edge = Edge(place[a], place[b], self.place[parent], child, k if single else None, text, flows)
+                found.setdefault((place[a], place[b], *([child, k] if single else [])), edge)
+        return list(found.values())
 
 
-def _constant(value: Value) -> Expr:
-    """A raw number as it is, a raw array as its shape."""
-    data = np.asarray(value.data)
-    if data.size and (data == data.flat[0]).all():
-        return formula(value, {})
-    return words(f"[{'×'.join(map(str, data.shape))}]")
+def _constant(constant: Value) -> Expr:
+    """A raw number, rounded if it is long; a raw array as its shape."""
+    data = np.asarray(constant.data)
+    if not data.size or (data != data.flat[0]).any():
+        return words(f"[{'×'.join(map(str, data.shape))}]")
+    exact = formula(constant, {})
+    return exact if len(notation.text(exact)) <= LONGEST_CONSTANT else value(float(data.flat[0]))
 
 
-def _range(data: Data) -> str:
-    """A number, or the smallest and the largest of an array."""
-    if not shape_of(data):
-        return str(bool(data)).lower() if isinstance(data, bool | np.bool_) else shown(float(data))
-    a = np.asarray(data, dtype=float)
-    if not a.size:
-        return "empty"
-    low, high = (f"{x + 0.0:.2g}".replace("-", "−") for x in (float(a.min()), float(a.max())))
-    return low if low == high else f"{low} … {high}"
+def _flat(data: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray(data, dtype=float).ravel()

@@ -1,4 +1,4 @@
-"""Parts of a graph that a picture can draw as one: segments, families, groups that the user names, and blocks.
+"""Parts of a graph that a picture can draw as one: segments, families, groups that the user names, and layers.
 
 A labelled node and the unlabelled ones that only it is computed from are its segment: c_1·p_1 + ... is a_1. Labels that
 differ in their subscripts are a family: z_1, ..., z_4 are z. Drawn as one, no part may be both before and after
@@ -8,7 +8,9 @@ another: a family for which that would happen is none.
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,14 +19,16 @@ from microgradcnn.views.expression import name_of
 from microgradcnn.views.layout import columns_of
 
 MANY = 500  # nodes: with more of them a picture starts with its groups collapsed
-READABLE = 100  # nodes and groups that such a picture shows at most
+READABLE = 50  # nodes and groups that such a picture shows, about
+LARGEST = 60  # nodes of a segment: a larger one is cut at its functions, and where a node is used more than once
+FULL = 12  # items of a column: more become a layer
 
 Names = Iterable[str] | bool | None
 
 
 @dataclass
 class Group:
-    """Nodes by their places in the order; `kind` is segment, family, given or block, `head` a segment's last node."""
+    """Nodes by their places in the order; `kind` is segment, family, given or layer, `head` a segment's last node."""
 
     name: str
     kind: str
@@ -77,8 +81,8 @@ def grouping(
 ) -> Grouping:
     """The groups of a graph whose nodes are in `order` and called `names`, and which of them start collapsed.
 
-    `collapse` and `opened` name groups, or are True for all. Raises ValueError for a name that no group has, and for
-    given groups that share a node or cannot be drawn as one.
+    `collapse` and `opened` name groups, with * and ? for any letters, or are True for all. Raises ValueError for a name
+    that no group has, and for given groups that share a node or cannot be drawn as one.
     """
     found = Grouping(inner=[None] * len(order))
     place = {node: i for i, node in enumerate(order)}
@@ -89,10 +93,8 @@ def grouping(
     _add_families(found, order, names, edges)
     if len(order) > MANY and opened is not True:
         _collapse_until_readable(found, edges)
-    for chosen, change in ((collapse, found.collapsed.add), (opened, found.collapsed.discard)):
-        everything = [g.name for g in found.groups.values() if g.kind != "block"]
-        for name in everything if chosen is True else chosen or ():
-            change(_known(str(name), found.groups))
+    for chosen, change in ((collapse, found.collapsed.update), (opened, found.collapsed.difference_update)):
+        change(_chosen(chosen, found.groups))
     return found
 
 
@@ -129,9 +131,14 @@ def _add_segments(
         users[a].add(b)
     head = list(range(len(order)))
     for node in range(len(order) - 1, -1, -1):
-        heads = {head[user] for user in users[node]}
-        if len(heads) == 1 and order[node].label is None and order[node].op is not None:
-            head[node] = heads.pop()
+        if order[node].label is None and order[node].op is not None and len(users[node]) > 0:
+            heads = {head[user] for user in users[node]}
+            head[node] = heads.pop() if len(heads) == 1 else node
+    sizes = Counter(head)
+    for node in range(len(order) - 1, -1, -1):
+        if sizes[head[node]] > LARGEST and head[node] != node:
+            cut = len(users[node]) > 1 or len(order[node].parents) == 1
+            head[node] = node if cut else head[next(iter(users[node]))]
     members: dict[int, list[int]] = {}
     for node, h in enumerate(head):
         members.setdefault(h, []).append(node)
@@ -188,7 +195,7 @@ def _add_families(
     for base, heads in families.items():
         if len(heads) < 2:
             continue
-        name = base if base not in found.groups and base not in names else f"{base}_*"
+        name = base if base not in found.groups and base not in names else f"all {base}"
         nodes = [n for head in heads for n in (segment_of[head].members if head in segment_of else [head])]
         joined = list(items)
         for node in nodes:
@@ -211,52 +218,62 @@ def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]
         found.collapsed |= {g.name for g in found.groups.values() if g.kind in kinds}
         if len(set(found.items())) <= READABLE:
             return
-    _add_blocks(found, edges)
+    _add_layers(found, edges)
 
 
-def _add_blocks(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
-    """Cut what is still too much into blocks of consecutive columns; groups that begin the graph stay apart."""
+def _add_layers(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
+    """Put what is still too much into layers: a full column, or several next to each other; leaves that are a group
+    stay apart."""
     items = found.items()
     drawn = sorted_items(items, edges)
     assert drawn is not None
     place = {item: i for i, item in enumerate(drawn)}
     links = {(place[items[a]], place[items[b]]) for a, b in edges if items[a] != items[b]}
-    column = columns_of(len(drawn), sorted(links))
     computed = {b for _, b in links}
-    loose = [i for i, item in enumerate(drawn) if i in computed or isinstance(item, int)]
-    loose.sort(key=lambda i: (column[i], i))
-    size = -(-len(loose) // (READABLE // 2))
+    columns: dict[int, list[int]] = {}
+    for i, column in enumerate(columns_of(len(drawn), sorted(links))):
+        if i in computed or isinstance(drawn[i], int):
+            columns.setdefault(column, []).append(i)
     members: dict[int | str, list[int]] = {}
     for node, item in enumerate(items):
         members.setdefault(item, []).append(node)
-    for number, start in enumerate(_starts(loose, column, size), start=1):
-        name = f"block {number}"
+    for number, layer in enumerate(_layers([columns[c] for c in sorted(columns)]), start=1):
+        name = f"layer {number}"
         while name in found.groups:
             name += "'"
-        nodes = sorted(node for i in start for node in members[drawn[i]])
-        found.add(Group(name, "block", nodes))
+        found.add(Group(name, "layer", sorted(node for i in layer for node in members[drawn[i]])))
         found.collapsed.add(name)
 
 
-def _starts(loose: Sequence[int], column: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Whole columns put together until they hold `size` items."""
-    block: list[int] = []
-    for i, item in enumerate(loose):
-        block.append(item)
-        last = i + 1 == len(loose) or column[loose[i + 1]] != column[item]
-        if last and (len(block) >= size or i + 1 == len(loose)):
-            yield block
-            block = []
+def _layers(columns: Sequence[list[int]]) -> Iterator[list[int]]:
+    """The full columns; or, if that leaves too many boxes, columns put together until they are full."""
+    full = [column for column in columns if len(column) > FULL]
+    if len(full) + sum(len(column) for column in columns if len(column) <= FULL) <= READABLE:
+        yield from full
+        return
+    most = max(FULL, -(-sum(map(len, columns)) // (READABLE // 2)))
+    layer: list[int] = []
+    for column in columns:
+        if layer and len(layer) + len(column) > most:
+            yield layer
+            layer = []
+        layer += column
+    yield layer
 
 
-def _known(name: str, groups: Mapping[str, Group]) -> str:
-    if name in groups:
-        return name
-    meant = difflib.get_close_matches(name, groups, n=1, cutoff=0.4)
-    guess = (
-        f"did you mean {meant[0]!r}?" if meant else f"there {'are none' if not groups else 'is ' + next(iter(groups))}"
-    )
-    raise ValueError(f"the graph has no group {name!r}: {guess}")
+def _chosen(names: Names, groups: Mapping[str, Group]) -> set[str]:
+    """The groups that the names mean, which may have * and ? in them."""
+    if names is None or isinstance(names, bool):
+        return set(groups) if names else set()
+    found: set[str] = set()
+    for name in [names] if isinstance(names, str) else names:
+        known = fnmatch.filter(groups, name)
+        if not known:
+            meant = difflib.get_close_matches(name, groups, n=1)
+            guess = f"did you mean {meant[0]!r}?" if meant else f"it has {', '.join(groups) or 'none'}"
+            raise ValueError(f"the graph has no group {name!r}: {guess}")
+        found.update(known)
+    return found
 
 
 def _root(order: Sequence[Value]) -> str:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from microgradcnn.views.ordering import ordered
+from microgradcnn.views.ordering import Neighbours, ordered
 from microgradcnn.views.placing import heights, straightened
 
 NODE_GAP, LINE_GAP = 12.0, 9.0  # room around a node, and around an edge that passes
-NARROW, WIDE = 22.0, 90.0  # the least and the most room for the curves between two columns
+NARROW, WIDE, STEEP = 20.0, 60.0, 0.09  # room for the curves between two columns: at least, at most, by their height
+HEAVY = 4.0  # what the edges of a computed node weigh beside those of a leaf, where they cross
 PORTS = 17.0  # between the ends of two edges at the same node, at most
 
 Edge = tuple[int, int]
@@ -59,7 +60,7 @@ def layout(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], labels: 
         return Layout([], [], [], (0.0, 0.0))
     column_of = columns_of(len(sizes), edges)
     items = _Items(column_of, edges)
-    columns = ordered(items.columns(edges), items.before, items.after)
+    columns = ordered(items.columns(edges), items.before, items.after, items.weights())
     tall = [h for _, h in sizes] + [0.0] * (len(items.before) - len(sizes))
     gaps = [NODE_GAP] * len(sizes) + [LINE_GAP] * (len(items.before) - len(sizes))
     middle = heights(columns, tall, gaps, items.weighted(len(sizes)))
@@ -72,19 +73,37 @@ def layout(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], labels: 
 
 
 def columns_of(count: int, edges: Sequence[Edge]) -> list[int]:
-    """The column of each node: one after the last of its parents; a leaf right before the first that uses it."""
+    """The column of each node: right after the last of its parents; a leaf right before the first that uses it.
+
+    What is computed from leaves alone may wait as they do: of the two ways, the one with the shorter edges is taken.
+    """
     parents: list[list[int]] = [[] for _ in range(count)]
     children: list[list[int]] = [[] for _ in range(count)]
-    for a, b in edges:
+    for a, b in dict.fromkeys(edges):
         parents[b].append(a)
         children[a].append(b)
-    found = [0] * count
-    for node in range(count):
-        found[node] = 1 + max((found[p] for p in parents[node]), default=-1)
-    for node in range(count):
-        if not parents[node] and children[node]:
-            found[node] = min(found[c] for c in children[node]) - 1
-    return found
+    early: list[int] = []
+    for before in parents:
+        early.append(max((early[p] + 1 for p in before), default=0))
+    ways = [_waiting(early, depth, children) for depth in (0, 1)]
+    return min(ways, key=lambda columns: _length(columns, children))
+
+
+def _waiting(early: Sequence[int], depth: int, children: Neighbours) -> list[int]:
+    """The columns with the nodes up to that depth right before the first that uses them, from 0."""
+    found = list(early)
+    for node in range(len(found) - 1, -1, -1):
+        if early[node] <= depth and children[node]:
+            found[node] = min(found[child] for child in children[node]) - 1
+    first = min(found)
+    return [column - first for column in found]
+
+
+def _length(columns: Sequence[int], children: Neighbours) -> int:
+    """How many columns the edges pass: those of one node run together."""
+    return sum(
+        max((columns[c] for c in after), default=columns[node]) - columns[node] for node, after in enumerate(children)
+    )
 
 
 class _Items:
@@ -128,6 +147,14 @@ class _Items:
                         stack.append(other)
         return found
 
+    def weights(self) -> list[float]:
+        """What a crossing of the edges that start at each item costs: those of leaves may cross rather than others."""
+        found = [HEAVY if before else 1.0 for before in self.before]
+        for node, chain in self.chains.items():
+            for item in chain:
+                found[item] = found[node]
+        return found
+
     def weighted(self, count: int) -> list[list[tuple[int, float]]]:
         """The neighbours of each item; edges that pass columns pull harder, so that they are straight."""
 
@@ -162,7 +189,7 @@ def _drawn(
             climbs[column] = max(climbs[column], abs(middle[a] - middle[b]))
     left, x = [], 0.0
     for i, width in enumerate(widths):
-        x += min(WIDE, NARROW + 0.14 * climbs[i]) + landings[i] if i else 0.0
+        x += min(WIDE, NARROW + STEEP * climbs[i]) + landings[i] if i else 0.0
         left.append(x)
         x += width
     boxes = [

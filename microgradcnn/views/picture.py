@@ -3,7 +3,7 @@
 >>> import microgradcnn as mg
 >>> x = mg.Value(3.0, label="x")
 >>> mg.draw(x * x)
-<Picture of the graph of t1: 2 nodes, 1 of them leaves, from left to right up to t1, which is 9.>
+<Picture of the graph of t₁: 2 nodes, 1 of them leaves, from left to right up to t₁, which is 9.>
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from microgradcnn.extras import require
 from microgradcnn.value import Constant, Value
 from microgradcnn.views import dot as graphviz
+from microgradcnn.views import notation
 from microgradcnn.views import svg as vector
 from microgradcnn.views.drawing import Drawing, drawn
 from microgradcnn.writing import write_whole
@@ -71,7 +72,7 @@ class Picture:
         return vector.image(self.drawing)
 
     def __repr__(self) -> str:
-        return f"<Picture of {self.drawing.title[0].lower()}{self.drawing.title[1:]}: {self.drawing.about}>"
+        return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"
 
 
 def draw(

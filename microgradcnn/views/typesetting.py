@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from microgradcnn.views.emitters import Text
+from microgradcnn.views.emitters import ATOM, Text
 from microgradcnn.views.expression import Expr, name_of
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
@@ -20,13 +20,27 @@ _ITALIC, _LOW, _HIGH, _END = "\ue002", "\ue003", "\ue004", "\ue005"  # marks wit
 _SIGNS = re.compile(f"([{_ITALIC}{_LOW}{_HIGH}{_END}])")
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
-# Thousandths of the font's size; what is not listed is as wide as an average letter.
-_SERIF = {250: " .,|", 278: "ijlt/:;()[]I'", 333: "fr−-{}J", 389: "sceJ", 450: "zkvxy", 500: "0123456789abdeghnopqu"}
-_SERIF |= {611: "ABCEFPRSTVXYZ=+<>≤≥≠←", 722: "mwDGHKNOQU", 833: "MW⊙"}
-_SANS = {222: "ijl'|", 278: " .,:;/ftI!()[]·", 333: "r-{}", 500: "ckszvxyJ", 722: "CDHNRUw", 833: "mMGOQ", 944: "W"}
-_SANS |= {556: "0123456789abdeghnopqu_", 584: "+=−<>~≤≥", 667: "ABEKPSVXYTZ", 1000: "…∞"}
+# Thousandths of the font's size, upright or italic, whichever is more; what is not listed is as wide as most letters.
+_SERIF = {
+    250: " ,.",
+    278: "'|ijltι/:;\\",
+    333: "!()-I[]`fr·",
+    400: "Jsγζετ",
+    450: '?"acezxkvyχξνλ',
+    611: "BCEFLPRSTVXYZ",
+}
+_SERIF |= {564: "÷≤≥≠√+<=>~−×Σφ", 722: "ADGHKNOQUwmωΔψΩ∞", 750: "½⅓¼¾⅔⅕⅛&", 889: "MW%", 1000: "…←@⊙"}
+_SANS = {191: "'", 222: "ijlι", 278: " !,./:;I[\\]ft|", 334: "()-`r·{}", 400: '"*τ', 469: "^ζεξ", 500: "Jcksvxyzγκλν"}
+_SANS |= {
+    584: "+<=>~−×÷≤≥≠√σμαβρ",
+    667: "&ABEKPSVXYFTZΔπΣφ",
+    722: "CDHNRUwψ∞",
+    780: "GOQωΩ",
+    834: "Mm½⅓¼¾⅔⅕⅛%",
+    1000: "W…←@⊙",
+}
 _WIDTHS = [{c: w / 1000 for w, chars in table.items() for c in chars} for table in (_SERIF, _SANS)]
-_AVERAGE = (0.55, 0.6)
+_AVERAGE = (0.51, 0.57)
 
 
 class Run(NamedTuple):
@@ -54,7 +68,7 @@ class Typeset(Text):
         return f"{self.base(e.args[0])}{_HIGH}{self.emit(e.args[1])}{_END}"
 
     def _transpose(self, e: Expr) -> str:
-        return f"{super()._transpose(e)[:-1]}{_HIGH}⊤{_END}"
+        return f"{self.within(e.args[0], ATOM)}{_HIGH}T{_END}"
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number, with a power of ten if there is one."""
@@ -85,11 +99,6 @@ def _runs(marked: str) -> Iterator[Run]:
             yield Run(piece, _ITALIC in stack and piece.isalpha(), level)
 
 
-def plain(runs: Sequence[Run]) -> str:
-    """The text alone."""
-    return "".join(run.text for run in runs)
-
-
 def shortened(runs: Sequence[Run], size: float, limit: float) -> list[Run]:
     """The pieces, cut where they get wider than `limit`, with … in the place of the rest."""
     if width(runs, size) <= limit:
@@ -103,6 +112,7 @@ def shortened(runs: Sequence[Run], size: float, limit: float) -> list[Run]:
         kept.append(run._replace(text=fitting))
         if fitting != run.text:
             break
+    kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" +−·=("))
     return [*kept, Run("…")]
 
 
