@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from microgradcnn import __version__
 from microgradcnn.commands import gradcheck, lesson, networks, predict, source, train
 from microgradcnn.engines import ENGINES
-from microgradcnn.explaining import check, explain, ledger
+from microgradcnn.explaining import check, explain, graph, ledger
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _explain_arguments(command(explain, "derive a gradient step by step, as the lecture does"))
     _check_arguments(command(check, "check a formula for a gradient, and name the mistake if it is wrong"))
     _formula_arguments(command(ledger, "list every addition into a gradient, in the order of the backward pass"))
+    _graph_arguments(command(graph, "draw the graph of one example, with every value and gradient"))
     return parser
 
 
@@ -109,6 +110,15 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     _formula_arguments(parser)
     parser.add_argument("--wrt", required=True, metavar="c_1", help="the parameter")
     parser.add_argument("--answer", required=True, metavar="FORMULA", help="such as '(z1 - y)/2 * z1*(1-z1)*p1'")
+
+
+def _graph_arguments(parser: argparse.ArgumentParser) -> None:
+    _formula_arguments(parser)
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="the picture: .svg, .html, .dot or .png"
+    )
+    parser.add_argument("--collapse", type=_names, metavar="z,a_*", help="groups to draw as one box: z, a_1 or all a_*")
+    parser.add_argument("--open", type=_names, metavar="z,a_*", help="groups to draw open that would be collapsed")
 
 
 def _source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The commands that explain a network's gradient: the derivation, the ledger, and a student's formula checked."""
+"""The commands that explain a network's gradient: derivation, ledger, picture, and a student's formula checked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from microgradcnn.value import Value
 from microgradcnn.views.answers import check_answer
 from microgradcnn.views.derivation import explain as derive
 from microgradcnn.views.ledger import ledger as account
+from microgradcnn.views.picture import draw
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -41,6 +42,17 @@ def ledger(options: argparse.Namespace) -> int:
     entries = account(_example(options).loss)
     record = {"network": options.network, "entries": [[e.sender, e.receiver, e.sent, e.total] for e in entries]}
     _print(record, str(entries), options.json)
+    return 0
+
+
+def graph(options: argparse.Namespace) -> int:
+    """A picture of one example's graph with its values and gradients, in the format that the file's suffix names."""
+    loss = _example(options).loss
+    loss.backward()
+    picture = draw(loss, collapse=options.collapse, open=options.open)
+    written = picture.save(options.out)
+    record = {"network": options.network, "groups": picture.groups, "written": str(written)}
+    _print(record, f"written: {written}", options.json)
     return 0
 
 

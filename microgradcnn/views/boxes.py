@@ -18,7 +18,7 @@ FORMULA, NUMBER, SMALL = 14.0, 12.0, 10.0  # sizes of the text
 HEADER, ROW, NOTE = 21.0, 17.0, 14.0  # heights: of the heading, of a number, of a line of small text
 MAP, STRIP = 46.0, 11.0  # a heat map's longer side, and the least that its shorter one has
 NARROWEST, WIDEST = 56.0, 215.0  # what is inside a box; a longer heading is cut
-NOT_COMPUTED = "not computed"
+NOT_COMPUTED, NONE = "not computed", "none"  # what stands for a gradient: before backward, and of a comparison
 
 Heading = Sequence[Expr | str]
 
@@ -65,7 +65,7 @@ def box(
     runs = [run for part in heading for run in ([Run(part)] if isinstance(part, str) else typeset(part))]
     runs = shortened(runs, FORMULA, WIDEST)
     words = clean("".join(part if isinstance(part, str) else notation.text(part) for part in heading))
-    texts = said(value), NOT_COMPUTED if gradient is None else said(gradient)
+    texts = said(value), said(gradient) if gradient is not None else NONE if _is_bool(value) else NOT_COMPUTED
     maps = (plane(value), None if gradient is None else plane(gradient)) if shape_of(value) else None
     tints = (_tint(value, scales[0]), _tint(gradient, scales[1]))
     size = _size(runs, texts, note, maps)
@@ -82,11 +82,12 @@ def map_size(grid: Grid | None) -> tuple[float, float]:
 def said(data: Data) -> str:
     """A number, or the smallest and the largest of an array."""
     if not shape_of(data):
-        return str(bool(data)).lower() if isinstance(data, bool | np.bool_) else shown(float(data))
+        return str(bool(data)).lower() if _is_bool(data) else shown(float(data))
     numbers = np.asarray(data, dtype=float)
     if not numbers.size:
         return "empty"
-    low, high = shown(float(numbers.min()), 2), shown(float(numbers.max()), 2)
+    low, high = (f"{x:.0f}" if 100 <= abs(x) < 1e5 else shown(x, 2) for x in (numbers.min(), numbers.max()))
+    low, high = low.replace("-", "−"), high.replace("-", "−")
     return low if low == high else f"{low} … {high}"
 
 
@@ -95,6 +96,10 @@ def shown(x: float, digits: int = 4) -> str:
     if not math.isfinite(x):
         return "NaN" if math.isnan(x) else "∞" if x > 0 else "−∞"
     return f"{x + 0.0:.{digits}g}".replace("-", "−")
+
+
+def _is_bool(data: Data) -> bool:
+    return np.asarray(data).dtype == np.bool_
 
 
 def _tint(data: Data, scale: Scale) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from microgradcnn.arrays import Data
 
+MOST_IMAGES = 1000  # beside each other, before they are averaged
 LARGEST_MAP = 16  # cells to a side of a heat map; larger arrays are averaged
 NOT_FINITE = "#d9d9d9"
 
@@ -80,13 +81,13 @@ def _wrapped(row: Grid) -> Grid:
 
 
 def _mosaic(images: Grid) -> Grid:
-    """Images laid out in a square of squares."""
+    """Images beside and below each other, nearly a square."""
     count, height, width = images.shape
-    columns = max(1, min(count, round(math.sqrt(count * height / max(width, 1)))))
-    rows = -(-count // columns) if count else 0
-    filled = np.zeros((rows * columns, height, width))
-    filled[:count] = images
-    return filled.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    square = math.sqrt(max(count, 1) * height / max(width, 1))
+    divisors = [n for n in range(1, min(count, MOST_IMAGES) + 1) if count % n == 0]
+    columns = min(divisors, key=lambda n: max(n / square, square / n), default=1)
+    rows = count // columns
+    return images.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
 
 
 def _averaged(a: Grid) -> Grid:

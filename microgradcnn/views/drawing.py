@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,13 +16,13 @@ from microgradcnn.views import notation
 from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale
 from microgradcnn.views.expression import Expr, name_of, symbol, value
-from microgradcnn.views.expression import text as words
 from microgradcnn.views.groups import Group, Names, grouping, sorted_items
 from microgradcnn.views.layout import Layout, layout
 from microgradcnn.views.ledger import local_derivatives, node_names
 from microgradcnn.views.notation import formula
 from microgradcnn.views.typesetting import clean, sans_width
 
+LABEL = 12.0  # height of an edge's label
 LONGEST_CONSTANT = 6  # characters; a raw number that takes more is rounded
 
 
@@ -67,7 +68,9 @@ def drawn(
     scene = _Scene(f, groups, collapse, opened)
     boxes, edges = [scene.box(item) for item in scene.drawn], scene.edges()
     labels = [sans_width(edge.local, SMALL) + 10.0 for edge in edges]
-    placed = layout([b.size for b in boxes], [(e.source, e.target) for e in edges], labels)
+    ends = Counter(edge.target for edge in edges if edge.local)
+    sizes = [(wide, max(high, LABEL * ends[i])) for i, (wide, high) in enumerate(b.size for b in boxes)]
+    placed = layout(sizes, [(e.source, e.target) for e in edges], labels)
     return Drawing(
         scene.symbols[f], scene.about(), boxes, edges, placed, scene.scales, list(scene.grouping.groups.values())
     )
@@ -89,6 +92,7 @@ class _Scene:
             value_scale(largest(v.data for v in self.order)),
             gradient_scale(largest(v.grad for v in self.order if v.grad is not None)),
         )
+        self.locals = [local_derivatives(node) if node.op is not None else [] for node in self.order]
         self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened)
         self.items = self.grouping.items()
         found = sorted_items(self.items, links)
@@ -105,8 +109,7 @@ class _Scene:
     def box(self, item: int | str) -> Box:
         """The box of a node or of a collapsed group."""
         group = None if isinstance(item, int) else self.grouping.groups[item]
-        place = item if isinstance(item, int) else self.grouping.groups[item].head
-        if place is None:
+        if (place := self._head(item)) is None:
             assert group is not None
             return self._crowd(group)
         node = self.order[place]
@@ -156,29 +159,50 @@ class _Scene:
         """The lines between the boxes: one for each argument of a node, one for all between a group and another box."""
         place = {item: i for i, item in enumerate(self.drawn)}
         found: dict[tuple[int, ...], Edge] = {}
+        through = {name: self._through(g) for name, g in self.grouping.groups.items() if name in place}
         for child, node in enumerate(self.order):
-            if node.op is None:
-                continue
-            for k, (parent, (flows, local)) in enumerate(zip(node.parents, local_derivatives(node), strict=True)):
-                if type(parent) is Constant:
+            target = self.items[child]
+            for k, (parent, (flows, local)) in enumerate(zip(node.parents, self.locals[child], strict=True)):
+                if type(parent) is Constant or (source := self.items[start := self.place[parent]]) == target:
                     continue
-                a, b = self.items[self.place[parent]], self.items[child]
-                if a == b:
-                    continue
-                single = isinstance(a, int) and isinstance(b, int)
-                text = shown(local) if single and local is not None else ""
-                edge = Edge(place[a], place[b], self.place[parent], child, k if single else None, text, flows)
-                found.setdefault((place[a], place[b], *([child, k] if single else [])), edge)
+                head, whole = self._head(target), self._head(source) is not None
+                ends = place[source], place[target]
+                if whole and head == child == target:
+                    found[*ends, k] = Edge(*ends, start, child, k, _said(local), flows)
+                else:
+                    local = through[str(target)].get(start) if whole and head is not None else None
+                    end = child if head is None else head
+                    found.setdefault(ends, Edge(*ends, start, end, None, _said(local), flows))
         return list(found.values())
+
+    def _head(self, item: int | str) -> int | None:
+        """The node whose numbers a box shows."""
+        return item if isinstance(item, int) else self.grouping.groups[item].head
+
+    def _through(self, group: Group) -> dict[int, float]:
+        """d(a segment's last node)/d(what it is computed from), by the chain rule; empty unless all are scalars."""
+        if group.head is None or any(self.order[i].shape for i in group.members):
+            return {}
+        total = {group.head: 1.0}
+        for i in reversed(group.members):
+            for parent, (flows, local) in zip(self.order[i].parents, self.locals[i], strict=True):
+                if flows and local is not None and i in total:
+                    total[self.place[parent]] = total.get(self.place[parent], 0.0) + total[i] * local
+        return total
 
 
 def _constant(constant: Value) -> Expr:
     """A raw number, rounded if it is long; a raw array as its shape."""
     data = np.asarray(constant.data)
     if not data.size or (data != data.flat[0]).any():
-        return words(f"[{'×'.join(map(str, data.shape))}]")
+        return symbol(f"[{'×'.join(map(str, data.shape))}]")
     exact = formula(constant, {})
-    return exact if len(notation.text(exact)) <= LONGEST_CONSTANT else value(float(data.flat[0]))
+    digits = notation.text(exact)
+    return exact if len(digits) <= LONGEST_CONSTANT and "e" not in digits else value(float(data.flat[0]))
+
+
+def _said(local: float | None) -> str:
+    return "" if local is None else shown(local)
 
 
 def _flat(data: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

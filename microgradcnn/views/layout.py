@@ -16,6 +16,9 @@ from microgradcnn.views.placing import heights, straightened
 
 NODE_GAP, LINE_GAP = 12.0, 9.0  # room around a node, and around an edge that passes
 NARROW, WIDE, STEEP = 20.0, 60.0, 0.09  # room for the curves between two columns: at least, at most, by their height
+PROPORTION, MOST_STRETCH = 1.2, 2.5  # where the drawing is narrower than so many times its height, curves get more room
+ALIKE = 1.5  # how many times narrower than the widest of its column a box may be to be made as wide
+PARENTS = 4.0  # how much more a node is drawn to the middle of its parents than to what is computed from it
 HEAVY = 4.0  # what the edges of a computed node weigh beside those of a leaf, where they cross
 PORTS = 17.0  # between the ends of two edges at the same node, at most
 
@@ -40,35 +43,36 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """A box for every node; for every edge the points it runs through: straight along a column, curved between two.
+    """A box for every node, a route for every edge, and the drawing's width and height.
 
-    The last stretch of an edge is straight and has `landing` pixels for its label. `size` is the drawing's.
+    A route has an odd number of points: from the first a curve to the second, straight to the third, a curve to the
+    next and so on. Its last stretch is straight and has room for the label.
     """
 
     boxes: list[Box]
     routes: list[list[Point]]
-    landings: list[float]
     size: tuple[float, float]
 
 
 def layout(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], labels: Sequence[float]) -> Layout:
     """Lay out nodes of the given widths and heights; every edge goes from a lower number to a higher one.
 
-    `labels` are the widths of the edges' labels. All boxes of a column are made as wide as the widest.
+    `labels` are the widths of the edges' labels. Boxes of a column that are nearly as wide as the widest are made as
+    wide; they end at the same place.
     """
     if not sizes:
-        return Layout([], [], [], (0.0, 0.0))
+        return Layout([], [], (0.0, 0.0))
     column_of = columns_of(len(sizes), edges)
     items = _Items(column_of, edges)
-    columns = ordered(items.columns(edges), items.before, items.after, items.weights())
+    columns = ordered(items.columns(), items.before, items.after, items.weights())
     tall = [h for _, h in sizes] + [0.0] * (len(items.before) - len(sizes))
     gaps = [NODE_GAP] * len(sizes) + [LINE_GAP] * (len(items.before) - len(sizes))
-    middle = heights(columns, tall, gaps, items.weighted(len(sizes)))
+    middle = heights(columns, tall, gaps, items.pulls(len(sizes)))
     rank: dict[int, tuple[Sequence[int], int]] = {
         item: (column, i) for column in columns for i, item in enumerate(column)
     }
-    for chain in items.chains.values():
-        straightened(chain, rank, tall, gaps, middle)
+    for node, chain in items.chains.items():
+        straightened(chain, middle[node], rank, tall, gaps, middle)
     return _drawn(sizes, edges, labels, column_of, items, middle)
 
 
@@ -129,7 +133,11 @@ class _Items:
         self.after[a].append(b)
         self.before[b].append(a)
 
-    def columns(self, edges: Sequence[Edge]) -> list[list[int]]:
+    def passed(self, a: int, b: int) -> list[int]:
+        """The items between the two ends of an edge."""
+        return self.chains[a][: self.column[b] - self.column[a] - 1]
+
+    def columns(self) -> list[list[int]]:
         """The items by column, in the order in which a walk from the last node back to the leaves meets them."""
         found: list[list[int]] = [[] for _ in range(max(self.column) + 1)]
         seen = [False] * len(self.column)
@@ -155,14 +163,14 @@ class _Items:
                 found[item] = found[node]
         return found
 
-    def weighted(self, count: int) -> list[list[tuple[int, float]]]:
-        """The neighbours of each item; edges that pass columns pull harder, so that they are straight."""
-
-        def weight(a: int, b: int) -> float:
-            return (1.0, 2.0, 8.0)[(a >= count) + (b >= count)]
-
-        both = [[*x, *y] for x, y in zip(self.before, self.after, strict=True)]
-        return [[(b, weight(a, b)) for b in others] for a, others in enumerate(both)]
+    def pulls(self, count: int) -> list[list[tuple[int, float]]]:
+        """What draws each item to its height: most of all a node's parents, and the rest of an edge that passes."""
+        found: list[list[tuple[int, float]]] = []
+        for item, (before, after) in enumerate(zip(self.before, self.after, strict=True)):
+            passing = item >= count
+            found.append([(other, (PARENTS, 2.0, 8.0)[(other >= count) + passing]) for other in before])
+            found[-1] += [(other, (1.0, 2.0, 8.0)[(other >= count) + passing]) for other in after]
+        return found
 
 
 def _drawn(
@@ -173,56 +181,54 @@ def _drawn(
     items: _Items,
     middle: list[float],
 ) -> Layout:
-    top = min(m - h / 2 for m, (_, h) in zip(middle, sizes, strict=False))
-    top = min(top, min(middle))
+    top = min(*(m - h / 2 for m, (_, h) in zip(middle, sizes, strict=False)), *middle)
     middle = [m - top for m in middle]
-    ends = _ports(sizes, edges, column_of, items, middle)
-    widths = [0.0] * (max(column_of) + 1)
-    landings, climbs = [0.0] * len(widths), [0.0] * len(widths)
+    height = max(*(m + h / 2 for m, (_, h) in zip(middle, sizes, strict=False)), *middle)
+    widths, landings = [0.0] * (max(column_of) + 1), [0.0] * (max(column_of) + 1)
     for node, (width, _) in enumerate(sizes):
         widths[column_of[node]] = max(widths[column_of[node]], width)
     for edge, (_, b) in enumerate(edges):
         landings[column_of[b]] = max(landings[column_of[b]], labels[edge])
+    bends = _bends(items, middle, sum(widths) + sum(landings), height)
+    left = [sum(bends[: i + 1]) + sum(landings[: i + 1]) + sum(widths[:i]) for i in range(len(widths))]
+    right = [x + width for x, width in zip(left, widths, strict=True)]
+    boxes = []
+    for (width, h), column, m in zip(sizes, column_of, middle, strict=False):
+        wide = widths[column] if width * ALIKE >= widths[column] else width
+        boxes.append(Box(right[column] - wide, m - h / 2, wide, h))
+    routes = []
+    for (a, b), end in zip(edges, _ports(sizes, edges, items, middle), strict=True):
+        route = [Point(right[column_of[a]], middle[a])]
+        for item in items.passed(a, b):
+            c = items.column[item]
+            route += [Point(left[c] - landings[c], middle[item]), Point(right[c], middle[item])]
+        route += [Point(left[column_of[b]] - landings[column_of[b]], end), Point(boxes[b].x, end)]
+        routes.append(route)
+    return Layout(boxes, routes, (right[-1], height))
+
+
+def _bends(items: _Items, middle: Sequence[float], rest: float, height: float) -> list[float]:
+    """The room for the curves before each column: more for steep ones, and where the drawing is higher than wide."""
+    climbs = [0.0] * (max(items.column) + 1)
     for a, others in enumerate(items.after):
         for b in others:
-            column = items.column[b]
-            climbs[column] = max(climbs[column], abs(middle[a] - middle[b]))
-    left, x = [], 0.0
-    for i, width in enumerate(widths):
-        x += min(WIDE, NARROW + STEEP * climbs[i]) + landings[i] if i else 0.0
-        left.append(x)
-        x += width
-    boxes = [
-        Box(left[c], middle[node] - h / 2, widths[c], h)
-        for node, (c, (_, h)) in enumerate(zip(column_of, sizes, strict=True))
-    ]
-    routes = []
-    for (a, b), end in zip(edges, ends, strict=True):
-        route = [Point(left[column_of[a]] + widths[column_of[a]], middle[a])]
-        for item in items.chains[a][: column_of[b] - column_of[a] - 1]:
-            c = items.column[item]
-            route += [Point(left[c] - landings[c], middle[item]), Point(left[c] + widths[c], middle[item])]
-        c = column_of[b]
-        routes.append([*route, Point(left[c] - landings[c], end), Point(left[c], end)])
-    height = max(max(b.y + b.height for b in boxes), max(middle))
-    return Layout(boxes, routes, [landings[column_of[b]] for _, b in edges], (x, height))
+            climbs[items.column[b]] = max(climbs[items.column[b]], abs(middle[a] - middle[b]))
+    found = [min(WIDE, NARROW + STEEP * climb) for climb in climbs]
+    found[0] = 0.0
+    stretch = (PROPORTION * height - rest) / (sum(found) or 1.0)
+    return [bend * min(max(stretch, 1.0), MOST_STRETCH) for bend in found]
 
 
 def _ports(
-    sizes: Sequence[tuple[float, float]],
-    edges: Sequence[Edge],
-    column_of: Sequence[int],
-    items: _Items,
-    middle: Sequence[float],
+    sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], items: _Items, middle: Sequence[float]
 ) -> list[float]:
     """The height at which each edge ends: side by side along its node, in the order in which they come in."""
     coming: dict[int, list[tuple[float, int]]] = {}
     for edge, (a, b) in enumerate(edges):
-        passed = items.chains[a][: column_of[b] - column_of[a] - 1]
-        coming.setdefault(b, []).append((middle[passed[-1] if passed else a], edge))
+        coming.setdefault(b, []).append((middle[[a, *items.passed(a, b)][-1]], edge))
     found = [0.0] * len(edges)
     for b, arrivals in coming.items():
-        apart = min(PORTS, (sizes[b][1] - 10.0) / max(len(arrivals) - 1, 1))
+        apart = min(PORTS, (sizes[b][1] - min(10.0, sizes[b][1] / 5)) / max(len(arrivals) - 1, 1))
         for i, (_, edge) in enumerate(sorted(arrivals)):
             found[edge] = middle[b] + (i - (len(arrivals) - 1) / 2) * apart
     return found

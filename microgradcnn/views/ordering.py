@@ -94,7 +94,8 @@ def _exchanged(columns: Columns, before: Neighbours, after: Neighbours, weights:
                     )
             for k in range(len(column) - 1):
                 a, b = column[k], column[k + 1]
-                if sum(_crossing(s[a], s[b]) - _crossing(s[b], s[a]) for s in sides) > 1e-9:
+                now = sum(_crossing(s[a], s[b]) for s in sides)
+                if now and now > sum(_crossing(s[b], s[a]) for s in sides):
                     column[k], column[k + 1] = b, a
                     improved = True
         if not improved:
@@ -103,6 +104,8 @@ def _exchanged(columns: Columns, before: Neighbours, after: Neighbours, weights:
 
 def _crossing(above: Sequence[tuple[int, float]], below: Sequence[tuple[int, float]]) -> float:
     """What the crossings of two neighbours' edges cost, from the sorted places where they end and their weights."""
+    if not above or not below or above[-1][0] <= below[0][0]:
+        return 0.0
     cost = passed = 0.0
     i = 0
     for end, weight in above:

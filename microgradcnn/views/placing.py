@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+ALONE = 0.01  # the weight of an item without neighbours
 SWEEPS = 24  # over all columns, to the right and back in turn
 
 Columns = Sequence[Sequence[int]]
@@ -50,13 +51,12 @@ def _settle(column: Sequence[int], offsets: Sequence[float], neighbours: Edges, 
     """Move a column's items to the least squares, keeping their order and distances."""
     blocks: list[tuple[float, float, int]] = []  # weight, mean, how many items
     for item, offset in zip(column, offsets, strict=True):
-        pulls = neighbours[item]
-        weight = sum(w for _, w in pulls)
-        if weight:
-            wanted = sum(w * found[other] for other, w in pulls) / weight
-        else:
-            weight, wanted = 0.01, found[item]
-        mean, count = wanted - offset, 1
+        weight = wanted = 0.0
+        for other, pull in neighbours[item]:
+            weight += pull
+            wanted += pull * found[other]
+        mean, count = (wanted / weight if weight else found[item]) - offset, 1
+        weight = weight or ALONE
         while blocks and blocks[-1][1] > mean:
             w, m, n = blocks.pop()
             mean = (w * m + weight * mean) / (w + weight)
@@ -71,6 +71,7 @@ def _settle(column: Sequence[int], offsets: Sequence[float], neighbours: Edges, 
 
 def straightened(
     chain: Sequence[int],
+    start: float,
     rank: Mapping[int, tuple[Sequence[int], int]],
     sizes: Sequence[float],
     gaps: Sequence[float],
@@ -78,7 +79,7 @@ def straightened(
 ) -> None:
     """Put the items of a chain, one in each of several columns, at one height if their neighbours leave room for it.
 
-    `rank[item]` is its column and its place in it.
+    It is the height at which their edge starts, or the nearest there is. `rank` has each item's column and place in it.
     """
     low, high = float("-inf"), float("inf")
     for item in chain:
@@ -87,7 +88,6 @@ def straightened(
             low = max(low, found[column[place - 1]] + distance(column[place - 1], item, sizes, gaps))
         if place + 1 < len(column):
             high = min(high, found[column[place + 1]] - distance(item, column[place + 1], sizes, gaps))
-    if chain and low <= high:
-        middle = min(max(sum(found[item] for item in chain) / len(chain), low), high)
+    if low <= high:
         for item in chain:
-            found[item] = middle
+            found[item] = min(max(start, low), high)

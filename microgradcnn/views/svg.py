@@ -2,7 +2,8 @@
 
 What a program that shows it may rely on: every node is `<g class="node" id="node-I" data-node="I">`, I its place in
 `topological(f)`, with `<rect class="box">`, `<text class="value">`, `<text class="gradient">` and, behind the numbers,
-`<rect class="value-tint">` and `<rect class="gradient-tint">`. Every edge is `<g class="edge" data-from="I"
+`<rect class="value-tint">` and `<rect class="gradient-tint">`, or for arrays `<g class="value-map">` and `<g
+class="gradient-map">`, which end with a frame. Every edge is `<g class="edge" data-from="I"
 data-to="J" data-argument="K">`, node I being argument K of node J, with `<path>` and `<text class="local">`. A
 collapsed group is `<g class="group" data-group="NAME">`, a node as well if it is a segment; an edge at a group that
 stands for several has no `data-argument`.
@@ -18,7 +19,7 @@ import numpy as np
 
 from microgradcnn.value import Value
 from microgradcnn.views import layout
-from microgradcnn.views.boxes import HEADER, MAP, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
+from microgradcnn.views.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
 from microgradcnn.views.colours import Grid, gradient_scale, value_scale
 from microgradcnn.views.drawing import Drawing, Edge, drawn
 from microgradcnn.views.layout import Point
@@ -26,6 +27,7 @@ from microgradcnn.views.typesetting import Run, clean, typeset
 
 MARGIN = 16.0
 LEGEND_WIDTH, LEGEND_HEIGHT = 470.0, 62.0
+SMALLEST, LARGEST = 0.75, 1.5  # how far a page shrinks and stretches the picture to the window
 STEPS = 24  # of a legend's bar, which is 192 pixels long
 _SCALES = {"value": value_scale, "gradient": gradient_scale}
 _KINDS = ("value", "gradient")
@@ -33,8 +35,8 @@ _KINDS = ("value", "gradient")
 _STYLE = """
 .microgradcnn-graph text{font-family:Helvetica,Arial,"Liberation Sans",sans-serif;font-size:12px;fill:#1b1f24}
 .microgradcnn-graph .name{font-family:"STIX Two Text","Times New Roman",Times,"Liberation Serif",serif;font-size:14px}
-.microgradcnn-graph .name .i{font-style:italic}
-.microgradcnn-graph .name .s{font-size:10px}
+.microgradcnn-graph .i{font-style:italic}
+.microgradcnn-graph .s{font-size:10px}
 .microgradcnn-graph .box{fill:#ffffff;stroke:#6b7280;stroke-width:1.2}
 .microgradcnn-graph .leaf .box{fill:#f1f3f5}
 .microgradcnn-graph .root .box{stroke:#111827;stroke-width:2.4}
@@ -45,6 +47,7 @@ text-anchor:middle}
 .microgradcnn-graph .note,.microgradcnn-graph .local,.microgradcnn-graph .small{font-size:10px}
 .microgradcnn-graph .note,.microgradcnn-graph .local,.microgradcnn-graph .legend text{fill:#4b5563}
 .microgradcnn-graph .legend text{font-size:11px}
+.microgradcnn-graph .legend .s{font-size:8px}
 .microgradcnn-graph .absent{font-size:10px;font-style:italic;fill:#4b5563}
 .microgradcnn-graph .local{text-anchor:end}
 .microgradcnn-graph .frame{fill:none;stroke:#9ca3af;stroke-width:0.8}
@@ -58,9 +61,8 @@ def graph(f: Value, opened: Iterable[str] = (), collapse: Iterable[str] = (), pr
 
 def svg(drawing: Drawing, prefix: str = "") -> str:
     """A drawing as an <svg> element; ids start with `prefix`, so that several can stand on one page."""
-    width, height = drawing.layout.size
-    wide, high = max(width, LEGEND_WIDTH) + 2 * MARGIN, height + LEGEND_HEIGHT + 3 * MARGIN
-    left = MARGIN + max(0.0, LEGEND_WIDTH - width) / 2
+    wide, high = _size(drawing)
+    left = (wide - drawing.layout.size[0]) / 2
     title, about = f"{prefix}title", f"{prefix}about"
     placed = drawing.layout
     last = len(drawing.boxes) - 1
@@ -70,7 +72,7 @@ def svg(drawing: Drawing, prefix: str = "") -> str:
         f"<title id={quoteattr(title)}>{escape(drawing.title)}</title>",
         f"<desc id={quoteattr(about)}>{escape(drawing.about)}</desc>",
         f"<style>{_STYLE}</style>",
-        f'<rect class="background" width="{wide:.0f}" height="{high:.0f}" rx="6" fill="#ffffff"/>',
+        f'<rect class="background" width="{wide:.0f}" height="{high:.0f}" fill="#ffffff"/>',
         f'<g transform="translate({left:.1f} {MARGIN:g})">',
         *(_edge(edge, route) for edge, route in zip(drawing.edges, placed.routes, strict=True)),
         *(
@@ -78,19 +80,28 @@ def svg(drawing: Drawing, prefix: str = "") -> str:
             for i, (box, at) in enumerate(zip(drawing.boxes, placed.boxes, strict=True))
         ),
         "</g>",
-        f'<g class="legend" transform="translate({MARGIN:g} {height + 2.4 * MARGIN:.1f})">{_legend(drawing)}</g>',
+        f'<g class="legend" transform="translate({MARGIN:g} {high - LEGEND_HEIGHT - 0.6 * MARGIN:.1f})">',
+        f"{_legend(drawing)}</g>",
         "</svg>",
     ]
     return "\n".join(pieces)
 
 
+def _size(drawing: Drawing) -> tuple[float, float]:
+    """The width and height of the whole, with margins and the legend."""
+    width, height = drawing.layout.size
+    return max(width, LEGEND_WIDTH) + 2 * MARGIN, height + LEGEND_HEIGHT + 3 * MARGIN
+
+
 def static_page(drawing: Drawing) -> str:
-    """An HTML page that shows the picture and runs nothing."""
+    """An HTML page that shows the picture and runs nothing: as wide as the window, but no smaller than can be read."""
+    wide, _ = _size(drawing)
+    fit = f"width:100%;height:auto;min-width:{wide * SMALLEST:.0f}px;max-width:{wide * LARGEST:.0f}px"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(drawing.title)}</title>"
-        "<style>body{margin:0;padding:12px}main{overflow-x:auto}</style></head>\n"
+        f"<style>body{{margin:0;padding:12px}}main{{overflow-x:auto}}svg{{{fit}}}</style></head>\n"
         f"<body><main>{svg(drawing)}</main></body></html>\n"
     )
 
@@ -114,14 +125,16 @@ def _node(box: Box, at: layout.Box, prefix: str, root: bool) -> str:
     if box.group is not None:
         attributes.append(f"data-group={quoteattr(clean(box.group))}")
     radius = 10 if box.leaf else 4
+    middle = at.y + (at.height - box.size[1]) / 2  # a box with many edges is higher than what it says
+    inner = at._replace(y=middle, height=box.size[1])
     shadows = (6, 3) if box.group is not None else ()
     return "".join(
         [
             f"<g {' '.join(attributes)}><title>{escape(box.about)}</title>",
             *(f'<rect class="box" {_place(at.x + d, at.y + d, at.width, at.height)} rx="{radius}"/>' for d in shadows),
             f'<rect class="box" {_place(*at)} rx="{radius}"/>',
-            f'<text class="name" x="{at.x + at.width / 2:.1f}" y="{at.y + 15.5:.1f}">{_tspans(box.heading)}</text>',
-            *(_arrays(box, at) if box.maps is not None else _numbers(box, at)),
+            f'<text class="name" x="{at.x + at.width / 2:.1f}" y="{inner.y + 15.5:.1f}">{_tspans(box.heading)}</text>',
+            *(_arrays(box, inner) if box.maps is not None else _numbers(box, inner)),
             "</g>",
         ]
     )
@@ -145,7 +158,7 @@ def _arrays(box: Box, at: layout.Box) -> Iterable[str]:
 
 
 def _text(kind: str, text: str, x: float, y: float, more: str = "") -> str:
-    kinds = " ".join(filter(None, (kind, more, "absent" if text == NOT_COMPUTED else "")))
+    kinds = " ".join(filter(None, (kind, more, "absent" if text in (NOT_COMPUTED, NONE) else "")))
     return f'<text class="{kinds}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
@@ -153,7 +166,8 @@ def _heat_map(grid: Grid | None, x: float, y: float, kind: str) -> str:
     """A heat map with its middle at a point."""
     width, height = map_size(grid)
     if grid is None or not grid.size:
-        return f'<rect class="frame" {_place(x - MAP / 2, y - STRIP / 2, MAP, STRIP)} stroke-dasharray="3 3"/>'
+        frame = _place(x - MAP / 2, y - STRIP / 2, MAP, STRIP)
+        return f'<g class="{kind}-map"><rect class="frame" {frame} stroke-dasharray="3 3"/></g>'
     rows, columns = grid.shape
     finite = np.abs(grid[np.isfinite(grid)])
     scale = _SCALES[kind](float(finite.max(initial=0.0)))
@@ -201,16 +215,17 @@ def _tspans(runs: Sequence[Run]) -> str:
 
 
 def _legend(drawing: Drawing) -> str:
-    root = [Run("lower: gradient, d"), *typeset(drawing.root), Run("/d(this)")]
-    if all(box.gradient == NOT_COMPUTED for box in drawing.boxes):
-        root = [Run("lower: gradient, once backward() has run")]
+    root = [Run("lower or right: gradient, d"), *typeset(drawing.root), Run("/d(this)")]
+    if not drawing.scales[1].largest and all(box.gradient in (NOT_COMPUTED, NONE) for box in drawing.boxes):
+        root = [Run("lower or right: gradient, after backward()")]
     pieces = []
-    for i, (scale, words) in enumerate(zip(drawing.scales, ([Run("upper: value")], root), strict=True)):
+    for i, (scale, words) in enumerate(zip(drawing.scales, ([Run("upper or left: value")], root), strict=True)):
         x = 240.0 * i
         pieces.append(f'<text x="{x:g}" y="10">{_tspans(words)}</text>')
         for k in range(STEPS):
             at = scale.largest * (2 * k / (STEPS - 1) - 1)
             pieces.append(f'<rect x="{x + 8 * k:g}" y="15" width="8.2" height="10" fill="{scale.colour(at)}"/>')
+        pieces.append(f'<rect class="frame" {_place(x, 15, 8 * STEPS, 10)}/>')
         for offset, anchor, number in ((0, "start", -scale.largest), (96, "middle", 0.0), (192, "end", scale.largest)):
             pieces.append(f'<text x="{x + offset:g}" y="37" text-anchor="{anchor}">{shown(number)}</text>')
     pieces.append('<text x="0" y="56">at an arrow: local derivative, d(its end)/d(its start)</text>')

@@ -58,7 +58,9 @@ class Typeset(Text):
         name = name_of(clean(e.value))
         base = unicodedata.normalize("NFC", name.base + _ACCENTS.get(name.accent, ""))
         if not name.subscripts:
-            return f"{_ITALIC}{base}{_END}"
+            return f"{_ITALIC}{base}{_END}" if base[:1].isalpha() else base
+        if sum(len(part) > 1 and part.isalpha() for part in name.subscripts) > 1:  # words joined by _, not subscripts
+            return f"{_ITALIC}{clean(e.value)}{_END}"
         comma = "," if any(len(part) > 1 for part in name.subscripts) and len(name.subscripts) > 1 else ""
         return f"{_ITALIC}{base}{_END}{_LOW}{comma.join(name.subscripts)}{_END}"
 
@@ -96,7 +98,7 @@ def _runs(marked: str) -> Iterator[Run]:
         elif piece:
             shifts = [mark for mark in stack if mark != _ITALIC]
             level = 0 if not shifts else -1 if shifts[-1] == _LOW else 1
-            yield Run(piece, _ITALIC in stack and piece.isalpha(), level)
+            yield Run(piece, _ITALIC in stack, level)
 
 
 def shortened(runs: Sequence[Run], size: float, limit: float) -> list[Run]:
