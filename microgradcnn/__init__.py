@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
+    from microgradcnn.views.picture import Picture, draw
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ _LATER = {
     "views.cost": ("Cost", "cost"),
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
+    "views.picture": ("Picture", "draw"),
 }
 _MODULES = ("nn", "optim")
 
@@ -82,6 +84,7 @@ __all__ = [
     "GradientCheck",
     "Ledger",
     "NonFiniteError",
+    "Picture",
     "Primitive",
     "Program",
     "Value",
@@ -96,6 +99,7 @@ __all__ = [
     "conv2d",
     "cost",
     "debug",
+    "draw",
     "equal",
     "exp",
     "explain",

@@ -15,12 +15,24 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.commands import check, cost, explain, gradcheck, ledger, lesson, networks, predict, source, train
+from microgradcnn.commands import (
+    check,
+    cost,
+    explain,
+    gradcheck,
+    graph,
+    ledger,
+    lesson,
+    networks,
+    predict,
+    source,
+    train,
+)
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
 # In the order of the help.
-COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, cost)
+COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, graph, cost)
 INTERRUPTED = 130
 
 

@@ -31,13 +31,14 @@ views: chain telling numbers windows tensors derivation
 views: tokens formula question diagnosis terms mistakes answers
 views: ledger assignments standalone
 views: plots
+views: ordering placing layout groups typesetting colours boxes drawing svg dot picture
 views: building operations work counting polynomial timing cost
 
 __init__ readers data scaling networks lecture trained progress
 engines train experiment training_figure lesson scripts graphs
 
 commands: __init__ output options networks train predict gradcheck lesson source
-commands: explain check ledger cost
+commands: explain check ledger cost graph
 
 cli __main__
 """
