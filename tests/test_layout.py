@@ -193,6 +193,7 @@ def test_memory_is_linear_where_one_leaf_is_used_all_along_a_chain() -> None:
         edges = [(i, i + 1) for i in range(1, length)] + [(0, i) for i in range(2, length + 1)]
         items = module._Items(columns_of(length + 1, edges), edges)
         assert len(items.column) <= 2 * length + 2
+        assert sum(map(len, square(length + 1, edges).routes)) <= 6 * len(edges)
 
 
 def test_the_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -455,6 +455,25 @@ def test_a_large_graph_opened_whole_has_every_node() -> None:
     assert len(draw(f).drawing.boxes) <= 2 * READABLE
 
 
+def test_a_deep_graph_needs_no_recursion() -> None:
+    x = Value(0.5, label="x")
+    f = x
+    for i in range(3 * sys.getrecursionlimit()):
+        f = f * x + float(i)
+    picture = draw(f)
+    assert len(picture.drawing.boxes) <= 2 * READABLE
+    assert len(of_class(parsed(picture), "g", "group")) >= 1
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_a_primitive_of_ones_own_is_drawn() -> None:
+    swish = mg.primitive("swish", lambda x: x / (1 + np.exp(-x)), [lambda g, y, x: g * (y + mg.sigmoid(x) * (1 - y))])
+    f = swish(Value(0.0, label="x"))
+    root = parsed(draw(f))
+    assert text(named(root, "t1 = swish(x)"), "value") == "0"
+    assert [text(e, "local") for e in of_class(root, "g", "edge")] == ["0.5"]
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".html", ".dot", ".png", ".SVG"])
 def test_saving(tmp_path: Path, suffix: str) -> None:
     picture = draw(neuron()[2])

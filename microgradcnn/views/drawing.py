@@ -15,8 +15,8 @@ from microgradcnn.value import Constant, Value, topological
 from microgradcnn.views import notation
 from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale
-from microgradcnn.views.expression import Expr, name_of, symbol, value
-from microgradcnn.views.groups import Group, Names, grouping, sorted_items
+from microgradcnn.views.expression import Expr, symbol, value
+from microgradcnn.views.groups import LARGEST, Group, Names, family_of, grouping, sorted_items
 from microgradcnn.views.layout import Layout, layout
 from microgradcnn.views.ledger import local_derivatives, node_names
 from microgradcnn.views.notation import formula
@@ -122,6 +122,8 @@ class _Scene:
         """The name and the formula in terms of what is outside a group."""
         if node.op is None:
             return [self.symbols[node]]
+        if len(inside) > LARGEST:
+            return [self.symbols[node], " = …"]
         names: dict[Value, Expr] = {}
         for member in inside:
             for p in member.parents:
@@ -136,24 +138,17 @@ class _Scene:
         inside = set(group.members)
         ends = [i for i in group.members if not self.users[i] or not inside.issuperset(self.users[i])]
         values = np.concatenate([_flat(self.order[i].data) for i in ends])
-        grads = [self.order[i].grad for i in ends]
+        grads = [0.0 if self.order[i].dtype == np.bool_ else self.order[i].grad for i in ends]
         gradient = None if any(g is None for g in grads) else np.concatenate([_flat(g) for g in grads])
         heading: Heading = [clean(group.name)]
         if group.kind == "family":
-            heads = [self.symbols[self.order[i]] for i in group.members if self._is_of(group, i)]
+            family = group.name.removeprefix("all ")
+            heads = [self.symbols[n] for i in group.members if family_of((n := self.order[i]).label) == family]
             heading = [heads[0], ", … , " if len(heads) > 2 else ", ", heads[-1]]
         whole = len(group.members)
         note = f"{whole} nodes" if len(ends) == whole else f"{len(ends)} of {whole} nodes"
         leaf = all(self.order[i].op is None for i in group.members)
         return box(heading, values, gradient, self.scales, note, group=group.name, leaf=leaf)
-
-    def _is_of(self, family: Group, place: int) -> bool:
-        """Whether a node of a family, or within a segment of it, has the family's name."""
-        label = self.order[place].label
-        if label is None:
-            return False
-        name = name_of(label)
-        return family.name.removeprefix("all ") == "_".join(filter(None, (name.base, name.accent)))
 
     def edges(self) -> list[Edge]:
         """The lines between the boxes: one for each argument of a node, one for all between a group and another box."""

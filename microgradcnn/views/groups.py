@@ -123,6 +123,12 @@ def sorted_items(items: Sequence[int | str], edges: Collection[tuple[int, int]])
     return done if len(done) == len(first) else None
 
 
+def family_of(label: str | None) -> str | None:
+    """What a label with subscripts is called without them."""
+    name = name_of(label or "")
+    return "_".join(filter(None, (name.base, name.accent))) if name.subscripts else None
+
+
 def _add_segments(
     found: Grouping, order: Sequence[Value], names: Sequence[str], edges: Collection[tuple[int, int]]
 ) -> None:
@@ -186,9 +192,8 @@ def _add_families(
 ) -> None:
     families: dict[str, list[int]] = {}
     for node, value in enumerate(order):
-        label = name_of(value.label) if value.label is not None else None
-        if label is not None and label.subscripts and not _is_given(found.inner[node]):
-            families.setdefault("_".join(filter(None, (label.base, label.accent))), []).append(node)
+        if (base := family_of(value.label)) is not None and not _is_given(found.inner[node]):
+            families.setdefault(base, []).append(node)
     trial = Grouping(found.groups, found.inner, {g.name for g in found.groups.values()})
     segment_of = {g.head: g for g in found.groups.values() if g.kind == "segment"}
     items = trial.items()
@@ -267,7 +272,7 @@ def _chosen(names: Names, groups: Mapping[str, Group]) -> set[str]:
         return set(groups) if names else set()
     found: set[str] = set()
     for name in [names] if isinstance(names, str) else names:
-        known = fnmatch.filter(groups, name)
+        known = [name] if name in groups else [group for group in groups if fnmatch.fnmatchcase(group, name)]
         if not known:
             meant = difflib.get_close_matches(name, groups, n=1)
             guess = f"did you mean {meant[0]!r}?" if meant else f"it has {', '.join(groups) or 'none'}"

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from microgradcnn.views.ordering import Neighbours, ordered
 from microgradcnn.views.placing import heights, straightened
 
 NODE_GAP, LINE_GAP = 12.0, 9.0  # room around a node, and around an edge that passes
-NARROW, WIDE, STEEP = 20.0, 60.0, 0.09  # room for the curves between two columns: at least, at most, by their height
+NARROW, WIDE, STEEP = 20.0, 50.0, 0.09  # room for the curves between two columns: at least, at most, by their height
+CROWD = 1.0  # more room for each curve, up to twice the most
 PROPORTION, MOST_STRETCH = 1.2, 2.5  # where the drawing is narrower than so many times its height, curves get more room
 ALIKE = 1.5  # how many times narrower than the widest of its column a box may be to be made as wide
 PARENTS = 4.0  # how much more a node is drawn to the middle of its parents than to what is computed from it
@@ -190,30 +192,33 @@ def _drawn(
     for edge, (_, b) in enumerate(edges):
         landings[column_of[b]] = max(landings[column_of[b]], labels[edge])
     bends = _bends(items, middle, sum(widths) + sum(landings), height)
-    left = [sum(bends[: i + 1]) + sum(landings[: i + 1]) + sum(widths[:i]) for i in range(len(widths))]
-    right = [x + width for x, width in zip(left, widths, strict=True)]
+    right = list(accumulate(map(sum, zip(bends, landings, widths, strict=True))))
+    left = [x - width for x, width in zip(right, widths, strict=True)]
     boxes = []
     for (width, h), column, m in zip(sizes, column_of, middle, strict=False):
         wide = widths[column] if width * ALIKE >= widths[column] else width
         boxes.append(Box(right[column] - wide, m - h / 2, wide, h))
     routes = []
     for (a, b), end in zip(edges, _ports(sizes, edges, items, middle), strict=True):
+        stretches = [(items.column[i], middle[i], right[items.column[i]]) for i in items.passed(a, b)]
         route = [Point(right[column_of[a]], middle[a])]
-        for item in items.passed(a, b):
-            c = items.column[item]
-            route += [Point(left[c] - landings[c], middle[item]), Point(right[c], middle[item])]
-        route += [Point(left[column_of[b]] - landings[column_of[b]], end), Point(boxes[b].x, end)]
+        for column, y, x in (*stretches, (column_of[b], end, boxes[b].x)):
+            if len(route) > 1 and route[-1].y == y:  # straight on
+                route[-1] = Point(x, y)
+            else:
+                route += [Point(left[column] - landings[column], y), Point(x, y)]
         routes.append(route)
     return Layout(boxes, routes, (right[-1], height))
 
 
 def _bends(items: _Items, middle: Sequence[float], rest: float, height: float) -> list[float]:
     """The room for the curves before each column: more for steep ones, and where the drawing is higher than wide."""
-    climbs = [0.0] * (max(items.column) + 1)
+    climbs, most = [0.0] * (max(items.column) + 1), [WIDE] * (max(items.column) + 1)
     for a, others in enumerate(items.after):
         for b in others:
             climbs[items.column[b]] = max(climbs[items.column[b]], abs(middle[a] - middle[b]))
-    found = [min(WIDE, NARROW + STEEP * climb) for climb in climbs]
+            most[items.column[b]] += min(CROWD, 2 * WIDE - most[items.column[b]])
+    found = [min(wide, NARROW + STEEP * climb) for wide, climb in zip(most, climbs, strict=True)]
     found[0] = 0.0
     stretch = (PROPORTION * height - rest) / (sum(found) or 1.0)
     return [bend * min(max(stretch, 1.0), MOST_STRETCH) for bend in found]

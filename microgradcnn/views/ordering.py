@@ -32,7 +32,7 @@ def ordered(columns: Columns, before: Neighbours, after: Neighbours, weights: Se
             _swept(current, before, weights, range(1, len(current)))
         else:
             _swept(current, after, None, range(len(current) - 2, -1, -1))
-        _exchanged(current, before, after, weights, rounds=2)
+        _exchanged(current, before, after, weights, rounds=1)
         found = crossings(current, after, weights)
         stale += 1
         if found < least:
