@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
     from microgradcnn.views.picture import Picture, draw
+    from microgradcnn.views.worksheet import Worksheet, worksheet
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,7 @@ _LATER = {
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
     "views.picture": ("Picture", "draw"),
+    "views.worksheet": ("Worksheet", "worksheet"),
 }
 _MODULES = ("nn", "optim")
 
@@ -88,6 +90,7 @@ __all__ = [
     "Primitive",
     "Program",
     "Value",
+    "Worksheet",
     "abs",
     "astype",
     "avg_pool2d",
@@ -134,6 +137,7 @@ __all__ = [
     "tanh",
     "transpose",
     "where",
+    "worksheet",
 ]
 
 

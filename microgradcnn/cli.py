@@ -20,6 +20,7 @@ from microgradcnn.commands import (
     cost,
     explain,
     gradcheck,
+    grade,
     graph,
     ledger,
     lesson,
@@ -27,12 +28,13 @@ from microgradcnn.commands import (
     predict,
     source,
     train,
+    worksheet,
 )
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
 # In the order of the help.
-COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, graph, cost)
+COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, worksheet, grade, graph, cost)
 INTERRUPTED = 130
 
 

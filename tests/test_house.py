@@ -30,6 +30,7 @@ views: document latex_document html_document segments
 views: chain telling numbers windows tensors derivation
 views: tokens formula question diagnosis terms mistakes answers
 views: ledger assignments standalone
+views: stored task planted predicted grading handout worksheet
 views: plots
 views: ordering placing layout groups typesetting colours boxes drawing svg dot picture
 views: building operations work counting polynomial timing cost
@@ -38,7 +39,7 @@ __init__ readers data scaling networks lecture trained progress
 engines train experiment training_figure lesson scripts graphs
 
 commands: __init__ output options networks train predict gradcheck lesson source
-commands: explain check ledger cost graph
+commands: explain check ledger worksheet grade cost graph
 
 cli __main__
 """
