@@ -9,7 +9,7 @@ from microgradcnn.commands.options import chosen_graph, graph_arguments, names
 from microgradcnn.commands.output import show
 from microgradcnn.views.picture import draw
 
-SUMMARY = "draw a graph with every value and gradient"
+SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     graph_arguments(parser)
     parser.add_argument("--arrays", action="store_true", help="a network over rows, instead of one example in scalars")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help="the picture: .svg, .html, .dot or .png"
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="the page, .html, or picture, .svg, .dot or .png"
     )
     parser.add_argument("--collapse", type=names, metavar="z,a_*", help="groups to draw as one box: z, a_1 or all a_*")
     parser.add_argument("--open", type=names, metavar="z,a_*", help="groups to draw open that would be collapsed")
@@ -25,9 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A picture of a loss with its values and gradients, in the format that the file's suffix names."""
-    loss = chosen_graph(options, options.arrays).loss
-    loss.backward()
-    picture = draw(loss, collapse=options.collapse, open=options.open)
+    graph = chosen_graph(options, options.arrays)
+    graph.loss.backward()
+    picture = draw(graph.loss, collapse=options.collapse, open=options.open, wrt=list(graph.parameters.values()))
     written = picture.save(options.out)
     record = {"graph": options.graph, "groups": picture.groups, "written": str(written)}
     show(record if options.json else f"written: {written}", options.json)

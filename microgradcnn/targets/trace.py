@@ -45,6 +45,22 @@ def trace(
     return lines
 
 
+def recorded(outputs: Sequence[Value], leaves: Sequence[Value]) -> Lines:
+    """The lines of `outputs`, one at least, as they were recorded: all are shapes, none of them rows.
+
+    The leaves are the inputs, which keep their data as `value`; all others are constants.
+    """
+    found = {v: Line("input", shape=v.shape, dtype=v.dtype, label=v.label, value=v.data) for v in leaves}
+    for v in reached(outputs):
+        if v.op is None:
+            found.setdefault(v, _constant(v.data, v.data, v.label))
+        else:
+            args = [_constant(p.data, p.data) if type(p) is Constant else found[p] for p in v.parents]
+            found[v] = Line(v.op.name, tuple(args), v.static, v.shape, v.dtype, label=v.label)
+    loss, *also = (found[v] for v in outputs)
+    return Lines([found[v] for v in leaves], [], loss, [], also, per_example=True)
+
+
 class _Graph:
     """The nodes of a loss and of its gradients, in order of birth, and what the engine said about each gradient.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -167,7 +167,8 @@ class _Scene:
                 else:
                     local = through[str(target)].get(start) if whole and head is not None else None
                     end = child if head is None else head
-                    found.setdefault(ends, Edge(*ends, start, end, None, _said(local), flows))
+                    edge = found.setdefault(ends, Edge(*ends, start, end, None, _said(local), flows))
+                    found[ends] = replace(edge, flows=flows or edge.flows)
         return list(found.values())
 
     def _head(self, item: int | str) -> int | None:

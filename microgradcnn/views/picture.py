@@ -8,16 +8,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
-from microgradcnn.value import Constant, Value
+from microgradcnn.value import Constant, Value, topological
 from microgradcnn.views import dot as graphviz
 from microgradcnn.views import notation
 from microgradcnn.views import svg as vector
 from microgradcnn.views.drawing import Drawing, drawn
+from microgradcnn.views.page import embedded, page
 
 SHARP = 2.0  # pixels of a PNG for one of the picture
 
@@ -25,8 +26,8 @@ SHARP = 2.0  # pixels of a PNG for one of the picture
 class Picture:
     """The graph of `f` as it was when it was drawn. In a notebook it shows itself."""
 
-    def __init__(self, f: Value, drawing: Drawing) -> None:
-        self.f, self.drawing = f, drawing
+    def __init__(self, f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> None:
+        self.f, self.drawing, self.wrt = f, drawing, wrt
 
     @property
     def groups(self) -> list[str]:
@@ -42,8 +43,8 @@ class Picture:
         return graphviz.dot(self.drawing)
 
     def html(self) -> str:
-        """A page that shows the picture."""
-        return vector.static_page(self.drawing)
+        """A page that steps through the graph, derives its gradients, and computes them anew from changed numbers."""
+        return page(self.f, self.drawing, self.wrt)
 
     def png(self) -> bytes:
         """The picture as PNG, two pixels for one. Raises MissingExtra without the extra `png`."""
@@ -69,7 +70,7 @@ class Picture:
         return path
 
     def _repr_html_(self) -> str:
-        return vector.image(self.drawing)
+        return embedded(self.f, self.drawing, self.wrt)
 
     def __repr__(self) -> str:
         return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"
@@ -80,13 +81,18 @@ def draw(
     groups: Mapping[str, Iterable[Value]] | None = None,
     collapse: Iterable[str] | bool | None = None,
     open: Iterable[str] | bool | None = None,
+    wrt: Sequence[Value] = (),
 ) -> Picture:
     """Draw the graph of f from left to right, with the values, gradients and local derivatives of this moment.
 
     Groups are drawn as one box if they are named in `collapse`, or above 500 nodes; those in `open` are not; True
     names all. They are found from labels (a_1 with its unlabelled terms is a group, z_1 to z_4 are the group z), or
-    given: `groups={"layer": [z_1, z_2]}`. Raises TypeError for what is no Value, ValueError for an unknown group.
+    given: `groups={"layer": [z_1, z_2]}`. On the page gradient descent moves the leaves `wrt`; if none are named, those
+    not called x, y, p or lambda. Raises TypeError for what is no Value, ValueError for an unknown group or leaf.
     """
     if not isinstance(f, Value) or type(f) is Constant:
         raise TypeError(f"draw takes a Value, not {f!r}")
-    return Picture(f, drawn(f, groups, collapse, open))
+    strangers = [v for v in wrt if v.op is not None or v not in topological(f)]
+    if strangers:
+        raise ValueError(f"{strangers[0].describe()} is no leaf of {f.describe()}: descent moves its leaves")
+    return Picture(f, drawn(f, groups, collapse, open), wrt)

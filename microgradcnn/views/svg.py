@@ -17,17 +17,15 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from microgradcnn.value import Value
 from microgradcnn.views import layout
 from microgradcnn.views.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
 from microgradcnn.views.colours import Grid, gradient_scale, value_scale
-from microgradcnn.views.drawing import Drawing, Edge, drawn
+from microgradcnn.views.drawing import Drawing, Edge
 from microgradcnn.views.layout import Point
 from microgradcnn.views.typesetting import Run, clean, typeset
 
 MARGIN = 16.0
 LEGEND_WIDTH, LEGEND_HEIGHT = 470.0, 62.0
-SMALLEST, LARGEST = 0.75, 1.5  # how far a page shrinks and stretches the picture to the window
 STEPS = 24  # of a legend's bar, which is 192 pixels long
 _SCALES = {"value": value_scale, "gradient": gradient_scale}
 _KINDS = ("value", "gradient")
@@ -52,11 +50,6 @@ text-anchor:middle}
 .microgradcnn-graph .local{text-anchor:end}
 .microgradcnn-graph .frame{fill:none;stroke:#9ca3af;stroke-width:0.8}
 """.strip()
-
-
-def graph(f: Value, opened: Iterable[str] = (), collapse: Iterable[str] = (), prefix: str = "") -> str:
-    """The SVG text of f's graph with these groups opened or collapsed; every id starts with `prefix`."""
-    return svg(drawn(f, collapse=collapse, opened=opened), prefix)
 
 
 def svg(drawing: Drawing, prefix: str = "") -> str:
@@ -91,19 +84,6 @@ def _size(drawing: Drawing) -> tuple[float, float]:
     """The width and height of the whole, with margins and the legend."""
     width, height = drawing.layout.size
     return max(width, LEGEND_WIDTH) + 2 * MARGIN, height + LEGEND_HEIGHT + 3 * MARGIN
-
-
-def static_page(drawing: Drawing) -> str:
-    """An HTML page that shows the picture and runs nothing: as wide as the window, but no smaller than can be read."""
-    wide, _ = _size(drawing)
-    fit = f"width:100%;height:auto;min-width:{wide * SMALLEST:.0f}px;max-width:{wide * LARGEST:.0f}px"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(drawing.title)}</title>"
-        f"<style>body{{margin:0;padding:12px}}main{{overflow-x:auto}}svg{{{fit}}}</style></head>\n"
-        f"<body><main>{svg(drawing)}</main></body></html>\n"
-    )
 
 
 def image(drawing: Drawing) -> str:
