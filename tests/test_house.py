@@ -66,7 +66,7 @@ ORDER = [
                 "question",
                 "diagnosis",
             ),
-            *("terms", "mistakes", "answers", "ledger"),
+            *("symbolic", "terms", "mistakes", "answers", "ledger"),
         )
     ],
     *["__init__", "readers", "data", "scaling", "nn", "networks", "lecture", "files", "optim", "progress"],
