@@ -57,8 +57,10 @@ from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
+    from microgradcnn import nn, optim
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
+    from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
 
@@ -67,12 +69,15 @@ __version__ = "0.1.0"
 _LATER = {
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
+    "views.cost": ("Cost", "cost"),
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
 }
+_MODULES = ("nn", "optim")
 
 __all__ = [
     "Answer",
+    "Cost",
     "Derivation",
     "GradientCheck",
     "Ledger",
@@ -89,6 +94,7 @@ __all__ = [
     "compile",
     "concatenate",
     "conv2d",
+    "cost",
     "debug",
     "equal",
     "exp",
@@ -107,7 +113,9 @@ __all__ = [
     "mean",
     "minimum",
     "negative",
+    "nn",
     "no_grad",
+    "optim",
     "power",
     "primitive",
     "relu",
@@ -127,6 +135,8 @@ __all__ = [
 
 def __getattr__(name: str) -> _Any:
     """What is made of graphs is imported when it is first used: most programs do without."""
+    if name in _MODULES:
+        return import_module(f"microgradcnn.{name}")
     for module, names in _LATER.items():
         if name in names:
             return getattr(import_module(f"microgradcnn.{module}"), name)

@@ -1,7 +1,7 @@
 """The command line: `microgradcnn` and `python -m microgradcnn`.
 
-Exit codes: 0 done, 1 the answer is no (a gradient is wrong, training diverged or never started), 2 bad use or bad
-input, 130 Ctrl-C.
+Exit codes: 0 done, 1 the answer is no (a wrong gradient or formula, a training that diverged or never started), 2 bad
+use or bad input, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -9,21 +9,27 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.commands import check, explain, gradcheck, ledger, lesson, networks, predict, source, train
+from microgradcnn.commands import check, cost, explain, gradcheck, ledger, lesson, networks, predict, source, train
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
-COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger)  # in the order of the help
+# In the order of the help.
+COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, cost)
 INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors in one sentence, with a guess at what a mistyped name was meant to be."""
+    """Errors in one sentence, with a guess at what a mistyped name was meant to be; formulas may start with a minus."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.data import Dataset, as_images, split
-from microgradcnn.files import Trained
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.train import Training, accuracy, train
+from microgradcnn.trained import Trained
 
 TEST_FRACTION = 0.2
 

@@ -1,54 +1,31 @@
-"""A trained network on disk: its parameters, how its inputs are prepared, and what its classes are called."""
+"""Files that are whole or not written, and arrays on disk that are what was written or are refused.
+
+Arrays go into an NPZ file, which np.load opens: `description.json` in it says what the file is, with the name, shape
+and dtype of every array and a SHA-256 over all of that and over the arrays themselves. Nothing is ever unpickled.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import tempfile
 import zipfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.scaling import Scaling
+FORMAT = 2  # 1 had no SHA-256
+DESCRIPTION = "description.json"
 
-FORMAT = 1
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class FileError(ValueError):
-    """A parameters file is missing, damaged or not one of ours."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network and the preparation of its inputs: images shrunk to `shrink`² (None: as they are), then scaled."""
-
-    network: Network
-    scaling: Scaling
-    classes: tuple[str, str] | None = None
-    shrink: int | None = None
-
-
-def save_trained(path: Path, trained: Trained) -> None:
-    """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
-    network = trained.network
-    description = {
-        "format": FORMAT,
-        "network": network.name,
-        "options": network.options(),
-        "classes": trained.classes,
-        "shrink": trained.shrink,
-    }
-    arrays = {f"parameter_{name}": p.data for name, p in network.parameters.items()}
-    arrays |= {"shift": trained.scaling.shift, "scale": trained.scaling.scale, "description": json.dumps(description)}
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    write_whole(path, content.getvalue())
+    """A file is missing, damaged, not one of ours or cannot be written."""
 
 
 def make_folder(folder: Path) -> None:
@@ -78,34 +55,96 @@ def write_whole(path: Path, content: bytes) -> None:
             Path(part.name).unlink(missing_ok=True)
 
 
-def load_trained(path: Path) -> Trained:
-    """Read what `save_trained` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
+def write_arrays(path: Path, kind: str, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """Write named arrays and a description that JSON can hold, whole or not at all.
+
+    `kind` says what the file is, as in "parameters file that train wrote". The same content gives the same bytes.
+    Raises FileError where the file cannot be written.
+    """
+    members = {name: _npy(np.asarray(array)) for name, array in arrays.items()}
+    sizes = {name: _size(np.asarray(array)) for name, array in arrays.items()}
+    about = {"kind": kind, "format": FORMAT, **description, "arrays": sizes}
+    about["sha256"] = _sha256(about, members)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(about, indent=1))
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member)
+    write_whole(path, content.getvalue())
+
+
+def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The description and the arrays that `write_arrays` wrote, unchanged to the bit.
+
+    Raises FileError in one sentence for a file that is missing, damaged, of another kind or of another format.
+    """
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        description = json.loads(str(arrays.pop("description")))
-        if description["format"] != FORMAT:
-            raise FileError(f"{path} has format {description['format']}, this version reads {FORMAT}")
-        network = NETWORKS[description["network"]](**description["options"])
-        scaling = Scaling(arrays.pop("shift"), arrays.pop("scale"))
-        _fill_in(network, {name.removeprefix("parameter_"): data for name, data in arrays.items()}, path)
-        classes = description["classes"]
-        return Trained(network, scaling, tuple(classes) if classes else None, description["shrink"])
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise FileError(f"{path} does not exist: give the parameters.npz that train wrote") from None
+        raise FileError(f"{path} does not exist: give the {kind}") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    try:
+        about, members = _opened(content)
+        written, found = about.pop("format"), about["kind"]
+        if written != FORMAT:
+            raise FileError(f"{path} has format {written}, this version reads {FORMAT}")
+        if found != kind:
+            raise FileError(f"{path} is a {found}, and no {kind}")
+        if about.pop("sha256") != _sha256({**about, "format": FORMAT}, members):
+            raise ValueError("something has changed since it was written")
+        arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
+        if about.pop("arrays") != {name: _size(array) for name, array in arrays.items()}:
+            raise ValueError("the description is not that of the arrays")
     except FileError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
-        raise FileError(f"{path} is damaged, or no parameters file that train wrote") from None
+    except Exception:  # a damaged zip fails in whatever way zipfile, zlib, json or NumPy happens to
+        raise FileError(f"{path} is damaged, or no {kind}") from None
+    return about, arrays
 
 
-def _fill_in(network: Network, arrays: dict[str, Any], path: Path) -> None:
-    if set(arrays) != set(network.parameters):
-        raise FileError(f"{path} has parameters {sorted(arrays)}, {network.name} has {sorted(network.parameters)}")
-    for name, data in arrays.items():
-        if data.shape != network.parameters[name].shape or not np.isfinite(data).all():
-            raise FileError(f"{path}: {name} must be finite and of shape {network.parameters[name].shape}")
-    for name, data in arrays.items():
-        network.parameters[name].data = data
+def check_arrays(arrays: Mapping[str, Any], wanted: Mapping[str, Any], owner: str) -> None:
+    """Raise ValueError unless `arrays` are finite and have the names, shapes and dtypes of `wanted`, `owner`'s."""
+    missing, unknown = [n for n in wanted if n not in arrays], [n for n in arrays if n not in wanted]
+    faults = [f"lacks {', '.join(missing)}"] if missing else []
+    faults += [f"has {', '.join(unknown)}, which {owner} has not"] if unknown else []
+    if faults:
+        raise ValueError(" and ".join(faults))
+    for name, array in arrays.items():
+        found, needed = _size(np.asarray(array)), _size(np.asarray(wanted[name]))
+        if found != needed:
+            raise ValueError(f"has {name} as {_said(found)}, and {owner} as {_said(needed)}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"has {name} with NaN or infinity in it")
+
+
+def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The description, and the bytes of every array by its name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    if "description.npy" in members and DESCRIPTION not in members:
+        return {"format": 1, "kind": None}, {}
+    about = json.loads(members.pop(DESCRIPTION))
+    return about, {name.removesuffix(".npy"): member for name, member in members.items()}
+
+
+def _sha256(about: Mapping[str, Any], members: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, member in members.items():
+        digest.update(json.dumps([name, len(member)]).encode())
+        digest.update(member)
+    return digest.hexdigest()
+
+
+def _npy(array: Array) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array(content, array, allow_pickle=False)
+    return content.getvalue()
+
+
+def _size(array: Array) -> dict[str, Any]:
+    return {"dtype": str(array.dtype), "shape": list(array.shape)}
+
+
+def _said(size: dict[str, Any]) -> str:
+    return f"{size['dtype']} of shape {tuple(size['shape'])}"

@@ -248,7 +248,10 @@ def _axes(axis: Axis) -> tuple[int, ...] | None:
 
 
 def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
-    rows, columns = (given, given) if isinstance(given, int | np.integer) else given
+    pair = (given, given) if isinstance(given, int | np.integer) else given
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{name} is a number or a pair, not {given!r}")
+    rows, columns = pair
     if rows < least or columns < least:
         raise ValueError(f"{name} must be at least {least}, not {given}")
     return operator.index(rows), operator.index(columns)

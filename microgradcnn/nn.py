@@ -1,4 +1,4 @@
-"""Losses, with PyTorch's names and shapes; those on logits keep their digits in both tails."""
+"""What networks are made of, with PyTorch's names and shapes: layers, models, and losses right in both tails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,42 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn.arrays import shape_of
+from microgradcnn.layers import (
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from microgradcnn.models import lenet
+from microgradcnn.module import Module
 from microgradcnn.value import Value
+
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "Linear",
+    "MaxPool2d",
+    "Module",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "hinge_loss",
+    "lenet",
+    "mse_loss",
+]
 
 
 def mse_loss(prediction: Any, target: Any) -> Value:
@@ -24,26 +59,50 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Value:
     ValueError for other shapes, or a target outside [0, 1].
     """
     _same_shape(logits, target)
-    target = target if isinstance(target, Value) else np.asarray(target)
-    numbers = np.asarray(target.data if isinstance(target, Value) else target)
+    target, numbers = _target(target)
     if not ((numbers >= 0.0) & (numbers <= 1.0)).all():
         raise ValueError(f"the targets must lie in [0, 1], and these go {_span(numbers)}")
     return mg.mean(target * mg.softplus(-logits) + (1.0 - target) * mg.softplus(logits))
 
 
+def hinge_loss(score: Any, target: Any) -> Value:
+    """The mean of max(0, 1 − y·score) for scores and targets y = ±1, both of one shape; its derivative at 1 is 0.
+
+    Raises ValueError for other shapes, or a target that is neither −1 nor 1.
+    """
+    _same_shape(score, target)
+    target, numbers = _target(target)
+    if not np.isin(numbers, (-1.0, 1.0)).all():
+        raise ValueError(f"the targets must be -1 or 1, and these go {_span(numbers)}")
+    return mg.mean(mg.relu(1.0 - target * score))
+
+
 def cross_entropy(logits: Any, target: Any) -> Value:
     """The mean of −log softmax(logits)[target] for logits (n, classes) and class numbers (n,).
 
+    Class numbers in a Value may be inputs of a program; where it is called with one that is no class, the loss is NaN.
     Raises ValueError for other shapes, or a target that is no class number.
     """
-    classes = np.asarray(target)
+    target, classes = _target(target)
     n, k = shape_of(logits) if len(shape_of(logits)) == 2 else (-1, -1)
     if classes.shape != (n,) or not np.isin(classes, np.arange(k)).all():
         raise ValueError(
             f"cross_entropy takes logits (n, classes) and n class numbers from 0, not logits of shape "
             f"{shape_of(logits)} and targets of shape {classes.shape} ({_span(classes)})"
         )
-    return -mg.mean(mg.log_softmax(logits)[np.arange(n), classes.astype(int)])
+    log_p = mg.log_softmax(logits)
+    if not isinstance(target, Value):
+        return -mg.mean(log_p[np.arange(n), classes.astype(int)])
+    hit, one = mg.equal(target.reshape(-1, 1), np.arange(k, dtype=log_p.dtype)), log_p.dtype.type(1.0)
+    hits = mg.sum(mg.where(hit, one, 0.0 * one), axis=1)  # 1, or 0 where the target is no class
+    return -mg.mean(mg.sum(mg.where(hit, log_p, 0.0), axis=1) / hits)
+
+
+def _target(target: Any) -> tuple[Any, np.ndarray[Any, Any]]:
+    """The target as a Value or an array, and its numbers."""
+    if isinstance(target, Value):
+        return target, np.asarray(target.data)
+    return np.asarray(target), np.asarray(target)
 
 
 def _span(numbers: np.ndarray[Any, Any]) -> str:

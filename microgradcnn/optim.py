@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,51 +23,78 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {
 }
 
 
-class GradientDescent:
-    """θ ← θ − η df/dθ, every gradient taken at the old values."""
+class Optimiser(ABC):
+    """Moves parameters against a direction made of their gradients, every gradient taken at the old values.
 
-    def __init__(self, parameters: Sequence[Value]) -> None:
+    The arguments are PyTorch's: `lr` is the learning rate of a step that is given none, and `weight_decay` λ adds λθ to
+    every gradient. Raises TypeError for anything but Values, ValueError for no parameters, λ < 0 or a rate < 0.
+    """
+
+    def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, weight_decay: float = 0.0) -> None:
         self.parameters = list(parameters)
+        for p in self.parameters:
+            if not isinstance(p, Value):
+                raise TypeError(
+                    f"an optimiser takes Values, as model.parameters() lists them, not a {type(p).__name__}"
+                )
+        if not self.parameters or not (0.0 <= lr < math.inf and 0.0 <= weight_decay < math.inf):
+            raise ValueError(
+                "an optimiser takes one parameter at least, and lr and weight_decay ≥ 0, "
+                f"not {len(self.parameters)} parameters, lr={lr} and weight_decay={weight_decay}"
+            )
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
 
-    def step(self, rate: float) -> None:
-        """Move every parameter by its `.grad`, at the learning rate given. Raises ValueError if one has no gradient."""
+    def zero_grad(self) -> None:
+        """Forget every gradient: a backward pass adds to what is there."""
+        for p in self.parameters:
+            p.grad = None
+
+    def step(self, rate: float | None = None) -> None:
+        """Move every parameter by its `.grad`, at the rate given or `lr`. Raises ValueError if one has no gradient."""
         for p in self.parameters:
             if p.grad is None:
                 raise ValueError(f"{p.describe()} has no gradient: call backward() on the loss before step()")
+        rate = self.lr if rate is None else rate
+        self.steps += 1
         for i, p in enumerate(self.parameters):
-            p.data = p.data - rate * self.direction(i, p.grad)
-        self.after_step()
+            gradient = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
+            p.data = p.data - rate * self.direction(i, gradient)
 
+    @abstractmethod
     def direction(self, i: int, gradient: Data) -> Any:
         """What parameter number i moves against."""
-        return gradient
-
-    def after_step(self) -> None:
-        """Called when all parameters have moved."""
 
 
-class Momentum(GradientDescent):
-    """v ← βv + df/dθ and θ ← θ − ηv, as in PyTorch's SGD (Polyak 1964); β = 0.9."""
+class SGD(Optimiser):
+    """v ← βv + df/dθ and θ ← θ − ηv (Polyak 1964), β the `momentum`; without it gradient descent, θ ← θ − η df/dθ."""
 
-    def __init__(self, parameters: Sequence[Value], beta: float = 0.9) -> None:
-        super().__init__(parameters)
-        self.beta = beta
+    def __init__(
+        self, parameters: Iterable[Value], lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum = momentum
         self.velocities: list[Any] = [0.0 for _ in self.parameters]
 
     def direction(self, i: int, gradient: Data) -> Any:
-        """The velocity."""
-        self.velocities[i] = self.beta * self.velocities[i] + gradient
-        return self.velocities[i]
+        """The gradient, or the velocity if there is momentum."""
+        if self.momentum:
+            self.velocities[i] = gradient = self.momentum * self.velocities[i] + gradient
+        return gradient
 
 
-class Adam(GradientDescent):
-    """Adam (Kingma and Ba 2015, algorithm 1) with their β₁ = 0.9, β₂ = 0.999 and ε = 1e-8."""
+class Adam(Optimiser):
+    """Adam (Kingma and Ba 2015, algorithm 1) with their η = 0.001, β₁ = 0.9, β₂ = 0.999 and ε = 1e-8."""
 
     def __init__(
-        self, parameters: Sequence[Value], betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters)
-        self.betas, self.eps, self.steps = betas, eps, 1
+        super().__init__(parameters, lr, weight_decay)
+        self.betas, self.eps = betas, eps
         self.first: list[Any] = [0.0 for _ in self.parameters]
         self.second: list[Any] = [0.0 for _ in self.parameters]
 
@@ -77,9 +106,9 @@ class Adam(GradientDescent):
         mean, square = self.first[i] / (1.0 - one**self.steps), self.second[i] / (1.0 - two**self.steps)
         return mean / (np.sqrt(square) + self.eps)
 
-    def after_step(self) -> None:
-        """Counts the steps."""
-        self.steps += 1
 
-
-OPTIMISERS: dict[str, type[GradientDescent]] = {"gradient_descent": GradientDescent, "momentum": Momentum, "adam": Adam}
+OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
+    "gradient_descent": SGD,
+    "momentum": partial(SGD, momentum=0.9),
+    "adam": Adam,
+}

@@ -2,15 +2,19 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from conftest import needs_pdflatex
 
 from microgradcnn.cli import main
 from microgradcnn.commands import gradcheck, train
 from microgradcnn.networks import NETWORKS
+
+FORMULA = "(sigmoid(w*x + b) - y)**2"
 
 
 @pytest.fixture
@@ -159,6 +163,20 @@ MISTAKES = [
     (["predict", "single_layer", "--parameters", "file", "--data", "side"], "no parameters file"),
     (["predict", "single_layer", "--parameters", "none.npz", "--data", "side"], "does not exist"),
     (["gradcheck", "conv_averag"], "did you mean conv_average?"),
+    (["explain", "conv_averag", "--wrt", "c_1"], "did you mean conv_average?"),
+    (["explain", "conv_average"], "--wrt"),
+    (["explain", "conv_average", "--wrt", "c_11"], "did you mean c_1?"),
+    (["explain", "conv_average", "--wrt", "c_1", "--format", "latx"], "did you mean latex?"),
+    (["explain", "conv_average", "--wrt", "c_1", "--rate", "0"], "the learning rate must be a positive number"),
+    (["explain", "conv_average", "--wrt", "c_1", "--out", "nowhere/page.tex"], "nowhere/page.tex cannot be written"),
+    (["explain", "w*x", "--wrt", "w", "--at", "w=1"], "--at gives no number for x: write --at w=1,x=1"),
+    (["explain", "w*x", "--wrt", "w", "--at", "w=1,x"], "'x' is no name=number: write it as in w=1,x=2"),
+    (["explain", "w*x", "--wrt", "w", "--at", "w=1,x=nan"], "'x=nan' is no name=number"),
+    (["explain", "w*x", "--wrt", "w", "--at", "w=1,w=2"], "w is given twice"),
+    (["explain", "w*(x", "--wrt", "w"], "column 5"),
+    (["explain", "w*x", "--wrt", "w", "--activation", "relu"], "--activation is for networks"),
+    (["ledger", "nowhere.py:f"], "nowhere.py does not exist"),
+    (["source", "w*x", "--arrays"], "--arrays is for networks and files"),
 ]
 
 
@@ -286,7 +304,7 @@ def test_source_of_a_backend(capsys, backend, sign, tmp_path, monkeypatch):
 def test_source_of_a_parameter_that_is_not_there(capsys):
     code, _, err = run(capsys, "source", "conv_average", "--wrt", "c_7")
     assert code == 2
-    assert err == "microgradcnn: conv_average has no parameter 'c_7': it has c_1, c_2, c_3, c_4\n"
+    assert err.startswith("microgradcnn: conv_average has no 'c_7': did you mean c_4? it has c_1, c_2, c_3, c_4, p_1,")
 
 
 def test_an_engine_that_is_not_installed_is_one_sentence(capsys, monkeypatch, tmp_path):
@@ -304,21 +322,125 @@ def test_explain_derives_a_gradient(capsys):
     assert "✓" in out
 
 
-@pytest.mark.parametrize(("form", "sign"), [("latex", r"\frac"), ("mathml", "<math")])
+def test_explain_derives_a_formula_at_numbers_of_ones_own(capsys):
+    formula, at = "z = sigmoid(w*x + b); (z - y)**2", "w=1,x=2,b=0,y=1"
+    code, out, _ = run(capsys, "explain", formula, "--at", at, "--wrt", "w,b", "--through", "z", "--rate", 0.5)
+    z = 1.0 / (1.0 + np.exp(-2.0))
+    slope = 2.0 * (z - 1.0) * z * (1.0 - z)
+    assert code == 0
+    assert "df/dw = (df/dz)(dz/dw) = 2(z − y)z(1 − z)x" in out
+    assert f"{2.0 * slope:.4g}".replace("-", "−") in out
+    assert f"{1.0 - 0.5 * 2.0 * slope:.4f}" in out  # the update
+    record = json.loads(run(capsys, "explain", formula, "--at", at, "--wrt", "w,b", "--json")[1])
+    assert record["gradients"]["w"]["formula"]["python"] == "2*(z - y)*z*(1 - z)*x"
+    assert [g["value"] for g in record["gradients"].values()] == pytest.approx([2.0 * slope, slope], rel=1e-12)
+    assert record["at"] == {"x": 2.0, "y": 1.0, "w": 1.0, "b": 0.0}
+    assert record["loss"] == pytest.approx((z - 1.0) ** 2, rel=1e-12)
+
+
+def test_explain_through_other_nodes_of_a_network_at_other_numbers(capsys):
+    arguments = ("explain", "conv_average", "--wrt", "c1", "--at", "p_1=0,p2=1,y=1,c_1=.5", "--through", "y_hat")
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "df/dŷ = 2(ŷ − y)" in out
+    assert "df/dz" not in out
+    code, _, err = run(capsys, *arguments[:-1], "q")
+    assert code == 2
+    assert "nothing that is called q" in err
+
+
+@pytest.mark.parametrize(
+    ("form", "sign"), [("text", "df/dw₁ = "), ("latex", r"\frac{df}{dw_{1}}"), ("mathml", "<mfrac>")]
+)
 def test_explain_in_other_languages(capsys, form, sign):
-    code, out, _ = run(capsys, "explain", "single_layer", "--wrt", "w_1,u_2", "--format", form, "--json")
-    record = json.loads(out)
-    assert (code, record["wrt"]) == (0, ["w_1", "u_2"])
-    assert sign in record["derivation"]
+    arguments = ("explain", "single_layer", "--wrt", "w_1,u_2", "--format")
+    code, out, _ = run(capsys, *arguments, form)
+    record = json.loads(run(capsys, *arguments, "json")[1])
+    assert code == 0
+    assert sign in out
+    assert record[form].rstrip() == out.rstrip()
+    assert list(record["gradients"]) == ["w_1", "u_2"]
+
+
+@pytest.mark.parametrize("suffix", ["txt", "html", "json", "tex"])
+def test_explain_writes_a_whole_document(capsys, tmp_path, suffix):
+    path = tmp_path / f"page.{suffix}"
+    code, out, _ = run(capsys, "explain", FORMULA, "--wrt", "w_<b>", "--out", path)
+    assert (code, out) == (2, "")
+    assert not path.exists()
+    code, out, _ = run(capsys, "explain", FORMULA, "--wrt", "w", "--out", path)
+    assert (code, out) == (0, f"written: {path}\n")
+    text = path.read_text()
+    if suffix == "html":
+        assert text.startswith("<!DOCTYPE html>")
+        assert text.rstrip().endswith("</html>")
+        assert "<title>df/dw of the formula</title>" in text
+        assert not re.search(r"(src|href)=|url\(|@import", text)
+    elif suffix == "json":
+        assert json.loads(text)["graph"] == FORMULA
+    else:
+        assert text.startswith("1. Loss" if suffix == "txt" else r"\documentclass")
+
+
+ODD = """
+from microgradcnn import Value
+f = Value(2.0, label="c_1") * Value(1.0, label="#a_%b&") * Value(1.0, label="<ζ>\\\\")
+"""
+
+
+@needs_pdflatex
+def test_the_latex_document_compiles(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd.py").write_text(ODD)
+    for graph in ("two_conv_linear", "odd.py:f"):
+        assert run(capsys, "explain", graph, "--wrt", "c_1", "--out", "page.tex")[0] == 0
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_labels_are_escaped_in_a_page(capsys, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from microgradcnn import Value\nf = Value(2.0, label='<script>alert(1)</script>') * Value(3.0, label='&')\n"
+    )
+    page, name = tmp_path / "page.html", "<script>alert(1)</script>"
+    assert run(capsys, "explain", f"{tmp_path}/odd.py:f", "--wrt", name, "--out", page)[0] == 0
+    assert "<script" not in page.read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.read_text()
+
+
+def test_a_file_in_a_format_of_ones_choice(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "explain", FORMULA, "--wrt", "w", "--format", "latex", "--out", "page.of.mine")[0] == 0
+    assert (tmp_path / "page.of.mine").read_text().startswith(r"\documentclass")
+    assert run(capsys, "ledger", FORMULA, "--out", "ledger.txt") == (0, "written: ledger.txt\n", "")
+    assert "df/dfrom" in (tmp_path / "ledger.txt").read_text()
+    for arguments in (("explain", FORMULA, "--wrt", "w", "--out", "page.pdf"), ("ledger", FORMULA, "--out", "l.tex")):
+        code, _, err = run(capsys, *arguments)
+        assert code == 2
+        assert "says no format that there is: end it in .txt" in err
 
 
 def test_check_says_right_or_names_the_mistake(capsys):
     code, out, _ = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", "2(w1*z1 + w2*z2 + w3*z3 - y)*z1")
-    assert (code, out.splitlines()[0]) == (0, "Right: this is df/dw_1.")
+    assert (code, out.splitlines()[0]) == (0, "Right: this is df/dw_1, proved with SymPy.")
     code, out, _ = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", r"\sqrt{f} z_1", "--json")
     record = json.loads(out)
     assert (code, record["right"]) == (1, False)
     assert "√f is |ŷ − y|" in record["verdict"]
+
+
+def test_check_of_a_formula_with_its_intermediates(capsys):
+    named = "z = sigmoid(w*x + b); (z - y)**2"
+    assert run(capsys, "check", named, "--wrt", "w", "--answer", "2(z - y)z(1 - z)x")[0] == 0
+    code, out, _ = run(capsys, "check", named, "--wrt", "w", "--answer", "-2*(z-y)*z*(1-z)*x")
+    assert code == 1
+    assert "sign" in out
+    code, out, _ = run(capsys, "check", named, "--wrt", "w", "--answer=2(z - y)z*x")
+    assert code == 1
+    assert "the inner derivative of z is z(1 − z)" in out
+    assert run(capsys, "check", "-x^2", "--wrt", "x", "--answer", "-2x")[0] == 0
+    assert run(capsys, "check", "conv_average", "--wrt", "z3", "--answer", "(ŷ - y)/2")[0] == 0
 
 
 @pytest.mark.parametrize("answer", ["__import__('os')", "2**", "zz_1", "9**9**9"])
@@ -336,3 +458,47 @@ def test_ledger_lists_what_is_added_up(capsys):
     entries = json.loads(out)["entries"]
     of_c_1 = [entry for entry in entries if entry[1] == "c_1"]
     assert of_c_1[-1][3] == pytest.approx(sum(entry[2] for entry in of_c_1), rel=1e-12)
+
+
+def test_ledger_of_a_formula_and_of_a_file(capsys, tmp_path):
+    code, out, _ = run(capsys, "ledger", "x*x", "--at", "x=3")
+    assert code == 0
+    assert "x is used 2 times" in out
+    (tmp_path / "model.py").write_text("print('hello')\nfrom microgradcnn import Value\nx = Value(3.0)\nf = x * x\n")
+    code, from_file, err = run(capsys, "ledger", f"{tmp_path}/model.py:f")
+    assert (code, from_file, err) == (0, out, "hello\n")
+
+
+def test_ctrl_c_in_a_file_is_one_word(capsys, tmp_path):
+    (tmp_path / "model.py").write_text("raise KeyboardInterrupt\n")
+    assert run(capsys, "ledger", f"{tmp_path}/model.py:f") == (130, "", "microgradcnn: interrupted\n")
+
+
+def test_source_of_a_formula_runs(capsys):
+    code, out, _ = run(capsys, "source", FORMULA)
+    assert code == 0
+    namespace = {}
+    exec(out, namespace)
+    loss, gradients = namespace["program"](2.0, 1.0, 1.0, 0.0)  # x, y, then w, b
+    z = 1.0 / (1.0 + np.exp(-2.0))
+    assert loss == pytest.approx((z - 1.0) ** 2, rel=1e-12)
+    assert gradients == pytest.approx([2.0 * (z - 1.0) * z * (1.0 - z) * k for k in (2.0, 1.0)], rel=1e-12)
+
+
+def test_source_and_ledger_of_arrays_in_a_file(capsys, tmp_path):
+    (tmp_path / "model.py").write_text(
+        "from microgradcnn import Value\n"
+        "x, S = Value([[1.0, 2.0]], label='x'), Value([[0.5, -0.5]] * 3)\n"
+        "loss = (x @ S.T).square().mean()\n"
+    )
+    code, out, _ = run(capsys, "source", f"{tmp_path}/model.py:loss", "--arrays")
+    assert code == 0
+    namespace = {}
+    exec(out, namespace)
+    loss, (gradient,) = namespace["program"](np.array([[1.0, 2.0], [3.0, 1.0]]), np.array([[0.5, -0.5]] * 3))
+    assert loss == pytest.approx((0.25 + 1.0) / 2.0, rel=1e-12)
+    assert gradient == pytest.approx(np.array([[1.0 / 3.0 * (-0.5 * 1.0 + 1.0 * 3.0), 1.0 / 3.0 * (-1.0 + 1.0)]] * 3))
+    code, out, _ = run(capsys, "source", f"{tmp_path}/model.py:loss")
+    assert (code, "def program(S, xp=numpy):" in out) == (0, True)
+    code, out, _ = run(capsys, "ledger", f"{tmp_path}/model.py:loss", "--json")
+    assert json.loads(out)["entries"][-1][1] == "S"

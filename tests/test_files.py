@@ -3,13 +3,15 @@
 import io
 import json
 import os
+import zipfile
 
 import numpy as np
 import pytest
 
-from microgradcnn.files import FileError, Trained, load_trained, make_folder, save_trained, write_whole
+from microgradcnn.files import FileError, make_folder, read_arrays, write_arrays, write_whole
 from microgradcnn.networks import NETWORKS
 from microgradcnn.scaling import Scaling
+from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
 
 def trained(name, **options):
@@ -37,43 +39,108 @@ def test_a_file_keeps_other_sizes(tmp_path):
     assert load_trained(tmp_path / "p.npz").network.parameters["c"].shape == (3, 1, 3, 2)
 
 
-def altered(tmp_path, **changes):
-    """A parameters file with some of its arrays replaced, or left out where the change is None."""
+def altered(tmp_path, description, changes):
+    """A parameters file, whole, with some of what is in it replaced, or left out where the change is None."""
     save_trained(tmp_path / "whole.npz", trained("single_layer"))
-    with np.load(tmp_path / "whole.npz") as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    arrays = {name: a for name, a in {**arrays, **changes}.items() if a is not None}
-    np.savez(tmp_path / "altered.npz", **arrays)
+    about, arrays = read_arrays(tmp_path / "whole.npz", KIND)
+    about, arrays = (
+        {n: a for n, a in both.items() if a is not None} for both in (about | description, arrays | changes)
+    )
+    kind = about.pop("kind")
+    write_arrays(tmp_path / "altered.npz", kind, about, arrays)
     return tmp_path / "altered.npz"
 
 
-DESCRIPTION = {"format": 1, "network": "single_layer", "options": {"m": 2, "k": 3}, "classes": None, "shrink": None}
-
-
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("description", "changes", "says"),
     [
-        ({"parameter_S": np.ones((2, 2))}, "shape (3, 2)"),
-        ({"parameter_S": np.full((3, 2), np.nan)}, "finite"),
-        ({"parameter_S": None}, "single_layer has ['S', 'w']"),
-        ({"parameter_T": np.ones(1)}, "single_layer has ['S', 'w']"),
-        ({"shift": None}, "damaged"),
-        ({"description": None}, "damaged"),
-        ({"description": np.array("{")}, "damaged"),
-        ({"description": np.array("[]")}, "damaged"),
-        ({"description": np.array(json.dumps({**DESCRIPTION, "network": "resnet"}))}, "damaged"),
-        ({"description": np.array(json.dumps({**DESCRIPTION, "format": 2}))}, "format 2"),
-        ({"description": np.array(json.dumps({**DESCRIPTION, "options": {"m": -1}}))}, "damaged"),
-        ({"description": np.array(json.dumps({**DESCRIPTION, "options": {"q": 1}}))}, "damaged"),
+        (
+            {},
+            {"parameter_S": np.ones((2, 2))},
+            " has parameter_S as float64 of shape (2, 2), and single_layer as float64 ",
+        ),
+        (
+            {},
+            {"parameter_S": np.ones((3, 2), np.float32)},
+            "has parameter_S as float32 of shape (3, 2), and single_layer",
+        ),
+        ({}, {"parameter_S": np.array([["a"] * 2] * 3)}, "has parameter_S as <U1"),
+        ({}, {"parameter_S": np.full((3, 2), np.nan)}, "has parameter_S with NaN or infinity in it"),
+        ({}, {"scale": np.array([1.0, np.inf])}, "has scale with NaN or infinity in it"),
+        ({}, {"scale": np.ones(3)}, "has scale as float64 of shape (3,)"),
+        ({}, {"parameter_S": None}, "lacks parameter_S"),
+        ({}, {"parameter_S": None, "T": np.ones(1)}, "lacks parameter_S and has T, which single_layer has not"),
+        ({}, {"shift": None}, "lacks shift"),
+        ({"kind": "poem"}, {}, "is a poem, and no parameters file that train wrote"),
+        ({"network": "resnet"}, {}, "damaged"),
+        ({"network": None}, {}, "damaged"),
+        ({"network": []}, {}, "damaged"),
+        ({"options": {"m": -1}}, {}, "damaged"),
+        ({"options": {"q": 1}}, {}, "damaged"),
+        ({"options": 7}, {}, "damaged"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, changes, says):
-    path = altered(tmp_path, **changes)
+def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, description, changes, says):
+    path = altered(tmp_path, description, changes)
     with pytest.raises(FileError) as caught:
         load_trained(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def repacked(content, change):
+    """The file with its description changed by hand, zipped as it should be."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["description.json"] = change(members["description.json"])
+    new = io.BytesIO()
+    with zipfile.ZipFile(new, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return new.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace(b'"format": 2', b'"format": 3'), "has format 3, this version reads 2"),
+        (lambda text: text.replace(b"single_layer", b"conv_average"), "damaged"),
+        (lambda text: text.replace(b'"cat"', b'"bat"'), "damaged"),
+        (lambda text: text.replace(b'"sha256"', b'"sha257"'), "damaged"),
+        (lambda text: b"[]", "damaged"),
+        (lambda text: b"{", "damaged"),
+        (lambda text: b"[" * 100_000, "damaged"),
+        (lambda text: b"\xff", "damaged"),
+    ],
+)
+def test_a_description_changed_by_hand_is_refused(tmp_path, change, says):
+    save_trained(tmp_path / "p.npz", trained("single_layer"))
+    (tmp_path / "p.npz").write_bytes(repacked((tmp_path / "p.npz").read_bytes(), change))
+    with pytest.raises(FileError, match=says):
+        load_trained(tmp_path / "p.npz")
+
+
+def test_the_format_before_had_no_sha256(tmp_path):
+    np.savez(tmp_path / "p.npz", description=np.array('{"format": 1}'), parameter_S=np.ones(2))
+    with pytest.raises(FileError, match="has format 1, this version reads 2"):
+        load_trained(tmp_path / "p.npz")
+
+
+def test_numpy_opens_the_file_and_it_says_what_it_is(tmp_path):
+    save_trained(tmp_path / "p.npz", trained("single_layer"))
+    with np.load(tmp_path / "p.npz") as archive:
+        assert archive["parameter_S"].shape == (3, 2)
+    with zipfile.ZipFile(tmp_path / "p.npz") as archive:
+        about = json.loads(archive.read("description.json"))
+    assert about["arrays"]["parameter_S"] == {"dtype": "float64", "shape": [3, 2]}
+    assert (about["format"], about["network"], len(about["sha256"])) == (2, "single_layer", 64)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    save_trained(tmp_path / "a.npz", trained("conv_linear"))
+    save_trained(tmp_path / "b.npz", trained("conv_linear"))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"a,b\n1,2\n", b"\x80\x04", os.urandom(64)])
@@ -83,18 +150,64 @@ def test_other_files_are_refused(tmp_path, content):
         load_trained(tmp_path / "p.npz")
 
 
+ARRAYS = {"w": np.array([[0.1, -2.0]]), "b": np.float32(3.0), "0.n": np.arange(3)}
+
+
+def same(found):
+    about, arrays = found
+    whole = all(np.array_equal(arrays[n], a) and arrays[n].dtype == np.asarray(a).dtype for n, a in ARRAYS.items())
+    return whole and list(arrays) == list(ARRAYS) and about == {"kind": "test", "epoch": 7}
+
+
+def verdicts(path, contents):
+    """How often a file was refused in a sentence and how often read; what is read must be what was written."""
+    refused = read = 0
+    for content in contents:
+        path.write_bytes(content)
+        try:
+            found = read_arrays(path, "test")
+        except FileError as error:
+            refused += "\n" not in str(error)
+        else:
+            assert same(found)
+            read += 1
+    return refused, read
+
+
+def test_a_flipped_bit_never_reads_as_something_else(tmp_path):
+    path = tmp_path / "p.npz"
+    write_arrays(path, "test", {"epoch": 7}, ARRAYS)
+    whole = path.read_bytes()
+    bits = np.random.default_rng(0).integers(8, size=len(whole)).tolist()
+    flipped = (whole[:i] + bytes([whole[i] ^ 1 << bit]) + whole[i + 1 :] for i, bit in enumerate(bits))
+    refused, read = verdicts(path, flipped)
+    assert refused > 3 * read > 0  # a date in the zip's own lists is nobody's content
+
+
+def test_a_damaged_stretch_never_reads_as_something_else(tmp_path):
+    path = tmp_path / "p.npz"
+    write_arrays(path, "test", {"epoch": 7}, ARRAYS)
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    contents = []
+    for _ in range(300):
+        start, length = rng.integers(len(whole)), rng.integers(1, 200)
+        noise = [bytes(length), rng.bytes(length), whole[: int(length)], b""][rng.integers(4)]
+        contents.append(whole[:start] + noise + whole[start + length :])
+    refused, _ = verdicts(path, contents)
+    assert refused > 200
+
+
 def test_every_truncation_is_refused(tmp_path):
-    save_trained(tmp_path / "p.npz", trained("conv_linear"))
-    whole = (tmp_path / "p.npz").read_bytes()
-    for length in range(0, len(whole), 97):
-        (tmp_path / "cut.npz").write_bytes(whole[:length])
-        with pytest.raises(FileError):
-            load_trained(tmp_path / "cut.npz")
+    path = tmp_path / "p.npz"
+    write_arrays(path, "test", {"epoch": 7}, ARRAYS)
+    whole = path.read_bytes()
+    assert same(read_arrays(path, "test"))
+    assert verdicts(path, (whole[:length] for length in range(len(whole)))) == (len(whole), 0)
 
 
 def test_pickles_are_never_loaded(tmp_path):
     content = io.BytesIO()
-    np.savez(content, description=np.array([{"format": 1}], dtype=object))
+    np.savez(content, weight=np.array([{"format": 1}], dtype=object))
     (tmp_path / "p.npz").write_bytes(content.getvalue())
     with pytest.raises(FileError, match="no parameters file"):
         load_trained(tmp_path / "p.npz")

@@ -148,8 +148,8 @@ MESSAGES = [
     ("x_1^{(x_2^2)}", "an exponent is a number up to 20, a fraction or a name: no powers in it"),
     ("99999999999 x_1", "the number in column 1 is too large: 1e+09 is the most"),
     (r"\sqrt[3]{x_1}", "only square roots are known: write x^{1/3} for others"),
-    ("(" * 41 + "1" + ")" * 41, "the answer is nested more than 40 deep"),
-    ("1+" * 2000 + "1", "the answer has 4001 characters: 4000 are the most"),
+    ("(" * 41 + "1" + ")" * 41, "the formula is nested more than 40 deep"),
+    ("1+" * 2000 + "1", "the formula has 4001 characters: 4000 are the most"),
     ("p_{21}", "p_21 is not known here: did you mean p_2? (column 1)"),
 ]
 

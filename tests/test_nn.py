@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import mpmath
@@ -86,16 +88,17 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("logits", "target"), ROWS)
-def test_cross_entropy_of_one_row_in_both_tails(logits: list[float], target: int) -> None:
+@pytest.mark.parametrize("kind", [list, Value])
+def test_cross_entropy_of_one_row_in_both_tails(logits: list[float], target: int, kind: Any) -> None:
     a = Value([logits])
-    loss = nn.cross_entropy(a, [target])
+    loss = nn.cross_entropy(a, kind([target]))
     loss.backward()
     value, gradient = exact_cross_entropy(logits, target)
     assert loss.data == pytest.approx(value, **CLOSE)
     assert a.grad[0] == pytest.approx(gradient, **CLOSE)
 
 
-@pytest.mark.parametrize("kind", [np.array, frozen, list, lambda targets: np.array(targets, dtype=float)])
+@pytest.mark.parametrize("kind", [np.array, frozen, list, Value, lambda targets: np.array(targets, dtype=float)])
 def test_cross_entropy_of_many_rows_is_their_mean(kind: Any) -> None:
     a = Value([logits for logits, _ in ROWS])
     loss = nn.cross_entropy(a, kind([target for _, target in ROWS]))
@@ -115,10 +118,21 @@ def test_mean_squared_error(kind: Any) -> None:
     assert prediction.grad.tolist() == [-0.25, 1.0, 0.0, 0.25]
 
 
+@TARGET_KINDS
+def test_hinge_loss(kind: Any) -> None:
+    """max(0, 1 − y·score): right and sure, right and on the margin, right and unsure, wrong, and as wrong as can be."""
+    score = Value([3.0, -1.0, 0.25, 2.0, 1e300])
+    loss = nn.hinge_loss(score, kind([1.0, -1.0, 1.0, -1.0, -1.0]))
+    loss.backward()
+    assert loss.data == pytest.approx((0.0 + 0.0 + 0.75 + 3.0 + 1e300) / 5, rel=1e-15)
+    assert score.grad.tolist() == [0.0, 0.0, -0.2, 0.2, 0.2]
+
+
 def test_losses_of_plain_arrays_are_plain_numbers() -> None:
     assert nn.mse_loss(np.array([1.0, 3.0]), np.array([0.0, 1.0])) == 2.5
     assert nn.binary_cross_entropy_with_logits(np.array([-1000.0]), np.array([1])) == 1000.0
     assert nn.cross_entropy(np.array([[0.0, 1000.0]]), [0]) == 1000.0
+    assert nn.hinge_loss(np.array([-1.0]), [1]) == 2.0
 
 
 σ = 1.0 / (1.0 + np.exp([-0.5, 1.0, 3.0]))
@@ -131,14 +145,23 @@ p = np.exp([-0.5, 1.0, 3.0]) / np.exp([-0.5, 1.0, 3.0]).sum()
         (lambda a: nn.mse_loss(a, np.array([1.0, 0.0, 2.0])), np.diag([2 / 3, 2 / 3, 2 / 3])),
         (lambda a: nn.binary_cross_entropy_with_logits(a, np.array([1.0, 0.0, 0.3])), np.diag(σ * (1 - σ) / 3)),
         (lambda a: nn.cross_entropy(a.reshape(1, 3), [1]), np.diag(p) - np.outer(p, p)),
+        (lambda a: nn.cross_entropy(a.reshape(1, 3), Value([1])), np.diag(p) - np.outer(p, p)),
     ],
-    ids=["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy"],
+    ids=["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy", "cross_entropy of a Value"],
 )
 def test_second_derivatives(loss: Any, hessian: Any) -> None:
     a = Value([-0.5, 1.0, 3.0])
     (gradient,) = mg.grad(loss(a), a)
     rows = [mg.grad(gradient[i], a)[0].data for i in range(3)]
     np.testing.assert_allclose(rows, hessian, rtol=1e-12, atol=1e-15)
+
+
+def test_all_of_it_is_there_and_comes_when_it_is_asked_for() -> None:
+    assert mg.nn is nn
+    assert sorted(nn.__all__) == nn.__all__
+    assert all(getattr(nn, name).__doc__ for name in nn.__all__)
+    code = "import sys, microgradcnn as mg; assert 'microgradcnn.nn' not in sys.modules; mg.nn.Linear; mg.optim.Adam"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 COLUMN, VECTOR = Value(np.zeros((3, 1))), np.zeros(3)
@@ -156,6 +179,10 @@ COLUMN, VECTOR = Value(np.zeros((3, 1))), np.zeros(3)
         (lambda: nn.binary_cross_entropy_with_logits(Value(VECTOR), [1, -1, 1]), "and these go from -1 to 1"),
         (lambda: nn.binary_cross_entropy_with_logits(Value(0.0), Value(2.0)), "and these go from 2.0 to 2.0"),
         (lambda: nn.binary_cross_entropy_with_logits(Value(0.0), np.nan), "must lie in [0, 1]"),
+        (lambda: nn.hinge_loss(COLUMN, VECTOR), "have shape (3, 1) and the targets (3,)"),
+        (lambda: nn.hinge_loss(Value(VECTOR), [1, 0, 1]), "the targets must be -1 or 1, and these go from 0 to 1"),
+        (lambda: nn.hinge_loss(Value(0.0), Value(2.0)), "must be -1 or 1, and these go from 2.0 to 2.0"),
+        (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), Value([0, 3])), "targets of shape (2,) (from 0.0 to 3.0)"),
         (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), [0, 3]), "targets of shape (2,) (from 0 to 3)"),
         (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), [-1, 0]), "targets of shape (2,) (from -1 to 0)"),
         (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), [0.5, 1.0]), "targets of shape (2,) (from 0.5 to 1.0)"),

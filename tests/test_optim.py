@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from microgradcnn import Value
-from microgradcnn.optim import OPTIMISERS, SCHEDULES, Adam, GradientDescent, Momentum
+from microgradcnn.optim import OPTIMISERS, SCHEDULES, SGD, Adam
 
 CURVATURES = np.array([1.0, 4.0, 0.25])
 RATES = [0.1, 0.1, 0.08, 0.05, 0.05, 0.02, 0.01]
@@ -21,25 +21,25 @@ def gradient(θ: Any) -> Any:
     return CURVATURES * θ + 4.0 * θ**3
 
 
-def gradient_descent(θ: Any) -> Any:
+def gradient_descent(θ: Any, λ: float = 0.0) -> Any:
     for η in RATES:
-        θ = θ - η * gradient(θ)
+        θ = θ - η * (gradient(θ) + λ * θ)
     return θ
 
 
-def momentum(θ: Any, β: float = 0.9) -> Any:
+def momentum(θ: Any, β: float = 0.9, λ: float = 0.0) -> Any:
     v = 0.0
     for η in RATES:
-        v = β * v + gradient(θ)
+        v = β * v + gradient(θ) + λ * θ
         θ = θ - η * v
     return θ
 
 
-def adam(θ: Any, β1: float = 0.9, β2: float = 0.999, ε: float = 1e-8) -> Any:
+def adam(θ: Any, β1: float = 0.9, β2: float = 0.999, ε: float = 1e-8, λ: float = 0.0) -> Any:
     """Kingma and Ba 2015, algorithm 1."""
     m = v = 0.0
     for t, α in enumerate(RATES, start=1):
-        g = gradient(θ)
+        g = gradient(θ) + λ * θ
         m = β1 * m + (1 - β1) * g
         v = β2 * v + (1 - β2) * g**2
         θ = θ - α * (m / (1 - β1**t)) / (np.sqrt(v / (1 - β2**t)) + ε)
@@ -52,10 +52,13 @@ START = np.array([1.0, -0.5, 2.0])
 @pytest.mark.parametrize(
     ("optimiser", "by_hand"),
     [
-        (GradientDescent, gradient_descent),
-        (Momentum, momentum),
-        (lambda p: Momentum(p, beta=0.5), lambda θ: momentum(θ, β=0.5)),
+        (SGD, gradient_descent),
+        (OPTIMISERS["momentum"], momentum),
+        (lambda p: SGD(p, momentum=0.5), lambda θ: momentum(θ, β=0.5)),
+        (lambda p: SGD(p, weight_decay=0.1), lambda θ: gradient_descent(θ, λ=0.1)),
+        (lambda p: SGD(p, momentum=0.9, weight_decay=0.1), lambda θ: momentum(θ, λ=0.1)),
         (Adam, adam),
+        (lambda p: Adam(p, weight_decay=0.1), lambda θ: adam(θ, λ=0.1)),
         (lambda p: Adam(p, betas=(0.8, 0.9), eps=1e-3), lambda θ: adam(θ, β1=0.8, β2=0.9, ε=1e-3)),
     ],
 )
@@ -79,6 +82,31 @@ def test_adams_first_step_is_the_rate_whatever_the_size_of_the_gradient() -> Non
         w.grad = np.array([size, -size])
         Adam([w]).step(0.1)
         np.testing.assert_allclose(w.data, [0.9, 1.1], rtol=1e-5)
+
+
+def test_a_step_without_a_rate_takes_the_optimisers_own_and_zero_grad_forgets() -> None:
+    w = Value([1.0, 2.0], label="w")
+    for optimiser, moved in ((SGD([w], lr=0.5), [0.5, 1.5]), (SGD([w]), [0.499, 1.499])):
+        w.grad = np.ones(2)
+        optimiser.step()
+        assert w.data.tolist() == moved
+        optimiser.zero_grad()
+        assert w.grad is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda: SGD([]), ValueError, "not 0 parameters"),
+        (lambda: SGD([Value(1.0)], lr=-1.0), ValueError, "lr=-1.0"),
+        (lambda: Adam([Value(1.0)], lr=math.nan), ValueError, "lr=nan"),
+        (lambda: Adam([Value(1.0)], weight_decay=-0.1), ValueError, "weight_decay=-0.1"),
+        (lambda: SGD([1.0]), TypeError, r"as model.parameters\(\) lists them, not a float"),
+    ],
+)
+def test_bad_arguments_are_refused(wrong: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        wrong()
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

@@ -15,7 +15,7 @@ import pytest
 
 import microgradcnn.train as training
 from microgradcnn.networks import NETWORKS, Network, conv_average, conv_linear, single_layer, two_conv_linear
-from microgradcnn.optim import OPTIMISERS, SCHEDULES, GradientDescent
+from microgradcnn.optim import OPTIMISERS, SCHEDULES, SGD
 from microgradcnn.train import DivergedError, accuracy, default_rate, largest_stable_rate, train
 
 Array = np.ndarray[Any, Any]
@@ -441,12 +441,12 @@ def test_ctrl_c_keeps_the_best_parameters_and_says_so(monkeypatch: pytest.Monkey
 def test_ctrl_c_in_the_middle_of_a_step_leaves_no_half_moved_network(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = itertools.count()
 
-    def direction(self: GradientDescent, i: int, gradient: Array) -> Array:
+    def direction(self: SGD, i: int, gradient: Array) -> Array:
         if next(calls) == 3:  # in the fourth step
             raise KeyboardInterrupt
         return gradient
 
-    monkeypatch.setattr(GradientDescent, "direction", direction)
+    monkeypatch.setattr(SGD, "direction", direction)
     network, (x, y) = conv_linear(), side()
     run = train(network, x, y, rate=0.1)
     assert (run.status, len(run.history)) == ("interrupted", 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.commands.explain import example_arguments, example_of, parameter
+from microgradcnn.commands.options import chosen_graph, graph_arguments
 from microgradcnn.commands.output import show
 from microgradcnn.gradient import grad
 from microgradcnn.views.answers import check_answer
@@ -14,18 +14,19 @@ SUMMARY = "check a formula for a gradient, and name the mistake if it is wrong"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `check` takes."""
-    example_arguments(parser)
-    parser.add_argument("--wrt", required=True, metavar="c_1", help="the parameter")
+    graph_arguments(parser)
+    parser.add_argument("--wrt", required=True, metavar="c_1", help="the name to differentiate by")
     parser.add_argument("--answer", required=True, metavar="FORMULA", help="such as '(z1 - y)/2 * z1*(1-z1)*p1'")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Whether a formula is the gradient of a network's loss; 1 if it is not, with the mistake that explains it."""
-    example = example_of(options)
-    theta = parameter(example, options, options.wrt)
-    (gradient,) = grad(example.loss, [theta])
-    answer = check_answer(options.answer, gradient, example.loss, theta)
+    """Whether a formula is the gradient of a loss; 1 if it is not, with the mistake that explains it."""
+    graph = chosen_graph(options)
+    (theta,) = graph.find([options.wrt])
+    (gradient,) = grad(graph.loss, [theta])
+    answer = check_answer(options.answer, gradient, graph.loss, theta)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
-    record = {"right": answer.right, "verdict": answer.verdict, "diagnoses": kinds, "read": answer.read}
+    record = {"right": answer.right, "proved": answer.proved, "verdict": answer.verdict, "diagnoses": kinds}
+    record["read"] = answer.read
     show(record if options.json else f"{answer.verdict}\nread as: {answer.read}", options.json)
     return 0 if answer.right else 1

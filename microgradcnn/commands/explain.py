@@ -3,52 +3,71 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 import numpy as np
 
-from microgradcnn.commands.options import names, network_argument, network_options, seed_argument
-from microgradcnn.commands.output import show
-from microgradcnn.networks import NETWORKS, Example
+from microgradcnn.commands.options import chosen_graph, graph_arguments, names
+from microgradcnn.commands.output import Record, deliver, format_arguments
+from microgradcnn.gradient import grad
+from microgradcnn.graphs import LossGraph
 from microgradcnn.value import Value
-from microgradcnn.views.derivation import explain
+from microgradcnn.views import notation
+from microgradcnn.views.derivation import Derivation, Through, explain
 
 SUMMARY = "derive a gradient step by step, as the lecture does"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `explain` takes."""
-    example_arguments(parser)
-    parser.add_argument(
-        "--wrt", type=names, required=True, metavar="c_1,c_2", help="the parameters to differentiate by"
-    )
-    parser.add_argument("--format", choices=("text", "latex", "mathml"), default="text", help="(text)")
-
-
-def example_arguments(parser: argparse.ArgumentParser) -> None:
-    """A network, and the seed of one example of it."""
-    network_argument(parser)
-    network_options(parser, regularise=0.0)
-    seed_argument(parser, "seed of the parameters and inputs (0)")
+    graph_arguments(parser)
+    parser.add_argument("--wrt", type=names, required=True, metavar="c_1,c_2", help="the names to differentiate by")
+    parser.add_argument("--through", type=names, metavar="z", help="the intermediates that split the chain rule")
+    parser.add_argument("--rate", type=float, default=0.1, metavar="η", help="the learning rate of the update (0.1)")
+    format_arguments(parser, "text", "latex", "mathml")
 
 
 def run(options: argparse.Namespace) -> int:
-    """The page of chain rule for some parameters of a network, one example written out in scalars."""
-    example = example_of(options)
-    derivation = explain(example.loss, [parameter(example, options, name) for name in options.wrt])
-    text = {"text": derivation.text, "latex": derivation.latex, "mathml": derivation.mathml}[options.format]()
-    show({"network": options.network, "wrt": options.wrt, "derivation": text} if options.json else text, options.json)
+    """The page of chain rule for some leaves of a graph."""
+    graph = chosen_graph(options)
+    wrt = graph.find(options.wrt)
+    if not 0.0 < options.rate < math.inf:
+        raise ValueError(f"the learning rate must be a positive number, not {options.rate}")
+    derivation = explain(graph.loss, wrt, _through(graph, options.through), rate=options.rate)
+    f = graph.loss.label or "f"
+    deliver(
+        options,
+        f"{', '.join(f'd{f}/d{x.label}' for x in wrt)} of {graph.name}",
+        lambda: _record(options.graph, graph, wrt, derivation),
+        text=derivation.text,
+        latex=derivation.latex,
+        mathml=derivation.mathml,
+    )
     return 0
 
 
-def example_of(options: argparse.Namespace) -> Example:
-    """One example with inputs drawn from the seed, and y = 1."""
-    network = NETWORKS[options.network](activation=options.activation, regularise=options.regularise, seed=options.seed)
-    rng = np.random.default_rng(options.seed)
-    return network.example(rng.normal(size=network.inputs).round(2), 1.0)
+def _through(graph: LossGraph, wanted: list[str] | None) -> Through:
+    """The nodes of these names; z alone stands for z_1, z_2, ... where no node has that very name."""
+    if not wanted:
+        return None
+    return wanted[0] if len(wanted) == 1 and graph.label(wanted[0]) is None else graph.find(wanted)
 
 
-def parameter(example: Example, options: argparse.Namespace, name: str) -> Value:
-    """The parameter of that name. Raises ValueError if there is none."""
-    if name not in example.parameters:
-        raise ValueError(f"{options.network} has no parameter {name!r}: it has {', '.join(example.parameters)}")
-    return example.parameters[name]
+def _record(what: str, graph: LossGraph, wrt: list[Value], derivation: Derivation) -> Record:
+    """Every gradient as a formula and a number, the leaves' numbers, and the page in all its formats."""
+    formulas = {
+        label: {"text": notation.text(e), "latex": notation.latex(e), "python": notation.python(e)}
+        for label, e in derivation.gradients.items()
+    }
+    values = [np.asarray(g.data).tolist() for g in grad(graph.loss, wrt)]
+    gradients = [{"formula": formulas[label], "value": v} for label, v in zip(formulas, values, strict=True)]
+    return {
+        "graph": what,
+        "loss": graph.loss.item(),
+        "at": {label: np.asarray(leaf.data).tolist() for label, leaf in {**graph.inputs, **graph.parameters}.items()},
+        "gradients": dict(zip(formulas, gradients, strict=True)),
+        "definitions": derivation.python().splitlines(),
+        "text": derivation.text(),
+        "latex": derivation.latex(),
+        "mathml": derivation.mathml(),
+    }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.commands.explain import example_arguments, example_of
-from microgradcnn.commands.output import show
+import numpy as np
+
+from microgradcnn.commands.options import chosen_graph, graph_arguments
+from microgradcnn.commands.output import deliver, format_arguments
 from microgradcnn.views.ledger import ledger
 
 SUMMARY = "list every addition into a gradient, in the order of the backward pass"
@@ -13,12 +15,13 @@ SUMMARY = "list every addition into a gradient, in the order of the backward pas
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `ledger` takes."""
-    example_arguments(parser)
+    graph_arguments(parser)
+    format_arguments(parser, "text")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Every addition into a gradient, in the order of the backward pass over one example."""
-    entries = ledger(example_of(options).loss)
-    record = {"network": options.network, "entries": [[e.sender, e.receiver, e.sent, e.total] for e in entries]}
-    show(record if options.json else str(entries), options.json)
+    """Every addition into a gradient, in the order of the backward pass from a loss."""
+    entries = ledger(chosen_graph(options).loss)
+    rows = [[e.sender, e.receiver, np.asarray(e.sent).tolist(), np.asarray(e.total).tolist()] for e in entries]
+    deliver(options, options.graph, lambda: {"graph": options.graph, "entries": rows}, text=lambda: str(entries))
     return 0

@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import math
 
+from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
+
+_GRAPHS = (
+    "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
+    "'z = sigmoid(w*x + b); (z - y)**2', in which every name that is not assigned is a leaf; or file.py:name, a Value, "
+    "or a function that returns one, in a file of yours, which is run. --at gives numbers to all leaves of a formula "
+    "or to none: without it they too are drawn from the seed."
+)
+
+
+def graph_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `chosen_graph` needs: a network, a formula or `file.py:name`, and the numbers of its leaves."""
+    parser.epilog = _GRAPHS
+    parser.add_argument("graph", metavar="GRAPH", help="a network's name, a formula, or file.py:name")
+    parser.add_argument(
+        "--at", type=_numbers, default={}, metavar="w=1,x=2", help="the numbers of leaves (drawn from the seed)"
+    )
+    network_options(parser)
+    seed_argument(parser, "seed of the parameters and inputs (0)")
+
+
+def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph:
+    """The graph that the arguments of `graph_arguments` name. Raises ValueError in one sentence if there is none."""
+    graph = loss_graph(options.graph, options.activation, options.regularise, options.seed, arrays)
+    return graph.moved(options.at)
 
 
 def network_argument(parser: argparse.ArgumentParser) -> None:
@@ -12,15 +38,17 @@ def network_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", choices=tuple(NETWORKS), metavar="NETWORK", help="one that `networks` lists")
 
 
-def network_options(parser: argparse.ArgumentParser, regularise: float) -> None:
-    """The activation and λ, `regularise` unless it is given."""
-    parser.add_argument("--activation", choices=tuple(ACTIVATIONS), default="sigmoid", help="(sigmoid)")
+def network_options(
+    parser: argparse.ArgumentParser, activation: str | None = None, regularise: float | None = None
+) -> None:
+    """A network's activation (sigmoid) and λ (0), with other defaults if they are given."""
+    parser.add_argument("--activation", choices=tuple(ACTIVATIONS), default=activation, help="(sigmoid)")
     parser.add_argument(
         "--regularise",
         type=float,
         default=regularise,
         metavar="λ",
-        help=f"weight of the squared parameters ({regularise:g})",
+        help=f"weight of the squared parameters ({regularise or 0.0:g})",
     )
 
 
@@ -54,6 +82,23 @@ def count(text: str) -> int:
 def names(text: str) -> list[str]:
     """Names between commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """Numbers for names, as in w=1,x=.5."""
+    found: dict[str, float] = {}
+    for part in filter(str.strip, text.split(",")):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not name or not equals or not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{part.strip()!r} is no name=number: write it as in w=1,x=2")
+        if name in found:
+            raise argparse.ArgumentTypeError(f"{name} is given twice")
+        found[name] = value
+    return found
 
 
 def _two(text: str) -> tuple[str, str]:

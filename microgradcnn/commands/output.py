@@ -1,11 +1,58 @@
-"""What the commands print: tables for people, JSON for machines."""
+"""What the commands print or write: tables and texts for people, JSON for machines, whole documents."""
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from microgradcnn.files import write_whole
+from microgradcnn.views.standalone import html_page, latex_document
+
 Record = dict[str, Any]
+
+SUFFIXES = {"": "text", ".txt": "text", ".tex": "latex", ".html": "mathml", ".json": "json"}
+
+
+def format_arguments(parser: argparse.ArgumentParser, *formats: str) -> None:
+    """In which of these formats, and JSON, the answer is given, and the file that it is written to."""
+    parser.add_argument(
+        "--format",
+        choices=(*formats, "json"),
+        help="(text, or what the name of the file says); --json is --format json",
+    )
+    suffixes = ", ".join(suffix for suffix, form in SUFFIXES.items() if suffix and form in (*formats, "json"))
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"write a whole document to this file: {suffixes}")
+
+
+def deliver(options: argparse.Namespace, title: str, record: Callable[[], Record], **texts: Callable[[], str]) -> None:
+    """Print the answer in the format that was asked for, or write it to the file that was asked for.
+
+    `texts` make it in the formats of `format_arguments`, and `record` for JSON; a file in LaTeX or HTML is a whole
+    document. Raises ValueError if the file's name says another format, and FileError where it cannot be written.
+    """
+    form = _format(options, [*texts, "json"])
+    text = json.dumps(record(), indent=2, ensure_ascii=False) if form == "json" else texts[form]().rstrip()
+    if options.out is None:
+        print(text)
+        return
+    wrap = {"latex": latex_document, "mathml": html_page}.get(form)
+    write_whole(options.out, ((wrap(text, title) if wrap else text).rstrip() + "\n").encode())
+    print(f"written: {options.out}")
+
+
+def _format(options: argparse.Namespace, known: list[str]) -> str:
+    if options.json or options.format:
+        return "json" if options.json else str(options.format)
+    form = SUFFIXES.get("" if options.out is None else options.out.suffix.lower())
+    if form not in known:
+        suffixes = [suffix for suffix, name in SUFFIXES.items() if suffix and name in known]
+        raise ValueError(
+            f"{options.out} says no format that there is: end it in {', '.join(suffixes)}, or give --format"
+        )
+    return str(form)
 
 
 def show(what: Any, as_json: bool) -> None:

@@ -12,7 +12,8 @@ import microgradcnn.experiment as experiments
 from microgradcnn.commands.options import data_arguments, network_argument
 from microgradcnn.commands.output import Record, show, table
 from microgradcnn.data import Dataset, as_images, class_name, load, shrink, two_classes
-from microgradcnn.files import FileError, Trained, load_trained
+from microgradcnn.files import FileError
+from microgradcnn.trained import Trained, load_trained
 
 SUMMARY = "predict with the parameters that train wrote"
 

@@ -11,8 +11,11 @@ from microgradcnn.commands.output import Record, show
 from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
-from microgradcnn.files import make_folder, save_trained, write_whole
+from microgradcnn.files import make_folder, write_whole
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.trained import save_trained
+from microgradcnn.training_figure import description, training_figure
+from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
 HISTORY, PARAMETERS = "history.csv", "parameters.npz"
@@ -26,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=count, metavar="N", help="size of the N×N filters (2)")
-    network_options(parser, regularise=1e-3)
+    network_options(parser, "sigmoid", 1e-3)
     parser.add_argument("--epochs", type=count, default=20_000, metavar="N", help="at most this many (20000)")
     parser.add_argument("--rate", type=float, metavar="η", help="learning rate (half the largest stable one)")
     parser.add_argument(
@@ -44,7 +47,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="where history.csv and parameters.npz go (.)"
     )
+    parser.add_argument(
+        "--plot", type=plot_file, metavar="FILE", help="draw loss, rate and what was learnt: .png, .svg or .pdf"
+    )
     seed_argument(parser)
+
+
+def plot_file(text: str) -> Path:
+    """A file whose name ends in a format of plots."""
+    path = Path(text)
+    if path.suffix.lower() not in plots.FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(plots.FORMATS)}")
+    return path
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,6 +67,9 @@ def run(options: argparse.Namespace) -> int:
     if options.shrink is not None:
         data = shrink(as_images(data), options.shrink)
     make_folder(options.out)
+    if options.plot is not None:
+        make_folder(options.plot.parent)
+        plots.figure()  # before the work: is matplotlib there?
     done = experiments.experiment(
         options.network,
         data,
@@ -68,6 +85,10 @@ def run(options: argparse.Namespace) -> int:
     history, parameters = write_run(options.out, done)
     record = {"network": options.network, "data": data.name, "classes": data.classes, **run_record(done)}
     record |= {"history": str(history), "parameters": str(parameters)}
+    if options.plot is not None and done.training.history:
+        drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
+        write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))
+        record["plot"] = str(options.plot)
     show(record if options.json else _train_text(record), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
@@ -112,7 +133,8 @@ def _train_text(record: Record) -> str:
     if record["loss"] is not None:
         lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
     lines.append(f"accuracy {record['train_accuracy']:.3f} in training, {record['test_accuracy']:.3f} in the test")
-    return "\n".join([*lines, f"written: {record['history']}, {record['parameters']}"])
+    written = [record[name] for name in ("history", "parameters", "plot") if name in record]
+    return "\n".join([*lines, f"written: {', '.join(written)}"])
 
 
 def _network_arguments(options: argparse.Namespace) -> Record:

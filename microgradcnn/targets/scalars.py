@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn import primitives
+from microgradcnn.arrays import quiet
 from microgradcnn.record import TABLE
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order, lengths
 from microgradcnn.targets.simplify import ELEMENTWISE
@@ -82,7 +83,7 @@ def _grid(line: Line, args: Sequence[Grid]) -> Grid:
     static = lengths(line.static, 1)
     if line.op in ELEMENTWISE:
         one = np.frompyfunc(lambda *numbers: TABLE[line.op](*numbers, **static), len(args), 1)
-        return _array(one(*args))
+        return _array(quiet(one, *args))
     return _array(OPENED.get(line.op, TABLE[line.op].forward)(*args, **static))
 
 

@@ -35,7 +35,7 @@ def trace(
     _check(loss, wrt, inputs, also)
     outputs = [loss, *also]
     per_example = bool(inputs) and not any(v.ndim for v in inputs)
-    order = _reached(outputs)
+    order = reached(outputs)
     if not inputs or per_example:
         graph = _Graph(outputs, wrt, {v: v for v in order})
         return _Reader(graph, graph, wrt, inputs, per_example, shared).lines()
@@ -64,7 +64,7 @@ class _Graph:
             self.gradients = grad(loss, [new.get(v, v) for v in wrt], Value(np.ones((), loss.dtype)))
         finally:
             watcher.reset(token)
-        self.order = _reached([*self.outputs, *self.gradients])
+        self.order = reached([*self.outputs, *self.gradients])
 
     def start(self, f: Value, seed: Value) -> None:
         """The engine begins a pass."""
@@ -195,7 +195,7 @@ def _refuse_what_needs_all_rows(lines: Lines) -> None:
             late.add(line)
 
 
-def _reached(outputs: Iterable[Value]) -> list[Value]:
+def reached(outputs: Iterable[Value]) -> list[Value]:
     """Every node that the outputs were computed from, in order of birth."""
     seen: set[Value] = set(outputs)
     stack = list(seen)

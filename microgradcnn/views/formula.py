@@ -166,7 +166,7 @@ class _Parser:
 
     def formula(self, text: str) -> Expression:
         if len(text) > LENGTH:
-            raise FormulaError(f"the answer has {len(text)} characters: {LENGTH} are the most")
+            raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")
         for token in tokenize(text.rstrip(), self.names):
             self.step()
             self.tokens.append(token)
@@ -179,7 +179,7 @@ class _Parser:
     def step(self) -> None:
         self.steps += 1
         if self.steps > STEPS:
-            raise FormulaError(f"the answer takes more than {STEPS} steps to read")
+            raise FormulaError(f"the formula takes more than {STEPS} steps to read")
 
     @property
     def kind(self) -> str:
@@ -259,7 +259,7 @@ class _Parser:
 
     def atom(self) -> Expression:
         if self.depth == DEPTH:
-            raise FormulaError(f"the answer is nested more than {DEPTH} deep")
+            raise FormulaError(f"the formula is nested more than {DEPTH} deep")
         self.depth += 1
         found = self.inside()
         self.depth -= 1

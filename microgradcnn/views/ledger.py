@@ -209,6 +209,8 @@ def _operation(node: Value, names: dict[Value, str]) -> str:
     inputs = [_show(p.data) if type(p) is Constant else names[p] for p in node.parents]
     if node.op.name in _INFIX:
         return f" {_INFIX[node.op.name]} ".join(inputs)
+    if node.op.name == "power" and "exponent" in node.static:
+        return f"{inputs[0]} ** {node.static['exponent']:g}"
     static = [f"{key}={value}" for key, value in node.static.items()]
     return f"{node.op.name}({', '.join([*inputs, *static])})"
 

@@ -117,6 +117,12 @@ def _canonical(match: re.Match[str]) -> str:
     return "_".join([base, *re.findall(r"[A-Za-z]+|[0-9]+", index)])
 
 
+def canonical(name: str) -> str | None:
+    """The spelling that a name has as a label, z_1 for z1, z_{1} or z₁; None for what is no name."""
+    match = _NAME.fullmatch(name.strip())
+    return None if match is None else _canonical(match)
+
+
 def tokenize(text: str, names: Names) -> Iterator[Token]:
     """The text cut up, names resolved. Raises FormulaError at the first thing that belongs in no formula."""
     at = 0

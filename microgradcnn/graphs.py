@@ -1,0 +1,157 @@
+"""What a user names on the command line, a network, a formula or a Value of their own file, as a graph with a loss.
+
+conv_average                              one example of one of the six networks
+"z = sigmoid(w*x + b); (z - y)**2"        a formula: every name that is not assigned is a leaf
+model.py:loss                             a Value at the top level of a file, or a function there that returns one
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.networks import NETWORKS, Example, Network
+from microgradcnn.scripts import find_in_script, is_script
+from microgradcnn.value import Value, topological
+from microgradcnn.views.assignments import read_assignments
+from microgradcnn.views.segments import recomputed
+from microgradcnn.views.tokens import Names, canonical, shown
+
+_MOST = 12  # names that an error lists
+_INPUTS = ("x", "y", "p", "lambda")  # the letters of leaves that are no parameters, as in the lecture
+
+
+@dataclass(frozen=True)
+class LossGraph:
+    """A loss, with the labelled nodes that it was computed from.
+
+    `parameters` are the leaves to differentiate by unless others are named, `inputs` the other labelled leaves; in a
+    formula or a file those are called x, y, p or lambda, with any index. `nodes` holds every labelled node by its
+    label. `drawn` are the leaves of a formula that nobody gave a number.
+    """
+
+    name: str
+    loss: Value
+    parameters: dict[str, Value]
+    inputs: dict[str, Value]
+    nodes: dict[str, Value]
+    drawn: frozenset[str] = frozenset()
+
+    def label(self, name: str) -> str | None:
+        """The label of the node that has this name in any of its spellings, None if there is none."""
+        return name if name in self.nodes else Names(self.nodes).find(canonical(name) or name)
+
+    def find(self, names: Iterable[str]) -> list[Value]:
+        """The nodes with these names, in any of their spellings. Raises ValueError, with a guess, for another name."""
+        return [self._found(name) for name in names]
+
+    def moved(self, at: Mapping[str, float]) -> LossGraph:
+        """The same graph with other numbers at some leaves, computed again.
+
+        Raises ValueError for a name that is no scalar leaf, and if other leaves of a formula have no number yet.
+        """
+        new = dict(zip(self.find(at), at.values(), strict=True))
+        for node in new:
+            if node.op is not None or node.shape:
+                what = "is computed" if node.op is not None else f"is an array, {node.shape}"
+                raise ValueError(f"{node.label} {what}: --at takes numbers for scalar leaves")
+        if len(new) < len(at):
+            raise ValueError(f"--at gives one leaf two numbers: {', '.join(at)}")
+        given = {str(node.label): number for node, number in new.items()}
+        if given and (missing := self.drawn - given.keys()):
+            needed = [label for label in self.nodes if label in self.drawn | given.keys()]
+            whole = ",".join(f"{label}={given.get(label, 1.0):g}" for label in needed)
+            raise ValueError(f"--at gives no number for {', '.join(sorted(missing))}: write --at {whole}")
+        loss, copies = recomputed(self.loss, new)
+        inputs, parameters = (
+            {label: copies.get(leaf, leaf) for label, leaf in leaves.items()}
+            for leaves in (self.inputs, self.parameters)
+        )
+        return LossGraph(self.name, loss, parameters, inputs, _labelled(loss), self.drawn - given.keys())
+
+    def _found(self, name: str) -> Value:
+        label = self.label(name)
+        if label is None:
+            alike = [other for other in self.nodes if other[:1] == name[:1]]
+            meant = difflib.get_close_matches(canonical(name) or name, alike, n=1)
+            guess = f"did you mean {meant[0]}? " if meant else ""
+            leaves = list(self.parameters | self.inputs)
+            listed = ", ".join(leaves[:_MOST] + ["..."] * (len(leaves) > _MOST))
+            raise ValueError(f"{self.name} has no {shown(name)}: {guess}it has {listed}")
+        twins = sum(node.label == label for node in topological(self.loss))
+        if twins > 1:
+            raise ValueError(f"{self.name} has {twins} nodes labelled {label}: give each a label of its own")
+        return self.nodes[label]
+
+
+def loss_graph(
+    what: str, activation: str | None = None, regularise: float | None = None, seed: int = 0, arrays: bool = False
+) -> LossGraph:
+    """The graph of a network's name, a formula or `file.py:name`, which is run.
+
+    Inputs of a network are drawn from the seed, with y = 1, and so are the leaves of a formula. `activation` (sigmoid)
+    and `regularise` (0) are a network's, and so is `arrays`, the tensor form over one row in place of the scalar form.
+    Raises ValueError, in one sentence, for what is none of these.
+    """
+    if what in NETWORKS:
+        network = NETWORKS[what](activation=activation or "sigmoid", regularise=regularise or 0.0, seed=seed)
+        return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
+    if activation is not None or regularise is not None:
+        given = "--activation" if activation is not None else "--regularise"
+        raise ValueError(f"{given} is for networks: a formula or a file says itself what it computes")
+    if is_script(what):
+        return _of_script(what)
+    if arrays:
+        raise ValueError("--arrays is for networks and files: a formula has scalars only")
+    if what.isidentifier():
+        meant = difflib.get_close_matches(what, NETWORKS, n=1)
+        guess = f"did you mean {meant[0]}?" if meant else f"choose from {', '.join(NETWORKS)}, or write a formula"
+        raise ValueError(f"{what!r} is no network: {guess}")
+    return _of_formula(what, seed)
+
+
+def _of_network(network: Network, row: np.ndarray[Any, Any], arrays: bool) -> LossGraph:
+    if not arrays:
+        return _of_example(network.name, network.example(row, 1.0))
+    inputs = {network.input_letter: Value(row[None], label=network.input_letter), "y": Value([1.0], label="y")}
+    loss = network.loss(*inputs.values())
+    return LossGraph(network.name, loss, network.parameters, inputs, _labelled(loss))
+
+
+def _of_example(name: str, example: Example) -> LossGraph:
+    inputs = {str(leaf.label): leaf for leaf in (*example.inputs, example.y)}
+    return LossGraph(name, example.loss, example.parameters, inputs, _labelled(example.loss))
+
+
+def _of_formula(text: str, seed: int) -> LossGraph:
+    rng = np.random.default_rng(seed)
+    loss, drawn = read_assignments(text, lambda: round(rng.uniform(0.2, 1.3), 2))
+    return _of_value("the formula", loss, drawn)
+
+
+def _of_script(what: str) -> LossGraph:
+    found = find_in_script(what)
+    return _of_example(what, found) if isinstance(found, Example) else _of_value(what, found)
+
+
+def _of_value(name: str, loss: Value, drawn: frozenset[str] = frozenset()) -> LossGraph:
+    """A loss whose leaves are told apart by their letters."""
+    nodes = _labelled(loss)
+    leaves = {label: node for label, node in nodes.items() if node.op is None}
+    inputs = {label: leaf for label, leaf in leaves.items() if label.partition("_")[0] in _INPUTS}
+    parameters = {label: leaf for label, leaf in leaves.items() if label not in inputs}
+    if not parameters:
+        inputs, parameters = {}, leaves
+    return LossGraph(name, loss, parameters, inputs, nodes, drawn & leaves.keys())
+
+
+def _labelled(loss: Value) -> dict[str, Value]:
+    nodes: dict[str, Value] = {}
+    for node in topological(loss):
+        if node.label is not None:
+            nodes.setdefault(node.label, node)
+    return nodes

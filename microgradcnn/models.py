@@ -1,0 +1,23 @@
+"""Models that are known by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.layers import AvgPool2d, Conv2d, Flatten, Linear, ReLU, Sequential
+
+
+def lenet(classes: int = 10, *, rng: np.random.Generator, init: str = "uniform", dtype: Any = np.float64) -> Sequential:
+    """A network for images (n, 1, 28, 28) that gives logits (n, classes): two convolutions, pooled, and three layers.
+
+    It is LeNet-5 (LeCun et al. 1998, figure 2) as it is built today: relu for tanh, every kernel of the second
+    convolution over all channels, no padding, means of 2×2 pixels without weights of their own.
+    """
+    options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
+    return Sequential(
+        *(Conv2d(1, 6, 5, **options), ReLU(), AvgPool2d(2)),
+        *(Conv2d(6, 16, 5, **options), ReLU(), AvgPool2d(2), Flatten()),
+        *(Linear(256, 120, **options), ReLU(), Linear(120, 84, **options), ReLU(), Linear(84, classes, **options)),
+    )

@@ -1,0 +1,216 @@
+"""Module: what layers and models are. Their parameters are found by walking attributes, in order, by dotted names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from inspect import get_annotations
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import numpy as np
+
+from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
+from microgradcnn.summary import Summary, observer, summarised
+from microgradcnn.value import Value
+
+KIND = "model file that model.save wrote"
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+M = TypeVar("M", bound="Module")
+V = TypeVar("V", Value, "Module")
+
+
+class Module:
+    """A layer or a model: attributes, and a `forward` or a `__call__` that computes with them.
+
+    Its parameters are the leaf Values among its attributes and among those of the Modules, lists, tuples and dicts in
+    there, named by the way to them: `conv1.weight`, `layers.0.bias`. Attributes that the class declares (`p: float`)
+    and that are plain are how it was built: they are printed, and a file of parameters has to agree with them.
+    """
+
+    training = True  # as train() and eval() set it; Dropout asks
+    _path = ""  # its dotted name in the model that it was put into first
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        for path, part in _walked(value, name):
+            _named(part, path)
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The output for the inputs."""
+        watched = observer.get()
+        return self.forward(*inputs) if watched is None else watched(self, inputs)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The output for the inputs. Raises NotImplementedError where a class has neither this nor a `__call__`."""
+        raise NotImplementedError(f"{type(self).__name__} computes nothing yet: give it a method forward or __call__")
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with its dotted name, in the order of the attributes."""
+        return _once(self, Value)
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in the order of the attributes."""
+        return [p for _, p in self.named_parameters()]
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """The Module itself, named "", and every Module inside once, with its dotted name."""
+        return _once(self, Module)
+
+    def zero_grad(self) -> None:
+        """Forget every gradient: a backward pass adds to what is there."""
+        for p in self.parameters():
+            p.grad = None
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switch Dropout on, here and in every Module inside; returns the Module."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Switch Dropout off, here and in every Module inside; returns the Module."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of every parameter by its dotted name, which is PyTorch's for the same architecture.
+
+        A parameter that is in two places has two names. `{k: torch.from_numpy(a) for k, a in state.items()}` is what
+        PyTorch's load_state_dict takes.
+        """
+        return {path: np.array(p.data) for path, p in self._places().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the numbers of arrays or tensors by their dotted names; every parameter keeps its dtype.
+
+        Raises ValueError, and changes nothing, unless names and shapes are those of the parameters and all numbers are
+        finite.
+        """
+        places = self._places()
+        arrays = {path: _as(places[path].dtype, a) if path in places else a for path, a in state.items()}
+        try:
+            self._take(arrays)
+        except ValueError as error:
+            raise ValueError(f"the state {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the parameters to an NPZ file, whole or not at all, with a SHA-256 of everything in it.
+
+        Raises FileError where the file cannot be written, or where a parameter is NaN or infinite.
+        """
+        state = self.state_dict()
+        try:
+            check_arrays(state, state, type(self).__name__)
+        except ValueError as error:
+            raise FileError(f"{path} is not written: the model {error}") from None
+        write_arrays(Path(path), KIND, {"architecture": self._architecture()}, state)
+
+    def load(self: M, path: str | Path) -> M:
+        """Take the parameters that `save` wrote for the same architecture; returns the Module.
+
+        Raises FileError, and changes nothing, for a file that is missing, damaged or not for this architecture, names,
+        shapes and dtypes.
+        """
+        description, arrays = read_arrays(Path(path), KIND)
+        for theirs, ours in zip_longest(
+            description.get("architecture", ()), self._architecture(), fillvalue="nothing more"
+        ):
+            if theirs != ours:
+                raise FileError(f"{path} was written for a model with {theirs}, where this one has {ours}")
+        try:
+            self._take(arrays)
+        except ValueError as error:
+            raise FileError(f"{path} {error}") from None
+        return self
+
+    def summary(self, shape: int | tuple[int, ...]) -> Summary:
+        """The layers with their output shapes, parameters and operations, for inputs of (n, *shape); print it.
+
+        Raises ValueError if the model cannot take that shape.
+        """
+        return summarised(self, (shape,) if isinstance(shape, int) else tuple(shape))
+
+    def line(self) -> str:
+        """The class and the declared attributes that are not at their defaults, as `Linear(in_features=4, ...)`."""
+        kind = type(self)
+        names = [name for c in kind.__mro__ for name in get_annotations(c) if hasattr(self, name)]
+        given = {name: getattr(self, name) for name in names}
+        shown = [f"{n}={v!r}" for n, v in given.items() if isinstance(v, _PLAIN) and v != getattr(kind, n, Module)]
+        return f"{kind.__name__}({', '.join(shown)})"
+
+    def refuse(self, x: Any, wanted: str) -> NoReturn:
+        """Raise ValueError for an input x: the layer, by its place in the model, takes what is `wanted`."""
+        who = f"layer {self._path}, {self.line()}," if self._path else self.line()
+        raise ValueError(f"{who} takes {wanted}, not an input of shape {np.shape(x)}")
+
+    def __repr__(self) -> str:
+        layers = [module for _, module in self.named_modules()]
+        return self.line() if len(layers) == 1 else str(summarised(self, None))
+
+    def _places(self) -> dict[str, Value]:
+        """Every parameter by its dotted name, one that is in two places by both."""
+        places: dict[str, Value] = {}
+        for path, part in _walked(self):
+            if isinstance(part, Value) and places.setdefault(path, part) is not part:
+                raise ValueError(f"{type(self).__name__} has two parameters called {path}: one needs another name")
+        return places
+
+    def _architecture(self) -> list[str]:
+        return [f"{path or 'the model'}: {module.line()}" for path, module in self.named_modules()]
+
+    def _take(self, arrays: Mapping[str, Any]) -> None:
+        """Give every parameter its array, or raise ValueError before the first is touched."""
+        places = self._places()
+        check_arrays(arrays, {path: p.data for path, p in places.items()}, type(self).__name__)
+        first: dict[Value, str] = {}
+        for path, p in places.items():
+            other = first.setdefault(p, path)
+            if not np.array_equal(arrays[path], arrays[other]):
+                raise ValueError(f"has different numbers in {other} and {path}, which are one parameter")
+        for path, p in places.items():
+            p.data = arrays[path]
+
+
+_PLAIN = (bool, int, float, str, tuple, type(None))
+
+
+def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every leaf Value and every Module in a Module, list, tuple or dict, itself included, with its dotted name."""
+    if isinstance(thing, Value) and thing.op is None:
+        yield path, thing
+        return
+    parts: Any = ()
+    if isinstance(thing, Module):
+        yield path, thing
+        parts = vars(thing).items()
+    elif isinstance(thing, dict):
+        parts = thing.items()
+    elif isinstance(thing, list | tuple):
+        parts = enumerate(thing)
+    for name, part in parts:
+        if not any(part is outer for outer in (*above, thing)):  # a part may know what it is a part of
+            yield from _walked(part, f"{path}.{name}" if path else str(name), (*above, thing))
+
+
+def _once(model: Module, kind: type[V]) -> Iterator[tuple[str, V]]:
+    """Every part of a kind once, with the first of its names."""
+    seen = set()
+    for path, part in _walked(model):
+        if isinstance(part, kind) and id(part) not in seen:
+            seen.add(id(part))
+            yield path, part
+
+
+def _named(part: Any, path: str) -> None:
+    """Call a part by its place in a larger model, unless it has a name of its own."""
+    name = part.label if isinstance(part, Value) else part._path
+    if not name or f".{path}".endswith(f".{name}"):
+        setattr(part, "label" if isinstance(part, Value) else "_path", path)
+
+
+def _as(dtype: np.dtype[Any], array: Any) -> Array:
+    """Numbers in the dtype of a parameter; what is too large for it becomes an infinity, which is refused."""
+    found = np.asarray(array)
+    with np.errstate(over="ignore"):
+        return found.astype(dtype) if found.dtype.kind in "biuf" else found

@@ -1,0 +1,167 @@
+"""A model as a table: every layer with its output shape, its parameters and its operations, found by running it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradcnn.value import Value, no_grad, watcher
+
+Shape: TypeAlias = tuple[int | str, ...]
+
+# Set while a model is watched: it gets every Module that is called, with its inputs, and gives the output.
+observer: ContextVar[Callable[[Any, tuple[Any, ...]], Any] | None] = ContextVar("observer", default=None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer: its dotted name, how it was built, the shape of its output for n examples, and its counts.
+
+    `shape` is None where the layer was not run.
+    """
+
+    name: str
+    layer: str
+    shape: Shape | None
+    parameters: int
+    operations: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a model in order, and the totals; printed it is a table.
+
+    Operations are those of a forward pass of one example: each +, −, ×, ÷, comparison and function value counts one.
+    They are None if the model was not run.
+    """
+
+    rows: list[Row]
+    parameters: int
+    operations: int | None
+
+    def __str__(self) -> str:
+        lines = [("layer", "", "output shape", "parameters", "operations")]
+        lines += [(r.name, r.layer, _written(r.shape), f"{r.parameters:,}", f"{r.operations:,}") for r in self.rows]
+        done = self.operations or 0
+        if between := done - sum(row.operations for row in self.rows):
+            lines.append(("", "between the layers", "", "", f"{between:,}"))
+        lines.append(("total", "", "", f"{self.parameters:,}", f"{done:,}"))
+        shown = (0, 1, 3) if self.operations is None else range(5)
+        widths = [max(len(line[i]) for line in lines) for i in range(5)]
+        cells = [[line[i].rjust(widths[i]) if i > 2 else line[i].ljust(widths[i]) for i in shown] for line in lines]
+        return "\n".join("  ".join(line) for line in cells)
+
+    __repr__ = __str__
+
+
+def summarised(model: Any, shape: tuple[int, ...] | None) -> Summary:
+    """The table of a Module, run on one example of `shape`, or not run. Raises what the model does if it cannot be."""
+    run = _Run()
+    if shape is not None:
+        run.through(model, shape)
+    rows = []
+    for name, module in model.named_modules():
+        inner = _inner(module)
+        inside = {p for part in inner for p in part.parameters()}
+        own = [p for p in module.parameters() if p not in inside]
+        if own or not inner:
+            output, operations = run.shapes.get(id(module)), run.operations.get(id(module), 0)
+            rows.append(Row(name, module.line(), output, _size(own), operations))
+    return Summary(rows, _size(model.parameters()), None if shape is None else run.count)
+
+
+class _Run:
+    """A forward pass that is watched: what shape comes out of every Module, and how many operations are in it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.shapes: dict[int, Shape] = {}
+        self.operations: dict[int, int] = {}
+
+    def through(self, model: Any, shape: tuple[int, ...]) -> None:
+        dtype = next((p.dtype for p in model.parameters()), np.float64)
+        with _set(watcher, self), _set(observer, self.called), no_grad(), _predicting(model):
+            self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
+
+    def called(self, module: Any, inputs: tuple[Any, ...]) -> Any:
+        before = self.count
+        output = module.forward(*inputs)
+        self.shapes[id(module)] = _for_n(output)
+        if not _inner(module):  # a layer that is used twice works twice
+            self.operations[id(module)] = self.operations.get(id(module), 0) + self.count - before
+        return output
+
+    def value(self, node: Value) -> None:
+        """Called with every node that is made."""
+        self.count += _work(node)
+
+
+@contextmanager
+def _predicting(model: Any) -> Iterator[None]:
+    """A context in which the model is in eval() mode: a table draws no random numbers."""
+    before = [(module, module.training) for _, module in model.named_modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+@contextmanager
+def _set(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def _inner(module: Any) -> list[Any]:
+    return [part for _, part in module.named_modules()][1:]
+
+
+def _for_n(output: Any) -> Shape:
+    shape = np.shape(output)
+    return ("n", *shape[1:]) if shape[:1] == (1,) else shape
+
+
+def _size(parameters: list[Value]) -> int:
+    return sum(math.prod(p.shape) for p in parameters)
+
+
+def _written(shape: Shape | None) -> str:
+    return "" if shape is None else f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+# Operations for one number of the output, from the shapes of the inputs; one for any other primitive.
+_WORK: dict[str, Callable[[Value], float]] = {
+    **dict.fromkeys(("reshape", "transpose", "broadcast_to", "astype", "getitem", "scatter", "unfold"), lambda y: 0),
+    **dict.fromkeys(("concatenate", "stack"), lambda y: 0),
+    "matmul": lambda y: 2 * y.parents[0].shape[-1] - 1,
+    "conv2d": lambda y: 2 * math.prod(y.parents[1].shape[1:]) - 1,
+    "avg_pool2d": lambda y: math.prod(y.static["size"]),
+    "max_pool2d": lambda y: math.prod(y.static["size"]) - 1,
+    "mean": lambda y: _share(y),
+    "sum": lambda y: _share(y) - 1,
+    "max": lambda y: _share(y) - 1,
+    "log_softmax": lambda y: 5 - 1 / y.shape[y.static["axis"]],  # the largest, x − it, exp, their sum, log, minus that
+}
+
+
+def _share(y: Value) -> float:
+    """How many numbers go into each number of a reduction."""
+    return math.prod(y.parents[0].shape) / (math.prod(y.shape) or 1)
+
+
+def _work(node: Value) -> int:
+    """The operations on numbers that a node takes."""
+    assert node.op is not None
+    count = _WORK.get(node.op.name)
+    return round((1 if count is None else count(node)) * math.prod(node.shape))

@@ -1,0 +1,41 @@
+"""What a training run did and what it learnt, as one figure: loss, learning rate, and the boundary or the filters."""
+
+from __future__ import annotations
+
+from microgradcnn.data import Dataset
+from microgradcnn.experiment import Experiment, predict
+from microgradcnn.networks import ConvNetwork
+from microgradcnn.views import plots
+
+
+def training_figure(done: Experiment, data: Dataset) -> plots.Figure:
+    """Loss and learning rate over the epochs; beside them the decision boundary where `data` have two columns, the
+    filters of a convolutional network, or the weights of hidden units that look at images.
+
+    Raises ValueError if there was no epoch, and MissingExtra without matplotlib.
+    """
+    network = done.trained.network
+    figure = plots.figure()
+    learnt = isinstance(network, ConvNetwork) or data.image is not None or network.inputs == 2
+    axes = figure.subplot_mosaic([["loss", "learnt"], ["rate", "learnt"]] if learnt else [["loss"], ["rate"]])
+    plots.loss(done.training.history, axes["loss"])
+    plots.learning_rate(done.training.history, axes["rate"])
+    if isinstance(network, ConvNetwork):
+        plots.filters(network.parameters["c"].data, axes["learnt"])
+    elif data.image is not None:
+        weights = network.parameters["S"].data.reshape(-1, *data.image)
+        plots.filters(weights, axes["learnt"], name="hidden unit")
+    elif learnt:
+        names = {"classes": data.classes or ("0", "1"), "features": data.features}
+        plots.decision_boundary(lambda rows: predict(done.trained, rows), data.x, data.y, axes["learnt"], **names)
+    return figure
+
+
+def description(done: Experiment) -> str:
+    """What the figure shows, in words, for those who cannot see it."""
+    first, last = done.training.history[0], done.training.history[-1]
+    return (
+        f"{done.trained.network.name}: the loss goes from {first['loss']:.3g} to {last['loss']:.3g} in {last['epoch']} "
+        f"epochs, while the learning rate goes from {first['rate']:.3g} to {last['rate']:.3g}; "
+        f"accuracy {done.train_accuracy:.3f} in training, {done.test_accuracy:.3f} in the test."
+    )

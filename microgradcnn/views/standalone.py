@@ -1,0 +1,48 @@
+"""A piece of LaTeX or HTML as a whole file: a document that compiles, a page that opens without a network."""
+
+from __future__ import annotations
+
+from html import escape
+
+from microgradcnn.views.latex import words
+
+_LATEX = r"""\documentclass[11pt]{article}
+\usepackage[utf8]{inputenc}
+\usepackage[T1]{fontenc}
+\usepackage{lmodern}
+\usepackage[margin=2cm]{geometry}
+\usepackage{amsmath, amssymb}
+\setlength{\parindent}{0pt}
+\begin{document}
+\section*{%(title)s}
+%(body)s
+\end{document}
+"""
+
+_HTML = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%(title)s</title>
+<style>
+body { margin: 2em auto; max-width: 60em; padding: 0 1em; font: 1.15em/1.5 system-ui, sans-serif; overflow-x: auto }
+math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math }
+</style>
+</head>
+<body>
+<h1>%(title)s</h1>
+%(body)s
+</body>
+</html>
+"""
+
+
+def latex_document(body: str, title: str) -> str:
+    """A document for pdflatex around a body that needs amsmath and amssymb; the title is plain text."""
+    return _LATEX % {"title": words(title), "body": body}
+
+
+def html_page(body: str, title: str) -> str:
+    """A page around a piece of HTML; the title is plain text."""
+    return _HTML % {"title": escape(title), "body": body}
