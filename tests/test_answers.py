@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -292,7 +293,7 @@ def test_a_right_answer(row: tuple[Any, ...], given: bool) -> None:
     answer = marked(row, given)
     assert answer.right, (answer.verdict, answer.read)
     assert answer
-    assert answer.verdict == str(answer) == f"Right: this is df/d{row[2]}."
+    assert answer.verdict == str(answer) == f"Right: this is df/d{row[2]}, proved with SymPy."
     assert answer.diagnosis is None
 
 
@@ -669,8 +670,8 @@ def test_parameters_that_cannot_be_told_apart() -> None:
     a, b, y = (Value(v, label=n) for v, n in ((0.3, "a"), (2.0, "b"), (1.0, "y")))
     f = (a + b - y).square()
     (gradient,) = mg.grad(f, [b])
-    assert check_answer("2(a + b − y)", gradient).verdict == "Right: this is the gradient."
-    assert check_answer("2(a + b − y)", gradient, f, b).verdict == "Right: this is df/db."
+    assert check_answer("2(a + b − y)", gradient).verdict == "Right: this is the gradient, proved with SymPy."
+    assert check_answer("2(a + b − y)", gradient, f, b).verdict == "Right: this is df/db, proved with SymPy."
 
 
 def test_where_nothing_is_recorded() -> None:
@@ -825,14 +826,23 @@ BREAKAGES = {
     "no index is tried": (mistakes, "_index", lambda *arguments: ()),
     "no √f is seen": (mistakes, "_with_error", lambda *arguments: None),
     "no other parameter is tried": (mistakes, "_other", lambda *arguments: ()),
+    "SymPy proves everything": (answers, "proved", lambda question, answer: True),
 }
 
 
-def test_the_checker_judges_the_tables_rightly() -> None:
+@pytest.mark.parametrize("symbolic", [True, False], ids=["with SymPy", "without"])
+def test_the_checker_judges_the_tables_rightly(symbolic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not symbolic:
+        without_sympy(monkeypatch)
     assert mistaken_rows() == 0
+
+
+def without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sympy.polys.rings", None)
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
 def test_a_broken_checker_is_noticed(breakage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_sympy(monkeypatch)  # which would make up for some
     monkeypatch.setattr(*BREAKAGES[breakage])
     assert mistaken_rows() > 0

@@ -423,7 +423,7 @@ def test_a_file_in_a_format_of_ones_choice(capsys, tmp_path, monkeypatch):
 
 def test_check_says_right_or_names_the_mistake(capsys):
     code, out, _ = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", "2(w1*z1 + w2*z2 + w3*z3 - y)*z1")
-    assert (code, out.splitlines()[0]) == (0, "Right: this is df/dw_1.")
+    assert (code, out.splitlines()[0]) == (0, "Right: this is df/dw_1, proved with SymPy.")
     code, out, _ = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", r"\sqrt{f} z_1", "--json")
     record = json.loads(out)
     assert (code, record["right"]) == (1, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -31,7 +32,7 @@ def names(letter: str, count: int) -> list[Any]:
     return list(sympy.symbols(" ".join(f"{letter}_{i}" for i in range(1, count + 1)), seq=True))
 
 
-def sympy_loss(network: str) -> Any:
+def sympy_loss(network: str, sigma: Callable[[Any], Any] = sigma) -> Any:
     """The lecture's losses, written by hand."""
     y, w = sympy.Symbol("y"), names("w", 8)
     if network == "single_layer":
@@ -55,9 +56,19 @@ def example(name: str, **options: Any) -> networks.Example:
     return network.example(np.linspace(-1.0, 1.0, network.inputs), 1.0)
 
 
+def relu(a: Any) -> Any:
+    return sympy.Max(0, a)
+
+
+def positive(condition: Any, then: Any, otherwise: Any) -> Any:
+    """[a > 0] as SymPy writes the derivative of its Max."""
+    assert (condition.rhs, then, otherwise) == (0, 1, 0)
+    return sympy.Heaviside(condition.lhs)
+
+
 def read_back(derivation: Derivation) -> Any:
     """The gradient as SymPy reads the printed definitions, all intermediates put in."""
-    known: dict[str, Any] = {"sigmoid": sigma}
+    known: dict[str, Any] = {"sigmoid": sigma, "relu": relu, "where": positive}
     for line in derivation.python().splitlines():
         left, right = line.split(" = ")
         leaves = {n: sympy.Symbol(n) for n in ("w_1", "x", "y")}  # S, N and E would be SymPy's own
@@ -66,13 +77,22 @@ def read_back(derivation: Derivation) -> Any:
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-def test_the_lectures_gradients_are_sympys(name: str) -> None:
-    ex, loss = example(name), sympy_loss(name)
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+@pytest.mark.parametrize("regularise", [0.0, 0.003])
+def test_the_lectures_gradients_are_sympys(name: str, activation: str, regularise: float) -> None:
+    ex = example(name, activation=activation, regularise=regularise)
+    loss = sympy_loss(name, sigma if activation == "sigmoid" else relu)
+    loss += sympy.Rational(str(regularise)) * sum(sympy.Symbol(label) ** 2 for label in ex.parameters)
     for label, parameter in ex.parameters.items():
         found = read_back(explain(ex.loss, parameter, through="z"))
-        difference = found - sympy.diff(loss, sympy.Symbol(label))
-        atoms = {a: sympy.Symbol(f"E{i}") for i, a in enumerate(sorted(difference.atoms(sympy.exp), key=str))}
-        assert sympy.cancel(sympy.together(difference.xreplace(atoms))) == 0, label
+        assert is_zero(found - sympy.diff(loss, sympy.Symbol(label))), label
+
+
+def is_zero(difference: Any) -> bool:
+    """Exactly, with a symbol for every exp, max and step."""
+    functions = sorted(difference.atoms(sympy.exp, sympy.Max, sympy.Heaviside), key=str)
+    plain = difference.xreplace({a: sympy.Symbol(f"E{i}") for i, a in enumerate(functions)})
+    return bool(sympy.expand(sympy.fraction(sympy.together(plain))[0]) == 0)
 
 
 POINTWISE = ["exp", "tanh", "sigmoid", "relu", "abs", "softplus", "square", "negative", "log1p", "expm1"]
@@ -197,28 +217,33 @@ def paths(terms: list[str], *subscripts: str, weights: str = "") -> str:
     )
 
 
-PRINTED = {  # the lecture's results, with 2(ŷ − y) where it has 2√f
-    ("single_layer", "w_1"): "2(ŷ − y)z₁",
+PIXELS = {1: "₁₂₄₅", 2: "₂₃₅₆", 3: "₄₅₇₈", 4: "₅₆₈₉"}  # that the weight c_j meets in the four windows
+
+PRINTED = {  # the lecture's results and its exercises, with 2(ŷ − y) where it has 2√f
+    **{("single_layer", f"w_{j}"): f"2(ŷ − y)z{'₁₂₃'[j - 1]}" for j in (1, 2, 3)},
     ("single_layer", "s_1"): "2(ŷ − y)w₁z₁(1 − z₁)x₁",
     ("single_layer", "s_2"): "2(ŷ − y)w₁z₁(1 − z₁)x₂",
     ("single_layer", "u_1"): "2(ŷ − y)w₂z₂(1 − z₂)x₁",
+    ("single_layer", "u_2"): "2(ŷ − y)w₂z₂(1 − z₂)x₂",
+    ("single_layer", "v_1"): "2(ŷ − y)w₃z₃(1 − z₃)x₁",
     ("single_layer", "v_2"): "2(ŷ − y)w₃z₃(1 − z₃)x₂",
-    ("conv_average", "c_1"): f"½(ŷ − y)[{paths(A, *'₁₂₄₅')}]",
-    ("conv_average", "c_2"): f"½(ŷ − y)[{paths(A, *'₂₃₅₆')}]",
-    ("conv_average", "c_3"): f"½(ŷ − y)[{paths(A, *'₄₅₇₈')}]",
-    ("conv_average", "c_4"): f"½(ŷ − y)[{paths(A, *'₅₆₈₉')}]",
-    ("conv_linear", "c_1"): f"2(ŷ − y)[{paths(A, *'₁₂₄₅', weights='₁₂₃₄')}]",
-    ("conv_linear", "w_1"): "2(ŷ − y)z₁",
-    ("two_conv_average", "c_1"): f"¼(ŷ − y)[{paths(A, *'₁₂₄₅')}]",
-    ("two_conv_average", "c_5"): f"¼(ŷ − y)[{paths(B, *'₁₂₄₅')}]",
+    **{("conv_average", f"c_{j}"): f"½(ŷ − y)[{paths(A, *PIXELS[j])}]" for j in PIXELS},
+    **{("conv_linear", f"c_{j}"): f"2(ŷ − y)[{paths(A, *PIXELS[j], weights='₁₂₃₄')}]" for j in PIXELS},
+    **{("conv_linear", f"w_{j}"): f"2(ŷ − y)z{'₁₂₃₄'[j - 1]}" for j in PIXELS},
+    **{("two_conv_average", f"c_{j}"): f"¼(ŷ − y)[{paths(A, *PIXELS[j])}]" for j in PIXELS},
+    **{("two_conv_average", f"c_{j + 4}"): f"¼(ŷ − y)[{paths(B, *PIXELS[j])}]" for j in PIXELS},
     ("two_conv_average_linear", "w_1"): "½(ŷ − y)(z₁ + z₂ + z₃ + z₄)",
     ("two_conv_average_linear", "w_2"): "½(ŷ − y)(z₅ + z₆ + z₇ + z₈)",
-    ("two_conv_average_linear", "c_1"): f"½(ŷ − y)w₁[{paths(A, *'₁₂₄₅')}]",
-    ("two_conv_average_linear", "c_8"): f"½(ŷ − y)w₂[{paths(B, *'₅₆₈₉')}]",
-    ("two_conv_linear", "w_8"): "2(ŷ − y)z₈",
-    ("two_conv_linear", "c_2"): f"2(ŷ − y)[{paths(A, *'₂₃₅₆', weights='₁₂₃₄')}]",
-    ("two_conv_linear", "c_7"): f"2(ŷ − y)[{paths(B, *'₄₅₇₈', weights='₅₆₇₈')}]",
+    **{("two_conv_average_linear", f"c_{j}"): f"½(ŷ − y)w₁[{paths(A, *PIXELS[j])}]" for j in PIXELS},
+    **{("two_conv_average_linear", f"c_{j + 4}"): f"½(ŷ − y)w₂[{paths(B, *PIXELS[j])}]" for j in PIXELS},
+    **{("two_conv_linear", f"w_{j}"): f"2(ŷ − y)z{'₁₂₃₄₅₆₇₈'[j - 1]}" for j in range(1, 9)},
+    **{("two_conv_linear", f"c_{j}"): f"2(ŷ − y)[{paths(A, *PIXELS[j], weights='₁₂₃₄')}]" for j in PIXELS},
+    **{("two_conv_linear", f"c_{j + 4}"): f"2(ŷ − y)[{paths(B, *PIXELS[j], weights='₅₆₇₈')}]" for j in PIXELS},
 }
+
+
+def test_every_parameter_has_its_printed_result() -> None:
+    assert set(PRINTED) == {(name, label) for name in networks.NETWORKS for label in example(name).parameters}
 
 
 @pytest.mark.parametrize(("name", "label"), PRINTED)

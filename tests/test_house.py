@@ -29,7 +29,7 @@ targets: jit jax devices program javascript
 views: __init__ expression static rows algebra emitters latex markup notation
 views: document latex_document html_document segments
 views: chain telling numbers windows tensors derivation
-views: tokens formula question diagnosis terms mistakes answers
+views: tokens formula question diagnosis ratios symbolic terms mistakes answers
 views: ledger assignments standalone
 views: stored task planted predicted grading handout worksheet
 views: plots

@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     (gradient,) = grad(graph.loss, [theta])
     answer = check_answer(options.answer, gradient, graph.loss, theta)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
-    record = {"right": answer.right, "verdict": answer.verdict, "diagnoses": kinds, "read": answer.read}
+    record = {"right": answer.right, "proved": answer.proved, "verdict": answer.verdict, "diagnoses": kinds}
+    record["read"] = answer.read
     show(record if options.json else f"{answer.verdict}\nread as: {answer.read}", options.json)
     return 0 if answer.right else 1

@@ -10,7 +10,8 @@ from microgradcnn.value import Value
 from microgradcnn.views.diagnosis import Diagnosis
 from microgradcnn.views.formula import evaluate, parse, write
 from microgradcnn.views.mistakes import diagnose
-from microgradcnn.views.question import Question, same
+from microgradcnn.views.question import COUNT, Question, same
+from microgradcnn.views.symbolic import proved
 from microgradcnn.views.tokens import Names
 
 
@@ -19,13 +20,15 @@ class Answer:
     """The verdict on a formula: whether it is right, in one sentence, and what is wrong with it.
 
     `read` is the formula as it was understood. `diagnoses` is empty for a right answer; it holds one mistake as a rule,
-    several where one alone does not explain the answer. The truth of the whole is `right`.
+    several where one alone does not explain the answer. `proved` tells whether a right answer was shown to be right
+    exactly, or only at random points. The truth of the whole is `right`.
     """
 
     right: bool
     verdict: str
     diagnoses: tuple[Diagnosis, ...]
     read: str
+    proved: bool = False
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -43,9 +46,10 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
     """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
 
     Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; views/formula.py says
-    what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs. `loss` and `wrt`, the
-    function and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of
-    any other. Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
+    what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits; where
+    SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the function
+    and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of any other.
+    Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
     blame) if there is nothing to compare: an unknown name, an array, a gradient that is not finite.
     """
     if not isinstance(answer, str) or not isinstance(gradient, Value):
@@ -59,7 +63,9 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
 def _marked(answer: str, question: Question) -> Answer:
     formula = parse(answer, Names(question.values, question.activation))
     values = np.broadcast_to(np.asarray(evaluate(formula, question.values), np.float64), question.g.shape)
-    if same(values, question.g):
-        return Answer(True, f"Right: this is {question.name}.", (), write(formula))
+    exactly = bool(np.all(np.isfinite(values))) and proved(question, formula)
+    if exactly or same(values, question.g):
+        how = "proved with SymPy" if exactly else f"at {COUNT} random points"
+        return Answer(True, f"Right: this is {question.name}, {how}.", (), write(formula), exactly)
     diagnoses = diagnose(question, formula, values)
     return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula))

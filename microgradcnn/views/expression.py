@@ -56,7 +56,8 @@ def number(value: Any) -> Expr:
     if not math.isfinite(value):
         return Expr("number", value=value)
     small = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    return Expr("number", value=small if float(small) == value else Fraction(repr(value)))
+    is_small = abs(float(small) - value) <= 2 * math.ulp(value)  # 1/3 − 1 is not the float nearest to −2/3
+    return Expr("number", value=small if is_small else Fraction(repr(value)))
 
 
 ZERO, ONE, MINUS_ONE = number(0), number(1), number(-1)

@@ -124,7 +124,7 @@ def _atom(leaf: Value) -> Expr:
 
 
 def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
-    if op.name == "where" and _asks_for_nan(node.parents[0]):
+    if op.name == "where" and asks_for_nan(node.parents[0]):
         return parts[1].formula  # formulas hold where everything is finite
     if (rearranged := _rearranged(node, op, [part.formula for part in parts])) is not None:
         return rearranged
@@ -144,7 +144,7 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
     return written
 
 
-def _asks_for_nan(condition: Value) -> bool:
+def asks_for_nan(condition: Value) -> bool:
     """Whether a condition is x = x."""
     return condition.op is not None and condition.op.name == "equal" and condition.parents[0] is condition.parents[1]
 

@@ -132,6 +132,7 @@ class Question:
     def __init__(self, gradient: Value, loss: Value | None, wrt: Value | None) -> None:
         roots = [root for root in (gradient, loss, wrt) if root is not None]
         self.order = list(dict.fromkeys(node for root in roots for node in topological(root)))
+        self.gradient, self.given_loss = gradient, loss
         self.points, self.g = _sampled(gradient, roots)
         labels = Counter(node.label for node in self.order)
         self.nodes = {n.label: n for n in self.order if n.label and n.shape == () and labels[n.label] == 1}
