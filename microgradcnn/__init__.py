@@ -58,6 +58,7 @@ from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
     from microgradcnn import nn, optim
+    from microgradcnn.targets.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.derivation import Derivation, explain
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "targets.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
     "views.derivation": ("Derivation", "explain"),
@@ -96,6 +98,7 @@ __all__ = [
     "exp",
     "explain",
     "expm1",
+    "export_onnx",
     "getitem",
     "grad",
     "ledger",

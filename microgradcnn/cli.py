@@ -15,11 +15,22 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.commands import check, explain, gradcheck, ledger, lesson, networks, predict, source, train
+from microgradcnn.commands import check, explain, export, gradcheck, ledger, lesson, networks, predict, source, train
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
-COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger)  # in the order of the help
+COMMANDS = (
+    networks,
+    lesson,
+    train,
+    predict,
+    export,
+    gradcheck,
+    source,
+    explain,
+    check,
+    ledger,
+)  # in the order of the help
 INTERRUPTED = 130
 
 

@@ -23,7 +23,7 @@ summary module layers models nn optim
 
 targets: __init__ lines rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code fusion
-targets: jit jax devices program
+targets: jit jax devices program onnx_writer onnx_operators onnx
 
 views: __init__ expression static algebra emitters latex markup notation document segments
 views: chain telling numbers windows tensors derivation
@@ -35,7 +35,7 @@ __init__ readers data scaling networks lecture trained progress
 engines train experiment training_figure lesson scripts graphs
 
 commands: __init__ output options networks train predict gradcheck lesson source
-commands: explain check ledger
+commands: explain check ledger export
 
 cli __main__
 """
