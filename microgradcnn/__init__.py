@@ -57,6 +57,7 @@ from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
+    from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
     from microgradcnn import nn, optim
     from microgradcnn.targets.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
@@ -73,7 +74,7 @@ _LATER = {
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
 }
-_MODULES = ("nn", "optim")
+_MODULES = ("nn", "optim", "estimator")
 
 __all__ = [
     "Answer",
