@@ -19,18 +19,8 @@ from microgradcnn.commands import check, explain, export, gradcheck, ledger, les
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
-COMMANDS = (
-    networks,
-    lesson,
-    train,
-    predict,
-    export,
-    gradcheck,
-    source,
-    explain,
-    check,
-    ledger,
-)  # in the order of the help
+# In the order of the help
+COMMANDS = (networks, lesson, train, predict, export, gradcheck, source, explain, check, ledger)
 INTERRUPTED = 130
 
 

@@ -16,7 +16,7 @@ from microgradcnn.summary import predicting
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
 from microgradcnn.targets.onnx_operators import IR_VERSION, OPSET, operator
 from microgradcnn.targets.onnx_writer import Writer
-from microgradcnn.targets.rows import FEW
+from microgradcnn.targets.rows import FEW, RowsError
 from microgradcnn.targets.trace import trace_forward
 from microgradcnn.value import Value, topological
 
@@ -57,8 +57,11 @@ def _exported(model: Any, inputs: Any, dtype: np.dtype[Any], dynamic: bool, desc
         output, leaves, names = model, [inputs] if isinstance(inputs, Value) else list(inputs), {}
         title = "graph"
     _check(output, leaves)
-    parameters = [v for v in topological(output) if v.op is None and v not in leaves]
-    lines = _idiomatic(trace_forward(output, parameters, leaves, dynamic))
+    parameters = [v for v in topological(output) if v.op is None and v not in set(leaves)]
+    try:
+        lines = _idiomatic(trace_forward(output, parameters, leaves, dynamic))
+    except RowsError as error:
+        raise RowsError(f"{error}; or give dynamic=False to export it for this number of rows alone") from None
     labels = [names.get(v) or v.label or f"parameter_{i}" for i, v in enumerate(parameters, 1)]
     graph = _graph(writer, lines, dict(zip(lines.parameters, zip(labels, parameters, strict=True), strict=True)), title)
     onnx = writer.onnx
