@@ -62,8 +62,11 @@ if TYPE_CHECKING:
     from microgradcnn.targets.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
+    from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
+    from microgradcnn.views.picture import Picture, draw
+    from microgradcnn.views.worksheet import Worksheet, worksheet
 
 __version__ = "0.1.0"
 
@@ -71,20 +74,26 @@ _LATER = {
     "targets.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
+    "views.cost": ("Cost", "cost"),
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
+    "views.picture": ("Picture", "draw"),
+    "views.worksheet": ("Worksheet", "worksheet"),
 }
 _MODULES = ("nn", "optim", "estimator")
 
 __all__ = [
     "Answer",
+    "Cost",
     "Derivation",
     "GradientCheck",
     "Ledger",
     "NonFiniteError",
+    "Picture",
     "Primitive",
     "Program",
     "Value",
+    "Worksheet",
     "abs",
     "astype",
     "avg_pool2d",
@@ -94,7 +103,9 @@ __all__ = [
     "compile",
     "concatenate",
     "conv2d",
+    "cost",
     "debug",
+    "draw",
     "equal",
     "exp",
     "explain",
@@ -130,6 +141,7 @@ __all__ = [
     "tanh",
     "transpose",
     "where",
+    "worksheet",
 ]
 
 

@@ -172,7 +172,8 @@ EXERCISE_2_C_5 = """\
    With ŷ = 0.5306, y = 1:
    df/dc₅ = ¼(ŷ − y)·0.5 = ¼(0.5306 − 1)·0.5 = −0.05867
    Finite difference: −0.05867 ✓
-   The lecture writes 2√f for 2(ŷ − y): √f = |ŷ − y|, and here ŷ < y: it would give 0.05867 and step uphill.
+   The lecture writes 2√f for 2(ŷ − y): √f = |ŷ − y|, and here ŷ < y: it would give 0.05867 and step
+   uphill.
 
 7. Update
    c₅ ← c₅ − η(df/dc₅) = 1 − 0.1(−0.05867) = 1.00587
@@ -265,6 +266,14 @@ def test_relu_and_regularisation() -> None:
     assert "c₁ acts through z₁, …, z₄ and in f directly." in str(derivation)
     assert "[...] is 1 where the condition holds, else 0." in str(derivation)
     assert "The lecture writes" not in str(derivation)  # √f is not |ŷ − y| there
+
+
+def test_a_long_regularisation_leaves_the_common_factor_of_the_paths_in_front() -> None:
+    ex = example("two_conv_linear", regularise=0.01)
+    derivation = explain(ex.loss, ex.parameters["c_5"])
+    assert "df/dt₁" in str(derivation)  # the sum of all squared parameters has got a name
+    paths = " + ".join(f"w{i}z{i}(1 − z{i})p{p}" for i, p in zip("₅₆₇₈", "₁₂₄₅", strict=True))
+    assert text(derivation.gradients["c_5"]) == f"2(ŷ − y)[{paths}] + 0.02c₅"
 
 
 def test_the_sign_that_the_lecture_loses() -> None:
@@ -457,4 +466,5 @@ def test_a_long_equation_of_the_page_takes_a_row_for_each_of_its_signs() -> None
     *_, sums = page.split("Sum of paths")
     rows = sums.split("</table>")[0].split("<tr>")[1:]
     assert len(rows) == 2
-    assert rows[1].startswith("<td></td><td>= ")
+    assert rows[1].startswith("<td></td><td><math")
+    assert "<mrow><mo>=</mo>" in rows[1]

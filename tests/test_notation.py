@@ -166,6 +166,8 @@ def test_labels_become_symbols(label: str, unicode: str, tex: str) -> None:
         ("where(a > 0, 0, b)", "b[a ≤ 0]"),
         ("where(a > 0, b, where(a < 0, -b, 0 * a))", "b·sign(a)"),
         ("where(a == a, b, c)", "b"),
+        ("where(a + b > a + b, b, c)", "c"),
+        ("where(a < c, where(a >= a, b, c), 0)", "b[a < c]"),
         ("where(a < b, 2, 3)", "{2 if a < b, else 3}"),
         ("a / 0", "a/0"),
     ],

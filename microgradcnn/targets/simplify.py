@@ -89,15 +89,15 @@ def _key(line: Line) -> Any:
         return line.op, repr(line.value), line.power, line.dtype
     if line.op == "constant":
         return line.op, id(line.value)
-    return line.op, line.args, _hashable(line.static), line.shape, line.dtype
+    return line.op, line.args, hashable(line.static), line.shape, line.dtype
 
 
-def _hashable(static: Any) -> Any:
+def hashable(static: Any) -> Any:
     """Arguments that are no arrays of numbers to compute with, so that they can be compared, down to every index."""
     if isinstance(static, dict):
-        return tuple((name, _hashable(static[name])) for name in sorted(static))
+        return tuple((name, hashable(static[name])) for name in sorted(static))
     if isinstance(static, tuple | list):
-        return tuple(map(_hashable, static))
+        return tuple(map(hashable, static))
     if isinstance(static, np.ndarray):
         return static.shape, str(static.dtype), static.tobytes()
     return repr(static)

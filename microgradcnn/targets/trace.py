@@ -35,7 +35,7 @@ def trace(
     _check(loss, wrt, inputs, also)
     outputs = [loss, *also]
     per_example = bool(inputs) and not any(v.ndim for v in inputs)
-    order = _reached(outputs)
+    order = reached(outputs)
     if not inputs or per_example:
         graph = _Graph(outputs, wrt, {v: v for v in order})
         return _Reader(graph, graph, wrt, inputs, per_example, shared).lines()
@@ -53,7 +53,7 @@ def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[V
     """
     topological(output)  # refuses a leaf that was changed
     per_example = dynamic and bool(inputs) and not any(v.ndim for v in inputs)
-    order = _reached([output])
+    order = reached([output])
     if dynamic and inputs and not per_example:
         few, many = (_Graph([output], None, new) for new in replay(order, inputs))
     else:
@@ -75,7 +75,7 @@ class _Graph:
         self._latest: dict[Value, Value] = {}
         self.outputs = [new[v] for v in outputs]
         self.gradients = [] if wrt is None else self._differentiated([new.get(v, v) for v in wrt])
-        self.order = _reached([*self.outputs, *self.gradients])
+        self.order = reached([*self.outputs, *self.gradients])
 
     def _differentiated(self, wrt: list[Value]) -> list[Value]:
         loss = self.outputs[0]
@@ -216,7 +216,7 @@ def _refuse_what_needs_all_rows(lines: Lines) -> None:
             late.add(line)
 
 
-def _reached(outputs: Iterable[Value]) -> list[Value]:
+def reached(outputs: Iterable[Value]) -> list[Value]:
     """Every node that the outputs were computed from, in order of birth."""
     seen: set[Value] = set(outputs)
     stack = list(seen)

@@ -36,6 +36,8 @@ def simplified(e: Expr) -> Expr:
         return _matmul(args)
     if e.head == "transpose":
         return _transpose(args[0])
+    if e.head == "indicator":
+        return _cases(args[0], ONE, ZERO)
     return Expr(e.head, args, e.value)
 
 
@@ -202,8 +204,8 @@ def _power(base: Expr, exponent: Expr) -> Expr:
 def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     if then == otherwise:
         return then
-    if condition.head == "compare" and condition.value == "=" and condition.args[0] == condition.args[1]:
-        return then  # x = x asks for NaN, and formulas hold where everything is finite
+    if condition.head == "compare" and condition.args[0] == condition.args[1]:  # formulas hold where nothing is NaN
+        return then if condition.value in "=≤≥" else otherwise
     if otherwise == ZERO:
         return _times(then, Expr("indicator", (condition,)))
     shared = _shared([then, otherwise])[1]

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from microgradcnn.value import Constant, Value
-from microgradcnn.views import document, notation
+from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, chosen_stations
-from microgradcnn.views.document import Step
+from microgradcnn.views.document import Step, as_text
 from microgradcnn.views.expression import Expr
+from microgradcnn.views.html_document import as_html
+from microgradcnn.views.latex_document import as_latex, equations
 from microgradcnn.views.numbers import numbers_step, update_step
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.telling import chain_steps, loss_step, where_step
@@ -36,15 +38,15 @@ class Derivation:
 
     def text(self) -> str:
         """The steps in Unicode, for a terminal."""
-        return document.as_text(self.steps)
+        return as_text(self.steps)
 
     def latex(self) -> str:
         """The steps as the body of a LaTeX document with amsmath."""
-        return document.as_latex(self.steps)
+        return as_latex(self.steps)
 
     def mathml(self) -> str:
         """The steps as HTML whose formulas are MathML Core."""
-        return document.as_html(self.steps)
+        return as_html(self.steps)
 
     def python(self) -> str:
         """The definitions as assignments, `df_dc_1 = ...` last; those of scalars are Python that SymPy reads."""
@@ -54,7 +56,7 @@ class Derivation:
         return self.text()
 
     def _repr_latex_(self) -> str:
-        return document.equations(self.steps)
+        return equations(self.steps)
 
     def _repr_html_(self) -> str:
         return self.mathml()

@@ -1,22 +1,19 @@
-"""Steps of words, formulas and tables, as text, LaTeX and HTML with MathML."""
+"""Steps of words, formulas and tables; as text for a terminal, with long equations in several rows."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from html import escape
-from itertools import groupby
+from textwrap import wrap
 from typing import TypeAlias
 
 from microgradcnn.views import notation
 from microgradcnn.views.expression import Expr, heads
-from microgradcnn.views.latex import Latex
-from microgradcnn.views.latex import words as latex_words
+from microgradcnn.views.rows import columns, text_rows
 
 Line: TypeAlias = tuple[str | Expr, ...]  # words and formulas; a line of one formula is displayed
 
-LONGEST = 90  # an equation with more characters takes several lines
+LONGEST, WIDEST = 90, 100  # an equation with more characters takes several rows, and so does a side that is wider
 
 
 @dataclass(frozen=True)
@@ -25,6 +22,16 @@ class Table:
 
     header: Sequence[Line]
     rows: Sequence[Sequence[Line]]
+
+
+@dataclass(frozen=True)
+class Lettered:
+    """Equations that are spoken of as (A), (B), ..."""
+
+    lines: Sequence[Line]
+
+
+Block: TypeAlias = Line | Table | Lettered
 
 
 @dataclass
@@ -55,7 +62,7 @@ def as_text(steps: Iterable[Step]) -> str:
     """The steps for a terminal."""
     pieces: list[str] = []
     for i, step in enumerate(steps, start=1):
-        pieces.append(f"{i}. " + _text_line(step.heading))
+        pieces.append(f"{i}. " + text_line(step.heading))
         for line in step.lines:
             pieces += _text_table(line) if isinstance(line, Table) else _text_lines(line)
         pieces.append("")
@@ -63,136 +70,47 @@ def as_text(steps: Iterable[Step]) -> str:
 
 
 def _text_lines(line: Line) -> list[str]:
-    """A line; a long equation has each of its signs at the start of a line."""
+    """A line; a long equation has each of its signs at the start of a row, and a long side takes several rows."""
+    whole = text_line(line)
+    if columns(whole) <= LONGEST:
+        return ["   " + whole]
+    if not is_display(line):
+        return wrap(whole, WIDEST, initial_indent="   ", subsequent_indent="   ", break_on_hyphens=False)
+    sign, first, others, words = sides(line, notation.text)
+    others[-1] += text_line(words)
+    apart = columns(first) > WIDEST / 3
+    lines, margin = ["   " + first] if apart else [], "   " + " " * (3 if apart else columns(first))
+    for side in others:
+        room = WIDEST - columns(f"{margin} {sign} ")
+        row, *more = text_rows(side, room - 4, room)
+        lines += [f"{margin if lines else '   ' + first} {sign} {row}", *(f"{margin}       {x}" for x in more)]
+    return lines
+
+
+def sides(line: Block, write: Callable[[Expr], str]) -> tuple[str, str, list[str], Line]:
+    """The sign of an equation, its first side, the others, and what is said after it."""
+    assert isinstance(line, tuple)
     e, *words = line
-    if not _is_display(line) or not isinstance(e, Expr) or len(_text_line(line)) <= LONGEST:
-        return ["   " + _text_line(line)]
-    first, *others = [notation.text(side) for side in e.args]
-    margin = "   " + " " * _width(first)
-    lines = [f"   {first} {e.value} {others[0]}", *(f"{margin} {e.value} {side}" for side in others[1:])]
-    return [*lines[:-1], lines[-1] + _text_line(tuple(words))]
+    assert isinstance(e, Expr)
+    first, *others = [write(side) for side in e.args]
+    return e.value, first, others, tuple(words)
 
 
-def _text_line(line: Line) -> str:
+def text_line(line: Line) -> str:
+    """Words and formulas as one line of Unicode."""
     return "".join(piece if isinstance(piece, str) else notation.text(piece) for piece in line)
 
 
 def _text_table(table: Table) -> list[str]:
-    cells = [[_text_line(cell) for cell in row] for row in (table.header, *table.rows)]
-    widths = [max(_width(row[j]) for row in cells) for j in range(len(cells[0]))]
+    cells = [[text_line(cell) for cell in row] for row in (table.header, *table.rows)]
+    widths = [max(columns(row[j]) for row in cells) for j in range(len(cells[0]))]
     lines = [
-        "   " + "  ".join(c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+        "   " + "  ".join(c + " " * (w - columns(c)) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     ]
     return [lines[0], "   " + "─" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]
 
 
-def _width(cell: str) -> int:
-    return sum(not unicodedata.combining(c) for c in cell)
-
-
-def as_latex(steps: Iterable[Step]) -> str:
-    """The steps as the body of a LaTeX document with amsmath and amssymb."""
-    pieces: list[str] = []
-    for i, step in enumerate(steps, start=1):
-        pieces.append(rf"\paragraph{{{i}. {_latex_inline(step.heading)}.}}")
-        for displayed, lines in groupby(step.lines, _is_display):
-            if displayed:
-                pieces.append("\\[" + _aligned(lines) + "\\]")
-            else:
-                pieces += [_latex_table(x) if isinstance(x, Table) else _latex_inline(x) + r"\par" for x in lines]
-        pieces.append("")
-    return "\n".join(pieces)
-
-
-def equations(steps: Iterable[Step]) -> str:
-    """The displayed formulas alone, one below the other, as one piece of LaTeX mathematics."""
-    return "$$" + _aligned(line for step in steps for line in step.lines if _is_display(line)) + "$$"
-
-
-def _is_display(line: Line | Table) -> bool:
+def is_display(line: Block) -> bool:
     """Whether a line starts with an equation, to stand by itself."""
     return isinstance(line, tuple) and isinstance(line[0], Expr) and line[0].head == "equation"
-
-
-def _aligned(lines: Iterable[Line | Table]) -> str:
-    """Equations below each other; a long one has each of its signs at the start of a line."""
-    rows: list[str] = []
-    for line in lines:
-        assert isinstance(line, tuple)
-        e, *words = line
-        assert isinstance(e, Expr)
-        sign = Latex.signs.get(e.value, e.value)
-        first, *others = [notation.latex(side) for side in e.args]
-        apart = f" \\\\\n&{sign} " if len(notation.text(e)) > LONGEST else f" {sign} "
-        after = rf" \quad\text{{{_latex_inline(tuple(words))}}}" if words else ""
-        rows.append(f"{first} &{sign} {apart.join(others)}{after}")
-    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
-
-
-def _latex_inline(line: Line) -> str:
-    return "".join(latex_words(p) if isinstance(p, str) else f"${notation.latex(p)}$" for p in line)
-
-
-def _latex_table(table: Table) -> str:
-    header, *rows = [" & ".join(map(_latex_inline, row)) for row in (table.header, *table.rows)]
-    body = " \\\\\n".join(rows)
-    columns = "l" * len(table.header)
-    return f"\\[\\begin{{tabular}}{{{columns}}}\n{header} \\\\ \\hline\n{body}\n\\end{{tabular}}\\]"
-
-
-_STYLE = (
-    ".derivation table { border-collapse: collapse; margin: 0.5em 0 } "
-    ".derivation th, .derivation td { padding: 0.15em 0.6em; text-align: left } "
-    ".derivation .aligned td { padding: 0.25em 0.15em } "
-    ".derivation .aligned td:first-child { text-align: right }"
-)
-
-
-def as_html(steps: Iterable[Step]) -> str:
-    """The steps as HTML with MathML, well-formed XML under one element."""
-    pieces = [f'<div class="derivation"><style>{_STYLE}</style><ol>']
-    for step in steps:
-        pieces.append(f"<li><p><b>{_html_line(step.heading, False)}.</b></p>")
-        for displayed, lines in groupby(step.lines, _is_display):
-            if displayed:
-                pieces.append(_html_aligned(lines))
-            else:
-                pieces += [_html_block(line) for line in lines]
-        pieces.append("</li>")
-    return "\n".join([*pieces, "</ol></div>"])
-
-
-def _html_block(line: Line | Table) -> str:
-    return _html_table(line) if isinstance(line, Table) else f"<p>{_html_line(line, False)}</p>"
-
-
-def _html_aligned(lines: Iterable[Line | Table]) -> str:
-    """Equations below each other, aligned at their signs; a long one has each of its signs in a row of its own."""
-    rows: list[tuple[str, str]] = []
-    for line in lines:
-        assert isinstance(line, tuple)
-        e, *words = line
-        assert isinstance(e, Expr)
-        first, *others = [_html_display(side) for side in e.args]
-        sides = [f"{escape(e.value)} {side}" for side in others]
-        if len(notation.text(e)) <= LONGEST:
-            sides = [" ".join(sides)]
-        sides[-1] += _html_line(tuple(words), False)
-        rows += [(first if i == 0 else "", side) for i, side in enumerate(sides)]
-    cells = "".join(f"<tr><td>{left}</td><td>{right}</td></tr>" for left, right in rows)
-    return f'<table class="aligned"><tbody>{cells}</tbody></table>'
-
-
-def _html_display(e: Expr) -> str:
-    """A formula in a line of its own, but where the line puts it."""
-    return notation.mathml(e, True).replace('display="block"', 'displaystyle="true"', 1)
-
-
-def _html_line(line: Line, block: bool) -> str:
-    return "".join(escape(p) if isinstance(p, str) else notation.mathml(p, block) for p in line)
-
-
-def _html_table(table: Table) -> str:
-    header = "".join(f"<th>{_html_line(cell, False)}</th>" for cell in table.header)
-    rows = "".join("<tr>" + "".join(f"<td>{_html_line(c, False)}</td>" for c in row) + "</tr>" for row in table.rows)
-    return f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"

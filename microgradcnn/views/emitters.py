@@ -40,7 +40,7 @@ class Emitter:
 
     fractions_are_atoms = False
     functions_need_dots = False
-    bracket = OPEN  # how a part in brackets starts
+    bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
     minus, plus, dot = "−", "+", "·"
 
     def __call__(self, e: Expr) -> str:
@@ -126,7 +126,10 @@ class Emitter:
         if shown.head != "product":
             return self.emit(shown)
         factors = list(_factors(shown))
-        return self.joined([self.factor(f) for f in factors], factors)
+        parts = [self.factor(f) for f in factors]
+        if factors[-1].head == "matmul" and all(f.head == "number" for f in factors[:-1]):
+            parts[-1] = self.emit(factors[-1])
+        return self.joined(parts, factors)
 
     def factor(self, e: Expr) -> str:
         """A factor of a product."""

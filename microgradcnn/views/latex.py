@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import ClassVar
 
-from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, Emitter, numeral, shown
+from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral, shown
 from microgradcnn.views.expression import GREEK, Expr, name_of
+from microgradcnn.views.rows import WIDE, width
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
 _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}
@@ -81,14 +82,18 @@ class Latex(Emitter):
         return rf"\text{{{words(e.value[0])}}}"
 
     def _quotient(self, e: Expr) -> str:
-        return rf"\frac{{{self.emit(e.args[0])}}}{{{self.emit(e.args[1])}}}"
+        above, below = map(self.emit, e.args)
+        if _is_wide(below):
+            return self.brackets(f"{self.brackets(above)} / {self.brackets(below)}")
+        return rf"\frac{{1}}{{{below}}} {self.brackets(above)}" if _is_wide(above) else rf"\frac{{{above}}}{{{below}}}"
 
     def _derivative(self, e: Expr) -> str:
         return r"\frac{{d{}}}{{d{}}}".format(*(self.within(a, ATOM) for a in e.args))
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
-            return rf"\sqrt{{{self.emit(e.args[0])}}}"
+            inside = self.emit(e.args[0])
+            return rf"{self.brackets(inside)}^{{1/2}}" if _is_wide(inside) else rf"\sqrt{{{inside}}}"
         return f"{self.base(e.args[0])}^{{{self.emit(e.args[1])}}}"
 
     def _transpose(self, e: Expr) -> str:
@@ -106,11 +111,33 @@ class Latex(Emitter):
         return rf"\left({inside}\right)" if r"\frac" in inside else f"({inside})"
 
     def _index(self, e: Expr) -> str:
-        return rf"{self.within(e.args[0], ATOM)}[\text{{{words(e.value[0])}}}]"
+        return rf"{self.within(e.args[0], ATOM)}[{', '.join(map(self.position, e.value[0].split(', ')))}]"
+
+    def position(self, part: str) -> str:
+        """A part of an index: a letter stands for a number."""
+        return self.word(part) if part.isascii() and part.isalnum() else rf"\text{{{words(part)}}}"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)
-        return rf"\begin{{cases}} {then} & \text{{if }} {condition} \\ {otherwise} & \text{{else}} \end{{cases}}"
+        tall = rf"\begin{{cases}} {then} & \text{{if }} {condition} \\ {otherwise} & \text{{else}} \end{{cases}}"
+        if _is_wide(tall):
+            return self.brackets(rf"{then} \text{{ if }} {condition} \text{{, else }} {otherwise}")
+        return tall
+
+
+class Inline(Latex):
+    """LaTeX within a line of words, where a tall derivative would push the lines apart."""
+
+    def level(self, e: Expr) -> int:
+        """dz/dc binds like a quotient."""
+        return PRODUCT if e.head == "derivative" else super().level(e)
+
+    def _derivative(self, e: Expr) -> str:
+        return "d{}/d{}".format(*(self.within(a, ATOM) for a in e.args))
+
+
+def _is_wide(tex: str) -> bool:
+    return len(tex) > WIDE and width(tex) > WIDE
 
 
 def words(plain: str) -> str:

@@ -20,7 +20,7 @@ class MathML(Emitter):
     """The inside of a <math> element."""
 
     fractions_are_atoms = True
-    bracket = f"<mrow><mo>{OPEN}"
+    bracket = (f"<mrow><mo>{OPEN}", f'<mrow><mo stretchy="false">{OPEN}')
     dot, juxtaposed = "<mo>·</mo>", "<mo>\u2062</mo>"  # invisible times, for those who listen
     minus, plus = "−", "+"
 
@@ -31,11 +31,17 @@ class MathML(Emitter):
     def emit(self, e: Expr) -> str:
         """One element for each formula."""
         done = super().emit(e)
-        return done if e.head in ("number", "symbol", "quotient", "text") and done.count("<mo>") == 0 else row(done)
+        return done if e.head in ("number", "symbol", "quotient", "text") and "<mo" not in done else row(done)
 
     def brackets(self, inside: str) -> str:
-        """Brackets; the browser lets them grow."""
-        return row(f"<mo>{OPEN}</mo>{inside}<mo>{CLOSE}</mo>")
+        """Brackets that grow around what is tall."""
+        return self.fenced(OPEN, inside, CLOSE)
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        """Something between two signs, which grow only where they must: growing ones stand farther apart."""
+        tall = any(tag in inside for tag in ("<mfrac>", "<mtable>"))
+        mo = "<mo>" if tall else '<mo stretchy="false">'
+        return row(f"{mo}{left}</mo>{inside}{mo}{right}</mo>")
 
     def _sum(self, e: Expr) -> str:
         return self.signed(super()._sum(e))
@@ -92,15 +98,26 @@ class MathML(Emitter):
     def _call(self, e: Expr) -> str:
         inside = "<mo>,</mo>".join(map(self.emit, shown(e.args)))
         if e.value == "abs":
-            return f"<mo>|</mo>{inside}<mo>|</mo>"
+            return self.fenced("|", inside, "|")
         name = "σ" if e.value == "sigmoid" else escape(e.value)
-        return f"<mi>{name}</mi><mo>\u2061</mo>{row(f'<mo>(</mo>{inside}<mo>)</mo>')}"
+        return f"<mi>{name}</mi><mo>\u2061</mo>{self.fenced('(', inside, ')')}"
 
     def _index(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}<mo>[</mo><mtext>{escape(e.value[0])}</mtext><mo>]</mo>"
+        inside = "<mo>,</mo>".join(map(self.position, e.value[0].split(", ")))
+        return f"{self.within(e.args[0], ATOM)}{self.fenced('[', inside, ']')}"
+
+    def position(self, part: str) -> str:
+        """A part of an index: a letter stands for a number."""
+        return (
+            f"<mn>{part}</mn>"
+            if part.isdecimal()
+            else f"<mi>{part}</mi>"
+            if part.isalpha()
+            else f"<mtext>{escape(part)}</mtext>"
+        )
 
     def _indicator(self, e: Expr) -> str:
-        return f"<mo>[</mo>{self.emit(e.args[0])}<mo>]</mo>"
+        return self.fenced("[", self.emit(e.args[0]), "]")
 
     def _vector(self, e: Expr) -> str:
         return self.brackets("<mo>,</mo>".join(map(self.emit, e.args)))
@@ -110,6 +127,17 @@ class MathML(Emitter):
         rows = [(then, f"<mtext>if&#160;</mtext>{condition}"), (otherwise, "<mtext>else</mtext>")]
         cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{row(b)}</mtd></mtr>" for a, b in rows)
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
+
+
+class Inline(MathML):
+    """MathML within a line of words, where a tall derivative would push the lines apart."""
+
+    def level(self, e: Expr) -> int:
+        """dz/dc binds like a quotient."""
+        return PRODUCT if e.head == "derivative" else super().level(e)
+
+    def _derivative(self, e: Expr) -> str:
+        return "<mo>/</mo>".join(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args)
 
 
 def row(inside: str) -> str:

@@ -183,15 +183,19 @@ def _table(rule: ChainRule, paths: Sequence[_Path]) -> Table:
         rows.append([*cells, (value(path.product),)])
     if not all(indices) or len({base(rule.graph, path.station) for path in paths}) > 1:
         first: list[Line] = [(names[path.station],) for path in paths]
-        return Table([("path",), *_columns(headers), ("product",)], [[n, *r] for n, r in zip(first, rows, strict=True)])
+        said = _columns([rule.graph.label(path.station) for path in paths], headers)
+        return Table([("path",), *said, ("product",)], [[n, *r] for n, r in zip(first, rows, strict=True)])
     columns = [_header(column, indices) for column in zip(*headers, strict=True)]
     return Table([(symbol("i"),), *columns, ("product",)], [[(i,), *r] for i, r in zip(indices, rows, strict=True)])
 
 
-def _columns(headers: Sequence[Sequence[tuple[Expr, Expr]]]) -> list[Line]:
-    """Columns of paths that have no index: what stands in them, in words."""
-    kinds = {"symbol": "value", "derivative": "derivative"}
-    return [(kinds[both[1].head],) for both in headers[0]]
+def _columns(stations: Sequence[str], headers: Sequence[Sequence[tuple[Expr, Expr]]]) -> list[Line]:
+    """Columns of paths that have no index: what stands in them, as df/dpath."""
+    kinds, path = {"symbol": "value", "derivative": "derivative"}, symbol("path")
+    named = [[replaced(e, {t: path}) for _, e in header] for t, header in zip(stations, headers, strict=True)]
+    columns = list(zip(*named, strict=True))
+    shared = [column[0] if len(set(column)) == 1 else None for column in columns]
+    return [(e,) if e and e.head == "derivative" else (kinds[c[0].head],) for e, c in zip(shared, columns, strict=True)]
 
 
 def _header(column: Sequence[tuple[Expr, Expr]], indices: Sequence[str]) -> Line:

@@ -138,7 +138,7 @@ def _update(found: Cotangents, rate: float) -> Step:
     step.say(
         "With ",
         equation(symbol("eta"), value(rate)),
-        " ",
+        ", ",
         graph.names[graph.f],
         " goes from ",
         value(graph.f.item(), 6),
