@@ -57,7 +57,9 @@ from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
+    from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
     from microgradcnn import nn, optim
+    from microgradcnn.targets.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.cost import Cost, cost
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "targets.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
     "views.cost": ("Cost", "cost"),
@@ -77,7 +80,7 @@ _LATER = {
     "views.picture": ("Picture", "draw"),
     "views.worksheet": ("Worksheet", "worksheet"),
 }
-_MODULES = ("nn", "optim")
+_MODULES = ("nn", "optim", "estimator")
 
 __all__ = [
     "Answer",
@@ -107,6 +110,7 @@ __all__ = [
     "exp",
     "explain",
     "expm1",
+    "export_onnx",
     "getitem",
     "grad",
     "ledger",

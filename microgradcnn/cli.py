@@ -19,6 +19,7 @@ from microgradcnn.commands import (
     check,
     cost,
     explain,
+    export,
     gradcheck,
     grade,
     graph,
@@ -34,7 +35,10 @@ from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
 # In the order of the help.
-COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, worksheet, grade, graph, cost)
+COMMANDS = (
+    *(networks, lesson, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
+    *(graph, cost),
+)
 INTERRUPTED = 130
 
 
