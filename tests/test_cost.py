@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 import microgradcnn.views.cost
-from microgradcnn import Value
+from microgradcnn import Value, network_cost
 from microgradcnn.cli import main
 from microgradcnn.commands import cost as costing
 from microgradcnn.functions import BUILT_IN
@@ -61,7 +61,7 @@ def single_layer():
 def convolutional(name, n, filters, image, kernel):
     network = NETWORKS[name](filters=filters, image=image, kernel=kernel)
     loss = network.loss(RNG.normal(size=(n, network.inputs)), RNG.normal(size=n))
-    return loss, {costing.PARTS[p]: value for p, value in network.parameters.items()}
+    return loss, {network_cost.PARTS[p]: value for p, value in network.parameters.items()}
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +285,7 @@ def test_convolutional_networks_at_other_sizes(costs, name, n, filters, position
 
 @pytest.mark.parametrize("name", ["conv_linear", "two_conv_average_linear"])
 def test_square_images_give_the_same_polynomials(costs, name):
-    assert mg.cost(costing.builder(name), costing.COUNTED["convolutional"]).parts == costs[name].parts
+    assert mg.cost(network_cost.builder(name), network_cost.COUNTED["convolutional"]).parts == costs[name].parts
 
 
 def test_in_image_and_kernel(costs):

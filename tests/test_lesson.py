@@ -1,13 +1,24 @@
 """The main job: six lines, every gradient right, every training converged; and it notices when that is not so."""
 
 import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import needs_chromium
 
 from microgradcnn import lesson as lessons
 from microgradcnn.cli import main
+from microgradcnn.commands import lesson as commands
+from microgradcnn.lesson_pages import lesson_pages
+from microgradcnn.network_page import hand_example, problem, representatives
 from microgradcnn.networks import NETWORKS
+from microgradcnn.train import Training
+from microgradcnn.views import notation
+from microgradcnn.views.derivation import explain
+from microgradcnn.views.problem import scripts
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +36,72 @@ def test_six_networks_right_and_converged(rows):
         assert row.right
 
 
-def test_the_table_and_the_files(rows, monkeypatch, capsys, tmp_path):
+@pytest.fixture
+def quick(rows, monkeypatch, tmp_path):
+    """The command on rows that are there already, without ladder and pages, in an empty folder."""
     monkeypatch.setattr(lessons, "lesson", lambda *_, **__: iter(rows))
-    assert main(["lesson", "--out", str(tmp_path)]) == 0
+    monkeypatch.setattr(lessons, "ladder", lambda: iter([("conv_average", 0.73), ("two_conv_linear", 1.0)]))
+    monkeypatch.setattr(commands, "lesson_pages", lambda *_: iter([("index.html", "<!DOCTYPE html>")]))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_table_and_the_files(quick, capsys, tmp_path):
+    assert main(["lesson", "--out", "here"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert [line.split()[0] for line in out.splitlines()[2:8]] == list(NETWORKS)
     assert all(line.endswith("right") for line in out.splitlines()[2:8])
     assert max(map(len, out.splitlines())) <= 130
-    records = json.loads((tmp_path / "lesson.json").read_text())
+    assert "right on bars:\n  conv_average             0.730\n  two_conv_linear          1.000\n" in out
+    assert out.endswith(f"The lesson is written: open {Path('here') / 'index.html'}\n")
+    here = tmp_path / "here"
+    records = json.loads((here / "lesson.json").read_text())
     assert [record["right"] for record in records] == [True] * 6
     for name in NETWORKS:
-        assert (tmp_path / name / "side" / "history.csv").stat().st_size > 0
-        assert (tmp_path / name / "digits" / "parameters.npz").stat().st_size > 0
+        assert (here / name / "side" / "history.csv").stat().st_size > 0
+        assert (here / name / "digits" / "parameters.npz").stat().st_size > 0
 
 
-def test_without_scikit_learn_the_digits_are_left_out_in_a_sentence(rows, monkeypatch, capsys):
+@pytest.mark.parametrize("part", ["lesson", "ladder", "pages"])
+def test_ctrl_c_ends_the_whole_and_not_one_training(quick, monkeypatch, capsys, part):
+    interrupted = Training(1.0, 0.5, "interrupted")
+    if part == "lesson":
+        monkeypatch.undo()
+        run = SimpleNamespace(training=interrupted)
+        monkeypatch.setattr(lessons, "experiment", lambda *_, **__: run)
+        ended = lessons.lesson
+    elif part == "ladder":
+        monkeypatch.undo()
+        monkeypatch.setattr(lessons, "train", lambda *_, **__: interrupted)
+        ended = lessons.ladder
+    else:
+        monkeypatch.setattr(commands, "lesson_pages", lambda *_: (lessons.uninterrupted(interrupted) for _ in "1"))
+        assert main(["lesson"]) == 130
+        assert capsys.readouterr().err == "microgradcnn: interrupted\n"
+        return
+    with pytest.raises(KeyboardInterrupt):
+        next(ended())
+
+
+def test_where_the_editions_go_by_themselves(quick, capsys, tmp_path):
+    assert main(["lesson", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 6
+    assert main(["lesson", "--student"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"lesson", "lesson-student"}
+    assert (tmp_path / "lesson-student" / "index.html").read_text() == "<!DOCTYPE html>"
+    (tmp_path / "file").write_text("")
+    assert main(["lesson", "--out", "file"]) == 2
+    assert "file cannot be written to" in capsys.readouterr().err
+
+
+def bare(rows):
+    return [lessons.Row(r.network, r.section, r.loss, r.parameters, r.checks, {"side": r.runs["side"]}) for r in rows]
+
+
+def test_without_scikit_learn_the_digits_are_left_out_in_a_sentence(rows, quick, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
     assert set(lessons.data_sets()) == {"side"}
-    bare = [lessons.Row(r.network, r.section, r.loss, r.parameters, r.checks, {"side": r.runs["side"]}) for r in rows]
-    monkeypatch.setattr(lessons, "lesson", lambda *_, **__: iter(bare))
+    monkeypatch.setattr(lessons, "lesson", lambda *_, **__: iter(bare(rows)))
     assert main(["lesson"]) == 0
     assert "pip install 'microgradcnn[data]'" in capsys.readouterr().out
 
@@ -74,3 +131,124 @@ def test_checks_leave_the_network_as_it_was():
     lessons.check_network(network)
     assert network.parameters == parameters
     assert all(np.array_equal(network.parameters[name].data, data) for name, data in before.items())
+
+
+# The pages
+
+LADDER = {"conv_average": 0.73, "two_conv_linear": 1.0}
+
+
+@pytest.fixture(scope="module")
+def editions(rows, tmp_path_factory):
+    """The folders of the teacher's and the student's edition."""
+    folders = {}
+    for student in (False, True):
+        folders[student] = tmp_path_factory.mktemp("student" if student else "teacher")
+        for name, text in lesson_pages(rows, lessons.data_sets(), LADDER, student):
+            (folders[student] / name).write_text(text, encoding="utf-8")
+    return folders
+
+
+def sources(folder):
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def test_an_index_and_a_page_for_each_network(editions):
+    pages = {"index.html", *(f"{name}.html" for name in NETWORKS)}
+    assert set(sources(editions[False])) == pages | {f"{name}_graph.html" for name in NETWORKS}
+    assert set(sources(editions[True])) == pages
+
+
+@pytest.mark.parametrize("student", [False, True])
+def test_pages_need_each_other_and_nothing_else(editions, student):
+    files = sources(editions[student])
+    for name, text in files.items():
+        for target in re.findall(r'(?:href|src)="([^"#]*)"', text):
+            assert target in files, f"{name} asks for {target}"
+        assert not re.search(r"@import|url\((?!data:)|\bfetch\(|XMLHttpRequest|\beval\(|new Function", text)
+        assert {url for url in re.findall(r"https?://[^\s\"'<)]+", text) if "www.w3.org" not in url} == set()
+        assert len(text) < 300_000
+
+
+def test_the_teachers_pages_derive_and_the_students_do_not(editions):
+    """No derivation, no formula of a gradient, no backward pass in the source of a student's page."""
+    for name in NETWORKS:
+        example = hand_example(name)
+        teacher, student = ((editions[s] / f"{name}.html").read_text(encoding="utf-8") for s in (False, True))
+        student = student.replace(scripts(), "")  # the same for all pages
+        for label, gradient in explain(example.loss, list(example.parameters.values())).gradients.items():
+            assert notation.text(gradient) in teacher, label
+            for form in (notation.text, notation.latex, notation.python, notation.mathml):
+                assert form(gradient) not in student, label
+        assert 'class="derivation"' in teacher
+        assert "# backward" in teacher
+        assert "function gradient" in teacher
+        for trace in (
+            'class="derivation"',
+            "backward",
+            "function gradient",
+            "df_d",
+            "dloss",
+            "(1 − z",
+            "1.0 - z",
+            "1 - z",
+        ):
+            assert trace not in student, trace
+        assert "2(ŷ − y)" not in student
+        assert "gradient: null" in student
+
+
+def test_the_example_is_the_one_that_is_worked_out_by_hand():
+    example = hand_example("two_conv_average")
+    example.loss.backward()
+    assert example.prediction.data == pytest.approx(0.5306, abs=5e-5)
+    assert example.parameters["c_5"].grad == pytest.approx(-0.0587, abs=5e-5)
+    assert representatives(example) == ["c_1", "c_5"]
+    assert representatives(hand_example("single_layer")) == ["w_1", "s_1", "u_1", "v_1"]
+
+
+def test_without_digits_the_pages_compute_with_side(rows):
+    data = {"side": lessons.data_sets()["side"]}
+    assert len(problem("conv_average", data).rows) == 40
+    assert dict(lesson_pages(bare(rows)[1:2], data, LADDER)).keys() >= {"index.html", "conv_average.html"}
+
+
+@needs_chromium
+@pytest.mark.parametrize("student", [False, True])
+def test_pages_work_from_files_alone(page, editions, student):
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.set_viewport_size({"width": 390, "height": 800})
+    for name in ("index", *NETWORKS):
+        page.goto((editions[student] / f"{name}.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than a telephone"
+        assert page.locator("h1").count() == 1
+        if name == "index":
+            continue
+        assert (page.locator("#exercise .told").text_content() or "").startswith("The true gradient: loss")
+        assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
+    assert requests
+    assert all(url.startswith(("file:", "about:", "data:")) for url in requests)
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("conv_average", "no better than guessing"),
+        ("two_conv_linear", "the loss runs away"),
+        ("single_layer", "runs away"),
+    ],
+)
+def test_the_lectures_formulas_fail_and_the_right_ones_train(page, editions, name, ends):
+    page.goto((editions[False] / f"{name}.html").as_uri())
+    told, boxes = page.locator("#exercise .told"), page.locator("form.answer output")
+    page.get_by_role("button", name="The lecture's √f").click()
+    assert ends in told.text_content()
+    assert set(boxes.all_text_contents()) == {
+        "Not quite: √f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y."
+    }
+    page.get_by_role("button", name="Right: ŷ − y").click()
+    assert all(text.startswith("Right: this is df/d") for text in boxes.all_text_contents())
+    true, own = re.findall(r"loss ([\d.]+ → [\d.]+)\.", told.text_content())
+    assert true == own

@@ -14,33 +14,50 @@ from microgradcnn.commands.options import seed_argument
 from microgradcnn.commands.output import Record, show
 from microgradcnn.commands.train import run_record, write_run
 from microgradcnn.files import make_folder, write_whole
+from microgradcnn.lesson_pages import lesson_pages
 
-SUMMARY = "build, differentiate, check and train all six networks: the main job"
+SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
+FOLDERS = {False: "lesson", True: "lesson-student"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `lesson` takes."""
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write the table and every training run here")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where the pages, the table and every training run go (lesson, or lesson-student)",
+    )
+    parser.add_argument("--student", action="store_true", help="the edition for students: without the key")
     seed_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """A line for each network as soon as it is done; 0 if every gradient agrees and every training converged."""
-    rows = []
-    if options.out is not None:
-        make_folder(options.out)
+    """A line for each network as soon as it is done, then the pages; 0 if gradients agree and training converged."""
+    rows, out = [], options.out or Path(FOLDERS[options.student])
+    make_folder(out)
     for row in lessons.lesson(options.seed, progress=True):
         rows.append(row)
-        if not options.json:
-            print(_lesson_line(row, header=len(rows) == 1), flush=True)
-        if options.out is not None:
-            for data_name, done in row.runs.items():
-                write_run(options.out / row.network / data_name, done)
+        _tell(options, _lesson_line(row, header=len(rows) == 1))
+        for data_name, done in row.runs.items():
+            write_run(out / row.network / data_name, done)
     records = [_lesson_record(row) for row in rows]
-    if options.out is not None:
-        write_whole(options.out / "lesson.json", (json.dumps(records, indent=2) + "\n").encode())
-    show(records if options.json else _lesson_verdict(rows), options.json)
+    write_whole(out / "lesson.json", (json.dumps(records, indent=2) + "\n").encode())
+    _tell(options, f"{_lesson_verdict(rows)}\nWhat each exercise adds, right on bars:")
+    ladder = {}
+    for name, share in lessons.ladder():
+        ladder[name] = share
+        _tell(options, f"  {name:24s} {share:.3f}")
+    for file, text in lesson_pages(rows, lessons.data_sets(), ladder, options.student):
+        write_whole(out / file, text.encode())
+    show(records if options.json else f"The lesson is written: open {out / 'index.html'}", options.json)
     return 0 if all(row.right for row in rows) else 1
+
+
+def _tell(options: argparse.Namespace, text: str) -> None:
+    """Say what is done so far, to a person."""
+    if not options.json:
+        print(text, flush=True)
 
 
 def _lesson_line(row: lessons.Row, header: bool) -> str:

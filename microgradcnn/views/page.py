@@ -11,7 +11,6 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from microgradcnn.views.drawing import Drawing, drawn
 from microgradcnn.views.expression import name_of, symbol
 from microgradcnn.views.ledger import node_names
 from microgradcnn.views.level import Level, cells
+from microgradcnn.views.script import asset, font
 from microgradcnn.views.templates import Derivations, derived, level_templates, math, slotted
 
 MOST_FIELDS = 64  # for the numbers of one leaf
@@ -32,10 +32,6 @@ MOST_BOXES = 150  # of a level that nobody asked for
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
 SCRIPTS = ("numbers", "levels", "picture", "telling", "derivation", "predicting", "descent", "page")
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
-
-# STIXTwoMath.woff2 is what formulas need of STIX Two Math (@fontsource/stix-two-math 5.3.0), cut out by fonttools'
-# pyftsubset with its MATH table: without a font that has one, browsers do not stretch brackets and roots.
-_ASSETS = files("microgradcnn.views") / "assets"
 
 
 def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
@@ -55,18 +51,18 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
     }
     programs = ",\n".join(level.program or "null" for level in levels)
     why_not = levels[0].why_not
-    text = _asset("page.html").format(
+    text = asset("page.html").format(
         title=escape(drawing.title),
         about=escape(drawing.about),
         note=f"\n<p>This page shows the numbers that were recorded: {escape(why_not)}.</p>" if why_not else "",
         classes=f"static{'' if levels[0].live else ' recorded'}{' single' if len(levels) == 1 else ''}",
-        font=base64.b64encode((_ASSETS / "STIXTwoMath.woff2").read_bytes()).decode(),
-        style=_asset("page.css"),
+        font=font(),
+        style=asset("page.css"),
         options="".join(f'<option value="{i}">{level.title}</option>' for i, level in enumerate(levels)),
         fields="".join(_fields(told)) if levels[0].live else "",
         picture=svg.svg(levels[0].drawing),
         data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        script=f"const programs = [{programs}];\n" + "\n".join(_asset(f"{name}.js") for name in SCRIPTS),
+        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     return _written(text).decode()
 
@@ -84,10 +80,6 @@ def embedded(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
 def _written(text: str) -> bytes:
     """The text as a file has it: half a surrogate pair, which a label may have, is no character."""
     return text.encode("utf-8", "replace")
-
-
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def _levels(f: Value, drawing: Drawing) -> list[Level]:

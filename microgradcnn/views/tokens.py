@@ -27,7 +27,7 @@ class Names:
         self.labels: dict[str, str] = {}  # by the canonical spelling, as s_1_2
         self.tight: dict[str, set[str]] = {}  # by the spelling without underscores, as s12
         for label in labels:
-            if (match := _NAME.fullmatch(label)) is not None:
+            if (match := NAME.fullmatch(label)) is not None:
                 name = _canonical(match)
                 self.labels[name] = label
                 self.tight.setdefault(name.replace("_", ""), set()).add(label)
@@ -74,28 +74,28 @@ _LETTERS = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu "
     "nu xi pi rho sigma tau upsilon phi chi psi omega"
 )
-_GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _LETTERS.split(), strict=True))
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _LETTERS.split(), strict=True))
 _LOW, _HIGH = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"), str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 FRACTIONS = dict(
     zip("½⅓⅔¼¾⅕⅙⅛⅜⅝⅞", (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4, 1 / 5, 1 / 6, 1 / 8, 3 / 8, 5 / 8, 7 / 8), strict=True)
 )
 _HAT = r"\\(?:wide)?hat[ ]*\{[ ]*[A-Za-z][ ]*\}|\\(?:wide)?hat[ ]+[A-Za-z]|[A-Za-z]\u0302|ŷ"
 _FONT = r"\\(?:operatorname|mathrm|mathit|mathbf|text)\{[A-Za-z]+\}"
-_COMMAND = rf"\\(?:{'|'.join(set(_GREEK.values()) | {'exp', 'log', 'ln', 'tanh'})})(?![A-Za-z])"
+_COMMAND = rf"\\(?:{'|'.join(set(GREEK.values()) | {'exp', 'log', 'ln', 'tanh'})})(?![A-Za-z])"
 _INDEX = r"_[0-9]+|_[A-Za-z]+|_\{[0-9A-Za-z, _]+\}|[₀-₉]+|[0-9]+"
-_NAME = re.compile(rf"(?P<base>{_HAT}|{_FONT}|{_COMMAND}|[{''.join(_GREEK)}]|[A-Za-z]+)(?P<index>(?:{_INDEX})*+)")
-_SPACE = re.compile(
+NAME = re.compile(rf"(?P<base>{_HAT}|{_FONT}|{_COMMAND}|[{''.join(GREEK)}]|[A-Za-z]+)(?P<index>(?:{_INDEX})*+)")
+SPACE = re.compile(
     r"(?:[ \t\u00a0\u2009]|\\[,;:! ]|\\(?:left|right|bigl?|bigr|Bigl?|Bigr|q?quad|displaystyle)(?![A-Za-z]))+"
 )
-_NUMBER = re.compile(rf"[{''.join(FRACTIONS)}]|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+")
-_RAISED = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_SYMBOL = re.compile(
+NUMBER = re.compile(rf"[{''.join(FRACTIONS)}]|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+")
+RAISED = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+SYMBOL = re.compile(
     r"\*\*|[<>]=|\\(?:cdot|times|ge|le|geq|leq|sqrt|[dt]?frac)(?![A-Za-z])|[-+*/^()\[\]{}|<>√'−–·×⋅∙÷≤≥]"
 )
-_SAME = {"**": "^", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac"}
-_SAME |= dict.fromkeys(("·", "×", "⋅", "∙", "\\cdot", "\\times"), "*") | {"\\dfrac": "\\frac"}
-_SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
-_WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
+SAME = {"**": "^", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac"}
+SAME |= dict.fromkeys(("·", "×", "⋅", "∙", "\\cdot", "\\times"), "*") | {"\\dfrac": "\\frac"}
+SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
+WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -109,8 +109,8 @@ def _canonical(match: re.Match[str]) -> str:
     letters = re.findall(r"[A-Za-z]+", base)
     if base == "ŷ" or base.endswith("\u0302") or base.startswith(("\\hat", "\\widehat")):
         base = f"{'y' if base == 'ŷ' else letters[-1]}_hat"
-    elif base in _GREEK:
-        base = _GREEK[base]
+    elif base in GREEK:
+        base = GREEK[base]
     else:
         base = letters[-1]
         base = f"{base[:-3]}_hat" if re.fullmatch(r"[a-z]hat", base) else base
@@ -119,7 +119,7 @@ def _canonical(match: re.Match[str]) -> str:
 
 def canonical(name: str) -> str | None:
     """The spelling that a name has as a label, z_1 for z1, z_{1} or z₁; None for what is no name."""
-    match = _NAME.fullmatch(name.strip())
+    match = NAME.fullmatch(name.strip())
     return None if match is None else _canonical(match)
 
 
@@ -127,29 +127,29 @@ def tokenize(text: str, names: Names) -> Iterator[Token]:
     """The text cut up, names resolved. Raises FormulaError at the first thing that belongs in no formula."""
     at = 0
     while at < len(text):
-        found = _SPACE.match(text, at)
+        found = SPACE.match(text, at)
         if found is None:
-            found = _NUMBER.match(text, at) or _RAISED.match(text, at) or _NAME.match(text, at)
-            found = found or _SYMBOL.match(text, at)
+            found = NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at)
+            found = found or SYMBOL.match(text, at)
             if found is None:
-                why = _WHY.get(text[at], "has no place in a formula")
+                why = WHY.get(text[at], "has no place in a formula")
                 command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
                 raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
-            if found.re is _NAME:
+            if found.re is NAME:
                 yield from _named(found, text, names)
-            elif found.re is _RAISED:
+            elif found.re is RAISED:
                 yield Token("^", found[0], at + 1)
                 yield Token("raised", found[0].translate(_HIGH), at + 1)
             else:
-                symbol = _SAME.get(found[0], found[0])
-                yield Token(symbol if found.re is _SYMBOL else "number", found[0], at + 1)
+                symbol = SAME.get(found[0], found[0])
+                yield Token(symbol if found.re is SYMBOL else "number", found[0], at + 1)
         at = found.end()
 
 
 def _named(match: re.Match[str], text: str, names: Names) -> Iterator[Token]:
     """One name, or several that are written together."""
     name, column = _canonical(match), match.start() + 1
-    end = space.end() if (space := _SPACE.match(text, match.end())) else match.end()
+    end = space.end() if (space := SPACE.match(text, match.end())) else match.end()
     label = names.find(name)
     if name in SPELLINGS and (label is None or text[end : end + 1] in ("(", "'")):
         yield Token("function", name, column)

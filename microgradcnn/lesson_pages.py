@@ -1,0 +1,143 @@
+"""The lesson as pages: an index and a page for each network, offline, in a teacher's and a student's edition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+from microgradcnn.data import Dataset
+from microgradcnn.errata import SLIPS
+from microgradcnn.lesson import Row
+from microgradcnn.network_page import Section, network_page, table
+from microgradcnn.networks import NETWORKS
+from microgradcnn.schematic import schematic
+from microgradcnn.views.charts import bars
+from microgradcnn.views.script import asset, font
+
+TITLE = "Backpropagation, network by network"
+
+_SHELL = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%(title)s</title>
+<style>
+@font-face { font-family: "Maths"; src: url(data:font/woff2;base64,%(font)s) format("woff2"); }
+%(style)s</style>
+</head>
+<body>
+<nav aria-label="Pages"><ul>%(links)s</ul></nav>
+<main>
+<h1>%(title)s</h1>
+<p class="lead">%(lead)s</p>
+%(sections)s
+</main>
+%(script)s</body>
+</html>
+"""
+
+
+def lesson_pages(
+    rows: Sequence[Row], data: Mapping[str, Dataset], ladder: Mapping[str, float], student: bool = False
+) -> Iterator[tuple[str, str]]:
+    """The names of the lesson's files and what is in them, index.html last.
+
+    `rows` are the lesson's, `data` what their networks were trained on, and `ladder` the accuracies on `bars`. The
+    student's edition has the programs of the losses, and no derivation, gradient or backward pass in its source.
+    """
+    names = [row.network for row in rows]
+    for row in rows:
+        page = network_page(row, data, student)
+        yield from page.beside.items()
+        lead = f"{escape(row.section.capitalize())}: {escape(row.loss)}"
+        yield f"{row.network}.html", _page(row.network, lead, page.sections, names, page.script)
+    lead = "Student's edition" if student else "Teacher's edition"
+    sections = [
+        ("about", "What is here", _about(student)),
+        ("networks", "The six networks", _cards(rows)),
+        ("ladder", "What each exercise adds", _ladder(ladder)),
+        ("results", "Checked and trained", _results(rows)),
+        ("errata", "Where the lecture slips", _errata(student)),
+    ]
+    yield "index.html", _page(TITLE, lead, sections, names)
+
+
+def _page(title: str, lead: str, sections: Sequence[Section], names: Sequence[str], script: str = "") -> str:
+    links = [("index.html", "Lesson"), *((f"{name}.html", name) for name in names)]
+    items = "".join(
+        f'<li><a href="{file}"{" aria-current=page" * (name == title)}>{escape(name)}</a></li>' for file, name in links
+    )
+    body = "\n".join(
+        f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{escape(words)}</h2>{html}</section>'
+        for key, words, html in sections
+    )
+    return _SHELL % {
+        "title": escape(title),
+        "font": font(),
+        "style": asset("lesson.css"),
+        "links": items,
+        "lead": lead,
+        "sections": body,
+        "script": f"<script>\n{script}\n</script>\n" if script else "",
+    }
+
+
+def _about(student: bool) -> str:
+    all_pages = (
+        "<p>Six networks of a lecture, from one hidden layer to two filters with a linear classifier. Every page works "
+        "without a network, with the keyboard, and on paper.</p>"
+    )
+    if student:
+        return all_pages + (
+            "<p>On each page: find the derivatives of the loss on paper, write them into the boxes, and have them "
+            "tested at random points. A box says which of the usual mistakes it sees. Then train with your formulas, "
+            "beside the true gradient. The key is not in these pages: they find their derivatives by differences.</p>"
+        )
+    return all_pages + (
+        "<p>On each page: the network drawn, its graph, the chain rule step by step, numbers to check against, boxes "
+        "that check a student's formula and train with it, the loss as a landscape, training on real data, and the "
+        "program. <code>microgradcnn lesson --student</code> writes the edition for students, without the key.</p>"
+    )
+
+
+def _cards(rows: Sequence[Row]) -> str:
+    cards = "".join(
+        f'<li><h3><a href="{row.network}.html">{row.network}</a></h3><p>{escape(row.section.capitalize())}</p>'
+        f"{schematic(NETWORKS[row.network](), moving=False)}<p>{escape(row.loss)}</p></li>"
+        for row in rows
+    )
+    return f'<ul class="cards">{cards}</ul>'
+
+
+def _ladder(ladder: Mapping[str, float]) -> str:
+    return (
+        "<p>The data set <code>bars</code>: is a bar vertical or horizontal, wherever it lies? One filter, averaged, "
+        "adds up the same four numbers whatever is where. Two filters with a linear classifier can tell. The share of "
+        "images told right by the best of four starts, each 4,000 epochs at η = 0.5:</p>"
+        + bars(ladder, "The accuracy of each network on bars: " + ", ".join(f"{n} {a:.2f}" for n, a in ladder.items()))
+    )
+
+
+def _errata(student: bool) -> str:
+    return f"<ul>{''.join(f'<li>{slip.told(student)}</li>' for slip in SLIPS.values())}</ul>"
+
+
+def _results(rows: Sequence[Row]) -> str:
+    sets = list(rows[0].runs)
+    header = ["network", "weights", "gradients apart by", *(f"{name}: loss" for name in sets)]
+    header += [f"{name}: test" for name in sets]
+    cells = [
+        [
+            f'<a href="{row.network}.html">{row.network}</a>',
+            str(row.parameters),
+            f"{row.checks.worst:.0e}",
+            *(f"{run.training.history[-1]['loss']:.4f}" for run in row.runs.values()),
+            *(f"{run.test_accuracy:.3f}" for run in row.runs.values()),
+        ]
+        for row in rows
+    ]
+    return table(header, cells) + (
+        "<p>Gradients were found in four ways; given is the largest difference, as a share of the largest component. "
+        "Test is the accuracy on the fifth of the rows that training did not see.</p>"
+    )

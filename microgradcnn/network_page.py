@@ -1,0 +1,307 @@
+"""The lesson's page of one network: drawn, derived, checked, asked, trained. Students get no derivation and no key."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.data import Dataset, load, two_classes
+from microgradcnn.errata import note
+from microgradcnn.experiment import Experiment, fit_scaling, sizes_for
+from microgradcnn.lesson import REGULARISE, Row, uninterrupted
+from microgradcnn.network_cost import network_cost
+from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
+from microgradcnn.schematic import sliding
+from microgradcnn.targets.program import compile
+from microgradcnn.train import default_rate, largest_stable_rate, train
+from microgradcnn.value import Value
+from microgradcnn.views import notation
+from microgradcnn.views.charts import curves, tiles
+from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.exercise import boxes, landscape, start_script, training
+from microgradcnn.views.expression import derivative, equation, symbol
+from microgradcnn.views.html_document import as_html
+from microgradcnn.views.picture import draw
+from microgradcnn.views.problem import Problem, scripts
+from microgradcnn.views.segments import recomputed
+
+ROWS = 40  # of data in a page
+STEP = 1e-5  # of the finite differences
+
+# The example that is derived: numbers that can be followed by hand. The image is a vertical bar.
+WEIGHTS = {
+    "S": (0.5, -0.5, 1.0, 1.5, -0.5, 1.0),
+    "c": (0.5, -0.5, 0.5, -0.5, 1.0, 0.0, -1.0, 0.5),
+    "w": (0.5, -1.0, 1.0, 0.5, -0.5, 1.0, -1.0, 0.5),
+}
+INPUTS = {2: (1.0, -0.5), 9: (0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0)}
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Section = tuple[str, str, str]  # id, title, HTML
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the lesson: its sections, its scripts, and the files that it shows beside itself, by their names."""
+
+    sections: list[Section]
+    script: str
+    beside: dict[str, str]
+
+
+def network_page(row: Row, data: Mapping[str, Dataset], student: bool) -> Page:
+    """The page of the network of a row of the lesson's table, trained on `data`, for teachers or students."""
+    name, example, task = row.network, hand_example(row.network), problem(row.network, data)
+    sections, beside = [("network", "The network", _network(row, student))], dict[str, str]()
+    fills: dict[str, dict[str, str]] = {}
+    if not student:
+        beside[_graph_file(name)] = draw(example.loss).html()  # before backward: it is there to be stepped through
+        example.loss.backward()
+        derivation = explain(example.loss, list(example.parameters.values()))
+        fills = _fills(derivation)
+        sections.append(("graph", "Its graph", _graph(name)))
+        sections.append(("derivation", "The chain rule", _derivations(example, derivation)))
+    sections += [
+        ("checks", "Numbers to check against", _checks(row, example, student)),
+        ("exercise", "Check your answer", _exercise(name, task, fills, student)),
+        ("landscape", "The loss as a landscape", _landscape(task, student)),
+        ("training", "Trained on data", _runs(row, data, student)),
+        ("cost", "What one iteration costs", _cost(name, student)),
+        ("program", "The program", _program(example, student)),
+    ]
+    script = "\n".join([scripts(), task.script("task", key=not student), start_script("task", fills)])
+    return Page(sections, script, beside)
+
+
+def hand_example(name: str) -> Example:
+    """One example of a network, small numbers for weights and inputs, and y = 1."""
+    network = NETWORKS[name]()
+    for key, p in network.parameters.items():
+        p.data = np.array(WEIGHTS[key][: p.data.size]).reshape(p.shape)
+    return network.example(INPUTS[network.inputs], 1.0)
+
+
+def problem(name: str, data: Mapping[str, Dataset]) -> Problem:
+    """What a network's page computes with: `wedge` for single_layer, the last of the `data` for the others."""
+    rows = two_classes(load("wedge")) if name == "single_layer" else list(data.values())[-1]
+    few = np.concatenate([_spread(np.flatnonzero(rows.y == label), ROWS // 2) for label in (0.0, 1.0)])
+    x, y = fit_scaling(rows).apply(rows.x)[few], rows.y[few]
+    network = NETWORKS[name](seed=0, **sizes_for(name, rows))
+    start, rate = _flat(network), default_rate(largest_stable_rate(network, x, y))
+    example = network.example(x[0], float(y[0]))
+    network.regularise = REGULARISE  # weights without bounds would leave the map
+    uninterrupted(train(network, x, y, epochs=1500))
+    columns = [*example.inputs, example.y]
+    return Problem(
+        example.loss, list(example.parameters.values()), columns, np.column_stack([x, y]), start, _flat(network), rate
+    )
+
+
+def _spread(places: Array, count: int) -> Array:
+    return places[np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)]
+
+
+def _flat(network: Network) -> Array:
+    return np.concatenate([p.data.ravel() for p in network.parameters.values()])
+
+
+def _fills(derivation: Derivation) -> dict[str, dict[str, str]]:
+    """The formulas for all boxes: as the lecture has them, and as they are right."""
+    right = {label: notation.text(gradient) for label, gradient in derivation.gradients.items()}
+    lecture = {label: text.replace("(ŷ − y)", "√f ") for label, text in right.items()}
+    return {"The lecture's √f": lecture, "Right: ŷ − y": right}
+
+
+# The sections
+
+
+def _network(row: Row, student: bool) -> str:
+    network = NETWORKS[row.network]()
+    slips = ["bias"]
+    if isinstance(network, ConvNetwork):
+        slips = ["pixels", "correlation", *(["again"] if row.network == "two_conv_average" else []), "bias"]
+    return (
+        f"<p>The lecture, {escape(row.section)}. It has {_flat(network).size} weights; "
+        f"σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>).</p>"
+        f"{sliding(network, f'drawn-{row.network}')}{note(student, *slips)}"
+    )
+
+
+def _graph_file(name: str) -> str:
+    return f"{name}_graph.html"
+
+
+def _graph(name: str) -> str:
+    file = _graph_file(name)
+    return (
+        "<p>One example, to step through forward and backward, with every number and where it comes from; change a "
+        f'number, or let it descend. <a href="{file}">Open it in a window of its own</a>.</p>'
+        f'<iframe src="{file}" title="The graph of {name}" loading="lazy"></iframe>'
+    )
+
+
+def _derivations(example: Example, derivation: Derivation) -> str:
+    """One derivation for every kind of weight in full, and all results."""
+    pieces = [note(False, "chain")]
+    for i, label in enumerate(representatives(example)):
+        title = notation.mathml(derivative(symbol("f"), symbol(label)))
+        told = explain(example.loss, [example.parameters[label]]).mathml()
+        pieces.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
+    lines = [
+        f"<p>{notation.mathml(equation(derivative(symbol('f'), symbol(label)), gradient))}</p>"
+        for label, gradient in derivation.gradients.items()
+    ]
+    return "".join([*pieces, "<details><summary>All of them</summary>", *lines, "</details>"])
+
+
+def representatives(example: Example) -> list[str]:
+    """A weight of every kind: the first of each letter, and of a second filter the first as well."""
+    labels = list(example.parameters)
+    letters = {label.split("_")[0]: label for label in reversed(labels)}
+    return sorted(
+        {*letters.values(), *({"c_5"} & set(labels))}, key=lambda label: (label != "w_1", labels.index(label))
+    )
+
+
+def _checks(row: Row, example: Example, student: bool) -> str:
+    """The example's numbers, gradients by differences, and how far all ways to find them are apart."""
+    given = ", ".join(f"{_name(v)} = {_number(v.item())}" for v in [*example.inputs, example.y])
+    found = ", ".join(f"{_name(v)} = {_number(v.item())}" for v in [*example.z, example.prediction, example.loss])
+    header = ["weight", "value", "by finite differences", *([] if student else ["by the chain rule"])]
+    rows = [
+        [
+            _name(p),
+            _number(p.item()),
+            _number(_difference(example.loss, p)),
+            *([] if student else [_number(float(p.grad))]),
+        ]
+        for p in example.parameters.values()
+    ]
+    checks = row.checks
+    apart = (
+        f"<p>Over random rows and with λ = {REGULARISE:g} the gradients found in four ways agree: as a share of the "
+        f"largest, the scalar form is {checks.scalar_form:.0e} away from the tensor form, the lecture's closed form "
+        f"(with the sign put right) {checks.closed_form:.0e}, and finite differences {checks.differences:.0e}.</p>"
+    )
+    return f"<p>One example: {given}. Then {found}.</p>{table(header, rows)}{apart}"
+
+
+def _difference(loss: Value, p: Value) -> float:
+    above, _ = recomputed(loss, {p: p.item() + STEP})
+    below, _ = recomputed(loss, {p: p.item() - STEP})
+    return (above.item() - below.item()) / (2.0 * STEP)
+
+
+def _exercise(name: str, task: Problem, fills: Mapping[str, Mapping[str, str]], student: bool) -> str:
+    what = "points of <code>wedge</code>" if name == "single_layer" else "small images"
+    about = (
+        f"<p>Gradient descent on {len(task.rows)} {what}, λ = 0. A weight whose box has a formula follows it, all "
+        "others follow the true gradient.</p>"
+    )
+    asked = f"{note(student, 'root', 'quotient')}{boxes(task, fills)}"
+    return f"{asked}<h3>Train with your formulas</h3>{about}{training(task)}"
+
+
+def _landscape(task: Problem, student: bool) -> str:
+    about = (
+        "<p>The loss over two of the weights, all others as training left them, and 60 steps of gradient descent. "
+        "Click on the map, or move with the arrow keys, to start elsewhere.</p>"
+    )
+    first, last = (str(task.parameters[i].label) for i in (0, -1))
+    return f"{about}{landscape(task, first, last)}{note(student, 'descent')}"
+
+
+def _runs(row: Row, data: Mapping[str, Dataset], student: bool) -> str:
+    pieces = [note(student, "decay")] if row.network != "single_layer" else []
+    for name, done in row.runs.items():
+        pieces.append(f"<h3>{escape(name)}</h3>{_classes(data[name])}{_run(name, done)}")
+    losses = {name: [epoch["loss"] for epoch in done.training.history] for name, done in row.runs.items()}
+    about = f"The loss of {row.network} over the epochs of training"
+    return f"{curves(losses, about)}{''.join(pieces)}"
+
+
+def _classes(data: Dataset) -> str:
+    """The mean image of each class."""
+    if data.image is None or data.classes is None:
+        return ""
+    top = float(np.abs(data.x).max())
+    shown = [
+        tiles(data.x[data.y == label].mean(axis=0).reshape(data.image) / top, f"y = {label:g}: the mean “{name}”", True)
+        for label, name in enumerate(data.classes)
+    ]
+    return f'<div class="row">{"".join(shown)}</div>'
+
+
+def _run(name: str, done: Experiment) -> str:
+    run, network = done.training, done.trained.network
+    last = run.history[-1]
+    facts = (
+        f"<p>{done.rows[0]} images to train on and {done.rows[1]} to test on. Rate {run.rate:.3g} at first "
+        f"(the largest stable one is {run.stable_rate:.3g}), λ = {REGULARISE:g}. {escape(run.message.capitalize())}. "
+        f"Loss {last['loss']:.4f}; {100 * done.test_accuracy:.3g}% of the test images are told right.</p>"
+    )
+    return f'{facts}<p>What it has learnt:</p><div class="row">{"".join(_learnt(network))}</div>'
+
+
+def _learnt(network: Network) -> Iterator[str]:
+    p = {name: value.data for name, value in network.parameters.items()}
+    if isinstance(network, ConvNetwork):
+        for i, kernel in enumerate(p["c"][:, 0]):
+            yield tiles(kernel, f"filter {i + 1}" if network.filters > 1 else "filter")
+    else:
+        side = math.isqrt(p["S"].shape[1])
+        for j, weights in enumerate(p["S"]):
+            square = weights.reshape(side, side) if side * side == weights.size else weights
+            yield tiles(square, f"weights into z{j + 1}")
+    if "w" in p:
+        yield tiles(p["w"], "w")
+
+
+def _cost(name: str, student: bool) -> str:
+    """The lecture's questions Q1 and Q2, and the count of operations for teachers."""
+    asked = (
+        "<p>How does the time of one iteration of gradient descent grow with the number of rows, inputs and hidden "
+        "units or filters: of the final layer's update, and of what lies before it?</p>"
+    )
+    if student:
+        return asked
+    *counts, convention = network_cost(name).steps(name)
+    folded = f"<details><summary>What was counted how</summary>{as_html([convention])}</details>"
+    return f"{asked}{as_html(counts)}{folded}"
+
+
+def _program(example: Example, student: bool) -> str:
+    inputs, parameters = [*example.inputs, example.y], list(example.parameters.values())
+    if student:
+        source, words = compile(example.loss, [], [*inputs, *parameters]).source, "The loss as a program."
+    else:
+        source = compile(example.loss, parameters, inputs).source
+        words = "The loss and all its derivatives as one straight-line program; what is computed once is used again."
+    lines = len(source.splitlines())
+    return f"<p>{words}</p><details><summary>{lines} lines</summary><pre>{escape(source)}</pre></details>"
+
+
+# HTML
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of HTML under a header; all columns but the first are numbers."""
+    kinds = ["", *[' class="number"'] * (len(header) - 1)]
+    head = "".join(f"<th{kind}>{cell}</th>" for cell, kind in zip(header, kinds, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(row, kinds, strict=True))}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _name(v: Value) -> str:
+    return notation.mathml(symbol(str(v.label)))
+
+
+def _number(x: float) -> str:
+    return f"{x:.6g}".replace("-", "−")

@@ -1,0 +1,82 @@
+// A loss in the browser: its program at random points and over rows of data, descent, and a chart of losses.
+"use strict";
+
+// `program` computes `outputs`, f first, from the numbers of the parameters and then of a row's columns. `gradient`
+// computes the derivatives of f by the parameters; where it is null, finite differences of the program do.
+function problem({parameters, columns, outputs, rows, start, trained, activation, program, gradient}) {
+  const leaves = [...parameters, ...columns];
+
+  const f = (v, i, by) => program(v.with(i, v[i] + by))[0], central = (v, i, h) => f(v, i, h) - f(v, i, -h);
+  const difference = (v, i, h = 0.01) => // of sixth order
+    (45 * central(v, i, h) - 9 * central(v, i, 2 * h) + central(v, i, 3 * h)) / (60 * h);
+  const slopes = gradient ?? ((v) => parameters.map((_, i) => difference(v, i)));
+  const quick = gradient ?? ((v) => parameters.map((_, i) => central(v, i, 1e-5) / 2e-5));
+
+  const values = (v) => { // of every name that a formula may use
+    const found = new Map(leaves.map((name, i) => [name, v[i]]));
+    program(v).forEach((x, i) => found.set(outputs[i], x));
+    return found;
+  };
+
+  // Random points, the same at every visit, numbers from 0.2 to 1.3 in size. Where half the step of a difference says
+  // something else, as at the kink of a relu, there is no truth to compare with.
+  function points(count = 64) {
+    let seed = 1;
+    const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+    const found = [];
+    for (let tries = 0; found.length < count && tries < 20 * count; tries++) {
+      const v = leaves.map(() => (random() < 0.5 ? -1 : 1) * (0.2 + 1.1 * random())), g = slopes(v);
+      const smooth = gradient || g.every((slope, i) => Math.abs(slope - difference(v, i, 0.005)) < 1e-8);
+      if (smooth && g.every(Number.isFinite)) found.push({values: values(v), slopes: g});
+    }
+    return found;
+  }
+
+  const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  const loss = (weights) => mean(rows.map((row) => program([...weights, ...row])[0]));
+
+  // The steps of gradient descent, weights and loss each. `formulas` maps parameters to functions of the values, which
+  // take the place of their derivatives; `moving` says which parameters move at all.
+  function descend(weights, rate, steps, {formulas = new Map(), moving = () => true} = {}) {
+    const path = [{weights, loss: loss(weights)}];
+    while (path.length <= steps && path.at(-1).loss < 1e6) {
+      const each = rows.map((row) => {
+        const v = [...weights, ...row], g = quick(v), known = formulas.size ? values(v) : null;
+        return parameters.map((name, i) => (formulas.has(name) ? formulas.get(name)(known) : g[i]));
+      });
+      weights = weights.map((x, i) => (moving(parameters[i]) ? x - rate * mean(each.map((g) => g[i])) : x));
+      path.push({weights, loss: loss(weights)});
+    }
+    return path;
+  }
+
+  const targets = rows.map((row) => row.at(-1)), guessing = mean(targets.map((y) => (y - mean(targets)) ** 2));
+  return {parameters, leaves, outputs, rows, start, trained, activation, points: points(), loss, descend, guessing};
+}
+
+// Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line.
+function chart(svg, curves, level) {
+  const steps = Math.max(...curves.map(([, losses]) => losses.length)) - 1;
+  const least = Math.min(1, ...[level, ...curves.flatMap(([, losses]) => losses)].filter((loss) => loss > 1e-6));
+  const most = Math.max(level, 0.1, ...curves.map(([, losses]) => losses[0] ?? 0));
+  const high = Math.ceil(Math.log10(3 * most)), low = Math.min(high - 1, Math.floor(Math.log10(least)));
+  const x = (i) => 56 + (560 * i) / steps, log = (loss) => Math.log10(Math.max(loss, 1e-9));
+  const y = (loss) => 20 + 210 * (high - log(loss)) / (high - low);
+  const ticks = Array.from({length: high - low + 1}, (_, i) => 10 ** (low + i));
+  const make = (tag, attributes, content = []) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
+    made.append(...content);
+    return made;
+  };
+  const text = (at, line, words, anchor) => make("text", {x: at, y: line, "text-anchor": anchor}, [words]);
+  const across = (name, loss) => make("line", {class: name, x1: 56, x2: 616, y1: y(loss), y2: y(loss)});
+  const point = (loss, i) => `${x(i).toFixed(1)},${Math.max(-99, y(loss)).toFixed(1)}`;
+  const curve = ([name, losses]) =>
+    make("polyline", {class: name, points: losses.filter((loss) => loss >= 0).map(point).join(" ")});
+  svg.replaceChildren(
+    ...ticks.flatMap((t) => [across("grid", t), text(50, y(t) + 5, Number(t.toPrecision(1)), "end")]),
+    ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 250, Math.round(t * steps), "middle")),
+    text(616, 270, "steps", "end"), text(64, 14, "loss", "start"), across("level", level),
+    make("svg", {x: 56, y: 20, width: 562, height: 212, viewBox: "56 20 562 212"}, curves.map(curve)));
+}

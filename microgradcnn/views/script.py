@@ -1,0 +1,46 @@
+"""What pages are made of: the files in assets/, data as literals, and the tables of formula.js, the parser's own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from importlib.resources import files
+
+from microgradcnn.views import formula, tokens
+
+
+def asset(name: str) -> str:
+    """The text of a file in views/assets/."""
+    return files("microgradcnn.views").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+# STIXTwoMath.woff2 is what formulas need of STIX Two Math (@fontsource/stix-two-math 5.3.0), cut out by fonttools'
+# pyftsubset with its MATH table: without a font that has one, browsers do not stretch brackets and roots.
+
+
+def font() -> str:
+    """The font of formulas, WOFF2 in base64: a browser without one does not stretch the brackets of MathML."""
+    return base64.b64encode(files("microgradcnn.views").joinpath("assets", "STIXTwoMath.woff2").read_bytes()).decode()
+
+
+def literal(data: object) -> str:
+    """Data as a JavaScript literal that may stand inside a <script>: JSON in which no tag can begin or end.
+
+    Raises ValueError for NaN and infinities, which JSON does not have.
+    """
+    return json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+
+
+def formula_script() -> str:
+    """formula.js, which reads and evaluates a student's formula as views/formula.py does, with its tables."""
+    patterns = [tokens.NAME, tokens.SPACE, tokens.NUMBER, tokens.RAISED, tokens.SYMBOL]
+    tables = [tokens.GREEK, tokens.FRACTIONS, tokens.SPELLINGS, tokens.SAME, tokens.WHY, tokens.CLOSING]
+    bounds = [formula.LENGTH, formula.DEPTH, formula.EXPONENT, formula.LARGEST, formula.STEPS]
+    notation = {"patterns": [_ecmascript(each.pattern) for each in patterns], "tables": tables, "bounds": bounds}
+    return f"const NOTATION = {literal(notation)};\n{asset('formula.js')}"
+
+
+def _ecmascript(pattern: str) -> str:
+    """A pattern of Python as JavaScript writes it: named groups, and no possessive *+, which is only faster."""
+    return re.sub(r"\(\?P<", "(?<", pattern).replace(")*+)", ")*)")

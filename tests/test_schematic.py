@@ -1,0 +1,89 @@
+"""Networks drawn as the lecture draws them: all there, named, in its place, and a filter that can be put still."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import needs_chromium
+
+from microgradcnn.networks import NETWORKS
+from microgradcnn.schematic import schematic, sliding
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(picture: str) -> list[str]:
+    return ["".join(element.itertext()) for element in ET.fromstring(picture).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_input_weight_and_z_is_named(name: str) -> None:
+    network = NETWORKS[name]()
+    example = network.example([0.0] * network.inputs, 0.0)
+    shown = texts(schematic(network))
+    for label in [*(str(v.label) for v in example.inputs), *example.parameters, *(str(z.label) for z in example.z)]:
+        assert label.replace("_", "") in shown
+    assert "ŷ" in shown
+    assert "f = (ŷ − y)2" in shown
+    assert any(text.startswith("ŷ = ") for text in shown)
+
+
+def test_the_window_takes_every_place() -> None:
+    picture = schematic(NETWORKS["two_conv_linear"]())
+    windows = re.findall(r'class="at at-(\d)"><rect class="window" x="([\d.]+)" y="([\d.]+)"', picture)
+    assert [place for place, _, _ in windows] == ["1", "2", "3", "4"]
+    assert len({(x, y) for _, x, y in windows}) == 4
+    assert "a4 = c1p5 + c2p6 + c3p8 + c4p9,   z4 = σ(a4)" in texts(picture)
+    assert "a7 = c5p4 + c6p5 + c7p7 + c8p8,   z7 = σ(a7)" in texts(picture)
+    assert "@keyframes slide-4{0%{opacity:1}25%{opacity:0}" in picture
+    assert "@keyframes" not in schematic(NETWORKS["two_conv_linear"](), moving=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("single_layer", "The network single_layer: 2 inputs, 3 hidden units, one output."),
+        ("conv_average", "1 filter of 2×2 over an image of 3×3 pixels: 4 z's each, averaged."),
+        (
+            "two_conv_linear",
+            "2 filters of 2×2 over an image of 3×3 pixels: 4 z's each, flattened, weighed and added up.",
+        ),
+    ],
+)
+def test_the_alternative_text(name: str, words: str) -> None:
+    root = ET.fromstring(schematic(NETWORKS[name]()))
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-label"].endswith(words)
+
+
+def test_large_networks_are_drawn_in_part() -> None:
+    shown = texts(schematic(NETWORKS["single_layer"](m=30, k=9)))
+    assert {"x1", "x5", "x30", "z9", "⋮"} <= set(shown)
+    assert "x6" not in shown
+    assert {"p20", "z24"} <= set(texts(schematic(NETWORKS["two_conv_linear"](image=(4, 5)))))
+    assert "p1" not in texts(schematic(NETWORKS["conv_average"](image=(28, 28), kernel=(27, 27))))  # too small to read
+
+
+@needs_chromium
+def test_the_window_slides_or_stays_where_it_is_put(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(sliding(NETWORKS["conv_average"](), "drawn"))
+    seen = "[...document.querySelectorAll('.at')].map((g) => getComputedStyle(g).opacity)"
+    moving = "document.getAnimations().length"
+    assert page.evaluate(moving) == 4
+    page.get_by_role("radio", name="3").check()
+    assert page.evaluate(seen) == ["0", "0", "1", "0"]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(seen) == ["0", "0", "0", "1"]
+    page.get_by_role("radio", name="slide").check()
+    page.emulate_media(reduced_motion="reduce")
+    assert (page.evaluate(moving), page.evaluate(seen)) == (0, ["1", "0", "0", "0"])
+    page.emulate_media(reduced_motion="no-preference", media="print")
+    assert (page.evaluate(moving), page.evaluate(seen)) == (0, ["1", "0", "0", "0"])
+    page.close()
