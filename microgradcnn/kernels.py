@@ -6,6 +6,7 @@ in every deep-learning library, convolution here is cross-correlation: the kerne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,16 @@ def sigmoid(x: Array) -> Array:
     np.divide(e, 1.0 + e, out=e)
     np.subtract(np.greater_equal(x, 0), e, out=e)  # left of 0 that is -e, on the right 1 - e; np.where is far slower
     return np.abs(e, out=e)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """np.where; where a is an array and b is 0 by masking the bits of a, a tenth of the time: no branch is guessed."""
+    is_zero = type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0
+    arrays = type(condition) is np.ndarray and type(a) is np.ndarray and condition.shape == a.shape
+    if not is_zero or not arrays or condition.dtype != np.bool_ or a.dtype.kind != "f":
+        return np.where(condition, a, b)
+    integer = f"i{a.itemsize}"
+    return (a.view(integer) & np.negative(condition.view("i1"), dtype=integer)).view(a.dtype)
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -158,4 +169,4 @@ def average(x: Array, size: Pair, stride: Pair) -> Array:
     for i in range(size[0]):
         for j in range(size[1]):
             total += x[:, :, i : i + stride[0] * rows : stride[0], j : j + stride[1] * columns : stride[1]]
-    return total / (size[0] * size[1])
+    return np.divide(total, size[0] * size[1], out=total)

@@ -163,6 +163,20 @@ def test_the_compiled_programs_and_the_numpy_that_they_are_measured_by_compute_t
     harness.check_tasks({peer: make(*arguments) for peer, make in (by_hand | benchmark.OURS).items()})
 
 
+@pytest.mark.usefixtures("cache")
+def test_lenet_is_the_same_by_hand_eager_and_compiled(script: Any) -> None:
+    benchmark, harness = script("lenet"), script("harness")
+    arguments = benchmark.data(20)
+    makers = {"NumPy": benchmark.PEERS["NumPy"], **benchmark.OURS}
+    assert len(makers) == 4
+    harness.check_tasks({name: make(*arguments) for name, make in makers.items()}, benchmark.TOLERANCE)
+
+
+def test_lenets_products_alone_can_be_taken_in_parts(script: Any) -> None:
+    for parts in (1, 2):
+        script("lenet").products(8, parts).step()
+
+
 def test_single_layer_is_the_loss_that_it_says(script: Any) -> None:
     benchmark = script("single_layer")
     x, y, (S, w) = benchmark.data(50, 4, 3)
@@ -307,7 +321,7 @@ TABLE = """\
 |  | times | 2.00 µs | micrograd: 87.6 ms | 43,800 | ≥ 30,000 |
 | compiled | cold |  |  | 2.50 s | ≤ 2 s, **missed** |
 
-Medians of one training step (loss, all gradients, update) in float64; all contenders compute the same first.
+Medians of one training step (loss, all gradients, update) in float64, or in the type that is named; all contenders compute the same first.
 2 cores, Some Processor, AVX2, Linux; Python 3.11, numpy 2.
 Not installed, so not among the peers: mygrad.
 The machine was not always quiet during: compiled."""
