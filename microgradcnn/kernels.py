@@ -58,9 +58,14 @@ def log_softmax(x: Array, axis: int) -> Array:
 
 
 def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """x repeated to `shape`; a copy, which is made, and read later, faster than NumPy's view with strides of 0."""
+    """x repeated to `shape`; a copy, which is made, and read later, faster than NumPy's view with strides of 0.
+
+    Except where the last axis is repeated: every operation knows how to take one number for a whole run.
+    """
     if len(shape_of(x)) > len(shape):  # which the assignment would allow
         raise ValueError(f"{len(shape_of(x))} axes cannot become {len(shape)}")
+    if shape_of(x)[-1:] == (1,) != shape[-1:]:
+        return np.broadcast_to(x, shape)
     out = np.empty(shape, dtype_of(x))
     out[...] = x
     return out
