@@ -322,7 +322,7 @@ TABLE = """\
 |  | times | 2.00 µs | micrograd: 87.6 ms | 43,800 | ≥ 30,000 |
 | compiled | cold |  |  | 2.50 s | ≤ 2 s, **missed** |
 
-Medians of a training step (loss, gradients, update) in float64 or the type named; all compute the same first.
+Medians of a training step (loss, gradients, update) in float64 or the type named; all compute the same.
 2 cores, Some Processor, AVX2, Linux; Python 3.11, numpy 2.
 Not installed, so not among the peers: mygrad.
 The machine was not always quiet during: compiled."""
