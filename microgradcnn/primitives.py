@@ -158,7 +158,7 @@ greater_equal: Primitive = Primitive("greater_equal", np.greater_equal, (None, N
 equal: Primitive = Primitive("equal", np.equal, (None, None), "a == b", operator.eq)
 where: Primitive = Primitive(
     "where",
-    np.where,
+    kernels.where,
     (None, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
     "where(condition, a, b)",
     _where,

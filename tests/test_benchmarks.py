@@ -46,7 +46,8 @@ def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_benchmark_is_collected_as_a_test() -> None:
     eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
-    assert sorted([*eager, "moons_mlp", "pictures", "single_layer", "small_convolution", "table"]) == SCRIPTS
+    compiled = ["lenet", "moons_mlp", "single_layer", "small_convolution", "table"]
+    assert sorted([*eager, *compiled, "pictures"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
 
@@ -173,6 +174,20 @@ def test_the_compiled_programs_and_the_numpy_that_they_are_measured_by_compute_t
     assert len(by_hand) == 3
     arguments = benchmark.data(*size) if size else []
     harness.check_tasks({peer: make(*arguments) for peer, make in (by_hand | benchmark.OURS).items()})
+
+
+@pytest.mark.usefixtures("cache")
+def test_lenet_is_the_same_by_hand_eager_and_compiled(script: Any) -> None:
+    benchmark, harness = script("lenet"), script("harness")
+    arguments = benchmark.data(20)
+    makers = {"NumPy": benchmark.PEERS["NumPy"], **benchmark.OURS}
+    assert len(makers) == 4
+    harness.check_tasks({name: make(*arguments) for name, make in makers.items()}, benchmark.TOLERANCE)
+
+
+def test_lenets_products_alone_can_be_taken_in_parts(script: Any) -> None:
+    for parts in (1, 2):
+        script("lenet").products(8, parts).step()
 
 
 def test_single_layer_is_the_loss_that_it_says(script: Any) -> None:
@@ -319,7 +334,7 @@ TABLE = """\
 |  | times | 2.00 µs | micrograd: 87.6 ms | 43,800 | ≥ 30,000 |
 | compiled | cold |  |  | 2.50 s | ≤ 2 s, **missed** |
 
-Medians of one training step (loss, all gradients, update) in float64; all contenders compute the same first.
+Medians of a training step (loss, gradients, update) in float64 or the type named; all compute the same.
 2 cores, Some Processor, AVX2, Linux; Python 3.11, numpy 2.
 Not installed, so not among the peers: mygrad.
 The machine was not always quiet during: compiled."""

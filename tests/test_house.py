@@ -23,7 +23,7 @@ arrays record value gradient kernels primitives functions interop copying debug 
 summary module layers models nn optim
 
 targets: __init__ lines rows trace simplify python source plan trainer threads
-targets: calls blocks numpy scalars llvm_functions llvm loop machine_code fusion
+targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
 targets: jit jax devices program javascript
 targets: onnx_writer onnx_operators onnx
 estimator

@@ -41,7 +41,7 @@ def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., N
     exec(compile(text, "<program in blocks>", "exec"), namespace)
     inputs = [line for line in plan.lines.inputs if line.varies]
     namespace["text"] = text
-    namespace["row_bytes"] = sum(map(_row_bytes, [*inputs, *writer.block.memory]))
+    namespace["row_bytes"] = sum(map(_row_bytes, [*inputs, *(line for line in writer.block.memory if line.varies)]))
     namespace["row_traffic"] = sum(map(_row_bytes, plan.each))
     return namespace
 
@@ -191,7 +191,7 @@ class _Block:
     def _write_group(self, i: int, group: Any) -> None:
         """A call of the group's kernel, with the addresses of its operands and results, and its numbers."""
         for line in group.outputs:
-            self._own(i, line, group.args)
+            self._own(i, line, group.args if group.in_place else ())
         q, v = f"q{i}", f"v{i}"
         arrays = [*group.arrays, *group.outputs]
         self.kept += [q, v, *(self.names[line] for line in arrays if self._is_whole(line))]
@@ -209,7 +209,7 @@ class _Block:
         whole = " * ".join(
             [f"{length.factor} * rows" if isinstance(length, Rows) else str(length) for length in group.shape]
         )
-        inner = math.prod(lengths(group.shape[1:], 1))
+        inner = math.prod(lengths(group.shape[1:], 1)) // group.channels
         kernel = self.writer.constant(next(self.writer.kernels))
         counts = f"1, {whole}" if group.is_flat else f"rows, {inner}"
         self.made.append(f"q{i}_, v{i}_, m{i} = address({q}), address({v}), ({counts})")
@@ -278,7 +278,9 @@ class _Block:
         """A sum over the block's rows: a number is returned, an array written into memory that the caller gives."""
         name, args = self.names[line], ", ".join(self.writer.name(arg) for arg in line.args)
         axis = line.static.get("axis")
-        if not line.shape:
+        if line in self.fixed:  # a kernel has written it into memory of its own
+            first, more = f"copyto(t_{name}, {name})", f"add(t_{name}, {name}, t_{name})"
+        elif not line.shape:
             text = f"dot({args})" if line.op in ("inner", "matmul") else f"sum_({args}, {axis!r})"
             text = f"{name} = float({text})" if line.dtype == np.float32 else f"{name} = {text}"
             first, more = text, text

@@ -1,7 +1,7 @@
 """Element-by-element operations over arrays, fused: one compiled pass over memory for many lines.
 
 A group is a run of lines of one shape, rows by the rest. Its operands are arrays of that shape, one number a row, one
-row for all, or single numbers; what only the group itself uses stays in registers.
+row for all, one number a channel, or single numbers; what only the group itself uses stays in registers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.lines import Line, Rows, Shape
+from microgradcnn.targets.images import ImageKernel
+from microgradcnn.targets.lines import Line, Rows, Shape, lengths
 from microgradcnn.targets.llvm import BINARY, EMITTED, FUNCTIONS, RELATIONS, Emitter, needs_pow
 from microgradcnn.targets.llvm_functions import definitions
 from microgradcnn.targets.machine_code import MachineCode
@@ -21,7 +22,7 @@ from microgradcnn.targets.plan import Plan
 
 WORTH_A_PASS = FUNCTIONS | {"power", "where"}  # worth a compiled pass even alone
 
-FULL, PER_ROW, ONE_ROW, NUMBER = range(4)  # how an operand lies beside the group's shape
+FULL, PER_ROW, ONE_ROW, PER_CHANNEL, NUMBER = range(5)  # how an operand lies beside the group's shape
 
 
 @dataclass(eq=False)
@@ -34,6 +35,8 @@ class Group:
     arrays: list[Line] = field(default_factory=list)
     numbers: list[Line] = field(default_factory=list)
 
+    in_place = True  # an operand that is not needed any more may make room for a result
+
     @property
     def args(self) -> list[Line]:
         """What has to be there before."""
@@ -45,9 +48,19 @@ class Group:
         return next(line.dtype for line in self.lines if line.dtype != np.bool_)
 
     @property
+    def channels(self) -> int:
+        """The length of axis 1 if an operand has one number for each of its places, otherwise 1."""
+        per_channel = any(_kind(arg, self.shape) == PER_CHANNEL for arg in self.arrays)
+        return int(lengths(self.shape, 1)[1]) if per_channel else 1
+
+    @property
     def is_flat(self) -> bool:
         """Whether rows need not be told apart."""
         return all(_kind(arg, self.shape) == FULL for arg in self.arrays)
+
+    def text(self, name: str, lanes: int) -> str:
+        """LLVM's text of the function `name`."""
+        return _pass(name, self, {"float64": "double", "float32": "float"}[str(self.dtype)], lanes, self.dtype.itemsize)
 
     def close(self, used_outside: Callable[[Line, Group], bool]) -> None:
         """Find out what goes in and what goes out."""
@@ -118,8 +131,8 @@ def compiled(ir: str, count: int) -> Sequence[Callable[..., None]]:
     return functions
 
 
-def module(groups: Sequence[Group], vector_bytes: int) -> str:
-    """The LLVM IR of the groups' functions."""
+def module(groups: Sequence[Group | ImageKernel], vector_bytes: int) -> str:
+    """The LLVM IR of the functions of groups and of kernels over images."""
     if not groups:
         return ""
     dtype = groups[0].dtype
@@ -128,49 +141,53 @@ def module(groups: Sequence[Group], vector_bytes: int) -> str:
     lines = [line for group in groups for line in group.lines]
     used = {line.op for line in lines} | ({"pow"} if any(map(needs_pow, lines)) else set())
     functions = sorted(used & FUNCTIONS)
-    passes = [_pass(f"group{i}", group, kind, lanes, dtype.itemsize) for i, group in enumerate(groups)]
+    passes = [group.text(f"group{i}", lanes) for i, group in enumerate(groups)]
     return "\n".join([definitions(functions, kind, lanes), *passes])
 
 
 def _pass(name: str, group: Group, kind: str, lanes: int, size: int) -> str:
-    """One loop over rows and one along them, a vector at a time; the last vector of a row is masked."""
+    """Loops over rows, over channels where they matter, and along the numbers of each, a vector at a time.
+
+    Only what is left at the end is masked: on some processors a masked store takes as long as ten others.
+    """
     f = Emitter(kind, lanes)
-    vector, mask = f.type, f.mask
-    short = f"v{lanes}{'f64' if kind == 'double' else 'f32'}.p0"
     f.add(f"define void @{name}(ptr %arrays, ptr %numbers, i64 %rows, i64 %inner) {{", "entry:")
-    arrays = [*group.arrays, *group.outputs]
-    for i in range(len(arrays)):
+    for i in range(len(group.arrays) + len(group.outputs)):
         f.add(f"%q{i} = getelementptr ptr, ptr %arrays, i64 {i}", f"%p{i} = load ptr, ptr %q{i}")
     for i, number in enumerate(group.numbers):
         f.names[number] = f.splat(f.load("%numbers", i))
-    inner = _splat_count(f, "%inner")
-    ramp = f"<{', '.join(f'i64 {i}' for i in range(lanes))}>" if lanes > 1 else "0"
-    f.add("br label %row", "row:", "%r = phi i64 [ 0, %entry ], [ %r1, %rowend ]", "%base = mul i64 %r, %inner")
-    flat = group.is_flat
-    for i, arg in enumerate(group.arrays):
-        if _kind(arg, group.shape) == PER_ROW and not flat:
-            place = f.make(f"getelementptr {kind}, ptr %p{i}, i64 %r")
-            f.names[arg] = f.splat(f.make(f"load {kind}, ptr {place}"))
-    f.add("br label %column", "column:", "%j = phi i64 [ 0, %row ], [ %j1, %column ]", "%at = add i64 %base, %j")
-    position = f.make(f"add <{lanes} x i64> {_splat_count(f, '%j')}, {ramp}")
-    within = f.make(f"icmp slt <{lanes} x i64> {position}, {inner}")
-    for i, arg in enumerate(group.arrays):
-        if arg in f.names:
-            continue
-        index = "%j" if _kind(arg, group.shape) == ONE_ROW else "%at"
-        place = f.make(f"getelementptr {kind}, ptr %p{i}, i64 {index}")
-        masked = f"ptr {place}, i32 {size}, {mask} {within}, {vector} zeroinitializer"
-        f.names[arg] = f.make(f"call {vector} @llvm.masked.load.{short}({masked})")
-    for line in group.lines:
-        f.line(line)
-    for i, line in enumerate(group.outputs, start=len(group.arrays)):
-        place = f.make(f"getelementptr {kind}, ptr %p{i}, i64 %at")
-        masked = f"{vector} {f.value(line)}, ptr {place}, i32 {size}, {mask} {within}"
-        f.add(f"call void @llvm.masked.store.{short}({masked})")
-    f.add(f"%j1 = add i64 %j, {lanes}", "%more = icmp slt i64 %j1, %inner", "br i1 %more, label %column, label %rowend")
-    f.add("rowend:", "%r1 = add i64 %r, 1", "%others = icmp slt i64 %r1, %rows")
-    f.add("br i1 %others, label %row, label %done", "done:", "ret void", "}")
+    whole = f.make(f"udiv i64 %inner, {lanes}")
+    all_vectors = f.make(f"udiv i64 {f.offset(('%inner', 1), start=lanes - 1)}, {lanes}")
+    kinds = {arg: FULL if group.is_flat else _kind(arg, group.shape) for arg in group.arrays}
+    with f.loop("0", "%rows") as (row, _), f.loop("0", str(group.channels)) as (channel, _):
+        above = f.make(f"mul i64 {channel}, %inner")
+        base = f.make(f"mul i64 {f.offset((row, group.channels), (channel, 1))}, %inner")
+        for i, arg in enumerate(group.arrays):
+            if kinds[arg] in (PER_ROW, PER_CHANNEL):
+                place = f.address(f"%p{i}", row if kinds[arg] == PER_ROW else channel)
+                f.names[arg] = f.splat(f.make(f"load {kind}, ptr {place}"))
+        for start, stop in (("0", whole), (whole, all_vectors)):
+            with f.loop(start, stop) as (count, _):
+                column = f.offset((count, lanes))
+                within = _within(f, column) if start == whole else None
+                at = f.make(f"add i64 {base}, {column}")
+                for i, arg in enumerate(group.arrays):
+                    if kinds[arg] in (FULL, ONE_ROW):
+                        index = at if kinds[arg] == FULL else f.make(f"add i64 {above}, {column}")
+                        f.names[arg] = f.load_vector(f.address(f"%p{i}", index), size, within)
+                for line in group.lines:
+                    f.line(line)
+                for i, line in enumerate(group.outputs, start=len(group.arrays)):
+                    f.store_vector(f.value(line), f.address(f"%p{i}", at), size, within)
+    f.add("ret void", "}")
     return f.text()
+
+
+def _within(f: Emitter, column: str) -> str:
+    """Which numbers of the vector at `column` there are."""
+    ramp = f"<{', '.join(f'i64 {i}' for i in range(f.lanes))}>" if f.lanes > 1 else "0"
+    position = f.make(f"add <{f.lanes} x i64> {_splat_count(f, column)}, {ramp}")
+    return f.make(f"icmp slt <{f.lanes} x i64> {position}, {_splat_count(f, '%inner')}")
 
 
 def _splat_count(f: Emitter, count: str) -> str:
@@ -199,6 +216,8 @@ def _kind(arg: Line, shape: Shape) -> int | None:
         per_row = len(arg.shape) == len(shape) and arg.shape[0] == shape[0] and all(n == 1 for n in arg.shape[1:])
         return PER_ROW if per_row and isinstance(shape[0], Rows) and shape[0].factor == 1 else None
     lead = len(shape) - len(arg.shape)
+    if (*[1] * lead, *arg.shape) == (1, shape[1], *[1] * (len(shape) - 2)) and any(n != 1 for n in shape[2:]):
+        return PER_CHANNEL if shape[0] == Rows(1) else None
     rest = arg.shape if lead == 1 else arg.shape[1:] if lead == 0 and arg.shape[0] == 1 else None
     return ONE_ROW if rest == shape[1:] and shape[0] == Rows(1) else None
 

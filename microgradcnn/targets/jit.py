@@ -13,7 +13,8 @@ import numpy as np
 
 from microgradcnn.targets import fusion
 from microgradcnn.targets.fusion import Group, grouped
-from microgradcnn.targets.lines import Lines, in_order
+from microgradcnn.targets.images import ImageKernel, image_kernel
+from microgradcnn.targets.lines import Line, Lines, in_order
 from microgradcnn.targets.loop import module
 from microgradcnn.targets.machine_code import MachineCode, vector_bytes
 from microgradcnn.targets.numpy import Blocks
@@ -137,9 +138,15 @@ class LoopTrainer(VectorTrainer):
 
 def fused(lines: Lines) -> Blocks:
     """A program over arrays in blocks of rows, with NumPy's products and compiled passes for what lies between them."""
-    plan = planned(lines, by_terms=True)
-    items = grouped(plan)
-    groups = [item for item in items if isinstance(item, Group)]
+    plan, dtype = planned(lines, by_terms=True), lines.loss.dtype
+    lanes = vector_bytes() // dtype.itemsize
+    found = {line: image_kernel(line, dtype, lanes) for line in (*plan.each, *plan.sums)}
+    kernels = {line: kernel for line, kernel in found.items() if kernel is not None}
+    items: list[Line | Group | ImageKernel] = [
+        kernels.get(item, item) if isinstance(item, Line) else item for item in grouped(plan)
+    ]
+    items += [kernels[line] for line in plan.sums if line in kernels]
+    groups = [item for item in items if not isinstance(item, Line)]
     ir = fusion.module(groups, vector_bytes())
     return Blocks(plan, items, fusion.compiled(ir, len(groups)), ir)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ class Emitter:
         self.names: dict[Line, str] = {}
         self._text: list[str] = []
         self._count = 0
+        self._loops = 0
 
     def add(self, *lines: str) -> None:
         """Lines of text as they are."""
@@ -38,6 +41,40 @@ class Emitter:
         self._text.append(f"%t{self._count} = {instruction}")
         return f"%t{self._count}"
 
+    @contextmanager
+    def loop(self, start: str, stop: str, carried: Sequence[str] = ()) -> Iterator[tuple[str, list[str]]]:
+        """The text within once for every i from start to below stop: gives i and what is carried from turn to turn.
+
+        The list is to be assigned to within; after the loop it holds what the last turn left, or `carried` if none.
+        """
+        self._loops += 1
+        k = self._loops
+        self.add(f"br label %enter{k}", f"enter{k}:", f"br label %loop{k}", f"loop{k}:")
+        head, state = len(self._text), [f"%c{k}_{m}" for m in range(len(carried))]
+        names = list(state)
+        self.add("", f"%more{k} = icmp slt i64 %i{k}, {stop}", f"br i1 %more{k}, label %body{k}, label %end{k}")
+        self.add(f"body{k}:")
+        yield f"%i{k}", state
+        self.add(f"br label %latch{k}", f"latch{k}:", f"%next{k} = add nsw i64 %i{k}, 1", f"br label %loop{k}")
+        self.add(f"end{k}:")
+        phis = [f"%i{k} = phi i64 [ {start}, %enter{k} ], [ %next{k}, %latch{k} ]"]
+        for name, first, last in zip(names, carried, state, strict=True):
+            phis.append(f"{name} = phi {self.type} [ {first}, %enter{k} ], [ {last}, %latch{k} ]")
+        self._text[head] = "\n".join(phis)
+        state[:] = names
+
+    def offset(self, *terms: tuple[str, int], start: int = 0) -> str:
+        """start + Σ index·factor, of indices that the program counts and factors that are known."""
+        total = str(start)
+        for index, factor in terms:
+            total = self.make(f"add i64 {total}, {self.make(f'mul i64 {index}, {factor}')}")
+        return total
+
+    def address(self, where: str, at: str, further: int = 0) -> str:
+        """The address of number `at` + `further` of an array."""
+        base = self.make(f"getelementptr {self.kind}, ptr {where}, i64 {at}")
+        return self.make(f"getelementptr {self.kind}, ptr {base}, i64 {further}")
+
     def load(self, where: str, i: int) -> str:
         """Number i of an array."""
         return self.make(f"load {self.kind}, ptr {self.make(f'getelementptr {self.kind}, ptr {where}, i64 {i}')}")
@@ -46,6 +83,21 @@ class Emitter:
         """Write number i of an array."""
         place = self.make(f"getelementptr {self.kind}, ptr {where}, i64 {i}")
         self.add(f"store {self.kind} {value}, ptr {place}")
+
+    def load_vector(self, place: str, size: int, mask: str | None) -> str:
+        """The vector at an address, of numbers of `size` bytes; 0, and unread, where the mask does not hold."""
+        if mask is None:
+            return self.make(f"load {self.type}, ptr {place}, align {size}")
+        given = f"ptr {place}, i32 {size}, {self.mask} {mask}, {self.type} zeroinitializer"
+        return self.make(f"call {self.type} @llvm.masked.load.v{self.lanes}f{8 * size}.p0({given})")
+
+    def store_vector(self, value: str, place: str, size: int, mask: str | None) -> None:
+        """Write a vector to an address, where the mask holds."""
+        if mask is None:
+            self.add(f"store {self.type} {value}, ptr {place}, align {size}")
+            return
+        given = f"{self.type} {value}, ptr {place}, i32 {size}, {self.mask} {mask}"
+        self.add(f"call void @llvm.masked.store.v{self.lanes}f{8 * size}.p0({given})")
 
     def splat(self, number: str) -> str:
         """The same number for all rows."""

@@ -31,6 +31,7 @@ SAMPLE = 0.02  # seconds that a sample should take
 WARM = 0.003  # seconds of steps before it, which wake the contender's threads and fill the caches again
 ROUNDS = 15
 PATIENCE = 60.0  # seconds to spend on rejected samples, all in all
+TOLERANCE = 1e-9  # relative to the largest number, in float64
 STEPS = 3  # after which contenders must still agree: a wrong update shows in the next loss
 RESULTS = Path(__file__).parent / "results"
 SPEED = Path(__file__).parent / "speed.json"  # what README's table is made from
@@ -136,6 +137,7 @@ class Benchmark:
         peers: dict[str, Callable[[], Task]],
         runs: int = 1,
         rounds: int = ROUNDS,
+        tolerance: float = TOLERANCE,
     ) -> Comparison | None:
         """Contenders timed in `runs` runs, made anew for each; None if it was only to be checked that they agree.
 
@@ -145,10 +147,10 @@ class Benchmark:
         for _ in range(1 if self.check else runs):
             tasks, found.missing = _made(ours, peers)
             if self.check:
-                check_tasks(tasks)
+                check_tasks(tasks, tolerance)
                 print(f"{title}: {', '.join(tasks)} compute the same")
                 return None
-            found.runs.append(medians(tasks, rounds=self._rounds or rounds, quiet=quiet))
+            found.runs.append(medians(tasks, tolerance, self._rounds or rounds, quiet))
             del tasks
             gc.collect()
         found.unclean = quiet.unclean
@@ -203,7 +205,7 @@ def check_equal(outcomes: dict[str, list[np.ndarray]], tolerance: float) -> None
                 raise ValueError(f"{other} is {off:.1e} away from {reference}: not the same computation")
 
 
-def check_tasks(tasks: dict[str, Task], tolerance: float = 1e-9) -> None:
+def check_tasks(tasks: dict[str, Task], tolerance: float = TOLERANCE) -> None:
     """Raise ValueError unless the contenders agree, and still do after a few steps."""
     check_equal({name: task.outcome() for name, task in tasks.items()}, tolerance)
     for task in tasks.values():
@@ -212,7 +214,7 @@ def check_tasks(tasks: dict[str, Task], tolerance: float = 1e-9) -> None:
 
 
 def medians(
-    tasks: dict[str, Task], tolerance: float = 1e-9, rounds: int = ROUNDS, quiet: Quiet | None = None
+    tasks: dict[str, Task], tolerance: float = TOLERANCE, rounds: int = ROUNDS, quiet: Quiet | None = None
 ) -> dict[str, float]:
     """The median seconds of a step of each contender, sampled in a new random order every round."""
     check_tasks(tasks, tolerance)

@@ -55,7 +55,7 @@ def _sentences(machine: dict, entries: list[dict]) -> list[str]:
     missing = sorted({name for entry in entries for name in entry["missing"]})
     busy = [entry["title"] for entry in entries if entry["unclean"]]
     return [
-        "Medians of one training step (loss, all gradients, update) in float64; all contenders compute the same first.",
+        "Medians of a training step (loss, gradients, update) in float64 or the type named; all compute the same.",
         f"{machine['cores']} cores, {machine['processor']}, {machine['system']}; {versions}.",
         *([f"Not installed, so not among the peers: {', '.join(missing)}."] if missing else []),
         *([f"The machine was not always quiet during: {'; '.join(busy)}."] if busy else []),
