@@ -57,23 +57,30 @@ from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
+    from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
     from microgradcnn import nn, optim
+    from microgradcnn.targets.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivation import Derivation, explain
     from microgradcnn.views.ledger import Ledger, ledger
+    from microgradcnn.views.picture import Picture, draw
+    from microgradcnn.views.worksheet import Worksheet, worksheet
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "targets.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
     "views.cost": ("Cost", "cost"),
     "views.derivation": ("Derivation", "explain"),
     "views.ledger": ("Ledger", "ledger"),
+    "views.picture": ("Picture", "draw"),
+    "views.worksheet": ("Worksheet", "worksheet"),
 }
-_MODULES = ("nn", "optim")
+_MODULES = ("nn", "optim", "estimator")
 
 __all__ = [
     "Answer",
@@ -82,9 +89,11 @@ __all__ = [
     "GradientCheck",
     "Ledger",
     "NonFiniteError",
+    "Picture",
     "Primitive",
     "Program",
     "Value",
+    "Worksheet",
     "abs",
     "astype",
     "avg_pool2d",
@@ -96,10 +105,12 @@ __all__ = [
     "conv2d",
     "cost",
     "debug",
+    "draw",
     "equal",
     "exp",
     "explain",
     "expm1",
+    "export_onnx",
     "getitem",
     "grad",
     "ledger",
@@ -130,6 +141,7 @@ __all__ = [
     "tanh",
     "transpose",
     "where",
+    "worksheet",
 ]
 
 

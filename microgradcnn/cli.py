@@ -15,12 +15,30 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.commands import check, cost, explain, gradcheck, ledger, lesson, networks, predict, source, train
+from microgradcnn.commands import (
+    check,
+    cost,
+    explain,
+    export,
+    gradcheck,
+    grade,
+    graph,
+    ledger,
+    lesson,
+    networks,
+    predict,
+    source,
+    train,
+    worksheet,
+)
 from microgradcnn.extras import MissingExtra
 from microgradcnn.train import DivergedError
 
 # In the order of the help.
-COMMANDS = (networks, lesson, train, predict, gradcheck, source, explain, check, ledger, cost)
+COMMANDS = (
+    *(networks, lesson, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
+    *(graph, cost),
+)
 INTERRUPTED = 130
 
 

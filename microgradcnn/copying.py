@@ -7,6 +7,8 @@ from copy import deepcopy
 from typing import Any
 from weakref import ref
 
+import numpy as np
+
 from microgradcnn.arrays import settled
 from microgradcnn.value import Constant, Value, fill, topological
 
@@ -43,6 +45,8 @@ def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
 
 def _set_state(node: Value, state: tuple[Any, Any]) -> None:
     _, (data, label, grad, op, parents, static) = state
+    if isinstance(data, np.ndarray):
+        data = np.asarray(data)  # joblib.load may give arrays of a class of its own, which stay on disk
     fill(node, settled(data), label, op, parents, static)
     node.grad = grad
 

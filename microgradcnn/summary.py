@@ -86,7 +86,7 @@ class _Run:
 
     def through(self, model: Any, shape: tuple[int, ...]) -> None:
         dtype = next((p.dtype for p in model.parameters()), np.float64)
-        with _set(watcher, self), _set(observer, self.called), no_grad(), _predicting(model):
+        with _set(watcher, self), _set(observer, self.called), no_grad(), predicting(model):
             self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
 
     def called(self, module: Any, inputs: tuple[Any, ...]) -> Any:
@@ -103,7 +103,7 @@ class _Run:
 
 
 @contextmanager
-def _predicting(model: Any) -> Iterator[None]:
+def predicting(model: Any) -> Iterator[None]:
     """A context in which the model is in eval() mode: a table draws no random numbers."""
     before = [(module, module.training) for _, module in model.named_modules()]
     model.eval()

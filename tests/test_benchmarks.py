@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microgradcnn.value import topological
+
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SHARED = {"harness", "peers"}
 SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED)
@@ -44,7 +46,7 @@ def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_benchmark_is_collected_as_a_test() -> None:
     eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
-    assert sorted([*eager, "moons_mlp", "single_layer", "small_convolution", "table"]) == SCRIPTS
+    assert sorted([*eager, "moons_mlp", "pictures", "single_layer", "small_convolution", "table"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
 
@@ -103,6 +105,16 @@ def test_import_time_imports_what_it_says(script: Any) -> None:
     benchmark = script("import_time")
     assert benchmark.IMPORTS["microgradcnn"].endswith("microgradcnn")
     assert all(benchmark.wall(code) > 0.0 for code in benchmark.IMPORTS.values())
+
+
+def test_pictures_are_of_the_networks_that_it_says(script: Any) -> None:
+    benchmark = script("pictures")
+    for rows, width in ((1, 3), (2, 2)):
+        loss = benchmark.perceptron(rows, width)
+        leaves = [node for node in topological(loss) if node.op is None]
+        assert len(leaves) == 2 * width + width**2 + width + 2 * rows
+        assert benchmark.seconds(loss) > 0.0
+    assert list(benchmark.SIZES.values()) == [0.1, 1.0, 5.0]
 
 
 def test_the_harness_refuses_what_is_not_the_same_computation(script: Any) -> None:

@@ -294,6 +294,14 @@ def test_relu_and_regularisation() -> None:
     assert "The lecture writes" not in str(derivation)  # √f is not |ŷ − y| there
 
 
+def test_a_long_regularisation_leaves_the_common_factor_of_the_paths_in_front() -> None:
+    ex = example("two_conv_linear", regularise=0.01)
+    derivation = explain(ex.loss, ex.parameters["c_5"])
+    assert "df/dt₁" in str(derivation)  # the sum of all squared parameters has got a name
+    paths = " + ".join(f"w{i}z{i}(1 − z{i})p{p}" for i, p in zip("₅₆₇₈", "₁₂₄₅", strict=True))
+    assert text(derivation.gradients["c_5"]) == f"2(ŷ − y)[{paths}] + 0.02c₅"
+
+
 def test_the_sign_that_the_lecture_loses() -> None:
     network = networks.conv_average(seed=1)
     ex = network.example(IMAGE, 0.0)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
 
+from microgradcnn.files import FileError
 from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
+from microgradcnn.trained import Trained, load_trained
 
 _GRAPHS = (
     "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
@@ -36,6 +39,21 @@ def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph
 def network_argument(parser: argparse.ArgumentParser) -> None:
     """Which of the six networks."""
     parser.add_argument("network", choices=tuple(NETWORKS), metavar="NETWORK", help="one that `networks` lists")
+
+
+def parameters_argument(parser: argparse.ArgumentParser) -> None:
+    """The file of a trained network."""
+    parser.add_argument(
+        "--parameters", type=Path, required=True, metavar="FILE", help="the parameters.npz of a training"
+    )
+
+
+def chosen_trained(options: argparse.Namespace) -> Trained:
+    """What `network_argument` and `parameters_argument` name. Raises FileError if the file holds another network."""
+    trained = load_trained(options.parameters)
+    if trained.network.name != options.network:
+        raise FileError(f"{options.parameters} holds a {trained.network.name}, not a {options.network}")
+    return trained
 
 
 def network_options(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import microgradcnn.experiment as experiments
-from microgradcnn.commands.options import data_arguments, network_argument
+from microgradcnn.commands.options import chosen_trained, data_arguments, network_argument, parameters_argument
 from microgradcnn.commands.output import Record, show, table
 from microgradcnn.data import Dataset, as_images, class_name, load, shrink, two_classes
 from microgradcnn.files import FileError
-from microgradcnn.trained import Trained, load_trained
+from microgradcnn.trained import Trained
 
 SUMMARY = "predict with the parameters that train wrote"
 
@@ -21,17 +20,13 @@ SUMMARY = "predict with the parameters that train wrote"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `predict` takes."""
     network_argument(parser)
-    parser.add_argument(
-        "--parameters", type=Path, required=True, metavar="FILE", help="the parameters.npz of a training"
-    )
+    parameters_argument(parser)
     data_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """ŷ and the class of every row, and the accuracy over the rows whose class is one of the two."""
-    trained = load_trained(options.parameters)
-    if trained.network.name != options.network:
-        raise FileError(f"{options.parameters} holds a {trained.network.name}, not a {options.network}")
+    trained = chosen_trained(options)
     data = load(options.data, options.target)
     if options.classes is not None:
         data = two_classes(data, options.classes)

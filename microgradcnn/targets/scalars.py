@@ -53,28 +53,45 @@ def is_mean_of_examples(lines: Lines) -> bool:
 
 def opened(lines: Lines) -> Scalars:
     """The forward part of a program as scalars."""
-    grids: dict[Line, Grid] = {}
-    for leaf in (*lines.inputs, *lines.parameters):
-        grids[leaf] = _leaf(leaf)
-    for line in in_order([lines.loss, *lines.also]):
+    outputs, leaves = opened_arrays([lines.loss, *lines.also], [*lines.inputs, *lines.parameters])
+    loss, *also = map(_one, outputs)
+    numbers, end = [leaf.ravel().tolist() for leaf in leaves], len(lines.inputs)
+    return Scalars(loss, also, numbers[:end], numbers[end:])
+
+
+def opened_arrays(outputs: Sequence[Line], leaves: Sequence[Line]) -> tuple[list[Grid], list[Grid]]:
+    """The arrays of `outputs`, of Values and plain numbers, and those of `leaves`, of Values, that they are made of.
+
+    A leaf whose line has a value starts from it, any other from 0.5.
+    """
+    grids = {leaf: _leaf(leaf) for leaf in leaves}
+    for line in in_order(outputs):
         if line not in grids:
             grids[line] = _grid(line, [grids[arg] for arg in line.args])
-    loss, *also = (_one(grids[line]) for line in (lines.loss, *lines.also))
-    return Scalars(
-        loss,
-        also,
-        [grids[leaf].ravel().tolist() for leaf in lines.inputs],
-        [grids[leaf].ravel().tolist() for leaf in lines.parameters],
-    )
+            _label(grids[line], line)
+    return [grids[line] for line in outputs], [grids[leaf] for leaf in leaves]
 
 
 def _leaf(leaf: Line) -> Grid:
     shape = lengths(leaf.shape, 1)
     grid = np.empty(shape, object)
+    numbers = np.broadcast_to(0.5 if leaf.value is None else leaf.value, shape)
     for place in np.ndindex(*shape):
-        indices = "".join(f"_{i + 1}" for i in (place[1:] if leaf.varies and shape else place))
-        grid[place] = Value(leaf.dtype.type(0.5), label=f"{leaf.label or leaf.op}{indices}")
+        grid[place] = Value(leaf.dtype.type(numbers[place]), label=_indexed(leaf, place))
     return grid
+
+
+def _label(grid: Grid, line: Line) -> None:
+    """Call the numbers of an array by its label and their indices, those that have no name yet."""
+    for place, number in np.ndenumerate(grid) if line.label is not None else ():
+        if isinstance(number, Value) and number.label is None:
+            number.label = _indexed(line, place)
+
+
+def _indexed(line: Line, place: tuple[int, ...]) -> str:
+    """The label of one number of an array; the number of the row is left out."""
+    indices = place[1:] if line.varies and line.shape else place
+    return (line.label or line.op) + "".join(f"_{i + 1}" for i in indices)
 
 
 def _grid(line: Line, args: Sequence[Grid]) -> Grid:

@@ -45,26 +45,61 @@ def trace(
     return lines
 
 
+def recorded(outputs: Sequence[Value], leaves: Sequence[Value]) -> Lines:
+    """The lines of `outputs`, one at least, as they were recorded: all are shapes, none of them rows.
+
+    The leaves are the inputs, which keep their data as `value`; all others are constants.
+    """
+    found = {v: Line("input", shape=v.shape, dtype=v.dtype, label=v.label, value=v.data) for v in leaves}
+    for v in reached(outputs):
+        if v.op is None:
+            found.setdefault(v, _constant(v.data, v.data, v.label))
+        else:
+            args = [_constant(p.data, p.data) if type(p) is Constant else found[p] for p in v.parents]
+            found[v] = Line(v.op.name, tuple(args), v.static, v.shape, v.dtype, label=v.label)
+    loss, *also = (found[v] for v in outputs)
+    return Lines([found[v] for v in leaves], [], loss, [], also, per_example=True)
+
+
+def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[Value], dynamic: bool = True) -> Lines:
+    """The lines of `output`, which may have any shape, without gradients; it takes the place of the loss.
+
+    With inputs that are all scalars it is written for one example; unless `dynamic`, every length is as recorded.
+    Raises ValueError for a leaf that was changed after the output was computed, RowsError if the output mixes rows.
+    """
+    topological(output)  # refuses a leaf that was changed
+    per_example = dynamic and bool(inputs) and not any(v.ndim for v in inputs)
+    order = reached([output])
+    if dynamic and inputs and not per_example:
+        few, many = (_Graph([output], None, new) for new in replay(order, inputs))
+    else:
+        few = many = _Graph([output], None, {v: v for v in order})
+    return _Reader(few, many, parameters, inputs, per_example, ()).lines()
+
+
 class _Graph:
     """The nodes of a loss and of its gradients, in order of birth, and what the engine said about each gradient.
 
-    `new` are the nodes to differentiate by those that were recorded. `sent[v]` is (y, x) if v is df/dy·dy/dx, and
-    `totals[v]` holds every x of which v is df/dx.
+    `new` are the nodes to differentiate by those that were recorded; without `wrt` there are no gradients. `sent[v]` is
+    (y, x) if v is df/dy·dy/dx, and `totals[v]` holds every x of which v is df/dx.
     """
 
-    def __init__(self, outputs: list[Value], wrt: Sequence[Value], new: dict[Value, Value]) -> None:
+    def __init__(self, outputs: list[Value], wrt: Sequence[Value] | None, new: dict[Value, Value]) -> None:
         self.new = new
         self.sent: dict[Value, tuple[Value, Value]] = {}
         self.totals: dict[Value, list[Value]] = {}
         self._latest: dict[Value, Value] = {}
         self.outputs = [new[v] for v in outputs]
+        self.gradients = [] if wrt is None else self._differentiated([new.get(v, v) for v in wrt])
+        self.order = reached([*self.outputs, *self.gradients])
+
+    def _differentiated(self, wrt: list[Value]) -> list[Value]:
         loss = self.outputs[0]
         token = watcher.set(self)
         try:
-            self.gradients = grad(loss, [new.get(v, v) for v in wrt], Value(np.ones((), loss.dtype)))
+            return grad(loss, wrt, Value(np.ones((), loss.dtype)))
         finally:
             watcher.reset(token)
-        self.order = reached([*self.outputs, *self.gradients])
 
     def start(self, f: Value, seed: Value) -> None:
         """The engine begins a pass."""
@@ -107,7 +142,9 @@ class _Reader:
         ):
             for a, b in zip(leaves, leaves_many, strict=True):
                 shape = _merged(a.shape, b.shape)
-                if op == "input" and a.ndim:  # an input that nothing was computed from has not been resized
+                if (
+                    op == "input" and a.ndim and few is not many
+                ):  # an input that nothing was computed from has not been resized
                     shape = (Rows(), *a.shape[1:])
                 varies = op == "input" and (per_example or bool(a.ndim)) and a not in same
                 self.found[a] = Line(op, shape=shape, dtype=a.dtype, label=a.label, varies=varies)

@@ -80,22 +80,19 @@ class ChainRule:
                     self._into[link.node].append((t, link))
         self.outer: dict[Value, Expr] = {}
         for station in reversed(self.stations):
-            self.outer[station] = factored(simplified(add(ZERO, *self.terms(station))))
-        paths = factored(simplified(add(ZERO, *self.terms(x, direct=False))))
+            self.outer[station] = factored(simplified(add(ZERO, *(term for _, term in self.terms(station)))))
+        paths = gathered([(t in graph.named_here, term) for t, term in self.terms(x) if t is not graph.f])
         straight = [link.formula for link in self.links[graph.f] if link.node is x]
         self.gradient = (
             factored(simplified(add(paths, *straight))) if paths == ZERO else simplified(add(paths, *straight))
         )
 
-    def terms(self, node: Value, direct: bool = True) -> list[Expr]:
-        """df/dt · dt/dnode for every t that the node goes into directly; f itself only if `direct`."""
-        found = []
-        for t, link in self.into(node):
-            if t is not self.graph.f:
-                found.append(simplified(multiply(self.known(t), link.formula)))
-            elif direct:
-                found.append(link.formula)
-        return found
+    def terms(self, node: Value) -> list[tuple[Value, Expr]]:
+        """Every t that the node goes into directly, with df/dt · dt/dnode."""
+        return [
+            (t, link.formula if t is self.graph.f else simplified(multiply(self.known(t), link.formula)))
+            for t, link in self.into(node)
+        ]
 
     def into(self, node: Value) -> list[tuple[Value, Link]]:
         """The stations, or f, that a node goes into directly, in the order of the graph."""
@@ -123,3 +120,16 @@ class ChainRule:
         for station in reversed(self.stations):
             yield self.symbol(station), self.outer[station]
         yield self.symbol(self.x), self.gradient
+
+
+def gathered(terms: Sequence[tuple[bool, Expr]]) -> Expr:
+    """The sum of simplified terms with what they have in common pulled out.
+
+    Where that is nothing, it is pulled out of those that are not marked as coming through an intermediate without a
+    label, such as the sum of all squared parameters.
+    """
+    whole = factored(simplified(add(ZERO, *(term for _, term in terms))))
+    if whole.head != "sum":
+        return whole
+    labelled = factored(simplified(add(ZERO, *(term for beside, term in terms if not beside))))
+    return simplified(add(labelled, *(term for beside, term in terms if beside)))

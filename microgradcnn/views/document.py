@@ -24,6 +24,16 @@ class Table:
     rows: Sequence[Sequence[Line]]
 
 
+@dataclass(frozen=True)
+class Lettered:
+    """Equations that are spoken of as (A), (B), ..."""
+
+    lines: Sequence[Line]
+
+
+Block: TypeAlias = Line | Table | Lettered
+
+
 @dataclass
 class Step:
     """A title, and what is said under it."""
@@ -77,7 +87,7 @@ def _text_lines(line: Line) -> list[str]:
     return lines
 
 
-def sides(line: Line | Table, write: Callable[[Expr], str]) -> tuple[str, str, list[str], Line]:
+def sides(line: Block, write: Callable[[Expr], str]) -> tuple[str, str, list[str], Line]:
     """The sign of an equation, its first side, the others, and what is said after it."""
     assert isinstance(line, tuple)
     e, *words = line
@@ -101,6 +111,6 @@ def _text_table(table: Table) -> list[str]:
     return [lines[0], "   " + "─" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]
 
 
-def is_display(line: Line | Table) -> bool:
+def is_display(line: Block) -> bool:
     """Whether a line starts with an equation, to stand by itself."""
     return isinstance(line, tuple) and isinstance(line[0], Expr) and line[0].head == "equation"

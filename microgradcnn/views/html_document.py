@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from itertools import groupby
+from itertools import groupby, repeat
+from string import ascii_uppercase
 
-from microgradcnn.views.document import LONGEST, Line, Step, Table, is_display, sides, text_line
+from microgradcnn.views.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, sides, text_line
 from microgradcnn.views.markup import Inline, MathML
 from microgradcnn.views.rows import columns
 
-_STYLE = """
+STYLE = """
 .derivation table { border-collapse: collapse }
 .derivation th, .derivation td { padding: 0.15em 0.6em; text-align: left; white-space: nowrap }
 .derivation th { border-bottom: 1px solid; font-weight: normal }
 .derivation .aligned td { padding: 0.25em 0.15em; border: 0 }
 .derivation .aligned td:first-child { text-align: right }
-.derivation .wide { overflow: auto hidden; margin: 0.6em 0; padding: 0.2em 0 }
-.derivation p { overflow: auto hidden; padding: 0.2em 0 }
+.derivation .wide { overflow: auto hidden; margin: 0.6em 0; padding: 0.4em 0 }
+.derivation p { overflow: auto hidden; padding: 0.4em 0 }
 @media print { .derivation .wide, .derivation p { overflow: visible } }
 """
 _MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML"{}>{}</math>'
@@ -25,29 +26,39 @@ _MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML"{}>{}</math>'
 
 def as_html(steps: Iterable[Step]) -> str:
     """The steps as HTML, well-formed XML under one element."""
-    pieces = [f'<div class="derivation"><style>{_STYLE}</style><ol>']
+    pieces = [f'<div class="derivation"><style>{STYLE}</style><ol>']
     for step in steps:
-        pieces.append(f"<li><p><b>{_inline(step.heading)}.</b></p>")
-        for displayed, lines in groupby(step.lines, is_display):
-            if displayed:
-                pieces.append(_aligned(lines))
-            else:
-                pieces += [_table(x) if isinstance(x, Table) else f"<p>{_inline(x)}</p>" for x in lines]
-        pieces.append("</li>")
+        pieces += [f"<li><p><b>{_inline(step.heading)}.</b></p>", *html_lines(step.lines), "</li>"]
     return "\n".join([*pieces, "</ol></div>"])
 
 
-def _aligned(lines: Iterable[Line | Table]) -> str:
+def html_lines(content: Iterable[Block]) -> list[str]:
+    """Lines and tables as HTML, equations that follow each other as one table."""
+    pieces: list[str] = []
+    for displayed, group in groupby(content, is_display):
+        lines = list(group)
+        pieces += [_aligned(lines)] if displayed else map(_block, lines)
+    return pieces
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Lettered):
+        return _aligned(block.lines, [f"<td>({letter})</td>" for letter in ascii_uppercase])
+    return _table(block) if isinstance(block, Table) else f"<p>{_inline(block)}</p>"
+
+
+def _aligned(lines: Iterable[Block], letters: Iterable[str] = repeat("")) -> str:
     """Equations below each other, aligned at their signs; a long one has each of its signs in a row of its own."""
     cells: list[str] = []
-    for line in lines:
+    for line, letter in zip(lines, letters, strict=False):
         assert isinstance(line, tuple)
         sign, first, others, words = sides(line, MathML())
         signed = [f"<mo>{escape(sign)}</mo>{side}" for side in others]
         signed = signed if columns(text_line(line)) > LONGEST else ["".join(signed)]
         *before, last = map(_display, signed)
-        for i, right in enumerate([*before, last + _inline(words)]):
-            cells.append(f"<tr><td>{'' if i else _display(first)}</td><td>{right}</td></tr>")
+        starts = [f"{letter}<td>{_display(first)}</td>", *["<td></td>" * (2 if letter else 1)] * len(before)]
+        rights = [*before, last + _inline(words)]
+        cells += [f"<tr>{start}<td>{right}</td></tr>" for start, right in zip(starts, rights, strict=True)]
     return f'<div class="wide"><table class="aligned"><tbody>{"".join(cells)}</tbody></table></div>'
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from string import ascii_uppercase
 
 from microgradcnn.views import notation
-from microgradcnn.views.document import Line, Step, Table, is_display, sides
+from microgradcnn.views.document import Block, Lettered, Line, Step, Table, is_display, sides
 from microgradcnn.views.latex import Inline, Latex
 from microgradcnn.views.latex import words as latex_words
 from microgradcnn.views.rows import PAGE, latex_rows, width
 
 SIGN, INDENT = 1.4, 2.0  # em of a line that an equals sign takes, and the rows that continue a side
+LETTER = 3.0  # em that the letter beside an equation takes
 MOST_ROWS = 20  # in one block, which is on one page
 
 
@@ -22,13 +24,23 @@ def as_latex(steps: Iterable[Step]) -> str:
         short = not step.lines or is_display(step.lines[0]) or isinstance(step.lines[0], Table)
         space = r"\hfill\null" if short else ""  # what is displayed after a full line keeps its distance
         pieces.append(rf"\paragraph{{{i}. {_latex_inline(step.heading)}.}}{space}")
-        for displayed, lines in groupby(step.lines, is_display):
-            if displayed:
-                pieces += [f"\\[{aligned}\\]" for aligned in _aligned(list(lines))]
-            else:
-                pieces += [_latex_table(x) if isinstance(x, Table) else _latex_words(x) for x in lines]
-        pieces.append("")
+        pieces += [*latex_lines(step.lines), ""]
     return "\n".join(pieces)
+
+
+def latex_lines(content: Iterable[Block]) -> list[str]:
+    """Lines and tables as LaTeX, equations that follow each other as one display."""
+    pieces: list[str] = []
+    for displayed, group in groupby(content, is_display):
+        lines = list(group)
+        pieces += [f"\\[{aligned}\\]" for aligned in _aligned(lines)] if displayed else map(_latex_block, lines)
+    return pieces
+
+
+def _latex_block(block: Block) -> str:
+    if isinstance(block, Lettered):
+        return _latex_lettered(block)
+    return _latex_table(block) if isinstance(block, Table) else _latex_words(block)
 
 
 def equations(steps: Iterable[Step]) -> str:
@@ -37,13 +49,25 @@ def equations(steps: Iterable[Step]) -> str:
     return "\n".join(f"$${aligned}$$" for aligned in _aligned(lines))
 
 
-def _aligned(lines: Sequence[Line | Table]) -> list[str]:
+def _aligned(lines: Sequence[Block]) -> list[str]:
     """Equations below each other in blocks of some rows, so that a page may end between them."""
-    equations = [sides(line, notation.latex) for line in lines]
-    left = max([w for _, first, *_ in equations if (w := width(first)) <= PAGE / 3], default=0.0)
-    rows = [row for equation in equations for row in _latex_rows(*equation, PAGE - left - SIGN)]
+    rows = [row for equation in _equations(lines, PAGE) for row in equation]
     blocks = [rows[i : i + MOST_ROWS] for i in range(0, len(rows), MOST_ROWS)]
     return ["\\begin{aligned}\n" + " \\\\\n".join(block) + "\n\\end{aligned}" for block in blocks]
+
+
+def _latex_lettered(block: Lettered) -> str:
+    """Equations below each other, each with its letter beside its last row."""
+    equations = zip(_equations(block.lines, PAGE - LETTER), ascii_uppercase, strict=False)
+    rows = [row for rows, letter in equations for row in [*rows[:-1], rf"{rows[-1]} \tag{{{letter}}}"]]
+    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+
+def _equations(lines: Sequence[Block], room: float) -> list[list[str]]:
+    """Every equation in rows of at most `room` em, their signs below each other."""
+    equations = [sides(line, notation.latex) for line in lines]
+    left = max([w for _, first, *_ in equations if (w := width(first)) <= PAGE / 3], default=0.0)
+    return [_latex_rows(*equation, room - left - SIGN) for equation in equations]
 
 
 def _latex_rows(sign: str, first: str, others: list[str], words: Line, room: float) -> list[str]:

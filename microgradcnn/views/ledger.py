@@ -132,7 +132,7 @@ def ledger(f: Value, seed: object = None) -> Ledger:
     Leaves that have a `.grad` already, from an earlier pass, start from it. Raises ValueError as `backward` does.
     """
     order, start = topological(f), _seed(f, seed.data if isinstance(seed, Value) else seed)
-    clerk = _Clerk(_names(order))
+    clerk = _Clerk(node_names(order))
     token = watcher.set(clerk)
     try:
         gradients = _cotangents(f, start, order, None, on_values=False)
@@ -166,7 +166,7 @@ class _Clerk:
     def gradient(self, node: Value, parent: Value, g: Data, total: Data) -> None:
         """The engine has sent something from `node`, whose cotangent is g, to `parent`, which now has `total`."""
         if node is not self._node:
-            self._node, self._rules = node, _rules(node)
+            self._node, self._rules = node, (rule for rule in _rules(node) if rule is not None)
         rule, before = next(self._rules), self._totals.get(parent)
         local = _ruled(rule, 1.0, node) if node.shape == parent.shape == () else None
         sent = total if before is None else total - before
@@ -179,21 +179,29 @@ class _Clerk:
         self.entries.append(Entry(step, self.names[node], operation, to, g, local, sent, total, nth))
 
 
+def local_derivatives(node: Value) -> list[tuple[bool, float | None]]:
+    """For every parent of a node: whether a gradient flows to it, and d(node)/d(parent), None but between scalars."""
+    scalar = [node.shape == parent.shape == () for parent in node.parents]
+    return [
+        (rule is not None, _ruled(rule, 1.0, node) if rule is not None and one else None)
+        for rule, one in zip(_rules(node), scalar, strict=True)
+    ]
+
+
 def _rules(node: Value) -> Iterator[Any]:
-    """The chain rules of a node that the engine runs, in its order."""
+    """For every parent of a node the chain rule that the engine runs, None where it runs none."""
     assert node.op is not None
     for parent, rule in zip(node.parents, node.op.chain, strict=False):
-        if rule is not None and type(parent) is not Constant and parent.dtype != np.bool_:
-            yield rule
+        yield None if type(parent) is Constant or parent.dtype == np.bool_ else rule
 
 
-def _ruled(rule: Any, g: Data, node: Value) -> Data:
+def _ruled(rule: Any, g: Data, node: Value) -> float:
     with np.errstate(all="ignore"):
         return float(rule(*map(ieee, (g, node.data, *(p.data for p in node.parents))), **node.static))
 
 
-def _names(order: list[Value]) -> dict[Value, str]:
-    """The labels, and t1, t2, ... for what has none or shares one."""
+def node_names(order: list[Value]) -> dict[Value, str]:
+    """What the nodes are called, in their order: the labels, and t1, t2, ... for what has none or shares one."""
     names: dict[Value, str] = {}
     taken, used = {node.label for node in order}, set[str]()
     free = (name for i in range(1, 2 * len(order) + 2) if (name := f"t{i}") not in taken)

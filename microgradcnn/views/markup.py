@@ -12,7 +12,7 @@ from microgradcnn.record import TABLE
 from microgradcnn.views.emitters import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, numeral, shown
 from microgradcnn.views.expression import Expr, flat, name_of
 
-_ACCENTS = {"hat": "^", "bar": "‾", "tilde": "~"}
+_ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
 _CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives
 
 
@@ -72,7 +72,7 @@ class MathML(Emitter):
         name = name_of(e.value)
         base = f"<mi>{escape(name.base)}</mi>"
         if name.accent:
-            base = f"<mover>{base}<mo>{_ACCENTS[name.accent]}</mo></mover>"
+            base = f'<mover accent="true">{base}<mo>{_ACCENTS[name.accent]}</mo></mover>'
         if not name.subscripts:
             return base
         parts = [f"<mn>{s}</mn>" if s.isdecimal() else f"<mi>{escape(s)}</mi>" for s in name.subscripts]
@@ -93,7 +93,7 @@ class MathML(Emitter):
         return f"<msup>{self.base(e.args[0])}{self.emit(e.args[1])}</msup>"
 
     def _transpose(self, e: Expr) -> str:
-        return f"<msup>{self.within(e.args[0], ATOM)}<mo>⊤</mo></msup>"
+        return f"<msup>{self.base(e.args[0])}<mo>⊤</mo></msup>"
 
     def _call(self, e: Expr) -> str:
         inside = "<mo>,</mo>".join(map(self.emit, shown(e.args)))

@@ -1,0 +1,34 @@
+"""`microgradcnn graph`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from microgradcnn.commands.options import chosen_graph, graph_arguments, names
+from microgradcnn.commands.output import show
+from microgradcnn.views.picture import draw
+
+SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `graph` takes."""
+    graph_arguments(parser)
+    parser.add_argument("--arrays", action="store_true", help="a network over rows, instead of one example in scalars")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="the page, .html, or picture, .svg, .dot or .png"
+    )
+    parser.add_argument("--collapse", type=names, metavar="z,a_*", help="groups to draw as one box: z, a_1 or all a_*")
+    parser.add_argument("--open", type=names, metavar="z,a_*", help="groups to draw open that would be collapsed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """A picture of a loss with its values and gradients, in the format that the file's suffix names."""
+    graph = chosen_graph(options, options.arrays)
+    graph.loss.backward()
+    picture = draw(graph.loss, collapse=options.collapse, open=options.open, wrt=list(graph.parameters.values()))
+    written = picture.save(options.out)
+    record = {"graph": options.graph, "groups": picture.groups, "written": str(written)}
+    show(record if options.json else f"written: {written}", options.json)
+    return 0

@@ -1,0 +1,224 @@
+"""Multilayer perceptrons as scikit-learn's estimators: they sit in a Pipeline, a GridSearchCV or a cross_val_score.
+
+The arguments are those of scikit-learn's own MLPClassifier and MLPRegressor where both have them. This module, and no
+other, imports scikit-learn when it is imported: what sits in its pipelines has to descend from its classes.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+
+import microgradcnn.functions as mg
+from microgradcnn import nn
+from microgradcnn.extras import require
+from microgradcnn.optim import SGD, Adam, Optimiser
+from microgradcnn.targets.program import Program, compile
+from microgradcnn.targets.trainer import Trainer
+from microgradcnn.value import Value, no_grad
+
+require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
+
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
+from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from sklearn.utils import check_random_state, column_or_1d  # noqa: E402
+from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
+from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Loss = Callable[[Any, Any], Value]
+P = TypeVar("P", bound="_Perceptron")
+
+ACTIVATIONS: dict[str, tuple[type[nn.Module], str]] = {  # with the initialisation that suits them
+    "relu": (nn.ReLU, "he"),
+    "sigmoid": (nn.Sigmoid, "glorot"),
+    "tanh": (nn.Tanh, "glorot"),
+}
+SOLVERS: dict[str, Callable[..., Optimiser]] = {"adam": Adam, "sgd": partial(SGD, momentum=0.9)}
+
+
+class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both estimators share: the arguments, and training by a compiled program."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate_init: float = 1e-3,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_iter_no_change: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+        backend: str = "numpy",
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
+        self.backend = backend
+
+    def _train(self, x: Array, y: Array, outputs: int, loss: Loss) -> None:
+        """Fit a new model to rows x, (n, inputs), and y, (n,)."""
+        self._check_arguments()
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        self.model_ = self._model(x.shape[1], outputs, rng)
+        batches = _Batches(self._program(self.model_, x, y, loss), x, y, min(self.batch_size, len(x)))
+        flat = Value(batches.flat, label="the parameters")
+        optimiser = SOLVERS[self.solver]([flat], self.learning_rate_init)
+        self.loss_curve_: list[float] = []
+        best, stalled = math.inf, 0
+        for _ in range(self.max_iter):
+            self.loss_curve_.append(batches.epoch(flat, optimiser, rng))
+            stalled = stalled + 1 if self.loss_curve_[-1] > best - self.tol else 0
+            best = min(best, self.loss_curve_[-1])
+            if not math.isfinite(self.loss_curve_[-1]):
+                raise ValueError(
+                    f"training diverged in epoch {len(self.loss_curve_)}: scale the inputs, as StandardScaler does, or "
+                    f"take a learning_rate_init below {self.learning_rate_init}"
+                )
+            if stalled >= self.n_iter_no_change:
+                break
+        else:
+            warnings.warn(
+                f"training has not converged after max_iter={self.max_iter} epochs: allow more, or a larger tol",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        batches.write(flat.data)
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _model(self, inputs: int, outputs: int, rng: np.random.Generator) -> nn.Sequential:
+        layer, init = ACTIVATIONS[self.activation]
+        sizes = [inputs, *np.atleast_1d(self.hidden_layer_sizes).astype(int).tolist()]
+        hidden = [part for m, k in pairwise(sizes) for part in (nn.Linear(m, k, rng=rng, init=init), layer())]
+        return nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs, rng=rng, init="glorot"))
+
+    def _program(self, model: nn.Sequential, x: Array, y: Array, loss: Loss) -> Program:
+        """The loss, and the penalty (α/2)Σw² over the weights, which is shared by the rows of a batch."""
+        rows, targets = Value(x[:2], label="x"), Value(y[:2], label="y")
+        objective = loss(model(rows), targets)
+        if self.alpha:
+            penalties = [layer.weight.square().sum() for layer in model if isinstance(layer, nn.Linear)]
+            objective = objective + 0.5 * self.alpha / min(self.batch_size, len(x)) * mg.stack(penalties).sum()
+        return compile(objective, model.parameters(), [rows, targets], self.backend)
+
+    def _outputs(self, X: Any) -> Value:
+        """What the model gives for rows (n, inputs), (n, outputs)."""
+        check_is_fitted(self)
+        x = validate_data(self, X, dtype=np.float64, reset=False)
+        with no_grad():
+            return self.model_(Value(x))
+
+    def _check_arguments(self) -> None:
+        for name, known in (("activation", ACTIVATIONS), ("solver", SOLVERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {' or '.join(known)}, not {getattr(self, name)!r}")
+        sizes = self.hidden_layer_sizes
+        if min(np.atleast_1d(sizes).tolist(), default=1) < 1:
+            raise ValueError(f"hidden_layer_sizes are numbers of at least 1, not {sizes}")
+        for name in ("batch_size", "max_iter", "n_iter_no_change"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        for name in ("alpha", "tol", "learning_rate_init"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a number ≥ 0, not {getattr(self, name)}")
+
+
+class MicrogradClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
+    """A multilayer perceptron for two or more classes, trained on the softmax cross-entropy.
+
+    `hidden_layer_sizes` are the numbers of hidden units, `activation` is relu, sigmoid or tanh, `solver` adam or sgd
+    (with momentum 0.9), `alpha` the weight of the penalty (α/2)Σw²/batch_size. Training ends when an epoch's loss has
+    not fallen by `tol` for `n_iter_no_change` epochs, or after `max_iter` with a ConvergenceWarning. `backend` is one
+    of mg.compile's. Scale the inputs first, as StandardScaler does. After fit: `classes_`, `model_` (an nn.Sequential
+    that gives logits), `loss_curve_`, `n_iter_`, `n_features_in_`.
+    """
+
+    def fit(self: P, X: Any, y: Any) -> P:
+        """Train on rows X, (n, inputs), and their labels y, (n,), of any type that sorts; returns the estimator.
+
+        Raises ValueError for arguments, rows or labels that do not fit, and where training diverges.
+        """
+        x, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        self._train(x, numbers.astype(float), len(self.classes_), nn.cross_entropy)
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of every class, in the order of `classes_`, for rows (n, inputs): (n, classes)."""
+        return np.asarray(mg.softmax(self._outputs(X).data))
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of every row, (n,)."""
+        logits = self._outputs(X).data
+        return np.asarray(self.classes_[np.argmax(logits, axis=1)])
+
+
+class MicrogradRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
+    """A multilayer perceptron for numbers, trained on the mean squared error; all else is as in MicrogradClassifier.
+
+    Scale y as well where it is far from 1, as TransformedTargetRegressor does.
+    """
+
+    def fit(self: P, X: Any, y: Any) -> P:
+        """Train on rows X, (n, inputs), and numbers y, (n,); returns the estimator. Raises ValueError as above."""
+        x, numbers = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        self._train(x, column_or_1d(numbers, warn=True).astype(float), 1, lambda out, y: nn.mse_loss(out[:, 0], y))
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """A number for every row, (n,)."""
+        return np.asarray(self._outputs(X).data)[:, 0]
+
+
+class _Batches:
+    """A program over the rows, some at a time: all trainers share one vector of parameters."""
+
+    def __init__(self, program: Program, x: Array, y: Array, size: int) -> None:
+        self.program, self.x, self.y, self.size = program, x, y, size
+        self.trainers: dict[int, Trainer] = {}
+        self.flat = self._trainer(np.arange(size)).flat.copy()
+
+    @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
+    def epoch(self, flat: Value, optimiser: Optimiser, rng: np.random.Generator) -> float:
+        """A step for every batch of the rows, shuffled; returns their mean loss."""
+        total = 0.0
+        for rows in np.array_split(rng.permutation(len(self.x)), math.ceil(len(self.x) / self.size)):
+            trainer = self._trainer(rows)
+            trainer.flat = flat.data
+            total += len(rows) * trainer.evaluate()
+            flat.grad = trainer.gradient
+            optimiser.step()
+        return total / len(self.x)
+
+    def write(self, flat: Any) -> None:
+        """Give the model the parameters of a vector."""
+        trainer = next(iter(self.trainers.values()))
+        trainer.flat = flat
+        trainer.parameters()
+
+    def _trainer(self, rows: Array) -> Trainer:
+        inputs = [self.x[rows], self.y[rows]]
+        trainer = self.trainers.get(len(rows))
+        if trainer is None:
+            trainer = self.trainers[len(rows)] = self.program.bind(*inputs)
+        else:
+            trainer.set_inputs(inputs)
+        return trainer

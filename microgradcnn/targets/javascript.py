@@ -1,0 +1,205 @@
+"""Graphs as JavaScript: one function that computes any numbers of a graph, and what every primitive is called there.
+
+>>> from microgradcnn import Value
+>>> w, x = Value(0.5, label="w"), Value(3.0, label="x")
+>>> print(function([w * x], [w, x]))
+function program(v) {
+  const [w, x] = v;
+  const t1 = w * x;
+  return [t1];
+}
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.scalars import opened_arrays, operations
+from microgradcnn.targets.simplify import simplified
+from microgradcnn.targets.trace import recorded
+from microgradcnn.value import Value, topological
+
+MOST_OPERATIONS = 20_000  # on numbers, into which arrays are opened
+PER_LINE = 100  # characters before a list is broken into lines
+
+
+def function(outputs: Sequence[Value], leaves: Sequence[Value], name: str = "program") -> str:
+    """`function name(v) { ... }`: from v, an array of the numbers of `leaves`, an array of those of `outputs`.
+
+    Arrays among them are their numbers, row by row. Leaves that are not named are constants. Nothing of a label but
+    letters, digits and underscores is in the text. Raises ValueError for what was computed among the leaves, for arrays
+    that would open into more than 20,000 operations, and for a primitive without a row.
+    """
+    for leaf in leaves:
+        if leaf.op is not None:
+            raise ValueError(f"{leaf.describe()} was computed: the function takes leaves, Values made by hand")
+    for output in outputs:
+        topological(output)  # refuses a leaf that was changed
+    lines = recorded(outputs, leaves)
+    if any(line.shape for line in in_order(lines.outputs)):
+        lines = _opened(lines)
+    lines = simplified(lines)
+    return _text(lines, name)
+
+
+def _opened(lines: Lines) -> Lines:
+    """The lines of the same numbers without an array."""
+    if operations(lines) > MOST_OPERATIONS:
+        raise ValueError(
+            f"the graph takes more than {MOST_OPERATIONS} operations on numbers: too many for a program in scalars"
+        )
+    outputs, inputs = opened_arrays(lines.outputs, lines.inputs)
+    numbers: list[Any] = [v for grid in outputs for v in grid.ravel()]
+    leaves: list[Any] = [v for grid in inputs for v in grid.ravel()]
+    return recorded([v if isinstance(v, Value) else Value(v) for v in numbers], leaves)
+
+
+def _text(lines: Lines, name: str) -> str:
+    order = [line for line in in_order(lines.outputs) if line.op not in LEAVES]
+    names = _Names(name, lines.inputs, order)
+    body = list(dict.fromkeys(DEFINITIONS[line.op].strip() for line in order if line.op in DEFINITIONS))
+    if lines.inputs:
+        body.append(f"const {_listed([names[leaf] for leaf in lines.inputs])} = v;")
+    body += [f"const {names[line]} = {_expression(line, [names[arg] for arg in line.args])};" for line in order]
+    results = [f"Number({names[line]})" if line.dtype == np.bool_ else names[line] for line in lines.outputs]
+    body.append(f"return {_listed(results)};")
+    inside = "\n".join(body).replace("\n", "\n  ")
+    return f"function {name}(v) {{\n  {inside}\n}}"
+
+
+def _listed(items: Sequence[str]) -> str:
+    whole = f"[{', '.join(items)}]"
+    return whole if len(whole) <= PER_LINE else "[\n  " + ",\n  ".join(items) + ",\n]"
+
+
+def _expression(line: Line, args: Sequence[str]) -> str:
+    """The right-hand side of a line; float32 is rounded to at every step, and what is true or false stays so."""
+    try:
+        row = EXPRESSIONS[line.op]
+    except KeyError:
+        raise ValueError(
+            f"the primitive {line.op!r} has no row in a table of targets: give it one, "
+            f"microgradcnn.targets.javascript.EXPRESSIONS[{line.op!r}] = 'an expression in {{0}}, {{1}}, ...'"
+        ) from None
+    text = row(line, args) if callable(row) else row.format(*args)
+    if line.dtype == np.float32:
+        return f"Math.fround({text})"
+    return f"Boolean({text})" if line.dtype == np.bool_ and line.op not in COMPARISONS else text
+
+
+def literal(value: float) -> str:
+    """A number or a boolean as JavaScript writes it, with all its digits."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value != value:
+        return "NaN"
+    text = "Infinity" if abs(value) == np.inf else repr(abs(float(value))).removesuffix(".0")
+    return f"(-{text})" if np.signbit(value) else text
+
+
+class _Names:
+    """What every line is called: its label as far as that is an identifier, otherwise t1, t2, ..."""
+
+    def __init__(self, function: str, leaves: Iterable[Line], order: Iterable[Line]) -> None:
+        self._taken = {*RESERVED, *DEFINITIONS, function, "v"}
+        self._names: dict[Line, str] = {}
+        unlabelled = 0
+        for line in (*leaves, *order):
+            if line.label is None:
+                unlabelled += 1
+            self._give(line, f"t{unlabelled}" if line.label is None else line.label)
+
+    def __getitem__(self, line: Line) -> str:
+        return literal(line.value) if line.op == "number" else self._names[line]
+
+    def _give(self, line: Line, wanted: str) -> None:
+        name = _identifier(wanted)
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        self._names[line] = name
+
+
+def _identifier(label: str) -> str:
+    """A label as a name, of Latin and Greek letters, digits and underscores: every browser knows these as letters."""
+    name = re.sub(r"[^A-Za-z0-9À-ÖØ-öø-ʯΑ-ΡΣ-Ωα-ω_]", "_", unicodedata.normalize("NFKC", label))
+    return name if re.match(r"\D", name) else f"_{name}"
+
+
+def _condition(line: Line, text: str) -> str:
+    """What to choose by; every number but 0 is true, NaN as well."""
+    return text if line.dtype == np.bool_ else f"{text} !== 0"
+
+
+RESERVED = frozenset(
+    {
+        *("arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger"),
+        *("default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for"),
+        *("function", "if", "implements", "import", "in", "instanceof", "interface", "let", "new", "null"),
+        *("package", "private", "protected", "public", "return", "static", "super", "switch", "this"),
+        *("throw", "true", "try", "typeof", "var", "void", "while", "with", "yield", "Boolean", "Infinity"),
+        *("Math", "NaN", "Number", "undefined"),
+    }
+)
+COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal"})
+
+# What every primitive on numbers is in JavaScript: an expression in its arguments {0}, {1}, ...
+EXPRESSIONS: dict[str, str | Callable[[Line, Sequence[str]], str]] = {
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "neg": "-{0}",
+    "power": lambda line, args: f"pow({args[0]}, {literal(line.static['exponent'])})",
+    "pow": "pow({0}, {1})",
+    "square": "{0} * {0}",
+    "sqrt": "Math.sqrt({0})",
+    "abs": "Math.abs({0})",
+    "exp": "Math.exp({0})",
+    "expm1": "Math.expm1({0})",
+    "log": "Math.log({0})",
+    "log1p": "Math.log1p({0})",
+    "tanh": "Math.tanh({0})",
+    "sigmoid": "sigmoid({0})",
+    "softplus": "Math.max({0}, 0) + Math.log1p(Math.exp(-Math.abs({0})))",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "equal": "{0} == {1}",  # with a boolean, === is never true of a number
+    "where": lambda line, args: f"{_condition(line.args[0], args[0])} ? {args[1]} : {args[2]}",
+    "relu": "Math.max({0}, 0)",
+    "maximum": "Math.max({0}, {1})",
+    "minimum": "Math.min({0}, {1})",
+    "astype": "Number({0})",
+}
+
+# Why the other primitives have no row.
+WITHOUT_ROW: dict[str, str] = {
+    **dict.fromkeys(("sum", "mean", "max", "matmul", "log_softmax"), "reductions: opened into their terms"),
+    **dict.fromkeys(("reshape", "transpose", "broadcast_to"), "only move numbers: opened, nothing is left"),
+    **dict.fromkeys(("getitem", "scatter", "concatenate", "stack"), "only move numbers: opened, nothing is left"),
+    **dict.fromkeys(("unfold", "fold", "avg_pool2d", "max_pool2d"), "windows: opened into numbers, sums and maxima"),
+    **dict.fromkeys(("conv2d", "conv2d_input", "conv2d_kernel"), "products of windows: opened into their terms"),
+}
+
+_POW = """
+function pow(x, y) { // IEEE has 1 for 1**y and (-1)**Infinity, JavaScript NaN
+  return x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);
+}
+"""
+_SIGMOID = """
+function sigmoid(x) { // from exp(-|x|), which cannot overflow
+  const e = Math.exp(-Math.abs(x));
+  return x < 0 ? e / (1 + e) : 1 - e / (1 + e);
+}
+"""
+
+# The functions that primitives' expressions call.
+DEFINITIONS = {"pow": _POW, "power": _POW, "sigmoid": _SIGMOID}

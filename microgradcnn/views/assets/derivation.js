@@ -1,0 +1,68 @@
+// Where a gradient comes from: the derivation, the paths with their numbers, and a finite difference beside it.
+
+function derivation(level, box, results, numbers) {
+  const { name, shape, gradient, place } = level.boxes[box];
+  if (!gradient) return [words(`${name} is a comparison: no gradient flows through it.`)];
+  const [links, steps] = [level.into(box), level.derivations[box] ?? []];
+  const scalar = links.length && !shape && links.every((link) => level.links[link].local);
+  const slope = level.slope(box);
+  const terms = scalar && !steps.length && links.length <= 8 ? sumOfPaths(level, box, links) : null;
+  return [
+    html("h2", {}, `Where the gradient of ${name} comes from`),
+    ...steps.flatMap(([title, lines]) => [html("h3", {}, title), ...lines.map((line) => level.formula("line", line))]),
+    html("h3", {}, "Numbers"),
+    display(slope, terms, level.filled("substituted", box, results), quantity(results.gradients[box], shape)),
+    ...(scalar ? [table(level, links, results)] : links.flatMap((link) => sending(level, link, results))),
+    ...(place === undefined ? [] : [comparison(level, box, results, numbers)]),
+  ];
+}
+
+function sumOfPaths(level, box, links) {
+  const terms = links.map((link) => {
+    const { child } = level.links[link];
+    return math("mrow", level.slope(child), math("mo", "·"), level.d(child, box));
+  });
+  return math("mrow", ...terms.flatMap((term, i) => (i ? [math("mo", "+"), term] : [term])));
+}
+
+function table(level, links, { gradients, locals, sent }) {
+  const row = (...cells) => html("tr", {}, ...cells.map((cell) => html("td", {}, cell)));
+  const rows = links.map((link) => {
+    const { parent, child } = level.links[link];
+    return row(
+      equation([level.part("name", child)]),
+      equation([level.slope(child), number(gradients[child][0])]),
+      equation([level.d(child, parent), level.part("local", link), number(locals[link])]),
+      equation([number(sent[link][0])]),
+    );
+  });
+  const total = links.reduce((so_far, link) => so_far + sent[link][0], 0);
+  const heads = ["path through", "its gradient", "local derivative", "product"];
+  const head = html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)));
+  const last = row("", "", "added up", equation([number(total)]));
+  return html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows, last));
+}
+
+// (f(x + h) − f(x − h))/2h for every number of a leaf.
+function differences(level, { place, shape }, numbers) {
+  return Array.from({ length: sizeOf({ shape }) }, (_, i) => {
+    const h = 6e-6 * Math.max(1, Math.abs(numbers[place + i]));
+    const [above, below] = [h, -h].map((s) => level.loss(numbers.with(place + i, numbers[place + i] + s)));
+    return (above - below) / (2 * h);
+  });
+}
+
+function comparison(level, box, { gradients }, numbers) {
+  const answer = html("div", { role: "status" });
+  const onclick = () => {
+    const [{ name, shape }, { name: f }] = [level.boxes[box], level.boxes[level.root]];
+    const found = differences(level, level.boxes[box], numbers);
+    const near = found.every((x, i) => Math.abs(x - gradients[box][i]) <= 1e-6 * Math.max(1, Math.abs(x)));
+    answer.replaceChildren(
+      words(`(${f} at ${name} + h − ${f} at ${name} − h) / 2h, with a small h:`),
+      display(quantity(found, shape)),
+      words(near ? "✓ It agrees with the gradient." : "✗ It differs: a kink nearby, rounding, or a wrong chain rule."),
+    );
+  };
+  return html("div", {}, html("button", { onclick }, "Compare with a finite difference"), answer);
+}

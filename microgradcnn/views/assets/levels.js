@@ -1,0 +1,115 @@
+// The levels of the graph: what each computes from the numbers of the leaves, its steps and its formulas.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const packed = await unpacked(data.packed);
+
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new DOMParser().parseFromString(await new Response(stream).text(), "text/html");
+}
+
+const sizeOf = (box) => (box.shape ?? []).reduce((a, b) => a * b, 1);
+
+class Level {
+  constructor(told, place) {
+    Object.assign(this, told);
+    this.program = programs[place];
+    this.store = packed.getElementById(`packed-${place}`);
+    const computed = this.boxes.flatMap((box, i) => (box.leaf ? [] : [i]));
+    this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
+    this.seed = this.steps.length; // the step that starts the backward pass
+    if (this.live) this.steps.push({ kind: "seed" }, ...this.passes.map((link) => ({ kind: "backward", link })));
+    else if (data.computed) this.steps.push(...computed.reverse().map((box) => ({ kind: "recorded", box })));
+    this.last = this.steps.length - 1;
+  }
+
+  // A copy of a formula that Python wrote, or null.
+  formula(kind, place) {
+    const from = kind === "line" ? packed : this.store; // levels share the lines of derivations
+    const found = from.querySelector(`[data-${kind}="${place}"]`);
+    return found && document.importNode(found, true);
+  }
+
+  // The same for use within another formula.
+  part(kind, place) {
+    const found = this.formula(kind, place);
+    return found && math("mrow", ...found.childNodes);
+  }
+
+  // d(top)/d(bottom)
+  d(top, bottom) {
+    const named = (box) => this.part("name", box) ?? math("mtext", this.boxes[box].name);
+    return math("mfrac", ...[top, bottom].map((box) => math("mrow", math("mi", "d"), named(box))));
+  }
+
+  slope(box) {
+    return this.d(this.root, box);
+  }
+
+  // A formula with its slots filled, or null.
+  filled(kind, place, results) {
+    const found = this.part(kind, place);
+    for (const slot of found?.querySelectorAll("[data-value], [data-gradient]") ?? []) {
+      const { value, gradient } = slot.dataset;
+      const [x] = value ? results.values[value] : results.gradients[gradient];
+      slot.replaceChildren(number(x, standsAlone(slot)));
+    }
+    return found;
+  }
+
+  // All numbers: of each box its value and gradient, of each link the derivative and what is sent back.
+  compute(numbers) {
+    if (!this.program) return null;
+    const flat = this.program(numbers);
+    const take = (size) => flat.splice(0, size);
+    return {
+      values: this.boxes.map((box) => take(sizeOf(box))),
+      gradients: this.boxes.map((box) => (box.gradient ? take(sizeOf(box)) : null)),
+      locals: this.links.map((link) => (link.local ? take(1)[0] : null)),
+      sent: this.links.map((link) => (link.size ? take(link.size) : null)),
+    };
+  }
+
+  loss(numbers) {
+    return this.compute(numbers).values[this.root][0];
+  }
+
+  // The gradients as far as the backward pass has come: null where nothing has arrived.
+  gradientsAt(step, { gradients, sent }) {
+    if (step === this.last) return gradients;
+    const totals = this.boxes.map((_, box) => (step >= this.seed && box === this.root ? gradients[box] : null));
+    for (const { link } of this.steps.slice(this.seed + 1, step + 1)) {
+      const { parent } = this.links[link];
+      totals[parent] = sum(totals[parent], sent[link]);
+    }
+    return totals;
+  }
+
+  // Whether a box has its value at a step, and whether its gradient is complete.
+  computedAt(box, step) {
+    return this.boxes[box].leaf || this.steps.findIndex((s) => s.kind === "forward" && s.box === box) <= step;
+  }
+
+  completeAt(box, step) {
+    if (step === this.last) return true;
+    return step >= this.seed && this.steps.slice(step + 1).every((s) => (s.box ?? this.links[s.link].parent) !== box);
+  }
+
+  // The links through which a box's gradient arrives.
+  into(box) {
+    return this.passes.filter((link) => this.links[link].parent === box).reverse();
+  }
+}
+
+function sum(a, b) {
+  return a ? a.map((x, i) => x + b[i]) : b;
+}
+
+// Whether nothing but brackets is beside a part of a formula.
+function standsAlone(node) {
+  while (node.parentNode?.children.length === 1) node = node.parentNode;
+  return !node.parentNode || (node.previousSibling?.textContent === "(" && node.nextSibling?.textContent === ")");
+}
+
+const levels = data.levels.map((told, place) => new Level(told, place));

@@ -1,0 +1,77 @@
+// Numbers as people read them, and the elements that hold them.
+
+function html(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+function math(tag, ...children) {
+  const made = document.createElementNS("http://www.w3.org/1998/Math/MathML", tag);
+  made.append(...children);
+  return made;
+}
+
+const words = (...parts) => html("p", {}, ...parts);
+
+// Four significant digits, with a real minus.
+function shown(x) {
+  const size = Math.abs(x);
+  if (Number.isNaN(x)) return "NaN";
+  if (size === Infinity) return x > 0 ? "∞" : "−∞";
+  if (size >= 1e6 || (size < 1e-4 && size > 0)) {
+    return x.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e").replaceAll("-", "−");
+  }
+  return String(size >= 1000 ? Math.round(x) : Number(x.toPrecision(4))).replace("-", "−");
+}
+
+// A number, or the smallest and the largest of several.
+function range(numbers) {
+  if (numbers.length === 1) return shown(numbers[0]);
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)].map((x) => shown(Number(x.toPrecision(2))));
+  return low === high ? low : `${low} … ${high}`;
+}
+
+function largest(numbers) {
+  return Math.max(0, ...numbers.map(Math.abs).filter(Number.isFinite));
+}
+
+function fence(sign) {
+  const made = math("mo", sign);
+  made.setAttribute("stretchy", "false"); // what may grow has wide room around it
+  return made;
+}
+
+// A number in a formula; in brackets, unless it stands alone, if it has a sign or a power of ten.
+function number(x, alone = true) {
+  const [digits, exponent] = shown(Math.abs(x)).split("e");
+  const parts = [math("mn", digits)];
+  if (exponent) parts.push(math("mo", "·"), math("msup", math("mn", "10"), math("mn", exponent)));
+  if (x < 0) parts.unshift(math("mo", "−"));
+  const row = math("mrow", ...parts);
+  return alone || (x >= 0 && !exponent) ? row : math("mrow", fence("("), row, fence(")"));
+}
+
+// A number, a small matrix, or in words how large an array is and what is in it.
+function quantity(numbers, shape = []) {
+  if (!shape.length) return number(numbers[0]);
+  const columns = shape.at(-1);
+  if (shape.length > 2 || columns > 6 || numbers.length > 36) {
+    return math("mtext", `${shape.join("×")} numbers, ${range(numbers)}`);
+  }
+  const cells = numbers.map((x) => math("mtd", number(x)));
+  const rows = Array.from({ length: numbers.length / columns }, () => math("mtr", ...cells.splice(0, columns)));
+  return math("mrow", math("mo", "("), math("mtable", ...rows), math("mo", ")"));
+}
+
+// left = right = ..., without the sides that there are not, or that repeat the one before.
+function equation(sides) {
+  const there = sides.filter(Boolean).filter((side, i, all) => side.textContent !== all[i - 1]?.textContent);
+  return math("math", ...there.flatMap((side, i) => (i ? [math("mo", "="), side] : [side])));
+}
+
+function display(...sides) {
+  const made = equation(sides);
+  made.setAttribute("display", "block");
+  return made;
+}

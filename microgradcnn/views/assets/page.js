@@ -1,0 +1,140 @@
+// The page: what it shows now, and what its keys, buttons and fields change.
+
+const at = (id) => document.getElementById(id);
+const panel = at("telling");
+const pictures = new Map();
+const state = { level: levels[0], step: 0, numbers: recordedNumbers, derived: null, prediction: null, losses: [] };
+
+function picture() {
+  if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive));
+  return pictures.get(state.level);
+}
+
+function change(changes) {
+  Object.assign(state, changes);
+  const { level, numbers, derived, prediction, losses } = state;
+  const step = prediction ? level.last : state.step;
+  const results = level.compute(numbers);
+  const { svg } = picture();
+  if (svg.parentNode !== figure) figure.replaceChildren(svg);
+  picture().paint(step, results, lit(), prediction?.hidden ?? new Set());
+  panel.replaceChildren(...told(level, step, results));
+  if (derived !== null) panel.prepend(html("button", { id: "close", onclick: keys.Escape }, "Close"));
+  [at("scrub").max, at("scrub").value] = [level.last, step];
+  at("where").textContent = prediction ? "" : `Step ${step} of ${level.last}`;
+  for (const id of ["first", "back"]) at(id).ariaDisabled = !prediction && step === 0;
+  for (const id of ["forward", "last"]) at(id).ariaDisabled = !prediction && step === level.last;
+  at("predict").ariaPressed = prediction !== null;
+  at("level").value = levels.indexOf(level);
+  showNumbers(numbers);
+  draw(losses, level.boxes[level.root].name);
+  picture().reveal(lit().boxes);
+}
+
+function told(level, step, results) {
+  if (state.prediction) return state.prediction.tell(results, () => change({}));
+  if (state.derived !== null) return derivation(level, state.derived, results, state.numbers);
+  return tellings[level.steps[step].kind](level, step, results);
+}
+
+// The boxes and links that the panel speaks of.
+function lit() {
+  const { level, derived, prediction } = state;
+  const about = prediction?.asked ?? derived;
+  const ends = (links) => links.flatMap((link) => [level.links[link].child, level.links[link].parent]);
+  if (about !== null) return { boxes: [...ends(level.into(about)), about], links: level.into(about) };
+  const { kind, box, link } = level.steps[state.step];
+  if (kind === "backward") return { boxes: ends([link]), links: [link] };
+  const links = level.links.flatMap(({ child }, i) => (kind === "forward" && child === box ? [i] : []));
+  return { boxes: kind === "start" ? [] : [box ?? level.root], links };
+}
+
+function go(step) {
+  const { level, prediction } = state;
+  if (prediction) {
+    prediction.move(Math.sign(step - state.step));
+    return change({});
+  }
+  change({ step: Math.min(Math.max(step, 0), level.last), derived: null });
+  remember();
+}
+
+function derive(box) {
+  if (!state.level.live) return;
+  state.prediction?.ask(box);
+  change(state.prediction ? {} : { derived: box });
+  panel.scrollTop = 0;
+}
+
+// The step in the address, for slides; a page inside another has no address of its own.
+function remember() {
+  const level = levels.indexOf(state.level);
+  const hash = `#${level ? `level=${level}&` : ""}step=${state.step}`;
+  if (location.protocol !== "about:") history.replaceState(null, "", hash);
+}
+
+function recall() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const level = levels[Number(wanted.get("level"))] ?? levels[0];
+  const step = Math.trunc(Number(wanted.get("step") ?? (data.computed ? level.last : level.seed - 1))) || 0;
+  change({ level, step: Math.min(Math.max(step, 0), level.last), derived: null, prediction: null });
+}
+
+function setNumber(place, number) {
+  change({ numbers: state.numbers.with(place, number), losses: [] });
+}
+
+function takeSteps(count) {
+  const { level, numbers, losses } = state;
+  const after = descend(level, numbers, at("rate").valueAsNumber || 0, count);
+  const before = losses.length ? losses : [level.loss(numbers)];
+  change({ numbers: after.numbers, losses: [...before, ...after.losses] });
+}
+
+const keys = {
+  ArrowRight: () => go(state.step + 1),
+  ArrowLeft: () => go(state.step - 1),
+  Home: () => go(0),
+  End: () => go(state.level.last),
+  Escape: () => change({ derived: null, prediction: null }),
+};
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, select");
+  const action = keys[event.key];
+  if (!action || (typing && event.key !== "Escape") || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  action();
+});
+
+const clicks = {
+  first: keys.Home,
+  back: keys.ArrowLeft,
+  forward: keys.ArrowRight,
+  last: keys.End,
+  predict: () => change({ prediction: state.prediction ? null : new Prediction(state.level), derived: null }),
+  whole: () => (at("whole").ariaPressed = document.body.classList.toggle("whole")),
+  reset: () => change({ numbers: recordedNumbers, losses: [] }),
+};
+for (const id in clicks) at(id).addEventListener("click", clicks[id]);
+at("scrub").addEventListener("input", (event) => go(event.target.valueAsNumber));
+at("level").addEventListener("change", (event) => {
+  const level = levels[event.target.value];
+  change({ level, step: Math.min(state.step, level.last), derived: null, prediction: null });
+  remember();
+});
+for (const field of fields) {
+  field.addEventListener("input", () => {
+    if (Number.isFinite(field.valueAsNumber)) setNumber(Number(field.dataset.place), field.valueAsNumber);
+  });
+}
+for (const button of document.querySelectorAll("[data-steps]")) {
+  button.addEventListener("click", () => takeSteps(Number(button.dataset.steps)));
+}
+addEventListener("hashchange", recall);
+document.body.classList.remove("static");
+recall();
+
+// For other scripts, such as a test's: what the page shows, and ways to change it.
+const results = () => state.level.compute(state.numbers);
+globalThis.microgradcnn = { state, levels, change, setNumber, takeSteps, results };

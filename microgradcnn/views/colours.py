@@ -1,0 +1,99 @@
+"""Colours for numbers: two diverging scales around 0 that colour-blind eyes tell apart, and heat maps of arrays.
+
+A value is orange below 0 and blue above; a gradient is purple below 0 and green above. Tints stay light enough for dark
+text, and the sign is always written as well. The tint grows with the square root of |x| / largest, so that small
+numbers beside a large one still show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.arrays import Data
+
+MOST_IMAGES = 1000  # beside each other, before they are averaged
+LARGEST_MAP = 16  # cells to a side of a heat map; larger arrays are averaged
+NOT_FINITE = "#d9d9d9"
+
+Grid = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A diverging scale: the colours at −largest and +largest, white at 0."""
+
+    below: tuple[int, int, int]
+    above: tuple[int, int, int]
+    largest: float
+
+    def colour(self, x: float) -> str:
+        """The tint of a number, as #rrggbb; grey for NaN."""
+        if math.isnan(x):
+            return NOT_FINITE
+        share = 1.0 if math.isinf(x) else math.sqrt(min(1.0, abs(x) / self.largest)) if self.largest else 0.0
+        end = self.below if x < 0 else self.above
+        return "#{:02x}{:02x}{:02x}".format(*(round(255 + (c - 255) * share) for c in end))
+
+
+def value_scale(largest: float) -> Scale:
+    """Orange to blue."""
+    return Scale((245, 158, 66), (104, 171, 222), largest)
+
+
+def gradient_scale(largest: float) -> Scale:
+    """Purple to green."""
+    return Scale((190, 146, 210), (111, 191, 135), largest)
+
+
+def largest(numbers: Iterable[Data]) -> float:
+    """The largest finite size among numbers and arrays; 0 if there is none."""
+    found = 0.0
+    for x in numbers:
+        if isinstance(x, float):
+            found = max(found, abs(x)) if math.isfinite(x) else found
+            continue
+        sizes = np.abs(np.asarray(x, dtype=float))
+        found = max(found, float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))))
+    return found
+
+
+def plane(data: Data) -> Grid:
+    """An array as at most 16×16 cells: images and rows side by side or below each other, large ones averaged."""
+    a = np.asarray(data, dtype=float)
+    if a.ndim < 2:
+        a = _wrapped(a.ravel())
+    elif a.ndim > 2:
+        a = _mosaic(a.reshape(-1, *a.shape[-2:]))
+    return _averaged(_averaged(a).T).T
+
+
+def _wrapped(row: Grid) -> Grid:
+    """A row that is too long, as several below each other."""
+    columns = row.size if row.size <= LARGEST_MAP else math.ceil(math.sqrt(row.size))
+    filled = np.zeros(columns * -(-row.size // columns)) if columns else row
+    filled[: row.size] = row
+    return filled.reshape(-1, columns) if columns else row.reshape(0, 0)
+
+
+def _mosaic(images: Grid) -> Grid:
+    """Images beside and below each other, nearly a square."""
+    count, height, width = images.shape
+    square = math.sqrt(max(count, 1) * height / max(width, 1))
+    divisors = [n for n in range(1, min(count, MOST_IMAGES) + 1) if count % n == 0]
+    columns = min(divisors, key=lambda n: max(n / square, square / n), default=1)
+    rows = count // columns
+    return images.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+
+
+def _averaged(a: Grid) -> Grid:
+    """The rows put together to at most 16, each the mean of its share."""
+    if len(a) <= LARGEST_MAP:
+        return a
+    edges = np.linspace(0, len(a), LARGEST_MAP + 1).astype(int)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.add.reduceat(a, edges[:-1], axis=0) / np.diff(edges)[:, None]

@@ -1,0 +1,205 @@
+"""What a picture of a graph shows, and where: a box for each node or collapsed group, the edges, the colours' scales.
+
+`drawn(f)` looks at the graph as it is now; svg.py and dot.py write down what it gives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from microgradcnn.value import Constant, Value, topological
+from microgradcnn.views import notation
+from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
+from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale
+from microgradcnn.views.expression import Expr, symbol, value
+from microgradcnn.views.groups import LARGEST, Group, Names, family_of, grouping, sorted_items
+from microgradcnn.views.layout import Layout, layout
+from microgradcnn.views.ledger import local_derivatives, node_names
+from microgradcnn.views.notation import formula
+from microgradcnn.views.typesetting import clean, sans_width
+
+LABEL = 12.0  # height of an edge's label
+LONGEST_CONSTANT = 6  # characters; a raw number that takes more is rounded
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A line from box `source` to box `target`: node `parent` is argument number `argument` of node `child`.
+
+    Where a group has several of them, one line stands for all, and `argument` is None. `local` is the local derivative
+    as text, empty where it is no single number; `flows` tells whether a gradient flows back.
+    """
+
+    source: int
+    target: int
+    parent: int
+    child: int
+    argument: int | None
+    local: str
+    flows: bool
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A graph ready to be drawn: `root` is the symbol of its last node, `scales` those of values and of gradients."""
+
+    root: Expr
+    about: str
+    boxes: list[Box]
+    edges: list[Edge]
+    layout: Layout
+    scales: tuple[Scale, Scale]
+    groups: list[Group]
+
+    @property
+    def title(self) -> str:
+        """What the picture is."""
+        return f"The graph of {notation.text(self.root)}"
+
+
+def drawn(
+    f: Value, groups: Mapping[str, Iterable[Value]] | None = None, collapse: Names = None, opened: Names = None
+) -> Drawing:
+    """The graph of f with its groups open or collapsed. Raises ValueError as `groups.grouping` does."""
+    scene = _Scene(f, groups, collapse, opened)
+    boxes, edges = [scene.box(item) for item in scene.drawn], scene.edges()
+    labels = [sans_width(edge.local, SMALL) + 10.0 for edge in edges]
+    ends = Counter(edge.target for edge in edges if edge.local)
+    sizes = [(wide, max(high, LABEL * ends[i])) for i, (wide, high) in enumerate(b.size for b in boxes)]
+    placed = layout(sizes, [(e.source, e.target) for e in edges], labels)
+    return Drawing(
+        scene.symbols[f], scene.about(), boxes, edges, placed, scene.scales, list(scene.grouping.groups.values())
+    )
+
+
+class _Scene:
+    """A graph with names, groups, and what is drawn for each of its nodes."""
+
+    def __init__(self, f: Value, groups: Mapping[str, Iterable[Value]] | None, collapse: Names, opened: Names) -> None:
+        self.order = topological(f)
+        self.place = {node: i for i, node in enumerate(self.order)}
+        names = node_names(self.order)
+        self.symbols: dict[Value, Expr] = {v: symbol(clean(v.label or name)) for v, name in names.items()}
+        self.users: list[list[int]] = [[] for _ in self.order]
+        links = [(self.place[p], i) for i, v in enumerate(self.order) for p in v.parents if type(p) is not Constant]
+        for parent, child in links:
+            self.users[parent].append(child)
+        self.scales = (
+            value_scale(largest(v.data for v in self.order)),
+            gradient_scale(largest(v.grad for v in self.order if v.grad is not None)),
+        )
+        self.locals = [local_derivatives(node) if node.op is not None else [] for node in self.order]
+        self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened)
+        self.items = self.grouping.items()
+        found = sorted_items(self.items, links)
+        assert found is not None  # no group is one for which there is no order
+        self.drawn = found
+
+    def about(self) -> str:
+        """One sentence for those who do not see the picture."""
+        root, leaves = self.order[-1], sum(v.op is None for v in self.order)
+        counted = f"{len(self.order)} nodes, {leaves} of them leaves" if len(self.order) > 1 else "one leaf"
+        number = "" if root.shape else f", which is {shown(root.item())}"
+        return f"{counted}, from left to right up to {notation.text(self.symbols[root])}{number}."
+
+    def box(self, item: int | str) -> Box:
+        """The box of a node or of a collapsed group."""
+        group = None if isinstance(item, int) else self.grouping.groups[item]
+        if (place := self._head(item)) is None:
+            assert group is not None
+            return self._crowd(group)
+        node = self.order[place]
+        heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
+        note = "×".join(map(str, node.shape))
+        name = group.name if group else None
+        return box(heading, node.data, node.grad, self.scales, note, place, name, leaf=node.op is None)
+
+    def _heading(self, node: Value, inside: set[Value]) -> Heading:
+        """The name and the formula in terms of what is outside a group."""
+        if node.op is None:
+            return [self.symbols[node]]
+        if len(inside) > LARGEST:
+            return [self.symbols[node], " = …"]
+        names: dict[Value, Expr] = {}
+        for member in inside:
+            for p in member.parents:
+                if type(p) is Constant:
+                    names[p] = _constant(p)
+                elif p not in inside:
+                    names[p] = self.symbols[p]
+        return [self.symbols[node], " = ", formula(node, names, top=True)]
+
+    def _crowd(self, group: Group) -> Box:
+        """The box of a group with several results: the nodes that others are computed from."""
+        inside = set(group.members)
+        ends = [i for i in group.members if not self.users[i] or not inside.issuperset(self.users[i])]
+        values = np.concatenate([_flat(self.order[i].data) for i in ends])
+        grads = [0.0 if self.order[i].dtype == np.bool_ else self.order[i].grad for i in ends]
+        gradient = None if any(g is None for g in grads) else np.concatenate([_flat(g) for g in grads])
+        heading: Heading = [clean(group.name)]
+        if group.kind == "family":
+            family = group.name.removeprefix("all ")
+            heads = [self.symbols[n] for i in group.members if family_of((n := self.order[i]).label) == family]
+            heading = [heads[0], ", … , " if len(heads) > 2 else ", ", heads[-1]]
+        whole = len(group.members)
+        note = f"{whole} nodes" if len(ends) == whole else f"{len(ends)} of {whole} nodes"
+        leaf = all(self.order[i].op is None for i in group.members)
+        return box(heading, values, gradient, self.scales, note, group=group.name, leaf=leaf)
+
+    def edges(self) -> list[Edge]:
+        """The lines between the boxes: one for each argument of a node, one for all between a group and another box."""
+        place = {item: i for i, item in enumerate(self.drawn)}
+        found: dict[tuple[int, ...], Edge] = {}
+        through = {name: self._through(g) for name, g in self.grouping.groups.items() if name in place}
+        for child, node in enumerate(self.order):
+            target = self.items[child]
+            for k, (parent, (flows, local)) in enumerate(zip(node.parents, self.locals[child], strict=True)):
+                if type(parent) is Constant or (source := self.items[start := self.place[parent]]) == target:
+                    continue
+                head, whole = self._head(target), self._head(source) is not None
+                ends = place[source], place[target]
+                if whole and head == child == target:
+                    found[*ends, k] = Edge(*ends, start, child, k, _said(local), flows)
+                else:
+                    local = through[str(target)].get(start) if whole and head is not None else None
+                    end = child if head is None else head
+                    edge = found.setdefault(ends, Edge(*ends, start, end, None, _said(local), flows))
+                    found[ends] = replace(edge, flows=flows or edge.flows)
+        return list(found.values())
+
+    def _head(self, item: int | str) -> int | None:
+        """The node whose numbers a box shows."""
+        return item if isinstance(item, int) else self.grouping.groups[item].head
+
+    def _through(self, group: Group) -> dict[int, float]:
+        """d(a segment's last node)/d(what it is computed from), by the chain rule; empty unless all are scalars."""
+        if group.head is None or any(self.order[i].shape for i in group.members):
+            return {}
+        total = {group.head: 1.0}
+        for i in reversed(group.members):
+            for parent, (flows, local) in zip(self.order[i].parents, self.locals[i], strict=True):
+                if flows and local is not None and i in total:
+                    total[self.place[parent]] = total.get(self.place[parent], 0.0) + total[i] * local
+        return total
+
+
+def _constant(constant: Value) -> Expr:
+    """A raw number, rounded if it is long; a raw array as its shape."""
+    data = np.asarray(constant.data)
+    if not data.size or (data != data.flat[0]).any():
+        return symbol(f"[{'×'.join(map(str, data.shape))}]")
+    exact = formula(constant, {})
+    digits = notation.text(exact)
+    return exact if len(digits) <= LONGEST_CONSTANT and "e" not in digits else value(float(data.flat[0]))
+
+
+def _said(local: float | None) -> str:
+    return "" if local is None else shown(local)
+
+
+def _flat(data: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray(data, dtype=float).ravel()

@@ -1,0 +1,285 @@
+"""Parts of a graph that a picture can draw as one: segments, families, groups that the user names, and layers.
+
+A labelled node and the unlabelled ones that only it is computed from are its segment: c_1·p_1 + ... is a_1. Labels that
+differ in their subscripts are a family: z_1, ..., z_4 are z. Drawn as one, no part may be both before and after
+another: a family for which that would happen is none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import heapq
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from microgradcnn.value import Constant, Value
+from microgradcnn.views.expression import name_of
+from microgradcnn.views.layout import columns_of
+
+MANY = 500  # nodes: with more of them a picture starts with its groups collapsed
+READABLE = 50  # nodes and groups that such a picture shows, about
+LARGEST = 60  # nodes of a segment: a larger one is cut at its functions, and where a node is used more than once
+FULL = 12  # items of a column: more become a layer
+
+Names = Iterable[str] | bool | None
+
+
+@dataclass
+class Group:
+    """Nodes by their places in the order; `kind` is segment, family, given or layer, `head` a segment's last node."""
+
+    name: str
+    kind: str
+    members: list[int]
+    head: int | None = None
+    outer: Group | None = None
+
+
+@dataclass
+class Grouping:
+    """All groups by name, the innermost group of each node, and the names of those that are drawn as one."""
+
+    groups: dict[str, Group] = field(default_factory=dict)
+    inner: list[Group | None] = field(default_factory=list)
+    collapsed: set[str] = field(default_factory=set)
+
+    def drawn_as(self, node: int) -> int | str:
+        """The outermost collapsed group that a node is in, by name, else the node."""
+        found: int | str = node
+        group = self.inner[node]
+        while group is not None:
+            found = group.name if group.name in self.collapsed else found
+            group = group.outer
+        return found
+
+    def items(self) -> list[int | str]:
+        """What each node is drawn as."""
+        return [self.drawn_as(node) for node in range(len(self.inner))]
+
+    def add(self, group: Group) -> None:
+        """Put a group around its members: around the outermost groups that they are in so far."""
+        self.groups[group.name] = group
+        for node in group.members:
+            inner = self.inner[node]
+            if inner is None:
+                self.inner[node] = group
+                continue
+            while inner.outer is not None:
+                inner = inner.outer
+            if inner is not group:
+                inner.outer = group
+
+
+def grouping(
+    order: Sequence[Value],
+    names: Sequence[str],
+    given: Mapping[str, Iterable[Value]] | None = None,
+    collapse: Names = None,
+    opened: Names = None,
+) -> Grouping:
+    """The groups of a graph whose nodes are in `order` and called `names`, and which of them start collapsed.
+
+    `collapse` and `opened` name groups, with * and ? for any letters, or are True for all. Raises ValueError for a name
+    that no group has, and for given groups that share a node or cannot be drawn as one.
+    """
+    found = Grouping(inner=[None] * len(order))
+    place = {node: i for i, node in enumerate(order)}
+    edges = [(place[p], i) for i, node in enumerate(order) for p in node.parents if type(p) is not Constant]
+    _add_segments(found, order, names, edges)
+    if given:
+        _add_given(found, order, place, edges, given)
+    _add_families(found, order, names, edges)
+    if len(order) > MANY and opened is not True:
+        _collapse_until_readable(found, edges)
+    for chosen, change in ((collapse, found.collapsed.update), (opened, found.collapsed.difference_update)):
+        change(_chosen(chosen, found.groups))
+    return found
+
+
+def sorted_items(items: Sequence[int | str], edges: Collection[tuple[int, int]]) -> list[int | str] | None:
+    """What is drawn, each after all that it is computed from; None if two are before each other."""
+    first: dict[int | str, int] = {}
+    for node, item in enumerate(items):
+        first.setdefault(item, node)
+    after: dict[int | str, set[int | str]] = {item: set() for item in first}
+    waiting = dict.fromkeys(first, 0)
+    for a, b in edges:
+        x, y = items[a], items[b]
+        if x != y and y not in after[x]:
+            after[x].add(y)
+            waiting[y] += 1
+    ready = [(node, item) for item, node in first.items() if not waiting[item]]
+    heapq.heapify(ready)
+    done: list[int | str] = []
+    while ready:
+        _, item = heapq.heappop(ready)
+        done.append(item)
+        for other in after[item]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, (first[other], other))
+    return done if len(done) == len(first) else None
+
+
+def family_of(label: str | None) -> str | None:
+    """What a label with subscripts is called without them."""
+    name = name_of(label or "")
+    return "_".join(filter(None, (name.base, name.accent))) if name.subscripts else None
+
+
+def _add_segments(
+    found: Grouping, order: Sequence[Value], names: Sequence[str], edges: Collection[tuple[int, int]]
+) -> None:
+    users: list[set[int]] = [set() for _ in order]
+    for a, b in edges:
+        users[a].add(b)
+    head = list(range(len(order)))
+    for node in range(len(order) - 1, -1, -1):
+        if order[node].label is None and order[node].op is not None and len(users[node]) > 0:
+            heads = {head[user] for user in users[node]}
+            head[node] = heads.pop() if len(heads) == 1 else node
+    sizes = Counter(head)
+    for node in range(len(order) - 1, -1, -1):
+        if sizes[head[node]] > LARGEST and head[node] != node:
+            cut = len(users[node]) > 1 or len(order[node].parents) == 1
+            head[node] = node if cut else head[next(iter(users[node]))]
+    members: dict[int, list[int]] = {}
+    for node, h in enumerate(head):
+        members.setdefault(h, []).append(node)
+    for h, nodes in members.items():
+        if len(nodes) > 1:
+            found.add(Group(names[h], "segment", nodes, head=h))
+
+
+def _add_given(
+    found: Grouping,
+    order: Sequence[Value],
+    place: Mapping[Value, int],
+    edges: Collection[tuple[int, int]],
+    given: Mapping[str, Iterable[Value]],
+) -> None:
+    taken: dict[int, str] = {}
+    segment_of = {g.head: g for g in found.groups.values()}
+    for name, values in given.items():
+        nodes: list[int] = []
+        for value in values:
+            if value not in place:
+                raise ValueError(f"{value.describe()} is in the group {name!r}, but not in the graph of {_root(order)}")
+            head = place[value]
+            nodes += segment_of[head].members if head in segment_of else [head]
+        for node in nodes:
+            if taken.setdefault(node, name) != name:
+                raise ValueError(f"{order[node].describe()} is in two groups, {taken[node]!r} and {name!r}")
+    for group in list(found.groups.values()):
+        if len({taken.get(node) for node in group.members}) > 1:  # torn apart: no segment any more
+            del found.groups[group.name]
+            for node in group.members:
+                found.inner[node] = None
+    for name in given:
+        if name in found.groups:
+            raise ValueError(f"the group {name!r} has the name of a node that is a group by itself: call it otherwise")
+        found.add(Group(name, "given", sorted(node for node, by in taken.items() if by == name)))
+        found.collapsed.add(name)
+        if sorted_items(found.items(), edges) is None:
+            raise ValueError(f"the group {name!r} cannot be drawn as one: what is between its nodes is not in it")
+    found.collapsed.clear()
+
+
+def _add_families(
+    found: Grouping, order: Sequence[Value], names: Sequence[str], edges: Collection[tuple[int, int]]
+) -> None:
+    families: dict[str, list[int]] = {}
+    for node, value in enumerate(order):
+        if (base := family_of(value.label)) is not None and not _is_given(found.inner[node]):
+            families.setdefault(base, []).append(node)
+    trial = Grouping(found.groups, found.inner, {g.name for g in found.groups.values()})
+    segment_of = {g.head: g for g in found.groups.values() if g.kind == "segment"}
+    items = trial.items()
+    for base, heads in families.items():
+        if len(heads) < 2:
+            continue
+        name = base if base not in found.groups and base not in names else f"all {base}"
+        nodes = [n for head in heads for n in (segment_of[head].members if head in segment_of else [head])]
+        joined = list(items)
+        for node in nodes:
+            joined[node] = name
+        if sorted_items(joined, edges) is not None:
+            items = joined
+            found.add(Group(name, "family", sorted(nodes)))
+
+
+def _is_given(group: Group | None) -> bool:
+    while group is not None:
+        if group.kind == "given":
+            return True
+        group = group.outer
+    return False
+
+
+def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
+    for kinds in (("segment",), ("given", "family")):
+        found.collapsed |= {g.name for g in found.groups.values() if g.kind in kinds}
+        if len(set(found.items())) <= READABLE:
+            return
+    _add_layers(found, edges)
+
+
+def _add_layers(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
+    """Put what is still too much into layers: a full column, or several next to each other; leaves that are a group
+    stay apart."""
+    items = found.items()
+    drawn = sorted_items(items, edges)
+    assert drawn is not None
+    place = {item: i for i, item in enumerate(drawn)}
+    links = {(place[items[a]], place[items[b]]) for a, b in edges if items[a] != items[b]}
+    computed = {b for _, b in links}
+    columns: dict[int, list[int]] = {}
+    for i, column in enumerate(columns_of(len(drawn), sorted(links))):
+        if i in computed or isinstance(drawn[i], int):
+            columns.setdefault(column, []).append(i)
+    members: dict[int | str, list[int]] = {}
+    for node, item in enumerate(items):
+        members.setdefault(item, []).append(node)
+    for number, layer in enumerate(_layers([columns[c] for c in sorted(columns)]), start=1):
+        name = f"layer {number}"
+        while name in found.groups:
+            name += "'"
+        found.add(Group(name, "layer", sorted(node for i in layer for node in members[drawn[i]])))
+        found.collapsed.add(name)
+
+
+def _layers(columns: Sequence[list[int]]) -> Iterator[list[int]]:
+    """The full columns; or, if that leaves too many boxes, columns put together until they are full."""
+    full = [column for column in columns if len(column) > FULL]
+    if len(full) + sum(len(column) for column in columns if len(column) <= FULL) <= READABLE:
+        yield from full
+        return
+    most = max(FULL, -(-sum(map(len, columns)) // (READABLE // 2)))
+    layer: list[int] = []
+    for column in columns:
+        if layer and len(layer) + len(column) > most:
+            yield layer
+            layer = []
+        layer += column
+    yield layer
+
+
+def _chosen(names: Names, groups: Mapping[str, Group]) -> set[str]:
+    """The groups that the names mean, which may have * and ? in them."""
+    if names is None or isinstance(names, bool):
+        return set(groups) if names else set()
+    found: set[str] = set()
+    for name in [names] if isinstance(names, str) else names:
+        known = [name] if name in groups else [group for group in groups if fnmatch.fnmatchcase(group, name)]
+        if not known:
+            meant = difflib.get_close_matches(name, groups, n=1)
+            guess = f"did you mean {meant[0]!r}?" if meant else f"it has {', '.join(groups) or 'none'}"
+            raise ValueError(f"the graph has no group {name!r}: {guess}")
+        found.update(known)
+    return found
+
+
+def _root(order: Sequence[Value]) -> str:
+    return order[-1].describe()

@@ -1,0 +1,85 @@
+"""A worksheet or its key as a whole document: LaTeX that needs amsmath alone, or one HTML file that prints well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from microgradcnn.views.html_document import STYLE, html_lines
+from microgradcnn.views.latex import words
+from microgradcnn.views.latex_document import latex_lines
+from microgradcnn.views.task import Lines
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what stands under it, and the room below to write in, in centimetres."""
+
+    heading: str
+    lines: Lines
+    room: float = 0.0
+
+
+# A4 with margins of 2 cm, without a package.
+_PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
+\usepackage{amsmath}
+\pdfpagewidth=\paperwidth \pdfpageheight=\paperheight
+\setlength{\textwidth}{17cm} \setlength{\oddsidemargin}{-0.54cm} \setlength{\evensidemargin}{-0.54cm}
+\setlength{\textheight}{24.2cm} \setlength{\topmargin}{-1.4cm} \setlength{\headsep}{0.6cm}
+\setlength{\parindent}{0pt} \setlength{\parskip}{3pt} \raggedbottom
+\providecommand{\checkmark}{\surd}
+\pagestyle{myheadings}"""
+_NAME = r"Name \hrulefill\quad Id \makebox[4cm]{\hrulefill}\par"
+
+
+def as_latex(title: str, sheet: str, sections: Iterable[Section], named: bool) -> str:
+    """The document; `named` leaves a line for the student's name."""
+    head = words(title)
+    pieces = [
+        _PREAMBLE,
+        rf"\markright{{{head}, sheet {sheet}}}",
+        r"\begin{document}\setlength{\abovedisplayshortskip}{6pt}",
+    ]
+    pieces += [rf"{{\Large\bfseries {head}}}\hfill sheet \texttt{{{sheet}}}\par\medskip", *([_NAME] if named else [])]
+    for section in sections:
+        body = re.sub(r"\\par\}\n(?=\\\[|\\begin)", "}\n", "\n".join(latex_lines(section.lines)))
+        apart = "" if body.startswith(r"\[") else r"\par"  # a display makes a line of its own
+        room = rf"\vspace*{{{section.room:g}cm}}" if section.room else ""
+        pieces += [r"\bigskip\noindent\begin{minipage}{\linewidth}\setlength{\parskip}{3pt}"]
+        pieces += [rf"\textbf{{{words(section.heading)}}}{apart}", body, rf"{room}\end{{minipage}}\par"]
+    return "\n".join([*pieces, r"\end{document}", ""])
+
+
+_STYLE = """
+@page { size: A4; margin: 1.5cm }
+body { font: 11pt/1.5 Georgia, "Times New Roman", serif; max-width: 18cm; margin: 1cm auto; padding: 0 1cm }
+header { display: flex; justify-content: space-between; align-items: baseline; border-bottom: 1px solid #000 }
+h1 { font-size: 1.4em; margin: 0 } h2 { font-size: 1em; margin: 1.4em 0 0.2em }
+p { margin: 0.3em 0 } code { font-size: 1em }
+.aligned { font-size: 0.92em } .derivation .aligned td:nth-last-child(2) { text-align: right }
+.derivation .aligned td:nth-last-child(3) { padding-right: 2em }
+.blank { display: flex; gap: 1em; margin: 1em 0 } .blank span { flex: 2; border-bottom: 1px solid #000 }
+.blank span + span, .blank span:last-child { flex: 1 }
+section { break-inside: avoid }
+.room { border-bottom: 1px dotted #999 }
+@media print { body { margin: 0; padding: 0; max-width: none } }
+"""
+
+
+def as_html(title: str, sheet: str, sections: Sequence[Section], named: bool) -> str:
+    """The document, in one file that needs no network; `named` leaves a line for the student's name."""
+    pieces = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<title>{escape(title)}, sheet {sheet}</title><style>{STYLE}{_STYLE}</style></head><body class="derivation">',
+        f"<header><h1>{escape(title)}</h1><span>sheet <code>{sheet}</code></span></header>",
+    ]
+    pieces += ['<p class="blank">Name <span></span> Id <span></span></p>'] if named else []
+    for section in sections:
+        pieces += [f"<section><h2>{escape(section.heading)}</h2>", *html_lines(section.lines)]
+        pieces += [f'<div class="room" style="height: {section.room:g}cm"></div>'] if section.room else []
+        pieces.append("</section>")
+    return "\n".join([*pieces, "</body></html>", ""])

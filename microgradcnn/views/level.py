@@ -1,0 +1,192 @@
+"""One level of a page: a drawing whose boxes can be stepped through, with the program that computes all its numbers.
+
+The same graph has several levels: operation by operation, formula by formula (c_1·p_1 + ... as one box a_1), and, for
+arrays, number by number. A level is `live` if a browser can compute it; otherwise it shows what was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import islice
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.gradient import _cotangents, grad
+from microgradcnn.targets.javascript import function
+from microgradcnn.value import Constant, Value, topological, watcher
+from microgradcnn.views.algebra import simplified
+from microgradcnn.views.colours import Grid, gradient_scale, largest, plane
+from microgradcnn.views.drawing import Drawing, _constant
+from microgradcnn.views.expression import Expr, derivative, symbol
+from microgradcnn.views.ledger import node_names
+from microgradcnn.views.notation import formula
+
+MOST_TEXT = 100_000  # characters of a program that a page carries
+
+
+@dataclass
+class Link:
+    """An edge of the drawing: `local` is d(child)/d(parent), `sent` what the child sends back, None where unknown."""
+
+    parent: int  # boxes, by their place in the drawing
+    child: int
+    local: Value | None = None
+    sent: Value | None = None
+    local_formula: Expr | None = None
+    sent_formula: Expr | None = None
+
+
+class Level:
+    """The boxes and edges of a drawing of f, their formulas, and what of them JavaScript computes.
+
+    `nodes` are the Values that the boxes show, None for a group that has many results, and `names` their symbols, among
+    the `symbols` of all; `links` are the edges in the order of the drawing.
+    """
+
+    def __init__(self, title: str, f: Value, drawing: Drawing, leaves: Sequence[Value]) -> None:
+        self.title, self.f, self.drawing, self.leaves = title, f, drawing, list(leaves)
+        self.order = topological(f)
+        self.symbols = {node: symbol(name) for node, name in node_names(self.order).items()}
+        self.nodes = [None if box.index is None else self.order[box.index] for box in drawing.boxes]
+        self.names = {node: self.symbols[node] for node in self.nodes if node is not None}
+        self._groups = {group.name: group for group in drawing.groups}
+        self._constants: dict[Value, Expr] = {
+            p: _constant(p) for node in self.order for p in node.parents if type(p) is Constant
+        }
+        self.formulas = [None if node is None or node.op is None else self._forward(node) for node in self.nodes]
+        self.links = [Link(edge.source, edge.target) for edge in drawing.edges]
+        self.gradients: dict[Value, Value] = {}
+        self.program, self.why_not = "", ""
+        try:
+            self.program = self._program()
+        except ValueError as error:
+            self.why_not = str(error)
+
+    @property
+    def live(self) -> bool:
+        """Whether a browser computes the numbers; otherwise `why_not` says why."""
+        return bool(self.program)
+
+    @property
+    def passes(self) -> list[int]:
+        """The links along which something is sent back, in the order of the backward pass."""
+        sent = [i for i, link in enumerate(self.links) if link.sent is not None]
+        return sorted(sent, key=lambda i: -self.links[i].child)
+
+    def members(self, box: int) -> list[Value]:
+        """What is computed in a box, itself last."""
+        group = self.drawing.boxes[box].group
+        node = self.nodes[box]
+        if group is not None:
+            return [self.order[i] for i in self._groups[group].members]
+        return [node] if node is not None else []
+
+    def outputs(self) -> list[Value]:
+        """All that the program computes, in its order: values, gradients, local derivatives, what is sent."""
+        nodes = [node for node in self.nodes if node is not None]
+        parts: list[Value | None] = [*nodes, *(self.gradients.get(node) for node in nodes)]
+        parts += [*(link.local for link in self.links), *(link.sent for link in self.links)]
+        return [v for v in parts if v is not None]
+
+    def _program(self) -> str:
+        nodes = [node for node in self.nodes if node is not None]
+        if len(nodes) < len(self.nodes) or any(node.shape and cells(node) is None for node in nodes):
+            raise ValueError("the graph is too large for every number to be shown")
+        self._differentiate()
+        gradients = [self.gradients[node].data for node in nodes if node in self.gradients]
+        self.drawing = replace(self.drawing, scales=(self.drawing.scales[0], gradient_scale(largest(gradients))))
+        text = function(self.outputs(), self.leaves)
+        if len(text) > MOST_TEXT:
+            raise ValueError("the graph is too large to be computed on a page")
+        return text
+
+    def _forward(self, node: Value) -> Expr | None:
+        try:
+            return formula(node, {**self._constants, **self.names}, top=True)
+        except ValueError:  # a primitive whose notation cannot be written
+            return None
+
+    def _differentiate(self) -> None:
+        """The gradient of every box, and of every edge what the engine sends along it."""
+        reached = [node for node in self.order if node.dtype != np.bool_]
+        clerk = _Clerk()
+        token = watcher.set(clerk)
+        try:
+            self.gradients = dict(zip(reached, grad(self.f, reached), strict=True))
+        finally:
+            watcher.reset(token)
+        known = {**self._constants, **self.names}
+        for link, edge in zip(self.links, self.drawing.edges, strict=True):
+            child, parent, members = self.nodes[link.child], self.nodes[link.parent], self.members(link.child)
+            assert child is not None
+            assert parent is not None
+            sent = [c for m in members for k, c in clerk.sent(m, parent) if edge.argument in (None, k)]
+            if not sent:
+                continue
+            link.sent = reduce(add, sent)
+            if child.shape == parent.shape == ():
+                link.local = _local(child, members, parent, edge.argument)
+                link.local_formula = _written(link.local, known)
+            else:
+                above = {self.gradients[child]: derivative(self.names[self.f], self.names[child])}
+                link.sent_formula = _written(link.sent, {**known, **above})
+
+
+class _Clerk:
+    """Writes down what the engine sends from where to where; it stands where mg.debug()'s watcher does."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[Value, Value], list[Value]] = {}
+        self._latest: dict[Value, Any] = {}
+
+    def start(self, f: Value, seed: Any) -> None:
+        """The engine begins a pass."""
+
+    def value(self, node: Value) -> None:
+        """The engine has made a node."""
+
+    def gradient(self, node: Value, parent: Value, g: Any, total: Any) -> None:
+        """The engine has sent something from `node` to `parent`, whose gradient so far is `total`."""
+        before = self._latest.get(parent)
+        c = total if before is None else total.parents[1] if isinstance(total, Value) else total - before
+        self._sent.setdefault((node, parent), []).append(c if isinstance(c, Value) else Value(c))
+        self._latest[parent] = total
+
+    def sent(self, node: Value, parent: Value) -> Iterator[tuple[int, Value]]:
+        """What the node sent to the parent, with the number of the argument that it is there."""
+        assert node.op is not None
+        arguments = [k for k, p in enumerate(node.parents) if p is parent]
+        return zip(arguments, self._sent.get((node, parent), []), strict=False)
+
+
+def _local(child: Value, members: Sequence[Value], parent: Value, argument: int | None) -> Value:
+    """d(child)/d(parent) as a graph, through the members of the child's box and its `argument`, or all of them."""
+    if argument is None:
+        needed = {parent, *members}
+        found = _cotangents(child, 1.0, list(members), needed, on_values=True)[parent]
+    else:
+        assert child.op is not None
+        rule = next(islice(child.op.chain, argument, None))
+        assert rule is not None
+        inputs = [p.data if type(p) is Constant else p for p in child.parents]
+        found = rule(1.0, child, *inputs, **child.static)
+    return found if isinstance(found, Value) else Value(found)
+
+
+def _written(derivative: Value, names: Mapping[Value, Expr]) -> Expr | None:
+    """The formula of a derivative, None if it cannot be written as one."""
+    try:
+        return simplified(formula(derivative, names, gradient=True))
+    except ValueError:
+        return None
+
+
+def cells(node: Value) -> Grid | None:
+    """Which number each cell of a node's heat map shows, -1 for none; None if the map shows means of numbers."""
+    places = plane(np.arange(1.0, 1.0 + np.size(node.data)).reshape(node.shape))
+    shown = places[places > 0]
+    return places - 1 if shown.size == node.data.size == np.unique(shown).size else None

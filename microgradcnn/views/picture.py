@@ -1,0 +1,98 @@
+"""draw: a picture of a graph, as SVG, DOT, PNG or a page.
+
+>>> import microgradcnn as mg
+>>> x = mg.Value(3.0, label="x")
+>>> mg.draw(x * x)
+<Picture of the graph of t₁: 2 nodes, 1 of them leaves, from left to right up to t₁, which is 9.>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from microgradcnn.extras import require
+from microgradcnn.files import write_whole
+from microgradcnn.value import Constant, Value, topological
+from microgradcnn.views import dot as graphviz
+from microgradcnn.views import notation
+from microgradcnn.views import svg as vector
+from microgradcnn.views.drawing import Drawing, drawn
+from microgradcnn.views.page import embedded, page
+
+SHARP = 2.0  # pixels of a PNG for one of the picture
+
+
+class Picture:
+    """The graph of `f` as it was when it was drawn. In a notebook it shows itself."""
+
+    def __init__(self, f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> None:
+        self.f, self.drawing, self.wrt = f, drawing, wrt
+
+    @property
+    def groups(self) -> list[str]:
+        """The names of the groups that can be collapsed and opened."""
+        return [group.name for group in self.drawing.groups]
+
+    def svg(self, prefix: str = "") -> str:
+        """The picture as an <svg> element, whose ids start with `prefix`."""
+        return vector.svg(self.drawing, prefix)
+
+    def dot(self) -> str:
+        """The graph in DOT, for Graphviz."""
+        return graphviz.dot(self.drawing)
+
+    def html(self) -> str:
+        """A page that steps through the graph, derives its gradients, and computes them anew from changed numbers."""
+        return page(self.f, self.drawing, self.wrt)
+
+    def png(self) -> bytes:
+        """The picture as PNG, two pixels for one. Raises MissingExtra without the extra `png`."""
+        resvg = require("resvg_py", "png", package="resvg-py", needed_by="a picture as PNG")
+        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture into a file, as its suffix says: .svg, .html, .dot or .png; gives the path.
+
+        Raises ValueError for another suffix, FileError where that is refused, MissingExtra for .png without `png`.
+        """
+        path = Path(path)
+        kinds: dict[str, Callable[[], str | bytes]] = {
+            ".svg": self.svg,
+            ".html": self.html,
+            ".dot": self.dot,
+            ".png": self.png,
+        }
+        if path.suffix.lower() not in kinds:
+            raise ValueError(f"a picture is saved as {', '.join(kinds)}: {path.name!r} has none of these suffixes")
+        content = kinds[path.suffix.lower()]()
+        write_whole(path, content.encode() if isinstance(content, str) else content)
+        return path
+
+    def _repr_html_(self) -> str:
+        return embedded(self.f, self.drawing, self.wrt)
+
+    def __repr__(self) -> str:
+        return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"
+
+
+def draw(
+    f: Value,
+    groups: Mapping[str, Iterable[Value]] | None = None,
+    collapse: Iterable[str] | bool | None = None,
+    open: Iterable[str] | bool | None = None,
+    wrt: Sequence[Value] = (),
+) -> Picture:
+    """Draw the graph of f from left to right, with the values, gradients and local derivatives of this moment.
+
+    Groups are drawn as one box if they are named in `collapse`, or above 500 nodes; those in `open` are not; True
+    names all. They are found from labels (a_1 with its unlabelled terms is a group, z_1 to z_4 are the group z), or
+    given: `groups={"layer": [z_1, z_2]}`. On the page gradient descent moves the leaves `wrt`; if none are named, those
+    not called x, y, p or lambda. Raises TypeError for what is no Value, ValueError for an unknown group or leaf.
+    """
+    if not isinstance(f, Value) or type(f) is Constant:
+        raise TypeError(f"draw takes a Value, not {f!r}")
+    strangers = [v for v in wrt if v.op is not None or v not in topological(f)]
+    if strangers:
+        raise ValueError(f"{strangers[0].describe()} is no leaf of {f.describe()}: descent moves its leaves")
+    return Picture(f, drawn(f, groups, collapse, open), wrt)

@@ -1,0 +1,183 @@
+"""A gradient to mend: a derivation with one of the usual mistakes planted in one line of it and carried on to the end.
+
+The lines are lettered. A student names the one that goes wrong, and writes what the last one should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from string import ascii_uppercase
+from typing import NamedTuple, TypeAlias
+
+from microgradcnn.value import Value
+from microgradcnn.views import notation
+from microgradcnn.views.algebra import factored, simplified, split
+from microgradcnn.views.chain import ChainRule, gathered
+from microgradcnn.views.diagnosis import Kind
+from microgradcnn.views.document import Lettered, Line
+from microgradcnn.views.expression import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Expr,
+    add,
+    derivative,
+    equation,
+    multiply,
+    name_of,
+    number,
+    power,
+    replaced,
+    root,
+    symbol,
+    symbols,
+)
+from microgradcnn.views.task import Lines, Material, Task, with_symbols
+from microgradcnn.views.telling import compressed
+from microgradcnn.views.tokens import FormulaError
+
+Formulas: TypeAlias = dict[Value, Expr]
+Change: TypeAlias = Callable[[Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A derivation of df/dx: df/dt and dt/dx for every t that x goes into, and what of f depends on x directly.
+
+    The paths through `left_out` are forgotten in the sum.
+    """
+
+    rule: ChainRule
+    outer: Formulas
+    inner: Formulas
+    straight: tuple[Expr, ...]
+    left_out: tuple[Value, ...] = ()
+
+    def total(self) -> Expr:
+        """What these lines add up to."""
+        hidden = self.rule.graph.named_here
+        terms = {t: simplified(multiply(self.outer[t], self.inner[t])) for t in self.inner if t not in self.left_out}
+        paths = gathered([(t in hidden, term) for t, term in terms.items()])
+        total = simplified(add(paths, *self.straight))
+        return factored(total) if paths == ZERO else total
+
+    def families(self) -> list[list[Value]]:
+        """The t's by their letters: df/dt of one family may stand in one line."""
+        found: dict[str, list[Value]] = {}
+        for t in self.outer:
+            found.setdefault(name_of(self.rule.graph.label(t)).base, []).append(t)
+        return list(found.values())
+
+    def lines(self) -> list[Line]:
+        """Outer derivatives, inner ones, and the sum."""
+        rule, x, label = self.rule, self.rule.graph.names[self.rule.x], self.rule.graph.label
+        lines = [
+            line
+            for family in self.families()
+            for line in compressed([(label(t), equation(rule.symbol(t), self.outer[t])) for t in family])
+        ]
+        steps = {t: derivative(rule.graph.names[t], x) for t in self.inner}
+        lines += [(equation(steps[t], formula),) for t, formula in self.inner.items()]
+        paths = [multiply(rule.symbol(t), step) for t, step in steps.items() if t not in self.left_out]
+        sums = [add(*paths, *self.straight)] if paths else []
+        return [*lines, (equation(rule.symbol(rule.x), *sums, self.total()),)]
+
+
+class Plant(NamedTuple):
+    """A derivation with a mistake in it, and what `check_answer` has to call it.
+
+    A wrong index that gives the gradient of another parameter is called so, and not taken: the sheet may ask for that.
+    """
+
+    kind: Kind
+    account: Account
+
+
+def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
+    """The task of finding the plant and mending it, if exactly that is what `check_answer` finds wrong."""
+    rule = material.rules[wrt]
+    wrong, right = plant.account.lines(), account(rule).lines()
+    where = next((i for i, (a, b) in enumerate(zip(wrong, right, strict=False)) if a != b), -1)
+    if len(wrong) != len(right) or wrong[where + 1 : -1] != right[where + 1 : -1] or len(wrong) > len(ascii_uppercase):
+        return None
+    formula = notation.text(plant.account.total())
+    try:
+        verdict = material.stored.check(wrt, formula)
+    except FormulaError:
+        return None
+    if len(verdict.diagnoses) != 1 or verdict.diagnoses[0].kind != plant.kind:
+        return None
+    (diagnosis,) = verdict.diagnoses
+    gradient, line = rule.symbol(rule.x), ascii_uppercase[where]
+    asked: Lines = [
+        ("Somebody derives ", gradient, " as below. One line goes wrong, and its mistake is carried on to the end."),
+        Lettered(wrong),
+        ("Which line is it, and what should the last line give for ", gradient, "?"),
+    ]
+    mended: Lines = [("and so:",), right[-1]] if where < len(right) - 1 else []
+    goes_wrong: Line = (f"Line {line} goes wrong: ", *with_symbols(diagnosis.clause), ".")
+    planted = {"kind": diagnosis.kind, "clause": diagnosis.clause, "formula": formula}
+    record = {"answer": material.formula(wrt), "line": line, "planted": planted}
+    return Task("mistake", wrt, asked, 2.5, [goes_wrong, ("Right is:",), right[where], *mended], record)
+
+
+def account(rule: ChainRule) -> Account:
+    """The derivation as it should be."""
+    links = {t: link.formula for t, link in rule.into(rule.x)}
+    inner = {t: formula for t, formula in links.items() if t is not rule.graph.f}
+    straight = tuple(formula for t, formula in links.items() if t is rule.graph.f)
+    return Account(rule, {t: rule.known(t) for t in inner}, inner, straight)
+
+
+def plants(rule: ChainRule) -> Iterator[Plant]:
+    """Every way to go wrong in one line that is known here."""
+    right, hidden = account(rule), rule.graph.named_here
+    for family in right.families():
+        if not hidden.intersection(family):
+            for kind, change in _outer_changes(right, family):
+                outer = {t: change(e) if t in family else e for t, e in right.outer.items()}
+                yield Plant(kind, replace(right, outer=outer))
+    for t, formula in right.inner.items():
+        if t not in hidden:
+            for kind, wrong in _inner_changes(rule, t, formula):
+                yield Plant(kind, replace(right, inner={**right.inner, t: wrong}))
+        yield Plant("regularisation" if t in hidden else "missing path", replace(right, left_out=(t,)))
+    if right.straight:
+        yield Plant("regularisation", replace(right, straight=()))
+
+
+def _outer_changes(right: Account, family: list[Value]) -> Iterator[tuple[Kind, Change]]:
+    """What may go wrong in df/dt: a number, the sign, √f in place of ŷ − y, a weight left out."""
+    yield "factor", lambda e: simplified(multiply(number(2), e))
+    yield "factor", lambda e: simplified(multiply(number(Fraction(1, 2)), e))
+    yield "sign", lambda e: simplified(multiply(MINUS_ONE, e))
+    factors = {factor for t in family for factor in split(right.outer[t])[1]}
+    slip = root(right.rule.graph.names[right.rule.graph.f])
+    yield "root", lambda e: _exchanged(e, {factor: slip for factor in factors if factor.head == "sum"})
+    yield "missing factor", lambda e: _exchanged(e, {factor: ONE for factor in factors if factor.head == "symbol"})
+
+
+def _inner_changes(rule: ChainRule, t: Value, formula: Expr) -> Iterator[tuple[Kind, Expr]]:
+    """What may go wrong in dt/dx: t's own slope left out or half of it, a term of a sum forgotten, a wrong index."""
+    names = rule.graph.names
+    own = {names[node].value for node in (t, *t.parents) if node in names}
+    slope = [factor for factor in split(formula)[1] if symbols(factor) and own.issuperset(symbols(factor))]
+    yield "inner derivative", _exchanged(formula, dict.fromkeys(slope, ONE))
+    yield "inner derivative", _exchanged(formula, dict.fromkeys(slope[1:], ONE))
+    for factor in split(formula)[1]:
+        if factor.head == "sum" and factor not in slope:
+            for i in range(len(factor.args)):
+                yield "missing path", _exchanged(formula, {factor: add(*factor.args[:i], *factor.args[i + 1 :])})
+    for used in symbols(formula):
+        for other in names.values():
+            if used not in own and other.value != used and name_of(other.value).base == name_of(used).base:
+                yield "index", replaced(formula, {used: symbol(other.value)})
+
+
+def _exchanged(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
+    """A product with other factors in the place of some."""
+    coefficient, powers = split(e)
+    factors = [new.get(base, base if exponent == ONE else power(base, exponent)) for base, exponent in powers.items()]
+    return simplified(multiply(number(coefficient), *factors))

@@ -1,0 +1,117 @@
+"""What a worksheet is about, and what it asks: here a gradient to derive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microgradcnn.value import Value
+from microgradcnn.views import notation
+from microgradcnn.views.chain import ChainRule, base, chosen_stations
+from microgradcnn.views.document import Block
+from microgradcnn.views.expression import Expr, derivative, equation, heads, symbol
+from microgradcnn.views.segments import Graph
+from microgradcnn.views.stored import StoredLoss, as_plain
+from microgradcnn.views.telling import chain_steps, compressed, where_step
+from microgradcnn.views.tokens import FormulaError
+
+Lines = Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question: `asked` is printed on the sheet, `solution` on the key; `record` is what `grade` needs to mark it.
+
+    `kind` is 'derive', 'mistake' or 'number'; `label` names what it is about; `room` is how many centimetres a student
+    gets to write in.
+    """
+
+    kind: str
+    label: str
+    asked: Lines
+    room: float
+    solution: Lines
+    record: dict[str, Any]
+
+
+class Material:
+    """A loss written out in scalars, the labels of what to differentiate it by, and the loss as a key stores it.
+
+    Raises ValueError for arrays, for what has no label, and for a gradient that an answer could not be compared with.
+    """
+
+    def __init__(self, loss: Value, wrt: Sequence[Value]) -> None:
+        self.graph = Graph(loss)
+        self.nodes = {self.graph.label(node): node for node in self.graph.order if node in self.graph.names}
+        self.entries = as_plain(loss, {node: label for label, node in self.nodes.items()})
+        self.stored = StoredLoss(self.entries)
+        self.rules: dict[str, ChainRule] = {}
+        for x in wrt:
+            if x.label is None or self.nodes.get(x.label) is not x or x is loss:
+                raise ValueError(f"{loss.describe()} was not computed from {x.describe()} under a label of its own")
+            self.rules[x.label] = ChainRule(self.graph, x, chosen_stations(self.graph, x, None))
+            self._check(x.label)
+
+    @property
+    def loss(self) -> Value:
+        """f."""
+        return self.graph.f
+
+    @property
+    def leaves(self) -> dict[str, Value]:
+        """What the numbers are put in for, by label."""
+        return {label: node for label, node in self.nodes.items() if node.op is None}
+
+    @property
+    def has_sigmoid(self) -> bool:
+        """Whether f takes σ of something."""
+        return any(node.op is not None and node.op.name == "sigmoid" for node in self.graph.order)
+
+    def formula(self, wrt: str) -> str:
+        """df/dwrt as a student may write it."""
+        return notation.text(self.rules[wrt].gradient)
+
+    def definitions(self) -> Lines:
+        """What is computed from what, inputs first, families of equations that read alike as one."""
+        families: dict[str, list[str]] = {}
+        for label, node in self.nodes.items():
+            if node.op is not None:
+                families.setdefault(base(self.graph, node), []).append(label)
+        defined = {
+            n: equation(self.graph.names[n], self.graph.definition(n)) for n in self.nodes.values() if n.op is not None
+        }
+        return [
+            line
+            for labels in families.values()
+            for line in compressed([(label, defined[self.nodes[label]]) for label in labels])
+        ]
+
+    def _check(self, wrt: str) -> None:
+        """The formula that the key will print is the gradient."""
+        try:
+            if "derivative" in heads(self.rules[wrt].gradient):
+                raise FormulaError("it is too long without derivatives of intermediates")
+            answer = self.stored.check(wrt, self.formula(wrt))
+        except FormulaError as error:
+            raise ValueError(f"the gradient by {wrt}, {self.formula(wrt)[:80]}, cannot be asked for: {error}") from None
+        if not answer:
+            raise ValueError(f"check_answer does not confirm the gradient by {wrt}, {self.formula(wrt)[:80]}: {answer}")
+
+
+def derive(material: Material, wrt: str) -> Task:
+    """A gradient to derive."""
+    rule = material.rules[wrt]
+    solution = [line for step in (where_step(rule), *chain_steps(rule, False)) for line in step.lines]
+    x = material.graph.names[rule.x]
+    asked: Lines = [("Derive ", derivative(material.graph.names[material.loss], x), ".")]
+    return Task("derive", wrt, asked, 6.0, solution, {"answer": material.formula(wrt)})
+
+
+_NAMED = re.compile(r"((?:(?<=/d)|(?<![A-Za-z_/]))[A-Za-z]+_\w+)")  # but for the d of df/dc_1
+
+
+def with_symbols(words: str) -> list[str | Expr]:
+    """Words that speak of c_1 or df/dc_1, with these names as symbols."""
+    return [symbol(piece) if _NAMED.fullmatch(piece) else piece for piece in _NAMED.split(words) if piece]

@@ -1,0 +1,139 @@
+"""Formulas and labels as pieces of text with their style, for pictures: italic letters, real subscripts, their widths.
+
+Widths are those of Times and Helvetica (and of the free fonts cut to the same measures), because a picture is laid out
+before anybody knows which font will be found.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from microgradcnn.views.emitters import ATOM, Text
+from microgradcnn.views.expression import Expr, name_of
+
+LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
+
+_ITALIC, _LOW, _HIGH, _END = "\ue002", "\ue003", "\ue004", "\ue005"  # marks within a text; private, as brackets are
+_SIGNS = re.compile(f"([{_ITALIC}{_LOW}{_HIGH}{_END}])")
+_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+
+# Thousandths of the font's size, upright or italic, whichever is more; what is not listed is as wide as most letters.
+_SERIF = {
+    250: " ,.",
+    278: "'|ijltι/:;\\",
+    333: "!()-I[]`fr·",
+    400: "Jsγζετ",
+    450: '?"acezxkvyχξνλ',
+    611: "BCEFLPRSTVXYZ",
+}
+_SERIF |= {564: "÷≤≥≠√+<=>~−×Σφ", 722: "ADGHKNOQUwmωΔψΩ∞", 750: "½⅓¼¾⅔⅕⅛&", 889: "MW%", 1000: "…←@⊙"}
+_SANS = {191: "'", 222: "ijlι", 278: " !,./:;I[\\]ft|", 334: "()-`r·{}", 400: '"*τ', 469: "^ζεξ", 500: "Jcksvxyzγκλν"}
+_SANS |= {
+    584: "+<=>~−×÷≤≥≠√σμαβρ",
+    667: "&ABEKPSVXYFTZΔπΣφ",
+    722: "CDHNRUwψ∞",
+    780: "GOQωΩ",
+    834: "Mm½⅓¼¾⅔⅕⅛%",
+    1000: "W…←@⊙",
+}
+_WIDTHS = [{c: w / 1000 for w, chars in table.items() for c in chars} for table in (_SERIF, _SANS)]
+_AVERAGE = (0.51, 0.57)
+
+
+class Run(NamedTuple):
+    """A piece of text in one style; `level` is −1 for a subscript, 1 for a superscript."""
+
+    text: str
+    italic: bool = False
+    level: int = 0
+
+
+class Typeset(Text):
+    """A formula with marks where its style changes; `runs` reads them."""
+
+    def _symbol(self, e: Expr) -> str:
+        name = name_of(clean(e.value))
+        base = unicodedata.normalize("NFC", name.base + _ACCENTS.get(name.accent, ""))
+        if not name.subscripts:
+            return f"{_ITALIC}{base}{_END}" if base[:1].isalpha() else base
+        if sum(len(part) > 1 and part.isalpha() for part in name.subscripts) > 1:  # words joined by _, not subscripts
+            return f"{_ITALIC}{clean(e.value)}{_END}"
+        comma = "," if any(len(part) > 1 for part in name.subscripts) and len(name.subscripts) > 1 else ""
+        return f"{_ITALIC}{base}{_END}{_LOW}{comma.join(name.subscripts)}{_END}"
+
+    def _power(self, e: Expr) -> str:
+        if self.is_root(e):
+            return super()._power(e)
+        return f"{self.base(e.args[0])}{_HIGH}{self.emit(e.args[1])}{_END}"
+
+    def _transpose(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}{_HIGH}T{_END}"
+
+    def measured(self, digits: str, exponent: str) -> str:
+        """A rounded number, with a power of ten if there is one."""
+        done = digits.replace("-", self.minus)
+        return f"{done}·10{_HIGH}{exponent.replace('-', self.minus)}{_END}" if exponent else done
+
+
+def clean(text: str) -> str:
+    """Text without the characters that XML forbids, lone surrogates and private ones that would be read as marks."""
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn") else "\ufffd" for c in text)
+
+
+def typeset(e: Expr) -> list[Run]:
+    """The pieces of a formula."""
+    return list(_runs(Typeset()(e)))
+
+
+def _runs(marked: str) -> Iterator[Run]:
+    stack: list[str] = []
+    for piece in _SIGNS.split(marked):
+        if piece == _END:
+            stack.pop()
+        elif _SIGNS.fullmatch(piece):
+            stack.append(piece)
+        elif piece:
+            shifts = [mark for mark in stack if mark != _ITALIC]
+            level = 0 if not shifts else -1 if shifts[-1] == _LOW else 1
+            yield Run(piece, _ITALIC in stack, level)
+
+
+def shortened(runs: Sequence[Run], size: float, limit: float) -> list[Run]:
+    """The pieces, cut where they get wider than `limit`, with … in the place of the rest."""
+    if width(runs, size) <= limit:
+        return list(runs)
+    kept: list[Run] = []
+    room = limit - width([Run("…")], size)
+    for run in runs:
+        fitting = run.text
+        while fitting and width([*kept, run._replace(text=fitting)], size) > room:
+            fitting = fitting[:-1]
+        kept.append(run._replace(text=fitting))
+        if fitting != run.text:
+            break
+    kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" +−·=("))
+    return [*kept, Run("…")]
+
+
+def width(runs: Sequence[Run], size: float) -> float:
+    """How wide a formula is in a serif font of that size, in pixels."""
+    return sum(_width(run.text, 0) * (LOWERED if run.level else 1.0) for run in runs) * size
+
+
+def sans_width(text: str, size: float) -> float:
+    """How wide a text is in a font without serifs."""
+    return _width(text, 1) * size
+
+
+def _width(text: str, font: int) -> float:
+    table, average = _WIDTHS[font], _AVERAGE[font]
+    total = 0.0
+    for c in text:
+        if (known := table.get(c)) is not None:
+            total += known
+        elif not unicodedata.combining(c):
+            total += 1.0 if unicodedata.east_asian_width(c) in "WF" else average
+    return total
