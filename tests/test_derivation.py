@@ -18,7 +18,8 @@ from microgradcnn import Value, networks
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.expression import add, multiply, number, symbol
-from microgradcnn.views.notation import text
+from microgradcnn.views.notation import python, text
+from microgradcnn.views.segments import Graph
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
 IMAGE = [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
@@ -493,3 +494,107 @@ def test_a_long_equation_of_the_page_takes_a_row_for_each_of_its_signs() -> None
     assert len(rows) == 2
     assert rows[1].startswith("<td></td><td><math")
     assert "<mrow><mo>=</mo>" in rows[1]
+
+
+def test_powers_of_values() -> None:
+    x = Value(0.7, label="x")
+    assert text(explain(x**x, x).gradients["x"]) == "x^x + f·log(x)"
+    told = str(explain(x ** (x**x), x))
+    assert "f·log(x)x^x + f·log(x)²x^x" in told
+    assert " if " not in told
+
+
+def test_nested_cases_are_named() -> None:
+    x, y = Value(0.7, label="x"), Value(1.3, label="y")
+    f = mg.maximum(mg.maximum(x, y), mg.minimum(x * y, mg.where(x > y, x, y * y)))
+    told = str(explain(f, x))
+    assert "t₁ = {x if x > y, else yy}" in told
+    assert "t₂ = min(xy, t₁)" in told
+    assert "✓" in told
+
+
+def test_numbers_of_single_precision() -> None:
+    v, w = Value(np.full(3, 0.3, np.float32), label="v"), Value(0.3, label="w")
+    for f, by in (((v * 2).tanh().sum(), v), ((v * w).sum().tanh(), w), ((v * w).sum().tanh(), v)):
+        assert "✓" in str(explain(f, by))
+        assert "✗" not in str(explain(f, by))
+
+
+@pytest.mark.parametrize(
+    ("f", "value"),
+    [
+        (lambda x: (x - 2.0).sqrt(), "NaN"),
+        (lambda x: (x * 1000.0).exp().exp(), "∞"),
+        (lambda x: (x - 0.7) / 0.0, "∞"),
+        (lambda x: (x * 0.0).log() * x, "NaN"),
+    ],
+)
+def test_what_is_not_finite(f: Callable[[Value], Value], value: str) -> None:
+    x = Value(0.7, label="x")
+    derivation = explain(f(x), x)
+    assert f"= {value}\n" in str(derivation)
+    assert "nothing to compare, where f or its derivative is not finite" in str(derivation)
+    check_latex(derivation.latex())
+    check_html(derivation.mathml())
+
+
+def test_kinks_are_not_called_right() -> None:
+    x = Value(0.0, label="x")
+    assert "✗: a kink nearby, rounding, or a chain rule that is wrong" in str(explain(mg.relu(x), x))
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_a_wrong_rule_of_ones_own_is_noticed() -> None:
+    cube = mg.primitive("cube", lambda a: a**3, [lambda g, y, a: g * (2.0 * a * a)], "a ** 3")
+    x = Value(0.5, label="x")
+    derivation = explain(cube(x) * x, x)
+    assert "f = a³x" not in str(derivation)
+    assert "f = x³x" in str(derivation)
+    assert "✗" in str(derivation)
+
+
+def test_arrays_without_numbers() -> None:
+    empty, x = Value(np.zeros((0, 3)), label="E"), Value(0.5, label="x")
+    f = empty.sum() + x * x
+    assert "df/dx = 2x" in str(explain(f, x))
+    assert "(0×3)" in str(explain(f, empty))
+
+
+def test_labels_that_look_alike_are_told_apart() -> None:
+    labels = ["c1", "c_1", "lambda", "λ", "2", "exp", "df_dc1", "a b", "a-b", "", "\x1b[2J"]
+    leaves = [Value(0.5 + 0.1 * i, label=label) for i, label in enumerate(labels)]
+    f = leaves[0].exp()
+    for leaf in leaves[1:]:
+        f = f * leaf
+    derivation = explain(f, leaves[0])
+    names = [text(name) for name in Graph(f).names.values()]
+    assert len(set(names)) == len(names) == len(labels) + 1
+    known: dict[str, Any] = {python(name): node.data for node, name in Graph(f).names.items() if node.op is None}
+    exec(derivation.python(), SPACE, known)
+    assert known["df_dc1"] == pytest.approx(f.item(), rel=1e-12)
+    assert "\x1b" not in str(derivation) + derivation.latex() + derivation.mathml()
+
+
+@pytest.mark.parametrize("label", [None, "h"])
+def test_deep_graphs(label: str | None) -> None:
+    x = Value(0.5, label="x")
+    node = x
+    for i in range(400):
+        node = (node * 0.9 + 0.1).tanh()
+        node.label = None if label is None else f"{label}_{i}"
+    derivation = explain(node, x)
+    assert evaluated(derivation, [x]) == pytest.approx(mg.grad(node, [x])[0].item(), rel=1e-10)
+    check_latex(derivation.latex())
+    check_html(derivation.mathml())
+
+
+def test_several_outputs_share_a_page() -> None:
+    w, x = Value(0.3, label="w"), Value(2.0, label="x")
+    outputs = [(w * x).tanh(), (w * w).sigmoid()]
+    for output, label in zip(outputs, ("o_1", "o_2"), strict=True):
+        output.label = label
+    f = (outputs[0] - 1.0).square() + outputs[1].square()
+    derivation = explain(f, w)
+    assert "w acts through o₁, o₂." in str(derivation)
+    assert "df/dw = (df/do₁)(do₁/dw) + (df/do₂)(do₂/dw)" in str(derivation)
+    assert "✓" in str(derivation)

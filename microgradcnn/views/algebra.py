@@ -38,6 +38,8 @@ def simplified(e: Expr) -> Expr:
         return _transpose(args[0])
     if e.head == "indicator":
         return _cases(args[0], ONE, ZERO)
+    if e.head == "call" and e.value == "log":
+        return call("log", _not_zero(args[0]))
     return Expr(e.head, args, e.value)
 
 
@@ -206,6 +208,8 @@ def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
         return then
     if condition.head == "compare" and condition.args[0] == condition.args[1]:  # formulas hold where nothing is NaN
         return then if condition.value in "=≤≥" else otherwise
+    if condition.value == "=" and condition.args[1] == then == ZERO and condition.args[0] in split(otherwise)[1]:
+        return otherwise  # x·y, which is 0 for x = 0 by itself
     if otherwise == ZERO:
         return _times(then, Expr("indicator", (condition,)))
     shared = _shared([then, otherwise])[1]
@@ -221,6 +225,13 @@ def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
         if otherwise == _times(number(-1), then, below):
             return _times(then, call("sign", condition.args[0]))
     return Expr("cases", (condition, then, otherwise))
+
+
+def _not_zero(e: Expr) -> Expr:
+    """x where it is something else for x = 0 only: for what is not finite at 0."""
+    if e.head != "cases" or e.args[0].head != "compare" or e.args[0].value != "=":
+        return e
+    return e.args[2] if e.args[0].args == (e.args[2], ZERO) else e
 
 
 def _hadamard(args: tuple[Expr, ...]) -> Expr:

@@ -20,6 +20,7 @@ OPEN, CLOSE = "\ue000", "\ue001"  # stand for brackets until it is known how dee
 _GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 1, 3, 1, 1), (2, 3, 3, 4, 4, 5, 8), strict=True)}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+NAMED = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}  # what is measured and no number
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
 
@@ -179,7 +180,7 @@ class Emitter:
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number, with a power of ten if `exponent` is not empty."""
-        done = digits.replace("-", self.minus)
+        done = NAMED.get(digits, digits).replace("-", self.minus)
         return f"{done}·10{exponent.translate(_SUPERSCRIPT)}" if exponent else done
 
 
@@ -211,6 +212,8 @@ def starts_with_number(e: Expr) -> bool:
 
 def is_named_function(e: Expr) -> bool:
     """Whether a formula starts with the name of a function of several letters."""
+    while e.head == "power":
+        e = e.args[0]
     return e.head == "call" and len(e.value) > 1 and e.value not in ("sigmoid", "abs")
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from xml.sax.saxutils import escape
 
 from microgradcnn.record import TABLE
-from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral, shown
+from microgradcnn.views.emitters import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, numeral, shown
 from microgradcnn.views.expression import Expr, flat, name_of
 
 _ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
@@ -63,7 +63,7 @@ class MathML(Emitter):
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number, with a power of ten if there is one."""
-        done = f"<mn>{digits.removeprefix('-')}</mn>"
+        done = f"<mn>{NAMED.get(digits, digits).removeprefix('-')}</mn>"
         if exponent:
             done += f"<mo>·</mo><msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
         return f"<mo>−</mo>{done}" if digits.startswith("-") else done
@@ -171,7 +171,7 @@ class Python(Emitter):
         return ATOM if e.head == "derivative" else super().level(e)
 
     def _symbol(self, e: Expr) -> str:
-        name = re.sub(r"\W|^(?=\d)", "_", e.value)
+        name = re.sub(r"\W|^(?=\d)", "_", e.value) or "_"
         return name + "_" if iskeyword(name) or name in TABLE or name in _CALLED else name
 
     def measured(self, digits: str, exponent: str) -> str:

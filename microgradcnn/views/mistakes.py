@@ -56,8 +56,9 @@ def _in_parts(question: Question, answer: Expression, a: Array) -> Found:
 
 def _unknown(question: Question, answer: Expression, a: Array) -> Diagnosis:
     used = {x.label for x in parts(answer) if isinstance(x, Name)} & set(question.values)
-    where = ", ".join(f"{name} = {question.values[name][0]:.3g}" for name in sorted(used)[:4])
-    values = f"it gives {a[0]:.4g} where {question.name} is {question.g[0]:.4g}"
+    i = int(np.argmax(abs(a - question.g) > 1e-3 * abs(question.g)))  # the first point where it can be seen
+    where = ", ".join(f"{name} = {question.values[name][i]:.3g}" for name in sorted(used)[:4])
+    values = f"it gives {a[i]:.4g} where {question.name} is {question.g[i]:.4g}"
     return Diagnosis("unknown", f"none of the usual mistakes explains it; at {where or 'a random point'} {values}")
 
 

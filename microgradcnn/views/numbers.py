@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -35,7 +35,10 @@ from microgradcnn.views.notation import formula
 from microgradcnn.views.segments import recomputed
 from microgradcnn.views.telling import index_of
 
-AGREES = 1e-6  # how near to the finite difference the gradient must be
+AGREES, STEP = (
+    (1e-6, 1e-2),
+    (6e-6, 1e-2),
+)  # how near to the finite difference the gradient must be, and how far it steps
 MOST_ROWS = 24  # a longer table is left out
 MOST_SYMBOLS = 12  # so is a longer list of numbers
 
@@ -58,7 +61,7 @@ class _Path(NamedTuple):
 def numbers_step(rule: ChainRule) -> Step:
     """The paths as a table, the gradient with numbers in it, and the finite difference."""
     graph, step = rule.graph, Step("Numbers")
-    known = {graph.label(node): _number(node) for node in graph.order if node in graph.names}
+    known = {graph.label(node): _number(node) for node in graph.order if node in graph.names and node.shape == ()}
     shared, paths = _paths(rule, known)
     e, sides = rule.gradient, list[Expr]()
     if len(paths) > 1:
@@ -66,7 +69,8 @@ def numbers_step(rule: ChainRule) -> Step:
             step.lines.append(_table(rule, paths))
         straight = [link.formula for t, link in rule.into(rule.x) if t is graph.f]
         total = value(sum(path.product for path in paths))
-        e = add(total if shared == ONE else multiply(shared, total), *straight)
+        through = [] if straight and total == value(0.0) else [total if shared == ONE else multiply(shared, total)]
+        e = add(*through, *straight)
         sides = [] if e == total else [e]
     used = [label for label in symbols(e) if label in known]
     if 0 < len(used) <= MOST_SYMBOLS:
@@ -75,9 +79,7 @@ def numbers_step(rule: ChainRule) -> Step:
     exact = slope(rule)
     step.say(equation(rule.symbol(rule.x), *sides, value(exact)))
     difference = finite_difference(rule)
-    close = abs(difference - exact) <= AGREES * max(1.0, abs(exact))
-    verdict = " ✓" if close else " ✗: a kink nearby, rounding, or a chain rule that is wrong"
-    step.say("Finite difference: ", value(difference), verdict)
+    step.say("Finite difference: ", value(difference), compared(exact, difference, single(rule.path)))
     step.lines += _lost_sign(rule, exact)
     return step
 
@@ -131,9 +133,23 @@ def slope(rule: ChainRule) -> float:
 def finite_difference(rule: ChainRule) -> float:
     """df/dx from f alone, at two points around x."""
     x = _number(rule.x)
-    step = 6e-6 * max(1.0, abs(x))
+    step = STEP[single(rule.path)] * max(1.0, abs(x))
     above, below = (recomputed(rule.graph.f, {rule.x: x + s})[0].item() for s in (step, -step))
     return (above - below) / (2 * step)
+
+
+def compared(exact: float, difference: float, in_float32: bool) -> str:
+    """What to say of a gradient beside its finite difference."""
+    if not np.isfinite(exact) or not np.isfinite(difference):
+        return ": nothing to compare, where f or its derivative is not finite"
+    if abs(difference - exact) <= AGREES[in_float32] * max(1.0, abs(exact)):
+        return " ✓"
+    return " ✗: a kink nearby, rounding, or a chain rule that is wrong"
+
+
+def single(nodes: Collection[Value]) -> bool:
+    """Whether any of the nodes holds numbers of single precision."""
+    return any(node.dtype == np.float32 for node in nodes)
 
 
 def _of(rule: ChainRule, node: Value) -> float:
