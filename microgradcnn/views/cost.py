@@ -124,7 +124,7 @@ class Part:
         return Part(self.name, self.work.at(**sizes), self.shared.at(**sizes), self.separately.at(**sizes))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cost:
     """What one iteration of gradient descent costs: its parts, the objective first; `cost["objective"]` is one.
 
@@ -204,7 +204,7 @@ class Cost:
         """The tables as HTML whose formulas are MathML Core."""
         return as_html(self.steps())
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:

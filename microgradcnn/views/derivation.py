@@ -24,7 +24,7 @@ from microgradcnn.views.tensors import Cotangents, tensor_steps
 Through = str | Value | Sequence[Value] | None
 
 
-@dataclass
+@dataclass(repr=False)
 class Derivation:
     """A gradient derived step by step.
 
@@ -52,7 +52,7 @@ class Derivation:
         """The definitions as assignments, `df_dc_1 = ...` last; those of scalars are Python that SymPy reads."""
         return "\n".join(f"{notation.python(left)} = {notation.python(right)}" for left, right in self.definitions)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text()
 
     def _repr_latex_(self) -> str:

@@ -11,12 +11,14 @@ from microgradcnn.views.document import LONGEST, Block, Lettered, Line, Step, Ta
 from microgradcnn.views.markup import Inline, MathML
 from microgradcnn.views.rows import columns
 
+# Notebooks align the cells of every table to the right and stripe its rows: a class named thrice outranks that.
 STYLE = """
 .derivation table { border-collapse: collapse }
-.derivation th, .derivation td { padding: 0.15em 0.6em; text-align: left; white-space: nowrap }
+.derivation th, .derivation td { padding: 0.15em 0.6em; white-space: nowrap }
+.derivation.derivation.derivation :is(tr, th, td) { text-align: left; background: none }
 .derivation th { border-bottom: 1px solid; font-weight: normal }
 .derivation .aligned td { padding: 0.25em 0.15em; border: 0 }
-.derivation .aligned td:first-child { text-align: right }
+.derivation.derivation.derivation .aligned td:first-child { text-align: right }
 .derivation .wide { overflow: auto hidden; margin: 0.6em 0; padding: 0.4em 0 }
 .derivation p { overflow: auto hidden; padding: 0.4em 0 }
 @media print { .derivation .wide, .derivation p { overflow: visible } }
