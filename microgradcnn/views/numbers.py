@@ -35,10 +35,7 @@ from microgradcnn.views.notation import formula
 from microgradcnn.views.segments import recomputed
 from microgradcnn.views.telling import index_of
 
-AGREES, STEP = (
-    (1e-6, 1e-2),
-    (6e-6, 1e-2),
-)  # how near to the finite difference the gradient must be, and how far it steps
+AGREES, AGREES_SINGLE = 1e-6, 1e-2  # how near to the finite difference the gradient must be, in either precision
 MOST_ROWS = 24  # a longer table is left out
 MOST_SYMBOLS = 12  # so is a longer list of numbers
 
@@ -133,7 +130,7 @@ def slope(rule: ChainRule) -> float:
 def finite_difference(rule: ChainRule) -> float:
     """df/dx from f alone, at two points around x."""
     x = _number(rule.x)
-    step = STEP[single(rule.path)] * max(1.0, abs(x))
+    step = step_size(single(rule.path), x)
     above, below = (recomputed(rule.graph.f, {rule.x: x + s})[0].item() for s in (step, -step))
     return (above - below) / (2 * step)
 
@@ -142,9 +139,14 @@ def compared(exact: float, difference: float, in_float32: bool) -> str:
     """What to say of a gradient beside its finite difference."""
     if not np.isfinite(exact) or not np.isfinite(difference):
         return ": nothing to compare, where f or its derivative is not finite"
-    if abs(difference - exact) <= AGREES[in_float32] * max(1.0, abs(exact)):
+    if abs(difference - exact) <= (AGREES_SINGLE if in_float32 else AGREES) * max(1.0, abs(exact)):
         return " ✓"
     return " ✗: a kink nearby, rounding, or a chain rule that is wrong"
+
+
+def step_size(in_float32: bool, x: float) -> float:
+    """How far to step from x for a finite difference."""
+    return (1e-2 if in_float32 else 6e-6) * max(1.0, abs(x))
 
 
 def single(nodes: Collection[Value]) -> bool:

@@ -13,7 +13,7 @@ from microgradcnn.views.algebra import simplified
 from microgradcnn.views.document import Line, Step, Table
 from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value
 from microgradcnn.views.notation import formula
-from microgradcnn.views.numbers import STEP, compared, single
+from microgradcnn.views.numbers import compared, single, step_size
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.static import indexed
 from microgradcnn.views.windows import windows_step
@@ -114,16 +114,16 @@ def _numbers(found: Cotangents) -> Step:
     for flat in sorted(largest.tolist()):
         place = tuple(int(i) for i in np.unravel_index(flat, gradient.shape))
         e = indexed(graph.names[x], place) if place else graph.names[x]
-        difference = _difference(graph.f, x, place, STEP[single(found.path)])
+        difference = _difference(graph.f, x, place, single(found.path))
         verdict = compared(float(gradient[place]), difference, single(found.path))
         rows.append([(e,), (value(gradient[place]),), (value(difference), verdict)])
     step.lines.append(Table([("element",), (found.symbol(x),), ("finite difference",)], rows))
     return step
 
 
-def _difference(f: Value, x: Value, place: tuple[int, ...], least: float) -> float:
+def _difference(f: Value, x: Value, place: tuple[int, ...], in_float32: bool) -> float:
     data = np.array(x.data)
-    step, ends = least * max(1.0, abs(float(data[place]))), []
+    step, ends = step_size(in_float32, float(data[place])), []
     for sign in (1, -1):
         moved = data.copy()
         moved[place] += sign * step
