@@ -17,7 +17,7 @@ from microgradcnn.value import Value, topological
 from microgradcnn.views.chain import ChainRule, chosen_stations
 from microgradcnn.views.document import Line, Table
 from microgradcnn.views.expression import Expr, derivative, equation, name_of, symbol, value
-from microgradcnn.views.numbers import AGREES, finite_difference, numbers_step, single, update_step
+from microgradcnn.views.numbers import AGREES, finite_difference, numbers_step, update_step
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.task import Material, Task
 
@@ -111,8 +111,8 @@ def _is_worth_predicting(found: Prediction, wanted: Wanted) -> bool:
 
 def _agrees(found: Prediction, label: str) -> bool:
     """Whether the gradient is what a finite difference gives: there is no kink nearby."""
-    exact, rule = found.gradients[label].item(), _rule(found, label)
-    return abs(finite_difference(rule) - exact) <= AGREES[single(rule.path)] * max(1.0, abs(exact))
+    exact = found.gradients[label].item()
+    return abs(finite_difference(_rule(found, label)) - exact) <= AGREES * max(1.0, abs(exact))
 
 
 def _rule(found: Prediction, label: str) -> ChainRule:
