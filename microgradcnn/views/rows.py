@@ -94,18 +94,7 @@ _WIDER = {r"\sqrt": (1.0, 1.0), **dict.fromkeys("_^", (0.8, 0.06)), **dict.fromk
 _WIDER |= dict.fromkeys((r"\hat", r"\bar", r"\tilde"), (1.0, 0.0))
 _WIDTHS = {r"\exp": 1.5, r"\log": 1.3, r"\tanh": 2.1, r"\max": 1.9, r"\min": 1.7, r"\quad": 1.0, r"\dots": 1.2}
 _WIDTHS |= {r"\left": 0.0, r"\right": 0.0, r"\Bigl": 0.2, r"\Bigr": 0.2, r"\infty": 1.0, r"\leftarrow": 1.5}
-_WIDTHS |= {
-    " ": 0.0,
-    "{": 0.0,
-    "}": 0.0,
-    "&": 0.0,
-    ",": 0.45,
-    ", ": 0.45,
-    "w": 0.76,
-    "m": 0.9,
-    r"\eta": 0.55,
-    r"\lambda": 0.6,
-}
+_WIDTHS |= {**dict.fromkeys(" {}&", 0.0), ",": 0.45, ", ": 0.45, "w": 0.76, r"\eta": 0.55, r"\lambda": 0.6, "m": 0.9}
 _WIDTHS |= {**dict.fromkeys("()[]|ijlt", 0.42), **dict.fromkeys("-+=<>", 0.8)}
 _WIDTHS |= {**dict.fromkeys("0123456789acegqrsvxyz", 0.52), **dict.fromkeys("bdhknopu", 0.58)}
 _LETTER = 0.76

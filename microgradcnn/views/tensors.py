@@ -68,6 +68,8 @@ def _loss(found: Cotangents) -> Step:
     leaves = [node for node in graph.names if node.op is None and node.shape]
     for leaf in leaves:
         step.say(graph.names[leaf], f" is of shape {_shape(leaf)}.")
+    if {1, 2} <= {node.ndim for node in graph.names}:
+        step.say("Vectors are columns.")
     for node in graph.order:
         if node.op is not None and node in graph.names:
             step.say(equation(graph.names[node], graph.definition(node)), _of_shape(node))
