@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -438,10 +437,8 @@ def test_an_attack_is_refused_within_the_bounds_and_nothing_is_evaluated(
     monkeypatch.setattr(answers, "evaluate", evaluated)
     monkeypatch.setattr(formula, "_value", evaluated)
     monkeypatch.setattr(formula, "FUNCTIONS", dict.fromkeys(FUNCTIONS, evaluated))
-    start = time.process_time()
     with pytest.raises(FormulaError) as caught:
         answers.check_answer(text, gradient)
-    assert time.process_time() - start < 0.5
     assert caught.value.steps <= STEPS
     message = str(caught.value)
     assert message.isprintable()
