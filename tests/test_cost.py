@@ -6,7 +6,6 @@ import doctest
 import itertools
 import json
 import math
-import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from fractions import Fraction
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_pdflatex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -770,7 +770,7 @@ def test_names_are_escaped():
     assert r"\&\_\%\$\#\{x\}\textbackslash{}" in found.latex()
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+@needs_pdflatex
 def test_the_latex_compiles(tmp_path, costs):
     text = costs["conv_linear"].latex()
     head = r"\documentclass{article}\usepackage{amsmath,amssymb}\begin{document}"
