@@ -24,7 +24,20 @@ from microgradcnn.readers import (
     suggest,
 )
 
-__all__ = ["BUILT_IN", "DataError", "Dataset", "as_images", "class_name", "load", "shrink", "split", "two_classes"]
+__all__ = [
+    "BUILT_IN",
+    "DataError",
+    "Dataset",
+    "as_images",
+    "class_name",
+    "load",
+    "load_parts",
+    "resize",
+    "shrink",
+    "split",
+    "two_classes",
+    "with_classes",
+]
 
 Array = NDArray[np.float64]
 
@@ -63,6 +76,17 @@ def _read(path: Path, target: str | int | None) -> Dataset:
         return read_csv(path, target)
     _refuse(target, show(path))
     return read_idx(path)
+
+
+def load_parts(source: str | Path) -> tuple[Dataset, Dataset] | None:
+    """MNIST's training and test part, if the source is a folder with both: IDX files called train-... and t10k-....
+
+    None for anything else. Raises DataError if one of the files is damaged.
+    """
+    if source in BUILT_IN or not os.path.isdir(source):
+        return None
+    found = [sorted(Path(source).glob(f"{part}[-.]images?idx3*")) for part in ("train", "t10k")]
+    return None if not all(found) else (read_idx(found[0][0]), read_idx(found[1][0]))
 
 
 def _refuse(target: str | int | None, name: str) -> None:
@@ -143,31 +167,47 @@ def class_name(data: Dataset, label: float | str) -> str:
     """Return a label of the data as text: its class's name where the labels 0 and 1 stand for `classes`, 6 for 6.0."""
     if isinstance(label, str):
         return str(label)
-    if data.classes is not None and label in (0, 1):
+    if data.classes is not None and label in range(len(data.classes)):
         return data.classes[int(label)]
     return str(int(label)) if float(label).is_integer() else repr(float(label))
 
 
-def two_classes(data: Dataset, classes: tuple[str, str] | None = None) -> Dataset:
+def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
     """Keep the rows of two classes, named as text such as ("6", "7"), and label them 0.0 and 1.0 in this order.
 
     Without `classes`, the data must have exactly two, taken in sorted order. Raises DataError.
     """
-    labels, codes = np.unique(data.y, return_inverse=True)
-    names = [class_name(data, label) for label in labels.tolist()]
-    if classes is None:
-        if len(names) != 2:
-            raise DataError(
-                f"{data.name} has {len(names)} classes, {listed(names)}: name two that it has, as in --classes A,B"
-            )
-        classes = (names[0], names[1])
-    for name in classes:
+    if classes is None and len(names := _class_names(data)) != 2:
+        raise DataError(
+            f"{data.name} has {len(names)} classes, {listed(names)}: name two that it has, as in --classes A,B"
+        )
+    if classes is not None and len(classes) != 2:
+        raise DataError(f"two classes are needed, not {len(classes)}: {listed(classes)}")
+    return with_classes(data, classes)
+
+
+def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
+    """Keep the rows of some classes, named as text, and label them 0.0, 1.0, ... in this order.
+
+    Without `classes` all are kept, in sorted order. Raises DataError for a class that is not there, or named twice.
+    """
+    names = _class_names(data)
+    classes = tuple(names) if classes is None else classes
+    for i, name in enumerate(classes):
         if name not in names:
             raise DataError(f"{data.name} has no class {name!r}{suggest(name, names)}; its classes are {listed(names)}")
-    if classes[0] == classes[1]:
-        raise DataError(f"two different classes are needed, not {classes[0]!r} twice")
-    zero, one = (codes == names.index(name) for name in classes)
-    return replace(data, x=data.x[zero | one], y=one[zero | one].astype(np.float64), classes=classes)
+        if name in classes[:i]:
+            raise DataError(f"different classes are needed, not {name!r} twice")
+    if len(classes) < 2:
+        raise DataError(f"{data.name} has one class only, {listed(classes)}: two are needed to tell apart")
+    numbers = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.float64)
+    y = numbers[np.unique(data.y, return_inverse=True)[1]]
+    return replace(data, x=data.x[y >= 0], y=y[y >= 0], classes=classes)
+
+
+def _class_names(data: Dataset) -> list[str]:
+    """The names of all classes, in the order of their labels."""
+    return [class_name(data, label) for label in np.unique(data.y).tolist()]
 
 
 def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
@@ -192,10 +232,29 @@ def shrink(data: Dataset, side: int) -> Dataset:
     if not 1 <= side <= min(data.image):
         height, width = data.image
         raise DataError(f"{data.name} has images of {height}×{width}, which cannot be shrunk to {side}×{side}")
-    rows, columns = (_averages(length, side) for length in data.image)
-    images = rows @ data.x.reshape(-1, *data.image) @ columns.T
-    size = side * side
-    return replace(data, x=images.reshape(-1, size), features=numbered("p", size), image=(side, side))
+    return _sampled(data, *(_averages(length, side) for length in data.image))
+
+
+def resize(data: Dataset, side: int) -> Dataset:
+    """Bring images, (n, h·w), to side × side, rows and columns each in its own way.
+
+    What becomes smaller is averaged, as `shrink` does; what becomes larger is interpolated linearly between the centres
+    of the pixels, and constant beyond the outermost: bilinear interpolation, PyTorch's with align_corners=False.
+    Raises DataError if the data are not images.
+    """
+    if data.image is None:
+        raise DataError(f"{data.name} cannot be resized: its rows are not images")
+    if data.image == (side, side):
+        return data
+    rows, columns = (_averages(n, side) if n > side else _interpolation(n, side) for n in data.image)
+    return _sampled(data, rows, columns)
+
+
+def _sampled(data: Dataset, rows: Array, columns: Array) -> Dataset:
+    """The images with other pixels: weights (new height, height) and (new width, width) of those that there are."""
+    image = len(rows), len(columns)
+    x = (rows @ data.x.reshape(-1, rows.shape[1], columns.shape[1]) @ columns.T).reshape(-1, math.prod(image))
+    return replace(data, x=x, features=numbered("p", x.shape[1]), image=image)
 
 
 def _averages(length: int, side: int) -> Array:
@@ -204,6 +263,13 @@ def _averages(length: int, side: int) -> Array:
     part, pixel = length * np.arange(side)[:, None], side * np.arange(length)
     overlap = np.minimum(part + length, pixel + side) - np.maximum(part, pixel)
     weights: Array = np.maximum(overlap, 0) / length
+    return weights
+
+
+def _interpolation(length: int, side: int) -> Array:
+    """Weights, (side, length), whose rows interpolate between `length` pixels at `side` evenly spaced places."""
+    place = np.clip((np.arange(side) + 0.5) * length / side - 0.5, 0, length - 1)
+    weights: Array = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(length)))
     return weights
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from inspect import get_annotations
 from itertools import zip_longest
 from pathlib import Path
@@ -173,6 +174,18 @@ class Module:
 
 
 _PLAIN = (bool, int, float, str, tuple, type(None))
+
+
+@contextmanager
+def in_mode(model: Module, training: bool) -> Iterator[None]:
+    """A context in which the model and every Module inside is in train() or in eval() mode."""
+    before = [(module, module.training) for _, module in model.named_modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
 
 
 def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:

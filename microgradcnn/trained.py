@@ -20,7 +20,7 @@ class Trained:
 
     network: Network
     scaling: Scaling
-    classes: tuple[str, str] | None = None
+    classes: tuple[str, ...] | None = None
     shrink: int | None = None
 
 

@@ -57,8 +57,8 @@ def _inputs_of(data: Dataset, trained: Trained) -> Any:
     return data.x
 
 
-def _accuracy(predicted: list[str], data: Dataset, names: tuple[str, str]) -> float | None:
-    """The share of rows predicted right, of those whose label is one of the two classes; None if there are none."""
+def _accuracy(predicted: list[str], data: Dataset, names: tuple[str, ...]) -> float | None:
+    """The share of rows predicted right, of those whose label is one of the classes; None if there are none."""
     if data.x.shape[0] != len(predicted):
         return None
     true = [class_name(data, label) for label in data.y.tolist()]

@@ -1,0 +1,152 @@
+"""A loss over rows, some of them at a time: by the graph or a compiled program, with all parameters in one vector."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradcnn.module import Module, in_mode
+from microgradcnn.optim import Optimiser
+from microgradcnn.targets.program import BACKENDS, compile
+from microgradcnn.targets.trainer import Trainer
+from microgradcnn.value import Value, no_grad
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them
+
+ENGINES = ("eager", *BACKENDS)
+BLOCK = 256  # rows whose activations are in memory at once where there is nothing to differentiate
+
+
+class Batches(ABC):
+    """Rows x and y, and the loss of any of them, at parameters that are all in one vector, `flat`: assign it.
+
+    `evaluate` sets `gradient`, a vector too, and `also`, what the objective gives besides the loss.
+    """
+
+    gradient: Array
+    also: list[float]
+
+    def __init__(self, parameters: Sequence[Value], x: Array, y: Array) -> None:
+        self.parameters, self.x, self.y = parameters, x, y
+        self.flat = _joined(p.data for p in parameters)
+
+    @abstractmethod
+    def evaluate(self, rows: Array | None = None) -> float:
+        """The loss at `flat` over some rows, given by number, or over all."""
+
+    def write(self) -> None:
+        """Give the parameters the numbers of `flat`."""
+        ends = np.cumsum([p.data.size for p in self.parameters])
+        for p, part in zip(self.parameters, np.split(self.flat, ends[:-1]), strict=True):
+            p.data = part.reshape(p.shape)
+
+
+class Eager(Batches):
+    """Builds the graph anew for every evaluation and runs the chain rule over it."""
+
+    def __init__(self, objective: Objective, parameters: Sequence[Value], x: Array, y: Array) -> None:
+        super().__init__(parameters, x, y)
+        self._objective = objective
+
+    def evaluate(self, rows: Array | None = None) -> float:
+        """As Batches says."""
+        self.write()
+        for p in self.parameters:
+            p.grad = None
+        x, y = (self.x, self.y) if rows is None else (self.x[rows], self.y[rows])
+        loss, *also = self._objective(x, y)
+        loss.backward()
+        self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
+        self.also = [float(v) for v in also]
+        return float(loss)
+
+
+class Compiled(Batches):
+    """Runs a program that was compiled once, with one of the backends of mg.compile."""
+
+    def __init__(self, objective: Objective, parameters: Sequence[Value], x: Array, y: Array, backend: str) -> None:
+        super().__init__(parameters, x, y)
+        inputs = Value(x[[0, -1]], label="x"), Value(y[[0, -1]], label="y")
+        loss, *also = objective(*inputs)
+        self._program = compile(loss, parameters, inputs, backend, also)
+        self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
+
+    def evaluate(self, rows: Array | None = None) -> float:
+        """As Batches says."""
+        trainer = self._trainer(rows)
+        trainer.flat = self.flat
+        loss = float(trainer.evaluate())
+        self.gradient, self.also = trainer.gradient, [float(v) for v in trainer.also]
+        return loss
+
+    def _trainer(self, rows: Array | None) -> Trainer:
+        key = None if rows is None else len(rows)
+        inputs = [self.x, self.y] if rows is None else [self.x[rows], self.y[rows]]
+        if key not in self._trainers:
+            self._trainers[key] = self._program.bind(*inputs)
+        elif rows is not None:
+            self._trainers[key].set_inputs(inputs)
+        return self._trainers[key]
+
+
+def batches(engine: str, objective: Objective, parameters: Sequence[Value], x: Array, y: Array) -> Batches:
+    """Rows x, (n, ...), and y, (n, ...), whose loss is computed by "eager" or a backend of mg.compile.
+
+    Raises MissingExtra where that is not installed, and what mg.compile raises.
+    """
+    if engine == "eager":
+        return Eager(objective, parameters, x, y)
+    return Compiled(objective, parameters, x, y, engine)
+
+
+def shuffled(n: int, size: int, rng: np.random.Generator) -> list[Array]:
+    """The numbers of n rows in random order, in batches of at most `size` that differ by one row at most."""
+    return np.array_split(rng.permutation(n), math.ceil(n / size))
+
+
+class Descent:
+    """An optimiser at work on all parameters of some rows' loss, as one vector."""
+
+    def __init__(self, rows: Batches, optimiser: Callable[[list[Value]], Optimiser]) -> None:
+        self.rows, self._flat = rows, Value(rows.flat, label="the parameters")
+        self.optimiser = optimiser([self._flat])
+
+    @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
+    def epoch(self, size: int, rng: np.random.Generator, rate: float | None = None) -> list[float]:
+        """A step for every batch of `size` rows, shuffled; the means of the loss and of the further numbers.
+
+        It ends early where the loss is not finite. Without a rate the optimiser's own is taken.
+        """
+        n, totals = len(self.rows.x), np.zeros(())
+        for batch in shuffled(n, size, rng):
+            loss = self.rows.evaluate(batch)
+            totals = totals + len(batch) * np.array([loss, *self.rows.also])
+            if not math.isfinite(loss):
+                break
+            self.step(rate)
+        return (totals / n).tolist()
+
+    def step(self, rate: float | None = None) -> None:
+        """Move the parameters by the gradient that was found last."""
+        self._flat.grad = self.rows.gradient
+        self.optimiser.step(rate)
+        self.rows.flat = np.asarray(self._flat.data)
+
+
+def outputs(model: Module, x: Array) -> Array:
+    """What the model gives in eval() mode for rows x, (n, ...), computed some rows at a time."""
+    with no_grad(), in_mode(model, training=False):
+        return np.concatenate([model(Value(block)).data for block in _blocks(x)])
+
+
+def _blocks(x: Array) -> Iterator[Array]:
+    return (x[start : start + BLOCK] for start in range(0, max(len(x), 1), BLOCK))
+
+
+def _joined(arrays: Iterable[Any]) -> Array:
+    return np.concatenate([np.ravel(a) for a in arrays])
