@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.module import Module, in_mode
+from microgradcnn.augmentation import shifted
+from microgradcnn.module import Module
 from microgradcnn.optim import Optimiser
+from microgradcnn.summary import in_mode
 from microgradcnn.targets.program import BACKENDS, compile
 from microgradcnn.targets.trainer import Trainer
 from microgradcnn.value import Value, no_grad
@@ -36,8 +38,13 @@ class Batches(ABC):
         self.flat = _joined(p.data for p in parameters)
 
     @abstractmethod
-    def evaluate(self, rows: Array | None = None) -> float:
-        """The loss at `flat` over some rows, given by number, or over all."""
+    def evaluate(self, rows: Array | None = None, x: Array | None = None) -> float:
+        """The loss at `flat` over some rows, given by number, or over all; `x` may give other rows for these y."""
+
+    def chosen(self, rows: Array | None, x: Array | None) -> tuple[Array, Array]:
+        """What `evaluate` is about: x and y."""
+        y = self.y if rows is None else self.y[rows]
+        return (self.x if rows is None else self.x[rows]) if x is None else x, y
 
     def write(self) -> None:
         """Give the parameters the numbers of `flat`."""
@@ -53,13 +60,12 @@ class Eager(Batches):
         super().__init__(parameters, x, y)
         self._objective = objective
 
-    def evaluate(self, rows: Array | None = None) -> float:
+    def evaluate(self, rows: Array | None = None, x: Array | None = None) -> float:
         """As Batches says."""
         self.write()
         for p in self.parameters:
             p.grad = None
-        x, y = (self.x, self.y) if rows is None else (self.x[rows], self.y[rows])
-        loss, *also = self._objective(x, y)
+        loss, *also = self._objective(*self.chosen(rows, x))
         loss.backward()
         self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
         self.also = [float(v) for v in also]
@@ -76,21 +82,20 @@ class Compiled(Batches):
         self._program = compile(loss, parameters, inputs, backend, also)
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
 
-    def evaluate(self, rows: Array | None = None) -> float:
+    def evaluate(self, rows: Array | None = None, x: Array | None = None) -> float:
         """As Batches says."""
-        trainer = self._trainer(rows)
+        trainer = self._trainer(rows, x)
         trainer.flat = self.flat
         loss = float(trainer.evaluate())
         self.gradient, self.also = trainer.gradient, [float(v) for v in trainer.also]
         return loss
 
-    def _trainer(self, rows: Array | None) -> Trainer:
-        key = None if rows is None else len(rows)
-        inputs = [self.x, self.y] if rows is None else [self.x[rows], self.y[rows]]
+    def _trainer(self, rows: Array | None, x: Array | None) -> Trainer:
+        key = None if rows is None and x is None else len(self.x if rows is None else rows)
         if key not in self._trainers:
-            self._trainers[key] = self._program.bind(*inputs)
-        elif rows is not None:
-            self._trainers[key].set_inputs(inputs)
+            self._trainers[key] = self._program.bind(*self.chosen(rows, x))
+        elif key is not None:
+            self._trainers[key].set_inputs(self.chosen(rows, x))
         return self._trainers[key]
 
 
@@ -117,14 +122,15 @@ class Descent:
         self.optimiser = optimiser([self._flat])
 
     @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
-    def epoch(self, size: int, rng: np.random.Generator, rate: float | None = None) -> list[float]:
+    def epoch(self, size: int, rng: np.random.Generator, rate: float | None = None, shift: int = 0) -> list[float]:
         """A step for every batch of `size` rows, shuffled; the means of the loss and of the further numbers.
 
-        It ends early where the loss is not finite. Without a rate the optimiser's own is taken.
+        Rows that are images are moved at random by up to `shift` pixels. It ends early where the loss is not finite.
+        Without a rate the optimiser's own is taken.
         """
         n, totals = len(self.rows.x), np.zeros(())
         for batch in shuffled(n, size, rng):
-            loss = self.rows.evaluate(batch)
+            loss = self.rows.evaluate(batch, shifted(self.rows.x[batch], shift, rng) if shift else None)
             totals = totals + len(batch) * np.array([loss, *self.rows.also])
             if not math.isfinite(loss):
                 break

@@ -32,7 +32,7 @@ __all__ = [
     "class_name",
     "load",
     "load_parts",
-    "resize",
+    "resampling",
     "shrink",
     "split",
     "two_classes",
@@ -232,29 +232,21 @@ def shrink(data: Dataset, side: int) -> Dataset:
     if not 1 <= side <= min(data.image):
         height, width = data.image
         raise DataError(f"{data.name} has images of {height}×{width}, which cannot be shrunk to {side}×{side}")
-    return _sampled(data, *(_averages(length, side) for length in data.image))
+    rows, columns = (_averages(length, side) for length in data.image)
+    images = rows @ data.x.reshape(-1, *data.image) @ columns.T
+    size = side * side
+    return replace(data, x=images.reshape(-1, size), features=numbered("p", size), image=(side, side))
 
 
-def resize(data: Dataset, side: int) -> Dataset:
-    """Bring images, (n, h·w), to side × side, rows and columns each in its own way.
+def resampling(image: tuple[int, int], side: int) -> tuple[Array, Array]:
+    """Matrices R, (side, h), and C, (side, w), that bring an image X, (h, w), to side × side pixels: R X Cᵀ.
 
-    What becomes smaller is averaged, as `shrink` does; what becomes larger is interpolated linearly between the centres
-    of the pixels, and constant beyond the outermost: bilinear interpolation, PyTorch's with align_corners=False.
-    Raises DataError if the data are not images.
+    Rows and columns that become fewer are averaged, as `shrink` does. Those that become more are interpolated linearly
+    between the centres of pixels, and constant beyond the outermost: bilinear interpolation, in PyTorch the one with
+    align_corners=False.
     """
-    if data.image is None:
-        raise DataError(f"{data.name} cannot be resized: its rows are not images")
-    if data.image == (side, side):
-        return data
-    rows, columns = (_averages(n, side) if n > side else _interpolation(n, side) for n in data.image)
-    return _sampled(data, rows, columns)
-
-
-def _sampled(data: Dataset, rows: Array, columns: Array) -> Dataset:
-    """The images with other pixels: weights (new height, height) and (new width, width) of those that there are."""
-    image = len(rows), len(columns)
-    x = (rows @ data.x.reshape(-1, rows.shape[1], columns.shape[1]) @ columns.T).reshape(-1, math.prod(image))
-    return replace(data, x=x, features=numbered("p", x.shape[1]), image=image)
+    rows, columns = (_averages(n, side) if n >= side else _interpolation(n, side) for n in image)
+    return rows, columns
 
 
 def _averages(length: int, side: int) -> Array:

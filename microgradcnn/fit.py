@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy as np
 import microgradcnn.functions as mg
 from microgradcnn import nn
 from microgradcnn.batches import ENGINES, Array, Batches, Descent, batches, outputs
-from microgradcnn.module import Module, in_mode
+from microgradcnn.module import Module
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
+from microgradcnn.summary import in_mode
 from microgradcnn.train import DivergedError, _check_finite
 from microgradcnn.value import Value, no_grad
 
@@ -47,6 +49,7 @@ def fit(
     schedule: str = "constant",
     epochs: int = 20,
     batch: int = 64,
+    shift: int = 0,
     seed: int = 0,
     engine: str = "numpy",
     progress: bool = False,
@@ -56,22 +59,24 @@ def fit(
 
     `loss(outputs, y)` is a mean over rows, such as those of mg.nn. Rows take the type of the parameters. The model is
     in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile;
-    Dropout needs "eager". The same arguments give the same bits. Ctrl-C keeps the parameters of the last whole epoch,
-    and so does a DivergedError, raised where a loss or a parameter becomes NaN or infinite. Raises ValueError for
-    arguments, rows or targets that do not fit, MissingExtra for an engine that is not installed. An epoch costs a
-    forward and a backward pass over n rows.
+    Dropout needs "eager". Rows that are images, (n, channels, height, width), are moved at random by up to `shift`
+    pixels in every step, which teaches that a place says little about a class. The same arguments give the same bits.
+    Ctrl-C keeps the parameters of the last whole epoch, and so does a DivergedError, raised where a loss or a parameter
+    becomes NaN or infinite. Raises ValueError for arguments, rows or targets that do not fit, MissingExtra for an
+    engine that is not installed. An epoch costs a forward and a backward pass over n rows.
     """
     _check_arguments(epochs, batch, rate, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
     _check_model(model, engine)
     x, y = _rows(model, x, y, loss)
+    _check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
     with in_mode(model, training=True):
         rows = batches(engine, _objective(model, loss), model.parameters(), x, y)
-        course = _Course(rows, optimiser, seed)
+        course = _Course(rows, optimiser, rate, seed)
         run = Fit(history=course.history)
         try:
             for epoch in bar(epochs, progress, lambda: _note(course.history)):
-                measured = course.epoch(batch, rate, rate * SCHEDULES[schedule](epoch, epochs))
+                measured = course.epoch(batch, rate * SCHEDULES[schedule](epoch, epochs), shift)
                 course.note(measured | ({} if unseen is None else _unseen(model, *unseen, loss)))
         except KeyboardInterrupt:
             run.status = "interrupted"
@@ -128,15 +133,15 @@ ACCURACIES: dict[Loss, Callable[[Value, Any], Value]] = {
 class _Course:
     """Training as it goes: `history`, and `flat`, the parameters, are as they were after the last whole epoch."""
 
-    def __init__(self, rows: Batches, optimiser: str, seed: int) -> None:
-        self.descent, self.rng = Descent(rows, OPTIMISERS[optimiser]), np.random.default_rng(seed)
+    def __init__(self, rows: Batches, optimiser: str, rate: float, seed: int) -> None:
+        self.descent, self.rng = Descent(rows, partial(OPTIMISERS[optimiser], lr=rate)), np.random.default_rng(seed)
         self.flat, self.history = rows.flat, list[dict[str, float]]()
 
-    def epoch(self, batch: int, start: float, rate: float) -> dict[str, float]:
-        """A step for every batch; what it measured. Raises DivergedError, which names the rate at the start."""
+    def epoch(self, batch: int, rate: float, shift: int) -> dict[str, float]:
+        """A step for every batch; what it measured. Raises DivergedError."""
         number = len(self.history) + 1
-        means = self.descent.epoch(batch, self.rng, rate)
-        _stop_if_diverged(means[0], number, start, self.descent)
+        means = self.descent.epoch(batch, self.rng, rate, shift)
+        _stop_if_diverged(means[0], number, self.descent)
         self.descent.rows.write()
         return {"epoch": number, "rate": rate, **dict(zip(("loss", "accuracy"), means, strict=False))}
 
@@ -195,6 +200,14 @@ def _check_arguments(epochs: int, batch: int, rate: float, words: dict[str, Iter
         raise ValueError(f"the learning rate must be a positive number, not {rate}")
 
 
+def _check_shift(x: Array, shift: int) -> None:
+    if shift and (x.ndim != 4 or not 0 < shift < min(x.shape[2:])):
+        raise ValueError(
+            f"shift moves images (n, channels, height, width) by fewer pixels than they have, not x of shape {x.shape} "
+            f"by {shift}"
+        )
+
+
 def _check_model(model: Module, engine: str) -> None:
     if not isinstance(model, Module):
         raise TypeError(f"fit trains a Module, such as nn.Sequential(...), not {model!r}")
@@ -207,12 +220,13 @@ def _check_model(model: Module, engine: str) -> None:
         raise ValueError(f"layer {random[0]} is a Dropout, which draws anew in every step: take engine='eager'")
 
 
-def _stop_if_diverged(loss: float, epoch: int, rate: float, descent: Descent) -> None:
+def _stop_if_diverged(loss: float, epoch: int, descent: Descent) -> None:
     if math.isfinite(loss) and np.isfinite(descent.rows.flat).all():
         return
     if descent.optimiser.steps == 0:
         raise DivergedError(f"training cannot start: the loss of the first batch is {loss}; bring x to a smaller scale")
     what = "a parameter became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
+    rate = descent.optimiser.lr
     raise DivergedError(
         f"training diverged in epoch {epoch}: {what}; the rate {rate:.3g} is too large, try {0.1 * rate:.2g}"
     )

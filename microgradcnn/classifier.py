@@ -1,0 +1,88 @@
+"""A trained model that names what images show: the model, how images are prepared for it, the names of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import microgradcnn.functions as mg
+from microgradcnn.arrays import dtype_of
+from microgradcnn.batches import Array, outputs
+from microgradcnn.data import DataError, Dataset, as_images, resampling
+from microgradcnn.files import FileError, read_arrays, write_arrays
+from microgradcnn.models import lenet
+from microgradcnn.module import Module
+from microgradcnn.scaling import Scaling
+from microgradcnn.trained import KIND
+
+# By name, what makes a model of a number of classes for images of SIDE × SIDE pixels.
+MODELS: dict[str, Callable[..., Module]] = {"lenet": lenet}
+SIDE = 28
+DTYPE = np.float32  # half the memory and the time of float64, and as right
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model of MODELS, and the preparation of its inputs: images of (h, w) scaled, then brought to SIDE × SIDE."""
+
+    name: str
+    model: Module
+    scaling: Scaling
+    classes: tuple[str, ...]
+    image: tuple[int, int]
+
+    def prepared(self, x: Any) -> Any:
+        """Rows of pixels as they are in the data, (n, h·w), as images for the model, (n, 1, SIDE, SIDE)."""
+        dtype = dtype_of(x)
+        shift, scale = self.scaling.shift.astype(dtype), self.scaling.scale.astype(dtype)
+        images = mg.reshape((x - shift) / scale, (-1, 1, *self.image))
+        if self.image == (SIDE, SIDE):
+            return images
+        rows, columns = (weights.astype(dtype) for weights in resampling(self.image, SIDE))
+        return rows @ images @ columns.T
+
+    def probabilities(self, data: Dataset) -> Array:
+        """The probability of every class, in the order of `classes`, for every row: (n, classes).
+
+        Raises DataError if the rows are no images of the size that the model was trained on.
+        """
+        if (found := image_of(data)) != self.image:
+            theirs, ours = ("×".join(map(str, size)) for size in (found, self.image))
+            raise DataError(f"{data.name} has images of {theirs} pixels, but the model was trained on {ours}")
+        return np.asarray(mg.softmax(outputs(self.model, self.prepared(data.x.astype(DTYPE)))))
+
+
+def image_of(data: Dataset) -> tuple[int, int]:
+    """The height and width of the rows' images. Raises DataError for rows that are none."""
+    image = as_images(data).image
+    assert image is not None  # as_images gives one to whatever has none
+    return image
+
+
+def new_model(name: str, classes: int, seed: int) -> Module:
+    """The model with random weights, from N(0, 2/fan_in), as suits relu."""
+    return MODELS[name](classes, rng=np.random.default_rng(seed), init="he", dtype=DTYPE)
+
+
+def save_classifier(path: Path, done: Classifier) -> None:
+    """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
+    about = {"network": done.name, "classes": done.classes, "image": done.image}
+    scaling = {"shift": done.scaling.shift, "scale": done.scaling.scale}
+    write_arrays(path, KIND, about | {"architecture": done.model.architecture()}, done.model.state_dict() | scaling)
+
+
+def load_classifier(path: Path) -> Classifier:
+    """Read what `save_classifier` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
+    about, arrays = read_arrays(path, KIND)
+    name = about.get("network")
+    if name not in MODELS:
+        raise FileError(f"{path} holds a {name}, not one of {', '.join(MODELS)}")
+    classes, image = tuple(about["classes"]), tuple(about["image"])
+    scaling = Scaling(arrays.pop("shift"), arrays.pop("scale"))
+    model = new_model(name, len(classes), seed=0)
+    model.take(path, about["architecture"], arrays)
+    return Classifier(name, model, scaling, classes, image)
