@@ -50,7 +50,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
-        self.about: dict[str, Any] = json.loads(json.dumps(about))
+        self.about: dict[str, Any] = json.loads(json.dumps(about, default=np.generic.item))
         self._ours: list[Path] = []  # oldest first
 
     def begin(self, resume: bool) -> Checkpoint | None:

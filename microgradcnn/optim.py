@@ -69,8 +69,7 @@ class Optimiser(ABC):
         state: dict[str, Any] = {"steps": np.array(self.steps)}
         state |= {name: np.array(getattr(self, name), np.float64) for name in self.numbers}
         for name in self.memories:
-            for i, (p, memory) in enumerate(zip(self.parameters, getattr(self, name), strict=True)):
-                state[f"{name}.{i}"] = np.array(np.broadcast_to(memory, p.shape), p.dtype)
+            state |= {f"{name}.{i}": np.array(memory) for i, memory in enumerate(getattr(self, name))}
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -89,6 +88,9 @@ class Optimiser(ABC):
         for name in self.memories:
             setattr(self, name, [plain(np.array(state[f"{name}.{i}"])) for i in range(len(self.parameters))])
 
+    def _zeros(self) -> list[Any]:
+        return [plain(np.zeros(p.shape, p.dtype)) for p in self.parameters]
+
     @abstractmethod
     def direction(self, i: int, gradient: Data) -> Any:
         """What parameter number i moves against."""
@@ -105,7 +107,7 @@ class SGD(Optimiser):
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.momentum = momentum
-        self.velocities: list[Any] = [0.0 for _ in self.parameters]
+        self.velocities = self._zeros()
 
     def direction(self, i: int, gradient: Data) -> Any:
         """The gradient, or the velocity if there is momentum."""
@@ -130,8 +132,7 @@ class Adam(Optimiser):
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
-        self.first: list[Any] = [0.0 for _ in self.parameters]
-        self.second: list[Any] = [0.0 for _ in self.parameters]
+        self.first, self.second = self._zeros(), self._zeros()
 
     def direction(self, i: int, gradient: Data) -> Any:
         """The mean gradient over the root of the mean squared one, both corrected for their start at 0."""

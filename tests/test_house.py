@@ -41,7 +41,7 @@ views: problem exercise charts
 views: building operations work counting polynomial timing cost
 
 __init__ readers data scaling networks lecture trained progress
-engines train fit classifier experiment classification training_figure lesson scripts graphs
+engines descent train fit classifier experiment classification training_figure lesson scripts graphs
 schematic errata network_cost network_page lesson_pages
 
 commands: __init__ output options networks train predict gradcheck lesson source
