@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.augmentation import shifted
+from microgradcnn.descent import Descent
 from microgradcnn.module import Module
-from microgradcnn.optim import Optimiser
 from microgradcnn.summary import in_mode
 from microgradcnn.targets.program import BACKENDS, compile
 from microgradcnn.targets.trainer import Trainer
@@ -30,6 +30,7 @@ class Batches(ABC):
     `evaluate` sets `gradient`, a vector too, and `also`, what the objective gives besides the loss.
     """
 
+    flat: Array
     gradient: Array
     also: list[float]
 
@@ -109,39 +110,20 @@ def batches(engine: str, objective: Objective, parameters: Sequence[Value], x: A
     return Compiled(objective, parameters, x, y, engine)
 
 
-def shuffled(n: int, size: int, rng: np.random.Generator) -> list[Array]:
-    """The numbers of n rows in random order, in batches of at most `size` that differ by one row at most."""
-    return np.array_split(rng.permutation(n), math.ceil(n / size))
+@np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
+def epoch(rows: Batches, descent: Descent, size: int, rate: float, shift: int = 0) -> list[float]:
+    """A step of `descent` for every batch of `size` rows; the means of the loss and of the further numbers.
 
-
-class Descent:
-    """An optimiser at work on all parameters of some rows' loss, as one vector."""
-
-    def __init__(self, rows: Batches, optimiser: Callable[[list[Value]], Optimiser]) -> None:
-        self.rows, self._flat = rows, Value(rows.flat, label="the parameters")
-        self.optimiser = optimiser([self._flat])
-
-    @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
-    def epoch(self, size: int, rng: np.random.Generator, rate: float | None = None, shift: int = 0) -> list[float]:
-        """A step for every batch of `size` rows, shuffled; the means of the loss and of the further numbers.
-
-        Rows that are images are moved at random by up to `shift` pixels. It ends early where the loss is not finite.
-        Without a rate the optimiser's own is taken.
-        """
-        n, totals = len(self.rows.x), np.zeros(())
-        for batch in shuffled(n, size, rng):
-            loss = self.rows.evaluate(batch, shifted(self.rows.x[batch], shift, rng) if shift else None)
-            totals = totals + len(batch) * np.array([loss, *self.rows.also])
-            if not math.isfinite(loss):
-                break
-            self.step(rate)
-        return (totals / n).tolist()
-
-    def step(self, rate: float | None = None) -> None:
-        """Move the parameters by the gradient that was found last."""
-        self._flat.grad = self.rows.gradient
-        self.optimiser.step(rate)
-        self.rows.flat = np.asarray(self._flat.data)
+    Rows that are images are moved at random by up to `shift` pixels. It ends early where the loss is not finite.
+    """
+    n, totals = len(rows.x), np.zeros(())
+    for batch in descent.batches(n, size):
+        loss = rows.evaluate(batch, shifted(rows.x[batch], shift, descent.rng) if shift else None)
+        totals = totals + len(batch) * np.array([loss, *rows.also])
+        if not math.isfinite(loss):
+            break
+        descent.step(rate)
+    return (totals / n).tolist()
 
 
 def outputs(model: Module, x: Array) -> Array:

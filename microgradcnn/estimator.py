@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -17,9 +16,9 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
-from microgradcnn.batches import Array, Descent, Objective, batches, outputs
+from microgradcnn.batches import Array, Objective, batches, epoch, outputs
+from microgradcnn.descent import Descent
 from microgradcnn.extras import require
-from microgradcnn.optim import SGD, Adam, Optimiser
 from microgradcnn.value import Value
 
 require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
@@ -38,7 +37,7 @@ ACTIVATIONS: dict[str, tuple[type[nn.Module], str]] = {  # with the initialisati
     "sigmoid": (nn.Sigmoid, "glorot"),
     "tanh": (nn.Tanh, "glorot"),
 }
-SOLVERS: dict[str, Callable[..., Optimiser]] = {"adam": Adam, "sgd": partial(SGD, momentum=0.9)}
+SOLVERS = {"adam": "adam", "sgd": "momentum"}  # scikit-learn's names of optimisers
 
 
 class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -77,11 +76,11 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         self.model_ = self._model(x.shape[1], outputs, rng)
         rows = batches(self.backend, self._objective(len(x), loss), self.model_.parameters(), x, y)
-        descent = Descent(rows, partial(SOLVERS[self.solver], lr=self.learning_rate_init))
+        descent = Descent(rows, SOLVERS[self.solver], rng)
         self.loss_curve_: list[float] = []
         best, stalled = math.inf, 0
         for _ in range(self.max_iter):
-            self.loss_curve_ += descent.epoch(self.batch_size, rng)
+            self.loss_curve_ += epoch(rows, descent, self.batch_size, self.learning_rate_init)
             stalled = stalled + 1 if self.loss_curve_[-1] > best - self.tol else 0
             best = min(best, self.loss_curve_[-1])
             if not math.isfinite(self.loss_curve_[-1]):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
-from microgradcnn.batches import ENGINES, Array, Batches, Descent, batches, outputs
+from microgradcnn.batches import ENGINES, Array, Batches, batches, epoch, outputs
+from microgradcnn.checkpoint import Checkpoints, digest
+from microgradcnn.descent import Descent, Recorder
 from microgradcnn.module import Module
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
 from microgradcnn.summary import in_mode
-from microgradcnn.train import DivergedError, _check_finite
+from microgradcnn.train import DivergedError, _check_finite, _every
 from microgradcnn.value import Value, no_grad
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
@@ -54,6 +56,9 @@ def fit(
     engine: str = "numpy",
     progress: bool = False,
     validation: tuple[Any, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    every: int | None = None,
+    resume: bool = False,
 ) -> Fit:
     """Train `model` on rows x, (n, ...), and y, (n, ...), in batches of at most `batch`, shuffled with `seed`.
 
@@ -64,24 +69,46 @@ def fit(
     Ctrl-C keeps the parameters of the last whole epoch, and so does a DivergedError, raised where a loss or a parameter
     becomes NaN or infinite. Raises ValueError for arguments, rows or targets that do not fit, MissingExtra for an
     engine that is not installed. An epoch costs a forward and a backward pass over n rows.
+
+    `checkpoint`, `every` and `resume` save the run and go on with it to the bit, as in train.train.
     """
     _check_arguments(epochs, batch, rate, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
     _check_model(model, engine)
+    every = _every(epochs, checkpoint, every, resume)
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
+    checkpoints = None
+    if checkpoint is not None:
+        settings = {"epochs": epochs, "rate": rate, "schedule": schedule, "optimiser": optimiser, "batch": batch}
+        settings |= {"shift": shift, "seed": seed, "engine": engine}
+        checkpoints = Checkpoints(checkpoint, _about(model, loss, (x, y), unseen) | settings)
     with in_mode(model, training=True):
         rows = batches(engine, _objective(model, loss), model.parameters(), x, y)
-        course = _Course(rows, optimiser, rate, seed)
-        run = Fit(history=course.history)
+        descent = _Descent(rows, optimiser, seed, model)
+        recorder = Recorder(checkpoints, every, descent, {})
+        if checkpoints is not None and (found := checkpoints.begin(resume)) is not None:
+            recorder.go_on(found)
+        run, kept = Fit(history=descent.history), rows.flat
         try:
-            for epoch in bar(epochs, progress, lambda: _note(course.history)):
-                measured = course.epoch(batch, rate * SCHEDULES[schedule](epoch, epochs), shift)
-                course.note(measured | ({} if unseen is None else _unseen(model, *unseen, loss)))
+            for number in bar(epochs, progress, lambda: _note(run.history), len(run.history)):
+                now = rate * SCHEDULES[schedule](number, epochs)
+                means = epoch(rows, descent, batch, now, shift)
+                _stop_if_diverged(means[0], rows.flat, number, rate, descent.optimiser.steps)
+                row = {"epoch": number + 1, "rate": now, **dict(zip(("loss", "accuracy"), means, strict=False))}
+                if unseen is not None:
+                    rows.write()
+                    row |= {f"validation_{name}": value for name, value in evaluate(model, *unseen, loss).items()}
+                descent.see(row)
+                kept = rows.flat
+                recorder.epoch_done("epochs")
+            recorder.save()
         except KeyboardInterrupt:
             run.status = "interrupted"
+            recorder.save()
         finally:
-            course.finish()
+            rows.flat = kept
+            rows.write()
     run.message = _report(run, epochs)
     return run
 
@@ -130,34 +157,23 @@ ACCURACIES: dict[Loss, Callable[[Value, Any], Value]] = {
 }
 
 
-class _Course:
-    """Training as it goes: `history`, and `flat`, the parameters, are as they were after the last whole epoch."""
+class _Descent(Descent):
+    """A descent that also keeps the generators of a model's Dropouts."""
 
-    def __init__(self, rows: Batches, optimiser: str, rate: float, seed: int) -> None:
-        self.descent, self.rng = Descent(rows, partial(OPTIMISERS[optimiser], lr=rate)), np.random.default_rng(seed)
-        self.flat, self.history = rows.flat, list[dict[str, float]]()
+    def __init__(self, rows: Batches, optimiser: str, seed: int, model: Module) -> None:
+        super().__init__(rows, optimiser, seed)
+        self._generators = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
 
-    def epoch(self, batch: int, rate: float, shift: int) -> dict[str, float]:
-        """A step for every batch; what it measured. Raises DivergedError."""
-        number = len(self.history) + 1
-        means = self.descent.epoch(batch, self.rng, rate, shift)
-        _stop_if_diverged(means[0], number, self.descent)
-        self.descent.rows.write()
-        return {"epoch": number, "rate": rate, **dict(zip(("loss", "accuracy"), means, strict=False))}
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """As Descent says."""
+        state, arrays = super().snapshot()
+        return {**state, "dropouts": [rng.bit_generator.state for rng in self._generators]}, arrays
 
-    def note(self, row: dict[str, float]) -> None:
-        """An epoch is whole: this is its row of the history."""
-        self.flat = self.descent.rows.flat
-        self.history.append(row)
-
-    def finish(self) -> None:
-        """Give the model the parameters of the last whole epoch."""
-        self.descent.rows.flat = self.flat
-        self.descent.rows.write()
-
-
-def _unseen(model: Module, x: Array, y: Array, loss: Loss) -> dict[str, float]:
-    return {f"validation_{name}": value for name, value in evaluate(model, x, y, loss).items()}
+    def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
+        """As Descent says."""
+        super().restore(state, arrays)
+        for rng, was in zip(self._generators, state["dropouts"], strict=True):
+            rng.bit_generator.state = was
 
 
 def _objective(model: Module, loss: Loss) -> Callable[[Any, Any], list[Value]]:
@@ -220,16 +236,22 @@ def _check_model(model: Module, engine: str) -> None:
         raise ValueError(f"layer {random[0]} is a Dropout, which draws anew in every step: take engine='eager'")
 
 
-def _stop_if_diverged(loss: float, epoch: int, descent: Descent) -> None:
-    if math.isfinite(loss) and np.isfinite(descent.rows.flat).all():
+def _stop_if_diverged(loss: float, flat: Array, epoch: int, rate: float, steps: int) -> None:
+    if math.isfinite(loss) and np.isfinite(flat).all():
         return
-    if descent.optimiser.steps == 0:
+    if not steps:
         raise DivergedError(f"training cannot start: the loss of the first batch is {loss}; bring x to a smaller scale")
     what = "a parameter became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
-    rate = descent.optimiser.lr
     raise DivergedError(
-        f"training diverged in epoch {epoch}: {what}; the rate {rate:.3g} is too large, try {0.1 * rate:.2g}"
+        f"training diverged in epoch {epoch + 1}: {what}; the rate {rate:.3g} is too large, try {0.1 * rate:.2g}"
     )
+
+
+def _about(model: Module, loss: Loss, rows: Rows, unseen: Rows | None) -> dict[str, Any]:
+    """What is trained on what, for the checkpoints of a run."""
+    named = {"model": model.architecture(), "loss": getattr(loss, "__qualname__", type(loss).__qualname__)}
+    data = {"shape": rows[0].shape, "SHA-256": digest(*rows)}
+    return {**named, "data": data, "validation": None if unseen is None else digest(*unseen)}
 
 
 def _note(history: list[dict[str, float]]) -> str:
