@@ -39,7 +39,9 @@ class Classifier:
         """Rows of pixels as they are in the data, (n, h·w), as images for the model, (n, 1, SIDE, SIDE)."""
         dtype = dtype_of(x)
         shift, scale = self.scaling.shift.astype(dtype), self.scaling.scale.astype(dtype)
-        images = mg.reshape((x - shift) / scale, (-1, 1, *self.image))
+        if np.any(shift):
+            x = x - shift
+        images = mg.reshape(x / scale, (-1, 1, *self.image))
         if self.image == (SIDE, SIDE):
             return images
         rows, columns = (weights.astype(dtype) for weights in resampling(self.image, SIDE))
@@ -75,14 +77,19 @@ def save_classifier(path: Path, done: Classifier) -> None:
     write_arrays(path, KIND, about | {"architecture": done.model.architecture()}, done.model.state_dict() | scaling)
 
 
-def load_classifier(path: Path) -> Classifier:
-    """Read what `save_classifier` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
+def load_classifier(path: Path, name: str) -> Classifier:
+    """Read what `save_classifier` wrote for a model of that name; nothing is unpickled.
+
+    Raises FileError in one sentence for anything else.
+    """
     about, arrays = read_arrays(path, KIND)
-    name = about.get("network")
-    if name not in MODELS:
-        raise FileError(f"{path} holds a {name}, not one of {', '.join(MODELS)}")
-    classes, image = tuple(about["classes"]), tuple(about["image"])
-    scaling = Scaling(arrays.pop("shift"), arrays.pop("scale"))
+    if (found := about.get("network")) != name:
+        raise FileError(f"{path} holds a {found}, not a {name}")
+    try:
+        classes, image, architecture = tuple(about["classes"]), tuple(about["image"]), about["architecture"]
+        scaling = Scaling(arrays.pop("shift"), arrays.pop("scale"))
+    except (KeyError, TypeError):
+        raise FileError(f"{path} is damaged, or no {KIND}") from None
     model = new_model(name, len(classes), seed=0)
-    model.take(path, about["architecture"], arrays)
+    model.take(path, architecture, arrays)
     return Classifier(name, model, scaling, classes, image)

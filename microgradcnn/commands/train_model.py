@@ -6,21 +6,14 @@ import argparse
 
 from microgradcnn.classification import Classification, classification
 from microgradcnn.classifier import SIDE, save_classifier
+from microgradcnn.commands.options import settle
 from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
 from microgradcnn.data import Dataset, load, load_parts, with_classes
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.training_figure import model_description, model_figure
 from microgradcnn.views import plots
 
-DEFAULTS: Record = {
-    "epochs": 40,
-    "rate": 2e-3,
-    "schedule": "cosine",
-    "optimiser": "adam",
-    "batch": 32,
-    "shift": 2,
-    "engine": "numpy",
-}
+DEFAULTS: Record = {"epochs": 40, "rate": 2e-3, "schedule": "cosine", "optimiser": "adam", "batch": 32, "shift": 2}
 # What only networks of the lecture have.
 FOREIGN = ("hidden", "filters", "kernel", "activation", "regularise", "shrink")
 
@@ -36,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         make_folder(options.plot.parent)
         plots.figure()  # before the work: is matplotlib there?
-    given = {name: getattr(options, name) for name in DEFAULTS if getattr(options, name) is not None}
-    training = DEFAULTS | given | {"progress": True}
+    settle(options, DEFAULTS)
+    training = {name: getattr(options, name) for name in (*DEFAULTS, "engine")} | {"progress": True}
     done = classification(options.network, data, test, seed=options.seed, scale=options.scale, training=training)
     record = {"network": options.network, "data": data.name, **_record(done, test is not None)}
     history, parameters = options.out / HISTORY, options.out / PARAMETERS
