@@ -102,7 +102,12 @@ class Checkpoints:
         written; those before are whole then.
         """
         path = self.folder / f"checkpoint-{epoch:08d}.npz"
-        write_arrays(path, KIND, {"about": self.about, "epoch": epoch, "state": state}, arrays)
+        try:
+            write_arrays(path, KIND, {"about": self.about, "epoch": epoch, "state": state}, arrays)
+        except FileError as error:
+            raise FileError(
+                f"{error}; {self._ours[-1]} is whole: resume from there" if self._ours else str(error)
+            ) from None
         self._ours = [*(other for other in self._ours if other != path), path]
         for old in self._ours[:-KEPT]:
             remove(old)
@@ -135,4 +140,4 @@ def _differences(theirs: Any, ours: Any, name: str = "") -> Iterator[str]:
         for key in {**theirs, **ours}:
             yield from _differences(theirs.get(key), ours.get(key), f"{name}.{key}" if name else key)
     elif theirs != ours:
-        yield f"{name} {json.dumps(theirs, ensure_ascii=False)} and not {json.dumps(ours, ensure_ascii=False)}"
+        yield f"{name} {json.dumps(theirs, ensure_ascii=False)} instead of {json.dumps(ours, ensure_ascii=False)}"

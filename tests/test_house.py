@@ -44,7 +44,7 @@ __init__ readers data scaling networks lecture trained progress
 engines train fit classifier experiment classification training_figure lesson scripts graphs
 schematic errata network_cost network_page lesson_pages
 
-commands: __init__ output options networks train_model train predict gradcheck lesson source
+commands: __init__ output options saving networks train_model train predict gradcheck lesson source
 commands: explain check ledger export worksheet grade cost graph
 
 cli __main__

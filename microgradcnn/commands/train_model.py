@@ -8,6 +8,7 @@ from microgradcnn.classification import Classification, classification
 from microgradcnn.classifier import SIDE, save_classifier
 from microgradcnn.commands.options import settle
 from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
+from microgradcnn.commands.saving import how_to_resume
 from microgradcnn.data import Dataset, load, load_parts, with_classes
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.training_figure import model_description, model_figure
@@ -18,8 +19,8 @@ DEFAULTS: Record = {"epochs": 40, "rate": 2e-3, "schedule": "cosine", "optimiser
 FOREIGN = ("hidden", "filters", "kernel", "activation", "regularise", "shrink")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Train, print the result, write history.csv and parameters.npz."""
+def run(options: argparse.Namespace, saving: Record) -> int:
+    """Train, print the result, write history.csv and parameters.npz; `saving` are arguments of `fit`."""
     for name in FOREIGN:
         if getattr(options, name) is not None:
             reason = f"it brings images to {SIDE}×{SIDE} itself" if name == "shrink" else "it has no such part"
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         make_folder(options.plot.parent)
         plots.figure()  # before the work: is matplotlib there?
     settle(options, DEFAULTS)
-    training = {name: getattr(options, name) for name in (*DEFAULTS, "engine")} | {"progress": True}
+    training = {name: getattr(options, name) for name in (*DEFAULTS, "engine")} | saving | {"progress": True}
     done = classification(options.network, data, test, seed=options.seed, scale=options.scale, training=training)
     record = {"network": options.network, "data": data.name, **_record(done, test is not None)}
     history, parameters = options.out / HISTORY, options.out / PARAMETERS
@@ -42,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
         drawn, words = model_figure(done), model_description(done)
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, words))
         record["plot"] = str(options.plot)
+    if done.run.status == "interrupted" and options.checkpoint is not None:
+        record["resume"] = how_to_resume(options)
     show(record if options.json else _text(record), options.json)
     return 130 if done.run.status == "interrupted" else 0
 
@@ -85,5 +88,6 @@ def _text(record: Record) -> str:
             f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test",
             f"accuracy {record['train_accuracy']:.4f} in training, {record['test_accuracy']:.4f} in the test",
             f"written: {', '.join(written)}",
+            *([f"to go on: {record['resume']}"] if "resume" in record else []),
         ]
     )
