@@ -41,9 +41,9 @@ def run(capsys, *arguments):
 def test_networks(capsys):
     code, out, err = run(capsys, "networks")
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()[1:]] == list(NETWORKS)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [*NETWORKS, "lenet"]
     code, out, _ = run(capsys, "networks", "--json")
-    assert [row["network"] for row in json.loads(out)] == list(NETWORKS)
+    assert [row["network"] for row in json.loads(out)] == [*NETWORKS, "lenet"]
 
 
 def test_train_and_predict(capsys, table, tmp_path):
