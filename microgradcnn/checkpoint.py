@@ -105,9 +105,8 @@ class Checkpoints:
         try:
             write_arrays(path, KIND, {"about": self.about, "epoch": epoch, "state": state}, arrays)
         except FileError as error:
-            raise FileError(
-                f"{error}; {self._ours[-1]} is whole: resume from there" if self._ours else str(error)
-            ) from None
+            before = f"; {self._ours[-1]} is whole: resume from there" if self._ours else ""
+            raise FileError(f"{error}{before}") from None
         self._ours = [*(other for other in self._ours if other != path), path]
         for old in self._ours[:-KEPT]:
             remove(old)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import stat
 import sys
 import warnings
 from collections.abc import Callable
@@ -235,6 +236,29 @@ def test_a_save_stopped_in_any_system_call_leaves_the_one_before(
     assert at >= 6
     Checkpoints(tmp_path, ABOUT).begin(resume=True)
     assert names(tmp_path) == [name(2), name(3)]
+
+
+def test_an_older_one_goes_only_when_the_disk_has_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints, events = save(tmp_path, 1, 2), []
+    fsync, replace, unlink = os.fsync, os.replace, os.unlink
+
+    def spy_fsync(descriptor: int) -> None:
+        events.append("folder confirmed" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "content confirmed")
+        fsync(descriptor)
+
+    def spy_replace(part: str, path: Path) -> None:
+        events.append(f"{path.name} there")
+        replace(part, path)
+
+    def spy_unlink(path: Path) -> None:
+        if Path(path).exists():
+            events.append(f"{path.name} gone")
+        unlink(path)
+
+    for call, spy in (("fsync", spy_fsync), ("replace", spy_replace), ("unlink", spy_unlink)):
+        monkeypatch.setattr(os, call, spy)
+    checkpoints.save(3, *contents(3))
+    assert events == ["content confirmed", f"{name(3)} there", "folder confirmed", f"{name(1)} gone"]
 
 
 def interrupted_save(folder: Path, moment: int) -> bool:
