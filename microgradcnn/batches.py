@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,13 +39,8 @@ class Batches(ABC):
         self.flat = _joined(p.data for p in parameters)
 
     @abstractmethod
-    def evaluate(self, rows: Array | None = None, x: Array | None = None) -> float:
-        """The loss at `flat` over some rows, given by number, or over all; `x` may give other rows for these y."""
-
-    def chosen(self, rows: Array | None, x: Array | None) -> tuple[Array, Array]:
-        """What `evaluate` is about: x and y."""
-        y = self.y if rows is None else self.y[rows]
-        return (self.x if rows is None else self.x[rows]) if x is None else x, y
+    def evaluate(self, *rows: Array) -> float:
+        """The loss at `flat` over the rows x and y that are given, or over all."""
 
     def write(self) -> None:
         """Give the parameters the numbers of `flat`."""
@@ -61,12 +56,12 @@ class Eager(Batches):
         super().__init__(parameters, x, y)
         self._objective = objective
 
-    def evaluate(self, rows: Array | None = None, x: Array | None = None) -> float:
+    def evaluate(self, *rows: Array) -> float:
         """As Batches says."""
         self.write()
         for p in self.parameters:
             p.grad = None
-        loss, *also = self._objective(*self.chosen(rows, x))
+        loss, *also = self._objective(*(rows or (self.x, self.y)))
         loss.backward()
         self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
         self.also = [float(v) for v in also]
@@ -83,21 +78,18 @@ class Compiled(Batches):
         self._program = compile(loss, parameters, inputs, backend, also)
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
 
-    def evaluate(self, rows: Array | None = None, x: Array | None = None) -> float:
+    def evaluate(self, *rows: Array) -> float:
         """As Batches says."""
-        trainer = self._trainer(rows, x)
+        key = len(rows[0]) if rows else None
+        if key not in self._trainers:
+            self._trainers[key] = self._program.bind(*(rows or (self.x, self.y)))
+        elif rows:
+            self._trainers[key].set_inputs(rows)
+        trainer = self._trainers[key]
         trainer.flat = self.flat
         loss = float(trainer.evaluate())
         self.gradient, self.also = trainer.gradient, [float(v) for v in trainer.also]
         return loss
-
-    def _trainer(self, rows: Array | None, x: Array | None) -> Trainer:
-        key = None if rows is None and x is None else len(self.x if rows is None else rows)
-        if key not in self._trainers:
-            self._trainers[key] = self._program.bind(*self.chosen(rows, x))
-        elif key is not None:
-            self._trainers[key].set_inputs(self.chosen(rows, x))
-        return self._trainers[key]
 
 
 def batches(engine: str, objective: Objective, parameters: Sequence[Value], x: Array, y: Array) -> Batches:
@@ -118,7 +110,8 @@ def epoch(rows: Batches, descent: Descent, size: int, rate: float, shift: int = 
     """
     n, totals = len(rows.x), np.zeros(())
     for batch in descent.batches(n, size):
-        loss = rows.evaluate(batch, shifted(rows.x[batch], shift, descent.rng) if shift else None)
+        x = rows.x[batch]
+        loss = rows.evaluate(shifted(x, shift, descent.rng) if shift else x, rows.y[batch])
         totals = totals + len(batch) * np.array([loss, *rows.also])
         if not math.isfinite(loss):
             break
@@ -128,12 +121,9 @@ def epoch(rows: Batches, descent: Descent, size: int, rate: float, shift: int = 
 
 def outputs(model: Module, x: Array) -> Array:
     """What the model gives in eval() mode for rows x, (n, ...), computed some rows at a time."""
+    starts = range(0, max(len(x), 1), BLOCK)
     with no_grad(), in_mode(model, training=False):
-        return np.concatenate([model(Value(block)).data for block in _blocks(x)])
-
-
-def _blocks(x: Array) -> Iterator[Array]:
-    return (x[start : start + BLOCK] for start in range(0, max(len(x), 1), BLOCK))
+        return np.concatenate([model(Value(x[start : start + BLOCK])).data for start in starts])
 
 
 def _joined(arrays: Iterable[Any]) -> Array:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from microgradcnn.batches import Array
-from microgradcnn.classifier import DTYPE, Classifier, image_of, new_model
+from microgradcnn.classifier import Classifier, image_of, new_model
 from microgradcnn.data import Dataset, split
 from microgradcnn.experiment import TEST_FRACTION
 from microgradcnn.fit import Fit, evaluate, fit
@@ -43,11 +42,7 @@ def classification(
     classes, image = data.classes or (), image_of(learn)
     scaling = unit_pixels(learn.x) if scale else unscaled(learn.x.shape[1])
     done = Classifier(name, new_model(name, len(classes), seed), scaling, classes, image)
-    parts = _images(done, learn), _images(done, test)
+    parts = [(done.images(part), part.y) for part in (learn, test)]
     run = fit(done.model, *parts[0], seed=seed, validation=parts[1], **(training or {}))
     measured = [evaluate(done.model, *part) for part in parts]
     return Classification(done, run, (len(learn.x), len(test.x)), *measured)
-
-
-def _images(done: Classifier, data: Dataset) -> tuple[Array, Array]:
-    return done.prepared(data.x.astype(DTYPE)), data.y

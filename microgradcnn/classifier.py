@@ -47,15 +47,22 @@ class Classifier:
         rows, columns = (weights.astype(dtype) for weights in resampling(self.image, SIDE))
         return rows @ images @ columns.T
 
-    def probabilities(self, data: Dataset) -> Array:
-        """The probability of every class, in the order of `classes`, for every row: (n, classes).
+    def images(self, data: Dataset) -> Array:
+        """The rows as `prepared`, in the type of the parameters.
 
-        Raises DataError if the rows are no images of the size that the model was trained on.
+        Raises DataError if they are no images of the size that the model is trained on.
         """
         if (found := image_of(data)) != self.image:
             theirs, ours = ("×".join(map(str, size)) for size in (found, self.image))
-            raise DataError(f"{data.name} has images of {theirs} pixels, but the model was trained on {ours}")
-        return np.asarray(mg.softmax(outputs(self.model, self.prepared(data.x.astype(DTYPE)))))
+            raise DataError(f"{data.name} has images of {theirs} pixels, but the model is trained on {ours}")
+        return np.asarray(self.prepared(data.x.astype(DTYPE)))
+
+    def probabilities(self, data: Dataset) -> Array:
+        """The probability of every class, in the order of `classes`, for every row: (n, classes).
+
+        Raises DataError, as `images` does.
+        """
+        return np.asarray(mg.softmax(outputs(self.model, self.images(data))))
 
 
 def image_of(data: Dataset) -> tuple[int, int]:

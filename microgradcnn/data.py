@@ -78,15 +78,18 @@ def _read(path: Path, target: str | int | None) -> Dataset:
     return read_idx(path)
 
 
-def load_parts(source: str | Path) -> tuple[Dataset, Dataset] | None:
+def load_parts(source: str | Path, target: str | int | None = None) -> tuple[Dataset, Dataset] | None:
     """MNIST's training and test part, if the source is a folder with both: IDX files called train-... and t10k-....
 
-    None for anything else. Raises DataError if one of the files is damaged.
+    None for anything else. Raises DataError if one of the files is damaged, or for a `target`, as `load` does.
     """
     if source in BUILT_IN or not os.path.isdir(source):
         return None
     found = [sorted(Path(source).glob(f"{part}[-.]images?idx3*")) for part in ("train", "t10k")]
-    return None if not all(found) else (read_idx(found[0][0]), read_idx(found[1][0]))
+    if not all(found):
+        return None
+    _refuse(target, show(source))
+    return read_idx(found[0][0]), read_idx(found[1][0])
 
 
 def _refuse(target: str | int | None, name: str) -> None:

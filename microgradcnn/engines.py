@@ -47,7 +47,7 @@ class Engine:
 
     def differentiate(self, rows: Array) -> None:
         """Find the gradient of the loss over some rows, given by number."""
-        self._rows.evaluate(rows)
+        self._rows.evaluate(self._rows.x[rows], self._rows.y[rows])
 
     def write(self) -> None:
         """Give the network's parameters the numbers of `flat`."""

@@ -185,7 +185,7 @@ def test_files_of_others_are_told_apart(
         assert (code, out, says in err, err.count("\n")) == (2, "", True, 1), err
     write_idx(tmp_path / "idx", "t", *quadrants(8, 0))
     code, _, err = run(capsys, "predict", "lenet", "--parameters", lenet, "--data", tmp_path / "idx")
-    assert (code, "has images of 12×10 pixels, but the model was trained on 8×8" in err) == (2, True)
+    assert (code, "has images of 12×10 pixels, but the model is trained on 8×8" in err) == (2, True)
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
@@ -235,6 +235,13 @@ def test_a_folder_that_lacks_a_part_or_has_a_damaged_one(capsys: pytest.CaptureF
     write_idx(tmp_path / "a", "t10k", images, labels)
     learn, test = load_parts(tmp_path / "a") or (None, None)
     assert (learn.name, test.name) == ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+    code, _, err = run(capsys, "train", "lenet", "--data", tmp_path / "a", "--target", "y")
+    assert (code, "has labels of its own: leave out the target 'y'" in err) == (2, True)
+    (tmp_path / "b").mkdir()
+    write_idx(tmp_path / "b", "train", images, labels)
+    write_idx(tmp_path / "b", "t10k", *quadrants(8, 0, (8, 8)))
+    code, _, err = run(capsys, "train", "lenet", "--data", tmp_path / "b")
+    assert (code, "t10k-images-idx3-ubyte has images of 8×8 pixels, but the model is trained on 12×10" in err) == (2, 1)
     (tmp_path / "a" / "t10k-labels-idx1-ubyte").unlink()
     code, _, err = run(capsys, "train", "lenet", "--data", tmp_path / "a")
     assert (code, "t10k-labels-idx1-ubyte" in err, err.count("\n")) == (2, True, 1)

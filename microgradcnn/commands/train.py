@@ -58,8 +58,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what computes the gradients; all take the same steps (numpy)",
     )
     parser.add_argument("--batch", type=count, metavar="N", help=f"rows a step {_default('batch')}")
+    shift = train_model.DEFAULTS["shift"]
     parser.add_argument(
-        "--shift", type=count_or_0, metavar="N", help="lenet: move images by up to N pixels at random in every step (2)"
+        "--shift",
+        type=count_or_0,
+        metavar="N",
+        help=f"lenet: move images by up to N pixels at random in every step ({shift})",
     )
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(

@@ -51,11 +51,11 @@ def run(options: argparse.Namespace, saving: Record) -> int:
 
 def _parts(options: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
     """The data, and the part that is for the test where they say so themselves, with classes 0, 1, ...."""
-    parts = load_parts(options.data)
+    parts = load_parts(options.data, options.target)
     if parts is None:
         return with_classes(load(options.data, options.target), options.classes), None
-    learn, test = (with_classes(part, options.classes) for part in parts)
-    return learn, with_classes(test, learn.classes)
+    learn = with_classes(parts[0], options.classes)
+    return learn, with_classes(parts[1], learn.classes)
 
 
 def _record(done: Classification, own_test: bool) -> Record:
