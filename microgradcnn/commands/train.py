@@ -8,6 +8,7 @@ from pathlib import Path
 import microgradcnn.experiment as experiments
 from microgradcnn.commands.options import count, data_arguments, network_argument, network_options, seed_argument
 from microgradcnn.commands.output import Record, show
+from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments, warnings_told
 from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
@@ -50,6 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", type=plot_file, metavar="FILE", help="draw loss, rate and what was learnt: .png, .svg or .pdf"
     )
+    saving_arguments(parser)
     seed_argument(parser)
 
 
@@ -61,8 +63,10 @@ def plot_file(text: str) -> Path:
     return path
 
 
+@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """Train, print the result, write history.csv and parameters.npz; 1 if the start was dead."""
+    saving = chosen_saving(options)
     data = two_classes(load(options.data, options.target), options.classes)
     if options.shrink is not None:
         data = shrink(as_images(data), options.shrink)
@@ -79,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
         network=_network_arguments(options),
         training={
             **{name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch", "engine")},
+            **saving,
             "progress": True,
         },
     )
@@ -89,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))
         record["plot"] = str(options.plot)
+    if done.training.status == "interrupted" and options.checkpoint is not None:
+        record["resume"] = how_to_resume(options)
     show(record if options.json else _train_text(record), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
@@ -134,7 +141,8 @@ def _train_text(record: Record) -> str:
         lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
     lines.append(f"accuracy {record['train_accuracy']:.3f} in training, {record['test_accuracy']:.3f} in the test")
     written = [record[name] for name in ("history", "parameters", "plot") if name in record]
-    return "\n".join([*lines, f"written: {', '.join(written)}"])
+    lines.append(f"written: {', '.join(written)}")
+    return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
 
 
 def _network_arguments(options: argparse.Namespace) -> Record:
