@@ -13,7 +13,7 @@ import microgradcnn.functions as mg
 from microgradcnn.arrays import dtype_of
 from microgradcnn.batches import Array, outputs
 from microgradcnn.data import DataError, Dataset, as_images, resampling
-from microgradcnn.files import FileError, read_arrays, write_arrays
+from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.models import lenet
 from microgradcnn.module import Module
 from microgradcnn.scaling import Scaling
@@ -93,10 +93,16 @@ def load_classifier(path: Path, name: str) -> Classifier:
     if (found := about.get("network")) != name:
         raise FileError(f"{path} holds a {found}, not a {name}")
     try:
-        classes, image, architecture = tuple(about["classes"]), tuple(about["image"]), about["architecture"]
-        scaling = Scaling(arrays.pop("shift"), arrays.pop("scale"))
-    except (KeyError, TypeError):
+        classes, (height, width) = tuple(about["classes"]), about["image"]
+        model, one = new_model(name, len(classes), seed=0), np.ones(height * width)
+        architecture = list(about["architecture"])
+    except (ValueError, KeyError, TypeError):
         raise FileError(f"{path} is damaged, or no {KIND}") from None
-    model = new_model(name, len(classes), seed=0)
+    wanted = {"shift": one, "scale": one}
+    scaling = {part: arrays.pop(part) for part in wanted if part in arrays}
+    try:
+        check_arrays(scaling, wanted, f"{name} for {height}×{width} pixels")
+    except ValueError as error:
+        raise FileError(f"{path} {error}") from None
     model.take(path, architecture, arrays)
-    return Classifier(name, model, scaling, classes, image)
+    return Classifier(name, model, Scaling(**scaling), classes, (height, width))

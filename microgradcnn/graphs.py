@@ -104,7 +104,8 @@ def loss_graph(
         return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
     if activation is not None or regularise is not None:
         given = "--activation" if activation is not None else "--regularise"
-        raise ValueError(f"{given} is for networks of the lecture: all else says itself what it computes")
+        other = "a formula or a file" if what not in MODELS else what
+        raise ValueError(f"{given} is for networks: {other} says itself what it computes")
     if what in MODELS:
         return _of_model(what, seed, arrays)
     if is_script(what):

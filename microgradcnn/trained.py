@@ -40,8 +40,9 @@ def save_trained(path: Path, trained: Trained) -> None:
 def load_trained(path: Path) -> Trained:
     """Read what `save_trained` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
     description, arrays = read_arrays(path, KIND)
-    if description.get("network") not in NETWORKS:
-        raise FileError(f"{path} holds a {description.get('network')}, which is none of {', '.join(NETWORKS)}")
+    name = description.get("network")
+    if isinstance(name, str) and name not in NETWORKS:
+        raise FileError(f"{path} holds a {name}, which is none of {', '.join(NETWORKS)}")
     try:
         network = NETWORKS[description["network"]](**description["options"])
         classes, shrink = description["classes"], description["shrink"]

@@ -20,7 +20,7 @@ from microgradcnn.cli import main
 from microgradcnn.commands.train_model import DEFAULTS
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
 from microgradcnn.descent import Descent
-from microgradcnn.files import FileError, read_arrays
+from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.readers import DataError, numbered
 from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND
@@ -194,6 +194,36 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
     save_classifier(tmp_path / "a.npz", Classifier("lenet", model, scaling, ("a", "b", "c", "d"), (3, 3)))
     with pytest.raises(FileError, match=r"written for a model with .*out_features=3.*, where this one has .*=4"):
         load_classifier(tmp_path / "a.npz", "lenet")
+
+
+@pytest.mark.parametrize(
+    ("description", "changes", "says"),
+    [
+        ({"classes": 7}, {}, "is damaged, or no parameters file"),
+        ({"classes": []}, {}, "is damaged, or no parameters file"),
+        ({"image": [3]}, {}, "is damaged, or no parameters file"),
+        ({"architecture": None}, {}, "is damaged, or no parameters file"),
+        ({"architecture": []}, {}, "written for a model with nothing more, where this one has the model: Sequential"),
+        ({"image": [3, 4]}, {}, "has shift as float64 of shape (9,), and lenet for 3×4 pixels as float64"),
+        ({}, {"scale": np.full(9, np.nan)}, "has scale with NaN or infinity in it"),
+        ({}, {"scale": None}, "lacks scale"),
+        ({}, {"0.weight": None}, "lacks 0.weight"),
+        ({}, {"0.bias": np.zeros(6)}, "has 0.bias as float64 of shape (6,), and Sequential as float32"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_in_a_sentence(
+    tmp_path: Path, description: dict[str, Any], changes: dict[str, Any], says: str
+) -> None:
+    done = Classifier("lenet", new_model("lenet", 2, 0), Scaling(np.zeros(9), np.ones(9)), ("a", "b"), (3, 3))
+    save_classifier(tmp_path / "a.npz", done)
+    loaded = load_classifier(tmp_path / "a.npz", "lenet")
+    assert (loaded.classes, loaded.image) == (("a", "b"), (3, 3))
+    about, arrays = read_arrays(tmp_path / "a.npz", KIND)
+    about = {name: value for name, value in about.items() if name != "kind"} | description
+    kept = {name: array for name, array in (arrays | changes).items() if array is not None}
+    write_arrays(tmp_path / "b.npz", KIND, about, kept)
+    with pytest.raises(FileError, match=re.escape(says)):
+        load_classifier(tmp_path / "b.npz", "lenet")
 
 
 # Data
