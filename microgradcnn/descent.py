@@ -5,25 +5,34 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from microgradcnn.checkpoint import Checkpoint, Checkpoints
-from microgradcnn.engines import Engine
 from microgradcnn.optim import OPTIMISERS
 from microgradcnn.value import Value
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+class Runner(Protocol):
+    """What computes gradients: `flat` holds all parameters in one vector, `gradient` the gradient found last."""
+
+    flat: Array
+
+    @property
+    def gradient(self) -> Array:
+        """As long as `flat`."""
+
+
 class Descent:
-    """An optimiser at work on all of an engine's parameters as one vector, with batches shuffled from a seed.
+    """An optimiser at work on all of a runner's parameters as one vector, with batches shuffled from a seed.
 
     `history` has a row for every epoch, the newest perhaps of one that is under way.
     """
 
-    def __init__(self, runner: Engine, optimiser: str, seed: int) -> None:
+    def __init__(self, runner: Runner, optimiser: str, seed: int | np.random.Generator) -> None:
         self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
         self.optimiser = OPTIMISERS[optimiser]([self.flat])
         self.rng = np.random.default_rng(seed)
@@ -45,7 +54,7 @@ class Descent:
         yield from np.array_split(self.rng.permutation(rows), math.ceil(rows / size))
 
     def step(self, rate: float) -> None:
-        """Move the parameters against the gradient that the engine found last."""
+        """Move the parameters against the gradient that the runner found last."""
         self.flat.grad = self.runner.gradient
         self.optimiser.step(rate)
         self.runner.flat = self.flat.data

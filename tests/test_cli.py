@@ -41,9 +41,9 @@ def run(capsys, *arguments):
 def test_networks(capsys):
     code, out, err = run(capsys, "networks")
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()[1:]] == list(NETWORKS)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [*NETWORKS, "lenet"]
     code, out, _ = run(capsys, "networks", "--json")
-    assert [row["network"] for row in json.loads(out)] == list(NETWORKS)
+    assert [row["network"] for row in json.loads(out)] == [*NETWORKS, "lenet"]
 
 
 def test_train_and_predict(capsys, table, tmp_path):
@@ -238,9 +238,9 @@ def test_the_reader_of_a_pipe_may_leave(tmp_path):
 
 
 def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, monkeypatch):
-    from microgradcnn.engines import Compiled
+    from microgradcnn.engines import Engine
 
-    measure, epochs = Compiled.measure, []
+    measure, epochs = Engine.measure, []
 
     def interrupted(*arguments):
         epochs.append(1)
@@ -248,7 +248,7 @@ def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, m
             raise KeyboardInterrupt
         return measure(*arguments)
 
-    monkeypatch.setattr(Compiled, "measure", interrupted)
+    monkeypatch.setattr(Engine, "measure", interrupted)
     code, out, _ = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path)
     assert code == 130
     assert "interrupted at epoch 28" in out

@@ -72,7 +72,7 @@ def altered(tmp_path, description, changes):
         ({}, {"parameter_S": None, "T": np.ones(1)}, "lacks parameter_S and has T, which single_layer has not"),
         ({}, {"shift": None}, "lacks shift"),
         ({"kind": "poem"}, {}, "is a poem, and no parameters file that train wrote"),
-        ({"network": "resnet"}, {}, "damaged"),
+        ({"network": "resnet"}, {}, "holds a resnet, which is none of single_layer"),
         ({"network": None}, {}, "damaged"),
         ({"network": []}, {}, "damaged"),
         ({"options": {"m": -1}}, {}, "damaged"),

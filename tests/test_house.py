@@ -26,7 +26,7 @@ targets: __init__ lines rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
 targets: jit jax devices program javascript
 targets: onnx_writer onnx_operators onnx
-estimator
+augmentation descent batches estimator
 
 views: __init__ expression static rows algebra emitters latex markup notation
 views: document latex_document html_document segments
@@ -41,10 +41,10 @@ views: problem exercise charts
 views: building operations work counting polynomial timing cost
 
 __init__ readers data scaling networks lecture trained progress
-engines descent train experiment training_figure lesson scripts graphs
+engines train fit classifier experiment classification training_figure lesson scripts graphs
 schematic errata network_cost network_page lesson_pages
 
-commands: __init__ output options saving networks train predict gradcheck lesson source
+commands: __init__ output options saving networks train_model train predict gradcheck lesson source
 commands: explain check ledger export worksheet grade cost graph
 
 cli __main__

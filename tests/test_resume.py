@@ -146,7 +146,7 @@ def test_a_run_that_was_finished_gives_its_result_again_and_writes_nothing(
         assert run.status == status
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()}
         with monkeypatch.context() as patch:
-            patch.setattr("microgradcnn.engines.Compiled.measure", None)
+            patch.setattr("microgradcnn.engines.Engine.measure", None)
             assert resumed(tmp_path / folder, **options) == outcome(run, network)
         assert {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()} == before
 
