@@ -19,6 +19,7 @@ STYLE = """
 .derivation th { border-bottom: 1px solid; font-weight: normal }
 .derivation .aligned td { padding: 0.25em 0.15em; border: 0; white-space: normal }
 .derivation.derivation.derivation .aligned td:first-child { text-align: right; white-space: nowrap }
+.derivation .aligned math { padding: 0.1em 0 }
 .derivation .wide { overflow: auto hidden; margin: 0.6em 0; padding: 0.4em 0 }
 .derivation p { overflow: auto hidden; padding: 0.4em 0 }
 @media print { .derivation .wide, .derivation p { overflow: visible } }
