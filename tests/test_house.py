@@ -22,7 +22,7 @@ LAYERS = """
 arrays record value gradient kernels primitives functions interop copying debug check extras files checkpoint
 summary module layers models nn optim
 
-targets: __init__ lines rows trace simplify python source plan trainer threads
+targets: __init__ lines naming rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
 targets: jit jax devices program javascript
 targets: onnx_writer onnx_operators onnx
