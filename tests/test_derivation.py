@@ -136,8 +136,9 @@ SPACE |= {"sigmoid": mg.sigmoid, "softplus": mg.softplus, "relu": mg.relu, "max"
 def evaluated(derivation: Derivation, leaves: list[Value]) -> float:
     """What the printed definitions give in floating point."""
     known: dict[str, Any] = SPACE | {str(leaf.label): leaf.data for leaf in leaves}
-    exec(derivation.python().replace("sqrt(", "np.sqrt("), known)
-    return float(known[derivation.python().splitlines()[-1].split(" = ")[0]])
+    source = derivation.python()
+    exec(source.replace("sqrt(", "np.sqrt("), known)
+    return float(known[source.splitlines()[-1].split(" = ")[0]])
 
 
 @given(graphs(), st.data())
