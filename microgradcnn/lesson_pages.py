@@ -77,7 +77,7 @@ def _formula(loss: str) -> str:
 def _about(student: bool) -> str:
     all_pages = (
         "<p>Six networks of a lecture, from one hidden layer to two filters with a linear classifier. Every page works "
-        "without a network, with the keyboard, and on paper.</p>"
+        "offline, with the keyboard, and on paper.</p>"
     )
     if student:
         return all_pages + (

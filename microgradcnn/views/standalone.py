@@ -1,4 +1,4 @@
-"""A piece of LaTeX or HTML as a whole file: a document that compiles, a page that opens without a network."""
+"""A piece of LaTeX or HTML as a whole file: a document that compiles, a page that opens offline."""
 
 from __future__ import annotations
 
