@@ -62,7 +62,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what a user did wrong is told in one sentence on stderr."""
-    options = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(typed)
+    options.typed = typed
     try:
         code: int = options.run(options)
         sys.stdout.flush()

@@ -24,7 +24,20 @@ from microgradcnn.readers import (
     suggest,
 )
 
-__all__ = ["BUILT_IN", "DataError", "Dataset", "as_images", "class_name", "load", "shrink", "split", "two_classes"]
+__all__ = [
+    "BUILT_IN",
+    "DataError",
+    "Dataset",
+    "as_images",
+    "class_name",
+    "load",
+    "load_parts",
+    "resampling",
+    "shrink",
+    "split",
+    "two_classes",
+    "with_classes",
+]
 
 Array = NDArray[np.float64]
 
@@ -63,6 +76,20 @@ def _read(path: Path, target: str | int | None) -> Dataset:
         return read_csv(path, target)
     _refuse(target, show(path))
     return read_idx(path)
+
+
+def load_parts(source: str | Path, target: str | int | None = None) -> tuple[Dataset, Dataset] | None:
+    """MNIST's training and test part, if the source is a folder with both: IDX files called train-... and t10k-....
+
+    None for anything else. Raises DataError if one of the files is damaged, or for a `target`, as `load` does.
+    """
+    if source in BUILT_IN or not os.path.isdir(source):
+        return None
+    found = [sorted(Path(source).glob(f"{part}[-.]images?idx3*")) for part in ("train", "t10k")]
+    if not all(found):
+        return None
+    _refuse(target, show(source))
+    return read_idx(found[0][0]), read_idx(found[1][0])
 
 
 def _refuse(target: str | int | None, name: str) -> None:
@@ -144,31 +171,47 @@ def class_name(data: Dataset, label: float | str) -> str:
     """Return a label of the data as text: its class's name where the labels 0 and 1 stand for `classes`, 6 for 6.0."""
     if isinstance(label, str):
         return str(label)
-    if data.classes is not None and label in (0, 1):
+    if data.classes is not None and label in range(len(data.classes)):
         return data.classes[int(label)]
     return str(int(label)) if float(label).is_integer() else repr(float(label))
 
 
-def two_classes(data: Dataset, classes: tuple[str, str] | None = None) -> Dataset:
+def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
     """Keep the rows of two classes, named as text such as ("6", "7"), and label them 0.0 and 1.0 in this order.
 
     Without `classes`, the data must have exactly two, taken in sorted order. Raises DataError.
     """
-    labels, codes = np.unique(data.y, return_inverse=True)
-    names = [class_name(data, label) for label in labels.tolist()]
-    if classes is None:
-        if len(names) != 2:
-            raise DataError(
-                f"{data.name} has {len(names)} classes, {listed(names)}: name two that it has, as in --classes A,B"
-            )
-        classes = (names[0], names[1])
-    for name in classes:
+    if classes is None and len(names := _class_names(data)) != 2:
+        raise DataError(
+            f"{data.name} has {len(names)} classes, {listed(names)}: name two that it has, as in --classes A,B"
+        )
+    if classes is not None and len(classes) != 2:
+        raise DataError(f"two classes are needed, not {len(classes)}: {listed(classes)}")
+    return with_classes(data, classes)
+
+
+def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
+    """Keep the rows of some classes, named as text, and label them 0.0, 1.0, ... in this order.
+
+    Without `classes` all are kept, in sorted order. Raises DataError for a class that is not there, or named twice.
+    """
+    names = _class_names(data)
+    classes = tuple(names) if classes is None else classes
+    for i, name in enumerate(classes):
         if name not in names:
             raise DataError(f"{data.name} has no class {name!r}{suggest(name, names)}; its classes are {listed(names)}")
-    if classes[0] == classes[1]:
-        raise DataError(f"two different classes are needed, not {classes[0]!r} twice")
-    zero, one = (codes == names.index(name) for name in classes)
-    return replace(data, x=data.x[zero | one], y=one[zero | one].astype(np.float64), classes=classes)
+        if name in classes[:i]:
+            raise DataError(f"different classes are needed, not {name!r} twice")
+    if len(classes) < 2:
+        raise DataError(f"{data.name} has one class only, {listed(classes)}: two are needed to tell apart")
+    numbers = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.float64)
+    y = numbers[np.unique(data.y, return_inverse=True)[1]]
+    return replace(data, x=data.x[y >= 0], y=y[y >= 0], classes=classes)
+
+
+def _class_names(data: Dataset) -> list[str]:
+    """The names of all classes, in the order of their labels."""
+    return [class_name(data, label) for label in np.unique(data.y).tolist()]
 
 
 def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
@@ -199,12 +242,30 @@ def shrink(data: Dataset, side: int) -> Dataset:
     return replace(data, x=images.reshape(-1, size), features=numbered("p", size), image=(side, side))
 
 
+def resampling(image: tuple[int, int], side: int) -> tuple[Array, Array]:
+    """Matrices R, (side, h), and C, (side, w), that bring an image X, (h, w), to side × side pixels: R X Cᵀ.
+
+    Rows and columns that become fewer are averaged, as `shrink` does. Those that become more are interpolated linearly
+    between the centres of pixels, and constant beyond the outermost: bilinear interpolation, in PyTorch the one with
+    align_corners=False.
+    """
+    rows, columns = (_averages(n, side) if n >= side else _interpolation(n, side) for n in image)
+    return rows, columns
+
+
 def _averages(length: int, side: int) -> Array:
     """Weights, (side, length), whose rows average `length` pixels into `side` equal parts, fractions of pixels too."""
     # Counted in 1/side of a pixel, every edge is a whole number, so the overlaps are exact.
     part, pixel = length * np.arange(side)[:, None], side * np.arange(length)
     overlap = np.minimum(part + length, pixel + side) - np.maximum(part, pixel)
     weights: Array = np.maximum(overlap, 0) / length
+    return weights
+
+
+def _interpolation(length: int, side: int) -> Array:
+    """Weights, (side, length), whose rows interpolate between `length` pixels at `side` evenly spaced places."""
+    place = np.clip((np.arange(side) + 0.5) * length / side - 0.5, 0, length - 1)
+    weights: Array = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(length)))
     return weights
 
 

@@ -21,7 +21,7 @@ SLIPS = {
     "root": Slip(
         "The lecture writes <b>2√f</b> in front of its derivatives (½√f and √f/4 for the convolutional networks).",
         "Meant is <b>2(ŷ − y)</b>: √f is |ŷ − y|, which has lost the sign. Wherever ŷ &lt; y the step goes uphill.",
-        "Put one of them into a box below, and train with it. What is √f where ŷ &lt; y, and where does the step go?",
+        "Put one of them into a box, and train with it. What is √f where ŷ &lt; y, and where does the step go?",
     ),
     "quotient": Slip("√f/4(…) is to be read as (√f/4)·(…),", "and the boxes read it so."),
     "chain": Slip(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -17,11 +16,10 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
+from microgradcnn.batches import Array, Objective, batches, epoch, outputs
+from microgradcnn.descent import Descent
 from microgradcnn.extras import require
-from microgradcnn.optim import SGD, Adam, Optimiser
-from microgradcnn.targets.program import Program, compile
-from microgradcnn.targets.trainer import Trainer
-from microgradcnn.value import Value, no_grad
+from microgradcnn.value import Value
 
 require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
 
@@ -31,7 +29,6 @@ from sklearn.utils import check_random_state, column_or_1d  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
 from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Loss = Callable[[Any, Any], Value]
 P = TypeVar("P", bound="_Perceptron")
 
@@ -40,7 +37,7 @@ ACTIVATIONS: dict[str, tuple[type[nn.Module], str]] = {  # with the initialisati
     "sigmoid": (nn.Sigmoid, "glorot"),
     "tanh": (nn.Tanh, "glorot"),
 }
-SOLVERS: dict[str, Callable[..., Optimiser]] = {"adam": Adam, "sgd": partial(SGD, momentum=0.9)}
+SOLVERS = {"adam": "adam", "sgd": "momentum"}  # scikit-learn's names of optimisers
 
 
 class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -78,13 +75,12 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self._check_arguments()
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         self.model_ = self._model(x.shape[1], outputs, rng)
-        batches = _Batches(self._program(self.model_, x, y, loss), x, y, min(self.batch_size, len(x)))
-        flat = Value(batches.flat, label="the parameters")
-        optimiser = SOLVERS[self.solver]([flat], self.learning_rate_init)
+        rows = batches(self.backend, self._objective(len(x), loss), self.model_.parameters(), x, y)
+        descent = Descent(rows, SOLVERS[self.solver], rng)
         self.loss_curve_: list[float] = []
         best, stalled = math.inf, 0
         for _ in range(self.max_iter):
-            self.loss_curve_.append(batches.epoch(flat, optimiser, rng))
+            self.loss_curve_ += epoch(rows, descent, self.batch_size, self.learning_rate_init)
             stalled = stalled + 1 if self.loss_curve_[-1] > best - self.tol else 0
             best = min(best, self.loss_curve_[-1])
             if not math.isfinite(self.loss_curve_[-1]):
@@ -100,7 +96,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        batches.write(flat.data)
+        rows.write()
         self.n_iter_ = len(self.loss_curve_)
 
     def _model(self, inputs: int, outputs: int, rng: np.random.Generator) -> nn.Sequential:
@@ -109,21 +105,23 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         hidden = [part for m, k in pairwise(sizes) for part in (nn.Linear(m, k, rng=rng, init=init), layer())]
         return nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs, rng=rng, init="glorot"))
 
-    def _program(self, model: nn.Sequential, x: Array, y: Array, loss: Loss) -> Program:
+    def _objective(self, n: int, loss: Loss) -> Objective:
         """The loss, and the penalty (α/2)Σw² over the weights, which is shared by the rows of a batch."""
-        rows, targets = Value(x[:2], label="x"), Value(y[:2], label="y")
-        objective = loss(model(rows), targets)
-        if self.alpha:
-            penalties = [layer.weight.square().sum() for layer in model if isinstance(layer, nn.Linear)]
-            objective = objective + 0.5 * self.alpha / min(self.batch_size, len(x)) * mg.stack(penalties).sum()
-        return compile(objective, model.parameters(), [rows, targets], self.backend)
+        model = self.model_
 
-    def _outputs(self, X: Any) -> Value:
+        def objective(x: Value, y: Value) -> list[Value]:
+            if not self.alpha:
+                return [loss(model(x), y)]
+            penalties = [layer.weight.square().sum() for layer in model if isinstance(layer, nn.Linear)]
+            share = 0.5 * self.alpha / min(self.batch_size, n)
+            return [loss(model(x), y) + share * mg.stack(penalties).sum()]
+
+        return objective
+
+    def _outputs(self, X: Any) -> Array:
         """What the model gives for rows (n, inputs), (n, outputs)."""
         check_is_fitted(self)
-        x = validate_data(self, X, dtype=np.float64, reset=False)
-        with no_grad():
-            return self.model_(Value(x))
+        return outputs(self.model_, validate_data(self, X, dtype=np.float64, reset=False))
 
     def _check_arguments(self) -> None:
         for name, known in (("activation", ACTIVATIONS), ("solver", SOLVERS)):
@@ -163,11 +161,11 @@ class MicrogradClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of every class, in the order of `classes_`, for rows (n, inputs): (n, classes)."""
-        return np.asarray(mg.softmax(self._outputs(X).data))
+        return np.asarray(mg.softmax(self._outputs(X)))
 
     def predict(self, X: Any) -> Array:
         """The most probable class of every row, (n,)."""
-        logits = self._outputs(X).data
+        logits = self._outputs(X)
         return np.asarray(self.classes_[np.argmax(logits, axis=1)])
 
 
@@ -185,40 +183,4 @@ class MicrogradRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """A number for every row, (n,)."""
-        return np.asarray(self._outputs(X).data)[:, 0]
-
-
-class _Batches:
-    """A program over the rows, some at a time: all trainers share one vector of parameters."""
-
-    def __init__(self, program: Program, x: Array, y: Array, size: int) -> None:
-        self.program, self.x, self.y, self.size = program, x, y, size
-        self.trainers: dict[int, Trainer] = {}
-        self.flat = self._trainer(np.arange(size)).flat.copy()
-
-    @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
-    def epoch(self, flat: Value, optimiser: Optimiser, rng: np.random.Generator) -> float:
-        """A step for every batch of the rows, shuffled; returns their mean loss."""
-        total = 0.0
-        for rows in np.array_split(rng.permutation(len(self.x)), math.ceil(len(self.x) / self.size)):
-            trainer = self._trainer(rows)
-            trainer.flat = flat.data
-            total += len(rows) * trainer.evaluate()
-            flat.grad = trainer.gradient
-            optimiser.step()
-        return total / len(self.x)
-
-    def write(self, flat: Any) -> None:
-        """Give the model the parameters of a vector."""
-        trainer = next(iter(self.trainers.values()))
-        trainer.flat = flat
-        trainer.parameters()
-
-    def _trainer(self, rows: Array) -> Trainer:
-        inputs = [self.x[rows], self.y[rows]]
-        trainer = self.trainers.get(len(rows))
-        if trainer is None:
-            trainer = self.trainers[len(rows)] = self.program.bind(*inputs)
-        else:
-            trainer.set_inputs(inputs)
-        return trainer
+        return self._outputs(X)[:, 0]

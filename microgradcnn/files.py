@@ -13,6 +13,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,18 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(part.fileno())
         os.chmod(part.name, 0o644)  # a temporary file is private
         os.replace(part.name, path)
+        _confirm_names(path.parent)
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         if part is not None:
-            Path(part.name).unlink(missing_ok=True)
+            remove(Path(part.name))
+
+
+def remove(path: Path) -> None:
+    """Remove a file that is in nobody's way if it has to stay, or is not there."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def write_arrays(path: Path, kind: str, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
@@ -105,6 +113,14 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
 
 def check_arrays(arrays: Mapping[str, Any], wanted: Mapping[str, Any], owner: str) -> None:
     """Raise ValueError unless `arrays` are finite and have the names, shapes and dtypes of `wanted`, `owner`'s."""
+    check_sizes(arrays, wanted, owner)
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"has {name} with NaN or infinity in it")
+
+
+def check_sizes(arrays: Mapping[str, Any], wanted: Mapping[str, Any], owner: str) -> None:
+    """Raise ValueError unless `arrays` have the names, shapes and dtypes of `wanted`, `owner`'s."""
     missing, unknown = [n for n in wanted if n not in arrays], [n for n in arrays if n not in wanted]
     faults = [f"lacks {', '.join(missing)}"] if missing else []
     faults += [f"has {', '.join(unknown)}, which {owner} has not"] if unknown else []
@@ -114,8 +130,18 @@ def check_arrays(arrays: Mapping[str, Any], wanted: Mapping[str, Any], owner: st
         found, needed = _size(np.asarray(array)), _size(np.asarray(wanted[name]))
         if found != needed:
             raise ValueError(f"has {name} as {_said(found)}, and {owner} as {_said(needed)}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"has {name} with NaN or infinity in it")
+
+
+def _confirm_names(folder: Path) -> None:
+    """Wait until the disk has the names of the files in a folder: without it a power cut may bring an old one back."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folder, and this one may be for writing only
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:

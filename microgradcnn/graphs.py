@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.classifier import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.networks import NETWORKS, Example, Network
+from microgradcnn.nn import cross_entropy
 from microgradcnn.scripts import find_in_script, is_script
 from microgradcnn.value import Value, topological
 from microgradcnn.views.assignments import read_assignments
@@ -91,7 +93,7 @@ class LossGraph:
 def loss_graph(
     what: str, activation: str | None = None, regularise: float | None = None, seed: int = 0, arrays: bool = False
 ) -> LossGraph:
-    """The graph of a network's name, a formula or `file.py:name`, which is run.
+    """The graph of a network's or a model's name, a formula or `file.py:name`, which is run.
 
     Inputs of a network are drawn from the seed, with y = 1, and so are the leaves of a formula. `activation` (sigmoid)
     and `regularise` (0) are a network's, and so is `arrays`, the tensor form over one row in place of the scalar form.
@@ -102,7 +104,10 @@ def loss_graph(
         return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
     if activation is not None or regularise is not None:
         given = "--activation" if activation is not None else "--regularise"
-        raise ValueError(f"{given} is for networks: a formula or a file says itself what it computes")
+        other = "a formula or a file" if what not in MODELS else what
+        raise ValueError(f"{given} is for networks: {other} says itself what it computes")
+    if what in MODELS:
+        return _of_model(what, seed, arrays)
     if is_script(what):
         return _of_script(what)
     if arrays:
@@ -120,6 +125,17 @@ def _of_network(network: Network, row: np.ndarray[Any, Any], arrays: bool) -> Lo
     inputs = {network.input_letter: Value(row[None], label=network.input_letter), "y": Value([1.0], label="y")}
     loss = network.loss(*inputs.values())
     return LossGraph(network.name, loss, network.parameters, inputs, _labelled(loss))
+
+
+def _of_model(name: str, seed: int, arrays: bool) -> LossGraph:
+    """The model's loss over two images of noise. Raises ValueError for the scalar form."""
+    if not arrays:
+        raise ValueError(f"{name} has no scalar form: `microgradcnn source {name} --arrays` prints its program")
+    model = new_model(name, 10, seed)
+    images = np.random.default_rng(seed).random((2, 1, SIDE, SIDE)).astype(DTYPE)
+    x, y = Value(images, label="x"), Value(np.arange(2, dtype=DTYPE), label="y")
+    loss = cross_entropy(model(x), y)
+    return LossGraph(name, loss, dict(model.named_parameters()), {"x": x, "y": y}, _labelled(loss))
 
 
 def _of_example(name: str, example: Example) -> LossGraph:

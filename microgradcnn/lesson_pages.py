@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
@@ -12,30 +13,20 @@ from microgradcnn.network_page import Section, network_page, table
 from microgradcnn.networks import NETWORKS
 from microgradcnn.schematic import schematic
 from microgradcnn.views.charts import bars
-from microgradcnn.views.script import asset, font
+from microgradcnn.views.script import asset, style
+from microgradcnn.views.standalone import html_document
 
 TITLE = "Backpropagation, network by network"
 
-_SHELL = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%(title)s</title>
-<style>
-@font-face { font-family: "Maths"; src: url(data:font/woff2;base64,%(font)s) format("woff2"); }
-%(style)s</style>
-</head>
-<body>
-<nav aria-label="Pages"><ul>%(links)s</ul></nav>
+_BODY = """<nav aria-label="Pages"><ul>%(links)s</ul></nav>
 <main>
 <h1>%(title)s</h1>
 <p class="lead">%(lead)s</p>
 %(sections)s
 </main>
-%(script)s</body>
-</html>
-"""
+<script>
+%(script)s
+</script>"""
 
 
 def lesson_pages(
@@ -50,7 +41,7 @@ def lesson_pages(
     for row in rows:
         page = network_page(row, data, student)
         yield from page.beside.items()
-        lead = f"{escape(row.section.capitalize())}: {escape(row.loss)}"
+        lead = f"{escape(row.section.capitalize())}: {_formula(row.loss)}"
         yield f"{row.network}.html", _page(row.network, lead, page.sections, names, page.script)
     lead = "Student's edition" if student else "Teacher's edition"
     sections = [
@@ -72,21 +63,21 @@ def _page(title: str, lead: str, sections: Sequence[Section], names: Sequence[st
         f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{escape(words)}</h2>{html}</section>'
         for key, words, html in sections
     )
-    return _SHELL % {
-        "title": escape(title),
-        "font": font(),
-        "style": asset("lesson.css"),
-        "links": items,
-        "lead": lead,
-        "sections": body,
-        "script": f"<script>\n{script}\n</script>\n" if script else "",
-    }
+    script = f"{script}\n{asset('wide.js')}".strip()
+    whole = _BODY % {"links": items, "title": escape(title), "lead": lead, "sections": body, "script": script}
+    return html_document(whole, title, style("lesson.css"))
+
+
+def _formula(loss: str) -> str:
+    """A loss as the table of networks writes it, with its subscripts low: w₁·mean of z₁ … z₄."""
+    low = re.sub(r"(?<=[a-z])[0-9]", lambda digit: chr(ord("₀") + int(digit[0])), loss)
+    return escape(low.replace("..", " … "))
 
 
 def _about(student: bool) -> str:
     all_pages = (
         "<p>Six networks of a lecture, from one hidden layer to two filters with a linear classifier. Every page works "
-        "without a network, with the keyboard, and on paper.</p>"
+        "offline, with the keyboard, and on paper.</p>"
     )
     if student:
         return all_pages + (
@@ -104,7 +95,7 @@ def _about(student: bool) -> str:
 def _cards(rows: Sequence[Row]) -> str:
     cards = "".join(
         f'<li><h3><a href="{row.network}.html">{row.network}</a></h3><p>{escape(row.section.capitalize())}</p>'
-        f"{schematic(NETWORKS[row.network](), moving=False)}<p>{escape(row.loss)}</p></li>"
+        f"{schematic(NETWORKS[row.network](), equations=False)}<p>{_formula(row.loss)}</p></li>"
         for row in rows
     )
     return f'<ul class="cards">{cards}</ul>'
@@ -137,7 +128,7 @@ def _results(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    return table(header, cells) + (
+    return f'<div class="results">{table(header, cells)}</div>' + (
         "<p>Gradients were found in four ways; given is the largest difference, as a share of the largest component. "
         "Test is the accuracy on the fifth of the rows that training did not see.</p>"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import get_annotations
 from itertools import zip_longest
 from pathlib import Path
@@ -104,7 +104,7 @@ class Module:
             check_arrays(state, state, type(self).__name__)
         except ValueError as error:
             raise FileError(f"{path} is not written: the model {error}") from None
-        write_arrays(Path(path), KIND, {"architecture": self._architecture()}, state)
+        write_arrays(Path(path), KIND, {"architecture": self.architecture()}, state)
 
     def load(self: M, path: str | Path) -> M:
         """Take the parameters that `save` wrote for the same architecture; returns the Module.
@@ -113,16 +113,18 @@ class Module:
         shapes and dtypes.
         """
         description, arrays = read_arrays(Path(path), KIND)
-        for theirs, ours in zip_longest(
-            description.get("architecture", ()), self._architecture(), fillvalue="nothing more"
-        ):
+        self.take(path, description.get("architecture", ()), arrays)
+        return self
+
+    def take(self, path: str | Path, architecture: Iterable[str], arrays: Mapping[str, Any]) -> None:
+        """Take the parameters that a file holds for an architecture. Raises FileError, as `load` does."""
+        for theirs, ours in zip_longest(architecture, self.architecture(), fillvalue="nothing more"):
             if theirs != ours:
                 raise FileError(f"{path} was written for a model with {theirs}, where this one has {ours}")
         try:
             self._take(arrays)
         except ValueError as error:
             raise FileError(f"{path} {error}") from None
-        return self
 
     def summary(self, shape: int | tuple[int, ...]) -> Summary:
         """The layers with their output shapes, parameters and operations, for inputs of (n, *shape); print it.
@@ -156,7 +158,8 @@ class Module:
                 raise ValueError(f"{type(self).__name__} has two parameters called {path}: one needs another name")
         return places
 
-    def _architecture(self) -> list[str]:
+    def architecture(self) -> list[str]:
+        """A line for the model and for every Module inside, with how it was built."""
         return [f"{path or 'the model'}: {module.line()}" for path, module in self.named_modules()]
 
     def _take(self, arrays: Mapping[str, Any]) -> None:

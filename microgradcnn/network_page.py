@@ -25,7 +25,7 @@ from microgradcnn.views.charts import curves, tiles
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.exercise import boxes, landscape, start_script, training
 from microgradcnn.views.expression import derivative, equation, symbol
-from microgradcnn.views.html_document import as_html
+from microgradcnn.views.html_document import as_html, html_lines
 from microgradcnn.views.picture import draw
 from microgradcnn.views.problem import Problem, scripts
 from microgradcnn.views.segments import recomputed
@@ -126,8 +126,8 @@ def _network(row: Row, student: bool) -> str:
     if isinstance(network, ConvNetwork):
         slips = ["pixels", "correlation", *(["again"] if row.network == "two_conv_average" else []), "bias"]
     return (
-        f"<p>The lecture, {escape(row.section)}. It has {_flat(network).size} weights; "
-        f"σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>).</p>"
+        f"<p>The network of the lecture's {escape(row.section)}: {_flat(network).size} weights; "
+        "σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>).</p>"
         f"{sliding(network, f'drawn-{row.network}')}{note(student, *slips)}"
     )
 
@@ -152,11 +152,13 @@ def _derivations(example: Example, derivation: Derivation) -> str:
         title = notation.mathml(derivative(symbol("f"), symbol(label)))
         told = explain(example.loss, [example.parameters[label]]).mathml()
         pieces.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
-    lines = [
-        f"<p>{notation.mathml(equation(derivative(symbol('f'), symbol(label)), gradient))}</p>"
-        for label, gradient in derivation.gradients.items()
+    lines = [(equation(derivative(symbol("f"), symbol(x)), g),) for x, g in derivation.gradients.items()]
+    pieces += [
+        '<details><summary>All of them</summary><div class="derivation">',
+        *html_lines(lines),
+        "</div></details>",
     ]
-    return "".join([*pieces, "<details><summary>All of them</summary>", *lines, "</details>"])
+    return "".join(pieces)
 
 
 def representatives(example: Example) -> list[str]:
@@ -170,8 +172,8 @@ def representatives(example: Example) -> list[str]:
 
 def _checks(row: Row, example: Example, student: bool) -> str:
     """The example's numbers, gradients by differences, and how far all ways to find them are apart."""
-    given = ", ".join(f"{_name(v)} = {_number(v.item())}" for v in [*example.inputs, example.y])
-    found = ", ".join(f"{_name(v)} = {_number(v.item())}" for v in [*example.z, example.prediction, example.loss])
+    given = _values([*example.inputs, example.y])
+    found = _values([*example.z, example.prediction, example.loss])
     header = ["weight", "value", "by finite differences", *([] if student else ["by the chain rule"])]
     rows = [
         [
@@ -188,7 +190,11 @@ def _checks(row: Row, example: Example, student: bool) -> str:
         f"largest, the scalar form is {checks.scalar_form:.0e} away from the tensor form, the lecture's closed form "
         f"(with the sign put right) {checks.closed_form:.0e}, and finite differences {checks.differences:.0e}.</p>"
     )
-    return f"<p>One example: {given}. Then {found}.</p>{table(header, rows)}{apart}"
+    return f'<p class="values">One example: {given}. Then {found}.</p>{table(header, rows)}{apart}'
+
+
+def _values(nodes: Iterable[Value]) -> str:
+    return ", ".join(f"<span>{_name(v)} = {_number(v.item())}</span>" for v in nodes)
 
 
 def _difference(loss: Value, p: Value) -> float:
@@ -219,7 +225,7 @@ def _landscape(task: Problem, student: bool) -> str:
 def _runs(row: Row, data: Mapping[str, Dataset], student: bool) -> str:
     pieces = [note(student, "decay")] if row.network != "single_layer" else []
     for name, done in row.runs.items():
-        pieces.append(f"<h3>{escape(name)}</h3>{_classes(data[name])}{_run(name, done)}")
+        pieces.append(f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(data[name])}{_run(name, done)}")
     losses = {name: [epoch["loss"] for epoch in done.training.history] for name, done in row.runs.items()}
     about = f"The loss of {row.network} over the epochs of training"
     return f"{curves(losses, about)}{''.join(pieces)}"
@@ -290,13 +296,16 @@ def _program(example: Example, student: bool) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows of HTML under a header; all columns but the first are numbers."""
-    kinds = ["", *[' class="number"'] * (len(header) - 1)]
-    head = "".join(f"<th{kind}>{cell}</th>" for cell, kind in zip(header, kinds, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(row, kinds, strict=True))}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    """Rows of HTML under a header of plain words, which every number repeats for where there is no room for columns."""
+    first, *others = map(escape, header)
+    titles = "".join(f'<th scope="col" class="number">{words}</th>' for words in others)
+    body = []
+    for name, *cells in rows:
+        numbers = zip(others, cells, strict=True)
+        written = "".join(f'<td class="number" data-column="{words}">{cell}</td>' for words, cell in numbers)
+        body.append(f'<tr><th scope="row">{name}</th>{written}</tr>')
+    head = f'<thead><tr><th scope="col">{first}</th>{titles}</tr></thead>'
+    return f'<div class="wide"><table>{head}<tbody>{"".join(body)}</tbody></table></div>'
 
 
 def _name(v: Value) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from microgradcnn.arrays import Data
+from microgradcnn.arrays import Data, plain
+from microgradcnn.files import check_sizes
 from microgradcnn.value import Value
 
 # The learning rate at epoch t of T, as a share of the rate at the start.
@@ -29,6 +30,9 @@ class Optimiser(ABC):
     The arguments are PyTorch's: `lr` is the learning rate of a step that is given none, and `weight_decay` λ adds λθ to
     every gradient. Raises TypeError for anything but Values, ValueError for no parameters, λ < 0 or a rate < 0.
     """
+
+    numbers: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
+    memories: ClassVar[tuple[str, ...]] = ()  # lists with an array for every parameter
 
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, weight_decay: float = 0.0) -> None:
         self.parameters = list(parameters)
@@ -60,6 +64,33 @@ class Optimiser(ABC):
             gradient = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
             p.data = p.data - rate * self.direction(i, gradient)
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`."""
+        state: dict[str, Any] = {"steps": np.array(self.steps)}
+        state |= {name: np.array(getattr(self, name), np.float64) for name in self.numbers}
+        for name in self.memories:
+            state |= {f"{name}.{i}": np.array(memory) for i, memory in enumerate(getattr(self, name))}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave; the numbers are taken too.
+
+        Raises ValueError, and changes nothing, if a name, shape or dtype is another than this optimiser's.
+        """
+        try:
+            check_sizes(state, self.state_dict(), type(self).__name__)
+        except ValueError as error:
+            raise ValueError(f"the state {error}") from None
+        self.steps = int(state["steps"])
+        for name in self.numbers:
+            value = np.asarray(state[name]).tolist()
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+        for name in self.memories:
+            setattr(self, name, [plain(np.array(state[f"{name}.{i}"])) for i in range(len(self.parameters))])
+
+    def _zeros(self) -> list[Any]:
+        return [plain(np.zeros(p.shape, p.dtype)) for p in self.parameters]
+
     @abstractmethod
     def direction(self, i: int, gradient: Data) -> Any:
         """What parameter number i moves against."""
@@ -68,12 +99,15 @@ class Optimiser(ABC):
 class SGD(Optimiser):
     """v ← βv + df/dθ and θ ← θ − ηv (Polyak 1964), β the `momentum`; without it gradient descent, θ ← θ − η df/dθ."""
 
+    numbers = (*Optimiser.numbers, "momentum")
+    memories = ("velocities",)
+
     def __init__(
         self, parameters: Iterable[Value], lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.momentum = momentum
-        self.velocities: list[Any] = [0.0 for _ in self.parameters]
+        self.velocities = self._zeros()
 
     def direction(self, i: int, gradient: Data) -> Any:
         """The gradient, or the velocity if there is momentum."""
@@ -85,6 +119,9 @@ class SGD(Optimiser):
 class Adam(Optimiser):
     """Adam (Kingma and Ba 2015, algorithm 1) with their η = 0.001, β₁ = 0.9, β₂ = 0.999 and ε = 1e-8."""
 
+    numbers = (*Optimiser.numbers, "betas", "eps")
+    memories = ("first", "second")
+
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -95,8 +132,7 @@ class Adam(Optimiser):
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
-        self.first: list[Any] = [0.0 for _ in self.parameters]
-        self.second: list[Any] = [0.0 for _ in self.parameters]
+        self.first, self.second = self._zeros(), self._zeros()
 
     def direction(self, i: int, gradient: Data) -> Any:
         """The mean gradient over the root of the mean squared one, both corrected for their start at 0."""

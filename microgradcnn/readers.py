@@ -41,7 +41,7 @@ class Dataset:
     """Examples, one a row, and their labels.
 
     `x` is (n, m) float64. `y` is (n,): float64, or str where the labels are text. `image` is (h, w) when
-    a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0 and 1 stand for.
+    a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean.
     Raises DataError if the shapes do not fit together or a number is not finite.
     """
 
@@ -51,7 +51,7 @@ class Dataset:
     target: str
     image: tuple[int, int] | None
     name: str
-    classes: tuple[str, str] | None = None
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or 0 in self.x.shape:

@@ -42,10 +42,13 @@ text-anchor:middle}
 """
 
 
-def schematic(network: Network, moving: bool = True) -> str:
-    """The drawing of a network, as an <svg> element with an alternative text; `moving` lets the filter slide."""
+def schematic(network: Network, equations: bool = True) -> str:
+    """The drawing of a network, as an <svg> element with an alternative text.
+
+    With the `equations` below it, of the place that the filter is in, the filter slides.
+    """
     example = network.example(np.zeros(network.inputs), 0.0)
-    drawing = _Drawing(Graph(example.loss))
+    drawing = _Drawing(Graph(example.loss), equations)
     if isinstance(network, SingleLayer):
         _draw_layer(drawing, network, example)
         about, places = f"{network.m} inputs, {network.k} hidden units, one output", 1
@@ -54,13 +57,13 @@ def schematic(network: Network, moving: bool = True) -> str:
         _draw_convolution(drawing, network, example)
         rows, columns = network.positions
         about, places = _about(network), rows * columns
-    return drawing.svg(f"The network {network.name}: {about}.", places if moving else 1)
+    return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1)
 
 
 def sliding(network: Network, name: str) -> str:
     """The drawing with buttons that put the filter in its places, one by one, as HTML; `name` is the element's id."""
     if isinstance(network, SingleLayer):
-        return f'<figure class="network" id="{name}">{schematic(network)}</figure>'
+        return f'<figure class="network" id="{name}"><div class="wide">{schematic(network)}</div></figure>'
     assert isinstance(network, ConvNetwork)
     places = math.prod(network.positions)
     radios = "".join(
@@ -73,7 +76,8 @@ def sliding(network: Network, name: str) -> str:
         f"#{name}:has(input[value='{i}']:checked) .at-{i}{{animation:none;opacity:1}}" for i in range(1, places + 1)
     )
     return (
-        f'<figure class="network" id="{name}"><style>{still}{chosen}</style>{schematic(network)}'
+        f'<figure class="network" id="{name}"><style>{still}{chosen}</style>'
+        f'<div class="wide">{schematic(network)}</div>'
         f'<fieldset class="places"><legend>Window</legend>{radios}</fieldset></figure>'
     )
 
@@ -90,8 +94,8 @@ def _about(network: ConvNetwork) -> str:
 class _Drawing:
     """Shapes and formulas that are put down one after the other."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, equations: bool) -> None:
+        self.graph, self.equations = graph, equations
         self.pieces: list[str] = []
         self.labels: list[str] = []  # above all else
         self.size = (0.0, 0.0)
@@ -100,7 +104,8 @@ class _Drawing:
         wide, high = (math.ceil(x) for x in self.size)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="schematic" width="{wide}" height="{high}" '
-            f'viewBox="0 0 {wide} {high}" role="img" aria-label="{escape(about)}"><title>{escape(about)}</title>'
+            f'style="--width:{wide}px" viewBox="0 0 {wide} {high}" role="img" '
+            f'aria-label="{escape(about)}"><title>{escape(about)}</title>'
             f"<style>{_STYLE}{_slides(places) if places > 1 else ''}</style>"
             f"{''.join([*self.pieces, *self.labels])}</svg>"
         )
@@ -130,7 +135,9 @@ class _Drawing:
         self.labels.append(_text(at, [Run(words)], "title"))
 
     def formula(self, at: Point, *formulas: Expr) -> None:
-        """Equations in a row, from `at` to the right."""
+        """Equations in a row, from `at` to the right, if there are to be any."""
+        if not self.equations:
+            return
         runs: list[Run] = []
         for formula in formulas:
             runs += [*([Run(",   ")] if runs else []), *typeset(formula)]

@@ -86,7 +86,12 @@ class _Run:
 
     def through(self, model: Any, shape: tuple[int, ...]) -> None:
         dtype = next((p.dtype for p in model.parameters()), np.float64)
-        with _set(watcher, self), _set(observer, self.called), no_grad(), predicting(model):
+        with (
+            _set(watcher, self),
+            _set(observer, self.called),
+            no_grad(),
+            in_mode(model, training=False),
+        ):  # a table draws no random numbers
             self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
 
     def called(self, module: Any, inputs: tuple[Any, ...]) -> Any:
@@ -103,10 +108,10 @@ class _Run:
 
 
 @contextmanager
-def predicting(model: Any) -> Iterator[None]:
-    """A context in which the model is in eval() mode: a table draws no random numbers."""
+def in_mode(model: Any, training: bool) -> Iterator[None]:
+    """A context in which the model and every Module inside is in train() or in eval() mode."""
     before = [(module, module.training) for _, module in model.named_modules()]
-    model.eval()
+    model.train(training)
     try:
         yield
     finally:

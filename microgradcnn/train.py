@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from microgradcnn import engines
+from microgradcnn.checkpoint import Checkpoints, digest
 from microgradcnn.debug import NonFiniteError, debug
+from microgradcnn.descent import Descent, Recorder
 from microgradcnn.engines import ENGINES, Engine, accuracy_of
 from microgradcnn.gradient import grad
 from microgradcnn.networks import Network
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
-from microgradcnn.value import Value, no_grad
+from microgradcnn.value import no_grad
 
 CONVERGED = 1e-3  # the gradient's norm, as a share of what it was at the start
 BELOW_VARIANCE = 0.9  # the mean squared error of a converged network, at most, as a share of the variance of y
@@ -64,50 +67,75 @@ def train(
     seed: int = 0,
     progress: bool = False,
     engine: str = "numpy",
+    checkpoint: str | Path | None = None,
+    every: int | None = None,
+    resume: bool = False,
 ) -> Training:
     """Train `network` on rows x, (n, inputs), and y, (n,), until it has converged or the epochs have run out.
 
     Converged means ‖∇f‖ ≤ 1e-3 of its start and a mean squared error below 0.9 of the variance of y: under a decreasing
     rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
     take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. `engine` is "eager"
-    or a backend of mg.compile; all take the same steps. Raises ValueError for bad arguments, DivergedError at the first
-    NaN or infinity, MissingExtra for an engine that is not installed. An epoch costs a forward and backward pass of n
-    rows, two with batches.
+    or a backend of mg.compile; all take the same steps. An epoch costs a forward and backward pass of n rows, two with
+    batches.
+
+    `checkpoint` names a folder in which the run is saved after `every` epochs (a hundredth of them), at its end and on
+    Ctrl-C, so that `resume` goes on to the bit as if it had never stopped; the network's own numbers are not used then.
+    Raises ValueError for bad arguments, DivergedError at the first NaN or infinity, MissingExtra for an engine that is
+    not installed, FileError for a checkpoint that is damaged, of another run or cannot be written.
     """
     _check_arguments(x, y, epochs, rate, batch, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
+    every = _every(epochs, checkpoint, every, resume)
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
-    stable = largest_stable_rate(network, x, y)
-    run = Training(stable, default_rate(stable, optimiser) if rate is None else float(rate))
-    if (dead := _dead_start(network, x)) is not None:
-        run.status, run.message = "dead", dead
-        return run
-    runner, rng, equal = engines.engine(engine, network, x, y), np.random.default_rng(seed), _equal_units(network)
-    best, descent = _Best(runner), _Descent(runner, optimiser)
+    checkpoints = found = None
+    if checkpoint is not None:
+        settings = {"epochs": epochs, "rate": rate, "schedule": schedule, "optimiser": optimiser, "batch": batch}
+        checkpoints = Checkpoints(checkpoint, _about(network, x, y) | settings | {"seed": seed, "engine": engine})
+        found = checkpoints.begin(resume)
+    if found is None:
+        stable = largest_stable_rate(network, x, y)
+        run = Training(stable, default_rate(stable, optimiser) if rate is None else float(rate))
+        if (dead := _dead_start(network, x)) is not None:
+            run.status, run.message = "dead", dead
+            return run
+        equal = _equal_units(network)
+    else:
+        stable_rate, start_rate, equal = found.state["start"]
+        run = Training(stable_rate, start_rate, found.state["status"])
+    runner = engines.engine(engine, network, x, y)
+    descent = Descent(runner, optimiser, seed)
+    run.history = descent.history
+    recorder = Recorder(checkpoints, every, descent, {"start": [run.stable_rate, run.rate, equal]})
+    if found is not None:
+        recorder.go_on(found)
+    first = len(run.history) if run.status == "epochs" else epochs
     try:
-        for epoch in bar(epochs, progress, lambda: f"loss {run.history[-1]['loss']:.4g}" if run.history else ""):
+        for epoch in bar(epochs, progress, lambda: f"loss {run.history[-1]['loss']:.4g}" if run.history else "", first):
             now = run.rate * SCHEDULES[schedule](epoch, epochs)
             measured = runner.measure()
             _stop_if_diverged(measured, epoch, run, lambda: _again(runner, network, x, y))
-            run.history.append({"epoch": epoch, "rate": now, **measured})
-            best.see(measured["loss"])
+            descent.see({"epoch": epoch, "rate": now, **measured})
             if _has_converged(run.history, y):
                 run.status = "converged"
-                break
-            if measured["gradient_norm"] == 0.0:
+            elif measured["gradient_norm"] == 0.0:
                 run.status = "dead"
+            elif batch is None:
+                descent.step(now)
+            else:
+                for rows in descent.batches(len(x), batch):
+                    runner.differentiate(rows)
+                    descent.step(now)
+            recorder.epoch_done(run.status)
+            if run.status != "epochs":
                 break
-            if batch is None:
-                descent.step(now)
-                continue
-            for rows in np.array_split(rng.permutation(len(x)), math.ceil(len(x) / batch)):
-                runner.differentiate(rows)
-                descent.step(now)
+        recorder.save()
     except KeyboardInterrupt:
         run.status = "interrupted"
+        recorder.save()
     finally:
         if run.status != "converged":
-            best.restore()
+            descent.return_to_best()
         runner.write()
     run.message = _report(run, equal, y)
     return run
@@ -237,33 +265,6 @@ def _report(run: Training, equal: tuple[int, int] | None, y: Array) -> str:
     return words
 
 
-class _Best:
-    """The parameters of the lowest loss so far."""
-
-    def __init__(self, runner: Engine) -> None:
-        self.runner, self.loss, self.flat = runner, math.inf, runner.flat.copy()
-
-    def see(self, loss: float) -> None:
-        if loss < self.loss:
-            self.loss, self.flat = loss, self.runner.flat.copy()
-
-    def restore(self) -> None:
-        self.runner.flat = self.flat
-
-
-class _Descent:
-    """An optimiser at work on all of an engine's parameters as one vector."""
-
-    def __init__(self, runner: Engine, optimiser: str) -> None:
-        self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
-        self.optimiser = OPTIMISERS[optimiser]([self.flat])
-
-    def step(self, rate: float) -> None:
-        self.flat.grad = self.runner.gradient
-        self.optimiser.step(rate)
-        self.runner.flat = self.flat.data
-
-
 def _norm(arrays: Iterable[Array]) -> float:
     return math.sqrt(sum(float(np.sum(np.square(a))) for a in arrays))
 
@@ -287,6 +288,21 @@ def _check_arguments(
     for word, known in words.items():
         if word not in known:
             raise ValueError(f"{word!r} is none of {', '.join(known)}")
+
+
+def _every(epochs: int, checkpoint: str | Path | None, every: int | None, resume: bool) -> int:
+    """After how many epochs to save."""
+    if checkpoint is None and (every is not None or resume):
+        raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
+    if every is not None and every < 1:
+        raise ValueError(f"every must be at least 1, not {every}")
+    return every or max(epochs // 100, 1)
+
+
+def _about(network: Network, x: Array, y: Array) -> dict[str, Any]:
+    """What is trained on what, for the checkpoints of a run."""
+    data = {"shape": x.shape, "SHA-256": digest(x, y)}
+    return {"network": network.name, "options": network.options(), "data": data}
 
 
 def _check_finite(x: Array, y: Array) -> None:

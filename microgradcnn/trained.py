@@ -20,7 +20,7 @@ class Trained:
 
     network: Network
     scaling: Scaling
-    classes: tuple[str, str] | None = None
+    classes: tuple[str, ...] | None = None
     shrink: int | None = None
 
 
@@ -40,6 +40,9 @@ def save_trained(path: Path, trained: Trained) -> None:
 def load_trained(path: Path) -> Trained:
     """Read what `save_trained` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
     description, arrays = read_arrays(path, KIND)
+    name = description.get("network")
+    if isinstance(name, str) and name not in NETWORKS:
+        raise FileError(f"{path} holds a {name}, which is none of {', '.join(NETWORKS)}")
     try:
         network = NETWORKS[description["network"]](**description["options"])
         classes, shrink = description["classes"], description["shrink"]

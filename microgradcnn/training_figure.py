@@ -1,7 +1,8 @@
-"""What a training run did and what it learnt, as one figure: loss, learning rate, and the boundary or the filters."""
+"""What a training run did and what it learnt, as one figure: its curves beside the boundary or the filters."""
 
 from __future__ import annotations
 
+from microgradcnn.classification import Classification
 from microgradcnn.data import Dataset
 from microgradcnn.experiment import Experiment, predict
 from microgradcnn.networks import ConvNetwork
@@ -38,4 +39,26 @@ def description(done: Experiment) -> str:
         f"{done.trained.network.name}: the loss goes from {first['loss']:.3g} to {last['loss']:.3g} in {last['epoch']} "
         f"epochs, while the learning rate goes from {first['rate']:.3g} to {last['rate']:.3g}; "
         f"accuracy {done.train_accuracy:.3f} in training, {done.test_accuracy:.3f} in the test."
+    )
+
+
+def model_figure(done: Classification) -> plots.Figure:
+    """Loss and accuracy over the epochs, in training and in the test; beside them the filters of the first convolution.
+
+    Raises ValueError if there was no epoch, and MissingExtra without matplotlib.
+    """
+    figure = plots.figure()
+    axes = figure.subplot_mosaic([["loss", "learnt"], ["accuracy", "learnt"]])
+    plots.loss(done.run.history, axes["loss"])
+    plots.accuracy(done.run.history, axes["accuracy"])
+    plots.filters(next(p for p in done.classifier.model.parameters() if p.ndim == 4), axes["learnt"])
+    return figure
+
+
+def model_description(done: Classification) -> str:
+    """What that figure shows, in words."""
+    first, last = done.run.history[0], done.run.history[-1]
+    return (
+        f"{done.classifier.name}: the loss goes from {first['loss']:.3g} to {last['loss']:.3g} in {last['epoch']} "
+        f"epochs; accuracy {done.train['accuracy']:.4f} in training, {done.test['accuracy']:.4f} in the test."
     )

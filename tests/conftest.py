@@ -15,7 +15,7 @@ from hypothesis import settings
 from microgradcnn import value
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
@@ -81,16 +81,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def offline(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile of the browser without a network, in which every test has a page of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(offline: BrowserContext) -> Iterator[Page]:
     """An empty page, 1280×900, without a network; the test fails on an error in a script or on the console."""
     errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    new = context.new_page()
+    new = offline.new_page()
     new.on("pageerror", lambda error: errors.append(str(error)))
     new.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     yield new
-    context.close()
+    new.close()
     assert not errors, errors
 
 

@@ -41,9 +41,9 @@ def run(capsys, *arguments):
 def test_networks(capsys):
     code, out, err = run(capsys, "networks")
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()[1:]] == list(NETWORKS)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [*NETWORKS, "lenet"]
     code, out, _ = run(capsys, "networks", "--json")
-    assert [row["network"] for row in json.loads(out)] == list(NETWORKS)
+    assert [row["network"] for row in json.loads(out)] == [*NETWORKS, "lenet"]
 
 
 def test_train_and_predict(capsys, table, tmp_path):
@@ -238,9 +238,9 @@ def test_the_reader_of_a_pipe_may_leave(tmp_path):
 
 
 def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, monkeypatch):
-    from microgradcnn.engines import Compiled
+    from microgradcnn.engines import Engine
 
-    measure, epochs = Compiled.measure, []
+    measure, epochs = Engine.measure, []
 
     def interrupted(*arguments):
         epochs.append(1)
@@ -248,7 +248,7 @@ def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, m
             raise KeyboardInterrupt
         return measure(*arguments)
 
-    monkeypatch.setattr(Compiled, "measure", interrupted)
+    monkeypatch.setattr(Engine, "measure", interrupted)
     code, out, _ = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path)
     assert code == 130
     assert "interrupted at epoch 28" in out
@@ -276,7 +276,7 @@ def test_source_prints_a_program_that_runs(capsys):
     namespace = {}
     exec(out, namespace)
     pixels, c = np.linspace(-1.0, 1.0, 9), np.array([0.3, -0.2, 0.5, 0.1])
-    loss, (gradient,) = namespace["program"](*pixels, 0.7, *c[1:], c[0])
+    loss, (gradient,) = namespace["program"](*pixels, 0.7, *c)
     windows = pixels[[[0, 1, 3, 4], [1, 2, 4, 5], [3, 4, 6, 7], [4, 5, 7, 8]]]
     z = 1.0 / (1.0 + np.exp(-windows @ c))
     error = z.mean() - 0.7
@@ -289,6 +289,23 @@ def test_source_over_arrays_and_as_json(capsys):
     record = json.loads(out)
     assert (code, record["wrt"]) == (0, ["S", "w"])
     assert "def program(x, y, S, w, xp=numpy):" in record["source"]
+
+
+def test_source_over_arrays_of_some_gradients(capsys):
+    code, out, _ = run(capsys, "source", "single_layer", "--arrays", "--wrt", "w")
+    assert code == 0
+    namespace = {}
+    exec(out, namespace)
+    rng = np.random.default_rng(0)
+    x, y, S, w = rng.normal(size=(5, 2)), rng.normal(size=5), rng.normal(size=(3, 2)), rng.normal(size=3)
+    loss, (gradient,) = namespace["program"](x, y, S, w)
+    z = 1.0 / (1.0 + np.exp(-x @ S.T))
+    assert loss == pytest.approx(np.mean((z @ w - y) ** 2), rel=1e-12)
+    np.testing.assert_allclose(gradient, z.T @ (z @ w - y) * 2.0 / 5.0, rtol=1e-12)
+    _, out, _ = run(capsys, "source", "lenet", "--arrays", "--wrt", "11.bias,0.weight")
+    assert out.endswith("return loss, [dloss_d_11_bias, dloss_d_0_weight]\n")
+    code, _, err = run(capsys, "source", "lenet", "--arrays", "--wrt", "0.weight", "--backend", "jit")
+    assert (code, err.count("leave out --wrt or --backend")) == (2, 1)
 
 
 @pytest.mark.parametrize(

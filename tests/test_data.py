@@ -291,7 +291,7 @@ NO_TWO_CLASSES = {
     "many": (np.arange(12.0), None, "made up has 12 classes, '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ...:"),
     "absent": (["cat", "dog", "cow"], ("cat", "dgo"), "no class 'dgo', did you mean 'dog'?; its classes are 'cat'"),
     "absent number": ([6.0, 7.0, 8.0], ("6", "9"), "no class '9'"),
-    "the same twice": ([6.0, 7.0, 8.0], ("6", "6"), "two different classes are needed, not '6' twice"),
+    "the same twice": ([6.0, 7.0, 8.0], ("6", "6"), "different classes are needed, not '6' twice"),
 }
 
 

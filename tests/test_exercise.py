@@ -271,8 +271,8 @@ def test_the_map_and_its_path(page: Page, show: Show) -> None:
     page.locator("canvas").focus()
     page.keyboard.press("ArrowRight")
     assert numbers()[0] != before
-    page.get_by_label("across").select_option("c_2")
-    assert "c_2" in page.evaluate("document.querySelector('[name=across]').selectedOptions[0].text")
+    page.get_by_label("across").select_option("c₂")
+    assert "c₂" in page.evaluate("document.querySelector('[name=across]').selectedOptions[0].text")
     colours = page.evaluate(
         "new Set(document.querySelector('canvas').getContext('2d').getImageData(0, 0, 480, 480).data).size"
     )
@@ -281,7 +281,7 @@ def test_the_map_and_its_path(page: Page, show: Show) -> None:
 
 def test_a_rate_that_is_too_large_is_seen(page: Page, show: Show) -> None:
     show(problem("conv_linear"), key=False)
-    page.get_by_label("across").select_option("w_1")
+    page.get_by_label("across").select_option("w₁")
     page.get_by_role("button", name="too large").click()
     assert "for the rate is too large" in (page.locator("#landscape .told").text_content() or "")
 

@@ -72,7 +72,7 @@ def altered(tmp_path, description, changes):
         ({}, {"parameter_S": None, "T": np.ones(1)}, "lacks parameter_S and has T, which single_layer has not"),
         ({}, {"shift": None}, "lacks shift"),
         ({"kind": "poem"}, {}, "is a poem, and no parameters file that train wrote"),
-        ({"network": "resnet"}, {}, "damaged"),
+        ({"network": "resnet"}, {}, "holds a resnet, which is none of single_layer"),
         ({"network": None}, {}, "damaged"),
         ({"network": []}, {}, "damaged"),
         ({"options": {"m": -1}}, {}, "damaged"),
@@ -237,3 +237,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["p.npz"]
+
+
+def test_a_system_that_opens_no_folders_gets_its_file(tmp_path, monkeypatch):
+    real = os.open
+
+    def opened(path, *arguments):
+        if os.path.isdir(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments)
+
+    monkeypatch.setattr(os, "open", opened)
+    write_whole(tmp_path / "p.npz", b"new")
+    assert (tmp_path / "p.npz").read_bytes() == b"new"

@@ -19,14 +19,14 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
 # line in a package starts with its name.
 LAYERS = """
-arrays record value gradient kernels primitives functions interop copying debug check extras files
+arrays record value gradient kernels primitives functions interop copying debug check extras files checkpoint
 summary module layers models nn optim
 
-targets: __init__ lines rows trace simplify python source plan trainer threads
+targets: __init__ lines naming rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
 targets: jit jax devices program javascript
 targets: onnx_writer onnx_operators onnx
-estimator
+augmentation descent batches estimator
 
 views: __init__ expression static rows algebra emitters latex markup notation
 views: document latex_document html_document segments
@@ -41,10 +41,10 @@ views: problem exercise charts
 views: building operations work counting polynomial timing cost
 
 __init__ readers data scaling networks lecture trained progress
-engines train experiment training_figure lesson scripts graphs
+engines train fit classifier experiment classification training_figure lesson scripts graphs
 schematic errata network_cost network_page lesson_pages
 
-commands: __init__ output options networks train predict gradcheck lesson source
+commands: __init__ output options saving networks train_model train predict gradcheck lesson source
 commands: explain check ledger export worksheet grade cost graph
 
 cli __main__

@@ -213,15 +213,42 @@ def test_without_digits_the_pages_compute_with_side(rows):
     assert dict(lesson_pages(bare(rows)[1:2], data, LADDER)).keys() >= {"index.html", "conv_average.html"}
 
 
+WINDOWS = ((1280, 900), (1280, 720), (390, 844))  # a laptop, a projector, a telephone
+
+# What sticks out of its section, or scrolls to the side though a reader would not know; with everything unfolded.
+CUT = """() => {
+  const out = [], room = document.documentElement.clientWidth, scrolling = ".wide, .derivation p, pre";
+  if (document.documentElement.scrollWidth > room) out.push("the page");
+  document.querySelectorAll("details").forEach((details) => (details.open = true));
+  for (const e of document.querySelectorAll("main *")) {
+    const wide = e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).overflowX === "auto";
+    const known = e.matches(scrolling) && (e.matches("pre") || getComputedStyle(e).backgroundImage !== "none");
+    if (wide && !known) out.push(`no shadow: ${e.outerHTML.slice(0, 80)}`);
+    if (e.parentElement.closest(`${scrolling}, svg, math`)) continue;
+    const section = e.closest("section")?.getBoundingClientRect();
+    if (section && e.getBoundingClientRect().right > section.right) out.push(e.outerHTML.slice(0, 80));
+  }
+  return out;
+}"""
+# How what scrolls is reached, once it has been measured.
+REACHED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
+  [...document.querySelectorAll(".wide, .derivation p, pre")].filter((e) => e.checkVisibility())
+    .filter((e) => (e.scrollWidth > e.clientWidth) !== (e.tabIndex === 0 && e.ariaLabel !== null))
+    .map((e) => e.outerHTML.slice(0, 80))))))"""
+
+
 @needs_chromium
 @pytest.mark.parametrize("student", [False, True])
 def test_pages_work_from_files_alone(page, editions, student):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
-    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_viewport_size({"width": 390, "height": 844})
     for name in ("index", *NETWORKS):
         page.goto((editions[student] / f"{name}.html").as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than a telephone"
+        assert page.evaluate(CUT) == [], name
+        assert page.evaluate(REACHED) == [], name
+        tables = page.locator("#checks .wide, #results .wide")
+        assert tables.evaluate_all("all => all.map((e) => e.scrollWidth - e.clientWidth)") == [0], name
         assert page.locator("h1").count() == 1
         if name == "index":
             continue
@@ -229,6 +256,87 @@ def test_pages_work_from_files_alone(page, editions, student):
         assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
     assert requests
     assert all(url.startswith(("file:", "about:", "data:")) for url in requests)
+
+
+@needs_chromium
+def test_what_is_cut_is_noticed(page, editions):
+    page.goto((editions[True] / "index.html").as_uri())
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("""() => {
+      const wide = document.createElement("p");
+      wide.style.width = "500px";
+      wide.append("wide");
+      document.querySelector("#about").append(wide);
+    }""")
+    assert page.evaluate(CUT) == ["the page", '<p style="width: 500px;">wide</p>']
+    page.evaluate("document.querySelector('#about').style.overflow = 'auto'")
+    assert any(said.startswith('no shadow: <section id="about"') for said in page.evaluate(CUT))
+    page.evaluate("document.querySelector('#about p:last-child').className = 'wide'")
+    page.evaluate("document.querySelector('#about p:last-child').append('x'.repeat(99))")
+    assert len(page.evaluate(REACHED)) == 1  # it came after the script
+
+
+# The steps at which the box that a graph's page speaks of is not wholly in view: as it opens, by the arrow keys at the
+# start and at the end, and some between.
+HIDDEN = """() => {
+  const { state } = microgradcnn, out = [], figure = document.querySelector("figure");
+  const view = () => {
+    const { left, top, right, bottom } = figure.getBoundingClientRect();
+    return { left: Math.max(0, left), top: Math.max(0, top), right: Math.min(innerWidth, right),
+      bottom: Math.min(innerHeight, bottom) };
+  };
+  const look = () => {
+    const { box, link, kind } = state.level.steps[state.step];
+    const place = box ?? state.level.links[link]?.parent ?? state.level.root;
+    const node = document.querySelectorAll("figure :is(.node, .group)")[place];
+    const [it, seen] = [node.getBoundingClientRect(), view()];
+    const within = it.left >= seen.left && it.right <= seen.right && it.top >= seen.top && it.bottom <= seen.bottom;
+    if (kind !== "start" && !(within && node.classList.contains("lit"))) out.push(`${state.step} of ${innerWidth}`);
+  };
+  look();
+  const go = (to) => {
+    const scrub = document.getElementById("scrub");
+    if (typeof to === "number") scrub.value = to;
+    if (typeof to === "number") scrub.dispatchEvent(new Event("input"));
+    else document.body.dispatchEvent(new KeyboardEvent("keydown", { key: to, bubbles: true }));
+    look();
+  };
+  const keys = ["Right", "Left"].map((side) => Array(4).fill(`Arrow${side}`));
+  const between = Array.from({ length: Math.floor(state.level.last / 9) }, (_, i) => 9 * i + 4);
+  ["Home", ...keys[0], ...between, "End", ...keys[1], ...between.reverse(), "Home"].forEach(go);
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth > clientWidth) out.push("the frame scrolls to the side");
+  if (state.step !== 0) out.push("it did not go back");
+  return out;
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_graph_in_a_page_shows_what_its_step_is_about(page, editions, name):
+    page.emulate_media(reduced_motion="reduce")
+    for width, height in WINDOWS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto((editions[False] / f"{name}.html").as_uri())
+        page.locator("#graph iframe").scroll_into_view_if_needed()
+        frame = page.frame(url=re.compile("_graph.html"))
+        frame.wait_for_function("() => globalThis.microgradcnn")
+        assert frame.evaluate(HIDDEN) == [], (width, height)
+
+
+@needs_chromium
+def test_a_window_that_shrinks_keeps_the_box_in_view(page, editions):
+    page.emulate_media(reduced_motion="reduce")
+    page.goto((editions[False] / "conv_linear_graph.html").as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert page.evaluate(HIDDEN) == []
+    page.evaluate("document.querySelector('figure').style.height = '60px'")
+    assert len(page.evaluate(HIDDEN)) >= 5  # not every box fits in so little
+    page.evaluate("document.querySelector('figure').style.height = ''")
+    page.keyboard.press("End")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate(HIDDEN) == []
 
 
 @needs_chromium

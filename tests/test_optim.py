@@ -149,3 +149,80 @@ def test_a_schedule_starts_at_one_and_decreases(name: str, start: float, middle:
 
 def test_every_schedule_is_in_the_test_above() -> None:
     assert list(SCHEDULES) == ["constant", "step", "inverse", "exponential", "cosine"]
+
+
+def steps(optimiser: Any, parameters: list[Value], rates: list[float]) -> None:
+    for rate in rates:
+        for p in parameters:
+            p.grad = p.data + 4.0 * p.data**3
+        optimiser.step(rate)
+
+
+def start() -> list[Value]:
+    return [Value(np.outer([1.0, -0.4], START).astype(np.float32), label="W"), Value(START), Value(-0.5), Value(2.0)]
+
+
+MAKERS: list[Callable[..., Any]] = [
+    lambda p: SGD(p, lr=0.1),
+    lambda p: SGD(p, momentum=0.7, weight_decay=0.1),
+    lambda p: Adam(p, betas=(0.8, 0.9), eps=1e-3, weight_decay=0.01),
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("before", [0, 1, 4])
+def test_a_loaded_state_goes_on_to_the_bit(maker: Callable[..., Any], before: int) -> None:
+    through, stopped = start(), start()
+    first, second = maker(through), maker(stopped)
+    steps(first, through, RATES)
+    steps(second, stopped, RATES[:before])
+    state = second.state_dict()
+    kept = {name: array.copy() for name, array in state.items()}
+    goes_on = type(second)(resumed := [Value(p.data) for p in stopped])
+    goes_on.load_state_dict(state)
+    steps(goes_on, resumed, RATES[before:])
+    for p, q in zip(through, resumed, strict=True):
+        assert np.array_equal(p.data, q.data)
+        assert type(p.data) is type(q.data)
+        assert p.dtype == q.dtype
+    assert {name: array.tolist() for name, array in state.items()} == {n: a.tolist() for n, a in kept.items()}
+    assert (goes_on.lr, goes_on.weight_decay, goes_on.steps) == (second.lr, second.weight_decay, len(RATES))
+
+
+def test_a_state_is_flat_arrays() -> None:
+    optimiser = Adam([Value([1.0, 2.0]), Value(3.0)], lr=1)
+    state = optimiser.state_dict()
+    numbers = ["steps", "lr", "weight_decay", "betas", "eps"]
+    assert list(state) == [*numbers, "first.0", "first.1", "second.0", "second.1"]
+    assert {name: (str(array.dtype), array.shape) for name, array in state.items()} == {
+        "steps": ("int64", ()),
+        **dict.fromkeys(("lr", "weight_decay", "eps", "first.1", "second.1"), ("float64", ())),
+        **dict.fromkeys(("betas", "first.0", "second.0"), ("float64", (2,))),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"second.0": None}, "the state lacks second.0"),
+        ({"velocities.0": np.ones(3)}, "the state has velocities.0, which Adam has not"),
+        (
+            {"first.0": np.ones(2)},
+            r"the state has first.0 as float64 of shape \(2,\), and Adam as float64 of shape \(3",
+        ),
+        (
+            {"second.0": np.ones(3, np.float32)},
+            r"the state has second.0 as float32 of shape \(3,\), and Adam as float6",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change: dict[str, Any], message: str) -> None:
+    optimiser = Adam(parameters := [Value(START)])
+    steps(optimiser, parameters, RATES)
+    before = optimiser.state_dict()
+    other = Adam([Value(START)], lr=0.5).state_dict() | change
+    with pytest.raises(ValueError, match=message):
+        optimiser.load_state_dict({name: array for name, array in other.items() if array is not None})
+    assert {name: array.tolist() for name, array in optimiser.state_dict().items()} == {
+        name: array.tolist() for name, array in before.items()
+    }

@@ -65,6 +65,19 @@ def words(ax: Any) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
 
+def test_accuracy_and_loss_have_their_validation_beside_them(ax: Any) -> None:
+    names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+    history = [{"epoch": i, **{name: (i + j) / 10 for j, name in enumerate(names, 1)}} for i in (1, 2)]
+    assert plots.accuracy(history, ax) is ax
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[0.3, 0.4], [0.5, 0.6]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "validation"]
+    losses = plots.loss(history, ax.figure.add_subplot())
+    assert [line.get_ydata().tolist() for line in losses.lines] == [[0.2, 0.3], [0.4, 0.5]]
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == ["loss", "validation loss"]
+    with pytest.raises(ValueError, match="the history has no accuracy: its loss is not one of classes"):
+        plots.accuracy(HISTORY, ax)
+
+
 def test_loss_and_rate_are_those_of_the_history(trained: Experiment, ax: Any) -> None:
     history = trained.training.history
     assert plots.loss(history, ax) is ax

@@ -84,6 +84,15 @@ def test_the_plain_line_says_where_it_is(monkeypatch: pytest.MonkeyPatch, show_o
     assert len(set(lines)) == 1 + 200  # rewritten at every fifth epoch only
 
 
+def test_it_may_start_in_the_middle(either_bar: str, show_on: Show) -> None:
+    terminal = show_on(Terminal())
+    numbers = bar(1000, True, lambda: "loss 0.25", 600)
+    assert [next(numbers), next(numbers)] == [600, 601]
+    assert " 60%" in terminal.line()
+    assert list(numbers) == list(range(602, 1000))
+    assert list(bar(1000, True, lambda: "", 1000)) == []
+
+
 def interrupted(numbers: Iterator[int], how: type[BaseException] | None) -> None:
     for i in numbers:
         if i == 3 and how is None:

@@ -42,7 +42,7 @@ def test_the_window_takes_every_place() -> None:
     assert "a4 = c1p5 + c2p6 + c3p8 + c4p9,   z4 = σ(a4)" in texts(picture)
     assert "a7 = c5p4 + c6p5 + c7p7 + c8p8,   z7 = σ(a7)" in texts(picture)
     assert "@keyframes slide-4{0%{opacity:1}25%{opacity:0}" in picture
-    assert "@keyframes" not in schematic(NETWORKS["two_conv_linear"](), moving=False)
+    assert "@keyframes" not in schematic(NETWORKS["two_conv_linear"](), equations=False)
 
 
 @pytest.mark.parametrize(

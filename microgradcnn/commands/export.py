@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+import microgradcnn.functions as mg
+from microgradcnn.classifier import DTYPE, MODELS, load_classifier
 from microgradcnn.commands.options import chosen_trained, network_argument, parameters_argument
 from microgradcnn.commands.output import show
+from microgradcnn.summary import in_mode
 from microgradcnn.targets.onnx import export_onnx
 from microgradcnn.trained import Trained
 from microgradcnn.value import Value
@@ -18,26 +21,44 @@ SUMMARY = "write a trained network, and the scaling of its inputs, as an ONNX fi
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `export` takes."""
-    network_argument(parser)
+    network_argument(parser, *MODELS)
     parameters_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="the file to write")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the file, which takes rows as they are in the data, and gives ŷ for each."""
-    trained = chosen_trained(options)
-    network, letter = trained.network, trained.network.input_letter
-    x = Value(np.zeros((2, network.inputs)), label=letter)
-    export_onnx(network.predict(_scaled(trained, x)), options.out, x, description=_description(trained))
+    """Write the file, which takes rows as they are in the data, and gives ŷ for each, or the classes' probabilities."""
+    x, y, description = _of_model(options) if options.network in MODELS else _of_network(options)
+    export_onnx(y, options.out, x, description=description)
     record = {
         "written": str(options.out),
-        "network": network.name,
-        "input": {"name": letter, "shape": ["n", network.inputs]},
-        "output": {"name": "y_hat", "shape": ["n"]},
-        "description": _description(trained),
+        "network": options.network,
+        "input": {"name": x.label, "shape": ["n", *x.shape[1:]]},
+        "output": {"name": y.label, "shape": ["n", *y.shape[1:]]},
+        "description": description,
     }
-    show(record if options.json else f"written: {options.out}\n{_description(trained)}", options.json)
+    show(record if options.json else f"written: {options.out}\n{description}", options.json)
     return 0
+
+
+def _of_network(options: argparse.Namespace) -> tuple[Value, Value, str]:
+    """Rows, what is predicted for them, and what the two are."""
+    trained = chosen_trained(options)
+    x = Value(np.zeros((2, trained.network.inputs)), label=trained.network.input_letter)
+    y = trained.network.predict(_scaled(trained, x))
+    return x, y, _description(trained)
+
+
+def _of_model(options: argparse.Namespace) -> tuple[Value, Value, str]:
+    """Rows of pixels, the probabilities of the classes, and what the two are."""
+    trained = load_classifier(options.parameters, options.network)
+    height, width = trained.image
+    x = Value(np.zeros((2, height * width), DTYPE), label="p")
+    with in_mode(trained.model, training=False):
+        y = mg.softmax(trained.model(trained.prepared(x)))
+    y.label = "probabilities"
+    classes = ", ".join(trained.classes)
+    return x, y, f"{trained.name}: p is images of {height}×{width} pixels, unscaled; probabilities are of {classes}"
 
 
 def _scaled(trained: Trained, x: Value) -> Value:

@@ -7,7 +7,8 @@ import argparse
 from microgradcnn.commands.output import show, table
 from microgradcnn.networks import LECTURE
 
-SUMMARY = "list the six networks of the lecture"
+SUMMARY = "list the six networks of the lecture, and lenet"
+LENET = "−log softmax(logits)_y, for any number of classes: to train, predict and export"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,9 +16,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The six networks with their places in the lecture and their losses."""
+    """The six networks with their places in the lecture and their losses, and the model that train takes besides."""
     rows = [
         {"network": name, "lecture": where, "loss for one example": loss} for name, (where, loss) in LECTURE.items()
     ]
+    rows.append({"network": "lenet", "lecture": "beyond it", "loss for one example": LENET})
     show(rows if options.json else table(rows), options.json)
     return 0

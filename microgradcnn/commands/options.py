@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from microgradcnn.files import FileError
 from microgradcnn.graphs import LossGraph, loss_graph
@@ -36,9 +38,9 @@ def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph
     return graph.moved(options.at)
 
 
-def network_argument(parser: argparse.ArgumentParser) -> None:
-    """Which of the six networks."""
-    parser.add_argument("network", choices=tuple(NETWORKS), metavar="NETWORK", help="one that `networks` lists")
+def network_argument(parser: argparse.ArgumentParser, *models: str) -> None:
+    """Which of the six networks, or of these models."""
+    parser.add_argument("network", choices=(*NETWORKS, *models), metavar="NETWORK", help="one that `networks` lists")
 
 
 def parameters_argument(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +48,13 @@ def parameters_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameters", type=Path, required=True, metavar="FILE", help="the parameters.npz of a training"
     )
+
+
+def settle(options: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
+    """Give the options that were left out these values."""
+    for name, value in defaults.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
 
 
 def chosen_trained(options: argparse.Namespace) -> Trained:
@@ -71,12 +80,14 @@ def network_options(
 
 
 def data_arguments(parser: argparse.ArgumentParser) -> None:
-    """A data set, its target column and the two classes."""
+    """A data set, its target column and its classes."""
     parser.add_argument(
         "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file, or a data set's name"
     )
     parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
-    parser.add_argument("--classes", type=_two, metavar="A,B", help="the two classes to keep; A is 0 and B is 1")
+    parser.add_argument(
+        "--classes", type=_classes, metavar="A,B", help="the classes to keep: A is 0 and B is 1; lenet takes any number"
+    )
 
 
 def seed_argument(
@@ -88,18 +99,27 @@ def seed_argument(
 
 def count(text: str) -> int:
     """A whole number of at least 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number
+    return _whole(text, 1)
+
+
+def count_or_0(text: str) -> int:
+    """A whole number of at least 0."""
+    return _whole(text, 0)
 
 
 def names(text: str) -> list[str]:
     """Names between commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return number
 
 
 def _numbers(text: str) -> dict[str, float]:
@@ -119,8 +139,8 @@ def _numbers(text: str) -> dict[str, float]:
     return found
 
 
-def _two(text: str) -> tuple[str, str]:
-    parts = text.split(",")
-    if len(parts) != 2 or not all(parts) or parts[0] == parts[1]:
-        raise argparse.ArgumentTypeError(f"{text!r} is not two different classes, such as 6,7")
-    return parts[0], parts[1]
+def _classes(text: str) -> tuple[str, ...]:
+    parts = tuple(text.split(","))
+    if len(parts) < 2 or not all(parts) or len(set(parts)) < len(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not two different classes, such as 6,7, or more")
+    return parts

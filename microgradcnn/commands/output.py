@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from microgradcnn.files import write_whole
 from microgradcnn.views.standalone import html_page, latex_document
 
 Record = dict[str, Any]
+
+HISTORY, PARAMETERS = "history.csv", "parameters.npz"  # what train writes
 
 SUFFIXES = {"": "text", ".txt": "text", ".tex": "latex", ".html": "mathml", ".json": "json"}
 
@@ -53,6 +55,13 @@ def _format(options: argparse.Namespace, known: list[str]) -> str:
             f"{options.out} says no format that there is: end it in {', '.join(suffixes)}, or give --format"
         )
     return str(form)
+
+
+def write_history(path: Path, history: Sequence[Mapping[str, object]]) -> None:
+    """Write the rows of a training's history as CSV, under their names. Raises FileError where that is refused."""
+    lines = [list(row.values()) for row in history]
+    lines[:0] = [list(row) for row in history[:1]]
+    write_whole(path, "".join(",".join(map(str, line)) + "\n" for line in lines).encode())
 
 
 def show(what: Any, as_json: bool) -> None:

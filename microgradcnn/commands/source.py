@@ -29,10 +29,15 @@ def run(options: argparse.Namespace) -> int:
     """The program of a loss and its gradients, in Python or as a backend has it."""
     graph = chosen_graph(options, options.arrays)
     wrt = graph.find(options.wrt or graph.parameters)
-    leaves = [leaf for leaf in (*graph.inputs.values(), *graph.parameters.values()) if leaf not in wrt]
+    if options.arrays and options.backend and options.wrt:
+        raise ValueError("over rows, --backend shows the program of all gradients: leave out --wrt or --backend")
+    # A backend computes every gradient that a program is compiled for: over one example, other parameters are inputs.
+    parameters = [] if options.backend and not options.arrays else graph.parameters.values()
+    differentiated = list(dict.fromkeys([*parameters, *wrt]))
+    leaves = [v for v in (*graph.inputs.values(), *graph.parameters.values()) if v not in differentiated]
     inputs = [leaf for leaf in leaves if options.arrays or not leaf.shape]
-    program = compile(graph.loss, wrt, inputs, options.backend or "numpy")
-    text = program.lowered(*inputs) if options.backend else program.source
+    program = compile(graph.loss, differentiated, inputs, options.backend or "numpy")
+    text = program.lowered(*inputs) if options.backend else program.source_of(wrt)
     record = {"graph": options.graph, "wrt": [v.label for v in wrt], "backend": options.backend, "source": text}
     show(record if options.json else text.rstrip(), options.json)
     return 0

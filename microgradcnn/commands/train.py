@@ -6,8 +6,19 @@ import argparse
 from pathlib import Path
 
 import microgradcnn.experiment as experiments
-from microgradcnn.commands.options import count, data_arguments, network_argument, network_options, seed_argument
-from microgradcnn.commands.output import Record, show
+from microgradcnn.classifier import MODELS
+from microgradcnn.commands import train_model
+from microgradcnn.commands.options import (
+    count,
+    count_or_0,
+    data_arguments,
+    network_argument,
+    network_options,
+    seed_argument,
+    settle,
+)
+from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
+from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments, warnings_told
 from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
@@ -18,31 +29,42 @@ from microgradcnn.training_figure import description, training_figure
 from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
-HISTORY, PARAMETERS = "history.csv", "parameters.npz"
+DEFAULTS: Record = {
+    "epochs": 20_000,
+    "schedule": "inverse",
+    "optimiser": "gradient_descent",
+    "activation": "sigmoid",
+    "regularise": 1e-3,
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
-    network_argument(parser)
+    network_argument(parser, *MODELS)
     data_arguments(parser)
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=count, metavar="N", help="size of the N×N filters (2)")
     network_options(parser, "sigmoid", 1e-3)
-    parser.add_argument("--epochs", type=count, default=20_000, metavar="N", help="at most this many (20000)")
-    parser.add_argument("--rate", type=float, metavar="η", help="learning rate (half the largest stable one)")
-    parser.add_argument(
-        "--schedule", choices=tuple(SCHEDULES), default="inverse", help="how the rate decreases (inverse)"
-    )
-    parser.add_argument("--optimiser", choices=tuple(OPTIMISERS), default="gradient_descent", help="(gradient_descent)")
+    parser.add_argument("--epochs", type=count, metavar="N", help=f"at most this many {_default('epochs')}")
+    parser.add_argument("--rate", type=float, metavar="η", help=f"learning rate {_default('rate')}")
+    parser.add_argument("--schedule", choices=tuple(SCHEDULES), help=f"how the rate decreases {_default('schedule')}")
+    parser.add_argument("--optimiser", choices=tuple(OPTIMISERS), help=_default("optimiser"))
     parser.add_argument(
         "--engine",
         choices=ENGINES,
         default="numpy",
         help="what computes the gradients; all take the same steps (numpy)",
     )
-    parser.add_argument("--batch", type=count, metavar="N", help="rows a step (all)")
+    parser.add_argument("--batch", type=count, metavar="N", help=f"rows a step {_default('batch')}")
+    shift = train_model.DEFAULTS["shift"]
+    parser.add_argument(
+        "--shift",
+        type=count_or_0,
+        metavar="N",
+        help=f"lenet: move images by up to N pixels at random in every step ({shift})",
+    )
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="where history.csv and parameters.npz go (.)"
@@ -50,7 +72,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", type=plot_file, metavar="FILE", help="draw loss, rate and what was learnt: .png, .svg or .pdf"
     )
+    saving_arguments(parser)
     seed_argument(parser)
+    parser.set_defaults(activation=None, regularise=None)  # of the networks only: `run` gives them
+
+
+def _default(option: str) -> str:
+    """What an option is where it is left out, for networks and for models."""
+    words = {"rate": "half the largest stable one", "batch": "all"}
+    return f"({words.get(option) or DEFAULTS[option]}; lenet: {train_model.DEFAULTS[option]})"
 
 
 def plot_file(text: str) -> Path:
@@ -61,8 +91,15 @@ def plot_file(text: str) -> Path:
     return path
 
 
+@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """Train, print the result, write history.csv and parameters.npz; 1 if the start was dead."""
+    saving = chosen_saving(options)
+    if options.network in MODELS:
+        return train_model.run(options, saving)
+    if options.shift is not None:
+        raise ValueError(f"--shift is not for {options.network}: it moves the images of {', '.join(MODELS)}")
+    settle(options, DEFAULTS)
     data = two_classes(load(options.data, options.target), options.classes)
     if options.shrink is not None:
         data = shrink(as_images(data), options.shrink)
@@ -79,6 +116,7 @@ def run(options: argparse.Namespace) -> int:
         network=_network_arguments(options),
         training={
             **{name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch", "engine")},
+            **saving,
             "progress": True,
         },
     )
@@ -89,6 +127,8 @@ def run(options: argparse.Namespace) -> int:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))
         record["plot"] = str(options.plot)
+    if done.training.status == "interrupted" and options.checkpoint is not None:
+        record["resume"] = how_to_resume(options)
     show(record if options.json else _train_text(record), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
@@ -97,9 +137,7 @@ def write_run(folder: Path, done: Experiment) -> tuple[Path, Path]:
     """Write history.csv and parameters.npz of a training run. Raises FileError where the folder cannot be written."""
     make_folder(folder)
     history, parameters = folder / HISTORY, folder / PARAMETERS
-    lines: list[list[object]] = [list(row.values()) for row in done.training.history]
-    lines[:0] = [list(row) for row in done.training.history[:1]]
-    write_whole(history, "".join(",".join(map(str, line)) + "\n" for line in lines).encode())
+    write_history(history, done.training.history)
     save_trained(parameters, done.trained)
     return history, parameters
 
@@ -134,7 +172,8 @@ def _train_text(record: Record) -> str:
         lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
     lines.append(f"accuracy {record['train_accuracy']:.3f} in training, {record['test_accuracy']:.3f} in the test")
     written = [record[name] for name in ("history", "parameters", "plot") if name in record]
-    return "\n".join([*lines, f"written: {', '.join(written)}"])
+    lines.append(f"written: {', '.join(written)}")
+    return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
 
 
 def _network_arguments(options: argparse.Namespace) -> Record:

@@ -21,7 +21,18 @@ from microgradcnn.targets.plan import Plan
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
 SHARING = VIEWS | {"getitem", "unfold"}  # these too, as NumPy computes them
 
-OTHERS = ("dot", "matmul", "reciprocal", "copyto", "empty", "logaddexp", "broadcast_to", "ascontiguousarray", "array")
+OTHERS = (
+    "dot",
+    "matmul",
+    "reciprocal",
+    "copyto",
+    "bitwise_and",
+    "empty",
+    "logaddexp",
+    "broadcast_to",
+    "ascontiguousarray",
+    "array",
+)
 
 
 def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., None]] = ()) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.naming import Naming
 from microgradcnn.targets.scalars import opened_arrays, operations
 from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.trace import recorded
@@ -107,23 +108,15 @@ class _Names:
     """What every line is called: its label as far as that is an identifier, otherwise t1, t2, ..."""
 
     def __init__(self, function: str, leaves: Iterable[Line], order: Iterable[Line]) -> None:
-        self._taken = {*RESERVED, *DEFINITIONS, function, "v"}
-        self._names: dict[Line, str] = {}
+        self._names = Naming({*RESERVED, *DEFINITIONS, function, "v"}, _identifier)
         unlabelled = 0
         for line in (*leaves, *order):
             if line.label is None:
                 unlabelled += 1
-            self._give(line, f"t{unlabelled}" if line.label is None else line.label)
+            self._names.give(line, f"t{unlabelled}" if line.label is None else line.label)
 
     def __getitem__(self, line: Line) -> str:
         return literal(line.value) if line.op == "number" else self._names[line]
-
-    def _give(self, line: Line, wanted: str) -> None:
-        name = _identifier(wanted)
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        self._names[line] = name
 
 
 def _identifier(label: str) -> str:

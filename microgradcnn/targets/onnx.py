@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradcnn.files import write_whole
 from microgradcnn.module import Module
-from microgradcnn.summary import predicting
+from microgradcnn.summary import in_mode
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
 from microgradcnn.targets.onnx_operators import IR_VERSION, OPSET, operator
 from microgradcnn.targets.onnx_writer import Writer
@@ -85,7 +85,7 @@ def _called(model: Module, shape: Any, n: int) -> tuple[Any, list[Value]]:
         )
     dtype = next((p.dtype for p in model.parameters()), np.float64)
     x = Value(np.zeros((n, *((shape,) if isinstance(shape, int) else shape)), dtype), label="x")
-    with predicting(model):
+    with in_mode(model, training=False):
         return model(x), [x]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -60,7 +61,12 @@ class Program:
         It returns the loss, the list of gradients and, if `also` was given, the list of these. With `xp=jax.numpy` it
         runs on JAX.
         """
-        return source(self._lines)
+        return self.source_of(self._wrt)
+
+    def source_of(self, wrt: Sequence[Value]) -> str:
+        """`source` with the gradients of some of the program's `wrt` alone, in the order given."""
+        gradients = dict(zip(self._wrt, self._lines.gradients, strict=True))
+        return source(replace(self._lines, gradients=[gradients[v] for v in wrt]))
 
     def lowered(self, *inputs: Any) -> str:
         """What the backend makes of it for such inputs: calls of NumPy, LLVM's IR, or the jaxpr."""

@@ -6,6 +6,7 @@ numbers are taken together, which changes a result by a rounding at most.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -263,6 +264,21 @@ def _nothing_to_reduce(self: _Simplifier, line: Line) -> Line | None:
     return x if x.shape == line.shape == () else None
 
 
+def _nothing_to_guard(self: _Simplifier, line: Line) -> Line | None:
+    """where(c = c, c, where(g = 0, 0, c)) as c, where c chooses between g and numbers: no NaN can come of g = 0.
+
+    So backward passes write what may come of a 0 that a where() sent back.
+    """
+    is_number, c, otherwise = line.args
+    if is_number.op != "equal" or is_number.args != (c, c) or otherwise.op != "where" or c.op != "where":
+        return None
+    is_zero, zero, same = otherwise.args
+    if is_zero.op != "equal" or not is_zero.args[1].is_number(0.0) or not zero.is_number(0.0) or same is not c:
+        return None
+    g = is_zero.args[0]
+    return c if all(x is g or (x.op == "number" and not math.isnan(x.value)) for x in c.args[1:]) else None
+
+
 def _size(shape: Shape) -> float:
     return float(np.prod([1 if not isinstance(length, int) else length for length in shape]))
 
@@ -287,6 +303,7 @@ RULES |= {
     "div": (_fold, _fold_counts, *_REPEATED, _neutral(1.0, (1,))),
     "neg": (_fold, _fold_counts, *_REPEATED, _minus),
     "power": (_fold, *_REPEATED, _small_power),
+    "where": (_fold, *_REPEATED, _nothing_to_guard),
     "astype": (_fold, _same),
     "reshape": (_fold, _same, _reshaped_again),
     "broadcast_to": (_same,),

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from microgradcnn.targets.lines import Line, Lines, in_order
+from microgradcnn.targets.naming import Naming
 from microgradcnn.targets.python import DEFINITIONS, definitions, expression, number
 
 PER_LINE = 100  # characters before a list is broken into lines
@@ -71,8 +72,8 @@ class _Names:
     """What every line is called in the source, and the comment beside it."""
 
     def __init__(self, lines: Lines, order: Sequence[Line]) -> None:
-        self._taken = {"xp", "numpy", "n", "program", "float", "len", "slice", "__debug__", *DEFINITIONS}
-        self._names: dict[Line, str] = {}
+        taken = {"xp", "numpy", "n", "program", "float", "len", "slice", "__debug__", *DEFINITIONS}
+        self._names = Naming(taken, _identifier)
         self._count = 0
         self._known_after: dict[Line, Line | None] = {}
         self._known_before: dict[Line, Line | None] = {}
@@ -84,10 +85,10 @@ class _Names:
         self._first_user = {arg: line for line in reversed(order) for arg in line.args}
         self._gradient = {x: line for line in order for x in line.totals}  # df/dx by x
         for leaf in (*lines.inputs, *lines.parameters):
-            self._give(leaf, leaf.label or leaf.op)
+            self._names.give(leaf, leaf.label or leaf.op)
         for line in order:
             if line not in self._names and line in self.forward:
-                self._give(line, line.label or ("loss" if line is lines.loss else self._next()))
+                self._names.give(line, line.label or ("loss" if line is lines.loss else self._next()))
         self.loss = self._names.get(lines.loss, "f")
         # The factor dy/dx of df/dy * dy/dx, where it took a line of its own: what df/dy has not gone into.
         of_f: set[Line] = set()
@@ -99,7 +100,7 @@ class _Names:
         }
         for line in order:
             if line not in self._names:
-                self._give(line, self._backward_name(line))
+                self._names.give(line, self._backward_name(line))
 
     def __getitem__(self, line: Line) -> str:
         return number(line) if line.op == "number" else self._names[line]
@@ -109,13 +110,6 @@ class _Names:
         text = f"{self[line]} = {expression(line, [self[arg] for arg in line.args])}"
         comment = "" if line in self.forward else self._comment(line)
         return f"{text}  # {comment}" if comment else text
-
-    def _give(self, line: Line, wanted: str) -> None:
-        name = _identifier(wanted)
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        self._names[line] = name
 
     def _next(self) -> str:
         self._count += 1

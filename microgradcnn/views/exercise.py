@@ -33,7 +33,7 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
 def training(problem: Problem) -> str:
     """Gradient descent with the formulas in the boxes beside the true gradient, as HTML."""
     return f"""<p>{_slider(problem.rate)}</p>
-<svg class="chart" viewBox="0 0 640 275" role="img" aria-label="The loss over 200 steps of gradient descent,
+<svg class="chart" viewBox="0 0 640 285" role="img" aria-label="The loss over 200 steps of gradient descent,
 with the true gradient and with your formulas; the words below say how they end."></svg>
 <p class="legend"><span class="true">true gradient</span> <span class="yours">your formulas</span>
 <span class="level">always guessing the mean</span></p>
@@ -46,7 +46,7 @@ def landscape(problem: Problem, across: str, up: str) -> str:
 
     def select(name: str, words: str, chosen: str) -> str:
         options = "".join(
-            f"<option value={i}{' selected' * (label == chosen)}>{escape(label)}</option>"
+            f"<option value={i}{' selected' * (label == chosen)}>{escape(notation.text(symbol(label)))}</option>"
             for i, label in enumerate(labels)
         )
         return f"<label>{words} <select name={name}>{options}</select></label>"

@@ -10,6 +10,7 @@ from html import escape
 from microgradcnn.views.html_document import STYLE, html_lines
 from microgradcnn.views.latex import words
 from microgradcnn.views.latex_document import latex_lines
+from microgradcnn.views.standalone import html_document
 from microgradcnn.views.task import Lines
 
 
@@ -70,16 +71,10 @@ section { break-inside: avoid }
 
 def as_html(title: str, sheet: str, sections: Sequence[Section], named: bool) -> str:
     """The document, in one file that needs no network; `named` leaves a line for the student's name."""
-    pieces = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<title>{escape(title)}, sheet {sheet}</title><style>{STYLE}{_STYLE}</style></head><body class="derivation">',
-        f"<header><h1>{escape(title)}</h1><span>sheet <code>{sheet}</code></span></header>",
-    ]
+    pieces = [f"<header><h1>{escape(title)}</h1><span>sheet <code>{sheet}</code></span></header>"]
     pieces += ['<p class="blank">Name <span></span> Id <span></span></p>'] if named else []
     for section in sections:
         pieces += [f"<section><h2>{escape(section.heading)}</h2>", *html_lines(section.lines)]
         pieces += [f'<div class="room" style="height: {section.room:g}cm"></div>'] if section.room else []
         pieces.append("</section>")
-    return "\n".join([*pieces, "</body></html>", ""])
+    return html_document("\n".join(pieces), f"{title}, sheet {sheet}", STYLE + _STYLE, "derivation")

@@ -17,8 +17,9 @@ STYLE = """
 .derivation th, .derivation td { padding: 0.15em 0.6em; white-space: nowrap }
 .derivation.derivation.derivation :is(tr, th, td) { text-align: left; background: none }
 .derivation th { border-bottom: 1px solid; font-weight: normal }
-.derivation .aligned td { padding: 0.25em 0.15em; border: 0 }
-.derivation.derivation.derivation .aligned td:first-child { text-align: right }
+.derivation .aligned td { padding: 0.25em 0.15em; border: 0; white-space: normal }
+.derivation.derivation.derivation .aligned td:first-child { text-align: right; white-space: nowrap }
+.derivation .aligned math { padding: 0.1em 0 }
 .derivation .wide { overflow: auto hidden; margin: 0.6em 0; padding: 0.4em 0 }
 .derivation p { overflow: auto hidden; padding: 0.4em 0 }
 @media print { .derivation .wide, .derivation p { overflow: visible } }
@@ -50,14 +51,16 @@ def _block(block: Block) -> str:
 
 
 def _aligned(lines: Iterable[Block], letters: Iterable[str] = repeat("")) -> str:
-    """Equations below each other, aligned at their signs; a long one has each of its signs in a row of its own."""
+    """Equations below each other, aligned at their signs.
+
+    A long one has each of its signs in a row of its own; others may break before a sign where there is no room.
+    """
     cells: list[str] = []
     for line, letter in zip(lines, letters, strict=False):
         assert isinstance(line, tuple)
         sign, first, others, words = sides(line, MathML())
-        signed = [f"<mo>{escape(sign)}</mo>{side}" for side in others]
-        signed = signed if columns(text_line(line)) > LONGEST else ["".join(signed)]
-        *before, last = map(_display, signed)
+        parts = [_display(f"<mo>{escape(sign)}</mo>{side}") for side in others]
+        *before, last = parts if columns(text_line(line)) > LONGEST else ["".join(parts)]
         starts = [f"{letter}<td>{_display(first)}</td>", *["<td></td>" * (2 if letter else 1)] * len(before)]
         rights = [*before, last + _inline(words)]
         cells += [f"<tr>{start}<td>{right}</td></tr>" for start, right in zip(starts, rights, strict=True)]

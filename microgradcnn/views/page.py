@@ -24,7 +24,8 @@ from microgradcnn.views.drawing import Drawing, drawn
 from microgradcnn.views.expression import name_of, symbol
 from microgradcnn.views.ledger import node_names
 from microgradcnn.views.level import Level, cells
-from microgradcnn.views.script import asset, font
+from microgradcnn.views.script import asset, style
+from microgradcnn.views.standalone import html_document
 from microgradcnn.views.templates import Derivations, derived, level_templates, math, slotted
 
 MOST_FIELDS = 64  # for the numbers of one leaf
@@ -51,20 +52,18 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
     }
     programs = ",\n".join(level.program or "null" for level in levels)
     why_not = levels[0].why_not
-    text = asset("page.html").format(
+    classes = f"static{'' if levels[0].live else ' recorded'}{' single' if len(levels) == 1 else ''}"
+    body = asset("page.html").format(
         title=escape(drawing.title),
         about=escape(drawing.about),
         note=f"\n<p>This page shows the numbers that were recorded: {escape(why_not)}.</p>" if why_not else "",
-        classes=f"static{'' if levels[0].live else ' recorded'}{' single' if len(levels) == 1 else ''}",
-        font=font(),
-        style=asset("page.css"),
         options="".join(f'<option value="{i}">{level.title}</option>' for i, level in enumerate(levels)),
         fields="".join(_fields(told)) if levels[0].live else "",
         picture=svg.svg(levels[0].drawing),
         data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
         script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
-    return _written(text).decode()
+    return _written(html_document(body, drawing.title, style("page.css"), classes)).decode()
 
 
 def embedded(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:

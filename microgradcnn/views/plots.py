@@ -32,20 +32,34 @@ _NUMBERED = 14  # cells to a side, at most, in which numbers are still readable
 
 
 def loss(history: History, ax: Axes = None) -> Axes:
-    """The loss over the epochs, and the mean squared error beside it where a regularisation makes the two differ.
+    """The loss over the epochs, and that of the validation, or the mean squared error where λ makes it another.
 
-    `history` is Training.history. The axis is logarithmic if no loss is 0. Raises ValueError if there is no epoch.
+    `history` is Training.history or Fit.history. The axis is logarithmic if no loss is 0. Raises ValueError if there is
+    no epoch.
     """
     epochs, losses = _column(history, "epoch"), _column(history, "loss")
     ax = _prepared(ax, "Loss", "epoch", "loss")
     ax.plot(epochs, losses, color=BLUE, linewidth=2.5, label="loss")
-    if "mean_squared_error" in history[0]:
-        errors = _column(history, "mean_squared_error")
-        if not np.allclose(errors, losses, rtol=1e-3):
-            ax.plot(epochs, errors, color=VERMILION, linewidth=2.5, linestyle="--", label="mean squared error")
+    for name in ("mean_squared_error", "validation_loss"):
+        if name in history[0] and not np.allclose(others := _column(history, name), losses, rtol=1e-3):
+            ax.plot(epochs, others, color=VERMILION, linewidth=2.5, linestyle="--", label=name.replace("_", " "))
             ax.legend(fontsize=SMALL)
     if losses.min() > 0.0:
         ax.set_yscale("log")
+    return ax
+
+
+def accuracy(history: History, ax: Axes = None) -> Axes:
+    """The accuracy over the epochs, and that of the validation where there is one. Raises ValueError if it has none."""
+    if history and "accuracy" not in history[0]:
+        raise ValueError("the history has no accuracy: its loss is not one of classes")
+    epochs = _column(history, "epoch")
+    ax = _prepared(ax, "Accuracy", "epoch", "share that is right")
+    for name, colour, style in (("accuracy", BLUE, "-"), ("validation_accuracy", VERMILION, "--")):
+        if name in history[0]:
+            label = "training" if name == "accuracy" else "validation"
+            ax.plot(epochs, _column(history, name), color=colour, linewidth=2.5, linestyle=style, label=label)
+    ax.legend(fontsize=SMALL)
     return ax
 
 

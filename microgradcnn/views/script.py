@@ -19,9 +19,11 @@ def asset(name: str) -> str:
 # pyftsubset with its MATH table: without a font that has one, browsers do not stretch brackets and roots.
 
 
-def font() -> str:
-    """The font of formulas, WOFF2 in base64: a browser without one does not stretch the brackets of MathML."""
-    return base64.b64encode(files("microgradcnn.views").joinpath("assets", "STIXTwoMath.woff2").read_bytes()).decode()
+def style(name: str) -> str:
+    """The style sheet of a page: the font of formulas as "Maths", what is done with wide things, and the page's own."""
+    woff2 = base64.b64encode(files("microgradcnn.views").joinpath("assets", "STIXTwoMath.woff2").read_bytes()).decode()
+    face = f'@font-face {{ font-family: "Maths"; src: url(data:font/woff2;base64,{woff2}) format("woff2") }}'
+    return "\n".join([face, asset("wide.css"), asset(name)])
 
 
 def literal(data: object) -> str:

@@ -1,4 +1,4 @@
-"""A piece of LaTeX or HTML as a whole file: a document that compiles, a page that opens without a network."""
+"""A piece of LaTeX or HTML as a whole file: a document that compiles, a page that opens offline."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ _HTML = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>%(title)s</title>
 <style>
-body { margin: 2em auto; max-width: 60em; padding: 0 1em; font: 1.15em/1.5 system-ui, sans-serif; overflow-x: auto }
-math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math }
+%(style)s
 </style>
 </head>
-<body>
-<h1>%(title)s</h1>
+<body%(classes)s>
 %(body)s
 </body>
 </html>
+"""
+
+_STYLE = """
+body { margin: 2em auto; max-width: 60em; padding: 0 1em; font: 1.15em/1.5 system-ui, sans-serif; overflow-x: auto }
+math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math }
 """
 
 
@@ -43,6 +46,12 @@ def latex_document(body: str, title: str) -> str:
     return _LATEX % {"title": words(title), "body": body}
 
 
+def html_document(body: str, title: str, style: str, classes: str = "") -> str:
+    """A file of HTML with a style sheet and the classes of its body; the title is plain text."""
+    words = {"title": escape(title), "style": style.strip(), "body": body.strip()}
+    return _HTML % (words | {"classes": f' class="{classes}"' if classes else ""})
+
+
 def html_page(body: str, title: str) -> str:
-    """A page around a piece of HTML; the title is plain text."""
-    return _HTML % {"title": escape(title), "body": body}
+    """A page around a piece of HTML, with its title above it; the title is plain text."""
+    return html_document(f"<h1>{escape(title)}</h1>\n{body}", title, _STYLE)

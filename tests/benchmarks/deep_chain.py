@@ -5,12 +5,11 @@ is at most 600 bytes a node, as the resident memory of a process of its own coun
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
 
-from harness import report, without_blas_settings
+from harness import peak_memory, report, without_blas_settings
 
 LINKS = [10_000, 100_000, 1_000_000]
 
@@ -32,9 +31,9 @@ def chain(links):
 
 def measure(links):
     chain(10)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     seconds = chain(links)
-    peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    peak = peak_memory() - before
     return {"seconds": seconds / links / 2, "bytes": peak / links / 2}
 
 

@@ -1,20 +1,19 @@
 """One step of LeNet by gradient descent, float32, eager and compiled, for batches of 64 and 256 images, and its memory.
 
-Needs llvmlite and threadpoolctl; of torch, jax and mygrad what is there takes part. Targets: backend jit ahead of
-PyTorch eager and of torch.compile; eager at most half of mygrad's time; the peak of memory of a compiled step of 256
-images beyond what was there before at most 1.5 times PyTorch eager's. `limit` is BLAS alone: the matrix products of the
-step, one after another on all cores and in halves of the batch on a core each.
+Needs llvmlite and threadpoolctl; of torch, jax, mygrad and tinygrad what is there takes part. Targets: backend jit
+ahead of PyTorch eager and of torch.compile; eager at most half of mygrad's time; the peak of memory of a compiled step
+of 256 images beyond what was there before at most 1.5 times PyTorch eager's. `limit` is BLAS alone: the matrix products
+of the step, one after another on all cores and in halves of the batch on a core each.
 """
 
 import json
-import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import peers
-from harness import Benchmark, Target, Task, alone, numbers, trained, without_blas_settings
+from harness import Benchmark, Target, Task, alone, numbers, peak_memory, trained, without_blas_settings
 
 RATE = 0.01
 BATCHES = [64, 256]
@@ -228,6 +227,13 @@ def jax_loss(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, images, classes):
     return -jax.numpy.take_along_axis(log_p, classes[:, None], 1).mean()
 
 
+def tinygrad_loss(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, images, classes):
+    h = images.conv2d(W1, b1).relu().avg_pool2d(2)
+    h = h.conv2d(W2, b2).relu().avg_pool2d(2).flatten(1)
+    h = h.linear(W3.T, b3).relu().linear(W4.T, b4).relu().linear(W5.T, b5)
+    return h.sparse_categorical_crossentropy(classes)
+
+
 def of_library(make, loss, images, classes, parameters):
     return make(loss, parameters, [images, classes], RATE)
 
@@ -241,6 +247,7 @@ PEERS = {
     "mygrad": partial(of_library, peers.mygrad, mygrad_loss),
     **TORCH,
     "jax.jit": partial(of_library, peers.jax_jit, jax_loss),
+    "tinygrad": partial(of_library, peers.tinygrad_jit, tinygrad_loss),
 }
 OURS = {
     "microgradcnn, eager": eager,
@@ -317,11 +324,11 @@ def memory(batch, name):
     images, classes, parameters = data(batch)
     make = (OURS | PEERS)[name]
     make(*(a[:2] for a in (images, classes)), parameters).step()  # all that is needed whatever the batch
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     task = make(images, classes, parameters)
     for _ in range(5):
         task.step()
-    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return peak_memory() - before
 
 
 def memories(run):

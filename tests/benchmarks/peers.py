@@ -116,6 +116,32 @@ def jax_jit(loss, parameters, arrays, rate):
     return Task(step, lambda: numbers(*both(*state, *arrays), state), lambda: jax.block_until_ready(state))
 
 
+def tinygrad_jit(loss, parameters, arrays, rate):
+    if not shutil.which(os.environ.setdefault("CC", "clang")):
+        raise ImportError("tinygrad needs clang, and there is none")
+    os.environ.setdefault("DEV", "CPU")
+    from tinygrad import Device, Tensor, TinyJit
+
+    arrays, parameters = ([Tensor(a.copy()).realize() for a in group] for group in (arrays, parameters))
+
+    def both():
+        value = loss(*parameters, *arrays)
+        return value, value.gradient(*parameters)
+
+    @TinyJit
+    def update():
+        value, gradients = both()
+        for p, g in zip(parameters, gradients, strict=True):
+            p.assign(p - rate * g)
+        Tensor.realize(value, *parameters)
+
+    def outcome():
+        value, gradients = both()
+        return numbers(value.item(), [g.numpy() for g in gradients], [p.numpy() for p in parameters])
+
+    return Task(update, outcome, Device[Device.DEFAULT].synchronize)
+
+
 def _torch_with_a_compiler():
     import torch
 

@@ -9,7 +9,6 @@ took with its data before it bound them.
 
 import json
 import os
-import resource
 import sys
 from functools import partial
 
@@ -25,6 +24,7 @@ from harness import (
     check_equal,
     medians,
     numbers,
+    peak_memory,
     trained,
     without_blas_settings,
 )
@@ -215,12 +215,12 @@ def measure(n, cores):
     columns = [rng.standard_normal(n) for _ in range(10)]  # nine pixels and y, each contiguous
     _, _, parameters = data(1)
     program = compiled("jit", parameters)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     task = trained(program, columns, RATE)
     outcome = task.outcome()
     quiet = Quiet(PATIENCE_ALONE)
     seconds = medians({"ours": task}, rounds=ROUNDS_ALONE, quiet=quiet)["ours"]
-    peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    peak = peak_memory() - before
     check_equal({"NumPy": by_hand(columns, parameters), "ours": outcome[:2]}, 1e-9)
     return {"seconds": seconds, "bytes": peak, "unclean": quiet.unclean}
 

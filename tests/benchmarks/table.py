@@ -16,19 +16,18 @@ HEAD = ["benchmark", "measured", "ours", "fastest peer", "result", "target"]
 
 
 def table(results: dict) -> str:
-    """The table in Markdown, and the sentences below it. Raises ValueError for results of different machines."""
+    """Tables in Markdown with the sentences below them, one for each machine. Raises ValueError if there is no result.
+
+    A ratio holds for the machine where both its times were taken: times of two machines stand in no table together.
+    """
     entries = [entry for parts in results.values() for entry in parts.values()]
     if not entries:
         raise ValueError("there are no results")
-    machine = entries[0]["machine"]
-    others = [entry["title"] for entry in entries if entry["machine"] != machine]
-    if others:
-        raise ValueError(f"measured on another machine, or with other versions, so record again: {'; '.join(others)}")
-    rows = [HEAD, ["---"] * len(HEAD)]
+    machines = []
     for entry in entries:
-        for i, (name, facts) in enumerate(entry["targets"].items()):
-            rows.append([entry["title"] if i == 0 else "", name, *_cells(Target(**facts), entry["seconds"])])
-    return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", *_sentences(machine, entries)])
+        if entry["machine"] not in machines:
+            machines.append(entry["machine"])
+    return "\n\n".join(_table(machine, [e for e in entries if e["machine"] == machine]) for machine in machines)
 
 
 def written(text: str, results: dict) -> str:
@@ -38,6 +37,14 @@ def written(text: str, results: dict) -> str:
     if not begin or not end or BEGIN in rest or END in after:
         raise ValueError(f"there must be one {BEGIN} and, below it, one {END}")
     return f"{before}{BEGIN}\n{table(results)}\n{END}{after}"
+
+
+def _table(machine: dict, entries: list[dict]) -> str:
+    rows = [HEAD, ["---"] * len(HEAD)]
+    for entry in entries:
+        for i, (name, facts) in enumerate(entry["targets"].items()):
+            rows.append([entry["title"] if i == 0 else "", name, *_cells(Target(**facts), entry["seconds"])])
+    return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", *_sentences(machine, entries)])
 
 
 def _cells(target: Target, seconds: dict) -> list[str]:

@@ -72,7 +72,7 @@ function landscape(section, task) {
       pen.fillText(words, x, y);
     };
     const [[left, right], [bottom, top]] = ranges.map((range) => range.map((x) => x.toFixed(1).replace("-", "−")));
-    const [across, up] = axes.map((i) => task.parameters[i]);
+    const [across, up] = ["across", "up"].map((name) => $(`[name=${name}]`).selectedOptions[0].text);
     write(`${across} = ${left}`, 8, SIZE - 10, "left");
     write(right, SIZE - 8, SIZE - 10, "right");
     write(`${up} = ${top}`, 8, 22, "left");

@@ -64,14 +64,18 @@ function quantity(numbers, shape = []) {
   return math("mrow", math("mo", "("), math("mtable", ...rows), math("mo", ")"));
 }
 
-// left = right = ..., without the sides that there are not, or that repeat the one before.
-function equation(sides) {
-  const there = sides.filter(Boolean).filter((side, i, all) => side.textContent !== all[i - 1]?.textContent);
-  return math("math", ...there.flatMap((side, i) => (i ? [math("mo", "="), side] : [side])));
+// The sides of an equation, without those that there are not, or that repeat the one before.
+function distinct(sides) {
+  return sides.filter(Boolean).filter((side, i, all) => side.textContent !== all[i - 1]?.textContent);
 }
 
-function display(...sides) {
-  const made = equation(sides);
-  made.setAttribute("display", "block");
-  return made;
+function equation(sides) {
+  return math("math", ...distinct(sides).flatMap((side, i) => (i ? [math("mo", "="), side] : [side])));
 }
+
+// A line of its own, which may break between its parts.
+function broken(...parts) {
+  return html("div", { className: "wide" }, ...parts.map((part) => math("math", ...part)));
+}
+
+const display = (...sides) => broken(...distinct(sides).map((side, i) => (i ? [math("mo", "="), side] : [side])));

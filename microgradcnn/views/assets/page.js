@@ -132,6 +132,7 @@ for (const button of document.querySelectorAll("[data-steps]")) {
   button.addEventListener("click", () => takeSteps(Number(button.dataset.steps)));
 }
 addEventListener("hashchange", recall);
+new ResizeObserver(() => picture().reveal(lit().boxes)).observe(figure);
 document.body.classList.remove("static");
 recall();
 

@@ -2,6 +2,7 @@
 
 const figure = document.querySelector("figure");
 const [MAP, STRIP] = [46, 11]; // the longer side of a heat map and the least of the other, as in boxes.py
+const EDGE = 10;
 
 // The colour of a number, from the paper's at 0 to the scale's end.
 function tint(kind, x, most) {
@@ -72,9 +73,10 @@ class Picture {
     });
   }
 
-  // Scrolls the picture so that these boxes, or at least the last one, can be seen.
+  // Scrolls the picture so that these boxes, or at least the last one, can be seen, not quite at its edge.
   reveal(boxes) {
-    const view = figure.getBoundingClientRect();
+    const { left, right, top, bottom } = figure.getBoundingClientRect();
+    const view = { left: left + EDGE, right: right - EDGE, top: top + EDGE, bottom: bottom - EDGE };
     const rects = boxes.map((box) => this.boxes[box].getBoundingClientRect());
     const shift = (low, high) => {
       if (rects.every((rect) => rect[low] >= view[low] && rect[high] <= view[high])) return 0;

@@ -76,7 +76,7 @@ function chart(svg, curves, level) {
     make("polyline", {class: name, points: losses.filter((loss) => loss >= 0).map(point).join(" ")});
   svg.replaceChildren(
     ...ticks.flatMap((t) => [across("grid", t), text(50, y(t) + 5, Number(t.toPrecision(1)), "end")]),
-    ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 250, Math.round(t * steps), "middle")),
-    text(616, 270, "steps", "end"), text(64, 14, "loss", "start"), across("level", level),
+    ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 253, Math.round(t * steps), "middle")),
+    text(616, 279, "steps", "end"), text(64, 14, "loss", "start"), across("level", level),
     make("svg", {x: 56, y: 20, width: 562, height: 212, viewBox: "56 20 562 212"}, curves.map(curve)));
 }

@@ -52,7 +52,7 @@ function sending(level, link, { locals, gradients, sent }) {
 function added(level, box, before, sent) {
   const { shape } = level.boxes[box];
   const terms = before && !shape && math("mrow", number(before[0]), math("mo", "+"), number(sent[0], false));
-  const left = math("mrow", level.slope(box), math("mo", "+="), quantity(sent, shape), math("mo", "→"));
   const right = [terms, quantity(sum(before, sent), shape)].filter(Boolean);
-  return display(math("mrow", left, right[0]), right[1]);
+  const signed = right.map((side, i) => [math("mo", i ? "=" : "→"), side]);
+  return broken([level.slope(box), math("mo", "+="), quantity(sent, shape)], ...signed);
 }

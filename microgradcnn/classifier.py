@@ -1,0 +1,108 @@
+"""A trained model that names what images show: the model, how images are prepared for it, the names of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import microgradcnn.functions as mg
+from microgradcnn.arrays import dtype_of
+from microgradcnn.batches import Array, outputs
+from microgradcnn.data import DataError, Dataset, as_images, resampling
+from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
+from microgradcnn.models import lenet
+from microgradcnn.module import Module
+from microgradcnn.scaling import Scaling
+from microgradcnn.trained import KIND
+
+# By name, what makes a model of a number of classes for images of SIDE × SIDE pixels.
+MODELS: dict[str, Callable[..., Module]] = {"lenet": lenet}
+SIDE = 28
+DTYPE = np.float32  # half the memory and the time of float64, and as right
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model of MODELS, and the preparation of its inputs: images of (h, w) scaled, then brought to SIDE × SIDE."""
+
+    name: str
+    model: Module
+    scaling: Scaling
+    classes: tuple[str, ...]
+    image: tuple[int, int]
+
+    def prepared(self, x: Any) -> Any:
+        """Rows of pixels as they are in the data, (n, h·w), as images for the model, (n, 1, SIDE, SIDE)."""
+        dtype = dtype_of(x)
+        shift, scale = self.scaling.shift.astype(dtype), self.scaling.scale.astype(dtype)
+        if np.any(shift):
+            x = x - shift
+        images = mg.reshape(x / scale, (-1, 1, *self.image))
+        if self.image == (SIDE, SIDE):
+            return images
+        rows, columns = (weights.astype(dtype) for weights in resampling(self.image, SIDE))
+        return rows @ images @ columns.T
+
+    def images(self, data: Dataset) -> Array:
+        """The rows as `prepared`, in the type of the parameters.
+
+        Raises DataError if they are no images of the size that the model is trained on.
+        """
+        if (found := image_of(data)) != self.image:
+            theirs, ours = ("×".join(map(str, size)) for size in (found, self.image))
+            raise DataError(f"{data.name} has images of {theirs} pixels, but the model is trained on {ours}")
+        return np.asarray(self.prepared(data.x.astype(DTYPE)))
+
+    def probabilities(self, data: Dataset) -> Array:
+        """The probability of every class, in the order of `classes`, for every row: (n, classes).
+
+        Raises DataError, as `images` does.
+        """
+        return np.asarray(mg.softmax(outputs(self.model, self.images(data))))
+
+
+def image_of(data: Dataset) -> tuple[int, int]:
+    """The height and width of the rows' images. Raises DataError for rows that are none."""
+    image = as_images(data).image
+    assert image is not None  # as_images gives one to whatever has none
+    return image
+
+
+def new_model(name: str, classes: int, seed: int) -> Module:
+    """The model with random weights, from N(0, 2/fan_in), as suits relu."""
+    return MODELS[name](classes, rng=np.random.default_rng(seed), init="he", dtype=DTYPE)
+
+
+def save_classifier(path: Path, done: Classifier) -> None:
+    """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
+    about = {"network": done.name, "classes": done.classes, "image": done.image}
+    scaling = {"shift": done.scaling.shift, "scale": done.scaling.scale}
+    write_arrays(path, KIND, about | {"architecture": done.model.architecture()}, done.model.state_dict() | scaling)
+
+
+def load_classifier(path: Path, name: str) -> Classifier:
+    """Read what `save_classifier` wrote for a model of that name; nothing is unpickled.
+
+    Raises FileError in one sentence for anything else.
+    """
+    about, arrays = read_arrays(path, KIND)
+    if (found := about.get("network")) != name:
+        raise FileError(f"{path} holds a {found}, not a {name}")
+    try:
+        classes, (height, width) = tuple(about["classes"]), about["image"]
+        model, one = new_model(name, len(classes), seed=0), np.ones(height * width)
+        architecture = list(about["architecture"])
+    except (ValueError, KeyError, TypeError):
+        raise FileError(f"{path} is damaged, or no {KIND}") from None
+    wanted = {"shift": one, "scale": one}
+    scaling = {part: arrays.pop(part) for part in wanted if part in arrays}
+    try:
+        check_arrays(scaling, wanted, f"{name} for {height}×{width} pixels")
+    except ValueError as error:
+        raise FileError(f"{path} {error}") from None
+    model.take(path, architecture, arrays)
+    return Classifier(name, model, Scaling(**scaling), classes, (height, width))

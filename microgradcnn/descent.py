@@ -1,0 +1,115 @@
+"""A descent that can be stopped and gone on with: parameters, optimiser, generator, best parameters, history."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from microgradcnn.checkpoint import Checkpoint, Checkpoints
+from microgradcnn.optim import OPTIMISERS
+from microgradcnn.value import Value
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Runner(Protocol):
+    """What computes gradients: `flat` holds all parameters in one vector, `gradient` the gradient found last."""
+
+    flat: Array
+
+    @property
+    def gradient(self) -> Array:
+        """As long as `flat`."""
+
+
+class Descent:
+    """An optimiser at work on all of a runner's parameters as one vector, with batches shuffled from a seed.
+
+    `history` has a row for every epoch, the newest perhaps of one that is under way.
+    """
+
+    def __init__(self, runner: Runner, optimiser: str, seed: int | np.random.Generator) -> None:
+        self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
+        self.optimiser = OPTIMISERS[optimiser]([self.flat])
+        self.rng = np.random.default_rng(seed)
+        self.lowest, self.best = math.inf, runner.flat.copy()
+        self.history: list[dict[str, float]] = []
+
+    def see(self, row: dict[str, float]) -> None:
+        """Add a row to the history, and keep the parameters if its loss is the lowest so far."""
+        self.history.append(row)
+        if row["loss"] < self.lowest:
+            self.lowest, self.best = row["loss"], self.runner.flat.copy()
+
+    def return_to_best(self) -> None:
+        """Go back to the parameters of the lowest loss so far."""
+        self.runner.flat = self.best
+
+    def batches(self, rows: int, size: int) -> Iterator[Array]:
+        """The numbers of all rows, shuffled, in parts of at most `size`."""
+        yield from np.array_split(self.rng.permutation(rows), math.ceil(rows / size))
+
+    def step(self, rate: float) -> None:
+        """Move the parameters against the gradient that the runner found last."""
+        self.flat.grad = self.runner.gradient
+        self.optimiser.step(rate)
+        self.runner.flat = self.flat.data
+
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What the next epoch depends on: numbers that JSON can hold, and arrays that no step changes."""
+        state = {"generator": self.rng.bit_generator.state, "lowest": self.lowest}
+        memories = {f"optimiser.{name}": memory for name, memory in self.optimiser.state_dict().items()}
+        return state, {"parameters": self.runner.flat, "best": self.best, **memories}
+
+    def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
+        """Go on from a snapshot."""
+        self.optimiser.load_state_dict({n.removeprefix("optimiser."): a for n, a in arrays.items() if "." in n})
+        self.rng.bit_generator.state = state["generator"]
+        self.lowest, self.best = state["lowest"], arrays["best"]
+        self.flat.data = self.runner.flat = arrays["parameters"]
+
+
+class Recorder:
+    """Saves a descent after every so many epochs, and at any time as it was after its last whole epoch.
+
+    `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing.
+    """
+
+    def __init__(
+        self, checkpoints: Checkpoints | None, every: int, descent: Descent, constants: dict[str, Any]
+    ) -> None:
+        self.checkpoints, self.every, self.descent, self.constants = checkpoints, every, descent, constants
+        self._rows = array("d")  # the history in one block, so that a save takes it as it is
+        self._unsaved: tuple[int, dict[str, Any], dict[str, Array]] | None = None
+
+    def go_on(self, found: Checkpoint) -> None:
+        """Bring the descent to where it was when `found` was saved."""
+        rows, columns = found.arrays["history"], found.state["columns"]
+        self.descent.restore(found.state, found.arrays)
+        self._rows.frombytes(rows.tobytes())
+        named = (dict(zip(columns, row, strict=True)) for row in rows.tolist())
+        self.descent.history.extend(row | {"epoch": int(row["epoch"])} for row in named)
+
+    def epoch_done(self, status: str) -> None:
+        """Take note of the descent at the end of an epoch, with the status of training then; save if it is time."""
+        if self.checkpoints is None:
+            return
+        self._rows.extend(self.descent.history[-1].values())
+        state, arrays = self.descent.snapshot()
+        self._unsaved = len(self.descent.history), {"status": status, **state}, arrays
+        if len(self.descent.history) % self.every == 0:
+            self.save()
+
+    def save(self) -> None:
+        """Save what was noted last, if it has not been; takes time in proportion to all that is saved."""
+        if self.checkpoints is None or self._unsaved is None:
+            return
+        epochs, state, arrays = self._unsaved
+        columns = list(self.descent.history[0])
+        history = np.frombuffer(self._rows[: epochs * len(columns)]).reshape(epochs, len(columns))
+        self.checkpoints.save(epochs, {**self.constants, **state, "columns": columns}, {**arrays, "history": history})
+        self._unsaved = None
