@@ -27,6 +27,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from microgradcnn.arrays import plain
 from microgradcnn.gradient import grad
 from microgradcnn.record import Primitive
 from microgradcnn.value import Constant, Value, topological
@@ -128,13 +129,17 @@ def check_gradients(
 class _Field(NamedTuple):
     """x ↦ Σ seed·root over the Values that `function` makes of fresh leaves: a number, by no node of its own."""
 
-    function: Callable[..., Sequence[Value]]
+    function: Callable[..., Sequence[Any]]
     seeds: Sequence[Any]
     labels: Sequence[str | None]
+    primitive: bool = False  # the function is a single one, which takes raw numbers as well
 
     def __call__(self, point: Sequence[Array]) -> float:
-        roots = self.function(*map(Value, point, self.labels))
-        return float(sum(np.vdot(seed, root.data) for root, seed in zip(roots, self.seeds, strict=True)))
+        if self.primitive:  # in half the time
+            found = self.function(*map(plain, point))
+        else:
+            found = [root.data for root in self.function(*map(Value, point, self.labels))]
+        return float(sum(np.vdot(seed, y) for y, seed in zip(found, self.seeds, strict=True)))
 
     def gradient(self, point: Sequence[Array], as_graph: bool = False) -> tuple[list[Array], float]:
         """The gradient by backward, and what rounding does to the number; or the numbers of the gradient by mg.grad."""
@@ -175,7 +180,7 @@ class _Examiner(NamedTuple):
         def along(v: int, d: Array, step: float = 1.0) -> tuple[Array, float, float, float]:
             enough = step * self.tolerance / 100 * np.max(abs(gradient[v]) * (np.count_nonzero(d) == 1 or abs(d)))
             phi = lambda t: field([*point[:v], point[v] + t * step * d, *point[v + 1 :]])  # noqa: E731
-            slope, doubt = _slope(phi, middle, noise, np.nan_to_num(enough, posinf=0.0))
+            slope, doubt = _slope(phi, middle, noise, enough if enough < math.inf else 0.0)
             return d, step, float(slope / step), float(doubt / step + 2 * np.sum(wobble[v] * abs(d)))
 
         found = []
@@ -227,13 +232,13 @@ class _Examiner(NamedTuple):
         if not free or node.dtype == np.bool_ or not all(x.size and np.isfinite(x).all() for x in used):
             return []
 
-        def value(*leaves: Value) -> list[Value]:
+        def value(*leaves: Any) -> list[Any]:
             chosen = dict(zip(free, leaves, strict=True))
             return [op(*[chosen.get(i, p.data) for i, p in enumerate(node.parents)], **node.static)]
 
         labels, g = [""] * len(point), np.asarray(self.signs(node.shape))
         if not as_graph:
-            return self(_Field(value, [g], labels), point, "", order, 0.0)
+            return self(_Field(value, [g], labels, primitive=True), point, "", order, 0.0)
         rules = _Field(lambda g, *xs: grad(value(*xs)[0], xs, g), [self.signs(x.shape) for x in point], ["", *labels])
         return self(rules, [g, *point], "", 1, 0.0)
 
