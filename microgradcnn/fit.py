@@ -13,13 +13,13 @@ import numpy as np
 import microgradcnn.functions as mg
 from microgradcnn import nn
 from microgradcnn.batches import ENGINES, Array, Batches, batches, epoch, outputs
-from microgradcnn.checkpoint import Checkpoints, digest
+from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.descent import Descent, Recorder
 from microgradcnn.module import Module
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
 from microgradcnn.summary import in_mode
-from microgradcnn.train import DivergedError, _check_finite, _every
+from microgradcnn.train import DivergedError, check_finite
 from microgradcnn.value import Value, no_grad
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
@@ -74,7 +74,7 @@ def fit(
     """
     _check_arguments(epochs, batch, rate, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
     _check_model(model, engine)
-    every = _every(epochs, checkpoint, every, resume)
+    every = interval(epochs, checkpoint, every, resume)
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
@@ -198,7 +198,7 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     x, y = arrays
     if not x.ndim or not y.ndim or not len(x) or len(x) != len(y):
         raise ValueError(f"{whose}x and y must have one row an example, n ≥ 1, not the shapes {x.shape} and {y.shape}")
-    _check_finite(x, y)
+    check_finite(x, y)
     with no_grad(), in_mode(model, training=False):
         one = model(Value(x[:1])).data
         loss(Value(np.broadcast_to(one, (len(x), *one.shape[1:]))), y)  # says what is wrong with any of the targets

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn import engines
-from microgradcnn.checkpoint import Checkpoints, digest
+from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.debug import NonFiniteError, debug
 from microgradcnn.descent import Descent, Recorder
 from microgradcnn.engines import ENGINES, Engine, accuracy_of
@@ -85,9 +85,9 @@ def train(
     not installed, FileError for a checkpoint that is damaged, of another run or cannot be written.
     """
     _check_arguments(x, y, epochs, rate, batch, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
-    every = _every(epochs, checkpoint, every, resume)
+    every = interval(epochs, checkpoint, every, resume)
     x, y = _frozen(x), _frozen(y)
-    _check_finite(x, y)
+    check_finite(x, y)
     checkpoints = found = None
     if checkpoint is not None:
         settings = {"epochs": epochs, "rate": rate, "schedule": schedule, "optimiser": optimiser, "batch": batch}
@@ -290,22 +290,14 @@ def _check_arguments(
             raise ValueError(f"{word!r} is none of {', '.join(known)}")
 
 
-def _every(epochs: int, checkpoint: str | Path | None, every: int | None, resume: bool) -> int:
-    """After how many epochs to save."""
-    if checkpoint is None and (every is not None or resume):
-        raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
-    if every is not None and every < 1:
-        raise ValueError(f"every must be at least 1, not {every}")
-    return every or max(epochs // 100, 1)
-
-
 def _about(network: Network, x: Array, y: Array) -> dict[str, Any]:
     """What is trained on what, for the checkpoints of a run."""
     data = {"shape": x.shape, "SHA-256": digest(x, y)}
     return {"network": network.name, "options": network.options(), "data": data}
 
 
-def _check_finite(x: Array, y: Array) -> None:
+def check_finite(x: Array, y: Array) -> None:
+    """Raise ValueError, naming the first, where x or y has a NaN or an infinity."""
     for name, array in (("x", x), ("y", y)):
         if not np.isfinite(array).all():
             where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
