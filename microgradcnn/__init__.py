@@ -53,6 +53,8 @@ from microgradcnn.functions import (
     where,
 )
 from microgradcnn.gradient import grad
+from microgradcnn.leaving import GraphLeft
+from microgradcnn.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
 from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
@@ -87,6 +89,7 @@ __all__ = [
     "Cost",
     "Derivation",
     "GradientCheck",
+    "GraphLeft",
     "Ledger",
     "NonFiniteError",
     "Picture",
@@ -117,6 +120,10 @@ __all__ = [
     "log",
     "log1p",
     "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "matmul",
     "max",
     "max_pool2d",
@@ -126,6 +133,7 @@ __all__ = [
     "negative",
     "nn",
     "no_grad",
+    "not_equal",
     "optim",
     "power",
     "primitive",

@@ -64,8 +64,8 @@ class Eager(Batches):
         loss, *also = self._objective(*(rows or (self.x, self.y)))
         loss.backward()
         self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
-        self.also = [float(v) for v in also]
-        return float(loss)
+        self.also = [v.item() for v in also]
+        return loss.item()
 
 
 class Compiled(Batches):

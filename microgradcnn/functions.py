@@ -8,12 +8,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from microgradcnn import primitives
-from microgradcnn.arrays import as_data, shape_of
+from microgradcnn.arguments import explained
+from microgradcnn.arrays import as_data, check_unmasked, shape_of
 from microgradcnn.record import TABLE, Primitive
 from microgradcnn.value import Value
 
@@ -110,16 +111,19 @@ def where(condition: Operand, a: Operand, b: Operand) -> Any:
     return primitives.where(condition, a, b)
 
 
+@explained
 def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over all axes, or over one or several."""
     return primitives.sum(x, axis=_axes(axis), keepdims=keepdims)
 
 
+@explained
 def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean over all axes, or over one or several; NaN of nothing."""
     return primitives.mean(x, axis=_axes(axis), keepdims=keepdims)
 
 
+@explained
 def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest over all axes, or over one or several; ties share the gradient."""
     return primitives.max(x, axis=_axes(axis), keepdims=keepdims)
@@ -130,23 +134,27 @@ def matmul(a: Operand, b: Operand) -> Any:
     return primitives.matmul(a, b)
 
 
+@explained
 def reshape(x: Operand, *shape: Any) -> Any:
     """The same numbers in another shape, given as numbers or as one tuple; one of them may be -1."""
     wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
     return primitives.reshape(x, shape=tuple(wanted))
 
 
+@explained
 def transpose(x: Operand, axes: Sequence[int] | None = None) -> Any:
     """The axes reversed, or in the order given."""
     n = len(shape_of(x))
     return primitives.transpose(x, axes=None if axes is None else tuple([a + n if -n <= a < 0 else a for a in axes]))
 
 
+@explained
 def broadcast_to(x: Operand, shape: Sequence[int]) -> Any:
     """x repeated to a larger shape, as broadcasting does."""
-    return primitives.broadcast_to(x, shape=tuple(shape))
+    return primitives.broadcast_to(x, shape=(shape,) if isinstance(shape, int | np.integer) else tuple(shape))
 
 
+@explained
 def astype(x: Operand, dtype: Any) -> Any:
     """x as float32 or float64; the gradient comes back in the dtype of x. Raises TypeError for any other dtype."""
     if np.dtype(dtype) not in (np.float32, np.float64):
@@ -165,26 +173,31 @@ def getitem(x: Operand, index: Any) -> Any:
     return primitives.getitem(x, index=fixed if isinstance(index, tuple) else fixed[0])
 
 
+@explained
 def concatenate(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values joined along an axis that they have."""
-    return primitives.concatenate(*values, axis=operator.index(axis))
+    return primitives.concatenate(*values, axis=_axis(axis))
 
 
+@explained
 def stack(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values of one shape joined along a new axis."""
-    return primitives.stack(*values, axis=operator.index(axis))
+    return primitives.stack(*values, axis=_axis(axis))
 
 
+@explained
 def log_softmax(x: Operand, axis: int = -1) -> Any:
     """x - log Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
-    return primitives.log_softmax(x, axis=operator.index(axis))
+    return primitives.log_softmax(x, axis=_axis(axis))
 
 
+@explained
 def softmax(x: Operand, axis: int = -1) -> Any:
     """exp(x) / Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
     return exp(log_softmax(x, axis))
 
 
+@explained
 def conv2d(x: Operand, w: Operand, stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0) -> Any:
     """The cross-correlation of images (n, channels, h, w) with kernels (filters, channels, kh, kw), as in PyTorch.
 
@@ -193,12 +206,14 @@ def conv2d(x: Operand, w: Operand, stride: int | tuple[int, int] = 1, padding: i
     return primitives.conv2d(x, w, stride=_pair(stride, "stride", 1), padding=_pair(padding, "padding", 0))
 
 
+@explained
 def avg_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
     """The mean of every window of images (n, channels, h, w); the stride is the window's size unless it is given."""
     size = _pair(kernel_size, "kernel_size", 1)
     return primitives.avg_pool2d(x, size=size, stride=size if stride is None else _pair(stride, "stride", 1))
 
 
+@explained
 def max_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
     """The largest of every window of images (n, channels, h, w); ties share the gradient."""
     size = _pair(kernel_size, "kernel_size", 1)
@@ -244,7 +259,21 @@ class _Given:
 def _axes(axis: Axis) -> tuple[int, ...] | None:
     if axis is None:
         return None
-    return (operator.index(axis),) if isinstance(axis, int | np.integer) else tuple(map(operator.index, axis))
+    if isinstance(axis, Sequence | np.ndarray) and not isinstance(axis, str):
+        return tuple([_axis(a) for a in axis])
+    return (_axis(axis),)
+
+
+def _axis(axis: Any) -> int:
+    if isinstance(axis, Value):
+        raise TypeError(
+            f"axis is an integer, not {axis.describe()}: mg.stack and mg.concatenate take their Values in one list, "
+            "mg.maximum and mg.minimum take two"
+        )
+    try:
+        return operator.index(axis)
+    except TypeError:
+        raise TypeError(f"axis is an integer, such as -1 for the last, not {axis!r}") from None
 
 
 def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
@@ -261,6 +290,7 @@ _BASIC = (int, slice, np.integer, np.bool_, type(...))  # what an index may hold
 
 
 def _index_array(part: Any) -> np.ndarray[Any, Any]:
+    check_unmasked(part)
     array = np.array(part)
     return array if array.size or isinstance(part, np.ndarray) else array.astype(np.intp)
 
@@ -279,6 +309,13 @@ def _transpose_method(self: Value, *axes: Any) -> Any:
     return transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
 
 
+def _setitem(self: Value, index: Any, new: Any) -> NoReturn:
+    raise TypeError(
+        f"no part of {self.describe()} can be changed: mg.where, mg.stack and mg.concatenate make a Value with other "
+        "parts, and .data of a leaf takes a whole new array"
+    )
+
+
 def _reflected_power(self: Value, base: Operand) -> Any:
     return power(base, self)
 
@@ -290,5 +327,6 @@ for _name, _operator in {
     "__neg__": negative,
     "__abs__": abs,
     "__getitem__": getitem,
+    "__setitem__": _setitem,
 }.items():
     setattr(Value, _name, _operator)

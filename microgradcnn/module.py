@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
+from microgradcnn.arrays import bare_array
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.summary import Summary, observer, summarised
 from microgradcnn.value import Value
@@ -38,7 +39,8 @@ class Module:
             _named(part, path)
 
     def __call__(self, *inputs: Any) -> Any:
-        """The output for the inputs."""
+        """The output for the inputs: Values, arrays, or tables of pandas."""
+        inputs = tuple([bare_array(x) if hasattr(x, "__array__") and not isinstance(x, Value) else x for x in inputs])
         watched = observer.get()
         return self.forward(*inputs) if watched is None else watched(self, inputs)
 
@@ -214,6 +216,6 @@ def _named(part: Any, path: str) -> None:
 
 def _as(dtype: np.dtype[Any], array: Any) -> Array:
     """Numbers in the dtype of a parameter; what is too large for it becomes an infinity, which is refused."""
-    found = np.asarray(array)
+    found = bare_array(array)
     with np.errstate(over="ignore"):
         return found.astype(dtype) if found.dtype.kind in "biuf" else found

@@ -18,6 +18,7 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
+from microgradcnn.arrays import bare_array
 from microgradcnn.value import Value
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
@@ -91,7 +92,7 @@ class Network(ABC):
         """
         if np.shape(y) != ():
             raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
-        row = np.asarray(x, dtype=float).ravel()
+        row = bare_array(x).astype(float).ravel()
         self._check_inputs(row[None])
         letter = self.input_letter
         inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]

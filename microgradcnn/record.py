@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from microgradcnn.arrays import Data, ieee, plain, quiet
+import numpy as np
+
+from microgradcnn.arrays import Data, check_unmasked, ieee, plain, quiet
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
 
@@ -40,6 +42,9 @@ class Primitive:
         """The value on raw inputs: IEEE arithmetic without a warning, on Python floats where all inputs are."""
         for x in inputs:
             if type(x) is not float and (type(x) is not bool or self.name != "where"):
+                for given in inputs:
+                    if type(given) is not np.ndarray and type(given) is not float:
+                        check_unmasked(given)
                 return plain(quiet(self.forward, *inputs, **static))
         if self.scalar is not None:
             try:

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.arrays import Data, as_data, dtype_of, settled, shape_of
+from microgradcnn.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
 from microgradcnn.record import TABLE, Primitive
 
 _next_birth = itertools.count(1).__next__
@@ -28,6 +28,7 @@ watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # set by mg.debu
 
 _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
+DETACHED: dict[str, Any] = {"detached": True}  # the static of a leaf that has left its graph, or was in none
 
 Method: TypeAlias = Callable[..., "Value"]
 
@@ -121,7 +122,7 @@ class Value:
 
     def detach(self) -> Value:
         """A leaf with the same data and label, through which no gradient flows."""
-        return fill(Value.__new__(Value), self._data, label=self.label)
+        return fill(Value.__new__(Value), self._data, label=self.label, static=DETACHED)
 
     def describe(self) -> str:
         """The label, or what the node is: the name that errors use."""
@@ -129,8 +130,14 @@ class Value:
             return self.label
         return "an unlabelled leaf" if self.op is None else f"an unlabelled result of {self.op.name}"
 
-    def __eq__(self, other: object) -> bool:
-        return self is other  # so that a Value is a dict key, whatever NumPy would make of ==
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Value):
+            return self is other  # so that a Value is a dict key
+        return apply(TABLE["equal"], self, other) if is_array_like(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        same = self == other
+        return ~same if isinstance(same, Value) else not same
 
     __hash__ = object.__hash__
 
@@ -142,9 +149,6 @@ class Value:
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
-
-    def __float__(self) -> float:
-        return self.item()
 
     def __bool__(self) -> bool:
         return bool(self.item())
@@ -172,7 +176,15 @@ class Value:
     __gt__, _ = _operator("greater")
     __ge__, _ = _operator("greater_equal")
 
-    # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py.
+    # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py,
+    # ~ & | ^ in logic.py, what leaves the graph in leaving.py.
+    __and__: Method
+    __float__: Callable[[], float]
+    __int__: Callable[[], int]
+    __invert__: Method
+    __or__: Method
+    __round__: Callable[..., Any]
+    __xor__: Method
     __pow__: Method
     __rpow__: Method
     __neg__: Method
@@ -210,7 +222,7 @@ class Constant(Value):
     __slots__ = ()
     data = property(attrgetter("_data"))  # cannot be set
     grad = label = op = None
-    _first, _second, static, _birth = (), None, _NO_STATIC, 0
+    _first, _second, static, _birth = (), None, DETACHED, 0
 
     def __init__(self, data: object) -> None:
         self._data = data if type(data) is float else as_data(data, keep_bool=True)
@@ -248,7 +260,7 @@ def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, 
     if (watch := watcher.get()) is not None:
         watch.value(node)
     if not _recording.get():
-        node.op, node._first, node._second, node.static = None, (), None, _NO_STATIC
+        node.op, node._first, node._second, node.static = None, (), None, DETACHED
     return node
 
 
@@ -289,6 +301,11 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         _recording.reset(token)
+
+
+def is_recording() -> bool:
+    """Whether operations on Values record nodes in this thread: not inside no_grad()."""
+    return _recording.get()
 
 
 def fill(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.arguments import check_value
 from microgradcnn.files import write_whole
 from microgradcnn.module import Module
 from microgradcnn.summary import in_mode
@@ -90,8 +91,11 @@ def _called(model: Module, shape: Any, n: int) -> tuple[Any, list[Value]]:
 
 
 def _check(output: Any, inputs: list[Any]) -> None:
-    if not isinstance(output, Value):
-        raise TypeError(f"export_onnx takes a model or a Value, or a model that gives one Value, not {output!r}")
+    check_value(
+        output,
+        "export_onnx takes a model or a Value, or a model that gives one Value",
+        "mg.export_onnx({}, path, inputs)",
+    )
     for v in inputs:
         if not isinstance(v, Value) or v.op is not None:
             what = f"{v.describe()}, which was computed" if isinstance(v, Value) else repr(v)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from microgradcnn.arguments import check_value, several
 from microgradcnn.value import Constant, Value
 from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, chosen_stations
@@ -78,7 +79,7 @@ def explain(
     z. Where arrays are between f and a parameter, the steps are cotangents in matrix notation. Raises ValueError if f
     is no scalar, does not depend on a parameter, or has no intermediate or leaf of the name asked for.
     """
-    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    targets = several(wrt)
     _check(f, targets)
     if at:
         f, targets, through = _moved(f, targets, through, at)
@@ -107,8 +108,7 @@ def explain(
 
 
 def _check(f: Value, targets: Sequence[Value]) -> None:
-    if not isinstance(f, Value) or type(f) is Constant:
-        raise TypeError(f"explain derives the gradient of a Value, not of {f!r}")
+    check_value(f, "explain derives the gradient of a Value", "mg.explain({}, wrt)")
     if f.shape != ():
         raise ValueError(
             f"{f.describe()} has shape {f.shape}: explain derives the gradient of a scalar, such as a loss"

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.arguments import check_value
 from microgradcnn.arrays import Data, ieee, shape_of
 from microgradcnn.gradient import _cotangents, _seed
 from microgradcnn.value import Constant, Value, topological, watcher
@@ -131,6 +132,7 @@ def ledger(f: Value, seed: object = None) -> Ledger:
 
     Leaves that have a `.grad` already, from an earlier pass, start from it. Raises ValueError as `backward` does.
     """
+    check_value(f, "ledger takes a Value", "mg.ledger({})")
     order, start = topological(f), _seed(f, seed.data if isinstance(seed, Value) else seed)
     clerk = _Clerk(node_names(order))
     token = watcher.set(clerk)

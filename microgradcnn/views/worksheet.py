@@ -17,6 +17,7 @@ from itertools import zip_longest
 from random import Random
 from typing import Any
 
+from microgradcnn.arguments import check_value, several
 from microgradcnn.value import Value
 from microgradcnn.views import handout
 from microgradcnn.views.document import Table
@@ -110,7 +111,8 @@ def worksheet(
     """
     if not 1 <= questions <= MOST:
         raise ValueError(f"a worksheet has from 1 to {MOST} questions, not {questions}")
-    material, rng = Material(loss, [wrt] if isinstance(wrt, Value) else list(wrt)), Random(str(seed))
+    check_value(loss, "worksheet takes the Value of a loss", "mg.worksheet({}, wrt)")
+    material, rng = Material(loss, several(wrt)), Random(str(seed))
     plan, title = _planned(material, questions, rng), " ".join(title.split())
     wanted = [task for task in plan if isinstance(task, Wanted)]
     found = predictions(material, wanted, rng)
