@@ -1,10 +1,11 @@
-"""The line of the user's code from which the package was called."""
+"""The user's code from which the package was called: which line it is, and whether it assigns what it reads."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
+from opcode import opmap
 from types import FrameType
 
 import numpy as np
@@ -21,3 +22,15 @@ def frames_to_the_user() -> Iterator[FrameType]:
         if not os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
             return
         frame = frame.f_back
+
+
+def is_augmented(frame: FrameType) -> bool:
+    """Whether the attribute that `frame` reads is to be assigned again, as in `p.data -= step`.
+
+    CPython keeps a second reference to p for that, and does so before no other read.
+    """
+    code, at = frame.f_code.co_code, frame.f_lasti
+    before = at - 2
+    while code[before] == opmap["EXTENDED_ARG"]:
+        before -= 2
+    return code[at] == opmap["LOAD_ATTR"] and code[before] == opmap["COPY"]

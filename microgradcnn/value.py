@@ -11,6 +11,7 @@ is run over that graph by gradient.py. No derivative is known here: the table in
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
+from microgradcnn.callers import is_augmented
 from microgradcnn.record import TABLE, Primitive
 
 _next_birth = itertools.count(1).__next__
@@ -79,6 +81,8 @@ class Value:
     @property
     def data(self) -> Data:
         """The number or read-only array. Only a leaf takes new data, and graphs computed from the old then refuse."""
+        if type(self._data) is np.ndarray and is_augmented(sys._getframe(1)):
+            return self._data.copy()  # which p.data -= step changes in place and assigns
         return self._data
 
     @data.setter

@@ -275,6 +275,56 @@ def by_another_name(p: Value) -> None:
     array -= 1.0
 
 
+class Holder:
+    w: Value
+
+
+def subtract(p: Value) -> None:
+    p.data -= 0.5 * np.array([4.0, 2.0])
+
+
+def subtract_in_a_list(p: Value) -> None:
+    [p][0].data -= 0.5 * np.array([4.0, 2.0])
+
+
+def subtract_of_an_attribute(p: Value) -> None:
+    holder = Holder()
+    holder.w = p
+    holder.w.data -= np.array([2.0, 1.0])
+
+
+def multiply(p: Value) -> None:
+    p.data *= 0.0
+
+
+def at_the_end_of_a_long_script(p: Value) -> None:
+    names = "".join(f"p.n{i} if 0 else 0\n" for i in range(400))
+    exec(f"{names}p.data -= [2.0, 1.0]", {"p": p})
+
+
+STEPS = [subtract, subtract_in_a_list, subtract_of_an_attribute, multiply, at_the_end_of_a_long_script]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_step_on_an_array_works_as_on_a_scalar(step: Callable[[Value], None], dtype: Any) -> None:
+    before = frozen([2.0, 1.0]).astype(dtype)
+    p = Value(before, label="p")
+    f = (p * p).sum()
+    step(p)
+    assert (p.data.tolist(), before.tolist(), p.dtype) == ([0.0, 0.0], [2.0, 1.0], dtype)
+    assert not p.data.flags.writeable
+    with pytest.raises(ValueError, match="p was changed after"):
+        f.backward()
+
+
+def test_a_step_on_what_was_computed_is_refused() -> None:
+    y = Value([1.0, 2.0]) * 2.0
+    with pytest.raises(ValueError, match="computed by mul: only a leaf can be given new data"):
+        y.data -= 1.0
+    assert y.data.tolist() == [2.0, 4.0]
+
+
 @pytest.mark.parametrize(
     "change", [by_index, everywhere, out_argument, sort, by_another_name], ids=lambda f: f.__name__
 )
