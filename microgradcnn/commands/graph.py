@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from microgradcnn.commands.options import chosen_graph, graph_arguments, names
-from microgradcnn.commands.output import show
+from microgradcnn.commands.output import show, where_written
 from microgradcnn.views.picture import draw
 
 SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"
@@ -30,5 +30,5 @@ def run(options: argparse.Namespace) -> int:
     picture = draw(graph.loss, collapse=options.collapse, open=options.open, wrt=list(graph.parameters.values()))
     written = picture.save(options.out)
     record = {"graph": options.graph, "groups": picture.groups, "written": str(written)}
-    show(record if options.json else f"written: {written}", options.json)
+    show(record if options.json else where_written(written), options.json)
     return 0

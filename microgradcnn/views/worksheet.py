@@ -17,6 +17,7 @@ from itertools import zip_longest
 from random import Random
 from typing import Any
 
+from microgradcnn.files import json_text
 from microgradcnn.value import Value
 from microgradcnn.views import handout
 from microgradcnn.views.document import Table
@@ -93,7 +94,7 @@ class Worksheet:
             f"answers-{self.identifier}.txt": self.answer_file(),
             f"key-{self.identifier}.tex": handout.as_latex(title, self.identifier, key, False),
             f"key-{self.identifier}.html": handout.as_html(title, self.identifier, key, False),
-            f"key-{self.identifier}.json": json.dumps(self.key(), indent=1, ensure_ascii=False) + "\n",
+            f"key-{self.identifier}.json": json_text(self.key(), indent=1) + "\n",
         }
 
 
