@@ -82,6 +82,7 @@ class _Parser(argparse.ArgumentParser):
                 known = [option for option in self._option_string_actions if option.startswith("--")]
                 meant = MEANT.get(name)
                 guess = _guess(meant if meant in known else name, known, cutoff=0.7)
+                guess = "a command's options follow the command" if self._subparsers else guess
                 self.error(f"{self._command} has no {name}: {guess}")
 
     def _print_message(self, message: str, file: Any = None) -> None:

@@ -88,7 +88,7 @@ def _key(path: Path) -> Key:
         return Key(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist: give the key-....json that worksheet wrote") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from microgradcnn.files import FileError
 from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
@@ -100,8 +102,11 @@ def seed_argument(
 
 
 def count(text: str) -> int:
-    """A whole number of at least 1."""
-    return _at_least(text, 1)
+    """A whole number of at least 1, which NumPy can count to."""
+    number = _at_least(text, 1)
+    if number > np.iinfo(np.int64).max:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than can be counted")
+    return number
 
 
 def count_or_0(text: str) -> int:
@@ -125,7 +130,10 @@ def whole(text: str) -> int:
 
 def names(text: str) -> list[str]:
     """Names between commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing: write names between commas")
+    return found
 
 
 def _read(text: str, kind: Callable[[str], _Number]) -> _Number | None:
