@@ -29,7 +29,7 @@ targets: onnx_writer onnx_operators onnx
 augmentation descent batches estimator
 
 views: __init__ expression static rows algebra emitters latex markup notation
-views: document latex_document html_document segments
+views: document latex_document html_document undefined segments
 views: chain telling numbers windows tensors derivation
 views: tokens formula question diagnosis ratios symbolic terms mistakes answers
 views: ledger assignments standalone

@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     graph.loss.backward()
     picture = draw(graph.loss, collapse=options.collapse, open=options.open, wrt=list(graph.parameters.values()))
     written = picture.save(options.out)
-    record = {"graph": options.graph, "groups": picture.groups, "written": str(written)}
-    show(record if options.json else where_written(written), options.json)
+    lost = graph.undefined(graph.parameters.values())
+    record = {"graph": options.graph, "groups": picture.groups, "written": str(written), "undefined": lost or None}
+    lines = [where_written(written), *filter(None, [lost])]
+    show(record if options.json else "\n".join(lines), options.json)
     return 0
