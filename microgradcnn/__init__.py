@@ -8,6 +8,9 @@
 27.0
 """
 
+from microgradcnn import interrupts as _interrupts  # noqa: F401, first: Ctrl-C may come while the others load
+
+# isort: split
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any

@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
+import secrets
+import stat
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,22 +42,39 @@ def make_folder(folder: Path) -> None:
         raise FileError(f"{folder} cannot be written to: {error.strerror or error}") from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. Raises FileError where that is refused."""
+def write_whole(path: Path, content: bytes, private: bool = False) -> None:
+    """Write a file whole or not at all; where a link leads to it, the link stays. Raises FileError if that is refused.
+
+    A new file has the mode that the umask leaves, one that was there keeps its own, and a `private` one is for its
+    owner alone. What is no file, such as a pipe or /dev/null, is written to as it is.
+    """
     part = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-        os.chmod(part.name, 0o644)  # a temporary file is private
-        os.replace(part.name, path)
-        _confirm_names(path.parent)
+        there = _mode(path)
+        if there is not None and not stat.S_ISREG(there):
+            path.write_bytes(content)
+            return
+        target = path.resolve()
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        at_first = 0o600 if private or there is not None else 0o666  # less what the umask takes away
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, at_first)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if there is not None and not private:
+            os.chmod(part, stat.S_IMODE(there))
+        os.replace(part, target)
+        _confirm_names(target.parent)
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         if part is not None:
-            remove(Path(part.name))
+            remove(part)
+
+
+def json_text(data: Any, not_finite: Callable[[float], Any] = lambda _: None, **layout: Any) -> str:
+    """Data as JSON that every reader takes: NaN and infinities, which it has no words for, as null or `not_finite`."""
+    return json.dumps(_finite(data, not_finite), allow_nan=False, **({"ensure_ascii": False} | layout))
 
 
 def remove(path: Path) -> None:
@@ -75,7 +95,7 @@ def write_arrays(path: Path, kind: str, description: Mapping[str, Any], arrays: 
     about["sha256"] = _sha256(about, members)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(about, indent=1))
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), _described(about))
         for name, member in members.items():
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member)
     write_whole(path, content.getvalue())
@@ -132,6 +152,27 @@ def check_sizes(arrays: Mapping[str, Any], wanted: Mapping[str, Any], owner: str
             raise ValueError(f"has {name} as {_said(found)}, and {owner} as {_said(needed)}")
 
 
+def _mode(path: Path) -> int | None:
+    """The type and mode of what is there, None if nothing is."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _finite(data: Any, not_finite: Callable[[float], Any]) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _finite(value, not_finite) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value, not_finite) for value in data]
+    return not_finite(data) if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def _described(about: Mapping[str, Any]) -> str:
+    """The description as JSON, in which an infinite number is {"float": "inf"}."""
+    return json_text(about, lambda number: {"float": repr(float(number))}, indent=1)
+
+
 def _confirm_names(folder: Path) -> None:
     """Wait until the disk has the names of the files in a folder: without it a power cut may bring an old one back."""
     try:
@@ -150,7 +191,9 @@ def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
     if "description.npy" in members and DESCRIPTION not in members:
         return {"format": 1, "kind": None}, {}
-    about = json.loads(members.pop(DESCRIPTION))
+    about = json.loads(
+        members.pop(DESCRIPTION), object_hook=lambda it: float(it["float"]) if [*it] == ["float"] else it
+    )
     return about, {name.removesuffix(".npy"): member for name, member in members.items()}
 
 

@@ -19,8 +19,8 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
 # line in a package starts with its name.
 LAYERS = """
-arrays record callers value leaving arguments gradient kernels primitives functions logic interop copying debug check
-extras files checkpoint summary module layers models nn optim
+interrupts arrays record callers value leaving arguments gradient kernels primitives functions logic interop copying debug
+check extras files checkpoint summary module layers models nn optim
 
 targets: __init__ lines naming rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
@@ -29,7 +29,7 @@ targets: onnx_writer onnx_operators onnx
 augmentation descent batches estimator
 
 views: __init__ expression static rows algebra emitters latex markup notation
-views: document latex_document html_document segments
+views: document latex_document html_document undefined segments
 views: chain telling numbers windows tensors derivation
 views: tokens formula question diagnosis ratios symbolic terms mistakes answers
 views: ledger assignments standalone
@@ -44,7 +44,7 @@ __init__ readers data scaling networks lecture trained progress
 engines train fit classifier experiment classification training_figure lesson scripts graphs
 schematic errata network_cost network_page lesson_pages
 
-commands: __init__ output options saving networks train_model train predict gradcheck lesson source
+commands: __init__ streams output options saving networks train_model train predict gradcheck lesson source
 commands: explain check ledger export worksheet grade cost graph
 
 cli __main__

@@ -10,7 +10,7 @@ import numpy as np
 import microgradcnn.functions as mg
 from microgradcnn.classifier import DTYPE, MODELS, load_classifier
 from microgradcnn.commands.options import chosen_trained, network_argument, parameters_argument
-from microgradcnn.commands.output import show
+from microgradcnn.commands.output import show, where_written
 from microgradcnn.summary import in_mode
 from microgradcnn.targets.onnx import export_onnx
 from microgradcnn.trained import Trained
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         "output": {"name": y.label, "shape": ["n", *y.shape[1:]]},
         "description": description,
     }
-    show(record if options.json else f"written: {options.out}\n{description}", options.json)
+    show(record if options.json else f"{where_written(options.out)}\n{description}", options.json)
     return 0
 
 

@@ -17,7 +17,7 @@ from microgradcnn.commands.options import (
     seed_argument,
     settle,
 )
-from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
+from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments, warnings_told
 from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.engines import ENGINES
@@ -172,7 +172,7 @@ def _train_text(record: Record) -> str:
         lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
     lines.append(f"accuracy {record['train_accuracy']:.3f} in training, {record['test_accuracy']:.3f} in the test")
     written = [record[name] for name in ("history", "parameters", "plot") if name in record]
-    lines.append(f"written: {', '.join(written)}")
+    lines.append(where_written(*written))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
 
 

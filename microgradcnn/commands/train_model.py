@@ -7,7 +7,7 @@ import argparse
 from microgradcnn.classification import Classification, classification
 from microgradcnn.classifier import SIDE, save_classifier
 from microgradcnn.commands.options import settle
-from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
+from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.commands.saving import how_to_resume
 from microgradcnn.data import Dataset, load, load_parts, with_classes
 from microgradcnn.files import make_folder, write_whole
@@ -87,7 +87,7 @@ def _text(record: Record) -> str:
             record["message"],
             f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test",
             f"accuracy {record['train_accuracy']:.4f} in training, {record['test_accuracy']:.4f} in the test",
-            f"written: {', '.join(written)}",
+            where_written(*written),
             *([f"to go on: {record['resume']}"] if "resume" in record else []),
         ]
     )

@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 from microgradcnn.arguments import check_value, several
+from microgradcnn.files import json_text
 from microgradcnn.value import Value
 from microgradcnn.views import handout
 from microgradcnn.views.document import Table
@@ -94,7 +95,7 @@ class Worksheet:
             f"answers-{self.identifier}.txt": self.answer_file(),
             f"key-{self.identifier}.tex": handout.as_latex(title, self.identifier, key, False),
             f"key-{self.identifier}.html": handout.as_html(title, self.identifier, key, False),
-            f"key-{self.identifier}.json": json.dumps(self.key(), indent=1, ensure_ascii=False) + "\n",
+            f"key-{self.identifier}.json": json_text(self.key(), indent=1) + "\n",
         }
 
 
