@@ -87,7 +87,9 @@ def _start(path: Path, ending: str) -> bytes:
         if stream.seekable():
             start = stream.read(START)
             stream.seek(0)
-            return unpacked(path, stream).read(START) if start.startswith(GZIP) else start
+            if start.startswith(GZIP) and (start := unpacked(path, stream).read(START)).startswith(b"PK"):
+                raise DataError(f"{show(path)} is a zip in gzip, which is not read: unpack it first, as gunzip does")
+            return start
         if ending not in TEXT:  # a pipe's first bytes, once read here, would be missing later
             raise DataError(f"{show(path)} is a stream: save it as a file first")
     return b""

@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the file, which takes rows as they are in the data, and gives ŷ for each, or the classes' probabilities."""
     x, y, trained, description = _of_model(options) if options.network in MODELS else _of_network(options)
-    if trained.columns == UNKNOWN:
+    if isinstance(trained, Trained) and trained.columns == UNKNOWN:
         said = f"{options.parameters} does not say what columns are called: the file takes them by position"
         warnings.warn(said, PositionWarning, stacklevel=1)
     export_onnx(y, options.out, x, description=description, metadata=_metadata(trained))
