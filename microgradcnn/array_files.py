@@ -5,7 +5,6 @@ import math
 import os
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from microgradcnn import archives
 from microgradcnn.dataset import DataError, Dataset, listed, numbered, show
-from microgradcnn.readers import GZIP, opened
+from microgradcnn.readers import DAMAGED_GZIP, GZIP, opened
 
 
 def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
@@ -116,7 +115,7 @@ def _idx_bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
                 content += chunk
         except archives.UnpackedSizeError as error:
             raise DataError(f"{show(path)} {error}: if it is yours, unpack it first, as gunzip does") from None
-        except (gzip.BadGzipFile, EOFError, zlib.error):
+        except DAMAGED_GZIP:
             raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
     if len(content) != size or size == 0:
         claim, held = "×".join(map(str, shape)), "more" if len(content) > size else len(content)

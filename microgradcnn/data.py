@@ -16,7 +16,7 @@ from microgradcnn.array_files import read_idx, read_npz
 from microgradcnn.built_in import BUILT_IN
 from microgradcnn.dataset import Columns, DataError, Dataset, listed, numbered, show, suggest
 from microgradcnn.other_files import START, refuse_folder, refuse_other
-from microgradcnn.readers import GZIP, opened, read_csv, unpacked
+from microgradcnn.readers import GZIP, opened, packed_start, read_csv
 
 __all__ = [
     "BUILT_IN",
@@ -87,7 +87,7 @@ def _start(path: Path, ending: str) -> bytes:
         if stream.seekable():
             start = stream.read(START)
             stream.seek(0)
-            if start.startswith(GZIP) and (start := unpacked(path, stream).read(START)).startswith(b"PK"):
+            if start.startswith(GZIP) and (start := packed_start(stream, START)).startswith(b"PK"):
                 raise DataError(f"{show(path)} is a zip in gzip, which is not read: unpack it first, as gunzip does")
             return start
         if ending not in TEXT:  # a pipe's first bytes, once read here, would be missing later

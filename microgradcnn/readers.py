@@ -25,6 +25,7 @@ MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory
 MAX_LABEL = 100  # characters: NumPy stores every text at the width of the longest
 TARGET_NAMES = ("target", "label", "class", "y")
 GZIP = b"\x1f\x8b"
+DAMAGED_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 
 # What stands for a missing value; among labels of text only what is no class of anybody's.
 _MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "."}
@@ -88,17 +89,24 @@ def unpacked(path: Path, raw: BinaryIO) -> BinaryIO:
     if not packed:
         return raw
     stream: Any = gzip.GzipFile(fileobj=raw)
-    size = 0
+    size = 0  # what the file itself says of it may be a lie, and is, modulo 2³², of large ones
     try:
         while size <= archives.MAX_UNPACKED and (chunk := stream.read(2**20)):
             size += len(chunk)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+    except DAMAGED_GZIP:
         raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
     if size > archives.MAX_UNPACKED:
         most = archives.gigabytes(archives.MAX_UNPACKED)
         raise DataError(f"{show(path)} unpacks to more than {most}: if it is yours, unpack it first, as gunzip does")
     stream.seek(0)
     return stream
+
+
+def packed_start(raw: BinaryIO, size: int) -> bytes:
+    """The first bytes that are packed in an open gzip file; none if it is damaged."""
+    with suppress(*DAMAGED_GZIP):
+        return gzip.GzipFile(fileobj=raw).read(size)
+    return b""
 
 
 def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
