@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ import numpy as np
 import microgradcnn.functions as mg
 from microgradcnn.arrays import dtype_of
 from microgradcnn.batches import Array, outputs
-from microgradcnn.columns import arranged, restored, stored
+from microgradcnn.columns import arranged, different_texts, restored
 from microgradcnn.data import resampling
 from microgradcnn.dataset import UNKNOWN, Columns, Dataset
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.models import lenet
 from microgradcnn.module import Module
 from microgradcnn.scaling import Scaling
-from microgradcnn.trained import KIND, class_names
+from microgradcnn.trained import KIND
 
 # By name, what makes a model of a number of classes for images of SIDE × SIDE pixels.
 MODELS: dict[str, Callable[..., Module]] = {"lenet": lenet}
@@ -87,7 +87,7 @@ def new_model(name: str, classes: int, seed: int) -> Module:
 
 def save_classifier(path: Path, done: Classifier) -> None:
     """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
-    about = {"network": done.name, "classes": done.classes, "image": done.image, "columns": stored(done.columns)}
+    about = {"network": done.name, "classes": done.classes, "image": done.image, "columns": asdict(done.columns)}
     scaling = {"shift": done.scaling.shift, "scale": done.scaling.scale}
     write_arrays(path, KIND, about | {"architecture": done.model.architecture()}, done.model.state_dict() | scaling)
 
@@ -101,7 +101,9 @@ def load_classifier(path: Path, name: str) -> Classifier:
     if (found := about.get("network")) != name:
         raise FileError(f"{path} holds a {found}, not a {name}")
     try:
-        classes, (height, width) = class_names(about["classes"]), about["image"]
+        classes, (height, width) = about["classes"], about["image"]
+        if not different_texts(classes):
+            raise ValueError("classes have different names")
         model, one = new_model(name, len(classes), seed=0), np.ones(height * width)
         architecture, columns = list(about["architecture"]), restored(about.get("columns"), height * width)
     except (ValueError, KeyError, TypeError):
@@ -110,7 +112,7 @@ def load_classifier(path: Path, name: str) -> Classifier:
     scaling = {part: arrays.pop(part) for part in wanted if part in arrays}
     try:
         check_arrays(scaling, wanted, f"{name} for {height}×{width} pixels")
-        done = Classifier(name, model, Scaling(**scaling), classes, (height, width), columns)
+        done = Classifier(name, model, Scaling(**scaling), tuple(classes), (height, width), columns)
     except ValueError as error:
         raise FileError(f"{path} {error}") from None
     model.take(path, architecture, arrays)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.data import as_images, pixel_place
+from microgradcnn.data import as_images, pixel_place, without
 from microgradcnn.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, short
 
 
@@ -30,14 +31,16 @@ def arranged(data: Any, columns: Columns, width: int | None) -> Dataset:
     Raises DataError for names that are missing or were not trained on, and for another size or number of columns.
     """
     data = data if isinstance(data, Dataset) else _of_frame(data, columns)
+    if data.named and data.image is None:
+        data = without(data, [name for name in columns.dropped if name in data.features])
     if columns.image is not None and (data.image is not None or data.named):
-        data = as_images(_with_pixel(data))
+        data = as_images(_with_pixel(_labelled(data, columns)))
         if data.image != columns.image:
             theirs, ours = ("×".join(map(str, size or ())) for size in (data.image, columns.image))
             raise DataError(f"{data.name} has images of {theirs} pixels, but the model is trained on {ours}")
         return data
     if columns.features is not None and data.named:
-        return _by_name(data, columns.features)
+        return _by_name(_labelled(data, columns), columns.features)
     return _by_position(data, columns, width)
 
 
@@ -85,51 +88,55 @@ def _unlabelled(data: Dataset) -> Dataset:
     return replace(data, x=x, features=features, target="", y=np.full(len(x), ""))
 
 
+def _labelled(data: Dataset, columns: Columns) -> Dataset:
+    """The data with the labels of training as labels, where they were taken for a feature."""
+    if columns.target not in data.features:
+        return data
+    data = _unlabelled(data) if data.target else data
+    place = data.features.index(columns.target)
+    features = data.features[:place] + data.features[place + 1 :]
+    return replace(data, x=np.delete(data.x, place, 1), features=features, target=columns.target, y=data.x[:, place])
+
+
 def _of_frame(frame: Any, columns: Columns) -> Dataset:
     """A DataFrame, of pandas or any other with `columns`, without labels and what was dropped in training."""
     names = [name for name in frame.columns if name not in (columns.target, *columns.dropped)]
     texts = tuple(map(str, names))
     if len(set(texts)) < len(texts):
         raise DataError(f"the DataFrame has a column twice: {listed(texts)}")
-    parts = []
-    for name in names:
+    x = np.empty((len(frame), len(names)))
+    for i, name in enumerate(names):
         try:
-            parts.append(np.asarray(frame[name], dtype=np.float64))
+            x[:, i] = np.asarray(frame[name], dtype=np.float64)
         except (TypeError, ValueError):
             raise DataError(f"the DataFrame has a column {short(str(name))} that is no numbers: leave it out") from None
-    x = np.column_stack(parts) if parts else np.empty((len(frame), 0))
     named = all(isinstance(name, str) for name in names)
     return Dataset(x, np.full(len(x), ""), texts, "", None, "the DataFrame", named=named)
 
 
-def stored(columns: Columns) -> dict[str, Any]:
-    """The columns as JSON holds them."""
-    return asdict(columns)
-
-
 def restored(found: Any, width: int | None) -> Columns:
-    """What `stored` gave, for rows of `width` numbers (None: any); nothing, from a file that does not say, is UNKNOWN.
+    """Columns as JSON holds them, for rows of `width` numbers (None: any); of a file that has none they are UNKNOWN.
 
     Raises ValueError, TypeError or KeyError for anything else, and for what contradicts itself or the width.
     """
     if found is None:
         return UNKNOWN
-    columns = Columns(
-        None if found["features"] is None else tuple(found["features"]),
-        found["target"],
-        tuple(found["dropped"]),
-        None if found["image"] is None else tuple(found["image"]),
-    )
-    features, image = columns.features, columns.image
+    features, target, dropped, image = (found[name] for name in ("features", "target", "dropped", "image"))
+    fits = isinstance(dropped, list) and all(type(name) in (str, int) for name in dropped)
+    fits = fits and (target is None or isinstance(target, str))
     if features is not None:
-        texts = all(isinstance(name, str) for name in features) and len(set(features)) == len(features)
-        if not texts or image is not None or columns.target in features or width not in (None, len(features)):
-            raise ValueError("the names of features contradict the rest")
+        fits = fits and different_texts(features) and image is None and target not in features
+        fits = fits and width in (None, len(features))
     if image is not None:
-        height, side = image
-        if not (type(height) is type(side) is int and min(image) > 0 and width in (None, height * side)):
-            raise ValueError("the size of images contradicts the rest")
-    others = [*columns.dropped, "" if columns.target is None else columns.target]
-    if not all(type(name) in (str, int) for name in others):
-        raise TypeError("columns are called by names, or counted")
-    return columns
+        fits = fits and [type(side) for side in image] == [int, int] and min(image) > 0
+        fits = fits and width in (None, math.prod(image))
+    if not fits:
+        raise ValueError("the columns contradict themselves or the rest")
+    return Columns(features and tuple(features), target, tuple(dropped), image and tuple(image))
+
+
+def different_texts(found: Any) -> bool:
+    """Whether this is a list of texts, at least one and no two the same, such as the names of columns or classes."""
+    return (
+        isinstance(found, list) and all(isinstance(name, str) for name in found) and 0 < len(found) == len(set(found))
+    )

@@ -31,6 +31,7 @@ __all__ = [
     "split",
     "two_classes",
     "with_classes",
+    "without",
 ]
 
 Array = NDArray[np.float64]
@@ -57,7 +58,7 @@ def load(
     """
     if isinstance(source, str) and source in BUILT_IN:
         _refuse(target, source)
-        return _without(BUILT_IN[source](), drop)
+        return without(BUILT_IN[source](), drop)
     path = Path(source)
     if source == path.name and not path.suffix and not os.path.exists(source):
         known = f"{listed(BUILT_IN)}{suggest(source, BUILT_IN)}"
@@ -74,11 +75,11 @@ def _read(path: Path, target: str | int | None, drop: Sequence[str | int], like:
         start = _start(path, ending)
         refuse_other(path, start)
     if ending == ".npz" or start.startswith(b"PK"):
-        return _without(read_npz(path, target), drop)
+        return without(read_npz(path, target), drop)
     if ending in TEXT or not start.startswith(b"\0\0"):
         return read_csv(path, target, drop, like)
     _refuse(target, show(path))
-    return _without(read_idx(path), drop)
+    return without(read_idx(path), drop)
 
 
 def _start(path: Path, ending: str) -> bytes:
@@ -95,20 +96,6 @@ def _start(path: Path, ending: str) -> bytes:
     return b""
 
 
-def _without(data: Dataset, drop: Sequence[str | int]) -> Dataset:
-    """The data without the columns of these names. Raises DataError for one that is not there."""
-    if not drop:
-        return data
-    if not data.named or data.image is not None:
-        raise DataError(f"{data.name} has no columns with names: nothing can be dropped")
-    for name in drop:
-        if name not in data.features:
-            raise DataError(f"{data.name} has no column {name!r} to drop{suggest(str(name), data.features)}")
-    kept = [i for i, name in enumerate(data.features) if name not in drop]
-    features = tuple(data.features[i] for i in kept)
-    return replace(data, x=data.x[:, kept], features=features, dropped=tuple(drop))
-
-
 def load_parts(
     source: str | Path, target: str | int | None = None, drop: Sequence[str | int] = ()
 ) -> tuple[Dataset, Dataset] | None:
@@ -123,12 +110,26 @@ def load_parts(
     if not all(found):
         return None
     _refuse(target, show(source))
-    return _without(read_idx(found[0][0]), drop), _without(read_idx(found[1][0]), drop)
+    return without(read_idx(found[0][0]), drop), without(read_idx(found[1][0]), drop)
 
 
 def _refuse(target: str | int | None, name: str) -> None:
     if target is not None:
         raise DataError(f"{name} has labels of its own: leave out the target {target!r}")
+
+
+def without(data: Dataset, drop: Sequence[str | int]) -> Dataset:
+    """Leave out the columns of these names. Raises DataError for one that is not there."""
+    if not drop:
+        return data
+    if not data.named or data.image is not None:
+        raise DataError(f"{data.name} has no columns with names: nothing can be dropped")
+    for name in drop:
+        if name not in data.features:
+            raise DataError(f"{data.name} has no column {name!r} to drop{suggest(str(name), data.features)}")
+    kept = [i for i, name in enumerate(data.features) if name not in drop]
+    features = tuple(data.features[i] for i in kept)
+    return replace(data, x=data.x[:, kept], features=features, dropped=(*data.dropped, *drop))
 
 
 def class_name(data: Dataset, label: float | str) -> str:

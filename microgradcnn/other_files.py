@@ -16,18 +16,23 @@ _PICTURE = re.compile(r".+\.(png|jpe?g|gif|bmp|tiff?|webp|pgm|ppm)", re.IGNORECA
 
 # How a file starts, how its name ends, what it is, and what its user can do.
 _KINDS = (
-    (r"PAR1", r"\.parquet", "a Parquet file", _PANDAS.format("read_parquet")),
-    (r"ARROW1|FEA1", r"\.(feather|arrow)", "an Arrow file", _PANDAS.format("read_feather")),
+    (r"PAR1[^ -~\t]", r"\.parquet", "a Parquet file", _PANDAS.format("read_parquet")),
+    (r"(ARROW1|FEA1)[^ -~\t]", r"\.(feather|arrow)", "an Arrow file", _PANDAS.format("read_feather")),
     (r"\xd0\xcf\x11\xe0", r"\.(xlsx?|xlsm|xlsb|ods)", "a workbook", _PANDAS.format("read_excel")),
     (r"\{|\[[\[{\s]", r"\.(json|jsonl|ndjson)", "a JSON file", _PANDAS.format("read_json")),
     (r"<(!doctype |\?xml|html)", r"\.(html?|xml)", "a page or XML", "take the table out of it, as a CSV file"),
-    (r"SQLite format", r"\.(db|sqlite3?)", "a database", _PANDAS.format("read_sql")),
+    (r"SQLite format 3", r"\.(db|sqlite3?)", "a database", _PANDAS.format("read_sql")),
     (r"\x93NUMPY", r"\.npy", "a single array of NumPy's", _ARRAYS),
-    (r"\x89HDF|MATLAB", r"\.(h5|hdf5|mat)", "an HDF5 or MATLAB file", _ARRAYS),
+    (r"\x89HDF|MATLAB 5", r"\.(h5|hdf5|mat)", "an HDF5 or MATLAB file", _ARRAYS),
     (r"\x80[\x02-\x05]", r"\.(pkl|pickle|joblib|pt|pth)", "a pickle, which can run code", _ARRAYS),
-    (r"\x89PNG|\xff\xd8\xff|GIF8|RIFF|II\*|MM\0\*", _PICTURE.pattern, "a picture", _PICTURES),
-    (r"%PDF", r"\.pdf", "a PDF document", "take the table out of it, as a CSV file"),
-    (r"BZh|\xfd7zXZ|7z\xbc\xaf|\x28\xb5\x2f\xfd|Rar!", r"\.(bz2|xz|7z|zst|rar|tar|tgz)", "a packed file", _UNPACK),
+    (r"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP|II\*|MM\0\*", _PICTURE.pattern, "a picture", _PICTURES),
+    (r"%PDF-", r"\.pdf", "a PDF document", "take the table out of it, as a CSV file"),
+    (
+        r"BZh[1-9]1AY|\xfd7zXZ|7z\xbc\xaf|\x28\xb5\x2f\xfd|Rar!\x1a",
+        r"\.(bz2|xz|7z|zst|rar|tar|tgz)",
+        "a packed file",
+        _UNPACK,
+    ),
 )
 
 

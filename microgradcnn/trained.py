@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.columns import arranged, restored, stored
+from microgradcnn.columns import arranged, different_texts, restored
 from microgradcnn.data import as_images, shrink
 from microgradcnn.dataset import UNKNOWN, Columns, Dataset
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
@@ -35,9 +35,9 @@ class Trained:
 
     def __post_init__(self) -> None:
         self.scaling.check_width(self.network.inputs)
-        fitting = (None, self.network.image) if isinstance(self.network, ConvNetwork) else (None, self.columns.image)
-        if self.shrink is None and self.columns.image not in fitting:
-            raise ValueError(f"has columns of images of {self.columns.image}, and a network for {fitting[1]}")
+        image = self.columns.image if self.shrink is None else None
+        if isinstance(self.network, ConvNetwork) and image not in (None, self.network.image):
+            raise ValueError(f"has columns of images of {image}, and a network for {self.network.image}")
 
     def arranged(self, data: Any) -> Dataset:
         """A Dataset or a DataFrame as the network takes it, before scaling: its columns in order, its images shrunk.
@@ -64,7 +64,7 @@ def save_trained(path: Path, trained: Trained) -> None:
         "options": network.options(),
         "classes": trained.classes,
         "shrink": trained.shrink,
-        "columns": stored(trained.columns),
+        "columns": asdict(trained.columns),
     }
     arrays = {f"parameter_{name}": p.data for name, p in network.parameters.items()}
     write_arrays(path, KIND, description, arrays | {"shift": trained.scaling.shift, "scale": trained.scaling.scale})
@@ -79,9 +79,9 @@ def load_trained(path: Path) -> Trained:
     try:
         network = NETWORKS[description["network"]](**description["options"])
         classes, shrink = description["classes"], description["shrink"]
-        classes = None if classes is None else class_names(classes, 2)
-        if shrink is not None and type(shrink) is not int:
-            raise TypeError("images are shrunk to a whole number of pixels")
+        named = classes is None or (different_texts(classes) and len(classes) == 2)
+        if not named or type(shrink) not in (int, type(None)):
+            raise ValueError("there are two classes, and a whole number of pixels")
         columns = restored(description.get("columns"), network.inputs if shrink is None else None)
     except (ValueError, KeyError, TypeError):
         raise FileError(f"{path} is damaged, or no {KIND}") from None
@@ -89,19 +89,10 @@ def load_trained(path: Path) -> Trained:
     wanted |= {"shift": np.zeros(network.inputs), "scale": np.zeros(network.inputs)}
     try:
         check_arrays(arrays, wanted, network.name)
-        done = Trained(network, Scaling(arrays["shift"], arrays["scale"]), classes, shrink, columns)
+        scaling = Scaling(arrays["shift"], arrays["scale"])
+        done = Trained(network, scaling, classes and tuple(classes), shrink, columns)
     except ValueError as error:
         raise FileError(f"{path} {error}") from None
     for name, p in network.parameters.items():
         p.data = arrays[f"parameter_{name}"]
     return done
-
-
-def class_names(found: Any, count: int | None = None) -> tuple[str, ...]:
-    """The names of classes, different ones and `count` of them. Raises ValueError or TypeError for anything else."""
-    names = tuple(found)
-    if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-        raise ValueError("classes have different names")
-    if len(names) != (count or len(names)):
-        raise ValueError(f"there are {count} classes")
-    return names

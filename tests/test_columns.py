@@ -279,6 +279,22 @@ def test_datasets_and_dataframes_in_another_order(cancer: Any, seed: int) -> Non
     np.testing.assert_allclose(predict(trained, other), expected, rtol=1e-4)
 
 
+def test_what_training_dropped_and_its_labels_are_known_in_any_dataset(tmp_path: Path) -> None:
+    """Also where the data were read without knowing, so that a feature was taken for the label."""
+    numbers = rows().assign(kind=(rows().kind == "big") * 1.0, who=7.0)
+    data = two_classes(load(write(tmp_path, numbers), "kind", ["who"]))
+    trained = experiment("single_layer", data, training={"epochs": 20}).trained
+    assert trained.columns == Columns(FEATURES, "kind", ("who",))
+    other = load(write(tmp_path, numbers[["kind", "depth", "who", "height", "width"]]))
+    assert other.target == "width"
+    found = trained.arranged(other)
+    np.testing.assert_array_equal(found.x, data.x)
+    np.testing.assert_array_equal(found.y, numbers.kind)
+    assert (found.features, found.target) == (FEATURES, "kind")
+    np.testing.assert_array_equal(predict(trained, other), predict(trained, data))
+    np.testing.assert_array_equal(predict(trained, numbers), predict(trained, data))
+
+
 FRAMES = {
     "another name": (lambda f: f.rename(columns={"mean area": "area"}), "the DataFrame lacks the columns 'mean area'"),
     "one more": (lambda f: f.assign(age=1.0), "the DataFrame has the columns 'age', which training had not"),
@@ -470,7 +486,7 @@ BROKEN = {
     "a name too many": WHOLE | {"features": [*FEATURES, "age"]},
     "the same twice": WHOLE | {"features": ["width", "width", "depth"]},
     "names that are none": WHOLE | {"features": [1, 2, 3]},
-    "names as a text": WHOLE | {"features": "abc", "target": "a"},
+    "names as a text": WHOLE | {"features": "abc"},
     "the target among them": WHOLE | {"target": "width"},
     "a target that is none": WHOLE | {"target": 1.5},
     "names and an image": WHOLE | {"image": [1, 3]},
@@ -478,6 +494,7 @@ BROKEN = {
     "half an image": WHOLE | {"features": None, "image": [3]},
     "a negative image": WHOLE | {"features": None, "image": [-1, -3]},
     "an image of halves": WHOLE | {"features": None, "image": [1.5, 2]},
+    "dropped as a text": WHOLE | {"dropped": "id"},
     "dropped no list": WHOLE | {"dropped": 3},
     "dropped what is no name": WHOLE | {"dropped": [None]},
     "no target": {name: value for name, value in WHOLE.items() if name != "target"},
@@ -515,7 +532,7 @@ def test_damaged_or_contradictory_columns_are_refused(tmp_path: Path, columns: A
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("classes", classes) for classes in (7, ["a"], ["a", "b", "c"], [1, 2], ["a", "a"], [])),
+        *(("classes", classes) for classes in (7, "ab", ["a"], ["a", "b", "c"], [1, 2], ["a", "a"], [])),
         *(("shrink", size) for size in ("3", [3])),
     ],
 )

@@ -101,6 +101,12 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, name: str, content: byt
         assert remedy in message
 
 
+@pytest.mark.parametrize("start", ["PAR1", "FEA1", "ARROW1", "MATLAB", "BZh", "GIF8", "RIFF", "Rar!", "II", "SQLite"])
+def test_names_of_columns_are_no_signs_of_other_kinds(tmp_path: Path, start: str) -> None:
+    (tmp_path / "table").write_text(f"{start},b,label\n1,2,0\n")
+    assert load(tmp_path / "table").features == (start, "b")
+
+
 @pytest.mark.parametrize(("name", "content", "kind", "remedy"), KINDS.values(), ids=KINDS)
 def test_the_commands_say_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, kind: str, remedy: str

@@ -70,10 +70,9 @@ def _check_classes(data: Dataset, names: tuple[str, ...]) -> None:
     if others := [name for name in found if name not in names]:
         known = [name for name in names if name in found]
         keep = f"keep the rows of others with --classes {','.join(known)}" if len(known) > 1 else "rename them"
-        raise DataError(
-            f"{data.name} has the classes {listed(others)} in {data.target!r}, training had {listed(names)}: {keep}, "
-            f"or leave out the column with {dropping([data.target])}"
-        )
+        drop = f", or leave out the column with {dropping([data.target])}" if data.named else ""
+        has = f"{data.name} has the classes {listed(others)} in {data.target!r}"
+        raise DataError(f"{has}, training had {listed(names)}: {keep}{drop}")
 
 
 def _accuracy(predicted: list[str], data: Dataset) -> float | None:
