@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn import archives
+
 FORMAT = 2  # 1 had no SHA-256
 DESCRIPTION = "description.json"
 
@@ -107,7 +109,8 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
     Raises FileError in one sentence for a file that is missing, damaged, of another kind or of another format.
     """
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as stream:  # a device or a pipe has no size, and may not end
+            content = stream.read(os.fstat(stream.fileno()).st_size or archives.MAX_UNPACKED)
     except FileNotFoundError:
         raise FileError(f"{path} does not exist: give the {kind}") from None
     except OSError as error:
@@ -121,11 +124,13 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
             raise FileError(f"{path} is a {found}, and no {kind}")
         if about.pop("sha256") != _sha256({**about, "format": FORMAT}, members):
             raise ValueError("something has changed since it was written")
-        arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
+        arrays = {name: archives.read_array(member) for name, member in members.items()}
         if about.pop("arrays") != {name: _size(array) for name, array in arrays.items()}:
             raise ValueError("the description is not that of the arrays")
     except FileError:
         raise
+    except archives.UnpackedSizeError as error:
+        raise FileError(f"{path} {error}: it is damaged, or no {kind}") from None
     except Exception:  # a damaged zip fails in whatever way zipfile, zlib, json or NumPy happens to
         raise FileError(f"{path} is damaged, or no {kind}") from None
     return about, arrays
@@ -188,7 +193,7 @@ def _confirm_names(folder: Path) -> None:
 def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The description, and the bytes of every array by its name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {info.filename: archive.read(info) for info in archive.infolist()}
+        members = archives.read_members(archive, archive.namelist(), len(content))
     if "description.npy" in members and DESCRIPTION not in members:
         return {"format": 1, "kind": None}, {}
     about = json.loads(

@@ -20,7 +20,7 @@ PACKAGE = Path(mg.__file__).parent
 # line in a package starts with its name.
 LAYERS = """
 interrupts arrays record callers value leaving arguments gradient kernels primitives functions logic interop copying
-debug check extras files checkpoint summary module layers models nn optim
+debug check extras archives files checkpoint summary module layers models nn optim
 
 targets: __init__ lines naming rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
@@ -40,11 +40,11 @@ views: script level templates page picture
 views: problem exercise charts
 views: building operations work counting polynomial timing cost
 
-__init__ readers data scaling networks lecture trained progress
+__init__ dataset readers array_files other_files built_in data columns scaling networks lecture trained progress
 engines train fit classifier experiment classification training_figure lesson scripts graphs
 schematic errata network_cost network_page lesson_pages
 
-commands: __init__ streams output options saving networks train_model train predict gradcheck lesson source
+commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson source
 commands: explain check ledger export worksheet grade cost graph
 
 cli __main__

@@ -84,11 +84,14 @@ def network_options(
 
 
 def data_arguments(parser: argparse.ArgumentParser) -> None:
-    """A data set, its target column and its classes."""
+    """A data set, its target column, the columns to leave out and its classes."""
     parser.add_argument(
-        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file, or a data set's name"
+        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file (or in gzip), or a data set's name"
     )
     parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
+    parser.add_argument(
+        "--drop", type=names, default=[], metavar="COL,COL", help="columns to leave out, by name or number from 0"
+    )
     parser.add_argument(
         "--classes", type=_classes, metavar="A,B", help="the classes to keep: A is 0 and B is 1; lenet takes any number"
     )
