@@ -34,7 +34,7 @@ class Descent:
 
     def __init__(self, runner: Runner, optimiser: str, seed: int | np.random.Generator) -> None:
         self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
-        self.optimiser = OPTIMISERS[optimiser]([self.flat])
+        self.optimiser = OPTIMISERS[optimiser]([self.flat], error_if_nonfinite=False)  # training says so itself
         self.rng = np.random.default_rng(seed)
         self.lowest, self.best = math.inf, runner.flat.copy()
         self.history: list[dict[str, float]] = []

@@ -24,29 +24,24 @@ def _sigmoid(line: Line, out: str, args: list[str]) -> list[str]:
 
 
 def _where(line: Line, out: str, args: list[str]) -> list[str]:
-    condition, a, b = args
-    bits = (
-        f".view('i{line.dtype.itemsize}')"  # True is a mask of ones, as −1 is: NumPy guesses a branch for every number
-    )
+    (condition, a, b), (_, taken, rest) = args, line.args
+    is_zero = rest.is_number(0.0) and math.copysign(1.0, rest.value) > 0.0
+    if not _is_masked(line, taken) or not (is_zero or _is_masked(line, rest)):
+        return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
+    # True is a mask of ones, as −1 is: NumPy guesses a branch for every number
+    bits = f".view('i{line.dtype.itemsize}')"
     mask = f"negative({condition}.view('i1'), {out}{bits})"
-    if not _is_mask(line, line.args[1]):
-        return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
-    if line.args[2].is_number(0.0) and math.copysign(1.0, line.args[2].value) > 0.0:
+    if is_zero:
         return [mask, f"bitwise_and({out}{bits}, {a}{bits}, {out}{bits})"]
-    if not _is_mask(line, line.args[2]):
-        return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
-    differing = f"bitwise_xor({a}{bits}, {b}{bits})"
-    return [
-        f"{mask}; bitwise_and({out}{bits}, {differing}, {out}{bits})",
-        f"bitwise_xor({out}{bits}, {b}{bits}, {out}{bits})",
-    ]
+    both = f"bitwise_and({out}{bits}, bitwise_xor({a}{bits}, {b}{bits}), {out}{bits})"
+    return [mask, both, f"bitwise_xor({out}{bits}, {b}{bits}, {out}{bits})"]
 
 
-def _is_mask(line: Line, taken: Line) -> bool:
+def _is_masked(line: Line, branch: Line) -> bool:
     """Whether a where() takes each number, or leaves it out, from one array of its own shape and type."""
     condition = line.args[0]
-    alike = taken.dtype == line.dtype and own_shape(condition) == own_shape(taken) == own_shape(line) != ()
-    return alike and condition.dtype == np.bool_ and line.dtype.kind == "f" and taken.op != "number"
+    alike = branch.dtype == line.dtype and own_shape(condition) == own_shape(branch) == own_shape(line) != ()
+    return alike and condition.dtype == np.bool_ and line.dtype.kind == "f" and branch.op != "number"
 
 
 # Primitives that take several calls, or calls with more arguments.
