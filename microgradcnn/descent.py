@@ -57,7 +57,7 @@ class Descent:
         """Move the parameters against the gradient that the runner found last."""
         self.flat.grad = self.runner.gradient
         self.optimiser.step(rate)
-        self.runner.flat = self.flat.data
+        self.runner.flat = np.asarray(self.flat.data)
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What the next epoch depends on: numbers that JSON can hold, and arrays that no step changes."""

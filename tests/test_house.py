@@ -19,7 +19,7 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
 # line in a package starts with its name.
 LAYERS = """
-arrays record value gradient kernels primitives functions interop copying debug check extras files checkpoint
+arrays record value gradient kernels primitives signatures functions interop copying debug check extras files checkpoint
 summary module layers models nn optim
 
 targets: __init__ lines naming rows trace simplify python source plan trainer threads
