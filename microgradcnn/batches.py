@@ -44,7 +44,7 @@ class Batches(ABC):
 
     def write(self) -> None:
         """Give the parameters the numbers of `flat`."""
-        ends = np.cumsum([p.data.size for p in self.parameters])
+        ends = np.cumsum([np.size(p.data) for p in self.parameters])
         for p, part in zip(self.parameters, np.split(self.flat, ends[:-1]), strict=True):
             p.data = part.reshape(p.shape)
 

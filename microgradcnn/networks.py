@@ -97,7 +97,7 @@ class Network(ABC):
         letter = self.input_letter
         inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]
         target = Value(y, label="y")
-        tensors = {name: p.data.ravel().tolist() for name, p in self.parameters.items()}
+        tensors = {name: np.ravel(p.data).tolist() for name, p in self.parameters.items()}
         scalars = {n: [Value(v, label=t) for v, t in zip(tensors[n], self.labels(n), strict=True)] for n in tensors}
         z, prediction = self.write_out(inputs, scalars)
         _name(prediction, "y_hat")
@@ -251,7 +251,7 @@ class ConvNetwork(Network):
 
     def units(self) -> list[np.ndarray[Any, Any]]:
         """A filter with its share of w, each."""
-        return list(np.column_stack([p.data.reshape(self.filters, -1) for p in self.parameters.values()]))
+        return list(np.column_stack([np.reshape(p.data, (self.filters, -1)) for p in self.parameters.values()]))
 
     @property
     def inputs(self) -> int:

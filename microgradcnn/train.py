@@ -172,7 +172,7 @@ def largest_stable_rate(network: Network, x: Array, y: Array, seed: int = 0) -> 
 def accuracy(network: Network, x: Array, y: Array) -> float:
     """The share of rows whose ŷ ≥ ½ agrees with y, 0 or 1; NaN if y is neither."""
     with no_grad():
-        prediction, y = network.predict(_frozen(x)).data, bare_array(y)
+        prediction, y = np.asarray(network.predict(_frozen(x)).data), bare_array(y)
     if y.shape != prediction.shape:
         raise ValueError(f"y must have one number for each of the {len(prediction)} rows, not shape {y.shape}")
     return accuracy_of(prediction, y)

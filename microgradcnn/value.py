@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from microgradcnn.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
 from microgradcnn.callers import is_augmented
@@ -32,7 +33,11 @@ _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
 DETACHED: dict[str, Any] = {"detached": True}  # the static of a leaf that has left its graph, or was in none
 
+# Not in the class: a type checker that reads it there takes `grad` for an attribute, whatever else it is declared as.
+_SLOTS = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
+
 Method: TypeAlias = Callable[..., "Value"]
+Numbers: TypeAlias = float | np.ndarray[Any, np.dtype[Any]]  # what `data` and `grad` are; a np.float32 is as a float
 
 
 def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
@@ -62,14 +67,22 @@ class Value:
     TypeError or ValueError for anything that is not real numbers.
     """
 
-    __slots__ = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
+    __slots__ = _SLOTS
 
     _first: Any  # the parents: see `parents`
     _second: Value | None
-    grad: Any
     label: str | None
     op: Primitive | None
     static: dict[str, Any]
+
+    if TYPE_CHECKING:  # None before a pass, which the type leaves out so that `w.data - rate * w.grad` has one
+
+        @property
+        def grad(self) -> Numbers:
+            """df/d(this) of the last backward pass, for a leaf of all since it was None; in the shape of `data`."""
+
+        @grad.setter
+        def grad(self, gradient: Numbers | None) -> None: ...
 
     def __init__(self, data: object, label: str | None = None) -> None:
         if isinstance(data, Value):
@@ -79,14 +92,14 @@ class Value:
         fill(self, as_data(data), label=label)
 
     @property
-    def data(self) -> Data:
+    def data(self) -> Numbers:
         """The number or read-only array. Only a leaf takes new data, and graphs computed from the old then refuse."""
         if type(self._data) is np.ndarray and is_augmented(sys._getframe(1)):
             return self._data.copy()  # which p.data -= step changes in place and assigns
         return self._data
 
     @data.setter
-    def data(self, data: object) -> None:
+    def data(self, data: ArrayLike) -> None:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
         new = as_data(data)
@@ -197,7 +210,7 @@ class Value:
     abs: Method
     astype: Method
     avg_pool2d: Method
-    backward: Method
+    backward: Callable[..., None]
     conv2d: Method
     exp: Method
     log: Method
@@ -225,7 +238,8 @@ class Constant(Value):
 
     __slots__ = ()
     data = property(attrgetter("_data"))  # cannot be set
-    grad = label = op = None
+    grad: Any = None
+    label = op = None
     _first, _second, static, _birth = (), None, DETACHED, 0
 
     def __init__(self, data: object) -> None:

@@ -19,8 +19,8 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
 # line in a package starts with its name.
 LAYERS = """
-interrupts arrays record callers value leaving arguments gradient kernels primitives functions logic interop copying
-debug check extras archives files checkpoint summary module layers models nn optim
+interrupts arrays record callers value leaving arguments gradient kernels primitives signatures functions logic
+interop copying debug check extras archives files checkpoint summary module layers models nn optim
 
 targets: __init__ lines naming rows trace simplify python source plan trainer threads
 targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion

@@ -40,7 +40,7 @@ def _by_network(options: argparse.Namespace) -> tuple[Dataset, list[Record]]:
     names = trained.classes or ("0", "1")
     data = trained.arranged(_data(options, trained.columns))
     _check_classes(data, names)
-    predictions = trained.network.predict(trained.scaling.apply(data.x)).data
+    predictions = np.asarray(trained.network.predict(trained.scaling.apply(data.x)).data)
     return data, [
         {"row": i, "prediction": float(p), "class": names[int(p >= 0.5)]} for i, p in enumerate(predictions, 1)
     ]
