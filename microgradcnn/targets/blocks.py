@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,10 @@ class _Writer:
         args = [self.name(arg) for arg in line.args]
         if line.static:
             args.append(f"**{static or self.constant(line.static)}")
-        text = f"{self.constant(TABLE[line.op].forward)}({', '.join(args)})"
+        forward = TABLE[line.op].forward
+        if line.varies and not line.shape and line.op not in BUILT_IN and TABLE[line.op].scalar is None:
+            forward = partial(_row_by_row, forward)  # which nobody said to work element by element
+        text = f"{self.constant(forward)}({', '.join(args)})"
         return f"float({text})" if line.shape == () and line.dtype == np.float32 else text
 
 
@@ -314,6 +318,11 @@ class _Block:
 def _is_flat_product(line: Line) -> bool:
     """Whether a product is one that np.dot takes, which is faster than np.matmul."""
     return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
+
+
+def _row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> Any:
+    """A primitive of numbers, for every row by itself."""
+    return np.array([forward(*row, **static) for row in zip(*np.broadcast_arrays(*columns), strict=True)])
 
 
 def _address(array: np.ndarray[Any, Any]) -> int:

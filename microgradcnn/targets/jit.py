@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.functions import BUILT_IN
 from microgradcnn.targets import fusion
 from microgradcnn.targets.fusion import Group, grouped
 from microgradcnn.targets.images import ImageKernel, image_kernel
-from microgradcnn.targets.lines import Line, Lines, in_order
+from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
 from microgradcnn.targets.loop import module
 from microgradcnn.targets.machine_code import MachineCode, vector_bytes
 from microgradcnn.targets.numpy import Blocks
@@ -22,7 +23,6 @@ from microgradcnn.targets.plan import planned
 from microgradcnn.targets.scalars import is_mean_of_examples, opened, operations
 from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.threads import in_lanes, shares
-from microgradcnn.targets.trace import trace
 from microgradcnn.targets.trainer import Array, VectorTrainer
 from microgradcnn.value import Value
 
@@ -36,7 +36,7 @@ class Loop:
     """A program as one compiled loop over rows."""
 
     def __init__(self, lines: Lines) -> None:
-        self.plan = planned(lines if lines.per_example else _scalar(lines), by_terms=False)
+        self.plan = planned(lines if _is_scalar(lines) else simplified(opened(lines)), by_terms=False)
         self.ir = module(self.plan, vector_bytes())
         self._code = MachineCode(self.ir)
         number = ctypes.c_double if self.plan.lines.loss.dtype == np.float64 else ctypes.c_float
@@ -152,18 +152,16 @@ def fused(lines: Lines) -> Blocks:
 
 
 def is_small(lines: Lines) -> bool:
-    """Whether a program is one for this backend's loop: of scalars, or few enough of them, all of one type."""
-    types = {line.dtype for line in in_order(lines.outputs) if line.dtype != np.bool_ and line.op != "number"}
-    return len(types) <= 1 and (_is_scalar(lines) or (operations(lines) <= OPENED and is_mean_of_examples(lines)))
+    """Whether a program is one for this backend's loop: of scalars, or few enough of them, all of one type.
+
+    A primitive of the user's own is known to NumPy only, which runs the whole program then.
+    """
+    order = in_order(lines.outputs)
+    types = {line.dtype for line in order if line.dtype != np.bool_ and line.op != "number"}
+    if len(types) > 1 or not all(line.op in LEAVES or line.op in BUILT_IN for line in order):
+        return False
+    return _is_scalar(lines) or (operations(lines) <= OPENED and is_mean_of_examples(lines))
 
 
 def _is_scalar(lines: Lines) -> bool:
     return lines.per_example and not any(line.shape for line in in_order(lines.outputs))
-
-
-def _scalar(lines: Lines) -> Lines:
-    """The lines of a loss over arrays, opened into scalars."""
-    scalars = opened(lines)
-    inputs, parameters = ([v for part in parts for v in part] for parts in (scalars.inputs, scalars.parameters))
-    shared = [v for part, leaf in zip(scalars.inputs, lines.inputs, strict=True) if not leaf.varies for v in part]
-    return simplified(trace(scalars.loss, parameters, inputs, scalars.also, shared))

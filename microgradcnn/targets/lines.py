@@ -125,6 +125,15 @@ def lengths(value: Any, rows: int) -> Any:
     return tuple(lengths(part, rows) for part in value) if isinstance(value, tuple) else value
 
 
+def plain(static: Any) -> Any:
+    """An argument that is no array to compute with, NumPy's numbers in it as Python's, which a text can name."""
+    if isinstance(static, np.generic):
+        return static.item()
+    if isinstance(static, slice):
+        return slice(plain(static.start), plain(static.stop), plain(static.step))
+    return type(static)(map(plain, static)) if type(static) in (tuple, list) else static
+
+
 def own_shape(line: Line) -> Shape:
     """The shape in memory: a number for every row is an array."""
     return (Rows(),) if line.varies and not line.shape else line.shape

@@ -19,7 +19,7 @@ IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; mor
 
 
 def module(plan: Plan, vector_bytes: int) -> str:
-    """The IR of a plan whose lines are all scalars of one type. Raises ValueError for a primitive without a row."""
+    """The IR of a plan whose lines are all scalars of one type, made by primitives of the table."""
     return _Module(plan, vector_bytes).text()
 
 

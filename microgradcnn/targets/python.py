@@ -19,7 +19,7 @@ Text = Callable[[Line, Sequence[str]], str]
 def expression(line: Line, args: Sequence[str]) -> str:
     """The right-hand side of a line, in the names of its arguments. Raises ValueError for a primitive without a row."""
     if line.op == "constant":
-        return f"xp.array({_listed(line.value)}, dtype={str(line.dtype)!r})"
+        return f"xp.{_array(line.value)}"
     try:
         row = EXPRESSIONS[line.op]
     except KeyError:
@@ -53,10 +53,12 @@ def _literal(value: Any) -> str:
     return repr(value) if value >= 0 else f"({value!r})"
 
 
-def _listed(value: Any) -> str:
-    """An array as nested lists, every number with all its digits."""
-    text = repr(value.tolist())
-    return re.sub(r"\b(inf|nan)\b", r'float("\1")', text)
+def _array(value: Any) -> str:
+    """The call that makes an array of nested lists, every number with all its digits."""
+    if not value.size:  # whose lists would not tell its shape
+        return f"zeros({value.shape}, dtype={str(value.dtype)!r})"
+    text = re.sub(r"\b(inf|nan)\b", r'float("\1")', repr(value.tolist()))
+    return f"array({text}, dtype={str(value.dtype)!r})"
 
 
 def _reduction(name: str) -> Text:
@@ -82,7 +84,7 @@ def _static(value: Any) -> str:
     if isinstance(value, tuple) and any(isinstance(part, slice | np.ndarray | Rows) for part in value):
         return f"({', '.join(map(_static, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, np.ndarray):
-        return f"numpy.array({value.tolist()}, dtype={str(value.dtype)!r})"
+        return f"numpy.{_array(value)}"
     return str(value) if isinstance(value, Rows) else repr(value)
 
 

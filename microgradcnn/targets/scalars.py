@@ -1,13 +1,14 @@
-"""A loss over arrays, opened into scalars: what it is for one example, number by number.
+"""A program over arrays, opened into scalars: what it is for one example, number by number.
 
 Arrays of Values stand for the arrays of the program, with one row for any number of rows, and every primitive is
-applied number by number. The engine differentiates what comes out like any loss that was written in scalars.
+applied number by number. The gradients are opened as they are, and not taken anew of what the loss was opened into: so
+each follows the rule of its own primitive, as where a maximum of three numbers, opened into maxima of two, is shared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,22 +16,14 @@ import numpy as np
 
 from microgradcnn import primitives
 from microgradcnn.arrays import quiet
+from microgradcnn.functions import BUILT_IN
 from microgradcnn.record import TABLE
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order, lengths
 from microgradcnn.targets.simplify import ELEMENTWISE
+from microgradcnn.targets.trace import trace_scalars
 from microgradcnn.value import Value
 
 Grid = np.ndarray[Any, np.dtype[np.object_]]
-
-
-@dataclass
-class Scalars:
-    """The loss for one example and further numbers, with the scalars that each input and parameter consists of."""
-
-    loss: Value
-    also: list[Value]
-    inputs: list[list[Value]]
-    parameters: list[list[Value]]
 
 
 def operations(lines: Lines) -> int:
@@ -51,18 +44,23 @@ def is_mean_of_examples(lines: Lines) -> bool:
     return True
 
 
-def opened(lines: Lines) -> Scalars:
-    """The forward part of a program as scalars."""
-    outputs, leaves = opened_arrays([lines.loss, *lines.also], [*lines.inputs, *lines.parameters])
-    loss, *also = map(_one, outputs)
-    numbers, end = [leaf.ravel().tolist() for leaf in leaves], len(lines.inputs)
-    return Scalars(loss, also, numbers[:end], numbers[end:])
+def opened(lines: Lines) -> Lines:
+    """The program in scalars, for one example: its leaves are the numbers of all leaves, one after the other."""
+    outputs, leaves = opened_arrays(lines.outputs, [*lines.inputs, *lines.parameters])
+    found, numbers = ([[_value(x) for x in grid.flat] for grid in grids] for grids in (outputs, leaves))
+    inputs, parameters = numbers[: len(lines.inputs)], numbers[len(lines.inputs) :]
+    shared = [v for part, leaf in zip(inputs, lines.inputs, strict=True) if not leaf.varies for v in part]
+    end = 1 + len(parameters)
+    return trace_scalars(
+        [*found[0], *_joined(found[end:])], _joined(found[1:end]), _joined(parameters), _joined(inputs), shared
+    )
 
 
 def opened_arrays(outputs: Sequence[Line], leaves: Sequence[Line]) -> tuple[list[Grid], list[Grid]]:
     """The arrays of `outputs`, of Values and plain numbers, and those of `leaves`, of Values, that they are made of.
 
-    A leaf whose line has a value starts from it, any other from 0.5.
+    A leaf whose line has a value starts from it, any other from 0.5. Raises ValueError for a primitive of the user's
+    own without `scalar`.
     """
     grids = {leaf: _leaf(leaf) for leaf in leaves}
     for line in in_order(outputs):
@@ -97,16 +95,22 @@ def _indexed(line: Line, place: tuple[int, ...]) -> str:
 def _grid(line: Line, args: Sequence[Grid]) -> Grid:
     if line.op in LEAVES:
         return _array(np.asarray(line.value).astype(object))
-    static = lengths(line.static, 1)
-    if line.op in ELEMENTWISE:
-        one = np.frompyfunc(lambda *numbers: TABLE[line.op](*numbers, **static), len(args), 1)
+    op, static = TABLE[line.op], lengths(line.static, 1)
+    is_own = line.op not in BUILT_IN
+    if line.op in ELEMENTWISE or (is_own and op.scalar is not None):
+        one = np.frompyfunc(lambda *numbers: op(*numbers, **static), len(args), 1)
         return _array(quiet(one, *args))
-    return _array(OPENED.get(line.op, TABLE[line.op].forward)(*args, **static))
+    if is_own:
+        raise ValueError(f"the primitive {op.name!r} is one of arrays: give it `scalar` if it works element by element")
+    return _array(OPENED.get(line.op, op.forward)(*args, **static))
 
 
-def _one(grid: Grid) -> Value:
-    value = grid.item()
-    return value if isinstance(value, Value) else Value(value)
+def _value(number: Any) -> Value:
+    return number if isinstance(number, Value) else Value(number)
+
+
+def _joined(parts: Sequence[Sequence[Value]]) -> list[Value]:
+    return [v for part in parts for v in part]
 
 
 def _array(found: Any) -> Grid:
@@ -120,7 +124,8 @@ def _array(found: Any) -> Grid:
 
 def _mean(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     total = _array(_sum(x, axis, keepdims))
-    return total / (x.size / total.size)
+    count = x.size / (total.size or 1)
+    return total / count if count else np.full(total.shape, math.nan, object)
 
 
 def _sum(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
@@ -130,13 +135,12 @@ def _sum(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
 
 def _max(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in axis]
-    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     order = [i for i in range(x.ndim) if i not in axes]
-    groups = x.transpose(*order, *axes).reshape(*(x.shape[i] for i in order), -1)
-    found = np.empty(groups.shape[:-1], object)
-    for place in np.ndindex(*found.shape):
-        found[place] = reduce(primitives.maximum, groups[place])
-    return found.reshape(kept) if keepdims else found
+    shape, count = [x.shape[i] for i in order], math.prod(x.shape[a] for a in axes)
+    found = np.empty(shape, object)
+    for place, numbers in _each(x.transpose(*order, *axes).reshape(*shape, count)):
+        found[place] = reduce(primitives.maximum, numbers)
+    return found.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else found
 
 
 def _max_pool(x: Grid, size: tuple[int, int], stride: tuple[int, int]) -> Any:
@@ -144,9 +148,30 @@ def _max_pool(x: Grid, size: tuple[int, int], stride: tuple[int, int]) -> Any:
 
 
 def _log_softmax(x: Grid, axis: int) -> Any:
-    shifted = x - _max(x, (axis,), True)
-    exps = np.frompyfunc(primitives.exp, 1, 1)(shifted)
-    return shifted - np.frompyfunc(primitives.log, 1, 1)(_sum(exps, (axis,), True))
+    last = np.swapaxes(x, axis, -1)
+    found = np.empty(last.shape, object)
+    for place, numbers in _each(last):
+        found[place] = _log_shares(numbers)
+    return found.swapaxes(axis, -1)
+
+
+def _log_shares(numbers: Grid) -> Grid:
+    """log_softmax of a vector, as the kernel has it: the first of the largest is left out of the sum, and is the 1."""
+    largest = reduce(lambda a, b: primitives.where(primitives.greater(b, a), b, a), numbers)
+    shifted = numbers - _array(largest)
+    rest, seen = 0.0, 0.0
+    for number, share in zip(numbers, map(primitives.exp, shifted), strict=True):
+        is_largest = primitives.equal(number, largest)
+        again = primitives.where(primitives.greater(seen, 0.0), share, 0.0)
+        rest = rest + primitives.where(is_largest, again, share)
+        seen = primitives.where(is_largest, 1.0, seen)
+    found: Grid = shifted - _array(primitives.log1p(rest))
+    return found
+
+
+def _each(x: Grid) -> Iterator[tuple[tuple[int, ...], Grid]]:
+    """Every vector along the last axis, and its place among them."""
+    return ((place, x[place]) for place in np.ndindex(*x.shape[:-1]))
 
 
 def _scatter(g: Grid, index: Any, shape: tuple[int, ...]) -> Any:

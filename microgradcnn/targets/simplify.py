@@ -55,6 +55,8 @@ class _Simplifier:
 
     def made(self, line: Line) -> Line:
         """`line` simplified, or the equal one that there is already."""
+        if 0 in line.shape and line.op not in LEAVES:
+            line = _of_no_numbers(line)
         for rule in RULES.get(line.op, ()):
             found = rule(self, line)
             if found is not None:
@@ -83,6 +85,12 @@ class _Simplifier:
 
     def _pair(self, pair: tuple[Line, Line] | None) -> tuple[Line, Line] | None:
         return pair and (self.new.get(pair[0], pair[0]), self.new.get(pair[1], pair[1]))
+
+
+def _of_no_numbers(line: Line) -> Line:
+    """An array without a number, whatever it is computed from: where there is nothing, nothing can be undefined."""
+    zero = Line("number", dtype=line.dtype, value=line.dtype.type(0).item())
+    return line.changed("broadcast_to", (zero,), {"shape": line.shape})
 
 
 def _key(line: Line) -> Any:
@@ -145,6 +153,15 @@ def _same(self: _Simplifier, line: Line) -> Line | None:
     """A new shape or type that is the old one."""
     x = line.args[0]
     return x if x.shape == line.shape and x.dtype == line.dtype else None
+
+
+def _quotients_to_share(self: _Simplifier, line: Line) -> Line | None:
+    """where(c, a, b)/s as where(c, a/s, b/s) for numbers a and b: what others divide by s has the same quotients."""
+    choice, s = line.args
+    if line.shape or choice.op != "where" or not all(arg.op == "number" for arg in choice.args[1:]):
+        return None
+    quotients = [self.line("div", number, s, like=line) for number in choice.args[1:]]
+    return self.line("where", choice.args[0], *quotients, like=line)
 
 
 def _number_first(self: _Simplifier, line: Line) -> Line | None:
@@ -255,13 +272,25 @@ def _reshaped_again(self: _Simplifier, line: Line) -> Line | None:
     return None
 
 
+def _reduced(line: Line) -> list[Any]:
+    """The lengths of the axes that a reduction takes away."""
+    shape, axis = line.args[0].shape, line.static["axis"]
+    return [*shape] if axis is None else [shape[a] for a in axis]
+
+
 def _nothing_to_reduce(self: _Simplifier, line: Line) -> Line | None:
     x = line.args[0]
-    axis = line.static["axis"]
-    reduced = x.shape if axis is None else [x.shape[a] for a in axis]
-    if all(length == 1 for length in reduced):
+    if all(length == 1 for length in _reduced(line)):
         return self.line("reshape", x, like=line, shape=line.shape)
     return x if x.shape == line.shape == () else None
+
+
+def _mean_of_nothing(self: _Simplifier, line: Line) -> Line | None:
+    """NaN, of which NumPy's own mean would warn."""
+    if 0 not in _reduced(line):
+        return None
+    nan = self.number(math.nan, 0, line)
+    return self.line("broadcast_to", nan, like=line, shape=line.shape) if line.shape else nan
 
 
 def _nothing_to_guard(self: _Simplifier, line: Line) -> Line | None:
@@ -305,7 +334,7 @@ RULES |= {
     "add": (_fold, *_REPEATED, _neutral(0.0, (0, 1)), _minus_in_sum),
     "sub": (_fold, *_REPEATED, _neutral(0.0, (1,)), _minus_in_sum),
     "mul": (_fold, _fold_counts, *_REPEATED, _neutral(1.0, (0, 1)), _number_first, _numbers_together),
-    "div": (_fold, _fold_counts, *_REPEATED, _neutral(1.0, (1,))),
+    "div": (_fold, _fold_counts, *_REPEATED, _neutral(1.0, (1,)), _quotients_to_share),
     "neg": (_fold, _fold_counts, *_REPEATED, _minus),
     "power": (_fold, *_REPEATED, _small_power),
     "where": (_fold, *_REPEATED, _nothing_to_guard),
@@ -315,7 +344,7 @@ RULES |= {
     "transpose": (_fold, _transposed),
     "matmul": (_fold, _column_times_row),
     "sum": (_fold, _nothing_to_reduce),
-    "mean": (_fold, _nothing_to_reduce),
+    "mean": (_fold, _mean_of_nothing, _nothing_to_reduce),
     "max": (_fold, _nothing_to_reduce),
     "getitem": (_fold,),
 }

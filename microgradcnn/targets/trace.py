@@ -15,23 +15,16 @@ import numpy as np
 
 from microgradcnn.arguments import check_value
 from microgradcnn.gradient import grad
-from microgradcnn.targets.lines import Line, Lines, Rows, in_order
+from microgradcnn.targets.lines import Line, Lines, Rows, in_order, plain
 from microgradcnn.targets.rows import FEW, MANY, RowsError, replay
 from microgradcnn.value import Constant, Value, topological, watcher
 
 
-def trace(
-    loss: Value,
-    wrt: Sequence[Value],
-    inputs: Sequence[Value],
-    also: Sequence[Value] = (),
-    shared: Collection[Value] = (),
-) -> Lines:
+def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value] = ()) -> Lines:
     """The lines of `loss`, of its gradients with respect to `wrt`, and of the scalars `also`.
 
-    Inputs that are `shared` are the same for all rows, although they are scalars as the others are. Raises TypeError
-    for what is no Value, ValueError for what is no scalar or no leaf and for a leaf that was changed after the loss was
-    computed, RowsError if the loss mixes rows.
+    Raises TypeError for what is no Value, ValueError for what is no scalar or no leaf and for a leaf that was changed
+    after the loss was computed, RowsError if the loss mixes rows.
     """
     _check(loss, wrt, inputs, also)
     outputs = [loss, *also]
@@ -39,11 +32,26 @@ def trace(
     order = reached(outputs)
     if not inputs or per_example:
         graph = _Graph(outputs, wrt, {v: v for v in order})
-        return _Reader(graph, graph, wrt, inputs, per_example, shared).lines()
+        return _Reader(graph, graph, wrt, inputs, per_example).lines()
     few, many = replay(order, inputs)
-    lines = _Reader(_Graph(outputs, wrt, few), _Graph(outputs, wrt, many), wrt, inputs, per_example, shared).lines()
+    lines = _Reader(_Graph(outputs, wrt, few), _Graph(outputs, wrt, many), wrt, inputs, per_example).lines()
     _refuse_what_needs_all_rows(lines)
     return lines
+
+
+def trace_scalars(
+    outputs: Sequence[Value],
+    gradients: Sequence[Value],
+    parameters: Sequence[Value],
+    inputs: Sequence[Value],
+    shared: Collection[Value],
+) -> Lines:
+    """The lines of a loss and further scalars for one example, with gradients that are scalars of the same graph.
+
+    Inputs that are `shared` are the same for all rows.
+    """
+    graph = _Graph(list(outputs), (), {}, gradients)
+    return _Reader(graph, graph, parameters, inputs, True, shared).lines()
 
 
 def recorded(outputs: Sequence[Value], leaves: Sequence[Value]) -> Lines:
@@ -57,7 +65,8 @@ def recorded(outputs: Sequence[Value], leaves: Sequence[Value]) -> Lines:
             found.setdefault(v, _constant(v.data, v.data, v.label))
         else:
             args = [_constant(p.data, p.data) if type(p) is Constant else found[p] for p in v.parents]
-            found[v] = Line(v.op.name, tuple(args), v.static, v.shape, v.dtype, label=v.label)
+            static = {name: plain(value) for name, value in v.static.items()}
+            found[v] = Line(v.op.name, tuple(args), static, v.shape, v.dtype, label=v.label)
     loss, *also = (found[v] for v in outputs)
     return Lines([found[v] for v in leaves], [], loss, [], also, per_example=True)
 
@@ -72,26 +81,29 @@ def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[V
     per_example = dynamic and bool(inputs) and not any(v.ndim for v in inputs)
     order = reached([output])
     if dynamic and inputs and not per_example:
-        few, many = (_Graph([output], None, new) for new in replay(order, inputs))
+        few, many = (_Graph([output], (), new) for new in replay(order, inputs))
     else:
-        few = many = _Graph([output], None, {v: v for v in order})
-    return _Reader(few, many, parameters, inputs, per_example, ()).lines()
+        few = many = _Graph([output], (), {})
+    return _Reader(few, many, parameters, inputs, per_example).lines()
 
 
 class _Graph:
     """The nodes of a loss and of its gradients, in order of birth, and what the engine said about each gradient.
 
-    `new` are the nodes to differentiate by those that were recorded; without `wrt` there are no gradients. `sent[v]` is
-    (y, x) if v is df/dy·dy/dx, and `totals[v]` holds every x of which v is df/dx.
+    `new` are the nodes to differentiate by those that were recorded, where these are others; `gradients` are gradients
+    that are in the graph already. `sent[v]` is (y, x) if v is df/dy·dy/dx, and `totals[v]` holds every x of which v is
+    df/dx.
     """
 
-    def __init__(self, outputs: list[Value], wrt: Sequence[Value] | None, new: dict[Value, Value]) -> None:
+    def __init__(
+        self, outputs: list[Value], wrt: Sequence[Value], new: dict[Value, Value], gradients: Sequence[Value] = ()
+    ) -> None:
         self.new = new
         self.sent: dict[Value, tuple[Value, Value]] = {}
         self.totals: dict[Value, list[Value]] = {}
         self._latest: dict[Value, Value] = {}
-        self.outputs = [new[v] for v in outputs]
-        self.gradients = [] if wrt is None else self._differentiated([new.get(v, v) for v in wrt])
+        self.outputs = [new.get(v, v) for v in outputs]
+        self.gradients = self._differentiated([new.get(v, v) for v in wrt]) if wrt else list(gradients)
         self.order = reached([*self.outputs, *self.gradients])
 
     def _differentiated(self, wrt: list[Value]) -> list[Value]:
@@ -131,7 +143,7 @@ class _Reader:
         wrt: Sequence[Value],
         inputs: Sequence[Value],
         per_example: bool,
-        shared: Collection[Value],
+        shared: Collection[Value] = (),
     ) -> None:
         self.few, self.many, self.per_example = few, many, per_example
         self.found: dict[Value, Line] = {}
@@ -179,7 +191,7 @@ class _Reader:
             )
         if not self.per_example:
             varies = any(isinstance(length, Rows) for length in shape)
-        static = {name: _merged(value, b.static[name]) for name, value in a.static.items()}
+        static = {name: _merged(plain(value), plain(b.static[name])) for name, value in a.static.items()}
         return Line(a.op.name, tuple(args), static, shape, a.dtype, varies, label=a.label)
 
     def _explain(self) -> None:
