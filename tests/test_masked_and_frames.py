@@ -340,7 +340,7 @@ def test_products_of_matrices_take_what_pandas_holds() -> None:
         (M.T @ SERIES, M.data.T @ np.asarray(SERIES)),
         (mg.matmul(FRAME, v), ROWS @ v.data),
         (mg.matmul(SERIES, M), np.asarray(SERIES) @ M.data),
-        (np.matmul(FRAME, v), ROWS @ v.data),
+        (np.matmul(M.T, FRAME.T), M.data.T @ ROWS.T),
     ):
         assert type(y) is Value
         np.testing.assert_allclose(y.data, expected, rtol=1e-15)
@@ -350,6 +350,7 @@ def test_products_of_matrices_take_what_pandas_holds() -> None:
     works_or_is_refused(lambda: FRAME @ v, ROWS @ v.data)
     works_or_is_refused(lambda: SERIES @ v, np.asarray(SERIES) @ v.data)
     works_or_is_refused(lambda: FRAME @ M, ROWS @ M.data)
+    works_or_is_refused(lambda: np.matmul(FRAME, v), ROWS @ v.data)
 
 
 UFUNCS = [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.greater_equal, np.equal]
