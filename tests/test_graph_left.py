@@ -25,6 +25,7 @@ from microgradcnn.cli import main
 from microgradcnn.data import load
 from microgradcnn.experiment import experiment
 from microgradcnn.fit import evaluate, fit
+from microgradcnn.optim import OPTIMISERS
 
 Call = Callable[[Value], Any]
 
@@ -500,9 +501,13 @@ def parts(*names: str) -> list[tuple[Value, list[Value]]]:
     return [(f, [p for p in leaves if p.label in names])]
 
 
-def networks_at_work() -> None:
-    done = experiment("single_layer", load("side"), training={"epochs": 5})
-    done.trained.network.predict(np.zeros((2, 9)))
+def networks_at_work(engine: str, optimiser: str) -> Callable[[], None]:
+    def run() -> None:
+        training = {"epochs": 5, "engine": engine, "optimiser": optimiser, "batch": 7}
+        done = experiment("single_layer", load("side"), training=training)
+        done.trained.network.predict(np.zeros((2, 9)))
+
+    return run
 
 
 INSIDE: list[tuple[str, Callable[[], Any]]] = [
@@ -511,7 +516,11 @@ INSIDE: list[tuple[str, Callable[[], Any]]] = [
     ("losses", losses),
     ("fit", fitted),
     ("estimators", estimated),
-    ("experiment and train", networks_at_work),
+    *[
+        (f"train {name} {engine}", networks_at_work(engine, name))
+        for engine in ("eager", "numpy")
+        for name in OPTIMISERS
+    ],
     *[(f"compile {backend}", compiled(backend)) for backend in ("numpy", "jit", "jax")],
     ("explain", lambda: [mg.explain(f, wrt).latex() for f, wrt in parts("w", "b")]),
     ("explain at", lambda: [mg.explain(f, wrt, at={"w": 2.0}).text() for f, wrt in parts("w")]),

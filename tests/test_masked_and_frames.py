@@ -69,7 +69,7 @@ def works_or_is_refused(call: Callable[[], Any], expected: Any) -> None:
         assert "\n" not in str(error)  # noqa: PT017, either is right
         return
     assert type(y) is Value
-    np.testing.assert_allclose(y.data, expected, rtol=1e-15)
+    np.testing.assert_allclose(y.data, expected, rtol=1e-15, atol=1e-15)
 
 
 @pytest.mark.parametrize("data", [h[1] for h in HELD], ids=[h[0] for h in HELD])
@@ -343,9 +343,9 @@ def test_products_of_matrices_take_what_pandas_holds() -> None:
         (np.matmul(M.T, FRAME.T), M.data.T @ ROWS.T),
     ):
         assert type(y) is Value
-        np.testing.assert_allclose(y.data, expected, rtol=1e-15)
+        np.testing.assert_allclose(y.data, expected, rtol=1e-15, atol=1e-15)
     mg.matmul(FRAME, v).sum().backward()
-    np.testing.assert_allclose(v.grad, ROWS.sum(0), rtol=1e-12)
+    np.testing.assert_allclose(v.grad, ROWS.sum(0), rtol=1e-12, atol=1e-15)
     # pandas' own @ asks what is on its right for an array, and never gives way
     works_or_is_refused(lambda: FRAME @ v, ROWS @ v.data)
     works_or_is_refused(lambda: SERIES @ v, np.asarray(SERIES) @ v.data)
