@@ -336,6 +336,30 @@ def test_an_answer_of_no_is_exit_code_1_with_and_without_json() -> None:
     assert (done.code, strict(done.out)["right"], done.err) == (1, False, "")
 
 
+# Odd, but not bad
+ODD = [
+    ("explain", "z = exp(x); z - z", "--wrt", "x"),
+    ("graph", "z = exp(x); z - z", "-o", "g.html"),
+    ("explain", "x - x", "--wrt", "x"),
+    ("explain", "0*x", "--wrt", "x"),
+    ("explain", "z = 0*x; z*z", "--wrt", "x"),
+    ("explain", "x", "--wrt", "x"),
+    ("ledger", "x"),
+    ("source", "x - x"),
+    ("check", "x - x", "--wrt", "x", "--answer", "0"),
+    ("explain", "x**0", "--wrt", "x"),
+    ("explain", "f = x*x; f", "--wrt", "x"),
+    ("graph", "x", "-o", "g.svg"),
+]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("arguments", ODD, ids=map(named, ODD))
+def test_an_odd_line_is_answered(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.err) == (0, "")
+
+
 @pytest.mark.usefixtures("here")
 def test_the_name_alone_prints_the_commands() -> None:
     done = run()

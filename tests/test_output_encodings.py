@@ -78,11 +78,10 @@ def test_a_command_prints_what_the_stream_takes(name: str, encoding: str, folder
     assert same_files == files
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_json_says_the_same_in_every_encoding(name: str, encoding: str, folders: Folders) -> None:
+def test_json_says_the_same_in_ascii(name: str, folders: Folders) -> None:
     arguments = (*EXAMPLES[name], "--json")
-    (wanted, _), (found, _) = folders.as_utf_8(*arguments), folders.run(*arguments, encoding=encoding)
+    (wanted, _), (found, _) = folders.as_utf_8(*arguments), folders.run(*arguments, encoding="ascii")
     assert (found.code, wanted.code) == (0, 0), found.err
     assert strict(found.out) == strict(wanted.out)
 
@@ -166,7 +165,7 @@ def test_the_lesson_in_ascii(tmp_path: Path) -> None:
     assert "σ" in (tmp_path / "lesson" / "index.html").read_text("utf-8")
 
 
-QUICK = [("networks",), ("networks", "--json"), ("--help",), ("--version",), ("train", "--help"), ("ledger", "x*x")]
+QUICK = [("networks",), ("--help",), ("--version",), ("ledger", "x*x", "--json")]
 CLOSINGS = [
     (">&-", {0, 2}),
     (">&- 2>&-", {0, 2}),
