@@ -285,7 +285,7 @@ ROWS: dict[str, tuple[Callable[..., Value], list[Any], list[Any]]] = {
 def test_a_program_without_rows(name: str, backend: str) -> None:
     loss, parameters, inputs = ROWS[name]
     program = compiled(backend, loss, parameters, inputs)
-    with pytest.raises(ValueError, match="^there are no rows: a mean needs one at least$"):
+    with pytest.raises(ValueError, match="there are no rows: a mean needs one at least"):
         program(*[x[:0] for x in inputs])
 
 
@@ -303,5 +303,5 @@ def test_the_source_without_rows(name: str) -> None:
 @every_backend
 def test_numbers_without_rows(backend: str) -> None:
     program = compiled(backend, lambda x, a: mg.square(a * x - 1.0), [2.0], [3.0])
-    with pytest.raises(ValueError, match="^there are no rows: a mean needs one at least$"):
+    with pytest.raises(ValueError, match="there are no rows: a mean needs one at least"):
         program(np.zeros(0))
