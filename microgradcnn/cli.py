@@ -37,6 +37,7 @@ from microgradcnn.commands.streams import discard_output, escaped, lenient_strea
 from microgradcnn.extras import MissingExtra
 from microgradcnn.interrupts import Interruptible
 from microgradcnn.train import DivergedError
+from microgradcnn.views.expression import cut
 
 # In the order of the help.
 COMMANDS = (
@@ -44,6 +45,7 @@ COMMANDS = (
     *(graph, cost),
 )
 INTERRUPTED = 130
+LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 
 
@@ -149,7 +151,7 @@ def _run(typed: list[str]) -> int:
 
 def _tell(typed: list[str], error: object, code: int) -> int:
     """Say in one line on stderr what went wrong, and where JSON was asked for as an object on stdout."""
-    sentence = escaped(str(error))
+    sentence = cut(escaped(str(error)), LONGEST)
     try:
         print(f"microgradcnn: {sentence}", file=sys.stderr)
         if "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed):
