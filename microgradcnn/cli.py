@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="microgradcnn",
         description="Backpropagation from first principles: the lecture's networks, checked and trained.",
-        epilog="exit codes: 0 done, 1 the answer is no, 2 bad use or bad input",
+        epilog="exit codes: 0 done, 1 the answer is no, 2 bad use or bad input, 130 Ctrl-C",
     )
     parser.add_argument("--version", action="version", version=f"microgradcnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
