@@ -31,7 +31,7 @@ from microgradcnn.commands import (
     train,
     worksheet,
 )
-from microgradcnn.commands.options import real, whole
+from microgradcnn.commands.options import real
 from microgradcnn.commands.output import show
 from microgradcnn.commands.streams import discard_output, escaped, lenient_streams
 from microgradcnn.extras import MissingExtra
@@ -60,7 +60,6 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
         self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
         self.register("type", float, real)
-        self.register("type", int, whole)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -127,8 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:  # without a file's name it is that of standard output
             nameless = f"the output cannot be written: {error.strerror or error}"
             return _tell(typed, error if error.filename is not None else nameless, 2)
-        except (ValueError, OverflowError, MissingExtra) as error:
+        except (ValueError, MissingExtra) as error:
             return _tell(typed, error, 2)
+        except OverflowError:
+            return _tell(typed, "a number in this is too large to be computed with", 2)
         except MemoryError as error:
             return _tell(typed, f"there is not enough memory for this: {error or 'choose smaller sizes'}", 2)
         except RecursionError:
