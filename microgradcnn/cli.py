@@ -59,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
-        self.register("type", float, real)
+        self.register("type", float, real)  # what type=float means in every command
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
