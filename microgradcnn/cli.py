@@ -31,12 +31,13 @@ from microgradcnn.commands import (
     train,
     worksheet,
 )
-from microgradcnn.commands.options import real, whole
+from microgradcnn.commands.options import real
 from microgradcnn.commands.output import show
 from microgradcnn.commands.streams import discard_output, escaped, lenient_streams
 from microgradcnn.extras import MissingExtra
 from microgradcnn.interrupts import Interruptible
 from microgradcnn.train import DivergedError
+from microgradcnn.views.expression import cut
 
 # In the order of the help.
 COMMANDS = (
@@ -44,6 +45,7 @@ COMMANDS = (
     *(graph, cost),
 )
 INTERRUPTED = 130
+LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 
 
@@ -57,8 +59,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
-        self.register("type", float, real)
-        self.register("type", int, whole)
+        self.register("type", float, real)  # what type=float means in every command
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -125,8 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:  # without a file's name it is that of standard output
             nameless = f"the output cannot be written: {error.strerror or error}"
             return _tell(typed, error if error.filename is not None else nameless, 2)
-        except (ValueError, OverflowError, MissingExtra) as error:
+        except (ValueError, MissingExtra) as error:
             return _tell(typed, error, 2)
+        except OverflowError:
+            return _tell(typed, "a number in this is too large to be computed with", 2)
         except MemoryError as error:
             return _tell(typed, f"there is not enough memory for this: {error or 'choose smaller sizes'}", 2)
         except RecursionError:
@@ -149,7 +152,7 @@ def _run(typed: list[str]) -> int:
 
 def _tell(typed: list[str], error: object, code: int) -> int:
     """Say in one line on stderr what went wrong, and where JSON was asked for as an object on stdout."""
-    sentence = escaped(str(error))
+    sentence = cut(escaped(str(error)), LONGEST)
     try:
         print(f"microgradcnn: {sentence}", file=sys.stderr)
         if "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed):
@@ -164,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="microgradcnn",
         description="Backpropagation from first principles: the lecture's networks, checked and trained.",
-        epilog="exit codes: 0 done, 1 the answer is no, 2 bad use or bad input",
+        epilog="exit codes: 0 done, 1 the answer is no, 2 bad use or bad input, 130 Ctrl-C",
     )
     parser.add_argument("--version", action="version", version=f"microgradcnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)

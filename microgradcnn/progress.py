@@ -1,7 +1,8 @@
-"""A progress bar on a terminal: tqdm where it is installed, one plain line otherwise, nothing into a pipe."""
+"""A progress bar on a terminal that can clear a line: tqdm where it is installed, else one plain line."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -10,7 +11,7 @@ UPDATES = 200  # how often the plain line is rewritten
 
 def bar(total: int, wanted: bool, note: Callable[[], str], start: int = 0) -> Iterator[int]:
     """Count from `start` to total - 1, showing on stderr, if that is a terminal, how far it is, with `note()`."""
-    if not wanted or not sys.stderr.isatty():
+    if not wanted or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield from range(start, total)
         return
     try:

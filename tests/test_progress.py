@@ -15,6 +15,11 @@ from microgradcnn.progress import bar
 from microgradcnn.train import train
 
 
+@pytest.fixture(autouse=True)
+def _able_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
+
 class Terminal(io.StringIO):
     """A terminal of one line."""
 
@@ -131,3 +136,11 @@ def test_training_shows_its_loss_on_a_terminal_only(
     assert len(train(conv_average(), x, y, epochs=20, progress=True).history) == 20
     assert all(word in shown.getvalue() for word in words)
     assert bool(shown.getvalue()) == bool(words)
+
+
+def test_a_dumb_terminal_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert list(bar(5, True, lambda: "note")) == [0, 1, 2, 3, 4]
+    assert terminal.getvalue() == ""

@@ -6,9 +6,11 @@ The oracle is each network written out by hand in plain Python, and its central 
 from __future__ import annotations
 
 import html.parser
+import json
 import math
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +29,7 @@ from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.cli import main
 from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.document import Lettered
@@ -454,3 +457,32 @@ def test_what_cannot_be_asked_is_one_sentence() -> None:
         mg.worksheet(mg.expm1(x * 2.0) ** 1.5 + mg.softplus(x), x)
     with pytest.raises(ValueError, match="tries found no tidy numbers"):
         mg.worksheet((x * 1e-9 - 1.0).square(), x, questions=3)
+
+
+NOT_FINITE = """
+from microgradcnn import Value
+w, x, u = Value(float("nan"), label="w"), Value(2.0, label="x"), Value(float("inf"), label="u")
+f = (w * x + u).sigmoid() * w * u
+"""
+
+
+def test_keys_are_for_their_owner_and_strict_json_whatever_the_numbers_of_the_leaves(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("model.py").write_text(NOT_FINITE)
+    assert main(["worksheet", "model.py:f", "--wrt", "w,u", "--questions", "2", "--out", "sheets"]) == 0
+    modes = {path.name.split("-")[0]: stat.S_IMODE(path.stat().st_mode) for path in Path("sheets").iterdir()}
+    assert modes["key"] == 0o600
+    assert modes["sheet"] == modes["answers"] == 0o666 & ~umask()
+    (key,) = Path("sheets").glob("key-*.json")
+    json.loads(key.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    Path("answers").mkdir()
+    Path(next(Path("sheets").glob("answers-*"))).rename("answers/anna.txt")
+    assert main(["grade", "answers", "--key", "sheets"]) == 0
+    assert "anna.txt" in capsys.readouterr().out
+
+
+def umask():
+    """The mask of this process, which can only be seen by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -14,6 +14,7 @@ from microgradcnn.graphs import LossGraph
 from microgradcnn.value import Value
 from microgradcnn.views import notation
 from microgradcnn.views.derivation import Derivation, Through, explain
+from microgradcnn.views.expression import cut
 
 SUMMARY = "derive a gradient step by step, as the lecture does"
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     f = graph.loss.label or "f"
     deliver(
         options,
-        f"{', '.join(f'd{f}/d{x.label}' for x in wrt)} of {graph.name}",
+        cut(f"{', '.join(f'd{f}/d{x.label}' for x in wrt)} of {graph.name}", 200),
         lambda: _record(options.graph, graph, wrt, derivation),
         text=derivation.text,
         latex=derivation.latex,

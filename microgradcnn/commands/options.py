@@ -124,13 +124,6 @@ def real(text: str) -> float:
     return number
 
 
-def whole(text: str) -> int:
-    """A whole number, written in plain digits."""
-    if (number := _read(text, int)) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return number
-
-
 def names(text: str) -> list[str]:
     """Names between commas."""
     found = [name.strip() for name in text.split(",") if name.strip()]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 from microgradcnn.targets.lines import Line
 
+LONGEST = 60  # characters of a name; of one that is longer, the beginning and the end
+
 
 class Naming(dict[Line, str]):
     """The names of lines; none is among those `taken`, and `identifier` makes a wanted name one of the language."""
@@ -16,6 +18,7 @@ class Naming(dict[Line, str]):
     def give(self, line: Line, wanted: str) -> None:
         """Call the line as is wanted, with underscores behind it as long as that name is taken."""
         name = self._identifier(wanted)
+        name = name if len(name) <= LONGEST else name[:40] + name[-20:]
         while name in self._taken:
             name += "_"
         self._taken.add(name)

@@ -27,6 +27,7 @@ _CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = dict(zip(_SMALL.split(), "αβγδεζηθικλμνξπρστυφχψ", strict=True)) | {"omega": "ω"}
 GREEK |= dict(zip(_CAPITAL.split(), "ΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 ACCENTS = ("hat", "bar", "tilde")
+LONGEST_LABEL = 250  # characters of a label that are shown
 LARGEST_DENOMINATOR = 1000  # 1/3 is a small fraction, 0.123456789 is data
 
 
@@ -123,12 +124,26 @@ def equation(*sides: Expr, sign: str = "=") -> Expr:
     return Expr("equation", sides, sign)
 
 
-@lru_cache(maxsize=4096)
+def cut(text: str, longest: int = LONGEST_LABEL) -> str:
+    """A text for display: of one that is too long the beginning and the end, where indices are."""
+    return text if len(text) <= longest else f"{text[: longest * 2 // 3]}…{text[-longest // 3 + 1 :]}"
+
+
+def printed(label: str) -> str:
+    """A label as a line of text may have it: cut, and what cannot be printed, as a line feed, replaced."""
+    return "".join([c if c.isprintable() else "\ufffd" for c in cut(label)])
+
+
 def name_of(label: str) -> Name:
     """The parts of a label: y_hat is a y with a hat, c_1 and c1 have the subscript 1, s_1_2 has two.
 
-    What cannot be printed, as a line feed, is replaced.
+    What cannot be printed, as a line feed, is replaced, and the middle of a long label is cut out.
     """
+    return _parts(cut(label))
+
+
+@lru_cache(maxsize=4096)
+def _parts(label: str) -> Name:
     base, *rest = "".join([c if c.isprintable() else "\ufffd" for c in label]).split("_")
     if not rest and (digits := re.fullmatch(r"([^\W\d]+)(\d+)", base)):
         base, rest = digits[1], [digits[2]]
@@ -140,7 +155,7 @@ def name_of(label: str) -> Name:
 
 def spelling(label: str) -> str:
     """The same for all labels that are printed alike, or alike in Python: c1 and c_1, λ and lambda."""
-    name = name_of(label)
+    name = _parts(label)
     return re.sub(r"\W", "_", "_".join([name.base, name.accent, *name.subscripts]))
 
 

@@ -24,7 +24,7 @@ from microgradcnn.arrays import Data, ieee, shape_of
 from microgradcnn.gradient import _cotangents, _seed
 from microgradcnn.value import Constant, Value, topological, watcher
 from microgradcnn.views.document import text_line
-from microgradcnn.views.expression import symbol
+from microgradcnn.views.expression import printed, symbol
 from microgradcnn.views.undefined import undefined
 
 _MOST_ROWS = 200  # that str() prints
@@ -87,8 +87,9 @@ class Ledger(Sequence[Entry]):
     @property
     def notes(self) -> list[str]:
         """Where the pass starts, which nodes are used more than once, and which leaves had a `.grad` already."""
-        d = f"d{self.start}/d{self.start}"
-        first = f"The pass starts from {self.start} with {d} = {_show(self.seed)}."
+        start = printed(self.start)
+        d = f"d{start}/d{start}"
+        first = f"The pass starts from {start} with {d} = {_show(self.seed)}."
         return [first, *self._reuse(), *self._resets(), *filter(None, [self.undefined])]
 
     def _reuse(self) -> Iterator[str]:
@@ -97,7 +98,7 @@ class Ledger(Sequence[Entry]):
             steps.setdefault(entry.receiver, []).append(str(entry.step))
         for receiver, at in steps.items():
             if len(at) > 1:
-                yield f"{receiver} is used {len(at)} times: what comes back (steps {_listed(at)}) is added up."
+                yield f"{printed(receiver)} is used {len(at)} times: what comes back (steps {_listed(at)}) is added up."
 
     def _resets(self) -> Iterator[str]:
         held = [c for c in self.closings if c.before is not None and np.any(c.before)]
@@ -110,10 +111,13 @@ class Ledger(Sequence[Entry]):
             ),
         ):
             if those:
-                sums = [f"{c.leaf}: {_show(c.before)} + {_show(c.gradient)} = {_show(c.after)}" for c in those[:3]]
+                sums = [
+                    f"{printed(c.leaf)}: {_show(c.before)} + {_show(c.gradient)} = {_show(c.after)}" for c in those[:3]
+                ]
                 sums += ["..."] * (len(those) > 3)
-                reset = f"Set .grad = None first for the gradient of {self.start} alone."
-                yield f"The .grad of {_listed([c.leaf for c in those])} holds {why} ({'; '.join(sums)}). {reset}"
+                reset = f"Set .grad = None first for the gradient of {printed(self.start)} alone."
+                leaves = _listed([printed(c.leaf) for c in those])
+                yield f"The .grad of {leaves} holds {why} ({'; '.join(sums)}). {reset}"
 
     def __str__(self) -> str:
         head = ["#", "from", "to", "df/dfrom", "dfrom/dto", "sent", "total"]
@@ -121,8 +125,8 @@ class Ledger(Sequence[Entry]):
         rows = [
             [
                 str(e.step),
-                f"{e.sender} = {e.operation}",
-                e.receiver,
+                f"{printed(e.sender)} = {e.operation}",
+                printed(e.receiver),
                 *map(_show, (e.cotangent, e.local, e.sent, e.total)),
             ]
             for e in shown
@@ -223,7 +227,7 @@ def node_names(order: list[Value]) -> dict[Value, str]:
 def _operation(node: Value, names: dict[Value, str]) -> str:
     """`a * b`, or `sigmoid(a)`."""
     assert node.op is not None
-    inputs = [_show(p.data) if type(p) is Constant else names[p] for p in node.parents]
+    inputs = [_show(p.data) if type(p) is Constant else printed(names[p]) for p in node.parents]
     if node.op.name in _INFIX:
         return f" {_INFIX[node.op.name]} ".join(inputs)
     if node.op.name == "power" and "exponent" in node.static:

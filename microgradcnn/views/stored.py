@@ -34,9 +34,14 @@ def _entry(node: Value, label: str | None, place: Mapping[Value, int]) -> dict[s
     return {**entry, "op": node.op.name, "inputs": inputs, "static": dict(node.static)}
 
 
-def _number(node: Value) -> float | bool:
+def _number(node: Value) -> float | bool | str:
+    """The number, or its name where JSON has none for it: "inf"."""
     number: float | bool = np.asarray(node.data).item()
-    return number
+    return number if np.isfinite(number) else repr(number)
+
+
+def _named(number: float | bool | str) -> float | bool:
+    return float(number) if isinstance(number, str) else number
 
 
 def from_plain(entries: Sequence[Mapping[str, Any]]) -> Value:
@@ -47,10 +52,10 @@ def from_plain(entries: Sequence[Mapping[str, Any]]) -> Value:
     nodes: list[Value] = []
     for entry in entries:
         if "op" in entry:
-            inputs = [nodes[i] if isinstance(i, int) else i["constant"] for i in entry["inputs"]]
+            inputs = [nodes[i] if isinstance(i, int) else _named(i["constant"]) for i in entry["inputs"]]
             nodes.append(apply(primitive_named(entry["op"]), *inputs, **entry["static"]))
         else:
-            nodes.append(Value(entry["value"]))
+            nodes.append(Value(_named(entry["value"])))
         nodes[-1].label = entry.get("label")
     return nodes[-1]
 

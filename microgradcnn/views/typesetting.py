@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from microgradcnn.views.emitters import ATOM, Text
-from microgradcnn.views.expression import Expr, name_of
+from microgradcnn.views.expression import Expr, cut, name_of
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
 
@@ -55,12 +55,12 @@ class Typeset(Text):
     """A formula with marks where its style changes; `runs` reads them."""
 
     def _symbol(self, e: Expr) -> str:
-        name = name_of(clean(e.value))
+        name = name_of(clean(cut(e.value)))
         base = unicodedata.normalize("NFC", name.base + _ACCENTS.get(name.accent, ""))
         if not name.subscripts:
             return f"{_ITALIC}{base}{_END}" if base[:1].isalpha() else base
         if sum(len(part) > 1 and part.isalpha() for part in name.subscripts) > 1:  # words joined by _, not subscripts
-            return f"{_ITALIC}{clean(e.value)}{_END}"
+            return f"{_ITALIC}{clean(cut(e.value))}{_END}"
         comma = "," if any(len(part) > 1 for part in name.subscripts) and len(name.subscripts) > 1 else ""
         return f"{_ITALIC}{base}{_END}{_LOW}{comma.join(name.subscripts)}{_END}"
 
@@ -106,13 +106,16 @@ def shortened(runs: Sequence[Run], size: float, limit: float) -> list[Run]:
     if width(runs, size) <= limit:
         return list(runs)
     kept: list[Run] = []
-    room = limit - width([Run("…")], size)
+    room = limit / size - _width("…", 0)
     for run in runs:
-        fitting = run.text
-        while fitting and width([*kept, run._replace(text=fitting)], size) > room:
-            fitting = fitting[:-1]
-        kept.append(run._replace(text=fitting))
-        if fitting != run.text:
+        fitting = 0
+        for c in run.text:
+            room -= _width(c, 0) * (LOWERED if run.level else 1.0)
+            if room < 0:
+                break
+            fitting += 1
+        kept.append(run._replace(text=run.text[:fitting]))
+        if room < 0:
             break
     kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" +−·=("))
     return [*kept, Run("…")]
