@@ -357,3 +357,21 @@ def test_a_loss_of_ones_own() -> None:
     assert evaluate(model, X, y, absolute)["loss"] == pytest.approx(
         np.mean(np.abs(X @ model.weight.data[0] + model.bias.data - y)), rel=1e-12
     )
+
+
+class Line(nn.Module):
+    """Two parameters that are single numbers."""
+
+    def __init__(self) -> None:
+        self.slope, self.intercept = mg.Value(0.0), mg.Value(0.0)
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        return self.slope * x[:, 0] + self.intercept
+
+
+@pytest.mark.parametrize("engine", ["eager", "numpy"])
+def test_parameters_may_be_single_numbers(engine: str) -> None:
+    x, line = np.linspace(-1.0, 1.0, 16)[:, None], Line()
+    options: dict[str, Any] = {"optimiser": "gradient_descent", "schedule": "constant", "rate": 0.5, "engine": engine}
+    fit(line, x, 3.0 * x[:, 0] + 1.0, loss=nn.mse_loss, epochs=100, batch=16, **options)
+    assert [p.item() for p in line.parameters()] == pytest.approx([3.0, 1.0], abs=1e-6)
