@@ -8,6 +8,9 @@
 27.0
 """
 
+from microgradcnn import interrupts as _interrupts  # noqa: F401, first: Ctrl-C may come while the others load
+
+# isort: split
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
@@ -53,6 +56,8 @@ from microgradcnn.functions import (
     where,
 )
 from microgradcnn.gradient import grad
+from microgradcnn.leaving import GraphLeft
+from microgradcnn.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
 from microgradcnn.record import Primitive
 from microgradcnn.value import Value, no_grad
 
@@ -87,6 +92,7 @@ __all__ = [
     "Cost",
     "Derivation",
     "GradientCheck",
+    "GraphLeft",
     "Ledger",
     "NonFiniteError",
     "Picture",
@@ -117,6 +123,10 @@ __all__ = [
     "log",
     "log1p",
     "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "matmul",
     "max",
     "max_pool2d",
@@ -126,6 +136,7 @@ __all__ = [
     "negative",
     "nn",
     "no_grad",
+    "not_equal",
     "optim",
     "power",
     "primitive",

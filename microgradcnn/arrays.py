@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import Context
+from numbers import Number
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,23 +20,27 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
     """`x` as a Value holds it: a Python float, a np.float32, or a read-only array that nobody else can write.
 
     Integers, booleans (unless `keep_bool`) and float16 become float64. An array that is read-only already is shared,
-    any other is copied. Raises TypeError for text, objects and complex or long numbers, ValueError for ragged lists.
+    any other is copied. Raises TypeError for text, objects and complex or long numbers, ValueError for ragged lists and
+    for masked entries.
     """
     if type(x) is float or (type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim and _is_frozen(x)):
         return x
+    if keep_bool and type(x) is bool:
+        return x
     if type(x) is int and abs(x) < 1 << 1023:  # larger ones become objects, and are refused
         return float(x)
+    check_unmasked(x)
     try:
         array = x if type(x) is np.ndarray and _is_frozen(x) else np.array(x)
     except ValueError as error:
-        raise ValueError(f"a Value needs numbers in the shape of a box, not {_glimpse(x)}: {error}") from None
+        raise ValueError(f"a Value needs numbers in the shape of a box, not {glimpse(x)}: {error}") from None
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind in "iu" or (kind == "b" and not keep_bool) or (kind == "f" and size == 2):
         array = array.astype(np.float64)
     elif kind == "f" and not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     elif kind not in "fb" or size > 8:
-        raise TypeError(f"a Value holds real numbers (float64 or float32), not {_glimpse(x)} of type {array.dtype}")
+        raise TypeError(f"a Value holds real numbers (float64 or float32), not {glimpse(x)} of type {array.dtype}")
     return settled(array)
 
 
@@ -59,6 +65,8 @@ def plain(data: Any) -> Data:
         data = data[()]
     if isinstance(data, np.float32):
         return data
+    if shape_of(data):
+        return np.asarray(data)  # of a class of its own, as a pandas Series
     return bool(data) if isinstance(data, bool | np.bool_) else float(data)
 
 
@@ -83,6 +91,30 @@ def quiet(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     return _QUIET.copy().run(function, *args, **kwargs)
 
 
+def is_array_like(x: object) -> bool:
+    """Whether `x` is a number, or what NumPy, pandas and others make arrays of; text is neither."""
+    return (isinstance(x, Number | Sequence) and not isinstance(x, str | bytes)) or hasattr(x, "__array__")
+
+
+def check_unmasked(x: object) -> None:
+    """Raise ValueError for an array with masked entries, in a list too: as plain numbers they would be data again."""
+    if isinstance(x, list | tuple):
+        for part in x:
+            if type(part) is not float:
+                check_unmasked(part)
+    elif isinstance(x, np.ndarray) and np.any(getattr(x, "mask", False)):
+        raise ValueError(
+            f"{glimpse(x)} has masked entries, and a Value has no mask: .filled(number) puts numbers there, "
+            ".compressed() leaves them out"
+        )
+
+
+def bare_array(x: Any) -> np.ndarray[Any, Any]:
+    """`x` as NumPy's own array, without the labels of pandas. Raises ValueError for masked entries."""
+    check_unmasked(x)
+    return np.asarray(x)
+
+
 def ieee(x: Any) -> Any:
     """A Python float as np.float64, which divides by zero as arrays do; anything else as it is."""
     return np.float64(x) if type(x) is float else x
@@ -98,6 +130,7 @@ def _is_frozen(array: np.ndarray) -> bool:
     return base is None or type(base) is bytes
 
 
-def _glimpse(x: object) -> str:
-    text = repr(x)
+def glimpse(x: object) -> str:
+    """`x` as an error shows it: on one line, and cut where it is long."""
+    text = " ".join(repr(x).split())
     return text if len(text) <= 40 else text[:37] + "..."

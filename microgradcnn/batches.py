@@ -44,7 +44,7 @@ class Batches(ABC):
 
     def write(self) -> None:
         """Give the parameters the numbers of `flat`."""
-        ends = np.cumsum([p.data.size for p in self.parameters])
+        ends = np.cumsum([np.size(p.data) for p in self.parameters])
         for p, part in zip(self.parameters, np.split(self.flat, ends[:-1]), strict=True):
             p.data = part.reshape(p.shape)
 
@@ -64,8 +64,8 @@ class Eager(Batches):
         loss, *also = self._objective(*(rows or (self.x, self.y)))
         loss.backward()
         self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
-        self.also = [float(v) for v in also]
-        return float(loss)
+        self.also = [v.item() for v in also]
+        return loss.item()
 
 
 class Compiled(Batches):

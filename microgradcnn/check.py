@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from microgradcnn.arrays import plain
+from microgradcnn.arrays import glimpse, plain
 from microgradcnn.gradient import grad
 from microgradcnn.record import Primitive
 from microgradcnn.value import Constant, Value, topological
@@ -101,6 +101,10 @@ def check_gradients(
     ten times the doubt, 'undecidable' neither. Raises TypeError if there are no Values or function returns none,
     ValueError if the values or the result are empty, not finite, or not the same when computed again.
     """
+    if not callable(function):
+        raise TypeError(
+            f"check_gradients(function, x, w) takes a function of its Values first, not {glimpse(function)}"
+        )
     if order not in (1, 2) or not values:
         raise TypeError(f"check_gradients(function, x, w, order=2) needs Values, and order 1 or 2, not {order}")
     point, labels = [_numbers(value) for value in values], [value.label for value in values]
@@ -300,7 +304,8 @@ def _steps(x: Array) -> Array:
 
 def _numbers(value: Value, what: str = "") -> Array:
     if not isinstance(value, Value) or value.dtype == np.bool_:
-        raise TypeError(f"check_gradients needs Values of real numbers, and {what or 'this'} is not one: {value!r}")
+        given = f"{what or 'this'} is not one: {glimpse(value)}"
+        raise TypeError(f"check_gradients(function, x, w) needs Values of real numbers, and {given}")
     if np.size(value.data) == 0 or not np.all(np.isfinite(value.data)):
         raise ValueError(f"{what or value.describe()} is empty or not finite, and has no gradient to check: {value!r}")
     return np.array(value.data, np.float64)

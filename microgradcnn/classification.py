@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from microgradcnn.classifier import Classifier, image_of, new_model
-from microgradcnn.data import Dataset, split
+from microgradcnn.classifier import Classifier, new_model
+from microgradcnn.columns import columns_of
+from microgradcnn.data import as_images, split
+from microgradcnn.dataset import DataError, Dataset, listed
 from microgradcnn.experiment import TEST_FRACTION
 from microgradcnn.fit import Fit, evaluate, fit
 from microgradcnn.scaling import unit_pixels, unscaled
@@ -38,10 +40,16 @@ def classification(
     `seed`, is for the test unless `test` has them; the seed also draws the start and the batches. `training` are
     further arguments of `fit`. Raises ValueError if they do not fit, DataError for rows that are no images.
     """
+    data = as_images(data)
     learn, test = split(data, TEST_FRACTION, seed) if test is None else (data, test)
-    classes, image = data.classes or (), image_of(learn)
+    classes, image = data.classes or (), data.image
+    assert image is not None  # as_images gives one to whatever has none
+    if test.classes != classes:
+        raise DataError(
+            f"{test.name} has the classes {listed(test.classes or ())}, not {listed(classes)} as in training"
+        )
     scaling = unit_pixels(learn.x) if scale else unscaled(learn.x.shape[1])
-    done = Classifier(name, new_model(name, len(classes), seed), scaling, classes, image)
+    done = Classifier(name, new_model(name, len(classes), seed), scaling, classes, image, columns_of(data))
     parts = [(done.images(part), part.y) for part in (learn, test)]
     run = fit(done.model, *parts[0], seed=seed, validation=parts[1], **(training or {}))
     measured = [evaluate(done.model, *part) for part in parts]

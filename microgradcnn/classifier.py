@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 import microgradcnn.functions as mg
 from microgradcnn.arrays import dtype_of
 from microgradcnn.batches import Array, outputs
-from microgradcnn.data import DataError, Dataset, as_images, resampling
+from microgradcnn.columns import arranged, different_texts, restored
+from microgradcnn.data import resampling
+from microgradcnn.dataset import UNKNOWN, Columns, Dataset
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.models import lenet
 from microgradcnn.module import Module
@@ -27,13 +30,31 @@ DTYPE = np.float32  # half the memory and the time of float64, and as right
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model of MODELS, and the preparation of its inputs: images of (h, w) scaled, then brought to SIDE × SIDE."""
+    """A model of MODELS, and the preparation of its inputs: images of (h, w) scaled, then brought to SIDE × SIDE.
+
+    `columns` are those that it was trained on; UNKNOWN where nobody knows more than the images' size. Raises
+    ValueError for columns or a scaling that do not fit the images.
+    """
 
     name: str
     model: Module
     scaling: Scaling
     classes: tuple[str, ...]
     image: tuple[int, int]
+    columns: Columns = UNKNOWN
+
+    def __post_init__(self) -> None:
+        self.scaling.check_width(math.prod(self.image))
+        if self.columns.features is not None or self.columns.image not in (None, self.image):
+            raise ValueError(f"has columns that are not the pixels of images of {self.image[0]}×{self.image[1]}")
+
+    def arranged(self, data: Any) -> Dataset:
+        """A Dataset or a DataFrame with the pixels of training, in order.
+
+        A table without names goes by position, with a PositionWarning. Raises DataError for rows that are no images of
+        the size that the model is trained on.
+        """
+        return arranged(data, replace(self.columns, image=self.image), math.prod(self.image))
 
     def prepared(self, x: Any) -> Any:
         """Rows of pixels as they are in the data, (n, h·w), as images for the model, (n, 1, SIDE, SIDE)."""
@@ -47,29 +68,16 @@ class Classifier:
         rows, columns = (weights.astype(dtype) for weights in resampling(self.image, SIDE))
         return rows @ images @ columns.T
 
-    def images(self, data: Dataset) -> Array:
-        """The rows as `prepared`, in the type of the parameters.
+    def images(self, data: Any) -> Array:
+        """The rows of a Dataset or a DataFrame, `arranged` and `prepared`, in the type of the parameters."""
+        return np.asarray(self.prepared(self.arranged(data).x.astype(DTYPE)))
 
-        Raises DataError if they are no images of the size that the model is trained on.
-        """
-        if (found := image_of(data)) != self.image:
-            theirs, ours = ("×".join(map(str, size)) for size in (found, self.image))
-            raise DataError(f"{data.name} has images of {theirs} pixels, but the model is trained on {ours}")
-        return np.asarray(self.prepared(data.x.astype(DTYPE)))
-
-    def probabilities(self, data: Dataset) -> Array:
+    def probabilities(self, data: Any) -> Array:
         """The probability of every class, in the order of `classes`, for every row: (n, classes).
 
-        Raises DataError, as `images` does.
+        Raises DataError, as `arranged` does.
         """
         return np.asarray(mg.softmax(outputs(self.model, self.images(data))))
-
-
-def image_of(data: Dataset) -> tuple[int, int]:
-    """The height and width of the rows' images. Raises DataError for rows that are none."""
-    image = as_images(data).image
-    assert image is not None  # as_images gives one to whatever has none
-    return image
 
 
 def new_model(name: str, classes: int, seed: int) -> Module:
@@ -79,7 +87,7 @@ def new_model(name: str, classes: int, seed: int) -> Module:
 
 def save_classifier(path: Path, done: Classifier) -> None:
     """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
-    about = {"network": done.name, "classes": done.classes, "image": done.image}
+    about = {"network": done.name, "classes": done.classes, "image": done.image, "columns": asdict(done.columns)}
     scaling = {"shift": done.scaling.shift, "scale": done.scaling.scale}
     write_arrays(path, KIND, about | {"architecture": done.model.architecture()}, done.model.state_dict() | scaling)
 
@@ -93,16 +101,19 @@ def load_classifier(path: Path, name: str) -> Classifier:
     if (found := about.get("network")) != name:
         raise FileError(f"{path} holds a {found}, not a {name}")
     try:
-        classes, (height, width) = tuple(about["classes"]), about["image"]
+        classes, (height, width) = about["classes"], about["image"]
+        if not different_texts(classes):
+            raise ValueError("classes have different names")
         model, one = new_model(name, len(classes), seed=0), np.ones(height * width)
-        architecture = list(about["architecture"])
+        architecture, columns = list(about["architecture"]), restored(about.get("columns"), height * width)
     except (ValueError, KeyError, TypeError):
         raise FileError(f"{path} is damaged, or no {KIND}") from None
     wanted = {"shift": one, "scale": one}
     scaling = {part: arrays.pop(part) for part in wanted if part in arrays}
     try:
         check_arrays(scaling, wanted, f"{name} for {height}×{width} pixels")
+        done = Classifier(name, model, Scaling(**scaling), tuple(classes), (height, width), columns)
     except ValueError as error:
         raise FileError(f"{path} {error}") from None
     model.take(path, architecture, arrays)
-    return Classifier(name, model, Scaling(**scaling), classes, (height, width))
+    return done

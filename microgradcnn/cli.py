@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
@@ -31,7 +31,11 @@ from microgradcnn.commands import (
     train,
     worksheet,
 )
+from microgradcnn.commands.options import real, whole
+from microgradcnn.commands.output import show
+from microgradcnn.commands.streams import discard_output, escaped, lenient_streams
 from microgradcnn.extras import MissingExtra
+from microgradcnn.interrupts import Interruptible
 from microgradcnn.train import DivergedError
 
 # In the order of the help.
@@ -40,48 +44,119 @@ COMMANDS = (
     *(graph, cost),
 )
 INTERRUPTED = 130
+MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
+
+
+class UsageError(ValueError):
+    """A command line that says nothing that could be done."""
 
 
 class _Parser(argparse.ArgumentParser):
     """Errors in one sentence, with a guess at what a mistyped name was meant to be; formulas may start with a minus."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(allow_abbrev=False, **settings)
         self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
+        self.register("type", float, real)
+        self.register("type", int, whole)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        raise UsageError(message)
+
+    def parse_known_args(  # type: ignore[override]  # always called with the arguments
+        self, args: Sequence[str], namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        self._check_options(args)
+        found, more = super().parse_known_args(args, namespace)
+        if more:
+            self.error(f"{self._command} takes no {more[0]!r} here: a formula with spaces goes in quotes")
+        return found, more
+
+    def _check_options(self, args: Sequence[str]) -> None:
+        """Refuse an unknown option before what is missing, for that may be what it was meant to be."""
+        for arg in args:
+            if arg == "--" or (self._subparsers and not arg.startswith("-")):  # the command takes the rest
+                return
+            name = arg.partition("=")[0]
+            if name.startswith("--") and name not in self._option_string_actions:
+                known = [option for option in self._option_string_actions if option.startswith("--")]
+                meant = MEANT.get(name)
+                guess = _guess(meant if meant in known else name, known, cutoff=0.7)
+                guess = "a command's options follow the command" if self._subparsers else guess
+                self.error(f"{self._command} has no {name}: {guess}")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        print(message, end="", file=file or sys.stderr)  # argparse would say nothing of a full disk
+
+    @property
+    def _command(self) -> str:
+        return self.prog.split()[-1]
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
-            meant = difflib.get_close_matches(str(value), known, n=1)
-            guess = f"did you mean {meant[0]}?" if meant else f"choose from {', '.join(known)}"
-            raise argparse.ArgumentError(action, f"{value!r} is unknown: {guess}")
+            raise argparse.ArgumentError(action, f"{value!r} is unknown: {_guess(str(value), known)}")
+
+
+def _guess(name: str, known: Sequence[str], cutoff: float = 0.6) -> str:
+    close = difflib.get_close_matches(name, known, 1, cutoff)
+    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; what a user did wrong is told in one sentence on stderr."""
+    """Run one command and return its exit code; what a user did wrong is told in one sentence on stderr.
+
+    With --json it is an object on stdout as well. Characters that a stream's encoding lacks are written in ASCII.
+    """
     typed = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(typed)
-    options.typed = typed
-    try:
-        code: int = options.run(options)
-        sys.stdout.flush()
-        return code
-    except (ValueError, MissingExtra, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # the reader of our output, such as `head`, has left
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with lenient_streams():
+        try:
+            with Interruptible():
+                code = _run(typed)
+                sys.stdout.flush()
+                return code
+        except KeyboardInterrupt:
+            return _tell(typed, "interrupted", INTERRUPTED)
+        except BrokenPipeError:  # the reader of our output, such as `head`, has left
+            discard_output()
             return 0
-        return _tell(error, 2)
-    except DivergedError as error:
-        return _tell(error, 1)
-    except KeyboardInterrupt:
-        return _tell("interrupted", INTERRUPTED)
+        except DivergedError as error:
+            return _tell(typed, error, 1)
+        except OSError as error:  # without a file's name it is that of standard output
+            nameless = f"the output cannot be written: {error.strerror or error}"
+            return _tell(typed, error if error.filename is not None else nameless, 2)
+        except (ValueError, OverflowError, MissingExtra) as error:
+            return _tell(typed, error, 2)
+        except MemoryError as error:
+            return _tell(typed, f"there is not enough memory for this: {error or 'choose smaller sizes'}", 2)
+        except RecursionError:
+            return _tell(typed, "this is nested too deeply to be read", 2)
 
 
-def _tell(error: object, code: int) -> int:
-    print(f"microgradcnn: {error}", file=sys.stderr)
+def _run(typed: list[str]) -> int:
+    parser = _parser()
+    if not typed:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        options = parser.parse_args(typed)
+    except SystemExit:  # the help or the version is printed
+        return 0
+    options.typed = typed
+    code: int = options.run(options)
+    return code
+
+
+def _tell(typed: list[str], error: object, code: int) -> int:
+    """Say in one line on stderr what went wrong, and where JSON was asked for as an object on stdout."""
+    sentence = escaped(str(error))
+    try:
+        print(f"microgradcnn: {sentence}", file=sys.stderr)
+        if "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed):
+            show({"error": sentence, "exit_code": code}, True)
+        sys.stdout.flush()
+    except OSError:  # nobody listens
+        discard_output()
     return code
 
 

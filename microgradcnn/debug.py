@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import unwrap
@@ -13,10 +11,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from microgradcnn.arrays import quiet
+from microgradcnn.callers import frames_to_the_user
 from microgradcnn.gradient import _cotangents
 from microgradcnn.value import Value, watcher
 
-_NOT_THE_USERS = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__))
 _RULES = unwrap(_cotangents).__code__  # the function from which all chain rules are called
 
 
@@ -74,10 +72,9 @@ class _Watcher:
 
 def _users_line() -> tuple[str, bool]:
     """The line of the user's that is being executed, and whether it is a gradient that is being computed."""
-    frame, in_a_rule = sys._getframe(1), False
-    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
+    in_a_rule = False
+    for frame in frames_to_the_user():
         in_a_rule = in_a_rule or frame.f_code is _RULES
-        frame = frame.f_back
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}", in_a_rule
 
 

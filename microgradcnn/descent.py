@@ -34,7 +34,7 @@ class Descent:
 
     def __init__(self, runner: Runner, optimiser: str, seed: int | np.random.Generator) -> None:
         self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
-        self.optimiser = OPTIMISERS[optimiser]([self.flat])
+        self.optimiser = OPTIMISERS[optimiser]([self.flat], error_if_nonfinite=False)  # training says so itself
         self.rng = np.random.default_rng(seed)
         self.lowest, self.best = math.inf, runner.flat.copy()
         self.history: list[dict[str, float]] = []
@@ -57,7 +57,7 @@ class Descent:
         """Move the parameters against the gradient that the runner found last."""
         self.flat.grad = self.runner.gradient
         self.optimiser.step(rate)
-        self.runner.flat = self.flat.data
+        self.runner.flat = np.asarray(self.flat.data)
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What the next epoch depends on: numbers that JSON can hold, and arrays that no step changes."""

@@ -16,6 +16,7 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
+from microgradcnn.arrays import check_unmasked
 from microgradcnn.batches import Array, Objective, batches, epoch, outputs
 from microgradcnn.descent import Descent
 from microgradcnn.extras import require
@@ -121,6 +122,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     def _outputs(self, X: Any) -> Array:
         """What the model gives for rows (n, inputs), (n, outputs)."""
         check_is_fitted(self)
+        check_unmasked(X)
         return outputs(self.model_, validate_data(self, X, dtype=np.float64, reset=False))
 
     def _check_arguments(self) -> None:
@@ -153,6 +155,7 @@ class MicrogradClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
         Raises ValueError for arguments, rows or labels that do not fit, and where training diverges.
         """
+        check_unmasked([X, y])
         x, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
@@ -177,6 +180,7 @@ class MicrogradRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
 
     def fit(self: P, X: Any, y: Any) -> P:
         """Train on rows X, (n, inputs), and numbers y, (n,); returns the estimator. Raises ValueError as above."""
+        check_unmasked([X, y])
         x, numbers = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         self._train(x, column_or_1d(numbers, warn=True).astype(float), 1, lambda out, y: nn.mse_loss(out[:, 0], y))
         return self

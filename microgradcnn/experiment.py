@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.data import Dataset, as_images, split
+from microgradcnn.columns import columns_of
+from microgradcnn.data import as_images, split
+from microgradcnn.dataset import Columns, Dataset
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.train import Training, accuracy, train
@@ -34,14 +36,17 @@ def experiment(
     seed: int = 0,
     scale: bool = True,
     shrunk: int | None = None,
+    columns: Columns | None = None,
     network: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
 ) -> Experiment:
     """Train the network called `name` on four fifths of `data`, two classes as 0 and 1, and test it on the last fifth.
 
-    `seed` draws the split, the start and the batches. `shrunk` records the size to which images were shrunk before.
+    `seed` draws the split, the start and the batches. `shrunk` records the size to which images were shrunk before, and
+    `columns` what they were then (those of `data`).
     `network` and `training` are further arguments of the network and of `train`. Raises ValueError if they do not fit.
     """
+    data = data if name == "single_layer" else as_images(data)
     options = {**sizes_for(name, data), **(network or {})}
     built = NETWORKS[name](seed=seed, **options)
     learn, test = split(data, TEST_FRACTION, seed)
@@ -49,7 +54,7 @@ def experiment(
     x, x_test = scaling.apply(learn.x), scaling.apply(test.x)
     run = train(built, x, learn.y, seed=seed, **(training or {}))
     return Experiment(
-        Trained(built, scaling, data.classes, shrunk),
+        Trained(built, scaling, data.classes, shrunk, columns or columns_of(data)),
         run,
         (len(learn.x), len(test.x)),
         accuracy(built, x, learn.y),
@@ -69,7 +74,11 @@ def fit_scaling(rows: Dataset) -> Scaling:
     return unit_pixels(rows.x) if rows.image is not None else standardised(rows.x)
 
 
-def predict(trained: Trained, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """ŷ, (n,), for rows (n, inputs) as they are in the data, before scaling."""
+def predict(trained: Trained, data: Any) -> np.ndarray[Any, Any]:
+    """ŷ, (n,), for rows as they are in the data, before scaling: a Dataset, a DataFrame or an array (n, inputs).
+
+    Columns are found by their names, as `Trained.arranged` says; an array's go by position, after any shrinking.
+    """
     network: Network = trained.network
-    return np.asarray(network.predict(trained.scaling.apply(x)).data)
+    rows = trained.arranged(data).x if isinstance(data, Dataset) or hasattr(data, "columns") else data
+    return np.asarray(network.predict(trained.scaling.apply(rows)).data)

@@ -9,15 +9,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
+import secrets
+import stat
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from microgradcnn import archives
 
 FORMAT = 2  # 1 had no SHA-256
 DESCRIPTION = "description.json"
@@ -39,22 +44,39 @@ def make_folder(folder: Path) -> None:
         raise FileError(f"{folder} cannot be written to: {error.strerror or error}") from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. Raises FileError where that is refused."""
+def write_whole(path: Path, content: bytes, private: bool = False) -> None:
+    """Write a file whole or not at all; where a link leads to it, the link stays. Raises FileError if that is refused.
+
+    A new file has the mode that the umask leaves, one that was there keeps its own, and a `private` one is for its
+    owner alone. What is no file, such as a pipe or /dev/null, is written to as it is.
+    """
     part = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-        os.chmod(part.name, 0o644)  # a temporary file is private
-        os.replace(part.name, path)
-        _confirm_names(path.parent)
+        there = _mode(path)
+        if there is not None and not stat.S_ISREG(there):
+            path.write_bytes(content)
+            return
+        target = path.resolve()
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        at_first = 0o600 if private or there is not None else 0o666  # less what the umask takes away
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, at_first)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if there is not None and not private:
+            os.chmod(part, stat.S_IMODE(there))
+        os.replace(part, target)
+        _confirm_names(target.parent)
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         if part is not None:
-            remove(Path(part.name))
+            remove(part)
+
+
+def json_text(data: Any, not_finite: Callable[[float], Any] = lambda _: None, **layout: Any) -> str:
+    """Data as JSON that every reader takes: NaN and infinities, which it has no words for, as null or `not_finite`."""
+    return json.dumps(_finite(data, not_finite), allow_nan=False, **({"ensure_ascii": False} | layout))
 
 
 def remove(path: Path) -> None:
@@ -75,7 +97,7 @@ def write_arrays(path: Path, kind: str, description: Mapping[str, Any], arrays: 
     about["sha256"] = _sha256(about, members)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(about, indent=1))
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), _described(about))
         for name, member in members.items():
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member)
     write_whole(path, content.getvalue())
@@ -87,7 +109,8 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
     Raises FileError in one sentence for a file that is missing, damaged, of another kind or of another format.
     """
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as stream:  # a device or a pipe has no size, and may not end
+            content = stream.read(os.fstat(stream.fileno()).st_size or archives.MAX_UNPACKED)
     except FileNotFoundError:
         raise FileError(f"{path} does not exist: give the {kind}") from None
     except OSError as error:
@@ -101,11 +124,13 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
             raise FileError(f"{path} is a {found}, and no {kind}")
         if about.pop("sha256") != _sha256({**about, "format": FORMAT}, members):
             raise ValueError("something has changed since it was written")
-        arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
+        arrays = {name: archives.read_array(member) for name, member in members.items()}
         if about.pop("arrays") != {name: _size(array) for name, array in arrays.items()}:
             raise ValueError("the description is not that of the arrays")
     except FileError:
         raise
+    except archives.UnpackedSizeError as error:
+        raise FileError(f"{path} {error}: it is damaged, or no {kind}") from None
     except Exception:  # a damaged zip fails in whatever way zipfile, zlib, json or NumPy happens to
         raise FileError(f"{path} is damaged, or no {kind}") from None
     return about, arrays
@@ -132,6 +157,27 @@ def check_sizes(arrays: Mapping[str, Any], wanted: Mapping[str, Any], owner: str
             raise ValueError(f"has {name} as {_said(found)}, and {owner} as {_said(needed)}")
 
 
+def _mode(path: Path) -> int | None:
+    """The type and mode of what is there, None if nothing is."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _finite(data: Any, not_finite: Callable[[float], Any]) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _finite(value, not_finite) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value, not_finite) for value in data]
+    return not_finite(data) if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def _described(about: Mapping[str, Any]) -> str:
+    """The description as JSON, in which an infinite number is {"float": "inf"}."""
+    return json_text(about, lambda number: {"float": repr(float(number))}, indent=1)
+
+
 def _confirm_names(folder: Path) -> None:
     """Wait until the disk has the names of the files in a folder: without it a power cut may bring an old one back."""
     try:
@@ -147,10 +193,12 @@ def _confirm_names(folder: Path) -> None:
 def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The description, and the bytes of every array by its name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {info.filename: archive.read(info) for info in archive.infolist()}
+        members = archives.read_members(archive, archive.namelist(), len(content))
     if "description.npy" in members and DESCRIPTION not in members:
         return {"format": 1, "kind": None}, {}
-    about = json.loads(members.pop(DESCRIPTION))
+    about = json.loads(
+        members.pop(DESCRIPTION), object_hook=lambda it: float(it["float"]) if [*it] == ["float"] else it
+    )
     return about, {name.removesuffix(".npy"): member for name, member in members.items()}
 
 

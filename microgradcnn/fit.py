@@ -12,6 +12,7 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
+from microgradcnn.arrays import bare_array
 from microgradcnn.batches import ENGINES, Array, Batches, batches, epoch, outputs
 from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.descent import Descent, Recorder
@@ -189,7 +190,7 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     dtype = next(iter(model.parameters())).dtype
     arrays = []
     for name, given in (("x", x), ("y", y)):
-        array = np.asarray(given)
+        array = bare_array(given)
         if array.dtype.kind not in "biuf":
             fix = ": number the classes from 0, as np.unique(y, return_inverse=True) does" if name == "y" else ""
             raise ValueError(f"{whose}{name} must be real numbers, not {array.dtype}{fix}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.arguments import check_value, several
 from microgradcnn.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.record import TABLE, Primitive
 from microgradcnn.value import Constant, Value, topological, watcher
@@ -48,9 +49,8 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
     `seed` is the cotangent of f (1 for a scalar) and may be a Value; what f does not depend on has gradient zero.
     Raises ValueError if f is no scalar and has no seed, or if a leaf was changed after f was computed.
     """
-    if not isinstance(f, Value):
-        raise TypeError(f"grad differentiates Values, not {f!r}: no Value went into it")
-    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    check_value(f, "grad differentiates Values", "mg.grad({}, wrt)")
+    targets = several(wrt)
     for target in targets:
         if not isinstance(target, Value) or type(target) is Constant:
             raise TypeError(f"grad differentiates with respect to Values, not {target!r}: wrap it in Value(...) first")

@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.classifier import DTYPE, MODELS, SIDE, new_model
+from microgradcnn.gradient import grad
 from microgradcnn.networks import NETWORKS, Example, Network
 from microgradcnn.nn import cross_entropy
 from microgradcnn.scripts import find_in_script, is_script
 from microgradcnn.value import Value, topological
 from microgradcnn.views.assignments import read_assignments
+from microgradcnn.views.document import text_line
+from microgradcnn.views.expression import symbol
 from microgradcnn.views.segments import recomputed
 from microgradcnn.views.tokens import Names, canonical, shown
+from microgradcnn.views.undefined import undefined
 
 _MOST = 12  # names that an error lists
 _INPUTS = ("x", "y", "p", "lambda")  # the letters of leaves that are no parameters, as in the lecture
@@ -50,6 +54,13 @@ class LossGraph:
     def find(self, names: Iterable[str]) -> list[Value]:
         """The nodes with these names, in any of their spellings. Raises ValueError, with a guess, for another name."""
         return [self._found(name) for name in names]
+
+    def undefined(self, wrt: Iterable[Value]) -> str:
+        """What is not finite at the numbers of the graph: the loss or its gradient by one of these; "" if all is."""
+        wanted = list(wrt)
+        gradients = {x: g.data for x, g in zip(wanted, grad(self.loss, wanted), strict=True)}
+        names = {x: symbol(x.label or "f") for x in (*wanted, self.loss)}
+        return text_line(undefined(self.loss, gradients, names))
 
     def moved(self, at: Mapping[str, float]) -> LossGraph:
         """The same graph with other numbers at some leaves, computed again.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from microgradcnn import functions, primitives
+from microgradcnn import functions, logic, primitives
+from microgradcnn.arguments import explained
 from microgradcnn.value import Value
 
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
@@ -16,35 +17,50 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "subtract": primitives.sub,
     "multiply": primitives.mul,
     "divide": primitives.div,
-    "negative": primitives.neg,
+    "negative": functions.negative,
     "absolute": primitives.abs,
     "less": primitives.less,
     "less_equal": primitives.less_equal,
     "greater": primitives.greater,
     "greater_equal": primitives.greater_equal,
     "amax": functions.max,
-    **{f.__name__: f for f in (functions.power, functions.equal, functions.where, functions.transpose)},
-    **{f.__name__: f for f in (functions.broadcast_to, functions.concatenate, functions.stack)},
+    "invert": logic.logical_not,
+    "bitwise_and": logic.logical_and,
+    "bitwise_or": logic.logical_or,
+    "bitwise_xor": logic.logical_xor,
+    "where": explained(functions.where),
+    **{f.__name__: f for f in (functions.power, functions.equal, functions.transpose, logic.not_equal)},
+    **{f.__name__: f for f in (functions.broadcast_to, functions.concatenate, functions.stack, logic.logical_not)},
+    **{f.__name__: f for f in (logic.logical_and, logic.logical_or, logic.logical_xor)},
     "shape": lambda value: value.shape,
     "ndim": lambda value: value.ndim,
     "size": lambda value: value._data.size if value.shape else 1,
 }
+_OURS = sorted({f.__name__ for f in BY_NUMPY_NAME.values() if f.__module__ in (functions.__name__, logic.__name__)})
 
 
 def _array(self: Value, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
     raise TypeError(
-        f"NumPy cannot make an array of {self.describe()} without losing its graph: "
-        "mg.stack joins Values, .data is the number or array inside"
+        f"NumPy cannot make an array of {self.describe()} without losing its graph: mg.stack joins Values, "
+        ".data is the number or array inside, and mg.matmul(df, v) is what pandas does not leave df @ v to"
+    )
+
+
+def _mask(self: Value) -> NoReturn:
+    raise TypeError(
+        f"a masked array records no graph with {self.describe()}: write {self.describe()} first, or .filled(number) of "
+        "the masked array"
     )
 
 
 def _array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     known = _counterpart(ufunc)
     if method != "__call__" or kwargs:
-        how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {'= and '.join(kwargs)}=")
+        name = _full_name(ufunc)
+        how = f".{method}" if method != "__call__" else f" with {'= and '.join(kwargs)}="
         raise TypeError(
-            f"{how} cannot record a graph: write np.{ufunc.__name__}(...) of the inputs alone, as in a = a + v for "
-            "a += v, or leave the graph with .data"
+            f"{name}{how} cannot record a graph: write {name}(...) of the inputs alone, as in a = a + v for a += v, or "
+            "leave the graph with .data"
         )
     return known(*inputs)
 
@@ -57,15 +73,23 @@ def _counterpart(numpy_function: Any) -> Callable[..., Any]:
     name = numpy_function.__name__
     if name not in BY_NUMPY_NAME:
         raise TypeError(
-            f"np.{name} does not know Values: compose it from mg functions ({', '.join(sorted(BY_NUMPY_NAME))}), "
-            "or leave the graph with .data"
+            f"{_full_name(numpy_function)} does not know Values: compose it from what mg has ({', '.join(_OURS)}), "
+            "write it as an mg.primitive with its chain rule, or leave the graph with .data"
         )
     return BY_NUMPY_NAME[name]
 
 
-for _name, _method in {
+def _full_name(numpy_function: Any) -> str:
+    """`np.linalg.norm` and the like; a ufunc from elsewhere does not say where it is from."""
+    module = getattr(numpy_function, "__module__", None)
+    return f"{module}.{numpy_function.__name__}".replace("numpy.", "np.", 1) if module else str(numpy_function.__name__)
+
+
+for _name, _attribute in {
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "__array_function__": _array_function,
+    "_mask": property(_mask),  # np.ma would take the mask and the _data of whatever has them
+    "__pandas_priority__": 5000,  # above that of a DataFrame, 4000: its operators leave Values to theirs
 }.items():
-    setattr(Value, _name, _method)
+    setattr(Value, _name, _attribute)

@@ -30,14 +30,34 @@ def sigmoid(x: Array) -> Array:
     return np.abs(e, out=e)
 
 
+def sigmoid_of_number(x: float) -> float:
+    """The same for a Python float."""
+    if x >= 0.0:
+        return 1.0 - (e := math.exp(-x)) / (1.0 + e)
+    return (e := math.exp(x)) / (1.0 + e)
+
+
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """np.where; where a is an array and b is 0 by masking the bits of a, a tenth of the time: no branch is guessed."""
-    is_zero = type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0
-    arrays = type(condition) is np.ndarray and type(a) is np.ndarray and condition.shape == a.shape
-    if not is_zero or not arrays or condition.dtype != np.bool_ or a.dtype.kind != "f":
+    """np.where; of arrays alike by masks of their bits, a fraction of the time: no branch is guessed."""
+    if not all(type(x) is np.ndarray for x in (condition, a)) or condition.shape != a.shape:
+        return np.where(condition, a, b)
+    if condition.dtype != np.bool_ or a.dtype.kind != "f":
         return np.where(condition, a, b)
     integer = f"i{a.itemsize}"
-    return (a.view(integer) & np.negative(condition.view("i1"), dtype=integer)).view(a.dtype)
+    mask = np.negative(condition.view("i1"), dtype=integer)
+    if type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0:
+        return np.bitwise_and(mask, a.view(integer), out=mask).view(a.dtype)
+    if type(b) is not np.ndarray or b.shape != a.shape or b.dtype != a.dtype:
+        return np.where(condition, a, b)
+    np.bitwise_and(mask, a.view(integer) ^ b.view(integer), out=mask)
+    return np.bitwise_xor(mask, b.view(integer), out=mask).view(a.dtype)
+
+
+def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:
+    """The same for Python's numbers of one type. Raises ValueError for others: NumPy says what they are together."""
+    if type(a) is type(b):
+        return a if condition else b
+    raise ValueError(f"{a!r} and {b!r} are not of one type")
 
 
 def matmul(a: Array, b: Array) -> Array:

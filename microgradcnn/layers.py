@@ -1,4 +1,7 @@
-"""Layers, with PyTorch's argument names and array shapes; those that draw random numbers take a generator, `rng`."""
+"""Layers, with PyTorch's argument names and array shapes; those that draw random numbers take a generator, `rng`.
+
+They are typed for Values; of a raw array those without parameters make an array, like the functions that they call.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ class Linear(_Affine):
         self.in_features, self.out_features = in_features, out_features
         self._draw((out_features, in_features), bias, init, rng, dtype)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """(..., out_features)."""
         if np.shape(x)[-1:] != (self.in_features,):
             self.refuse(x, f"rows of {self.in_features} numbers, (n, {self.in_features})")
@@ -115,7 +118,7 @@ class Conv2d(_Affine):
         self.padding = _pair(padding, "padding", 0)
         self._draw((out_channels, in_channels, *self.kernel_size), bias, init, rng, dtype)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """(n, out_channels, rows, columns), rows = (height + 2·padding − kh)/stride + 1 rounded down."""
         _check_images(self, x, self.kernel_size, self.in_channels, self.padding)
         y = mg.conv2d(x, self.weight, self.stride, self.padding)
@@ -138,7 +141,7 @@ class _Pool(Module):
 class AvgPool2d(_Pool):
     """The mean of every window of images (n, channels, height, width); the stride is the window's size unless given."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """(n, channels, rows, columns)."""
         _check_images(self, x, self.kernel_size)
         return mg.avg_pool2d(x, self.kernel_size, self.stride)
@@ -150,7 +153,7 @@ class MaxPool2d(_Pool):
     Where several are the largest they share the gradient; PyTorch gives all of it to the first.
     """
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """(n, channels, rows, columns)."""
         _check_images(self, x, self.kernel_size)
         return mg.max_pool2d(x, self.kernel_size, self.stride)
@@ -163,7 +166,7 @@ class Flatten(Module):
     start_dim: int = 1
     end_dim: int = -1
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """(n, numbers), with the defaults."""
         shape = np.shape(x)
         first, last = (dim + len(shape) if dim < 0 else dim for dim in (self.start_dim, self.end_dim))
@@ -175,7 +178,7 @@ class Flatten(Module):
 class ReLU(Module):
     """x where x > 0, otherwise 0."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """The shape of x."""
         return mg.relu(x)
 
@@ -183,7 +186,7 @@ class ReLU(Module):
 class Sigmoid(Module):
     """1/(1 + exp(−x))."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """The shape of x."""
         return mg.sigmoid(x)
 
@@ -191,7 +194,7 @@ class Sigmoid(Module):
 class Tanh(Module):
     """The hyperbolic tangent."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """The shape of x."""
         return mg.tanh(x)
 
@@ -202,7 +205,7 @@ class Softmax(Module):
 
     dim: int = -1
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """The shape of x."""
         n = len(np.shape(x))
         if not -n <= self.dim < n:
@@ -225,7 +228,7 @@ class Dropout(Module):
             raise ValueError(f"p is the probability of a 0, from 0 to below 1, not {p}")
         self.p, self.rng = p, rng
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """The shape of x."""
         if not self.training or self.p == 0.0:
             return x
@@ -251,7 +254,7 @@ class Sequential(Module):
                 raise TypeError(f"layer {i} of a Sequential is {layer!r}, which is no Module{fix}")
             setattr(self, str(i), layer)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Value:
         """What comes out of the last layer."""
         for layer in self:
             x = layer(x)

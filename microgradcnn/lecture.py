@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def closed_form(network: Network, x: Array, y: float) -> dict[str, Array]:
     """The gradients of (ŷ − y)² + λ Σ θ² for one row x, by parameter, in the shapes of the parameters."""
-    data = {name: p.data for name, p in network.parameters.items()}
+    data = {name: np.asarray(p.data) for name, p in network.parameters.items()}
     found = _single_layer(network, data, x, y) if isinstance(network, SingleLayer) else _conv(network, data, x, y)
     return {name: g.reshape(data[name].shape) + 2.0 * network.regularise * data[name] for name, g in found.items()}
 

@@ -71,7 +71,7 @@ def lesson(seed: int = 0, progress: bool = False) -> Iterator[Row]:
             uninterrupted(run.training)
         network = NETWORKS[name](regularise=REGULARISE, seed=seed)
         section, loss = LECTURE[name]
-        count = sum(p.data.size for p in network.parameters.values())
+        count = sum(np.size(p.data) for p in network.parameters.values())
         yield Row(name, section, loss, count, check_network(network, seed), runs)
 
 
@@ -130,7 +130,7 @@ def _gradient(network: Network, x: Array, y: Array) -> dict[str, Array]:
     for p in network.parameters.values():
         p.grad = None
     network.loss(x, y).backward()
-    return {name: p.grad for name, p in network.parameters.items()}
+    return {name: np.asarray(p.grad) for name, p in network.parameters.items()}
 
 
 def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, Array]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import get_annotations
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from microgradcnn.arrays import bare_array
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.summary import Summary, observer, summarised
 from microgradcnn.value import Value
@@ -19,6 +20,16 @@ KIND = "model file that model.save wrote"
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 M = TypeVar("M", bound="Module")
 V = TypeVar("V", Value, "Module")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Computing(Protocol[R_co]):
+    """What has a `forward`: a call gives what that gives."""
+
+    @property
+    def forward(self) -> Callable[..., R_co]:
+        """The output for the inputs."""
 
 
 class Module:
@@ -37,12 +48,13 @@ class Module:
         for path, part in _walked(value, name):
             _named(part, path)
 
-    def __call__(self, *inputs: Any) -> Any:
-        """The output for the inputs."""
+    def __call__(self: Computing[R], *inputs: Any, **named: Any) -> R:
+        """The output for the inputs: Values, arrays, or tables of pandas."""
+        inputs = tuple([bare_array(x) if hasattr(x, "__array__") and not isinstance(x, Value) else x for x in inputs])
         watched = observer.get()
-        return self.forward(*inputs) if watched is None else watched(self, inputs)
+        return self.forward(*inputs, **named) if watched is None else watched(self, inputs, named)
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """The output for the inputs. Raises NotImplementedError where a class has neither this nor a `__call__`."""
         raise NotImplementedError(f"{type(self).__name__} computes nothing yet: give it a method forward or __call__")
 
@@ -214,6 +226,6 @@ def _named(part: Any, path: str) -> None:
 
 def _as(dtype: np.dtype[Any], array: Any) -> Array:
     """Numbers in the dtype of a parameter; what is too large for it becomes an infinity, which is refused."""
-    found = np.asarray(array)
+    found = bare_array(array)
     with np.errstate(over="ignore"):
         return found.astype(dtype) if found.dtype.kind in "biuf" else found

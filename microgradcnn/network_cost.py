@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.value import Value
-from microgradcnn.views.cost import Amounts, Cost, cost
+from microgradcnn.views.cost import Cost, cost
 from microgradcnn.views.document import Line, Step
 from microgradcnn.views.expression import add as plus
 from microgradcnn.views.expression import equation, minus, number, power, symbol
@@ -45,7 +45,7 @@ class NetworkCost(NamedTuple):
     def steps(self, name: str) -> list[Step]:
         """The count told: the parts, the same without backpropagation, and the convention."""
         steps = self.found.steps()
-        steps[0].lines = [(f"{name}: ", *self.meaning), *steps[0].lines, _at(self.sizes, self.lecture.total)]
+        steps[0].lines = [(f"{name}: ", *self.meaning), *steps[0].lines, _at(self.sizes, self.lecture)]
         return steps
 
 
@@ -95,7 +95,9 @@ def _lecture(name: str, build: Callable[..., Graph]) -> tuple[dict[str, int], Co
     return fixed, cost(partial(build, **fixed), {v: s for v, s in COUNTED[kind(name)].items() if v not in fixed})
 
 
-def _at(sizes: dict[str, int], total: Amounts) -> Line:
+def _at(sizes: dict[str, int], found: Cost) -> Line:
+    total = found.total
     where = ", ".join(f"{name} = {size}" for name, size in sizes.items())
     functions = (" and ", *total.pieces()) if total.functions else ()
-    return f"In all, with the lecture's {where}: ", total.operations.formula, *functions, ", ", total.all.growth, "."
+    first = f"In all, with the lecture's {where}, counted by themselves: "
+    return first, total.operations.formula, *functions, ", ", total.all.growth, f", for {found.domain}."

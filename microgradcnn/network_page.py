@@ -82,7 +82,7 @@ def hand_example(name: str) -> Example:
     """One example of a network, small numbers for weights and inputs, and y = 1."""
     network = NETWORKS[name]()
     for key, p in network.parameters.items():
-        p.data = np.array(WEIGHTS[key][: p.data.size]).reshape(p.shape)
+        p.data = np.array(WEIGHTS[key][: np.size(p.data)]).reshape(p.shape)
     return network.example(INPUTS[network.inputs], 1.0)
 
 
@@ -107,7 +107,7 @@ def _spread(places: Array, count: int) -> Array:
 
 
 def _flat(network: Network) -> Array:
-    return np.concatenate([p.data.ravel() for p in network.parameters.values()])
+    return np.concatenate([np.ravel(p.data) for p in network.parameters.values()])
 
 
 def _fills(derivation: Derivation) -> dict[str, dict[str, str]]:
@@ -255,7 +255,7 @@ def _run(name: str, done: Experiment) -> str:
 
 
 def _learnt(network: Network) -> Iterator[str]:
-    p = {name: value.data for name, value in network.parameters.items()}
+    p = {name: np.asarray(value.data) for name, value in network.parameters.items()}
     if isinstance(network, ConvNetwork):
         for i, kernel in enumerate(p["c"][:, 0]):
             yield tiles(kernel, f"filter {i + 1}" if network.filters > 1 else "filter")

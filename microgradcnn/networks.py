@@ -18,6 +18,7 @@ import numpy as np
 
 import microgradcnn.functions as mg
 from microgradcnn import nn
+from microgradcnn.arrays import bare_array
 from microgradcnn.value import Value
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
@@ -91,12 +92,12 @@ class Network(ABC):
         """
         if np.shape(y) != ():
             raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
-        row = np.asarray(x, dtype=float).ravel()
+        row = bare_array(x).astype(float).ravel()
         self._check_inputs(row[None])
         letter = self.input_letter
         inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]
         target = Value(y, label="y")
-        tensors = {name: p.data.ravel().tolist() for name, p in self.parameters.items()}
+        tensors = {name: np.ravel(p.data).tolist() for name, p in self.parameters.items()}
         scalars = {n: [Value(v, label=t) for v, t in zip(tensors[n], self.labels(n), strict=True)] for n in tensors}
         z, prediction = self.write_out(inputs, scalars)
         _name(prediction, "y_hat")
@@ -250,7 +251,7 @@ class ConvNetwork(Network):
 
     def units(self) -> list[np.ndarray[Any, Any]]:
         """A filter with its share of w, each."""
-        return list(np.column_stack([p.data.reshape(self.filters, -1) for p in self.parameters.values()]))
+        return list(np.column_stack([np.reshape(p.data, (self.filters, -1)) for p in self.parameters.values()]))
 
     @property
     def inputs(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.functions as mg
-from microgradcnn.arrays import shape_of
+from microgradcnn.arrays import bare_array, shape_of
 from microgradcnn.layers import (
     AvgPool2d,
     Conv2d,
@@ -102,7 +102,8 @@ def _target(target: Any) -> tuple[Any, np.ndarray[Any, Any]]:
     """The target as a Value or an array, and its numbers."""
     if isinstance(target, Value):
         return target, np.asarray(target.data)
-    return np.asarray(target), np.asarray(target)
+    numbers = bare_array(target)
+    return numbers, numbers
 
 
 def _span(numbers: np.ndarray[Any, Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -28,13 +30,22 @@ class Optimiser(ABC):
     """Moves parameters against a direction made of their gradients, every gradient taken at the old values.
 
     The arguments are PyTorch's: `lr` is the learning rate of a step that is given none, and `weight_decay` λ adds λθ to
-    every gradient. Raises TypeError for anything but Values, ValueError for no parameters, λ < 0 or a rate < 0.
+    every gradient. A step with a gradient that is NaN or infinite warns (RuntimeWarning); with `error_if_nonfinite` it
+    raises FloatingPointError before anything moves, with `error_if_nonfinite=False` it says nothing. Raises TypeError
+    for anything but Values, ValueError for no parameters, one that is there twice, λ < 0 or a rate < 0.
     """
 
     numbers: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
     memories: ClassVar[tuple[str, ...]] = ()  # lists with an array for every parameter
 
-    def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        *,
+        error_if_nonfinite: bool | None = None,
+    ) -> None:
         self.parameters = list(parameters)
         for p in self.parameters:
             if not isinstance(p, Value):
@@ -46,7 +57,13 @@ class Optimiser(ABC):
                 "an optimiser takes one parameter at least, and lr and weight_decay ≥ 0, "
                 f"not {len(self.parameters)} parameters, lr={lr} and weight_decay={weight_decay}"
             )
+        twice = next((p for p, times in Counter(self.parameters).items() if times > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"{twice.describe()} is among the parameters twice, and every step would move it twice: list it once"
+            )
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.error_if_nonfinite = error_if_nonfinite
 
     def zero_grad(self) -> None:
         """Forget every gradient: a backward pass adds to what is there."""
@@ -54,10 +71,18 @@ class Optimiser(ABC):
             p.grad = None
 
     def step(self, rate: float | None = None) -> None:
-        """Move every parameter by its `.grad`, at the rate given or `lr`. Raises ValueError if one has no gradient."""
+        """Move every parameter by its `.grad`, at the rate given or `lr`.
+
+        Raises ValueError if one has no gradient, FloatingPointError as `error_if_nonfinite` asks.
+        """
         for p in self.parameters:
             if p.grad is None:
                 raise ValueError(f"{p.describe()} has no gradient: call backward() on the loss before step()")
+            if self.error_if_nonfinite is not False and not np.isfinite(p.grad).all():
+                sentence = _not_finite(p)
+                if self.error_if_nonfinite:
+                    raise FloatingPointError(sentence)
+                warnings.warn(sentence, RuntimeWarning, stacklevel=2)
         rate = self.lr if rate is None else rate
         self.steps += 1
         for i, p in enumerate(self.parameters):
@@ -96,6 +121,16 @@ class Optimiser(ABC):
         """What parameter number i moves against."""
 
 
+def _not_finite(p: Value) -> str:
+    bad = ~np.isfinite(p.grad)
+    what = "NaN" if np.isnan(p.grad).any() else "an infinity"
+    where = f" in {np.count_nonzero(bad)} of {bad.size} places" if p.ndim else ""
+    return (
+        f"the gradient of {p.describe()} is {what}{where}: no step repairs the parameter afterwards, and "
+        "`with mg.debug():` around the loss and backward() names the operation that it came from"
+    )
+
+
 class SGD(Optimiser):
     """v ← βv + df/dθ and θ ← θ − ηv (Polyak 1964), β the `momentum`; without it gradient descent, θ ← θ − η df/dθ."""
 
@@ -103,9 +138,15 @@ class SGD(Optimiser):
     memories = ("velocities",)
 
     def __init__(
-        self, parameters: Iterable[Value], lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        error_if_nonfinite: bool | None = None,
     ) -> None:
-        super().__init__(parameters, lr, weight_decay)
+        super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
         self.momentum = momentum
         self.velocities = self._zeros()
 
@@ -129,8 +170,10 @@ class Adam(Optimiser):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        *,
+        error_if_nonfinite: bool | None = None,
     ) -> None:
-        super().__init__(parameters, lr, weight_decay)
+        super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
         self.betas, self.eps = betas, eps
         self.first, self.second = self._zeros(), self._zeros()
 

@@ -9,28 +9,29 @@ Conventions where the derivative is not defined, or the formula is not finite:
     relu, at 0                     0
     abs, at 0                      0
     maximum, minimum, at a tie     half to each side
-    max, at a tie                  shared equally by the largest
+    max, max_pool2d, at a tie      shared equally by the largest
+    any of these, with NaN         NaN for everything that was compared with it
     x**0                           0 everywhere; x**1 has 1, x**2 has 0 and x**0.5 has inf at 0
     power of Values, 0**b          d/da is 0 for b = 0, d/db is 0 for b ≥ 0
+    power of Values, 0**1          d²/da db is NaN in either order: its limit is -inf
     sqrt, log, division, at 0      as IEEE: sqrt'(0) = inf, log(0) = -inf, log'(0) = inf, 1/0 = inf, sqrt(-1) = NaN
-    comparisons                    no gradient flows through them
+    comparisons                    no gradient flows through them; with NaN they are False
     where                          the branch not taken gets 0, even if it is inf or NaN
     sigmoid                        σ(x)(1 - σ(x)), right to 1e-16 absolute; losses take logits where the tail matters
+    broadcasting                   as in NumPy, silently: (n, 1) - (n,) is (n, n), which the losses of mg.nn refuse
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from microgradcnn import kernels
 from microgradcnn.arrays import dtype_of, shape_of
-from microgradcnn.record import Primitive
+from microgradcnn.record import Each, Primitive
 
 
 def _swap(x: Any) -> Any:
@@ -60,17 +61,9 @@ def _count(x: Any, y: Any) -> float:
     return math.prod(shape_of(x)) / (math.prod(shape_of(y)) or 1)
 
 
-class _Each:
-    """The chain of a primitive with any number of inputs: rule(i) is the rule of input i."""
-
-    def __init__(self, rule: Callable[..., Any]) -> None:
-        self.rule = rule
-
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        i = 0
-        while True:
-            yield partial(self.rule, i)
-            i += 1
+def _without_nan(y: Any, c: Any) -> Any:
+    """c, but NaN where y is NaN."""
+    return where(equal(y, y), c, y)
 
 
 # Arithmetic
@@ -92,18 +85,31 @@ def _power_rule(g: Any, y: Any, x: Any, exponent: float) -> Any:
 
 
 power: Primitive = Primitive(
-    "power", lambda x, exponent: x**exponent, (_power_rule,), "x ** exponent", lambda x, exponent: math.pow(x, exponent)
+    "power",
+    lambda x, exponent: np.asarray(x) ** exponent,  # a Python float would raise, or turn complex
+    (_power_rule,),
+    "x ** exponent",
+    lambda x, exponent: math.pow(x, exponent),
 )
-pow: Primitive = Primitive(
-    "pow",
-    np.power,
-    (
-        lambda g, y, a, b: g * where(equal(b, 0.0), 0.0, b * pow(a, b - 1.0)),
-        lambda g, y, a, b: g * (y * log(where(equal(a, 0.0), where(b >= 0.0, 1.0, a), a))),
-    ),
-    "a ** b",
-    math.pow,
-)
+
+
+def _kink_at_0_to_1(a: Any, b: Any, x: Any) -> Any:
+    """0, but for 0**1 with a derivative by x that is NaN: sqrt(0·x) has inf·0."""
+    if (type(a) is float and a != 0.0) or (type(b) is float and b != 1.0):
+        return 0.0
+    return where(equal(a, 0.0), where(equal(b, 1.0), sqrt(0.0 * x), 0.0), 0.0)
+
+
+def _base_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * (where(equal(b, 0.0), 0.0, b * pow(a, b - 1.0)) + _kink_at_0_to_1(a, b, b))
+
+
+def _exponent_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    base = a if type(a) is float and a != 0.0 else where(equal(a, 0.0), where(b >= 0.0, 1.0, a), a)
+    return g * (y * log(base) + _kink_at_0_to_1(a, b, a))
+
+
+pow: Primitive = Primitive("pow", np.power, (_base_rule, _exponent_rule), "a ** b", math.pow)
 square: Primitive = Primitive("square", np.square, (lambda g, y, x: g * (2.0 * x),), "x ** 2", lambda x: x * x)
 sqrt: Primitive = Primitive("sqrt", np.sqrt, (lambda g, y, x: g / (2.0 * y),), "sqrt(x)", math.sqrt)
 abs: Primitive = Primitive(
@@ -116,16 +122,8 @@ expm1: Primitive = Primitive("expm1", np.expm1, (lambda g, y, x: g * exp(x),), "
 log: Primitive = Primitive("log", np.log, (lambda g, y, x: g / x,), "log(x)", math.log)
 log1p: Primitive = Primitive("log1p", np.log1p, (lambda g, y, x: g / (1.0 + x),), "log1p(x)", math.log1p)
 tanh: Primitive = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1.0 - y * y),), "tanh(x)", math.tanh)
-
-
-def _sigmoid(x: float) -> float:
-    if x >= 0.0:
-        return 1.0 - (e := math.exp(-x)) / (1.0 + e)
-    return (e := math.exp(x)) / (1.0 + e)
-
-
 sigmoid: Primitive = Primitive(
-    "sigmoid", kernels.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),), "sigmoid(x)", _sigmoid
+    "sigmoid", kernels.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),), "sigmoid(x)", kernels.sigmoid_of_number
 )
 softplus: Primitive = Primitive(
     "softplus",
@@ -145,12 +143,6 @@ log_softmax: Primitive = Primitive("log_softmax", kernels.log_softmax, (_log_sof
 
 
 # Comparisons and what is made of them
-def _where(c: Any, a: Any, b: Any) -> Any:
-    if type(a) is type(b):
-        return a if c else b
-    raise ValueError("NumPy says what a bool and a float are together")
-
-
 less: Primitive = Primitive("less", np.less, (None, None), "a < b", operator.lt)
 less_equal: Primitive = Primitive("less_equal", np.less_equal, (None, None), "a <= b", operator.le)
 greater: Primitive = Primitive("greater", np.greater, (None, None), "a > b", operator.gt)
@@ -161,12 +153,12 @@ where: Primitive = Primitive(
     kernels.where,
     (None, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
     "where(condition, a, b)",
-    _where,
+    kernels.where_of_numbers,
 )
 relu: Primitive = Primitive(
     "relu",
     lambda x: np.maximum(x, 0.0),
-    (lambda g, y, x: where(x > 0.0, g, 0.0),),
+    (lambda g, y, x: where(x > 0.0, g, y),),  # y is 0, or NaN
     "relu(x)",
     lambda x: 0.0 if x <= 0.0 else x,
 )
@@ -174,8 +166,8 @@ maximum: Primitive = Primitive(
     "maximum",
     np.maximum,
     (
-        lambda g, y, a, b: where(a > b, g, where(a < b, 0.0, 0.5 * g)),
-        lambda g, y, a, b: where(b > a, g, where(b < a, 0.0, 0.5 * g)),
+        lambda g, y, a, b: _without_nan(y, where(a > b, g, where(a < b, 0.0, 0.5 * g))),
+        lambda g, y, a, b: _without_nan(y, where(b > a, g, where(b < a, 0.0, 0.5 * g))),
     ),
     "max(a, b)",
     lambda a, b: a if a >= b or a != a else b,
@@ -184,8 +176,8 @@ minimum: Primitive = Primitive(
     "minimum",
     np.minimum,
     (
-        lambda g, y, a, b: where(a < b, g, where(a > b, 0.0, 0.5 * g)),
-        lambda g, y, a, b: where(b < a, g, where(b > a, 0.0, 0.5 * g)),
+        lambda g, y, a, b: _without_nan(y, where(a < b, g, where(a > b, 0.0, 0.5 * g))),
+        lambda g, y, a, b: _without_nan(y, where(b < a, g, where(b > a, 0.0, 0.5 * g))),
     ),
     "min(a, b)",
     lambda a, b: a if a <= b or a != a else b,
@@ -272,12 +264,12 @@ def _concatenate_rule(i: int, g: Any, y: Any, *xs: Any, axis: int) -> Any:
 
 
 concatenate: Primitive = Primitive(
-    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), _Each(_concatenate_rule), "concatenate(*xs)"
+    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), Each(_concatenate_rule), "concatenate(*xs)"
 )
 stack: Primitive = Primitive(
     "stack",
     lambda *xs, axis: np.stack(xs, axis),
-    _Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
+    Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
     "stack(*xs)",
 )
 

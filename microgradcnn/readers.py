@@ -1,94 +1,42 @@
-"""Data from files: CSV, NumPy's NPZ and MNIST's IDX, read strictly or refused in one sentence.
+"""Tables from CSV files, read strictly or refused in one sentence.
 
 Lines and columns in messages are counted from 1, as editors and spreadsheets count them.
 """
 
 import csv
-import difflib
 import gzip
 import math
-import os
 import re
-import struct
 import sys
-import zipfile
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+
+from microgradcnn import archives
+from microgradcnn.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, numbered, short, show, suggest
 
 MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory
 MAX_LABEL = 100  # characters: NumPy stores every text at the width of the longest
 TARGET_NAMES = ("target", "label", "class", "y")
+GZIP = b"\x1f\x8b"
+DAMAGED_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
+
+# What stands for a missing value; among labels of text only what is no class of anybody's.
+_MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "."}
+_MISSING_LABELS = {"NA", "N/A", "#N/A", "NULL", "null", "?"}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # ASCII's control characters but the tab
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-class DataError(ValueError):
-    """A user's mistake about data, in one sentence that says where it is and how to mend it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Examples, one a row, and their labels.
-
-    `x` is (n, m) float64. `y` is (n,): float64, or str where the labels are text. `image` is (h, w) when
-    a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean.
-    Raises DataError if the shapes do not fit together or a number is not finite.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[Any]
-    features: tuple[str, ...]
-    target: str
-    image: tuple[int, int] | None
-    name: str
-    classes: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.x.ndim != 2 or 0 in self.x.shape:
-            raise DataError(f"{self.name}: x has shape {self.x.shape}, but needs rows and columns, (n, m)")
-        n, m = self.x.shape
-        if self.y.shape != (n,):
-            raise DataError(f"{self.name}: y has shape {self.y.shape}, but x has {n} rows: y needs ({n},)")
-        if len(self.features) != m:
-            raise DataError(f"{self.name}: {len(self.features)} feature names for {m} columns")
-        if self.image is not None and (min(self.image) < 1 or math.prod(self.image) != m):
-            size = "×".join(map(str, self.image))
-            raise DataError(f"{self.name}: an image of {size} pixels is not a row of {m} columns")
-        for key, values in (("x", self.x), ("y", self.y)):
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                place = np.argwhere(~np.isfinite(values))[0].tolist()
-                raise DataError(f"{self.name}: {key}{place} is {values[tuple(place)]}, not a finite number")
-
-
-def numbered(letter: str, count: int) -> tuple[str, ...]:
-    """Name `count` columns as the lecture does: x_1, x_2, ..."""
-    return tuple(f"{letter}_{i}" for i in range(1, count + 1))
-
-
-def listed(names: Iterable[str]) -> str:
-    """Quote the first ten names for a message."""
-    quoted = [_short(name) for name in names]
-    return ", ".join(quoted[:10] + ["..."] * (len(quoted) > 10)) or "none"
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return ", did you mean ...?" if a known word is close, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
-
-
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file's bytes; whatever the system refuses, here or while reading, is a DataError."""
     if "\0" in str(path):
         raise DataError(f"{show(path)} is not a file name")
@@ -102,28 +50,23 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
 
 
-def show(path: Path | str) -> str:
-    """Return the path on one line, whatever characters it has."""
-    return str(path) if str(path).isprintable() else repr(str(path))
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
-def read_csv(path: str | Path, target: str | int | None = None) -> Dataset:
+def read_csv(
+    path: str | Path, target: str | int | None = None, drop: Sequence[str | int] = (), like: Columns | None = None
+) -> Dataset:
     """Read numbers separated by tab, semicolon, comma or space: the first of these in line 1, quotes apart.
 
     Line 1 is a header if none of its cells is a number, or if its numbers count the columns (0, 1, 2, ...
     or 1, 2, 3, ...) and another of its cells stands above a number.
     `target` is the label's column: a name, or a number counted from 0 (negative from the end); without one
-    it is the column called target, label, class or y, else the last. Labels are all numbers or all text;
-    every other cell is a plain finite number. UTF-8; cells may be quoted; only the end may have blank lines.
-    Raises DataError naming file, line and column.
+    it is the column called target, label, class or y, else the last. `drop` are columns to leave out, whatever is in
+    them. `like` are the columns that something was trained on: where the file has its target, and what it dropped,
+    they are taken for that. Labels are all numbers or all text;
+    every other cell is a plain finite number. UTF-8, plain or in gzip; cells may be quoted; only the end may have
+    blank lines. Raises DataError naming file, line and column.
     """
-    path = Path(path)
-    with opened(path) as stream:
-        rows = _rows(path, stream)
+    path, like = Path(path), like or UNKNOWN
+    with opened(path) as raw:
+        rows = _rows(path, unpacked(path, raw))
         head = list(islice(rows, 2))
         if not head:
             raise DataError(f"{show(path)} is empty")
@@ -131,11 +74,42 @@ def read_csv(path: str | Path, target: str | int | None = None) -> Dataset:
         if width == 1:
             raise DataError(f"{show(path)}, line 1: one column only, but a row needs a feature and a label")
         names = head.pop(0)[1] if _is_header(*(cells for _, cells in head)) else None
-        table = _Table(path, names, width)
-        return table.read(chain(head, rows), table.find(target))
+        return _Table(path, names, width, target, drop, like).read(chain(head, rows))
 
 
-def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
+def unpacked(path: Path, raw: BinaryIO) -> BinaryIO:
+    """The bytes of an open file, of a gzip file those that are packed, all of which are looked through first.
+
+    Raises DataError for a gzip file that is damaged or unpacks to more than MAX_UNPACKED.
+    """
+    if not raw.seekable():  # a pipe's first bytes, once read here, would be missing later
+        return raw
+    packed = raw.read(2) == GZIP
+    raw.seek(0)
+    if not packed:
+        return raw
+    stream: Any = gzip.GzipFile(fileobj=raw)
+    size = 0  # what the file itself says of it may be a lie, and is, modulo 2³², of large ones
+    try:
+        while size <= archives.MAX_UNPACKED and (chunk := stream.read(2**20)):
+            size += len(chunk)
+    except DAMAGED_GZIP:
+        raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
+    if size > archives.MAX_UNPACKED:
+        most = archives.gigabytes(archives.MAX_UNPACKED)
+        raise DataError(f"{show(path)} unpacks to more than {most}: if it is yours, unpack it first, as gunzip does")
+    stream.seek(0)
+    return stream
+
+
+def packed_start(raw: BinaryIO, size: int) -> bytes:
+    """The first bytes that are packed in an open gzip file; none if it is damaged."""
+    with suppress(*DAMAGED_GZIP):
+        return gzip.GzipFile(fileobj=raw).read(size)
+    return b""
+
+
+def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
     """The line number and the cells of every line but the blank ones at the end."""
     delimiter, blank = "", 0
     for line, raw in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), start=1):
@@ -146,8 +120,16 @@ def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
             continue
         if blank:
             raise DataError(f"{show(path)}, line {blank} is blank, but rows follow: delete it")
-        delimiter = delimiter or next((d for d in "\t;," if d in re.sub('"[^"]*"', "", text)), " ")
+        delimiter = delimiter or _delimiter(where, text)
         yield line, _cells(where, text, delimiter)
+
+
+def _delimiter(where: str, text: str) -> str:
+    unquoted = re.sub('"[^"]*"', "", text)
+    found = next((d for d in "\t;," if d in unquoted), " ")
+    if found == " " and "|" in unquoted:
+        raise DataError(f"{where}: one column only, with cells between |, which is not read: put commas in its place")
+    return found
 
 
 def _decoded(where: str, raw: bytes, encoding: str) -> str:
@@ -191,160 +173,120 @@ def _float(text: str) -> float | None:
 
 
 class _Table:
-    """A CSV file's columns: their names, if it has a header, and how its rows are read."""
+    """A CSV file's columns: their names, if it has a header, which are read as what, and how its rows are read."""
 
-    def __init__(self, path: Path, names: list[str] | None, width: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        names: list[str] | None,
+        width: int,
+        target: str | int | None,
+        drop: Sequence[str | int],
+        like: Columns,
+    ) -> None:
         self.path, self.names, self.width = path, names or [], width
+        self.dropped = {i for wanted in drop for i in self.find(wanted, "to drop")}
+        self.dropped |= {i for i in range(width) if (self.names[i] if self.names else i) in like.dropped}
+        self.target = self.label_column(like) if target is None else self.find(target, "for the target")[0]
+        if self.target in self.dropped:
+            raise self.error(1, self.target, "this column is the target, and cannot be dropped")
+        self.features = [i for i in range(width) if i != self.target and i not in self.dropped]
+        if not self.features:
+            raise DataError(f"{show(path)}, line 1: no column is left for a feature")
+        self.check_names()
+
+    def check_names(self) -> None:
+        """Raise DataError for a column that is read and has no name, or one that another has."""
         for column, name in enumerate(self.names):
-            if not name or name in self.names[:column]:
-                raise self.error(1, column, f"the header has {'this name twice' if name else 'no name here'}")
+            if column in self.dropped or (name and name not in self.names[:column]):
+                continue
+            unnamed = f"no name here, as where an index was written: leave this column out with --drop {column}"
+            raise self.error(1, column, f"the header has {'this name twice' if name else unnamed}")
 
     def error(self, line: int, column: int, reason: str) -> DataError:
-        name = "".join(f" ({_short(name)})" for name in self.names[column : column + 1])
+        name = "".join(f" ({short(name)})" for name in self.names[column : column + 1])
         return DataError(f"{show(self.path)}, line {line}, column {column + 1}{name}: {reason}")
 
-    def find(self, target: str | int | None) -> int:
-        """The target's column, counted from 0."""
-        if target is None:
-            lower = [name.lower() for name in self.names]
-            return next((lower.index(name) for name in TARGET_NAMES if name in lower), self.width - 1)
-        if target in self.names:
-            return self.names.index(str(target))
-        if re.fullmatch(r"[+-]?[0-9]{1,9}", str(target)) and -self.width <= int(target) < self.width:
-            return int(target) % self.width
-        known = f"names: {listed(self.names)}; numbers: 0 to {self.width - 1}{suggest(str(target), self.names)}"
-        raise DataError(f"{show(self.path)}, line 1: no column {target!r} for the target; {known}")
+    def label_column(self, like: Columns) -> int:
+        """The target's column where nobody names it, counted from 0."""
+        kept = [i for i in range(self.width) if i not in self.dropped] or [0]
+        lower = {name.lower(): i for i, name in reversed([*enumerate(self.names)]) if i in kept}
+        trained = [i for i, name in enumerate(self.names) if name == like.target and i in kept]
+        return next(iter(trained), next((lower[name] for name in TARGET_NAMES if name in lower), kept[-1]))
 
-    def read(self, rows: Iterable[tuple[int, list[str]]], target: int) -> Dataset:
+    def find(self, wanted: str | int, purpose: str) -> list[int]:
+        """The columns of that name, or the one of that number, counted from 0."""
+        if wanted in self.names:
+            return [i for i, name in enumerate(self.names) if name == wanted]
+        if re.fullmatch(r"[+-]?[0-9]{1,9}", str(wanted)) and -self.width <= int(wanted) < self.width:
+            return [int(wanted) % self.width]
+        known = f"names: {listed(self.names)}; numbers: 0 to {self.width - 1}{suggest(str(wanted), self.names)}"
+        raise DataError(f"{show(self.path)}, line 1: no column {wanted!r} {purpose}; {known}")
+
+    def read(self, rows: Iterable[tuple[int, list[str]]]) -> Dataset:
         x, y, texts = array("d"), array("d"), list[str]()
+        others = sorted({self.target, *self.dropped}, reverse=True)
         for line, cells in rows:
             if len(cells) != self.width:
                 fault = f"the row has {len(cells)} cells, but line 1 has {self.width}"
                 raise self.error(line, min(len(cells), self.width), fault)
-            label = self.label(line, target, cells.pop(target))
+            label = self.label(line, cells[self.target])
             if isinstance(label, float):
                 y.append(label)
             else:
                 texts.append(sys.intern(label))
             if y and texts:
-                raise self.error(line, target, f"with {label!r} the labels are neither all numbers nor all text")
-            x.extend(self.numbers(line, target, cells))
+                raise self.error(line, self.target, f"with {label!r} the labels are neither all numbers nor all text")
+            for column in others:
+                del cells[column]
+            x.extend(self.numbers(line, cells))
         if not x:
             raise DataError(f"{show(self.path)}, line 1: the header has no rows below it")
-        labels = np.array(texts) if texts else np.frombuffer(y)
-        name = self.names[target] if self.names else "y"
-        features = tuple(self.names[:target] + self.names[target + 1 :]) or numbered("x", self.width - 1)
-        return Dataset(np.frombuffer(x).reshape(-1, self.width - 1), labels, features, name, None, show(self.path.name))
+        labels, count = np.array(texts) if texts else np.frombuffer(y), len(self.features)
+        return Dataset(
+            np.frombuffer(x).reshape(-1, count),
+            labels,
+            tuple(self.names[i] for i in self.features) if self.names else numbered("x", count),
+            self.names[self.target] if self.names else "y",
+            None,
+            show(self.path.name),
+            named=bool(self.names),
+            dropped=tuple(self.names[i] if self.names else i for i in sorted(self.dropped)),
+        )
 
-    def label(self, line: int, column: int, cell: str) -> float | str:
+    def label(self, line: int, cell: str) -> float | str:
         if not cell or _float(cell) is not None:
-            return self.number(line, column, cell)
+            return self.number(line, self.target, cell)
         if len(cell) > MAX_LABEL:
-            raise self.error(line, column, f"a label of {len(cell)} characters is longer than {MAX_LABEL}")
+            raise self.error(line, self.target, f"a label of {len(cell)} characters is longer than {MAX_LABEL}")
+        if cell in _MISSING_LABELS:
+            raise self.error(line, self.target, f"{cell!r} stands for a missing label: delete the row, or fill it in")
         return cell
 
-    def numbers(self, line: int, target: int, cells: list[str]) -> "array[float]":
-        """A row without its target: all at once if nothing is suspect, else cell by cell."""
+    def numbers(self, line: int, cells: list[str]) -> "array[float]":
+        """The features of a row: all at once if nothing is suspect, else cell by cell."""
         text = "".join(cells)
         if text.isascii() and "_" not in text:  # then float() reads plain numbers, NaN and inf only
             with suppress(ValueError):
                 row = array("d", map(float, cells))
                 if all(map(math.isfinite, row)):
                     return row
-        places = (column for column in range(self.width) if column != target)
-        return array("d", [self.number(line, *place) for place in zip(places, cells, strict=True)])
+        return array("d", [self.number(line, *place) for place in zip(self.features, cells, strict=True)])
 
     def number(self, line: int, column: int, cell: str) -> float:
         value = _float(cell)
         if value is not None and math.isfinite(value) and _NUMBER.fullmatch(cell):
             return value
         infinite = value is not None and not math.isfinite(value)
-        fault = f"{_short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
-        raise self.error(line, column, fault if cell else "the cell is empty")
+        fault = f"{short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
+        raise self.error(line, column, (fault if cell else "the cell is empty") + self.remedy(column, cell))
 
-
-def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
-    """Read the arrays x (or X), (n, m) or images (n, h, w), and y (or Y), (n,), of np.savez.
-
-    `target` names another array for the labels. Pickled objects are never loaded. Raises DataError.
-    """
-    path = Path(path)
-    labels = ("y", "Y") if target is None else (str(target),)
-    with opened(path) as stream:
-        if not zipfile.is_zipfile(stream):
-            raise DataError(f"{show(path)} is not a whole NPZ file: write it with np.savez(path, x=..., y=...)")
-        stream.seek(0)
-        try:
-            with np.load(stream, allow_pickle=False) as arrays:
-                x = np.asarray(arrays[_key(path, arrays.files, "x", "X")])
-                y = np.asarray(arrays[_key(path, arrays.files, *labels)])
-        except DataError:
-            raise
-        except Exception as error:  # a damaged zip fails in whatever way zipfile, zlib or NumPy happens to
-            reason = f"an array is damaged or holds Python objects ({type(error).__name__})"
-            raise DataError(f"{show(path)}: {reason}: write it again with np.savez") from error
-    if not np.can_cast(x.dtype, np.float64) or x.ndim not in (2, 3):
-        raise DataError(f"{show(path)}: x is {x.dtype} {x.shape}, but needs real numbers, (n, m) or (n, h, w)")
-    if not np.can_cast(y.dtype, np.float64) and y.dtype.kind != "U":
-        raise DataError(f"{show(path)}: the labels are {y.dtype}, but need to be real numbers or str")
-    image = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
-    x = x.reshape(len(x), math.prod(x.shape[1:])).astype(np.float64)
-    y = y if y.dtype.kind == "U" else y.astype(np.float64)
-    return Dataset(x, y, numbered("p" if image else "x", x.shape[1]), labels[0], image, show(path.name))
-
-
-def _key(path: Path, keys: list[str], *names: str) -> str:
-    found = [name for name in names if name in keys]
-    if len(found) != 1:
-        raise DataError(f"{show(path)}: one array {' or '.join(names)} is needed, but the arrays are {listed(keys)}")
-    return found[0]
-
-
-def read_idx(path: str | Path) -> Dataset:
-    """Read MNIST's format, plain or gzip: an images file, its labels beside it, or a folder of one such pair.
-
-    The labels' file has the images' name with "labels" for "images" and "idx1" for "idx3".
-    `x` is (n, h·w), pixels 0 to 255 as they are in the file. Raises DataError.
-    """
-    path = Path(path)
-    if os.path.isdir(path):  # unlike Path.is_dir, it never raises
-        files = {file.name.removesuffix(".gz"): file for file in sorted(path.glob("*images*idx3*"))}
-        if len(files) != 1:
-            raise DataError(f"{show(path)}: one images file is needed, but the folder has {listed(files)}")
-        path = next(iter(files.values()))
-    if "images" not in path.name:
-        raise DataError(f"{show(path)}: give the images file, one with 'images' in its name")
-    name = path.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
-    images = _idx_bytes(path, 3)
-    beside = [file for file in (path.with_name(name), path.with_name(name + ".gz")) if os.path.exists(file)]
-    if not beside:
-        raise DataError(f"{show(path)}: its labels, {show(name)} or {show(name)}.gz, are not beside it")
-    labels = _idx_bytes(beside[0], 1)
-    n, height, width = images.shape
-    if len(labels) != n:
-        raise DataError(f"{show(beside[0])} has {len(labels)} labels, but {show(path.name)} has {n} images")
-    x, y = images.reshape(n, height * width).astype(np.float64), labels.astype(np.float64)
-    return Dataset(x, y, numbered("p", height * width), "label", (height, width), show(path.name))
-
-
-def _idx_bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """The file's array of bytes; what the header claims is never allocated before it is read."""
-    with opened(path) as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if packed else raw
-        try:
-            header, magic = stream.read(4 + 4 * ndim), bytes([0, 0, 8, ndim])
-            if header[:4] != magic or len(header) < 4 + 4 * ndim:
-                start = f"starts with {header.hex(' ') or 'nothing'}, not with {magic.hex(' ')} and {ndim} sizes"
-                raise DataError(f"{show(path)} is not IDX of {ndim}-dimensional bytes: it {start}")
-            shape = struct.unpack(f">{ndim}I", header[4:])
-            size, content = math.prod(shape), bytearray()
-            while len(content) <= size and (chunk := stream.read(min(2**20, size + 1 - len(content)))):
-                content += chunk
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
-    if len(content) != size or size == 0:
-        claim, held = "×".join(map(str, shape)), "more" if len(content) > size else len(content)
-        raise DataError(f"{show(path)} declares {claim} = {size} bytes after its header, but has {held}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    def remedy(self, column: int, cell: str) -> str:
+        """What is to be done about a cell that is no number."""
+        drop = f"leave the column out with {dropping(self.names[column : column + 1] or [column])}"
+        if cell.lower().lstrip("+-") in _MISSING:
+            others = "delete the row" if column == self.target else f"delete the row, or {drop}"
+            return f": a value is missing; fill it in, {others}"
+        if re.fullmatch(r"[+-]?[0-9]+(,[0-9]+)+", cell):
+            return ": decimals have a point, 1.5 for 1,5, and thousands no mark"
+        return "" if column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from microgradcnn.arrays import Data, ieee, plain, quiet
+import numpy as np
+
+from microgradcnn.arrays import Data, check_unmasked, ieee, plain, quiet
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
 
@@ -40,6 +43,9 @@ class Primitive:
         """The value on raw inputs: IEEE arithmetic without a warning, on Python floats where all inputs are."""
         for x in inputs:
             if type(x) is not float and (type(x) is not bool or self.name != "where"):
+                for given in inputs:
+                    if type(given) is not np.ndarray and type(given) is not float:
+                        check_unmasked(given)
                 return plain(quiet(self.forward, *inputs, **static))
         if self.scalar is not None:
             try:
@@ -53,6 +59,19 @@ class Primitive:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return primitive_named, (self.name,)
+
+
+class Each:
+    """The chain of a primitive with any number of inputs: `rule(i, g, y, *inputs, **static)` is the rule of input i."""
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        i = 0
+        while True:
+            yield partial(self.rule, i)
+            i += 1
 
 
 def primitive_named(name: str) -> Primitive:

@@ -12,10 +12,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Scaling:
-    """x ↦ (x − shift)/scale, column by column; `shift` and `scale` have shape (m,)."""
+    """x ↦ (x − shift)/scale, column by column; `shift` and `scale` have shape (m,), or a ValueError."""
 
     shift: Array
     scale: Array
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.shift) != 1 or np.shape(self.shift) != np.shape(self.scale) or not np.all(self.scale):
+            sizes = f"{np.shape(self.shift)} and {np.shape(self.scale)}"
+            raise ValueError(f"a scaling has a shift, and a scale other than 0, for every column, not {sizes} of them")
+
+    def check_width(self, columns: int) -> None:
+        """Raise ValueError unless the rows have that number of columns."""
+        if len(self.shift) != columns:
+            raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not of {columns}")
 
     def apply(self, x: Array) -> Array:
         """Rows (n, m), scaled. Raises ValueError for another number of columns."""

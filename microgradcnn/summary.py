@@ -16,7 +16,9 @@ from microgradcnn.value import Value, no_grad, watcher
 Shape: TypeAlias = tuple[int | str, ...]
 
 # Set while a model is watched: it gets every Module that is called, with its inputs, and gives the output.
-observer: ContextVar[Callable[[Any, tuple[Any, ...]], Any] | None] = ContextVar("observer", default=None)
+observer: ContextVar[Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
+    "observer", default=None
+)
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,9 @@ class _Run:
         ):  # a table draws no random numbers
             self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
 
-    def called(self, module: Any, inputs: tuple[Any, ...]) -> Any:
+    def called(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
         before = self.count
-        output = module.forward(*inputs)
+        output = module.forward(*inputs, **named)
         self.shapes[id(module)] = _for_n(output)
         if not _inner(module):  # a layer that is used twice works twice
             self.operations[id(module)] = self.operations.get(id(module), 0) + self.count - before

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn import engines
+from microgradcnn.arrays import bare_array
 from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.debug import NonFiniteError, debug
 from microgradcnn.descent import Descent, Recorder
@@ -171,7 +172,7 @@ def largest_stable_rate(network: Network, x: Array, y: Array, seed: int = 0) -> 
 def accuracy(network: Network, x: Array, y: Array) -> float:
     """The share of rows whose ŷ ≥ ½ agrees with y, 0 or 1; NaN if y is neither."""
     with no_grad():
-        prediction, y = network.predict(_frozen(x)).data, np.asarray(y)
+        prediction, y = np.asarray(network.predict(_frozen(x)).data), bare_array(y)
     if y.shape != prediction.shape:
         raise ValueError(f"y must have one number for each of the {len(prediction)} rows, not shape {y.shape}")
     return accuracy_of(prediction, y)
@@ -271,7 +272,7 @@ def _norm(arrays: Iterable[Array]) -> float:
 
 def _frozen(array: Array) -> Array:
     """A read-only float64 copy, which Values share instead of copying it in every step."""
-    copy = np.array(array, dtype=np.float64)
+    copy = np.array(bare_array(array), dtype=np.float64)
     copy.setflags(write=False)
     return copy
 

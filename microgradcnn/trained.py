@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from microgradcnn.columns import arranged, different_texts, restored
+from microgradcnn.data import as_images, shrink
+from microgradcnn.dataset import UNKNOWN, Columns, Dataset
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
-from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.networks import NETWORKS, ConvNetwork, Network
 from microgradcnn.scaling import Scaling
 
 KIND = "parameters file that train wrote"
@@ -16,12 +21,39 @@ KIND = "parameters file that train wrote"
 
 @dataclass(frozen=True)
 class Trained:
-    """A network and the preparation of its inputs: images shrunk to `shrink`² (None: as they are), then scaled."""
+    """A network and the preparation of its inputs: images shrunk to `shrink`² (None: as they are), then scaled.
+
+    `columns` are those that the network was trained on, before images were shrunk; UNKNOWN where nobody knows them.
+    Raises ValueError for columns or a scaling that do not fit the network.
+    """
 
     network: Network
     scaling: Scaling
     classes: tuple[str, ...] | None = None
     shrink: int | None = None
+    columns: Columns = UNKNOWN
+
+    def __post_init__(self) -> None:
+        self.scaling.check_width(self.network.inputs)
+        image = self.columns.image if self.shrink is None else None
+        if isinstance(self.network, ConvNetwork) and image not in (None, self.network.image):
+            raise ValueError(f"has columns of images of {image}, and a network for {self.network.image}")
+
+    def arranged(self, data: Any) -> Dataset:
+        """A Dataset or a DataFrame as the network takes it, before scaling: its columns in order, its images shrunk.
+
+        Where either side has no names of columns they go by position, with a PositionWarning. Raises DataError for
+        columns or images that the network was not trained on, in a sentence that names them.
+        """
+        if self.shrink is None:
+            return arranged(data, self.columns, self.network.inputs)
+        small = (self.shrink, self.shrink)
+        if isinstance(data, Dataset) and data.image == small:
+            return data
+        found = arranged(data, self.columns, None if self.columns.image is None else math.prod(self.columns.image))
+        if found.x.shape[1] == self.network.inputs:
+            return found
+        return shrink(as_images(found, self.columns.image), self.shrink)
 
 
 def save_trained(path: Path, trained: Trained) -> None:
@@ -32,6 +64,7 @@ def save_trained(path: Path, trained: Trained) -> None:
         "options": network.options(),
         "classes": trained.classes,
         "shrink": trained.shrink,
+        "columns": asdict(trained.columns),
     }
     arrays = {f"parameter_{name}": p.data for name, p in network.parameters.items()}
     write_arrays(path, KIND, description, arrays | {"shift": trained.scaling.shift, "scale": trained.scaling.scale})
@@ -46,14 +79,20 @@ def load_trained(path: Path) -> Trained:
     try:
         network = NETWORKS[description["network"]](**description["options"])
         classes, shrink = description["classes"], description["shrink"]
+        named = classes is None or (different_texts(classes) and len(classes) == 2)
+        if not named or type(shrink) not in (int, type(None)):
+            raise ValueError("there are two classes, and a whole number of pixels")
+        columns = restored(description.get("columns"), network.inputs if shrink is None else None)
     except (ValueError, KeyError, TypeError):
         raise FileError(f"{path} is damaged, or no {KIND}") from None
     wanted = {f"parameter_{name}": p.data for name, p in network.parameters.items()}
     wanted |= {"shift": np.zeros(network.inputs), "scale": np.zeros(network.inputs)}
     try:
         check_arrays(arrays, wanted, network.name)
+        scaling = Scaling(arrays["shift"], arrays["scale"])
+        done = Trained(network, scaling, classes and tuple(classes), shrink, columns)
     except ValueError as error:
         raise FileError(f"{path} {error}") from None
     for name, p in network.parameters.items():
         p.data = arrays[f"parameter_{name}"]
-    return Trained(network, Scaling(arrays["shift"], arrays["scale"]), tuple(classes) if classes else None, shrink)
+    return done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from microgradcnn.classification import Classification
 from microgradcnn.data import Dataset
 from microgradcnn.experiment import Experiment, predict
@@ -22,9 +24,9 @@ def training_figure(done: Experiment, data: Dataset) -> plots.Figure:
     plots.loss(done.training.history, axes["loss"])
     plots.learning_rate(done.training.history, axes["rate"])
     if isinstance(network, ConvNetwork):
-        plots.filters(network.parameters["c"].data, axes["learnt"])
+        plots.filters(network.parameters["c"], axes["learnt"])
     elif data.image is not None:
-        weights = network.parameters["S"].data.reshape(-1, *data.image)
+        weights = np.reshape(network.parameters["S"].data, (-1, *data.image))
         plots.filters(weights, axes["learnt"], name="hidden unit")
     elif learnt:
         names = {"classes": data.classes or ("0", "1"), "features": data.features}

@@ -11,15 +11,18 @@ is run over that graph by gradient.py. No derivative is known here: the table in
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from microgradcnn.arrays import Data, as_data, dtype_of, settled, shape_of
+from microgradcnn.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
+from microgradcnn.callers import is_augmented
 from microgradcnn.record import TABLE, Primitive
 
 _next_birth = itertools.count(1).__next__
@@ -28,8 +31,13 @@ watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # set by mg.debu
 
 _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
+DETACHED: dict[str, Any] = {"detached": True}  # the static of a leaf that has left its graph, or was in none
+
+# Not in the class: a type checker that reads it there takes `grad` for an attribute, whatever else it is declared as.
+_SLOTS = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
 
 Method: TypeAlias = Callable[..., "Value"]
+Numbers: TypeAlias = float | np.ndarray[Any, np.dtype[Any]]  # what `data` and `grad` are; a np.float32 is as a float
 
 
 def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
@@ -59,14 +67,22 @@ class Value:
     TypeError or ValueError for anything that is not real numbers.
     """
 
-    __slots__ = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
+    __slots__ = _SLOTS
 
     _first: Any  # the parents: see `parents`
     _second: Value | None
-    grad: Any
     label: str | None
     op: Primitive | None
     static: dict[str, Any]
+
+    if TYPE_CHECKING:  # None before a pass, which the type leaves out so that `w.data - rate * w.grad` has one
+
+        @property
+        def grad(self) -> Numbers:
+            """df/d(this) of the last backward pass, for a leaf of all since it was None; in the shape of `data`."""
+
+        @grad.setter
+        def grad(self, gradient: Numbers | None) -> None: ...
 
     def __init__(self, data: object, label: str | None = None) -> None:
         if isinstance(data, Value):
@@ -76,12 +92,14 @@ class Value:
         fill(self, as_data(data), label=label)
 
     @property
-    def data(self) -> Data:
+    def data(self) -> Numbers:
         """The number or read-only array. Only a leaf takes new data, and graphs computed from the old then refuse."""
+        if type(self._data) is np.ndarray and is_augmented(sys._getframe(1)):
+            return self._data.copy()  # which p.data -= step changes in place and assigns
         return self._data
 
     @data.setter
-    def data(self, data: object) -> None:
+    def data(self, data: ArrayLike) -> None:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
         new = as_data(data)
@@ -121,7 +139,7 @@ class Value:
 
     def detach(self) -> Value:
         """A leaf with the same data and label, through which no gradient flows."""
-        return fill(Value.__new__(Value), self._data, label=self.label)
+        return fill(Value.__new__(Value), self._data, label=self.label, static=DETACHED)
 
     def describe(self) -> str:
         """The label, or what the node is: the name that errors use."""
@@ -129,8 +147,14 @@ class Value:
             return self.label
         return "an unlabelled leaf" if self.op is None else f"an unlabelled result of {self.op.name}"
 
-    def __eq__(self, other: object) -> bool:
-        return self is other  # so that a Value is a dict key, whatever NumPy would make of ==
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Value):
+            return self is other  # so that a Value is a dict key
+        return apply(TABLE["equal"], self, other) if is_array_like(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        same = self == other
+        return ~same if isinstance(same, Value) else not same
 
     __hash__ = object.__hash__
 
@@ -142,9 +166,6 @@ class Value:
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
-
-    def __float__(self) -> float:
-        return self.item()
 
     def __bool__(self) -> bool:
         return bool(self.item())
@@ -172,7 +193,15 @@ class Value:
     __gt__, _ = _operator("greater")
     __ge__, _ = _operator("greater_equal")
 
-    # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py.
+    # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py,
+    # ~ & | ^ in logic.py, what leaves the graph in leaving.py.
+    __and__: Method
+    __float__: Callable[[], float]
+    __int__: Callable[[], int]
+    __invert__: Method
+    __or__: Method
+    __round__: Callable[..., Any]
+    __xor__: Method
     __pow__: Method
     __rpow__: Method
     __neg__: Method
@@ -181,7 +210,7 @@ class Value:
     abs: Method
     astype: Method
     avg_pool2d: Method
-    backward: Method
+    backward: Callable[..., None]
     conv2d: Method
     exp: Method
     log: Method
@@ -209,8 +238,9 @@ class Constant(Value):
 
     __slots__ = ()
     data = property(attrgetter("_data"))  # cannot be set
-    grad = label = op = None
-    _first, _second, static, _birth = (), None, _NO_STATIC, 0
+    grad: Any = None
+    label = op = None
+    _first, _second, static, _birth = (), None, DETACHED, 0
 
     def __init__(self, data: object) -> None:
         self._data = data if type(data) is float else as_data(data, keep_bool=True)
@@ -248,7 +278,7 @@ def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, 
     if (watch := watcher.get()) is not None:
         watch.value(node)
     if not _recording.get():
-        node.op, node._first, node._second, node.static = None, (), None, _NO_STATIC
+        node.op, node._first, node._second, node.static = None, (), None, DETACHED
     return node
 
 
@@ -289,6 +319,11 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         _recording.reset(token)
+
+
+def is_recording() -> bool:
+    """Whether operations on Values record nodes in this thread: not inside no_grad()."""
+    return _recording.get()
 
 
 def fill(

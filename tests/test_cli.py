@@ -141,7 +141,6 @@ def test_gradcheck_says_no_to_a_wrong_closed_form(capsys, monkeypatch):
 
 MISTAKES = [
     (["tran"], "did you mean train?"),
-    ([], "COMMAND"),
     (["train", "singel_layer", "--data", "side"], "did you mean single_layer?"),
     (["train", "single_layer"], "--data"),
     (["train", "single_layer", "--data", "sidee"], "side"),
@@ -157,7 +156,7 @@ MISTAKES = [
     (["train", "single_layer", "--data", "side", "--hidden", "0"], "at least 1"),
     (["train", "single_layer", "--data", "side", "--rate", "-1"], "positive"),
     (["train", "single_layer", "--data", "side", "--rate", "fast"], "fast"),
-    (["train", "single_layer", "--data", "side", "--regularise", "nan"], "λ"),
+    (["train", "single_layer", "--data", "side", "--regularise", "nan"], "'nan' is no number"),
     (["train", "single_layer", "--data", "side", "--schedule", "cosin"], "did you mean cosine?"),
     (["train", "single_layer", "--data", "side", "--out", "file"], "file cannot be written"),
     (["predict", "single_layer", "--parameters", "file", "--data", "side"], "no parameters file"),
@@ -519,3 +518,46 @@ def test_source_and_ledger_of_arrays_in_a_file(capsys, tmp_path):
     assert (code, "def program(S, xp=numpy):" in out) == (0, True)
     code, out, _ = run(capsys, "ledger", f"{tmp_path}/model.py:loss", "--json")
     assert json.loads(out)["entries"][-1][1] == "S"
+
+
+UNDEFINED = "f = NaN at these numbers: it has no derivative there, and descent no step."
+AT = ("log(x)*w", "--at", "x=-1,w=2")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", *AT, "--wrt", "x"),
+        ("explain", *AT, "--wrt", "w,x"),
+        ("ledger", *AT),
+        ("check", *AT, "--wrt", "x", "--answer", "w/x"),
+        ("graph", *AT, "-o", "g.svg"),
+        ("graph", *AT, "-o", "g.html"),
+    ],
+    ids=" ".join,
+)
+def test_a_loss_that_is_not_finite_is_said_to_be_so(capsys, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert UNDEFINED in out
+    assert "nan" not in out or arguments[0] == "ledger"
+    code, out, _ = run(capsys, *arguments, "--json")
+    record = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert UNDEFINED in (record.get("undefined"), *record.get("notes", ()))
+    assert [g["value"] for g in record.get("gradients", {}).values()] in ([], [None], [None, None])
+    if arguments[0] == "graph":
+        assert "which is NaN and has no derivative there" in (tmp_path / arguments[-1]).read_text()
+
+
+@pytest.mark.parametrize("suffix", ["txt", "tex", "html", "json"])
+def test_it_is_said_in_every_document_too(capsys, tmp_path, suffix):
+    path = tmp_path / f"page.{suffix}"
+    assert run(capsys, "explain", *AT, "--wrt", "x", "--out", path)[0] == 0
+    assert "it has no derivative there" in path.read_text()
+    assert "Finite difference" not in path.read_text()
+    assert run(capsys, "explain", "sqrt(x)", "--at", "x=0", "--wrt", "x", "--out", path)[0] == 0
+    assert "descent has no step there" in path.read_text()
+    if suffix == "json":
+        gradients = json.loads(path.read_text(), parse_constant=pytest.fail)["gradients"]
+        assert gradients["x"]["value"] is None

@@ -31,6 +31,7 @@ from microgradcnn.targets.scalars import opened
 from microgradcnn.targets.trace import trace
 from microgradcnn.value import topological
 from microgradcnn.views import polynomial, timing, work
+from microgradcnn.views.building import built
 from microgradcnn.views.counting import counted
 from microgradcnn.views.polynomial import NotPolynomialError, Polynomial, interpolated
 from microgradcnn.views.timing import exponents, shown
@@ -577,8 +578,8 @@ def test_parts_and_sizes_that_there_are_not(single_layer):
 
 @given(
     st.dictionaries(st.tuples(st.integers(0, 3), st.integers(0, 2)), st.integers(-9, 9), max_size=5),
-    st.integers(-5, 20),
-    st.integers(-5, 20),
+    st.integers(1, 20),
+    st.integers(1, 20),
 )
 def test_polynomials_are_found_again(terms, a, b):
     def value(x, y):
@@ -693,6 +694,7 @@ TABLES = """
    final layer   2nk + n + k                          O(nk)   n
    hidden layer  2nmk + 4nk + mk                      O(nmk)
    total         4nmk + 7nk + 3n + mk + k  nk σ       O(nmk)
+   The polynomials hold for n ≥ 2, m ≥ 1 and k ≥ 1: a mean of one, say, takes no division.
 
 2. Every coordinate of the gradient by itself
    part          operations                 functions  order
@@ -710,7 +712,7 @@ TABLES = """
 def test_as_text(single_layer):
     assert str(single_layer).startswith(TABLES.lstrip())
     assert single_layer.text() == str(single_layer)
-    assert "through the counts of 18 graphs, and 8 more confirmed them." in str(single_layer)
+    assert "through the counts of 18 graphs, and 11 more confirmed them." in str(single_layer)
     assert max(map(len, str(single_layer).splitlines())) <= 100
 
 
@@ -729,6 +731,72 @@ def test_the_number_of_graphs_is_the_number_that_was_built():
     found = mg.cost(build, ["n", "m"])
     assert found.seen + found.others == len(set(built)) == len(built)
     assert (8, 8) in built
+
+
+# A polynomial is said to hold from a size on, and does; below it, it refuses.
+
+
+def differing(found, **sizes):
+    """The counts at these sizes that the polynomials of a cost do not give."""
+    counts = counted(*built(found.build, **sizes))
+    kinds = [(p, what, kind) for p in found.parts for what in ("work", "shared", "separately") for kind in KINDS]
+    return [
+        (p.name, what, kind)
+        for p, what, kind in kinds
+        if getattr(counts[p.name], what).get(kind, 0)
+        != (getattr(p, what).kinds[kind](**sizes) if kind in getattr(p, what).kinds else 0)
+    ]
+
+
+KINDS = ("operations", "sigmoid", "relu", "where", "comparison")
+SQUARES = {"P", "q"}
+
+
+@pytest.mark.parametrize(("activation", "regularise"), [("sigmoid", 0.0), ("relu", 0.1)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_printed_holds_where_it_says_at_the_smallest_sizes_and_at_others(name, activation, regularise):
+    counted_network = network_cost.network_cost(name, activation, regularise)
+    for found in (counted_network.found, counted_network.lecture):
+        assert found.least["n"] == 2
+        ranges = [[found.least[v], 9 if v in SQUARES else 3] for v in found.variables]
+        for sizes in itertools.product(*ranges):
+            assert not differing(found, **dict(zip(found.variables, sizes, strict=True)))
+        assert f"hold for {found.domain}" in str(found)
+        below = dict.fromkeys(found.variables, 4) | {"n": 1}
+        with pytest.raises(ValueError, match="holds for n ≥ 2, and n = 1 counts otherwise"):
+            found.total.operations(**below)
+        with pytest.raises(ValueError, match="holds for n ≥ 2"):
+            found.at(n=1)
+
+
+def test_one_filter_is_below_where_the_polynomials_of_averages_hold(capsys):
+    found = network_cost.network_cost("conv_average")
+    assert found.found.least == {"n": 2, "F": 2, "P": 4, "q": 1}
+    assert str(found.lecture.total.operations) == "80n + 4"
+    assert [found.lecture.total.operations(n=n) for n in (2, 3, 10)] == [164, 244, 804]
+    with pytest.raises(ValueError, match="holds for F ≥ 2, and F = 1"):
+        found.found.at(F=1)
+    _, out, _ = run(capsys, "cost", "conv_average")
+    assert "The polynomials hold for n ≥ 2, F ≥ 2, P ≥ 4 and q ≥ 1" in out
+    record = json.loads(run(capsys, "cost", "conv_average", "--json")[1])
+    assert record["least"] == {"n": 2, "F": 2, "P": 4, "q": 1}
+    assert record["lecture"]["least"] == {"n": 2}
+
+
+@pytest.mark.parametrize(
+    ("count", "least"),
+    [
+        (lambda n, m: n * m, {"n": 1, "m": 1}),
+        (lambda n, m: n * m + (n == 1), {"n": 2, "m": 1}),
+        (lambda n, m: n * m + (n == 1) + (m == 1), {"n": 2, "m": 2}),
+        (lambda n, m: n * m + (n == m == 1), {"n": 2, "m": 2}),
+        (lambda n, m: n * m + 0 // (m - 1), {"n": 1, "m": 2}),  # there is no graph of size 1
+    ],
+)
+def test_from_which_sizes_a_polynomial_holds(count, least):
+    fit = interpolated(lambda n, m: {"it": count(n, m)}, dict.fromkeys("nm", range(2, 6)))
+    assert fit.least == fit.polynomials["it"].least == least
+    assert interpolated(lambda n: {"it": 3 * n}, {"n": (10, 20, 30)}).least == {"n": 1}
 
 
 def test_without_every_coordinate_by_itself(single_layer):
@@ -802,8 +870,11 @@ def test_the_command(capsys):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[1] == "   single_layer: n rows, m inputs, k hidden units"
-    assert [lines[0], *lines[2:8]] == TABLES.splitlines()[1:8]
-    assert lines[8] == "   In all, with the lecture's k = 3: 12nm + 24n + 3m + 3 and 3n σ, O(nm)."
+    assert [lines[0], *lines[2:9]] == TABLES.splitlines()[1:9]
+    lecture = (
+        "In all, with the lecture's k = 3, counted by themselves: 12nm + 24n + 3m + 3 and 3n σ, O(nm), for n ≥ 2 and"
+    )
+    assert f"{lecture} m ≥ 1." in " ".join(out.split())
 
 
 def test_the_command_for_a_convolutional_network(capsys):
@@ -812,7 +883,10 @@ def test_the_command_for_a_convolutional_network(capsys):
     assert "objective  2nFPq + nF + 3n + 2Fq + 1" in out
     # With one filter there is no mean over filters: 35n for the objective, 33n + 4 for the filter without z(1 - z),
     # 2·4 + 1 and 2·4 for λ.
-    assert "F = 1, P = 4, q = 4: 68n + 21 and 4n relu, 4n where, 4n comparison, O(n)." in " ".join(out.split())
+    assert (
+        "F = 1, P = 4, q = 4, counted by themselves: 68n + 21 and 4n relu, 4n where, 4n comparison, O(n), for n ≥ 2."
+        in " ".join(out.split())
+    )
     assert "O(nF²Pq²) instead of O(nFPq)" in out
 
 
@@ -843,7 +917,7 @@ def test_the_command_measures(capsys, monkeypatch):
 
 
 def test_the_latex_has_every_character(capsys, monkeypatch):
-    monkeypatch.setitem(costing.MEASURED, "convolutional", dict.fromkeys("nF", (1, 2)) | dict.fromkeys("Pq", (4, 9)))
+    monkeypatch.setitem(costing.MEASURED, "convolutional", dict.fromkeys("nF", (2, 3)) | dict.fromkeys("Pq", (4, 9)))
     code, out, _ = run(capsys, "cost", "conv_average", "--measure", "--format", "latex")
     assert code == 0
     assert out.isascii()

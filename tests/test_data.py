@@ -5,6 +5,7 @@ import os
 import struct
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,15 +306,55 @@ def test_no_two_classes(y: Any, wanted: tuple[str, str] | None, fault: str) -> N
 
 @pytest.mark.parametrize(
     ("columns", "had", "given", "image"),
-    [(9, None, None, (3, 3)), (12, (3, 4), None, (3, 4)), (12, (3, 4), (2, 6), (2, 6)), (12, None, (4, 3), (4, 3))],
+    [(9, (3, 3), None, (3, 3)), (12, (3, 4), None, (3, 4)), (12, (3, 4), (2, 6), (2, 6)), (12, None, (4, 3), (4, 3))],
 )
 def test_as_images(columns: int, had: Any, given: Any, image: tuple[int, int]) -> None:
     assert as_images(made(np.zeros((2, columns)), np.zeros(2), had), given).image == image
 
 
+PIXELS = {
+    "counted from 1": (["p_1", "p_2", "p_3", "p_4"], (2, 2), [0, 1, 2, 3]),
+    "counted from 0": (["pixel0", "pixel1", "pixel2", "pixel3"], (2, 2), [0, 1, 2, 3]),
+    "in another order": (["p4", "p1", "p3", "p2"], (2, 2), [1, 3, 2, 0]),
+    "by number, not by letters": ([f"p{i}" for i in (10, *range(1, 10), *range(11, 17))], (4, 4), None),
+    "by row and column": (["pixel_1_0", "pixel_0_0", "pixel_1_1", "pixel_0_1"], (2, 2), [1, 3, 0, 2]),
+    "an oblong": (["1x1", "1x2", "1x3", "2x1", "2x2", "2x3"], (2, 3), [0, 1, 2, 3, 4, 5]),
+    "one pixel": (["Pixel 1"], (1, 1), [0]),
+}
+
+
+@pytest.mark.parametrize(("names", "image", "order"), PIXELS.values(), ids=PIXELS)
+def test_named_pixels_are_images(names: list[str], image: tuple[int, int], order: list[int] | None) -> None:
+    x = np.arange(2.0 * len(names)).reshape(2, -1)
+    data = replace(made(x, np.zeros(2)), features=tuple(names))
+    found = as_images(data)
+    order = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, 11, 12, 13, 14, 15] if order is None else order
+    assert found.image == image
+    assert found.features == tuple(names[i] for i in order)
+    np.testing.assert_array_equal(found.x, x[:, order])
+
+
+NO_PIXELS = {
+    "measurements": (["sepal length", "sepal width", "petal length", "petal width"], "'petal width' are no pixels"),
+    "one that is none": (["p_1", "p_2", "p_3", "id"], "for 'id' are no pixels: name pixels p_1, p_2, ... row by row"),
+    "no square": (["p_1", "p_2", "p_3"], "has rows of 3 pixels, 'p_1', 'p_2', 'p_3', which make no image"),
+    "one is missing": (["p_1", "p_2", "p_3", "p_5"], "which make no image"),
+    "from the second": (["p_2", "p_3", "p_4", "p_5"], "which make no image"),
+    "two ways of counting": (["p_1_1", "p_1_2", "p_3", "p_4"], "which make no image"),
+    "a hole in the grid": (["p_0_0", "p_0_1", "p_1_1", "p_2_0"], "which make no image"),
+    "the same twice": (["p_1", "p1", "p_2", "p_3"], "which make no image"),
+}
+
+
+@pytest.mark.parametrize(("names", "fault"), NO_PIXELS.values(), ids=NO_PIXELS)
+def test_other_tables_are_no_images(names: list[str], fault: str) -> None:
+    data = replace(made(np.zeros((2, len(names))), np.zeros(2)), features=tuple(names))
+    assert fault in refusal(as_images, data)
+
+
 def test_rows_that_are_no_images() -> None:
     data = made(np.zeros((2, 10)), np.zeros(2))
-    assert refusal(as_images, data) == "made up has rows of 10 columns, which make no square image"
+    assert "its columns have no names" in refusal(as_images, replace(data, named=False))
     assert "an image of 3×3 pixels is not a row of 10 columns" in refusal(as_images, data, (3, 3))
 
 

@@ -522,21 +522,45 @@ def test_numbers_of_single_precision() -> None:
 
 
 @pytest.mark.parametrize(
-    ("f", "value"),
+    ("f", "says"),
     [
-        (lambda x: (x - 2.0).sqrt(), "NaN"),
-        (lambda x: (x * 1000.0).exp().exp(), "∞"),
-        (lambda x: (x - 0.7) / 0.0, "∞"),
-        (lambda x: (x * 0.0).log() * x, "NaN"),
+        (lambda x: (x - 2.0).sqrt(), "f = NaN at"),
+        (lambda x: (x - 2.0).log(), "f = NaN at"),  # whose rule gives a finite number, 1/(x − 2)
+        (lambda x: (x * 1000.0).exp().exp(), "f = ∞ at"),
+        (lambda x: (x - 0.7) / 0.0, "f = NaN at"),
+        (lambda x: (x * 0.0).log() * x, "f = −∞ at"),
+        (lambda x: (x - 0.7).sqrt(), "df/dx = ∞ at"),
+        (lambda x: (x - 0.7).sqrt() * (x - 0.7), "df/dx = NaN at"),
+        (lambda x: mg.concatenate([mg.reshape(x - 2.0, (1,)), [1.0]]).log().sum(), "f = NaN at"),
+        (lambda x: mg.sqrt(mg.stack([x - 0.7, x])).mean(), "df/dx = ∞ at"),
     ],
 )
-def test_what_is_not_finite(f: Callable[[Value], Value], value: str) -> None:
+def test_what_is_not_finite_is_said_in_place_of_numbers_and_an_update(f: Callable[[Value], Value], says: str) -> None:
     x = Value(0.7, label="x")
     derivation = explain(f(x), x)
-    assert f"= {value}\n" in str(derivation)
-    assert "nothing to compare, where f or its derivative is not finite" in str(derivation)
+    assert f"{says} these numbers: " in str(derivation)
+    titles = [step.title for step in derivation.steps]
+    assert titles[-1] == "Numbers"
+    assert "Finite difference" not in str(derivation)
+    assert "finite difference" not in str(derivation)
     check_latex(derivation.latex())
     check_html(derivation.mathml())
+
+
+def test_arrays_where_f_is_not_finite() -> None:
+    w = Value([-1.0, 2.0], label="w")
+    assert "f = NaN at these numbers: it has no derivative there, and descent no step." in str(
+        explain(w.log().sum(), w)
+    )
+    w = Value([0.0, 2.0], label="w")
+    assert "df/dw is not finite at these numbers: descent has no step there." in str(explain(w.sqrt().sum(), w))
+
+
+def test_a_step_that_leaves_where_f_is_finite_says_so() -> None:
+    x = Value(0.05, label="x")
+    assert "NaN (x alone): the step leaves where it is finite" in str(explain(x.log(), x))
+    w = Value([0.05, 2.0], label="w")
+    assert "NaN (w alone): the step leaves where it is finite" in str(explain(w.log().sum(), w))
 
 
 def test_kinks_are_not_called_right() -> None:

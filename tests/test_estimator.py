@@ -133,6 +133,18 @@ def test_the_same_seed_gives_the_same_network(options):
     assert first.loss_curve_[-1] < first.loss_curve_[0]
 
 
+def test_names_of_features_are_those_of_training():
+    """As everywhere in scikit-learn: other names are refused, and so is another order."""
+    frame = load_breast_cancer(as_frame=True)
+    names = frame.data.columns[:3]
+    network = MicrogradClassifier((4,), tol=1e9, n_iter_no_change=1, random_state=0)
+    network.fit(frame.data[names], frame.target)
+    assert list(network.feature_names_in_) == list(names)
+    for other in (frame.data[names[::-1]], frame.data[names].rename(columns=str.upper), frame.data[names[:2]]):
+        with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+            network.predict(other)
+
+
 WRONG = {
     "activation": ("cosine", "activation is relu or sigmoid or tanh, not 'cosine'"),
     "solver": ("lbfgs", "solver is adam or sgd, not 'lbfgs'"),

@@ -2,13 +2,16 @@
 
 import io
 import json
+import math
 import os
+import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from microgradcnn.files import FileError, make_folder, read_arrays, write_arrays, write_whole
+from microgradcnn.files import FileError, json_text, make_folder, read_arrays, write_arrays, write_whole
 from microgradcnn.networks import NETWORKS
 from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND, Trained, load_trained, save_trained
@@ -250,3 +253,79 @@ def test_a_system_that_opens_no_folders_gets_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", opened)
     write_whole(tmp_path / "p.npz", b"new")
     assert (tmp_path / "p.npz").read_bytes() == b"new"
+
+
+# The mode of a file, and where a link leads.
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077, 0o000], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves_and_a_private_one_is_its_owners(tmp_path, umask):
+    write_whole(tmp_path / "new", b"new")
+    write_whole(tmp_path / "key", b"secret", private=True)
+    assert (mode(tmp_path / "new"), mode(tmp_path / "key")) == (0o666 & ~umask, 0o600)
+
+
+@pytest.mark.parametrize("before", [0o600, 0o640, 0o755, 0o444], ids=oct)
+def test_a_file_that_was_there_keeps_its_mode(tmp_path, umask, before):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(before)
+    write_whole(path, b"new")
+    assert (path.read_bytes(), mode(path)) == (b"new", before)
+    write_whole(path, b"secret", private=True)
+    assert mode(path) == 0o600
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "shelf").mkdir()
+    for name in ("there", "not yet"):
+        (tmp_path / name).symlink_to(tmp_path / "shelf" / name)
+    (tmp_path / "shelf" / "there").write_bytes(b"old")
+    for name in ("there", "not yet"):
+        write_whole(tmp_path / name, b"new")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "shelf" / name).read_bytes() == b"new"
+    assert len(list((tmp_path / "shelf").iterdir())) == 2
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FileError, match="loop cannot be written"):
+        write_whole(tmp_path / "loop", b"new")
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    write_whole(Path(os.devnull), b"new")
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+# JSON has no words for NaN and infinities.
+
+
+def test_json_is_strict_at_any_depth():
+    data = {"a": [math.nan, (math.inf, 1.5)], "b": {"c": -math.inf, "d": np.float64("nan")}, "e": "σ"}
+    text = json_text(data)
+    assert text == '{"a": [null, [null, 1.5]], "b": {"c": null, "d": null}, "e": "σ"}'
+    assert json.loads(json_text(data, ensure_ascii=True)) == json.loads(text)
+
+
+def test_a_description_is_strict_json_and_comes_back_with_its_infinite_numbers(tmp_path):
+    write_arrays(tmp_path / "a.npz", "list", {"rates": [math.inf, -math.inf, math.nan, 0.5]}, {})
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        text = archive.read("description.json").decode()
+    json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert repr(read_arrays(tmp_path / "a.npz", "list")[0]["rates"]) == "[inf, -inf, nan, 0.5]"

@@ -261,6 +261,22 @@ def test_a_sum_of_two_uses_is_told_as_it_grows(page: Page, tmp_path: Path) -> No
 
 
 @needs_chromium
+def test_a_derivation_where_the_loss_is_not_finite_gives_no_number(page: Page, tmp_path: Path) -> None:
+    x = Value(-1.0, label="x")
+    shown(page, x.log(), tmp_path)
+    box = page.locator(".node", has=page.locator("title", has_text=re.compile("^x:")))
+    box.focus()
+    page.keyboard.press("Enter")
+    assert "is not finite here: it has no derivative." in telling(page)
+    assert page.get_by_text("Compare with a finite difference").count() == 0
+    page.locator("input[data-place='0']").fill("2")
+    page.keyboard.press("Escape")
+    box.focus()
+    page.keyboard.press("Enter")
+    assert "is not finite here" not in telling(page)
+
+
+@needs_chromium
 def test_a_derivation_by_keyboard(page: Page, tmp_path: Path) -> None:
     _, f = example("two_conv_average")
     shown(page, f, tmp_path)

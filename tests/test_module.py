@@ -442,3 +442,22 @@ def test_a_layer_that_is_used_twice_works_twice() -> None:
 def test_a_table_for_a_shape_that_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"^layer 0, Conv2d.* not an input of shape \(1, 3, 28, 28\)$"):
         nn.lenet(rng=rng()).summary((3, 28, 28))
+
+
+class Scaled(nn.Module):
+    """A model whose forward has an argument with a name."""
+
+    def __init__(self) -> None:
+        self.layer = nn.Linear(2, 2, rng=np.random.default_rng(0))
+
+    def forward(self, x: Value, *, factor: float = 1.0) -> Value:
+        return factor * self.layer(x)
+
+
+def test_arguments_with_names_reach_forward_watched_or_not() -> None:
+    model, x = nn.Sequential(inner := Scaled()), Value(np.ones((1, 2)))
+    np.testing.assert_array_equal(inner(x, factor=3.0).data, 3.0 * inner(x).data)
+    np.testing.assert_array_equal(inner(x=x).data, model(x).data)
+    assert model.summary(2).operations == 8 + 2
+    with pytest.raises(TypeError, match="unexpected keyword argument 'factors'"):
+        inner(x, factors=3.0)

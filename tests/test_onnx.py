@@ -335,10 +335,12 @@ def test_export_of_a_trained_network_takes_raw_rows(tmp_path, capsys):
     parameters = ["--parameters", str(tmp_path / "parameters.npz")]
     capsys.readouterr()
     assert main(["export", "single_layer", *parameters, "--out", str(out)]) == 0
-    about = "single_layer: x is rows of 2 numbers, unscaled; y_hat ≥ 0.5 is yes, below is no"
+    about = "single_layer: x is rows of 2 numbers, unscaled, in this order: a, b; y_hat ≥ 0.5 is yes, below is no"
     assert capsys.readouterr().out == f"written: {out}\n{about}\n"
     assert nodes(out) == ["Sub", "Div", "Gemm", "Sigmoid", "MatMul"]
     assert onnx.load(out).doc_string == about
+    properties = {entry.key: json.loads(entry.value) for entry in onnx.load(out).metadata_props}
+    assert properties == {"features": ["a", "b"], "classes": ["no", "yes"]}
     assert_close(run(out, x), predict(load_trained(tmp_path / "parameters.npz"), x))
     assert main(["export", "conv_average", *parameters, "--out", str(out)]) == 2
     assert capsys.readouterr().err.endswith("holds a single_layer, not a conv_average\n")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from microgradcnn import Value
+import microgradcnn as mg
+from microgradcnn import Value, nn
 from microgradcnn.optim import OPTIMISERS, SCHEDULES, SGD, Adam
 
 CURVATURES = np.array([1.0, 4.0, 0.25])
@@ -94,6 +97,9 @@ def test_a_step_without_a_rate_takes_the_optimisers_own_and_zero_grad_forgets() 
         assert w.grad is None
 
 
+W = Value([1.0, 2.0], label="w")
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -102,11 +108,89 @@ def test_a_step_without_a_rate_takes_the_optimisers_own_and_zero_grad_forgets() 
         (lambda: Adam([Value(1.0)], lr=math.nan), ValueError, "lr=nan"),
         (lambda: Adam([Value(1.0)], weight_decay=-0.1), ValueError, "weight_decay=-0.1"),
         (lambda: SGD([1.0]), TypeError, r"as model.parameters\(\) lists them, not a float"),
+        (lambda: SGD([[W], [W]]), TypeError, r"as model.parameters\(\) lists them, not a list"),
+        (lambda: SGD([{"params": [W]}]), TypeError, r"as model.parameters\(\) lists them, not a dict"),
     ],
 )
 def test_bad_arguments_are_refused(wrong: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         wrong()
+
+
+def tied() -> nn.Module:
+    """A model whose two layers share their weight."""
+    model = nn.Sequential(*[nn.Linear(2, 2, rng=np.random.default_rng(seed)) for seed in (0, 1)])
+    model[1].weight = model[0].weight
+    return model
+
+
+SHARING: dict[str, tuple[Callable[[], list[Value]], str]] = {
+    "one list": (lambda: [Value(1.0, label="b"), W, W], "w"),
+    "two models": (lambda: tied().parameters() + tied().parameters()[:1] * 2, "0.weight"),
+    "a model and its part": (lambda: [*(model := tied()).parameters(), *model[0].parameters()], "0.weight"),
+    "without a label": (lambda: [Value(1.0)] * 2, "an unlabelled leaf"),
+    "many scalars": (lambda: [*(leaves := [Value(1.0, label=f"w_{i}") for i in range(5000)]), leaves[4321]], "w_4321"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("sharing", SHARING)
+def test_a_parameter_that_is_there_twice_is_refused_by_name(name: str, sharing: str) -> None:
+    parameters, label = SHARING[sharing]
+    message = f"{label} is among the parameters twice, and every step would move it twice: list it once"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        OPTIMISERS[name](parameters())
+
+
+def test_a_model_lists_what_its_parts_share_once() -> None:
+    model = tied()
+    (shared, *_), loss = model.parameters(), model(Value(np.ones((1, 2)))).sum()
+    loss.backward()
+    before = shared.data
+    SGD(model.parameters(), lr=0.5).step()
+    np.testing.assert_array_equal(shared.data, before - 0.5 * shared.grad)
+
+
+NOT_FINITE = [math.nan, math.inf, -math.inf, np.array([1.0, math.nan]), np.array([math.inf, 1.0], np.float32)]
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("bad", NOT_FINITE, ids=repr)
+def test_a_gradient_that_is_not_finite_is_told_at_the_step(name: str, bad: Any) -> None:
+    def optimiser(error_if_nonfinite: bool | None = None) -> tuple[Value, Value, Any]:
+        dtype = getattr(bad, "dtype", None)
+        b, w = Value(1.0, label="b"), Value(np.ones(np.shape(bad), dtype), label="w")
+        b.grad, w.grad = 0.5, bad
+        return b, w, OPTIMISERS[name]([b, w], error_if_nonfinite=error_if_nonfinite)
+
+    told = r"^the gradient of w is (NaN|an infinity)( in 1 of 2 places)?: .*mg\.debug\(\)"
+    b, w, adviser = optimiser()
+    with pytest.warns(RuntimeWarning, match=told) as caught, np.errstate(invalid="ignore"):
+        adviser.step(0.1)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert not np.isfinite(w.data).all()
+    assert b.data != 1.0  # it goes on, as before
+    b, w, strict = optimiser(True)
+    with pytest.raises(FloatingPointError, match=told):
+        strict.step(0.1)
+    assert b.data == 1.0
+    assert np.all(w.data == 1.0)  # nothing has moved
+    b, w, silent = optimiser(False)
+    with np.errstate(invalid="ignore"):
+        silent.step(0.1)  # a warning would be an error
+    assert not np.isfinite(w.data).all()
+
+
+def test_the_first_nan_of_a_loop_written_by_hand_is_told_once() -> None:
+    w = Value(4.0, label="w")
+    optimiser = SGD([w], lr=1.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(5):  # 4, then log(-1)
+            optimiser.zero_grad()
+            (mg.log(w) * 5.0 * w).backward()
+            optimiser.step()
+    assert [str(warning.message)[:28] for warning in caught] == ["the gradient of w is NaN: no"]
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

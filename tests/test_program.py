@@ -271,7 +271,7 @@ def test_a_loss_that_has_left_the_graph(number: Any) -> None:
 def test_a_branch_on_a_number_has_left_the_graph() -> None:
     w = Value(2.0, label="w")
     with pytest.raises(TypeError, match="leave the graph"):
-        mg.compile(float(w * w), [w], [])
+        mg.compile((w * w).item(), [w], [])
     with pytest.raises(TypeError, match="leave the graph"):
         mg.compile(w * w, [w], [], also=[bool(w > 1.0)])
 

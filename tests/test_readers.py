@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradcnn import readers
-from microgradcnn.readers import DataError, Dataset, read_csv, read_idx, read_npz
+from microgradcnn.array_files import read_idx, read_npz
+from microgradcnn.dataset import DataError, Dataset
+from microgradcnn.readers import read_csv
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
@@ -117,7 +119,10 @@ MALFORMED = {
     "header and blank lines": ("a,b,label\n\n\n", "line 1: the header has no rows"),
     "one column": ("1\n2\n", "line 1: one column"),
     "one named column": ("label\n1\n", "line 1: one column"),
-    "other delimiter": ("1|2|0\n3|4|1\n", "line 1: one column"),
+    "pipes": ("1|2|0\n3|4|1\n", "line 1: one column only, with cells between |, which is not read: put commas in its"),
+    "pipes and a header": ("a|b|label\n1|2|0\n", "with cells between |"),
+    "pipes and spaces": ("| a | label |\n| 1 | 0 |\n", "line 1: one column only, with cells between |"),
+    "colons": ("1:2:0\n3:4:1\n", "line 1: one column"),
     "too few cells": ("a,b,label\n1,2,0\n3,4\n", "line 3, column 3 ('label'): the row has 2 cells, but line 1 has 3"),
     "too many cells": ("a,b,label\n1,2,0\n3,4,5,1\n", "line 3, column 4: the row has 4 cells, but line 1 has 3"),
     "too few cells, no header": ("1,2,0\n3,4\n", "line 2, column 3: the row has 2 cells"),
@@ -154,6 +159,37 @@ MALFORMED = {
     "hexadecimal": ("1,2,0\n0x1F,2,0\n", "line 2, column 1: '0x1F' is not a plain number"),
     "complex": ("1,2,0\n1+2j,2,0\n", "line 2, column 1: '1+2j' is not a plain number"),
     "decimal comma": ("1,5;2;0\n", "line 1, column 1: '1,5' is not a plain number"),
+    "decimal commas": ("a;b;label\n1;-0,25;0\n", "such as -1.5 or 2e3: decimals have a point, 1.5 for 1,5, and thousa"),
+    "a decimal comma in a label": ("a\tlabel\n1\t0\n2\t0,5\n", "line 3, column 2 ('label'): with '0,5' the labels"),
+    "NA": (
+        "a,b c,label\n1,NA,0\n",
+        "value is missing; fill it in, delete the row, or leave the column out with --drop 'b",
+    ),
+    "n/a": (
+        "1,2,0\n1,n/a,0\n",
+        "line 2, column 2: 'n/a' is not a plain number such as -1.5 or 2e3: a value is missing;",
+    ),
+    "#N/A": (
+        "1,2,0\n1,#N/A,0\n",
+        "a value is missing; fill it in, delete the row, or leave the column out with --drop 1",
+    ),
+    "null": ("1,2,0\n1,NULL,0\n", "a value is missing"),
+    "None": ("1,2,0\n1,None,0\n", "a value is missing"),
+    "a question mark": ("1,2,0\n1,?,0\n", "a value is missing"),
+    "a dash": ("1,2,0\n1,-,0\n", "a value is missing"),
+    "a missing number": (
+        "1,2,0\n1,,0\n",
+        "the cell is empty: a value is missing; fill it in, delete the row, or leave",
+    ),
+    "a missing label": ("1,2,0\n1,3,\n", "the cell is empty: a value is missing; fill it in, delete the row"),
+    "NA among labels": (
+        "1,yes\n2,NA\n",
+        "line 2, column 2: 'NA' stands for a missing label: delete the row, or fill it in",
+    ),
+    "a name for a number": (
+        "who,b,label\nAnna,2,0\n",
+        "'Anna' is not a plain number such as -1.5 or 2e3; or leave the",
+    ),
     "thousands comma": ('1,2,0\n"1,000",2,0\n', "line 2, column 1: '1,000' is not a plain number"),
     "per cent": ("1,2,0\n5%,2,0\n", "line 2, column 1: '5%' is not a plain number"),
     "two numbers in a cell": ("1,2,0\n1 2,2,0\n", "line 2, column 1: '1 2' is not a plain number"),
@@ -170,6 +206,10 @@ MALFORMED = {
     "line end in quotes": ('1,2,0\n"3\n",4,1\n', "line 2: a quote is not closed"),
     "name twice": ("a,b,a\n1,2,0\n", "line 1, column 3 ('a'): the header has this name twice"),
     "name missing": (",a,label\n1,2,0\n", "line 1, column 1 (''): the header has no name here"),
+    "an index": (
+        '"","a","label"\n"1",2,0\n',
+        "no name here, as where an index was written: leave this column out with --drop 0",
+    ),
     "number among the names": ("a,7,label\n1,2,0\n", "line 1, column 1: 'a' is not a plain number"),
     "numbers then a text label": ("1,2,0\n3,4,b\n", "line 2, column 3: with 'b' the labels are neither"),
     "text then a number label": ("5,2,a\n3,4,7\n", "line 2, column 3: with 7.0 the labels are neither"),
@@ -364,6 +404,7 @@ def lying_npz() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("x.npy", header.getvalue())
+        archive.writestr("y.npy", header.getvalue())
     return buffer.getvalue()
 
 
@@ -391,7 +432,7 @@ MALFORMED_NPZ = {
     "claims too much": (lying_npz(), "an array is damaged"),
     "objects": (npz(x=np.array([[{}]], dtype=object), y=np.zeros(1)), "holds Python objects"),
     "object labels": (npz(x=X, y=np.array(["a", 1, None], dtype=object)), "holds Python objects"),
-    "a zip of other files": (raw_zip(b"hello"), "x is "),
+    "a zip of other files": (raw_zip(b"hello"), "one array x or X is needed, but the arrays are none"),
     "no arrays": (npz(), "one array x or X is needed, but the arrays are none"),
     "no x": (npz(a=X, y=Y), "one array x or X is needed, but the arrays are 'a', 'y'"),
     "no y": (npz(x=X), "one array y or Y is needed, but the arrays are 'x'"),
@@ -400,7 +441,7 @@ MALFORMED_NPZ = {
     "four dimensions": (npz(x=np.zeros((3, 2, 2, 1)), y=Y), "x is float64 (3, 2, 2, 1)"),
     "no rows": (npz(x=np.zeros((0, 2)), y=np.zeros(0)), "x has shape (0, 2)"),
     "no columns": (npz(x=np.zeros((3, 0)), y=Y), "x has shape (3, 0)"),
-    "images without pixels": (npz(x=np.zeros((3, 0, 4)), y=Y), "x has shape (3, 0)"),
+    "images without pixels": (npz(x=np.zeros((3, 0, 4)), y=Y), "x has shape (3, 0, 4)"),
     "other number of labels": (npz(x=X, y=np.zeros(4)), "y has shape (4,), but x has 3 rows"),
     "labels in two dimensions": (npz(x=X, y=np.zeros((3, 1))), "y has shape (3, 1)"),
     "complex": (npz(x=X + 1j, y=Y), "x is complex128"),
@@ -459,7 +500,7 @@ MALFORMED_IDX = {
     "truncated": (idx(PIXELS)[:-1], "declares 2×2×3 = 12 bytes after its header, but has 11"),
     "bytes at the end": (idx(PIXELS) + b"\0", "declares 2×2×3 = 12 bytes after its header, but has more"),
     "claims 2^31 images": (idx(np.zeros(1000), claim=(2**31, 28, 28)), "but has 1000"),
-    "claims 2^31 images, packed": (gzip.compress(idx(np.zeros(1000), claim=(2**31, 28, 28))), "but has 1000"),
+    "claims 2^31 images, packed": (gzip.compress(idx(np.zeros(1000), claim=(2**31, 28, 28))), "unpacks to 13,469 GB"),
     "no images": (idx(np.zeros((0, 2, 3)), claim=(0, 2, 3)), "declares 0×2×3 = 0 bytes"),
     "no pixels": (idx(np.zeros(0), claim=(2, 0, 3)), "declares 2×0×3 = 0 bytes"),
     "gzip bomb": (BOMB, "declares 1×2×2 = 4 bytes after its header, but has more"),

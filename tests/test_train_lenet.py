@@ -19,9 +19,9 @@ from microgradcnn.classifier import SIDE, Classifier, load_classifier, new_model
 from microgradcnn.cli import main
 from microgradcnn.commands.train_model import DEFAULTS
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
+from microgradcnn.dataset import DataError, numbered
 from microgradcnn.descent import Descent
 from microgradcnn.files import FileError, read_arrays, write_arrays
-from microgradcnn.readers import DataError, numbered
 from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND
 
@@ -281,7 +281,8 @@ def test_images_from_a_table_with_labels_of_text(capsys: pytest.CaptureFixture[s
     images, y = quadrants(40, 0, (4, 4))
     names = np.array(["nw", "ne", "sw", "se"])[y]
     rows = [",".join([*map(str, image.ravel()), name]) for image, name in zip(images, names, strict=True)]
-    (tmp_path / "images.csv").write_text("\n".join(rows) + "\n")
+    header = ",".join([*(f"p_{i}" for i in range(1, 17)), "quarter"])
+    (tmp_path / "images.csv").write_text("\n".join([header, *rows]) + "\n")
     code, out, _ = run(
         capsys, "train", "lenet", "--data", tmp_path / "images.csv", "--epochs", 10, *QUICK, "--out", tmp_path
     )
@@ -319,7 +320,7 @@ MISTAKES = [
     (["--rate", "-1"], "the learning rate must be a positive number, not -1.0"),
     (["--schedule", "cosin"], "did you mean cosine?"),
     (["--resume"], "--resume needs --checkpoint DIR"),
-    (["--data", "breast_cancer"], "make no square image"),
+    (["--data", "breast_cancer"], "breast_cancer is a table, and no square image is made of its rows"),
     (["--data", "nowhere"], "no file and no built-in data set is called 'nowhere'"),
     (["--out", "file"], "file cannot be written to"),
 ]

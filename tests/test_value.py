@@ -254,10 +254,6 @@ def test_new_data_for_an_array() -> None:
         assert not q.data.flags.writeable
 
 
-def in_place(p: Value) -> None:
-    p.data -= np.ones(2)
-
-
 def by_index(p: Value) -> None:
     p.data[0] = 5.0
 
@@ -274,7 +270,64 @@ def sort(p: Value) -> None:
     p.data.sort()
 
 
-@pytest.mark.parametrize("change", [in_place, by_index, everywhere, out_argument, sort], ids=lambda f: f.__name__)
+def by_another_name(p: Value) -> None:
+    array = p.data
+    array -= 1.0
+
+
+class Holder:
+    w: Value
+
+
+def subtract(p: Value) -> None:
+    p.data -= 0.5 * np.array([4.0, 2.0])
+
+
+def subtract_in_a_list(p: Value) -> None:
+    [p][0].data -= 0.5 * np.array([4.0, 2.0])
+
+
+def subtract_of_an_attribute(p: Value) -> None:
+    holder = Holder()
+    holder.w = p
+    holder.w.data -= np.array([2.0, 1.0])
+
+
+def multiply(p: Value) -> None:
+    p.data *= 0.0
+
+
+def at_the_end_of_a_long_script(p: Value) -> None:
+    names = "".join(f"p.n{i} if 0 else 0\n" for i in range(400))
+    exec(f"{names}p.data -= [2.0, 1.0]", {"p": p})
+
+
+STEPS = [subtract, subtract_in_a_list, subtract_of_an_attribute, multiply, at_the_end_of_a_long_script]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_step_on_an_array_works_as_on_a_scalar(step: Callable[[Value], None], dtype: Any) -> None:
+    before = frozen([2.0, 1.0]).astype(dtype)
+    p = Value(before, label="p")
+    f = (p * p).sum()
+    step(p)
+    assert (p.data.tolist(), before.tolist(), p.dtype) == ([0.0, 0.0], [2.0, 1.0], dtype)
+    assert not p.data.flags.writeable
+    with pytest.raises(ValueError, match="p was changed after"):
+        f.backward()
+
+
+def test_a_step_on_what_was_computed_is_refused() -> None:
+    y = Value([1.0, 2.0]) * 2.0
+    with pytest.raises(ValueError, match="computed by mul: only a leaf can be given new data"):
+        y.data -= 1.0
+    assert y.data.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "change", [by_index, everywhere, out_argument, sort, by_another_name], ids=lambda f: f.__name__
+)
 def test_an_array_cannot_be_changed_in_place(change: Callable[[Value], None]) -> None:
     p = Value(np.array([2.0, 1.0]))
     f = (p * p).sum()
@@ -298,7 +351,7 @@ BAD_DATA = [
     (lambda p, f: setattr(f.parents[1], "data", 3.0), AttributeError, "no setter"),
     (lambda p, f: setattr(p, "shape", (2, 1)), AttributeError, "no setter"),
     (lambda p, f: setattr(p, "weight", 1.0), AttributeError, "weight"),
-    (lambda p, f: p.__setitem__(0, 1.0), AttributeError, "__setitem__"),
+    (lambda p, f: p.__setitem__(0, 1.0), TypeError, "no part of p can be changed: mg.where, mg.stack and"),
 ]
 
 
@@ -399,7 +452,7 @@ def test_format_with_a_specification() -> None:
 @pytest.mark.parametrize("one", [2.5, [2.5], [[2.5]], np.float32(2.5)])
 def test_one_number_becomes_a_python_float(one: Any) -> None:
     v = Value(one)
-    for number in (v.item(), float(v)):
+    for number in (v.item(), float(v.detach())):
         assert type(number) is float
         assert number == 2.5
     assert bool(v) is True
@@ -428,20 +481,6 @@ def test_comparisons_are_boolean_values() -> None:
     assert Value(2.0) > 1.0
     assert not Value(2.0) < 1.0
     assert type((Value(2.0) > 1.0).data) is bool
-
-
-def test_equality_is_identity() -> None:
-    v, w = Value(3.0), Value(3.0)
-    assert v == v
-    assert v != w
-    for number in (3.0, 3, np.float64(3), np.float32(3), np.array(3.0), None, "3"):
-        assert (v == number) is False
-        assert (v != number) is True
-    assert (Value([1.0]) == np.ones(1)) is False
-    assert {v: 1, w: 2}[v] == 1
-    assert len({v, w, v}) == 2
-    assert v in [w, v]
-    assert v not in (w, 3.0)
 
 
 def test_sequences() -> None:

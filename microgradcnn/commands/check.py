@@ -27,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
     answer = check_answer(options.answer, gradient, graph.loss, theta)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
     record = {"right": answer.right, "proved": answer.proved, "verdict": answer.verdict, "diagnoses": kinds}
-    record["read"] = answer.read
-    show(record if options.json else f"{answer.verdict}\nread as: {answer.read}", options.json)
+    lost = graph.undefined([theta])
+    record |= {"read": answer.read, "undefined": lost or None}
+    lines = [answer.verdict, f"read as: {answer.read}", *filter(None, [lost])]
+    show(record if options.json else "\n".join(lines), options.json)
     return 0 if answer.right else 1

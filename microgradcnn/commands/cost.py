@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             **network,
             "variables": "".join(p if isinstance(p, str) else notation.text(p) for p in counted.meaning),
             **_record(counted.found, timing),
-            "lecture": {**counted.sizes, **_amounts(counted.lecture.total)},
+            "lecture": {**counted.sizes, **_amounts(counted.lecture.total), "least": counted.lecture.least},
         },
         text=lambda: as_text(steps),
         latex=lambda: as_latex(steps),
@@ -62,6 +62,7 @@ def _record(found: Cost, timing: Timing | None) -> Record:
         "parts": [{"part": name, **_amounts(work)} for name, work in works],
         "every coordinate by itself": [{"part": name, **_amounts(work)} for name, work in alone],
         "graphs": {"interpolated": found.seen, "confirmed": found.others},
+        "least": found.least,
     }
     if timing is not None:
         record["measured"] = [{**m.sizes, "operations": m.operations, "seconds": m.seconds} for m in timing]

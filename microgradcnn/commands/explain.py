@@ -59,11 +59,13 @@ def _record(what: str, graph: LossGraph, wrt: list[Value], derivation: Derivatio
         label: {"text": notation.text(e), "latex": notation.latex(e), "python": notation.python(e)}
         for label, e in derivation.gradients.items()
     }
-    values = [np.asarray(g.data).tolist() for g in grad(graph.loss, wrt)]
+    there = np.isfinite(graph.loss.data)
+    values = [np.asarray(g.data).tolist() if there else None for g in grad(graph.loss, wrt)]
     gradients = [{"formula": formulas[label], "value": v} for label, v in zip(formulas, values, strict=True)]
     return {
         "graph": what,
         "loss": graph.loss.item(),
+        "undefined": graph.undefined(wrt) or None,
         "at": {label: np.asarray(leaf.data).tolist() for label, leaf in {**graph.inputs, **graph.parameters}.items()},
         "gradients": dict(zip(formulas, gradients, strict=True)),
         "definitions": derivation.python().splitlines(),

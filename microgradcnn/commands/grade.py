@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from microgradcnn.commands.output import Record, show, table
+from microgradcnn.commands.streams import escaped
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.views.grading import (
     COLUMNS,
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"microgradcnn: {record['file']}: {record['diagnosis']}", file=sys.stderr)
     columns = ("file", "name", "id", "sheet", "marks", "of")
     summary = table([{column: record[column] for column in columns} for record in totals])
-    show(graded if options.json else f"{summary}\n{options.out}: {len(graded)} rows", options.json)
+    show(graded if options.json else f"{summary}\n{escaped(str(options.out))}: {len(graded)} rows", options.json)
     return 0
 
 
@@ -76,7 +77,7 @@ def _keys(path: Path) -> dict[str, Key]:
             key = _key(file)
             keys[key.sheet] = key
         except ValueError as error:
-            print(f"microgradcnn: {error}", file=sys.stderr)
+            print(f"microgradcnn: {escaped(str(error))}", file=sys.stderr)
     if not keys:
         raise ValueError(f"there is no key in {path}: worksheet writes them as key-....json")
     return keys
@@ -87,7 +88,7 @@ def _key(path: Path) -> Key:
         return Key(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist: give the key-....json that worksheet wrote") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from microgradcnn.commands.options import chosen_graph, graph_arguments, names
-from microgradcnn.commands.output import show
+from microgradcnn.commands.output import show, where_written
 from microgradcnn.views.picture import draw
 
 SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"
@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     graph.loss.backward()
     picture = draw(graph.loss, collapse=options.collapse, open=options.open, wrt=list(graph.parameters.values()))
     written = picture.save(options.out)
-    record = {"graph": options.graph, "groups": picture.groups, "written": str(written)}
-    show(record if options.json else f"written: {written}", options.json)
+    lost = graph.undefined(graph.parameters.values())
+    record = {"graph": options.graph, "groups": picture.groups, "written": str(written), "undefined": lost or None}
+    lines = [where_written(written), *filter(None, [lost])]
+    show(record if options.json else "\n".join(lines), options.json)
     return 0

@@ -23,5 +23,10 @@ def run(options: argparse.Namespace) -> int:
     """Every addition into a gradient, in the order of the backward pass from a loss."""
     entries = ledger(chosen_graph(options).loss)
     rows = [[e.sender, e.receiver, np.asarray(e.sent).tolist(), np.asarray(e.total).tolist()] for e in entries]
-    deliver(options, options.graph, lambda: {"graph": options.graph, "entries": rows}, text=lambda: str(entries))
+    deliver(
+        options,
+        options.graph,
+        lambda: {"graph": options.graph, "entries": rows, "notes": entries.notes},
+        text=lambda: str(entries),
+    )
     return 0

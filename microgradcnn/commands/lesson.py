@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -12,8 +11,9 @@ import microgradcnn.lesson as lessons
 from microgradcnn.commands.gradcheck import checks_record
 from microgradcnn.commands.options import seed_argument
 from microgradcnn.commands.output import Record, show
+from microgradcnn.commands.streams import escaped
 from microgradcnn.commands.train import run_record, write_run
-from microgradcnn.files import make_folder, write_whole
+from microgradcnn.files import json_text, make_folder, write_whole
 from microgradcnn.lesson_pages import lesson_pages
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         for data_name, done in row.runs.items():
             write_run(out / row.network / data_name, done)
     records = [_lesson_record(row) for row in rows]
-    write_whole(out / "lesson.json", (json.dumps(records, indent=2) + "\n").encode())
+    write_whole(out / "lesson.json", (json_text(records, indent=2) + "\n").encode())
     _tell(options, f"{_lesson_verdict(rows)}\nWhat each exercise adds, right on bars:")
     ladder = {}
     for name, share in lessons.ladder():
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         _tell(options, f"  {name:24s} {share:.3f}")
     for file, text in lesson_pages(rows, lessons.data_sets(), ladder, options.student):
         write_whole(out / file, text.encode())
-    show(records if options.json else f"The lesson is written: open {out / 'index.html'}", options.json)
+    show(records if options.json else f"The lesson is written: open {escaped(str(out / 'index.html'))}", options.json)
     return 0 if all(row.right for row in rows) else 1
 
 
@@ -111,7 +111,7 @@ def _lesson_verdict(rows: list[lessons.Row]) -> str:
 
 def _mark(right: bool) -> str:
     text = "right" if right else "WRONG"
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\033[{32 if right else 31}m{text}\033[0m"
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from microgradcnn.files import FileError
 from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.trained import Trained, load_trained
+
+_Number = TypeVar("_Number", int, float)
 
 _GRAPHS = (
     "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
@@ -80,11 +84,14 @@ def network_options(
 
 
 def data_arguments(parser: argparse.ArgumentParser) -> None:
-    """A data set, its target column and its classes."""
+    """A data set, its target column, the columns to leave out and its classes."""
     parser.add_argument(
-        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file, or a data set's name"
+        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file (or in gzip), or a data set's name"
     )
     parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
+    parser.add_argument(
+        "--drop", type=names, default=[], metavar="COL,COL", help="columns to leave out, by name or number from 0"
+    )
     parser.add_argument(
         "--classes", type=_classes, metavar="A,B", help="the classes to keep: A is 0 and B is 1; lenet takes any number"
     )
@@ -94,30 +101,55 @@ def seed_argument(
     parser: argparse.ArgumentParser, what: str = "seed of the split, the start and the batches (0)"
 ) -> None:
     """The seed of everything random."""
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=what)
+    parser.add_argument("--seed", type=count_or_0, default=0, metavar="N", help=what)
 
 
 def count(text: str) -> int:
-    """A whole number of at least 1."""
-    return _whole(text, 1)
+    """A whole number of at least 1, which NumPy can count to."""
+    number = _at_least(text, 1)
+    if number > np.iinfo(np.int64).max:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than can be counted")
+    return number
 
 
 def count_or_0(text: str) -> int:
     """A whole number of at least 0."""
-    return _whole(text, 0)
+    return _at_least(text, 0)
+
+
+def real(text: str) -> float:
+    """A finite number, written in plain digits."""
+    if (number := _read(text, float)) is None or not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number: write it in plain digits, as in 0.05 or 5e-2")
+    return number
+
+
+def whole(text: str) -> int:
+    """A whole number, written in plain digits."""
+    if (number := _read(text, int)) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return number
 
 
 def names(text: str) -> list[str]:
     """Names between commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing: write names between commas")
+    return found
 
 
-def _whole(text: str, least: int) -> int:
+def _read(text: str, kind: Callable[[str], _Number]) -> _Number | None:
+    """A number as data files write it: Python would take 1_0 for 10, and the digits of any script."""
     try:
-        number = int(text)
+        return kind(text) if text.isascii() and "_" not in text else None
     except ValueError:
-        number = least - 1
-    if number < least:
+        return None
+
+
+def _at_least(text: str, least: int) -> int:
+    number = _read(text, int)
+    if number is None or number < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return number
 
@@ -127,11 +159,8 @@ def _numbers(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for part in filter(str.strip, text.split(",")):
         name, equals, number = (piece.strip() for piece in part.partition("="))
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if not name or not equals or not math.isfinite(value):
+        value = _read(number, float)
+        if not name or not equals or value is None or not math.isfinite(value):
             raise argparse.ArgumentTypeError(f"{part.strip()!r} is no name=number: write it as in w=1,x=2")
         if name in found:
             raise argparse.ArgumentTypeError(f"{name} is given twice")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from microgradcnn.files import write_whole
+from microgradcnn.commands.streams import escaped, takes
+from microgradcnn.files import json_text, write_whole
 from microgradcnn.views.standalone import html_page, latex_document
 
 Record = dict[str, Any]
@@ -36,13 +37,13 @@ def deliver(options: argparse.Namespace, title: str, record: Callable[[], Record
     document. Raises ValueError if the file's name says another format, and FileError where it cannot be written.
     """
     form = _format(options, [*texts, "json"])
-    text = json.dumps(record(), indent=2, ensure_ascii=False) if form == "json" else texts[form]().rstrip()
     if options.out is None:
-        print(text)
+        _print(record() if form == "json" else texts[form]().rstrip(), form)
         return
+    text = json_text(record(), indent=2) if form == "json" else texts[form]().rstrip()
     wrap = {"latex": latex_document, "mathml": html_page}.get(form)
-    write_whole(options.out, ((wrap(text, title) if wrap else text).rstrip() + "\n").encode())
-    print(f"written: {options.out}")
+    write_whole(options.out, ((wrap(text, title) if wrap else text).rstrip() + "\n").encode("utf-8", "replace"))
+    show(where_written(options.out), False)
 
 
 def _format(options: argparse.Namespace, known: list[str]) -> str:
@@ -66,7 +67,23 @@ def write_history(path: Path, history: Sequence[Mapping[str, object]]) -> None:
 
 def show(what: Any, as_json: bool) -> None:
     """Print a text, or a record as JSON."""
-    print(json.dumps(what, indent=2, ensure_ascii=False) if as_json else what)
+    _print(what, "json" if as_json else "text")
+
+
+def _print(what: Any, form: str) -> None:
+    """Print a text or a record so that it stays what it is, JSON or HTML, in the encoding of standard output."""
+    if form == "json":
+        text = json_text(what, indent=2)
+        print(text if takes(text, sys.stdout) else json_text(what, indent=2, ensure_ascii=True))
+    elif form == "mathml":
+        print(what if takes(what, sys.stdout) else what.encode("ascii", "xmlcharrefreplace").decode())
+    else:
+        print(escaped(what, keep="\n\t"))
+
+
+def where_written(*paths: Path | str) -> str:
+    """The line that says which files were written."""
+    return f"written: {', '.join(escaped(str(path)) for path in paths)}"
 
 
 def table(rows: list[Record]) -> str:
@@ -86,4 +103,4 @@ def table(rows: list[Record]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else escaped(str(value))

@@ -1,17 +1,12 @@
-"""The arguments that save a training run in a folder and go on with it, and what is told of that."""
+"""The arguments that save a training run in a folder and go on with it."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from microgradcnn.checkpoint import CheckpointWarning
 from microgradcnn.commands.options import count
 
 
@@ -35,20 +30,3 @@ def chosen_saving(options: argparse.Namespace) -> dict[str, Any]:
 def how_to_resume(options: argparse.Namespace) -> str:
     """The command that goes on with a run that was stopped: the one that was typed, with --resume."""
     return shlex.join(["microgradcnn", *options.typed, *([] if options.resume else ["--resume"])])
-
-
-@contextmanager
-def warnings_told() -> Iterator[None]:
-    """Print what a warning about checkpoints says as a sentence on stderr."""
-    with warnings.catch_warnings():
-        others = warnings.showwarning
-
-        def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if issubclass(category, CheckpointWarning):
-                print(f"microgradcnn: {message}", file=sys.stderr)
-            else:
-                others(message, category, *where)
-
-        warnings.simplefilter("always", CheckpointWarning)
-        warnings.showwarning = tell  # type: ignore[assignment]  # the arguments after these are passed on
-        yield

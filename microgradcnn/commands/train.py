@@ -7,7 +7,9 @@ from pathlib import Path
 
 import microgradcnn.experiment as experiments
 from microgradcnn.classifier import MODELS
+from microgradcnn.columns import columns_of
 from microgradcnn.commands import train_model
+from microgradcnn.commands.notices import warnings_told
 from microgradcnn.commands.options import (
     count,
     count_or_0,
@@ -17,8 +19,8 @@ from microgradcnn.commands.options import (
     seed_argument,
     settle,
 )
-from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
-from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments, warnings_told
+from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
+from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments
 from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
@@ -100,9 +102,11 @@ def run(options: argparse.Namespace) -> int:
     if options.shift is not None:
         raise ValueError(f"--shift is not for {options.network}: it moves the images of {', '.join(MODELS)}")
     settle(options, DEFAULTS)
-    data = two_classes(load(options.data, options.target), options.classes)
+    data = two_classes(load(options.data, options.target, options.drop), options.classes)
+    data = data if options.network == "single_layer" and options.shrink is None else as_images(data)
+    columns = columns_of(data)
     if options.shrink is not None:
-        data = shrink(as_images(data), options.shrink)
+        data = shrink(data, options.shrink)
     make_folder(options.out)
     if options.plot is not None:
         make_folder(options.plot.parent)
@@ -113,6 +117,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         scale=options.scale,
         shrunk=options.shrink,
+        columns=columns,
         network=_network_arguments(options),
         training={
             **{name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch", "engine")},
@@ -172,7 +177,7 @@ def _train_text(record: Record) -> str:
         lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
     lines.append(f"accuracy {record['train_accuracy']:.3f} in training, {record['test_accuracy']:.3f} in the test")
     written = [record[name] for name in ("history", "parameters", "plot") if name in record]
-    lines.append(f"written: {', '.join(written)}")
+    lines.append(where_written(*written))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
 
 

@@ -7,9 +7,10 @@ import argparse
 from microgradcnn.classification import Classification, classification
 from microgradcnn.classifier import SIDE, save_classifier
 from microgradcnn.commands.options import settle
-from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, write_history
+from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.commands.saving import how_to_resume
-from microgradcnn.data import Dataset, load, load_parts, with_classes
+from microgradcnn.data import load, load_parts, with_classes
+from microgradcnn.dataset import Dataset
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.training_figure import model_description, model_figure
 from microgradcnn.views import plots
@@ -51,9 +52,9 @@ def run(options: argparse.Namespace, saving: Record) -> int:
 
 def _parts(options: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
     """The data, and the part that is for the test where they say so themselves, with classes 0, 1, ...."""
-    parts = load_parts(options.data, options.target)
+    parts = load_parts(options.data, options.target, options.drop)
     if parts is None:
-        return with_classes(load(options.data, options.target), options.classes), None
+        return with_classes(load(options.data, options.target, options.drop), options.classes), None
     learn = with_classes(parts[0], options.classes)
     return learn, with_classes(parts[1], learn.classes)
 
@@ -87,7 +88,7 @@ def _text(record: Record) -> str:
             record["message"],
             f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test",
             f"accuracy {record['train_accuracy']:.4f} in training, {record['test_accuracy']:.4f} in the test",
-            f"written: {', '.join(written)}",
+            where_written(*written),
             *([f"to go on: {record['resume']}"] if "resume" in record else []),
         ]
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from microgradcnn.commands.options import count, names, network_options
 from microgradcnn.commands.output import show
+from microgradcnn.commands.streams import escaped
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.graphs import loss_graph
 from microgradcnn.views.worksheet import MOST, worksheet
@@ -37,8 +38,9 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out)
     files = {options.out / name: text for name, text in sheet.files().items()}
     for path, text in files.items():
-        write_whole(path, text.encode())
+        write_whole(path, text.encode("utf-8", "replace"), private=path.name.startswith("key-"))
     record = {"sheet": sheet.identifier, "seed": sheet.seed, "files": [str(path) for path in files]}
-    lines = [f"sheet {sheet.identifier} from seed {sheet.seed}, {len(sheet.tasks)} questions:", *record["files"]]
+    lines = [f"sheet {sheet.identifier} from seed {escaped(sheet.seed)}, {len(sheet.tasks)} questions:"]
+    lines += [escaped(path) for path in record["files"]]
     show(record if options.json else "\n".join(lines), options.json)
     return 0

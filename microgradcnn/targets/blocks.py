@@ -28,6 +28,7 @@ OTHERS = (
     "reciprocal",
     "copyto",
     "bitwise_and",
+    "bitwise_xor",
     "empty",
     "logaddexp",
     "broadcast_to",

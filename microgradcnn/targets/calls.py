@@ -24,21 +24,24 @@ def _sigmoid(line: Line, out: str, args: list[str]) -> list[str]:
 
 
 def _where(line: Line, out: str, args: list[str]) -> list[str]:
-    condition, a, b = args
-    if line.args[2].is_number(0.0) and math.copysign(1.0, line.args[2].value) > 0.0 and _is_mask(line):
-        bits = f"'i{line.dtype.itemsize}'"  # True is a mask of ones, as −1 is: NumPy guesses a branch for every number
-        return [
-            f"negative({condition}.view('i1'), {out}.view({bits}))",
-            f"bitwise_and({out}.view({bits}), {a}.view({bits}), {out}.view({bits}))",
-        ]
-    return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
+    (condition, a, b), (_, taken, rest) = args, line.args
+    is_zero = rest.is_number(0.0) and math.copysign(1.0, rest.value) > 0.0
+    if not _is_masked(line, taken) or not (is_zero or _is_masked(line, rest)):
+        return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
+    # True is a mask of ones, as −1 is: NumPy guesses a branch for every number
+    bits = f".view('i{line.dtype.itemsize}')"
+    mask = f"negative({condition}.view('i1'), {out}{bits})"
+    if is_zero:
+        return [mask, f"bitwise_and({out}{bits}, {a}{bits}, {out}{bits})"]
+    both = f"bitwise_and({out}{bits}, bitwise_xor({a}{bits}, {b}{bits}), {out}{bits})"
+    return [mask, both, f"bitwise_xor({out}{bits}, {b}{bits}, {out}{bits})"]
 
 
-def _is_mask(line: Line) -> bool:
-    """Whether a where() takes each number from one array of its own shape and type, or leaves it out."""
-    condition, a, _ = line.args
-    alike = a.dtype == line.dtype and own_shape(condition) == own_shape(a) == own_shape(line) != ()
-    return alike and condition.dtype == np.bool_ and line.dtype.kind == "f"
+def _is_masked(line: Line, branch: Line) -> bool:
+    """Whether a where() takes each number, or leaves it out, from one array of its own shape and type."""
+    condition = line.args[0]
+    alike = branch.dtype == line.dtype and own_shape(condition) == own_shape(branch) == own_shape(line) != ()
+    return alike and condition.dtype == np.bool_ and line.dtype.kind == "f" and branch.op != "number"
 
 
 # Primitives that take several calls, or calls with more arguments.

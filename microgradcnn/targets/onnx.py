@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import Context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microgradcnn.arguments import check_value
 from microgradcnn.files import write_whole
 from microgradcnn.module import Module
 from microgradcnn.summary import in_mode
@@ -29,6 +30,7 @@ def export_onnx(
     dtype: Any = np.float32,
     dynamic: bool = True,
     description: str = "",
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model, or the graph of a Value, as an ONNX file, whole or not at all, checked by onnx itself.
 
@@ -36,18 +38,21 @@ def export_onnx(
     with the leaf Values that are its inputs. All other leaves become initializers, under their dotted names or labels.
     Rows are axis 0 of the inputs (or the inputs are scalars, for one example), and the file takes any number n of them,
     unless `dynamic` is False: then all shapes are as recorded. All numbers become `dtype`, float32 or float64, whatever
-    they were (few runtimes have float64 convolutions). Opset 16. Raises ValueError for a primitive of your own that the
+    they were (few runtimes have float64 convolutions). `description` and `metadata` are for whoever opens the file, in
+    Netron or as onnxruntime's `get_modelmeta()`. Opset 16. Raises ValueError for a primitive of your own that the
     table in targets/onnx_operators.py lacks, for what is no leaf and for a graph that mixes rows, TypeError for
     anything else than a model or a Value, FileError where the file cannot be written, MissingExtra without onnx.
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise TypeError(f"the numbers of a file are float32 or float64, not {np.dtype(dtype)}")
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
-    content = Context().run(_exported, model, inputs, np.dtype(dtype), dynamic, description)
+    content = Context().run(_exported, model, inputs, np.dtype(dtype), dynamic, description, metadata or {})
     write_whole(Path(path), content)
 
 
-def _exported(model: Any, inputs: Any, dtype: np.dtype[Any], dynamic: bool, description: str) -> bytes:
+def _exported(
+    model: Any, inputs: Any, dtype: np.dtype[Any], dynamic: bool, description: str, metadata: Mapping[str, str]
+) -> bytes:
     writer = Writer(dtype)
     if isinstance(model, Module):
         names = {p: name for name, p in model.named_parameters()}
@@ -72,6 +77,7 @@ def _exported(model: Any, inputs: Any, dtype: np.dtype[Any], dynamic: bool, desc
         producer_name="microgradcnn",
         doc_string=description,
     )
+    onnx.helper.set_model_props(whole, dict(metadata))
     onnx.checker.check_model(whole, full_check=True)
     content: bytes = whole.SerializeToString(deterministic=True)
     return content
@@ -90,8 +96,11 @@ def _called(model: Module, shape: Any, n: int) -> tuple[Any, list[Value]]:
 
 
 def _check(output: Any, inputs: list[Any]) -> None:
-    if not isinstance(output, Value):
-        raise TypeError(f"export_onnx takes a model or a Value, or a model that gives one Value, not {output!r}")
+    check_value(
+        output,
+        "export_onnx takes a model or a Value, or a model that gives one Value",
+        "mg.export_onnx({}, path, inputs)",
+    )
     for v in inputs:
         if not isinstance(v, Value) or v.op is not None:
             what = f"{v.describe()}, which was computed" if isinstance(v, Value) else repr(v)

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from microgradcnn.arguments import several
+from microgradcnn.arrays import bare_array
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.numpy import Blocks
 from microgradcnn.targets.plan import planned
@@ -39,8 +41,7 @@ def compile(
     no Value, MissingExtra where an extra is not installed. The time to compile grows with the number of operations.
     """
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
-    parameters = [wrt] if isinstance(wrt, Value) else list(wrt)
-    return Context().run(Program, loss, parameters, list(inputs), backend, list(also))
+    return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
 
 
 class Program:
@@ -109,7 +110,7 @@ class Program:
 
 
 def _array(name: str, x: Any, leaf: Line) -> Array:
-    array = np.asarray(x.data if isinstance(x, Value) else x)
+    array = bare_array(x.data if isinstance(x, Value) else x)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not {array.dtype}")
     return array.astype(leaf.dtype, copy=False)

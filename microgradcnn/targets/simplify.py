@@ -296,7 +296,8 @@ def _mean_of_nothing(self: _Simplifier, line: Line) -> Line | None:
 def _nothing_to_guard(self: _Simplifier, line: Line) -> Line | None:
     """where(c = c, c, where(g = 0, 0, c)) as c, where c chooses between g and numbers: no NaN can come of g = 0.
 
-    So backward passes write what may come of a 0 that a where() sent back.
+    So backward passes write what may come of a 0 that a where() sent back. Where c is relu's rule, only the relu, which
+    is 0 or NaN there, is guarded.
     """
     is_number, c, otherwise = line.args
     if is_number.op != "equal" or is_number.args != (c, c) or otherwise.op != "where" or c.op != "where":
@@ -304,8 +305,12 @@ def _nothing_to_guard(self: _Simplifier, line: Line) -> Line | None:
     is_zero, zero, same = otherwise.args
     if is_zero.op != "equal" or not is_zero.args[1].is_number(0.0) or not zero.is_number(0.0) or same is not c:
         return None
-    g = is_zero.args[0]
-    return c if all(x is g or (x.op == "number" and not math.isnan(x.value)) for x in c.args[1:]) else None
+    (g, _), (condition, then, rest) = is_zero.args, c.args
+    if all(x is g or (x.op == "number" and not math.isnan(x.value)) for x in (then, rest)):
+        return c
+    if then is g and rest.op == "relu":
+        return self.line("where", condition, g, self.line("where", is_zero, zero, rest, like=c), like=line)
+    return None
 
 
 def _size(shape: Shape) -> float:

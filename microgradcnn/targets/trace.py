@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.arguments import check_value
 from microgradcnn.gradient import grad
 from microgradcnn.targets.lines import Line, Lines, Rows, in_order, plain
 from microgradcnn.targets.rows import FEW, MANY, RowsError, replay
@@ -210,10 +211,7 @@ class _Reader:
 
 def _check(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value]) -> None:
     for v in (loss, *also):
-        if not isinstance(v, Value):
-            raise TypeError(
-                f"compile takes the Value of a loss, not {v!r}: bool(), float() and .item() leave the graph"
-            )
+        check_value(v, "compile takes the Value of a loss", "mg.compile({}, wrt)")
         if v.shape:
             raise ValueError(f"{v.describe()} has shape {v.shape}: compile takes a loss that is one number")
         topological(v)  # refuses a leaf that was changed

@@ -191,6 +191,8 @@ def _power(base: Expr, exponent: Expr) -> Expr:
         return base
     if exponent == ZERO:
         return ONE
+    if base == ZERO and exponent.head == "number" and exponent.value > 0:
+        return ZERO
     whole = exponent.head == "number" and isinstance(exponent.value, Fraction) and exponent.value.denominator == 1
     if not whole:
         return power(base, exponent)

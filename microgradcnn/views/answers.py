@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from microgradcnn.arrays import glimpse
 from microgradcnn.value import Value
 from microgradcnn.views.diagnosis import Diagnosis
 from microgradcnn.views.formula import evaluate, parse, write
@@ -53,7 +54,10 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
     blame) if there is nothing to compare: an unknown name, an array, a gradient that is not finite.
     """
     if not isinstance(answer, str) or not isinstance(gradient, Value):
-        raise TypeError(f"check_answer takes a formula and a gradient, not {type(answer)} and {type(gradient)}")
+        raise TypeError(
+            f"check_answer takes a formula and a gradient, not {glimpse(answer)} and {glimpse(gradient)}: write "
+            'mg.check_answer("2*w", g) with g, = mg.grad(f, [w])'
+        )
     if gradient.shape != ():
         raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
     with np.errstate(all="ignore"):

@@ -78,7 +78,7 @@ class Amounts:
         return Amounts({kind: count.at(**sizes) for kind, count in self.kinds.items()})
 
     def __add__(self, other: Amounts) -> Amounts:
-        nothing = Polynomial(self.operations.variables, {})
+        nothing = Polynomial(self.operations.variables, {}, self.operations.least)
         kinds = {**self.kinds, **other.kinds}
         return Amounts({k: self.kinds.get(k, nothing) + other.kinds.get(k, nothing) for k in kinds})
 
@@ -128,12 +128,14 @@ class Part:
 class Cost:
     """What one iteration of gradient descent costs: its parts, the objective first; `cost["objective"]` is one.
 
-    The polynomials went through the counts at `seen` combinations of sizes, and `others` confirmed them.
+    The polynomials went through the counts at `seen` combinations of sizes, and `others` confirmed them; `least` is
+    the smallest size of each variable for which they hold.
     """
 
     parts: tuple[Part, ...]
     seen: int
     others: int
+    least: Mapping[str, int]
     build: Build = field(repr=False)
 
     def __getitem__(self, name: str) -> Part:
@@ -163,12 +165,16 @@ class Cost:
         return reduce(add, [part.separately for part in self.parts[1:]])
 
     def at(self, **sizes: int) -> Cost:
-        """The cost in the variables that are left where these have a size. Raises TypeError for any other name."""
+        """The cost in the variables that are left where these have a size.
+
+        Raises TypeError for any other name, and ValueError for a size below `least`.
+        """
         parts = tuple([part.at(**sizes) for part in self.parts])
-        return Cost(parts, self.seen, self.others, partial(self.build, **sizes))
+        least = {name: size for name, size in self.least.items() if name not in sizes}
+        return Cost(parts, self.seen, self.others, least, partial(self.build, **sizes))
 
     def counts(self, **sizes: int) -> dict[str, dict[str, int]]:
-        """The numbers at these sizes, of every part and kind of work."""
+        """The numbers at these sizes, of every part and kind of work. Raises ValueError for a size below `least`."""
         return {p.name: {kind: int(count(**sizes)) for kind, count in p.work.kinds.items()} for p in self.parts}
 
     def measure(self, sizes: Mapping[str, Iterable[int]], timer: Callable[[], float] = time.perf_counter) -> Timing:
@@ -220,7 +226,16 @@ class Cost:
             [*_row(p.name, p.work), (p.shared.operations.formula if p.shared.operations else "",)] for p in self.parts
         ]
         table = Table([*HEADER, ("used again",)], [*rows, [*_row("total", self.total), ("",)]])
-        return Step("One iteration of gradient descent", lines=[table])
+        step = Step("One iteration of gradient descent", lines=[table])
+        one = ": a mean of one, say, takes no division" if max(self.least.values()) > 1 else ""
+        step.say(f"The polynomials hold for {self.domain}{one}.")
+        return step
+
+    @property
+    def domain(self) -> str:
+        """For which sizes the polynomials hold, as in "n ≥ 2 and m ≥ 1"."""
+        *most, last = [f"{name} ≥ {size}" for name, size in self.least.items()]
+        return f"{', '.join(most)} and {last}" if most else last
 
     def _coordinates(self) -> Step:
         step = Step("Every coordinate of the gradient by itself")
@@ -237,7 +252,6 @@ class Cost:
     def _convention(self) -> Step:
         step = Step("Convention", lines=list(CONVENTION))
         step.say(f"The polynomials go through the counts of {self.seen} graphs, and {self.others} more confirmed them.")
-        step.say("They need not hold at size 1, where a mean takes no division.")
         return step
 
 
@@ -276,14 +290,14 @@ def cost(build: Build, sizes: Sizes, separately: bool = True) -> Cost:
         return found
 
     fit = interpolated(count, at)
-    nothing = Polynomial(tuple(at), {})
+    nothing = Polynomial(tuple(at), {}, fit.least)
 
     def amounts(name: str, what: str) -> Amounts:
         found = {key.kind: count for key, count in fit.polynomials.items() if (key.part, key.what) == (name, what)}
         return Amounts({ARITHMETIC: nothing, **found})
 
     parts = [Part(name, *[amounts(name, what) for what in ("work", "shared", "separately")]) for name in names]
-    return Cost(tuple(parts), fit.seen, fit.others, build)
+    return Cost(tuple(parts), fit.seen, fit.others, fit.least, build)
 
 
 def _row(name: str, amounts: Amounts) -> list[Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from microgradcnn.arguments import check_value, several
 from microgradcnn.value import Constant, Value
 from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, chosen_stations
@@ -16,10 +17,10 @@ from microgradcnn.views.document import Step, as_text
 from microgradcnn.views.expression import Expr
 from microgradcnn.views.html_document import as_html
 from microgradcnn.views.latex_document import as_latex, equations
-from microgradcnn.views.numbers import numbers_step, update_step
+from microgradcnn.views.numbers import numbers_step, undefined_step, update_step
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.telling import chain_steps, loss_step, where_step
-from microgradcnn.views.tensors import Cotangents, tensor_steps
+from microgradcnn.views.tensors import Cotangents, tensor_numbers, tensor_steps, tensor_update
 
 Through = str | Value | Sequence[Value] | None
 
@@ -75,10 +76,11 @@ def explain(
     `through` names the intermediates that split the chain rule: a label without its subscripts ("z" for z_1, z_2, ...)
     or Values; the largest family of labelled intermediates if it is not given. `at` gives leaves other numbers, by
     label; `rate` is the η of the update; `written_out` adds the gradient with σ(...) in place of
-    z. Where arrays are between f and a parameter, the steps are cotangents in matrix notation. Raises ValueError if f
-    is no scalar, does not depend on a parameter, or has no intermediate or leaf of the name asked for.
+    z. Where arrays are between f and a parameter, the steps are cotangents in matrix notation. Where f or a derivative
+    is not finite, that is said in place of numbers and an update. Raises ValueError if f is no scalar, does not depend
+    on a parameter, or has no intermediate or leaf of the name asked for.
     """
-    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    targets = several(wrt)
     _check(f, targets)
     if at:
         f, targets, through = _moved(f, targets, through, at)
@@ -87,13 +89,16 @@ def explain(
     defined: set[Expr] = set()
     for x in targets:
         rule: ChainRule | Cotangents
+        lost = undefined_step(graph, x)
         if any(node.shape for node in graph.depending_on(x)):
             rule = Cotangents(graph, x)
-            told = tensor_steps(rule, rate)
+            told = tensor_steps(rule)
+            told += [lost] if lost else [tensor_numbers(rule), tensor_update(rule, rate)]
         else:
             rule = ChainRule(graph, x, chosen_stations(graph, x, through))
             told = [loss_step(rule), where_step(rule), *chain_steps(rule, written_out)]
-            told += [numbers_step(rule), update_step(rule, rate)] if x.op is None else [numbers_step(rule)]
+            told += [lost] if lost else [numbers_step(rule)]
+            told += [update_step(rule, rate)] if x.op is None and not lost else []
         for step in told:
             step.subject = graph.names[x] if len(targets) > 1 else None
         before = [step.lines for step in derivation.steps]
@@ -107,8 +112,7 @@ def explain(
 
 
 def _check(f: Value, targets: Sequence[Value]) -> None:
-    if not isinstance(f, Value) or type(f) is Constant:
-        raise TypeError(f"explain derives the gradient of a Value, not of {f!r}")
+    check_value(f, "explain derives the gradient of a Value", "mg.explain({}, wrt)")
     if f.shape != ():
         raise ValueError(
             f"{f.describe()} has shape {f.shape}: explain derives the gradient of a scalar, such as a loss"

@@ -104,6 +104,7 @@ class _Scene:
         root, leaves = self.order[-1], sum(v.op is None for v in self.order)
         counted = f"{len(self.order)} nodes, {leaves} of them leaves" if len(self.order) > 1 else "one leaf"
         number = "" if root.shape else f", which is {shown(root.item())}"
+        number += "" if root.shape or np.isfinite(root.data) else " and has no derivative there"
         return f"{counted}, from left to right up to {notation.text(self.symbols[root])}{number}."
 
     def box(self, item: int | str) -> Box:

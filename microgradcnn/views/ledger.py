@@ -19,9 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.arguments import check_value
 from microgradcnn.arrays import Data, ieee, shape_of
 from microgradcnn.gradient import _cotangents, _seed
 from microgradcnn.value import Constant, Value, topological, watcher
+from microgradcnn.views.document import text_line
+from microgradcnn.views.expression import symbol
+from microgradcnn.views.undefined import undefined
 
 _MOST_ROWS = 200  # that str() prints
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
@@ -60,13 +64,15 @@ class Closing:
 class Ledger(Sequence[Entry]):
     """The entries of a backward pass in their order; `closings` for the leaves, `notes` that explain. str() is a table.
 
-    `start` is the name of the node that the pass starts from and `seed` the cotangent there.
+    `start` is the name of the node that the pass starts from and `seed` the cotangent there; `undefined` says what is
+    not finite at the numbers of the graph, and is empty where all is.
     """
 
     start: str
     seed: Data
     entries: tuple[Entry, ...]
     closings: tuple[Closing, ...]
+    undefined: str = ""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -82,7 +88,8 @@ class Ledger(Sequence[Entry]):
     def notes(self) -> list[str]:
         """Where the pass starts, which nodes are used more than once, and which leaves had a `.grad` already."""
         d = f"d{self.start}/d{self.start}"
-        return [f"The pass starts from {self.start} with {d} = {_show(self.seed)}.", *self._reuse(), *self._resets()]
+        first = f"The pass starts from {self.start} with {d} = {_show(self.seed)}."
+        return [first, *self._reuse(), *self._resets(), *filter(None, [self.undefined])]
 
     def _reuse(self) -> Iterator[str]:
         steps: dict[str, list[str]] = {}
@@ -131,6 +138,7 @@ def ledger(f: Value, seed: object = None) -> Ledger:
 
     Leaves that have a `.grad` already, from an earlier pass, start from it. Raises ValueError as `backward` does.
     """
+    check_value(f, "ledger takes a Value", "mg.ledger({})")
     order, start = topological(f), _seed(f, seed.data if isinstance(seed, Value) else seed)
     clerk = _Clerk(node_names(order))
     token = watcher.set(clerk)
@@ -138,12 +146,13 @@ def ledger(f: Value, seed: object = None) -> Ledger:
         gradients = _cotangents(f, start, order, None, on_values=False)
     finally:
         watcher.reset(token)
+    leaves = {leaf: g for leaf, g in gradients.items() if leaf.op is None}
     closings = [
         Closing(clerk.names[leaf], leaf.grad, g, g if leaf.grad is None else leaf.grad + g)
-        for leaf, g in gradients.items()
-        if leaf.op is None
+        for leaf, g in leaves.items()
     ]
-    return Ledger(clerk.names[f], start, tuple(clerk.entries), tuple(closings))
+    lost = text_line(undefined(f, leaves, {node: symbol(name) for node, name in clerk.names.items()}))
+    return Ledger(clerk.names[f], start, tuple(clerk.entries), tuple(closings), lost)
 
 
 class _Clerk:

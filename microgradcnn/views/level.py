@@ -189,4 +189,4 @@ def cells(node: Value) -> Grid | None:
     """Which number each cell of a node's heat map shows, -1 for none; None if the map shows means of numbers."""
     places = plane(np.arange(1.0, 1.0 + np.size(node.data)).reshape(node.shape))
     shown = places[places > 0]
-    return places - 1 if shown.size == node.data.size == np.unique(shown).size else None
+    return places - 1 if shown.size == np.size(node.data) == np.unique(shown).size else None

@@ -126,6 +126,8 @@ def _atom(leaf: Value) -> Expr:
 def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
     if op.name == "where" and asks_for_nan(node.parents[0]):
         return parts[1].formula  # formulas hold where everything is finite
+    if op.name == "where" and _is_relus_rule(node.parents[0], node.parents[2]):
+        parts = [*parts[:2], _Part(number(0), parts[2].array)]
     if (rearranged := _rearranged(node, op, [part.formula for part in parts])) is not None:
         return rearranged
     if is_elementwise(op):
@@ -147,6 +149,14 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
 def asks_for_nan(condition: Value) -> bool:
     """Whether a condition is x = x."""
     return condition.op is not None and condition.op.name == "equal" and condition.parents[0] is condition.parents[1]
+
+
+def _is_relus_rule(condition: Value, otherwise: Value) -> bool:
+    """Whether relu(x) is taken where x > 0 does not hold: it is 0 there, or NaN."""
+    if condition.op is None or condition.op.name != "greater" or otherwise.op is None or otherwise.op.name != "relu":
+        return False
+    x, zero = condition.parents
+    return x is otherwise.parents[0] and zero.shape == () and zero.data == 0.0
 
 
 def _rearranged(node: Value, op: Primitive, args: Sequence[Expr]) -> Expr | None:

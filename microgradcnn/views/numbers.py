@@ -32,8 +32,9 @@ from microgradcnn.views.expression import (
     value,
 )
 from microgradcnn.views.notation import formula
-from microgradcnn.views.segments import recomputed
+from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.telling import index_of
+from microgradcnn.views.undefined import undefined
 
 AGREES, AGREES_SINGLE = 1e-6, 1e-2  # how near to the finite difference the gradient must be, in either precision
 MOST_ROWS = 24  # a longer table is left out
@@ -53,6 +54,18 @@ class _Path(NamedTuple):
     def product(self) -> float:
         """What the path contributes, beside the shared factor."""
         return self.own_value * self.inner
+
+
+def undefined_step(graph: Graph, x: Value) -> Step | None:
+    """Why there are no numbers and no update, where f or its derivative is not finite; None where both are."""
+    lost = undefined(graph.f, {x: grad(graph.f, x)[0].data}, graph.names)
+    leaves = [node for node in graph.order if node.op is None and node in graph.names and node.shape == ()]
+    step = Step("Numbers")
+    if 0 < len(leaves) <= MOST_SYMBOLS:
+        pieces = [p for leaf in leaves for p in (", ", equation(graph.names[leaf], value(_number(leaf))))]
+        step.say("With ", *pieces[1:], ":")
+    step.say(*lost)
+    return step if lost else None
 
 
 def numbers_step(rule: ChainRule) -> Step:
@@ -116,10 +129,15 @@ def update_step(rule: ChainRule, rate: float) -> Step:
     numbers = add(value(old, 6), minus(multiply(number(rate), value(now))))
     step.say(equation(x, equation(moved, numbers, value(old - rate * now, 6)), sign="←"))
     after = recomputed(graph.f, {rule.x: old - rate * now})[0].item()
-    step.say(
-        graph.names[graph.f], " goes from ", value(graph.f.item(), 6), " to ", value(after, 6), " (", x, " alone)."
-    )
+    step.say(*went(graph, x, after))
     return step
+
+
+def went(graph: Graph, x: Expr, after: float) -> Line:
+    """Where an update of x takes f, which may be out of where it is finite."""
+    out = "" if np.isfinite(after) else ": the step leaves where it is finite, and a smaller rate may not"
+    f = graph.names[graph.f]
+    return (f, " goes from ", value(graph.f.item(), 6), " to ", value(after, 6), " (", x, f" alone){out}.")
 
 
 def slope(rule: ChainRule) -> float:
@@ -138,7 +156,7 @@ def finite_difference(rule: ChainRule) -> float:
 def compared(exact: float, difference: float, in_float32: bool) -> str:
     """What to say of a gradient beside its finite difference."""
     if not np.isfinite(exact) or not np.isfinite(difference):
-        return ": nothing to compare, where f or its derivative is not finite"
+        return ": nothing to compare, where f is not finite"
     if abs(difference - exact) <= (AGREES_SINGLE if in_float32 else AGREES) * max(1.0, abs(exact)):
         return " ✓"
     return " ✗: a kink nearby, rounding, or a chain rule that is wrong"

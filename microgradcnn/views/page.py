@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from microgradcnn.files import json_text
 from microgradcnn.targets.scalars import opened_arrays
 from microgradcnn.targets.trace import recorded
 from microgradcnn.value import Value, topological
@@ -60,7 +60,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
         options="".join(f'<option value="{i}">{level.title}</option>' for i, level in enumerate(levels)),
         fields="".join(_fields(told)) if levels[0].live else "",
         picture=svg.svg(levels[0].drawing),
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
         script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     return _written(html_document(body, drawing.title, style("page.css"), classes)).decode()

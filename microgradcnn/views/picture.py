@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from microgradcnn.arguments import check_value
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
-from microgradcnn.value import Constant, Value, topological
+from microgradcnn.value import Value, topological
 from microgradcnn.views import dot as graphviz
 from microgradcnn.views import notation
 from microgradcnn.views import svg as vector
@@ -90,8 +91,7 @@ def draw(
     given: `groups={"layer": [z_1, z_2]}`. On the page gradient descent moves the leaves `wrt`; if none are named, those
     not called x, y, p or lambda. Raises TypeError for what is no Value, ValueError for an unknown group or leaf.
     """
-    if not isinstance(f, Value) or type(f) is Constant:
-        raise TypeError(f"draw takes a Value, not {f!r}")
+    check_value(f, "draw takes a Value", "mg.draw({})")
     strangers = [v for v in wrt if v.op is not None or v not in topological(f)]
     if strangers:
         raise ValueError(f"{strangers[0].describe()} is no leaf of {f.describe()}: descent moves its leaves")

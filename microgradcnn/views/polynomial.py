@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,14 +34,15 @@ class Polynomial:
     """A sum of `terms`: a coefficient, never 0, for the exponents of each of the `variables`.
 
     Called with a size for each variable it gives the number there, an int where it is whole. `str()` is one line of
-    Unicode, the terms in the order of the variables.
+    Unicode, the terms in the order of the variables. `least` is the smallest size of a variable for which it holds.
     """
 
     variables: tuple[str, ...]
     terms: Mapping[Exponents, Fraction]
+    least: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, **sizes: int) -> int | Fraction:
-        """The number at these sizes. Raises TypeError if a variable has no size, or a size no variable."""
+        """The number at these sizes. Raises TypeError or ValueError as `at` does, and if a variable has no size."""
         if set(sizes) != set(self.variables):
             raise TypeError(f"the polynomial takes {', '.join(self.variables)}, not {', '.join(sizes) or 'nothing'}")
         value = self.at(**sizes).terms.get((), Fraction(0))
@@ -50,26 +51,31 @@ class Polynomial:
     def at(self, **sizes: int) -> Polynomial:
         """The polynomial in the other variables that is left where these have a size.
 
-        Raises TypeError for a size of no variable, or one that is not whole.
+        Raises TypeError for a size of no variable, or one that is not whole, and ValueError for one below `least`.
         """
         for name, size in sizes.items():
             if name not in self.variables:
                 raise TypeError(f"the polynomial takes {', '.join(self.variables)}, not {name}")
             if not isinstance(size, int | np.integer):
                 raise TypeError(f"{name} must be a whole number, not {size!r}")
+            if size < self.least.get(name, size):
+                raise ValueError(
+                    f"the polynomial holds for {name} ≥ {self.least[name]}, and {name} = {size} counts otherwise: give "
+                    f"mg.cost a function that builds graphs with {name} = {size}"
+                )
         kept = [i for i, name in enumerate(self.variables) if name not in sizes]
         terms: dict[Exponents, Fraction] = {}
         for exponents, coefficient in self.terms.items():
             value = math.prod(int(sizes[v]) ** e for v, e in zip(self.variables, exponents, strict=True) if v in sizes)
             rest = tuple([exponents[i] for i in kept])
             terms[rest] = terms.get(rest, Fraction(0)) + coefficient * value
-        return _polynomial(tuple([self.variables[i] for i in kept]), terms)
+        return _polynomial(tuple([self.variables[i] for i in kept]), terms, self.least)
 
     def __add__(self, other: Polynomial) -> Polynomial:
         terms = dict(self.terms)
         for exponents, coefficient in other.terms.items():
             terms[exponents] = terms.get(exponents, Fraction(0)) + coefficient
-        return _polynomial(self.variables, terms)
+        return _polynomial(self.variables, terms, {**self.least, **other.least})
 
     def __bool__(self) -> bool:
         return bool(self.terms)
@@ -104,19 +110,24 @@ class Polynomial:
 
 @dataclass(frozen=True)
 class Interpolation:
-    """The polynomials, through the counts at `seen` points, and at how many `others` they were right."""
+    """The polynomials, through the counts at `seen` points, and at how many `others` they were right.
+
+    `least` is the smallest size of each variable for which they hold: 1, or else the first at which was counted.
+    """
 
     polynomials: dict[Any, Polynomial]
     seen: int
     others: int
+    least: dict[str, int]
 
 
 def interpolated(count: Callable[..., Mapping[Any, int]], sizes: Mapping[str, Iterable[int]]) -> Interpolation:
     """The polynomials that `count(**sizes)` gives, one for each of its keys, found by exact interpolation.
 
     Degrees are found too, from the first sizes of each variable; sizes that the interpolation did not see confirm the
-    result: the next one of every variable, of all together, and the last of all. Raises NotPolynomialError where they
-    do not, or where there are too few sizes to tell.
+    result: the next one of every variable, of all together, and the last of all. Where size 1, of some variables or
+    all, confirms it too, it holds from there. Raises NotPolynomialError where the others do not, or where there are too
+    few sizes to tell.
     """
     counts = _Counts(count, {name: tuple(values) for name, values in sizes.items()})
     degrees = {name: counts.degree(name) for name in counts.sizes}
@@ -124,7 +135,9 @@ def interpolated(count: Callable[..., Mapping[Any, int]], sizes: Mapping[str, It
         found, grid = counts.fitted(degrees), math.prod(degree + 1 for degree in degrees.values())
         wrong = counts.contradiction(found, degrees)
         if wrong is None:
-            return Interpolation(found, grid, len(counts.known) - grid)
+            least = counts.least(found)
+            right = sum(counts.differing(found, point) is None for point in counts.known)
+            return Interpolation({k: replace(p, least=least) for k, p in found.items()}, grid, right - grid, least)
         spare = [name for name, values in counts.sizes.items() if degrees[name] + 2 < len(values)]
         if not spare:
             raise NotPolynomialError(wrong)
@@ -190,18 +203,41 @@ class _Counts:
         points = [(*last[:i], size, *last[i + 1 :]) for i, size in enumerate(new)]
         for point in [*points, tuple(new), tuple([values[-1] for values in self.sizes.values()])]:
             self(point)
-        for point, counted in self.known.items():
-            at = dict(zip(self.sizes, point, strict=True))
-            for key in {**found, **counted}:
-                predicted = found[key](**at) if key in found else 0
-                if predicted != counted.get(key, 0):
-                    return (
-                        f"{key} is {counted.get(key, 0)} at {', '.join(f'{v} = {s}' for v, s in at.items())}, and "
-                        f"{predicted} by the polynomial through other sizes: it is no polynomial of degree "
-                        f"{', '.join(f'{d} in {v}' for v, d in degrees.items())}; if it is one of a higher degree, "
-                        "give more sizes"
-                    )
+        for point in self.known:
+            if differing := self.differing(found, point):
+                key, counted, predicted = differing
+                at = ", ".join(f"{v} = {s}" for v, s in zip(self.sizes, point, strict=True))
+                return (
+                    f"{key} is {counted} at {at}, and {predicted} by the polynomial through other sizes: it is no "
+                    f"polynomial of degree {', '.join(f'{d} in {v}' for v, d in degrees.items())}; if it is one of a "
+                    "higher degree, give more sizes"
+                )
         return None
+
+    def differing(self, found: Mapping[Any, Polynomial], point: Point) -> tuple[Any, int, int | Fraction] | None:
+        """What is counted at a point but not as the polynomials say, with both numbers; None if there is nothing."""
+        at, counted = dict(zip(self.sizes, point, strict=True)), self(point)
+        for key in {**found, **counted}:
+            predicted = found[key](**at) if key in found else 0
+            if predicted != counted.get(key, 0):
+                return key, counted.get(key, 0), predicted
+        return None
+
+    def least(self, found: Mapping[Any, Polynomial]) -> dict[str, int]:
+        """The smallest size of each variable for which the polynomials hold, whichever of the others are smallest."""
+        least = dict.fromkeys(self.sizes, 1)
+        for many in range(1, len(least) + 1):
+            for names in combinations(least, many):
+                if all(least[name] == 1 for name in names) and not self._holds_at_1(found, names):
+                    least |= {name: self.sizes[name][0] for name in names}
+        return least
+
+    def _holds_at_1(self, found: Mapping[Any, Polynomial], names: Sequence[str]) -> bool:
+        point = tuple([1 if name in names else sizes[0] for name, sizes in self.sizes.items()])
+        try:
+            return self.differing(found, point) is None
+        except Exception:  # nobody asked for a graph of that size: it need not exist
+            return False
 
 
 def _coefficients(points: Sequence[int]) -> np.ndarray[Any, np.dtype[np.object_]]:
@@ -220,8 +256,11 @@ def _coefficients(points: Sequence[int]) -> np.ndarray[Any, np.dtype[np.object_]
     return np.array(columns, object).T
 
 
-def _polynomial(variables: tuple[str, ...], terms: Mapping[Exponents, Fraction]) -> Polynomial:
-    return Polynomial(variables, {e: c for e, c in terms.items() if c})
+def _polynomial(
+    variables: tuple[str, ...], terms: Mapping[Exponents, Fraction], least: Mapping[str, int] | None = None
+) -> Polynomial:
+    kept = {v: size for v, size in (least or {}).items() if v in variables}
+    return Polynomial(variables, {e: c for e, c in terms.items() if c}, kept)
 
 
 def _monomial(variables: Sequence[str], exponents: Exponents, coefficient: Fraction) -> Expr:

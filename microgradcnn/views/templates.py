@@ -113,7 +113,7 @@ def _steps(graph: Graph, x: Value) -> tuple[list[Step], Expr]:
     """The steps of df/dx that hold whatever the numbers are, and df/dx."""
     if any(node.shape for node in graph.depending_on(x)):
         cotangents = Cotangents(graph, x)
-        return tensor_steps(cotangents, 0.1)[:-2], cotangents.gradient  # the last two are numbers and an update
+        return tensor_steps(cotangents), cotangents.gradient
     rule = ChainRule(graph, x, chosen_stations(graph, x, None))
     return [where_step(rule), *chain_steps(rule, False)], rule.gradient
 

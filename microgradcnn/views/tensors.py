@@ -13,7 +13,7 @@ from microgradcnn.views.algebra import simplified
 from microgradcnn.views.document import Line, Step, Table
 from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value
 from microgradcnn.views.notation import formula
-from microgradcnn.views.numbers import compared, single, step_size
+from microgradcnn.views.numbers import compared, single, step_size, went
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.static import indexed
 from microgradcnn.views.windows import windows_step
@@ -57,10 +57,10 @@ class Cotangents:
         return [*forward, *((self.symbol(node), e) for node, e in self.found.items())]
 
 
-def tensor_steps(found: Cotangents, rate: float) -> list[Step]:
-    """Loss, backward, windows of convolutions, numbers and update, with shapes."""
+def tensor_steps(found: Cotangents) -> list[Step]:
+    """Loss, backward and windows of convolutions, with shapes."""
     windows = windows_step(found.graph, found.path)
-    return [_loss(found), _backward(found), *([windows] if windows else []), _numbers(found), _update(found, rate)]
+    return [_loss(found), _backward(found), *([windows] if windows else [])]
 
 
 def _loss(found: Cotangents) -> Step:
@@ -107,7 +107,7 @@ def _repeated(found: Cotangents) -> list[Line]:
     return lines
 
 
-def _numbers(found: Cotangents) -> Step:
+def tensor_numbers(found: Cotangents) -> Step:
     """The elements with the largest gradients beside their finite differences."""
     graph, x, step = found.graph, found.x, Step("Numbers")
     gradient = np.asarray(grad(graph.f, x)[0].data)
@@ -133,24 +133,13 @@ def _difference(f: Value, x: Value, place: tuple[int, ...], in_float32: bool) ->
     return (ends[0] - ends[1]) / (2 * step)
 
 
-def _update(found: Cotangents, rate: float) -> Step:
+def tensor_update(found: Cotangents, rate: float) -> Step:
+    """One step of gradient descent for this parameter, and what f becomes."""
     graph, x, step = found.graph, found.graph.names[found.x], Step("Update")
     step.say(equation(x, add(x, minus(multiply(symbol("eta"), found.symbol(found.x)))), sign="←"))
     new = found.x.data - rate * grad(graph.f, found.x)[0].data
     after = recomputed(graph.f, {found.x: new})[0].item()
-    step.say(
-        "With ",
-        equation(symbol("eta"), value(rate)),
-        ", ",
-        graph.names[graph.f],
-        " goes from ",
-        value(graph.f.item(), 6),
-        " to ",
-        value(after, 6),
-        " (",
-        x,
-        " alone).",
-    )
+    step.say("With ", equation(symbol("eta"), value(rate)), ", ", *went(graph, x, after))
     return step
 
 

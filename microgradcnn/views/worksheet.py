@@ -17,6 +17,8 @@ from itertools import zip_longest
 from random import Random
 from typing import Any
 
+from microgradcnn.arguments import check_value, several
+from microgradcnn.files import json_text
 from microgradcnn.value import Value
 from microgradcnn.views import handout
 from microgradcnn.views.document import Table
@@ -93,7 +95,7 @@ class Worksheet:
             f"answers-{self.identifier}.txt": self.answer_file(),
             f"key-{self.identifier}.tex": handout.as_latex(title, self.identifier, key, False),
             f"key-{self.identifier}.html": handout.as_html(title, self.identifier, key, False),
-            f"key-{self.identifier}.json": json.dumps(self.key(), indent=1, ensure_ascii=False) + "\n",
+            f"key-{self.identifier}.json": json_text(self.key(), indent=1) + "\n",
         }
 
 
@@ -110,7 +112,8 @@ def worksheet(
     """
     if not 1 <= questions <= MOST:
         raise ValueError(f"a worksheet has from 1 to {MOST} questions, not {questions}")
-    material, rng = Material(loss, [wrt] if isinstance(wrt, Value) else list(wrt)), Random(str(seed))
+    check_value(loss, "worksheet takes the Value of a loss", "mg.worksheet({}, wrt)")
+    material, rng = Material(loss, several(wrt)), Random(str(seed))
     plan, title = _planned(material, questions, rng), " ".join(title.split())
     wanted = [task for task in plan if isinstance(task, Wanted)]
     found = predictions(material, wanted, rng)

@@ -7,10 +7,15 @@ function derivation(level, box, results, numbers) {
   const scalar = links.length && !shape && links.every((link) => level.links[link].local);
   const slope = level.slope(box);
   const terms = scalar && !steps.length && links.length <= 8 ? sumOfPaths(level, box, links) : null;
-  return [
+  const told = [
     html("h2", {}, `Where the gradient of ${name} comes from`),
     ...steps.flatMap(([title, lines]) => [html("h3", {}, title), ...lines.map((line) => level.formula("line", line))]),
     html("h3", {}, "Numbers"),
+  ];
+  const [f, value] = [level.boxes[level.root].name, results.values[level.root][0]];
+  if (!Number.isFinite(value)) return [...told, words(`${f} is not finite here: it has no derivative.`)];
+  return [
+    ...told,
     display(slope, terms, level.filled("substituted", box, results), quantity(results.gradients[box], shape)),
     ...(scalar ? [table(level, links, results)] : links.flatMap((link) => sending(level, link, results))),
     ...(place === undefined ? [] : [comparison(level, box, results, numbers)]),

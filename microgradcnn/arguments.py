@@ -1,0 +1,83 @@
+"""What a function says of a call that does not fit it: one sentence, with the call to write."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ParamSpec, TypeVar
+
+from microgradcnn.arrays import glimpse
+from microgradcnn.value import Value
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OURS = {"dim": "ax", "dims": "ax", "keepdim": "keepdims"}  # how our names for them start
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, which raises TypeError in one sentence, with its signature, for a call that does not fit that."""
+
+    @wraps(function)
+    def call(*args: P.args, **keywords: P.kwargs) -> R:
+        try:
+            return function(*args, **keywords)
+        except TypeError:
+            try:
+                signature(function).bind(*args, **keywords)
+            except TypeError as misfit:
+                message = _message(function, keywords, str(misfit))
+            else:
+                raise  # what is wrong is inside
+        raise TypeError(message)
+
+    return call
+
+
+def _message(function: Callable[..., Any], keywords: Iterable[str], misfit: str) -> str:
+    parameters = signature(function).parameters
+    name = f"mg.{function.__name__}"
+    shown = ", ".join(str(p.replace(annotation=Parameter.empty)) for p in parameters.values())
+    names = [p for p in parameters if parameters[p].kind is Parameter.POSITIONAL_OR_KEYWORD]
+    for word in keywords:
+        if word not in names:
+            alike = [p for p in names if p.startswith(_OURS.get(word, word))]
+            alike = alike or difflib.get_close_matches(word, names, n=1)
+            misfit = f"it has no {word}=" + (f", did you mean {alike[0]}=?" if alike else "")
+            break
+    return f"{name} is called as {name}({shown}): {misfit}"
+
+
+def check_value(f: object, wanted: str, call: str) -> None:
+    """Raise TypeError for what is no Value of a graph: what is `wanted`, and the `call` to write, as `mg.draw({})`."""
+    if isinstance(f, Value):
+        return
+    if callable(f):
+        name = getattr(f, "__name__", "model").replace("<lambda>", "f")
+        fix = f"write {call.format(f'{name}(x)')}, or that of a loss of {name}(x)"
+    elif isinstance(f, list | tuple | Mapping):
+        fix = f"write {call.format('...')} of one of them, or {call.format('mg.stack([...]).sum()')}"
+    else:
+        fix = "no Value went into it, so compute it from w = mg.Value(...); bool(), float() and .item() leave the graph"
+    raise TypeError(f"{wanted}, not {_shown(f)}: {fix}")
+
+
+def several(leaves: Any, what: str = "wrt") -> list[Value]:
+    """One Value or several as a list. Raises TypeError for a model, a mapping or what else is neither."""
+    if isinstance(leaves, Value):
+        return [leaves]
+    if hasattr(leaves, "parameters"):
+        fix = "write its .parameters" + "()" * callable(leaves.parameters)
+    elif isinstance(leaves, Mapping):
+        fix = "write its .values()"
+    elif isinstance(leaves, Iterable) and not isinstance(leaves, str):
+        return list(leaves)
+    else:
+        fix = "name the Values themselves"
+    raise TypeError(f"{what} is a Value or several, not {_shown(leaves)}: {fix}")
+
+
+def _shown(x: object) -> str:
+    return f"a {type(x).__name__}" if callable(x) else glimpse(x)

@@ -1,0 +1,36 @@
+"""The user's code from which the package was called: which line it is, and whether it assigns what it reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from opcode import opmap
+from types import FrameType
+
+import numpy as np
+
+# The package, NumPy and the standard library: whatever calls from there was itself called by the user.
+_NOT_THE_USERS = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__, os.__file__))
+
+
+def frames_to_the_user() -> Iterator[FrameType]:
+    """The frames being executed, from the caller's outwards; the last is the first that is the user's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        if not os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
+            return
+        frame = frame.f_back
+
+
+def is_augmented(frame: FrameType) -> bool:
+    """Whether the attribute that `frame` reads is to be assigned again, as in `p.data -= step`.
+
+    CPython keeps a second reference to p for that, and does so before no other read.
+    """
+    code, at = frame.f_code.co_code, frame.f_lasti
+    before = at - 2
+    while code[before] == opmap["EXTENDED_ARG"]:
+        before -= 2
+    return code[at] == opmap["LOAD_ATTR"] and code[before] == opmap["COPY"]

@@ -1,0 +1,142 @@
+"""Other data brought to the columns that something was trained on: by their names, or by position, which is told."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.data import as_images, pixel_place, without
+from microgradcnn.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, short
+
+
+class PositionWarning(UserWarning):
+    """Columns were taken by their position, because nobody says what they are called."""
+
+
+def columns_of(data: Dataset) -> Columns:
+    """The columns of data that something is to be trained on."""
+    features = data.features if data.named and data.image is None else None
+    return Columns(features, data.target if data.named else None, data.dropped, data.image)
+
+
+def arranged(data: Any, columns: Columns, width: int | None) -> Dataset:
+    """A Dataset, or a DataFrame, with the columns of training in their order; `width` is how many, None if not known.
+
+    Columns are found by their names. A column of training that was taken for the labels is put back among the
+    features. Where either side has no names it goes by position, with a PositionWarning; images go by their size.
+    Raises DataError for names that are missing or were not trained on, and for another size or number of columns.
+    """
+    data = data if isinstance(data, Dataset) else _of_frame(data, columns)
+    if data.named and data.image is None:
+        data = without(data, [name for name in columns.dropped if name in data.features])
+    if columns.image is not None and (data.image is not None or data.named):
+        data = as_images(_with_pixel(_labelled(data, columns)))
+        if data.image != columns.image:
+            theirs, ours = ("×".join(map(str, size or ())) for size in (data.image, columns.image))
+            raise DataError(f"{data.name} has images of {theirs} pixels, but the model is trained on {ours}")
+        return data
+    if columns.features is not None and data.named:
+        return _by_name(_labelled(data, columns), columns.features)
+    return _by_position(data, columns, width)
+
+
+def _with_pixel(data: Dataset) -> Dataset:
+    """A table of pixels whole: without labels, its last pixel was taken for them."""
+    return _unlabelled(data) if data.image is None and pixel_place(data.target) else data
+
+
+def _by_name(data: Dataset, wanted: tuple[str, ...]) -> Dataset:
+    if data.target in wanted and data.target not in data.features:
+        data = _unlabelled(data)
+    missing = [name for name in wanted if name not in data.features]
+    others = [name for name in data.features if name not in wanted]
+    if missing:
+        has = f", and has {listed(others)}, which training had not: are these called otherwise?" if others else ""
+        raise DataError(f"{data.name} lacks the columns {listed(missing)}, which training had{has}")
+    if others:
+        remedy = f"leave them out with {dropping(others)}"
+        raise DataError(f"{data.name} has the columns {listed(others)}, which training had not: {remedy}")
+    order = [data.features.index(name) for name in wanted]
+    return replace(data, x=data.x[:, order], features=wanted)
+
+
+def _by_position(data: Dataset, columns: Columns, width: int | None) -> Dataset:
+    others = ""
+    if data.x.shape[1] + 1 == width and data.y.dtype.kind == "f" and data.classes is None:
+        data, others = _unlabelled(data), "; the last is one of them, and no label"
+    if width is not None and data.x.shape[1] != width:
+        raise DataError(f"{data.name} has {data.x.shape[1]} input columns, but the network was trained on {width}")
+    if columns.features is None and columns.image is None:
+        said = f"the parameters do not say what columns are called: those of {data.name} are taken by position"
+    else:
+        trained = "pixels, row by row" if columns.features is None else listed(columns.features)
+        said = f"{data.name} does not say what its columns are called: by position they are taken for {trained}"
+    warnings.warn(said + others, PositionWarning, stacklevel=4)
+    named = columns.features is not None
+    return replace(data, features=columns.features or data.features, named=named, image=columns.image or data.image)
+
+
+def _unlabelled(data: Dataset) -> Dataset:
+    """The data with the column that was taken for labels as a feature, the last one, as it was in the file."""
+    if data.y.dtype.kind != "f" or data.classes is not None:
+        raise DataError(f"{data.name} has labels in the column {data.target!r}, where training had numbers")
+    x, features = np.column_stack([data.x, data.y]), (*data.features, data.target)
+    return replace(data, x=x, features=features, target="", y=np.full(len(x), ""))
+
+
+def _labelled(data: Dataset, columns: Columns) -> Dataset:
+    """The data with the labels of training as labels, where they were taken for a feature."""
+    if columns.target not in data.features:
+        return data
+    data = _unlabelled(data) if data.target else data
+    place = data.features.index(columns.target)
+    features = data.features[:place] + data.features[place + 1 :]
+    return replace(data, x=np.delete(data.x, place, 1), features=features, target=columns.target, y=data.x[:, place])
+
+
+def _of_frame(frame: Any, columns: Columns) -> Dataset:
+    """A DataFrame, of pandas or any other with `columns`, without labels and what was dropped in training."""
+    names = [name for name in frame.columns if name not in (columns.target, *columns.dropped)]
+    texts = tuple(map(str, names))
+    if len(set(texts)) < len(texts):
+        raise DataError(f"the DataFrame has a column twice: {listed(texts)}")
+    x = np.empty((len(frame), len(names)))
+    for i, name in enumerate(names):
+        try:
+            x[:, i] = np.asarray(frame[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"the DataFrame has a column {short(str(name))} that is no numbers: leave it out") from None
+    named = all(isinstance(name, str) for name in names)
+    return Dataset(x, np.full(len(x), ""), texts, "", None, "the DataFrame", named=named)
+
+
+def restored(found: Any, width: int | None) -> Columns:
+    """Columns as JSON holds them, for rows of `width` numbers (None: any); of a file that has none they are UNKNOWN.
+
+    Raises ValueError, TypeError or KeyError for anything else, and for what contradicts itself or the width.
+    """
+    if found is None:
+        return UNKNOWN
+    features, target, dropped, image = (found[name] for name in ("features", "target", "dropped", "image"))
+    fits = isinstance(dropped, list) and all(type(name) in (str, int) for name in dropped)
+    fits = fits and (target is None or isinstance(target, str))
+    if features is not None:
+        fits = fits and different_texts(features) and image is None and target not in features
+        fits = fits and width in (None, len(features))
+    if image is not None:
+        fits = fits and [type(side) for side in image] == [int, int] and min(image) > 0
+        fits = fits and width in (None, math.prod(image))
+    if not fits:
+        raise ValueError("the columns contradict themselves or the rest")
+    return Columns(features and tuple(features), target, tuple(dropped), image and tuple(image))
+
+
+def different_texts(found: Any) -> bool:
+    """Whether this is a list of texts, at least one and no two the same, such as the names of columns or classes."""
+    return (
+        isinstance(found, list) and all(isinstance(name, str) for name in found) and 0 < len(found) == len(set(found))
+    )

@@ -1,0 +1,97 @@
+"""Standard output and error that take whatever is written, in an encoding without σ and closed as well."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TextIO
+
+from microgradcnn.views.expression import GREEK
+
+_SIGNS = {"−": "-", "–": "-", "·": "*", "×": "x", "÷": "/", "√": "sqrt ", "≤": "<=", "≥": ">=", "≠": "!=", "∞": "inf"}
+_SIGNS |= {"←": "<-", "→": "->", "…": "...", "─": "-", "⊙": "(*)", "‖": "||", "ŷ": "y_hat", "✓": "ok", "✗": "wrong"}
+_SIGNS |= {"\u0302": "_hat", "\u0304": "_bar", "\u0303": "_tilde", **{letter: name for name, letter in GREEK.items()}}
+_RAISED = {"<super>": "^", "<sub>": "_"}
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """The text with what would move a terminal's cursor or colour it written out, as \\n; `keep` stays as it is."""
+    return _CONTROLS.sub(lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text)
+
+
+def takes(text: str, stream: TextIO) -> bool:
+    """Whether the stream's encoding has every character of the text."""
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def lenient_streams() -> Iterator[None]:
+    """Inside, both streams write in ASCII what their encoding lacks, sigma for σ; a closed one keeps nothing."""
+    with ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            stack.enter_context(_lenient(name))
+        yield
+
+
+@contextmanager
+def _lenient(name: str) -> Iterator[None]:
+    stream = getattr(sys, name)
+    if stream is None:  # closed by whoever started us: a file that is opened later must not get its number
+        with open(os.devnull, "w", encoding="utf-8") as sink:
+            setattr(sys, name, sink)
+            try:
+                yield
+            finally:
+                setattr(sys, name, None)
+    elif isinstance(stream, io.TextIOWrapper):
+        before = stream.errors
+        stream.reconfigure(errors="microgradcnn.ascii")
+        try:
+            yield
+        finally:
+            with suppress(OSError, ValueError):  # its reader has left
+                stream.reconfigure(errors=before)
+    else:
+        yield
+
+
+def discard_output() -> None:
+    """Let what is still in the buffer of standard output go nowhere: its reader has left, or its disk is full."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text, start, end = error.object, error.start, error.end
+    return "".join(_spelt(text[i], text[i - 1] if i else "") for i in range(start, end)), end
+
+
+def _spelt(character: str, before: str) -> str:
+    """A character in ASCII: by its name, as _1 or ^2 (once for several in a row), or as an escape."""
+    if character in _SIGNS:
+        return _SIGNS[character]
+    kind, *codes = unicodedata.decomposition(character).split() or [""]
+    plain = "".join(chr(int(code, 16)) for code in codes)
+    plain = "".join(_SIGNS.get(c, c) for c in plain)
+    if kind in _RAISED and plain.isascii():
+        follows = bool(before) and unicodedata.decomposition(before).startswith(kind)
+        return plain if follows else _RAISED[kind] + plain
+    if kind == "<fraction>":
+        return f"({plain.replace(chr(0x2044), '/')})"
+    return character.encode("ascii", "backslashreplace").decode()
+
+
+codecs.register_error("microgradcnn.ascii", _in_ascii)

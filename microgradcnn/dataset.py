@@ -1,0 +1,106 @@
+"""Examples with their labels and the names of their columns, and how mistakes about them are told."""
+
+import difflib
+import math
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class DataError(ValueError):
+    """A user's mistake about data, in one sentence that says where it is and how to mend it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples, one a row, and their labels.
+
+    `x` is (n, m) float64. `y` is (n,): float64, or str where the labels are text. `image` is (h, w) when
+    a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean. `named` says
+    whether the data themselves name their columns, `dropped` which others they had: by name, or else by number from 0.
+    `target` names the labels; it is empty, and so is every label, where the data have none.
+    Raises DataError if the shapes do not fit together or a number is not finite.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[Any]
+    features: tuple[str, ...]
+    target: str
+    image: tuple[int, int] | None
+    name: str
+    classes: tuple[str, ...] | None = None
+    named: bool = True
+    dropped: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 2 or 0 in self.x.shape:
+            raise DataError(f"{self.name}: x has shape {self.x.shape}, but needs rows and columns, (n, m)")
+        n, m = self.x.shape
+        if self.y.shape != (n,):
+            raise DataError(f"{self.name}: y has shape {self.y.shape}, but x has {n} rows: y needs ({n},)")
+        if len(self.features) != m:
+            raise DataError(f"{self.name}: {len(self.features)} feature names for {m} columns")
+        if self.image is not None and (min(self.image) < 1 or math.prod(self.image) != m):
+            size = "×".join(map(str, self.image))
+            raise DataError(f"{self.name}: an image of {size} pixels is not a row of {m} columns")
+        for key, values in (("x", self.x), ("y", self.y)):
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                place = np.argwhere(~np.isfinite(values))[0].tolist()
+                raise DataError(f"{self.name}: {key}{place} is {values[tuple(place)]}, not a finite number")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that something is trained on, which those of other data are to be.
+
+    `features` names them in their order; None where the data named none, or are images, whose pixels have places.
+    `target` names the labels, `dropped` what was left out, as in Dataset, and `image` is (h, w) of the images.
+    """
+
+    features: tuple[str, ...] | None = None
+    target: str | None = None
+    dropped: tuple[str | int, ...] = ()
+    image: tuple[int, int] | None = None
+
+
+UNKNOWN = Columns()  # of a parameters file that does not say
+
+
+def numbered(letter: str, count: int) -> tuple[str, ...]:
+    """Name `count` columns as the lecture does: x_1, x_2, ..."""
+    return tuple(f"{letter}_{i}" for i in range(1, count + 1))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Quote the first ten names for a message."""
+    quoted = [short(name) for name in names]
+    return ", ".join(quoted[:10] + ["..."] * (len(quoted) > 10)) or "none"
+
+
+def dropping(names: Iterable[str | int]) -> str:
+    """The option that leaves these columns out, as it is typed."""
+    return f"--drop {shlex.quote(','.join(map(str, names)))}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return ", did you mean ...?" if a known word is near: a slip of the finger away, or the word is in it."""
+    known = list(known)
+    near = [name for name in known if name[:1].lower() == word[:1].lower()]
+    whole = [name for name in known if len(word) > 2 and word.lower() in name.lower()]
+    close = whole or difflib.get_close_matches(word, near, n=1, cutoff=0.65)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def show(path: Path | str) -> str:
+    """Return the path on one line, whatever characters it has."""
+    return str(path) if str(path).isprintable() else repr(str(path))
+
+
+def short(text: str) -> str:
+    """Quote a text, cut where it is long."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,75 @@
+"""How a number leaves its graph: silently where that is written, and with a warning where Python does it by itself.
+
+`.item()`, `.data`, `.detach()`, formatting and `bool` say that the number of this moment is meant. `float(v)` is what
+math.exp, NumPy's assignment and many others call on their own, and what they compute has no gradient.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NoReturn
+
+from microgradcnn.callers import frames_to_the_user
+from microgradcnn.value import DETACHED, Value, is_recording
+
+
+class GraphLeft(UserWarning):
+    """A Value that gradients flow from became a plain number, although nobody wrote `.item()`."""
+
+
+def _float(self: Value) -> float:
+    return _number(self, "float")
+
+
+def _int(self: Value) -> int:
+    return int(_number(self, "int"))
+
+
+def _round(self: Value, digits: int | None = None) -> Any:
+    return round(_number(self, "round"), digits)
+
+
+def _index(self: Value) -> NoReturn:
+    raise TypeError(
+        f"{self.describe()} is a Value, and its number is a float, no index: int({self.label or 'v'}.item()) is the "
+        "index of this moment"
+    )
+
+
+def _number(v: Value, asked: str) -> float:
+    """The number inside, with a warning at the user's line if there is a gradient to lose."""
+    number, name = v.item(), v.label or "v"
+    if is_recording() and _depends_on_a_leaf(v):
+        warnings.warn(
+            f"{asked}() of {v.describe()} leaves the graph, so no gradient flows back from what uses it: write mg.exp "
+            f"for math.exp, mg.stack for an array of Values, {name}.item() or .detach() where it is meant",
+            GraphLeft,
+            stacklevel=len([*frames_to_the_user()]),
+        )
+    return number
+
+
+def _depends_on_a_leaf(v: Value) -> bool:
+    """Whether a gradient can flow from `v` to a leaf that was not detached: not through a comparison."""
+    seen, stack = {v}, [v]
+    while stack:
+        node = stack.pop()
+        if node.dtype.kind == "b":
+            continue
+        if node.op is None and node.static != DETACHED:
+            return True
+        for parent in node.parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return False
+
+
+for _name, _method in {
+    "__float__": _float,
+    "__int__": _int,
+    "__trunc__": _int,
+    "__round__": _round,
+    "__index__": _index,
+}.items():
+    setattr(Value, _name, _method)

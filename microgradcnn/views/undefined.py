@@ -1,0 +1,24 @@
+"""Where a function or its gradient is not finite, and so nothing can be derived or descended: said in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from microgradcnn.arrays import Data
+from microgradcnn.value import Value
+from microgradcnn.views.document import Line
+from microgradcnn.views.expression import Expr, derivative, value
+
+
+def undefined(f: Value, gradients: Mapping[Value, Data], names: Mapping[Value, Expr]) -> Line:
+    """What is not finite at the numbers that f was computed from: f itself, or else a gradient; () if all is."""
+    if not np.isfinite(f.data).all():
+        what = (" = ", value(f.item())) if f.shape == () else (" is not finite",)
+        return (names[f], *what, " at these numbers: it has no derivative there, and descent no step.")
+    for x, gradient in gradients.items():
+        if not np.isfinite(gradient).all():
+            what = (" = ", value(float(np.asarray(gradient)))) if x.shape == () else (" is not finite",)
+            return (derivative(names[f], names[x]), *what, " at these numbers: descent has no step there.")
+    return ()

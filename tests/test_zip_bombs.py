@@ -1,0 +1,348 @@
+"""Small files that unpack to gigabytes, or say that they do, are refused for their sizes before anything is unpacked.
+
+Every command runs in a process whose memory is limited, and which tells how much it took at its most.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import one_sentence, run
+
+import microgradcnn
+
+ROOT = Path(microgradcnn.__file__).parents[1]
+LIMIT = 1 << 30  # of address space, a half of which the libraries take
+PEAK = 300 << 20  # of memory in use; a training of nothing takes about a third
+HUGE = 16 << 30
+REASON = r"unpack|[GM]i?B\b|bytes|too large|larger|\bsize|\bshape"
+
+CHILD = """
+import re, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+from microgradcnn.cli import main
+try:
+    code = main(sys.argv[2:])
+finally:
+    print("peak", re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def bounded(*arguments: object, program: str = CHILD, folder: Path | None = None) -> tuple[int, str]:
+    """The exit code and stderr of a command that may not take more than LIMIT; it must not have taken PEAK."""
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-P", "-c", program, str(LIMIT), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=settings, cwd=folder, timeout=200)
+    err, peak, _ = re.split(r"^peak (\d+)\n", done.stderr, maxsplit=1, flags=re.MULTILINE)
+    assert int(peak) << 10 < PEAK, err
+    assert "Traceback" not in done.stderr
+    return done.returncode, err
+
+
+# Zip files written by hand, so that they may say anything
+
+
+def of_zeros(head: bytes, zeros: int) -> tuple[bytes, int]:
+    """A deflated stream of the bytes in `head` and so many zeros, and its CRC; zeros in whole mebibytes."""
+    mebibyte, packer = bytes(1 << 20), zlib.compressobj(9, wbits=-15)
+    start = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(mebibyte) + packer.flush(zlib.Z_FULL_FLUSH)  # needs nothing that came before it
+    return start + block * (zeros >> 20) + packer.flush(), crc_after_zeros(zlib.crc32(head), zeros)
+
+
+def crc_after_zeros(crc: int, zeros: int) -> int:
+    """The CRC of bytes with this CRC and then so many zeros, by squaring the matrix of one zero bit."""
+    matrix, bits = [0xEDB88320, *(1 << i for i in range(31))], zeros * 8
+    register = crc ^ 0xFFFFFFFF
+    while bits:
+        if bits & 1:
+            register = times(matrix, register)
+        matrix, bits = [times(matrix, row) for row in matrix], bits >> 1
+    return register ^ 0xFFFFFFFF
+
+
+def times(matrix: Sequence[int], vector: int) -> int:
+    result = 0
+    for i, row in enumerate(matrix):
+        if vector >> i & 1:
+            result ^= row
+    return result
+
+
+def npy_header(shape: tuple[int, ...] | str, dtype: str = "<f8") -> bytes:
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+
+class Member:
+    """One file in a zip file: what it is called, its deflated bytes, and what the directory says of it."""
+
+    def __init__(self, name: str, head: bytes, zeros: int = 0, said: int | None = None) -> None:
+        self.name, (self.packed, self.crc) = name, of_zeros(head, zeros)
+        self.size = len(head) + zeros if said is None else said
+
+    def entry(self, where: int | None) -> bytes:
+        """The header before the bytes, or, with the place of that, the line in the directory; both in ZIP64."""
+        sizes, name = struct.pack("<QQ", self.size, len(self.packed)), self.name.encode()
+        fields = (45, 0, 8, 0, 33, self.crc, 0xFFFFFFFF, 0xFFFFFFFF, len(name))
+        if where is None:
+            return struct.pack("<4s5H3L2H", b"PK\3\4", *fields, 20) + name + struct.pack("<HH", 1, 16) + sizes
+        more = struct.pack("<HH", 1, 24) + sizes + struct.pack("<Q", where)
+        last = (len(more), 0, 0, 0, 0, 0xFFFFFFFF)
+        return struct.pack("<4s6H3L5H2L", b"PK\1\2", 45, *fields, *last) + name + more
+
+
+def zip_file(path: Path, members: Sequence[Member], overlapping: int = 1) -> Path:
+    """Write a zip file; each member stands so many times in the directory, under other names from the second on."""
+    with open(path, "wb") as stream:
+        lines = []
+        for member in members:
+            where = stream.tell()
+            stream.write(member.entry(None) + member.packed)
+            lines.append(member.entry(where))
+            for i in range(1, overlapping):
+                again = Member(f"{i}{member.name}", b"")
+                again.packed, again.crc, again.size = member.packed, member.crc, member.size
+                lines.append(again.entry(where))
+        start, directory = stream.tell(), b"".join(lines)
+        count, size = len(lines), len(directory)
+        stream.write(directory)
+        end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+        stream.write(end + struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1))
+        stream.write(
+            struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, min(count, 0xFFFF), min(count, 0xFFFF), 2**32 - 1, 2**32 - 1, 0)
+        )
+    assert path.stat().st_size < 40 << 20
+    return path
+
+
+def test_these_zip_files_are_whole(tmp_path: Path) -> None:
+    """What is written by hand reads as what it says, where it is small enough to be read."""
+    path = zip_file(tmp_path / "t.npz", [Member("x.npy", npy_header((1 << 14, 64)), 8 << 20), Member("d.json", b"[1]")])
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.read("d.json") == b"[1]"
+    with np.load(path) as arrays:
+        assert arrays["x"].shape == (1 << 14, 64)
+        assert not arrays["x"].any()
+
+
+def rest(count: int = 4) -> Member:
+    """Labels that are in order."""
+    content = io.BytesIO()
+    np.save(content, np.arange(count) % 2.0)
+    return Member("y.npy", content.getvalue())
+
+
+def bombs() -> dict[str, Sequence[Member]]:
+    """Members of NPZ files, by what is wrong with them."""
+    whole = npy_header((HUGE // 8 // 1024, 1024))
+    words = npy_header((2,), "<U400000000")
+    return {
+        "sixteen gibibytes of zeros": [Member("x.npy", whole, HUGE), rest(HUGE // 8192)],
+        "as bytes, as images": [Member("x.npy", npy_header((HUGE >> 20, 1024, 1024), "|u1"), HUGE), rest(HUGE >> 20)],
+        "labels of that size": [Member("x.npy", npy_header((1, 1)) + bytes(8)), Member("y.npy", whole, HUGE)],
+        "words of gigabytes": [Member("x.npy", npy_header((2, 1)) + bytes(16)), Member("y.npy", words, 3200 << 20)],
+        "a header that lies": [Member("x.npy", whole + bytes(64)), rest()],
+        "a header that lies beyond 64 bits": [Member("x.npy", npy_header((1 << 62, 1 << 62)) + bytes(64)), rest()],
+        "a header of ten thousand digits": [Member("x.npy", npy_header(f"({'9' * 9000}, 2)") + bytes(64)), rest()],
+        "a header that lies of one axis": [Member("x.npy", npy_header((1 << 40,)) + bytes(64)), rest()],
+        "a negative shape": [Member("x.npy", npy_header((-1, 1 << 31)) + bytes(64)), rest()],
+        "a directory that lies": [Member("x.npy", whole, HUGE, said=len(whole) + 4096), rest()],
+        "a directory and a header that lie": [Member("x.npy", npy_header((4, 2)), HUGE, said=192), rest()],
+        "a directory that lies the other way": [Member("x.npy", npy_header((4, 2)) + bytes(64), said=HUGE), rest()],
+        "a zip file in a zip file": [Member("x.npy", b"PK\3\4", HUGE), rest()],
+        "an old header": [Member("x.npy", b"\x93NUMPY\x02\x00" + struct.pack("<L", (1 << 32) - 1), HUGE), rest()],
+    }
+
+
+BOMBS = bombs()
+MALFORMED = (
+    "a negative shape",
+    "a header of ten thousand digits",
+    "a directory and a header that lie",
+)  # no size at all
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of training on side, its checkpoints, and all bombs as NPZ files."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for name, members in BOMBS.items():
+        zip_file(folder / f"{name}.npz", members)
+    done = run("train", "conv_linear", "--data", "side", "--epochs", 4, "--out", folder, "--checkpoint", folder / "run")
+    assert done.code == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_data(name: str, prepared: Path, tmp_path: Path) -> None:
+    code, err = bounded("train", "single_layer", "--data", f"{name}.npz", "--out", tmp_path, folder=prepared)
+    assert code == 2
+    assert one_sentence(err), err
+    assert name in MALFORMED or re.search(REASON, err.replace(name, "")), err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("train", "lenet"), ("predict", "conv_linear", "--parameters", "parameters.npz")]
+)
+@pytest.mark.parametrize("name", ["sixteen gibibytes of zeros", "as bytes, as images", "a header that lies"])
+def test_data_of_other_commands(name: str, arguments: tuple[str, ...], prepared: Path) -> None:
+    code, err = bounded(*arguments, "--data", f"{name}.npz", folder=prepared)
+    assert code == 2
+    assert one_sentence(err), err
+    assert re.search(REASON, err.replace(name, "")), err
+
+
+def members_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def spoilt(path: Path, source: Path, how: str) -> Path:
+    """A file of parameters, or a checkpoint, with one member in the place of another, or one more."""
+    whole = members_of(source)
+    array = next(name for name in whole if name.endswith(".npy"))
+    about = json.loads(whole["description.json"])
+    bomb = {
+        "an array": Member(array, npy_header((HUGE // 8192, 1024)), HUGE),
+        "an array whose header lies": Member(array, npy_header((HUGE // 8192, 1024)) + bytes(64)),
+        "one array more": Member("more.npy", npy_header((HUGE // 8192, 1024)), HUGE),
+        "the description": Member("description.json", b" ", HUGE),
+        "a description that says so": Member(array, npy_header((HUGE // 8192, 1024)), HUGE),
+        "many times the same": Member("more.npy", npy_header((1 << 15, 1024)), 256 << 20),
+    }[how]
+    if how == "a description that says so":
+        about["arrays"][array.removesuffix(".npy")]["shape"] = [HUGE // 8192, 1024]
+        whole["description.json"] = json.dumps(about).encode()
+    members = [Member(name, content) for name, content in whole.items() if name != bomb.name]
+    return zip_file(path, [*members, bomb], overlapping=64 if how == "many times the same" else 1)
+
+
+SAYING_SO = ("an array", "the description", "a description that says so")  # the others may be called damaged
+WAYS = [
+    *("an array", "an array whose header lies", "one array more", "the description", "a description that says so"),
+    "many times the same",
+]
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("command", ["predict", "export"])
+def test_parameters(how: str, command: str, prepared: Path, tmp_path: Path) -> None:
+    path = spoilt(tmp_path / "p.npz", prepared / "parameters.npz", how)
+    last = ("--data", "side") if command == "predict" else ("--out", tmp_path / "m.onnx")
+    code, err = bounded(command, "conv_linear", "--parameters", path, *last)
+    assert code == 2
+    assert one_sentence(err), err
+    assert how not in SAYING_SO or re.search(REASON, err.replace(str(path), "")), err
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_the_newest_checkpoint(how: str, prepared: Path, tmp_path: Path) -> None:
+    """The one before is taken, with a word, as for any that is damaged."""
+    for path in (prepared / "run").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    newest = sorted(tmp_path.glob("checkpoint-*.npz"))[-1]
+    spoilt(newest, prepared / "run" / newest.name, how)
+    options = ("--checkpoint", tmp_path, "--resume", "--out", tmp_path / "out", "--epochs", 4)
+    code, err = bounded("train", "conv_linear", "--data", "side", *options)
+    assert code == 0, err
+    assert newest.name in err
+    assert how not in SAYING_SO or re.search(REASON, err.replace(str(tmp_path), "")), err
+
+
+def test_all_checkpoints(prepared: Path, tmp_path: Path) -> None:
+    for path in (prepared / "run").glob("checkpoint-*.npz"):
+        spoilt(tmp_path / path.name, path, "an array")
+    options = ("--checkpoint", tmp_path, "--resume", "--out", tmp_path / "out", "--epochs", 4)
+    code, err = bounded("train", "conv_linear", "--data", "side", *options)
+    assert code in (0, 2)
+    assert re.search(REASON, err.replace(str(tmp_path), "")), err
+
+
+MODEL = """
+import re, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+import numpy
+from microgradcnn import nn
+model = nn.lenet(rng=numpy.random.default_rng(0))
+try:
+    model.load(sys.argv[2])
+except (ValueError, OSError) as error:
+    print("microgradcnn:", error, file=sys.stderr)
+print("peak", re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_model_in_python(how: str, tmp_path: Path) -> None:
+    from microgradcnn import nn
+
+    nn.lenet(rng=np.random.default_rng(0)).save(tmp_path / "whole.npz")
+    path = spoilt(tmp_path / "p.npz", tmp_path / "whole.npz", how)
+    code, err = bounded(path, program=MODEL)
+    assert code == 0
+    assert one_sentence(err), err
+    assert how not in SAYING_SO or re.search(REASON, err.replace(str(path), "")), err
+
+
+# Packed with gzip
+
+
+def gzip_file(path: Path, head: bytes, zeros: int) -> Path:
+    packed, crc = of_zeros(head, zeros)
+    size = (len(head) + zeros) % (1 << 32)
+    path.write_bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + packed + struct.pack("<LL", crc, size))
+    return path
+
+
+def idx_header(*shape: int) -> bytes:
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+@pytest.mark.parametrize("shape", [(1 << 20, 128, 128), (2**32 - 1, 2**32 - 1, 2**32 - 1), (4, 2, 2)])
+def test_packed_images(shape: tuple[int, int, int], tmp_path: Path) -> None:
+    images = gzip_file(tmp_path / "train-images-idx3-ubyte.gz", idx_header(*shape), HUGE)
+    gzip_file(tmp_path / "train-labels-idx1-ubyte.gz", idx_header(shape[0]), HUGE)
+    code, err = bounded("train", "lenet", "--data", images, "--epochs", 1)
+    assert code == 2
+    assert one_sentence(err), err
+
+
+@pytest.mark.parametrize("head", [b"", b"a,b,kind\n1,2,x\n", b"a,b,kind\n1,2,x\n3,4,"])
+def test_packed_tables_with_an_endless_line(head: bytes, tmp_path: Path) -> None:
+    table = gzip_file(tmp_path / "t.csv.gz", head, HUGE)
+    code, err = bounded("train", "single_layer", "--data", table, "--epochs", 1)
+    assert code == 2
+    assert one_sentence(err), err
+
+
+# What is no bomb
+
+
+def test_files_that_pack_well_are_read(tmp_path: Path) -> None:
+    """A ratio of a thousand says nothing: images may be dark."""
+    x: Any = np.zeros((3000, 28, 28))
+    x[::2, :14], x[1::2, 14:] = 1.0, 1.0
+    np.savez_compressed(tmp_path / "t.npz", x=x, y=np.arange(3000) % 2)
+    assert (tmp_path / "t.npz").stat().st_size < x.nbytes / 200
+    options = ("--epochs", "2", "--shrink", "4", "--out", tmp_path)
+    done = run("train", "conv_average", "--data", tmp_path / "t.npz", *options)
+    assert done.code == 0, done.err
+    with np.load(tmp_path / "parameters.npz") as whole:
+        assert whole["shift"].shape == (16,)
