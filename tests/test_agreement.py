@@ -22,6 +22,9 @@ from microgradcnn.targets import jit
 
 WAYS = ("numpy", "jit", "fused", "jax", "source")  # the jit opens small programs into scalars; "fused" keeps it from it
 LARGE = 300  # copies of a few numbers, which are too many to be opened into scalars
+every_size = pytest.mark.parametrize(
+    ("way", "copies"), [*((way, 1) for way in WAYS), ("numpy", LARGE), ("jit", LARGE)], indirect=["way"]
+)
 
 
 @pytest.fixture(params=WAYS)
@@ -79,7 +82,7 @@ KINKS: dict[str, tuple[Callable[[Any], Any], Callable[[np.ndarray], np.ndarray]]
     "minimum": (lambda x: mg.minimum(x, 3.0), lambda x: (x < 3.0) + (x == 3.0) / 2.0),
     "relu": (lambda x: mg.relu(x - 3.0), lambda x: 0.0 * x),
     "abs": (lambda x: mg.abs(x - 3.0), lambda x: np.sign(x - 3.0)),
-    "hinge": (lambda x: mg.relu(1.0 - x / 3.0), lambda x: (x < 3.0) / -3.0),
+    "hinge": (lambda x: mg.relu(6.0 - 2.0 * x), lambda x: -2.0 * (x < 3.0)),
     "where": (lambda x: mg.where(x >= 3.0, 2.0 * x, x), lambda x: 1.0 + (x == 3.0)),
     "median of three": (
         lambda x: mg.maximum(mg.minimum(x, 3.0), mg.minimum(mg.maximum(x, 3.0), 5.0)),
@@ -88,7 +91,7 @@ KINKS: dict[str, tuple[Callable[[Any], Any], Callable[[np.ndarray], np.ndarray]]
 }
 
 
-@pytest.mark.parametrize("copies", [1, LARGE], ids=["small", "large"])
+@every_size
 def test_ties(way: str, copies: int) -> None:
     """Recorded away from the ties, as parameters of one program."""
     points = [tied(k) for k in (2, 3, 4)]
@@ -118,6 +121,29 @@ def test_ties_over_rows(way: str) -> None:
     w.data, b.data = at
     value, gradients, _ = run(X)
     assert difference((value, gradients), by_engine(loss, [X], at, "float64")) <= 1e-13
+
+
+@pytest.mark.parametrize("way", ["numpy", "jit", "fused", "source"], indirect=True)
+def test_a_quotient_is_rounded_as_the_engine_rounds_it(way: str) -> None:
+    """3·(1/3), not rounded, is less than 1: a division is no product with an inverse, or relu is not at its kink."""
+    (x,) = leaves([np.zeros(12)], "x")
+    run = compiled(way, mg.sum(mg.relu(1.0 - x / np.arange(1.0, 13.0))), [x])
+    x.data = np.arange(1.0, 13.0)
+    assert np.array_equal(run()[1][0], np.zeros(12))
+
+
+def test_a_point_where_the_numbers_cancel_is_no_cause_for_a_warning(way: str) -> None:
+    """Arrays are opened, and lines folded, at numbers that nobody sees."""
+
+    def loss(a: Any, b: Any, c: Any) -> Value:
+        return mg.sum(a / (b - c) * np.array([[-0.5, 0.25]])) + mg.sum(mg.log(b - c) @ (a - a))
+
+    at = [np.array([1.0, 3.0]), np.array([[2.0, 4.0]]), np.array(1.0)]
+    ps = leaves([np.zeros(2), np.zeros((1, 2)), 0.0], "abc")
+    run = compiled(way, loss(*ps), ps)
+    for p, data in zip(ps, at, strict=True):
+        p.data = data
+    assert difference(run()[:2], by_engine(loss, [], at, "float64")) <= 1e-14
 
 
 # Tails: losses and gradients to 1e-12 of themselves, however small they are
@@ -184,9 +210,9 @@ def is_close(found: Any, expected: Any) -> bool:
     return found.shape == expected.shape and bool(np.all(np.abs(found - expected) <= 1e-12 * np.abs(expected)))
 
 
-@pytest.mark.parametrize("copies", [1, LARGE], ids=["small", "large"])
+@every_size
 def test_the_tails_of_losses_of_numbers(way: str, copies: int) -> None:
-    x = np.tile(NUMBERS, copies if way != "source" else 1)
+    x = np.tile(NUMBERS, copies)
     ps = leaves([np.linspace(-1.0, 1.0, x.size)] * len(TAILS), list(TAILS))
     losses = [ours(p) for (ours, _, _), p in zip(TAILS.values(), ps, strict=True)]
     total = sum((mg.sum(v) for v in losses[1:]), mg.sum(losses[0]))
@@ -200,25 +226,25 @@ def test_the_tails_of_losses_of_numbers(way: str, copies: int) -> None:
         assert is_close(gradients[i][: len(NUMBERS)], [exact(slope, v) for v in NUMBERS]), name
 
 
-@pytest.mark.parametrize("copies", [1, LARGE], ids=["small", "large"])
+@every_size
 @pytest.mark.parametrize("axis", [0, 1])
 def test_the_tails_of_log_softmax(way: str, axis: int, copies: int) -> None:
     """−log p of every class and its gradient p_j − [j = class], and p itself, of logits recorded elsewhere."""
-    logits = np.tile(LOGITS, (copies if way != "source" else 1, 1))
-    logits = logits if axis else logits.T
-    for c in range(3):
-        chosen = (slice(None), c) if axis else (c, slice(None))
-        (p,) = leaves([np.linspace(-1.0, 1.0, logits.size).reshape(logits.shape)], "p")
-        log_p = mg.log_softmax(p, axis=axis)
-        losses, shares = -log_p[chosen], mg.exp(log_p)[chosen]
-        also = [v[i] for v in (losses, shares) for i in range(len(LOGITS))]
-        run = compiled(way, mg.sum(losses), [p], also=also)
+    logits = np.tile(LOGITS, (copies, 1)) if axis else np.tile(LOGITS, (copies, 1)).T
+    ps = leaves([np.linspace(-1.0, 1.0, logits.size).reshape(logits.shape)] * 3, "abc")  # one for each class
+    log_ps = [mg.log_softmax(p, axis=axis)[(slice(None), c) if axis else c] for c, p in enumerate(ps)]
+    also = [v[i] for log_p in log_ps for v in (-log_p, mg.exp(log_p)) for i in range(len(LOGITS))]
+    run = compiled(way, -mg.sum(log_ps[0]) - mg.sum(log_ps[1]) - mg.sum(log_ps[2]), ps, also=also)
+    for p in ps:
         p.data = logits
-        _, (gradient,), values = run()
+    _, gradients, values = run()
+    for c in range(3):
         expected = [log_share(row, c) for row in LOGITS.tolist()]
-        assert is_close(values[: len(LOGITS)], [-log_p for log_p, _, _ in expected])
-        assert is_close(values[len(LOGITS) :], [p for _, p, _ in expected])
-        assert is_close((gradient if axis else gradient.T)[: len(LOGITS)], [slopes for _, _, slopes in expected])
+        losses, shares = np.reshape(values, (3, 2, -1))[c]
+        assert is_close(losses, [-log_p for log_p, _, _ in expected]), c
+        assert is_close(shares, [p for _, p, _ in expected]), c
+        gradient = gradients[c] if axis else gradients[c].T
+        assert is_close(gradient[: len(LOGITS)], [slopes for _, _, slopes in expected]), c
 
 
 @pytest.mark.parametrize("target", [[0], [1], [2]])

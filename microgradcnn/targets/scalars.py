@@ -102,7 +102,7 @@ def _grid(line: Line, args: Sequence[Grid]) -> Grid:
         return _array(quiet(one, *args))
     if is_own:
         raise ValueError(f"the primitive {op.name!r} is one of arrays: give it `scalar` if it works element by element")
-    return _array(OPENED.get(line.op, op.forward)(*args, **static))
+    return _array(quiet(OPENED.get(line.op, op.forward), *args, **static))
 
 
 def _value(number: Any) -> Value:
