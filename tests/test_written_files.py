@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,7 @@ def test_an_existing_file_keeps_its_mode(kept: int) -> None:
 def test_existing_files_in_a_folder_keep_their_modes(here: Path) -> None:
     for name, arguments in TO_A_FOLDER.items():
         assert run(*filled(arguments, "again")).code == 0, name
-        files = [path for path in (here / "again").rglob("*") if path.is_file()]
+        files = [path for path in (here / "again").rglob("*") if path.is_file() and not is_of_the_key(path)]
         for path in files:
             path.chmod(0o604)
         again = (*arguments, "--resume") if name == "checkpoints" else arguments
@@ -257,12 +257,13 @@ def test_an_odd_name_is_told_so_that_a_terminal_obeys_nothing(name: str) -> None
         assert written_to(arguments, f"odd {what[:5]} {name}").exists()
         assert all(line.isprintable() for line in done.out.split("\n")), (what, done.out)
         assert f"odd {what[:5]}" in done.out
+        assert name not in done.out
 
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("name", ODD[:-1], ids=ascii)
 def test_json_has_the_name_as_it_is(name: str) -> None:
-    for what in ("graph .svg", "export", "grade", "train"):
+    for what in ("graph .svg", "export", "explain .html", "train"):
         arguments = {**TO_A_PATH, **TO_A_FOLDER}[what]
         done = run(*filled(arguments, f"odd {name}"), "--json")
         assert done.code == 0, (what, done.err)
@@ -290,8 +291,7 @@ def test_odd_names_of_what_is_read(name: str) -> None:
     for arguments in (
         ("train", "single_layer", "--data", f"{name}.csv", "--epochs", "2", "--out", "new"),
         ("predict", "single_layer", "--parameters", f"{name}.npz", "--data", f"{name}.csv"),
-        ("explain", f"{name}.py:f", "--wrt", "ζ"),
-        ("ledger", f"{name}.py:f"),
+        *([] if "\n" in name else [("explain", f"{name}.py:f", "--wrt", "ζ"), ("ledger", f"{name}.py:f")]),
     ):
         done = run(*arguments)
         assert done.code == 0, done.err
@@ -299,6 +299,17 @@ def test_odd_names_of_what_is_read(name: str) -> None:
 
 
 # Changed afterwards
+
+
+def refusal(read: Callable[[], Any]) -> str | None:
+    """The one sentence with which a file is refused; None where it is read."""
+    try:
+        read()
+    except FileError as error:
+        if not str(error).isprintable():
+            raise
+        return str(error)
+    return None
 
 
 def small_model() -> Any:
@@ -331,11 +342,8 @@ def test_a_changed_model_is_refused_or_its_content_is_the_same(tmp_path: Path) -
         other = small_model()
         for parameter in other.parameters():
             parameter.data = parameter.data * 0.0
-        try:
-            other.load(path)
-        except FileError as error:
+        if refusal(lambda: other.load(path)) is not None:  # noqa: B023  called at once
             refused += 1
-            assert str(error).isprintable(), what
             assert not any(array.any() for array in other.state_dict().values()), what  # nothing was taken of it
         else:
             taken.append(what)
@@ -353,12 +361,10 @@ def test_changed_parameters_are_refused_or_the_same(here: Path) -> None:
     refused = 0
     for what, content in changes(whole):
         path.write_bytes(content)
-        try:
-            found = load_trained(path)
-        except FileError as error:
+        if refusal(lambda: load_trained(path)) is not None:
             refused += 1
-            assert str(error).isprintable(), what
         else:
+            found = load_trained(path)
             assert (found.classes, found.shrink) == (wanted.classes, wanted.shrink), what
             assert found.network.options() == wanted.network.options(), what
             for name, parameter in wanted.network.parameters.items():
