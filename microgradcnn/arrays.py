@@ -92,8 +92,10 @@ def quiet(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 def is_array_like(x: object) -> bool:
-    """Whether `x` is a number, or what NumPy, pandas and others make arrays of; text is neither."""
-    return (isinstance(x, Number | Sequence) and not isinstance(x, str | bytes)) or hasattr(x, "__array__")
+    """Whether `x` is a number, or what NumPy, pandas and others make arrays of; text and types are neither."""
+    if isinstance(x, str | bytes | type):
+        return False
+    return isinstance(x, Number | Sequence) or hasattr(x, "__array__")
 
 
 def check_unmasked(x: object) -> None:

@@ -101,7 +101,8 @@ def _kink_at_0_to_1(a: Any, b: Any, x: Any) -> Any:
 
 
 def _base_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    return g * (where(equal(b, 0.0), 0.0, b * pow(a, b - 1.0)) + _kink_at_0_to_1(a, b, b))
+    both_0 = equal(abs(a) + abs(b), 0.0)  # b alone may be 0: d²/da db is 1/a there
+    return g * (where(both_0, 0.0, b * pow(a, b - 1.0)) + _kink_at_0_to_1(a, b, b))
 
 
 def _exponent_rule(g: Any, y: Any, a: Any, b: Any) -> Any:

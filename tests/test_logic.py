@@ -34,7 +34,9 @@ def test_equality_of_a_scalar() -> None:
     assert Value(np.nan) != np.nan
 
 
-@pytest.mark.parametrize("other", [None, "2.0", b"2", object(), {2.0: 1}, {2.0}, len, Ellipsis], ids=lambda other: type(other).__name__)
+@pytest.mark.parametrize(
+    "other", [None, "2.0", b"2", object(), {2.0: 1}, {2.0}, len, Ellipsis], ids=lambda other: type(other).__name__
+)
 def test_what_is_no_number_is_not_equal(other: Any) -> None:
     for v in (Value(2.0), Value(X)):
         assert [v == other, other == v, v != other, other != v] == [False, False, True, True]
