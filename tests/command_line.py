@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -113,6 +114,12 @@ def strict(text: str) -> Any:
         return dict(pairs)
 
     return json.loads(text, parse_constant=constant, object_pairs_hook=object_of)
+
+
+def embedded(page: str) -> list[Any]:
+    """What a page holds as JSON, for its script to read."""
+    blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    return [strict(html.unescape(block)) for block in blocks]
 
 
 def one_sentence(err: str) -> bool:
