@@ -16,36 +16,15 @@ import numpy as np
 from microgradcnn.cli import main
 
 TRAINED = "run/parameters.npz"
+SIDE = ("train", "conv_linear", "--data", "side", "--epochs", "2", "--out", "new")
 FORMULA = "z = sigmoid(w*x + b); (z - y)**2"
 
 # A cheap example of every command, but for lesson, in a folder that `prepare` filled. Each ends with exit code 0.
 EXAMPLES = {
     "networks": ("networks",),
     "train": ("train", "single_layer", "--data", "table.csv", "--epochs", "3", "--out", "new"),
-    "train --plot": (
-        "train",
-        "conv_linear",
-        "--data",
-        "side",
-        "--epochs",
-        "2",
-        "--out",
-        "new",
-        "--plot",
-        "new/plot.svg",
-    ),
-    "train --checkpoint": (
-        "train",
-        "conv_linear",
-        "--data",
-        "side",
-        "--epochs",
-        "2",
-        "--checkpoint",
-        "new",
-        "--out",
-        "new",
-    ),
+    "train --plot": (*SIDE, "--plot", "new/plot.svg"),
+    "train --checkpoint": (*SIDE, "--checkpoint", "new"),
     "train lenet": ("train", "lenet", "--data", "images.npz", "--epochs", "1", "--engine", "eager", "--out", "new"),
     "predict": ("predict", "single_layer", "--parameters", TRAINED, "--data", "table.csv"),
     "export": ("export", "single_layer", "--parameters", TRAINED, "--out", "new.onnx"),
