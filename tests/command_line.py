@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -15,36 +16,15 @@ import numpy as np
 from microgradcnn.cli import main
 
 TRAINED = "run/parameters.npz"
+SIDE = ("train", "conv_linear", "--data", "side", "--epochs", "2", "--out", "new")
 FORMULA = "z = sigmoid(w*x + b); (z - y)**2"
 
 # A cheap example of every command, but for lesson, in a folder that `prepare` filled. Each ends with exit code 0.
 EXAMPLES = {
     "networks": ("networks",),
     "train": ("train", "single_layer", "--data", "table.csv", "--epochs", "3", "--out", "new"),
-    "train --plot": (
-        "train",
-        "conv_linear",
-        "--data",
-        "side",
-        "--epochs",
-        "2",
-        "--out",
-        "new",
-        "--plot",
-        "new/plot.svg",
-    ),
-    "train --checkpoint": (
-        "train",
-        "conv_linear",
-        "--data",
-        "side",
-        "--epochs",
-        "2",
-        "--checkpoint",
-        "new",
-        "--out",
-        "new",
-    ),
+    "train --plot": (*SIDE, "--plot", "new/plot.svg"),
+    "train --checkpoint": (*SIDE, "--checkpoint", "new"),
     "train lenet": ("train", "lenet", "--data", "images.npz", "--epochs", "1", "--engine", "eager", "--out", "new"),
     "predict": ("predict", "single_layer", "--parameters", TRAINED, "--data", "table.csv"),
     "export": ("export", "single_layer", "--parameters", TRAINED, "--out", "new.onnx"),
@@ -113,6 +93,12 @@ def strict(text: str) -> Any:
         return dict(pairs)
 
     return json.loads(text, parse_constant=constant, object_pairs_hook=object_of)
+
+
+def embedded(page: str) -> list[Any]:
+    """What a page holds as JSON, for its script to read."""
+    blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    return [strict(html.unescape(block)) for block in blocks]
 
 
 def one_sentence(err: str) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from command_line import EXAMPLES, prepare, run, strict
+from command_line import EXAMPLES, embedded, prepare, run, strict
 
 OWN = """
 from microgradcnn import Value
@@ -111,12 +109,6 @@ def test_a_number_that_is_not_finite_is_null_and_the_others_stay() -> None:
     assert found.get("at", {"x": 1e200, "y": 1e200}) == {"x": 1e200, "y": 1e200}
 
 
-def embedded(page: str) -> list[Any]:
-    """What a page holds as JSON, for its script to read."""
-    blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    return [strict(html.unescape(block)) for block in blocks]
-
-
 @pytest.mark.parametrize(("graph", "at"), GRAPHS, ids=[graph for graph, _ in GRAPHS])
 def test_what_a_page_of_a_graph_reads_is_strict(here: Path, graph: str, at: tuple[str, ...]) -> None:
     done = run("graph", graph, *at, "-o", "new.html")
@@ -196,14 +188,3 @@ def test_times_and_their_exponents() -> None:
     done = run("cost", "single_layer", "--measure", "--json")
     assert done.code == 0
     strict(done.out)
-
-
-def test_the_lesson(tmp_path: Path) -> None:
-    done = run("lesson", "--out", tmp_path / "lesson", "--json")
-    assert (done.code, done.err) == (0, "")
-    assert strict(done.out)
-    pages = list((tmp_path / "lesson").rglob("*.html"))
-    assert len(pages) >= 7
-    assert sum(len(embedded(page.read_text("utf-8"))) for page in pages) >= 6
-    for path in (tmp_path / "lesson").rglob("*.json"):
-        strict(path.read_text("utf-8"))
