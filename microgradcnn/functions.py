@@ -340,7 +340,7 @@ for _function in METHODS:
 
 
 def _transpose_method(self: Value, *axes: Any) -> Any:
-    return transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
+    return transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int | np.integer) else axes or None)
 
 
 def _setitem(self: Value, index: Any, new: Any) -> NoReturn:

@@ -146,6 +146,8 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Pair) -> Array:
         )
     n, filters = len(x), len(w)
     rows, columns = _windows(x, w.shape[2:], stride, padding)
+    if not x.size or not w.size:
+        return np.zeros((n, filters, rows, columns), np.result_type(x, w))
     y = np.empty((n, filters, rows, columns), np.result_type(x, w))
     for part in _parts(n, w[0].size * rows * columns):
         product = matmul(w.reshape(filters, -1), _places(x[part], w.shape[2:], stride, padding))
@@ -156,6 +158,8 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Pair) -> Array:
 def convolve_input(g: Array, w: Array, stride: Pair, padding: Pair, image: Pair) -> Array:
     """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
     (n, filters, rows, columns), (c, kh, kw) = g.shape, w.shape[1:]
+    if not g.size or not w.size:
+        return np.zeros((n, c, *image), np.result_type(g, w))
     x = np.empty((n, c, *image), np.result_type(g, w))
     for part in _parts(n, w[0].size * rows * columns):
         sent = matmul(w.reshape(filters, -1).T, _channels(g[part])).reshape(c, kh, kw, rows, columns, -1)
@@ -172,6 +176,8 @@ def convolve_input(g: Array, w: Array, stride: Pair, padding: Pair, image: Pair)
 def convolve_kernel(x: Array, g: Array, stride: Pair, padding: Pair, size: Pair) -> Array:
     """The adjoint of `convolve` in its kernels: what each weight receives from g, (n, filters, rows, columns)."""
     n, filters, rows, columns = g.shape
+    if not x.size or not g.size:
+        return np.zeros((filters, x.shape[1], *size), np.result_type(x, g))
     total = np.zeros((filters, x.shape[1] * size[0] * size[1]), np.result_type(x, g))
     for part in _parts(n, total[0].size * rows * columns):
         total += matmul(_channels(g[part]), _places(x[part], size, stride, padding).T)

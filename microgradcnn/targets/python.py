@@ -39,9 +39,10 @@ def number(line: Line) -> str:
     """A line that is a number as Python source; with n for the number of rows where it depends on it."""
     if not line.power:
         return _literal(line.value)
-    n = "n" if abs(line.power) == 1 else f"n**{abs(line.power)}"
-    if line.power < 0:
-        return f"({_literal(line.value)} / {n})"
+    power = "" if abs(line.power) == 1 else f"**{abs(line.power)}"
+    if line.power < 0:  # what is divided by n goes to the rows, where there are any
+        return f"({_literal(line.value)} / max(n, 1){power})"
+    n = f"n{power}"
     return n if line.value == 1.0 else f"({_literal(line.value)} * {n})"
 
 

@@ -72,7 +72,7 @@ class _Names:
     """What every line is called in the source, and the comment beside it."""
 
     def __init__(self, lines: Lines, order: Sequence[Line]) -> None:
-        taken = {"xp", "numpy", "n", "program", "float", "len", "slice", "__debug__", *DEFINITIONS}
+        taken = {"xp", "numpy", "n", "program", "float", "len", "max", "slice", "__debug__", *DEFINITIONS}
         self._names = Naming(taken, _identifier)
         self._count = 0
         self._known_after: dict[Line, Line | None] = {}
