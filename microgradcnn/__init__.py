@@ -41,7 +41,6 @@ from microgradcnn.functions import (
     minimum,
     negative,
     power,
-    primitive,
     relu,
     reshape,
     sigmoid,
@@ -58,7 +57,7 @@ from microgradcnn.functions import (
 from microgradcnn.gradient import grad
 from microgradcnn.leaving import GraphLeft
 from microgradcnn.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
-from microgradcnn.record import Primitive
+from microgradcnn.record import Primitive, primitive
 from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:

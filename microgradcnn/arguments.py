@@ -61,7 +61,7 @@ def check_value(f: object, wanted: str, call: str) -> None:
         fix = f"write {call.format('...')} of one of them, or {call.format('mg.stack([...]).sum()')}"
     else:
         fix = "no Value went into it, so compute it from w = mg.Value(...); bool(), float() and .item() leave the graph"
-    raise TypeError(f"{wanted}, not {_shown(f)}: {fix}")
+    raise TypeError(f"{wanted}, not {shown(f)}: {fix}")
 
 
 def several(leaves: Any, what: str = "wrt") -> list[Value]:
@@ -76,8 +76,14 @@ def several(leaves: Any, what: str = "wrt") -> list[Value]:
         return list(leaves)
     else:
         fix = "name the Values themselves"
-    raise TypeError(f"{what} is a Value or several, not {_shown(leaves)}: {fix}")
+    raise TypeError(f"{what} is a Value or several, not {shown(leaves)}: {fix}")
 
 
-def _shown(x: object) -> str:
-    return f"a {type(x).__name__}" if callable(x) else glimpse(x)
+def no_value(x: object) -> str:
+    """What stands in place of a Value among several, and what to write."""
+    return f"{shown(x)}: {'write its .parameters()' if hasattr(x, 'parameters') else 'wrap it in Value(...) first'}"
+
+
+def shown(x: object) -> str:
+    """`x` as an error shows it: short, by its type where it has no text of its own."""
+    return f"a {type(x).__name__}" if callable(x) or type(x).__repr__ is object.__repr__ else glimpse(x)

@@ -28,9 +28,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from microgradcnn.arrays import glimpse, plain
-from microgradcnn.gradient import grad
+from microgradcnn.gradient import grad, topological
 from microgradcnn.record import Primitive
-from microgradcnn.value import Constant, Value, topological
+from microgradcnn.value import Constant, Value
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Function: TypeAlias = Callable[..., Value]

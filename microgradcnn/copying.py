@@ -10,7 +10,8 @@ from weakref import ref
 import numpy as np
 
 from microgradcnn.arrays import settled
-from microgradcnn.value import Constant, Value, fill, topological
+from microgradcnn.gradient import topological
+from microgradcnn.value import Constant, Value, fill
 
 _pickling = threading.local()
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradcnn.arrays import check_unmasked
+
 
 class DataError(ValueError):
     """A user's mistake about data, in one sentence that says where it is and how to mend it."""
@@ -24,7 +26,7 @@ class Dataset:
     a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean. `named` says
     whether the data themselves name their columns, `dropped` which others they had: by name, or else by number from 0.
     `target` names the labels; it is empty, and so is every label, where the data have none.
-    Raises DataError if the shapes do not fit together or a number is not finite.
+    Raises DataError if the shapes do not fit together or a number is not finite, ValueError for masked entries.
     """
 
     x: NDArray[np.float64]
@@ -38,6 +40,7 @@ class Dataset:
     dropped: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
+        check_unmasked([self.x, self.y])
         if self.x.ndim != 2 or 0 in self.x.shape:
             raise DataError(f"{self.name}: x has shape {self.x.shape}, but needs rows and columns, (n, m)")
         n, m = self.x.shape

@@ -6,8 +6,7 @@ Any mixture of Values, numbers and arrays goes in. If a Value is among them a Va
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from microgradcnn import primitives
 from microgradcnn.arguments import explained
 from microgradcnn.arrays import as_data, check_unmasked, shape_of
-from microgradcnn.record import TABLE, Primitive
+from microgradcnn.record import TABLE
 from microgradcnn.signatures import of_many, of_one, of_three, of_two
 from microgradcnn.value import Value
 
@@ -124,6 +123,7 @@ def equal(a: Operand, b: Operand) -> Any:
 
 
 @of_three
+@explained
 def where(condition: Operand, a: Operand, b: Operand) -> Any:
     """a where the condition holds, otherwise b; nothing flows back into what was not taken, not even NaN."""
     return primitives.where(condition, a, b)
@@ -133,21 +133,21 @@ def where(condition: Operand, a: Operand, b: Operand) -> Any:
 @explained
 def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over all axes, or over one or several."""
-    return primitives.sum(x, axis=_axes(axis), keepdims=keepdims)
+    return primitives.sum(x, axis=_axes("sum", axis), keepdims=keepdims)
 
 
 @of_one
 @explained
 def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean over all axes, or over one or several; NaN of nothing."""
-    return primitives.mean(x, axis=_axes(axis), keepdims=keepdims)
+    return primitives.mean(x, axis=_axes("mean", axis), keepdims=keepdims)
 
 
 @of_one
 @explained
 def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest over all axes, or over one or several; ties share the gradient."""
-    return primitives.max(x, axis=_axes(axis), keepdims=keepdims)
+    return primitives.max(x, axis=_axes("max", axis), keepdims=keepdims)
 
 
 @of_two
@@ -204,21 +204,21 @@ def getitem(x: Operand, index: Any) -> Any:
 @explained
 def concatenate(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values joined along an axis that they have."""
-    return primitives.concatenate(*values, axis=_axis(axis))
+    return primitives.concatenate(*values, axis=_axis("concatenate", axis))
 
 
 @of_many
 @explained
 def stack(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values of one shape joined along a new axis."""
-    return primitives.stack(*values, axis=_axis(axis))
+    return primitives.stack(*values, axis=_axis("stack", axis))
 
 
 @of_one
 @explained
 def log_softmax(x: Operand, axis: int = -1) -> Any:
     """x - log Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
-    return primitives.log_softmax(x, axis=_axis(axis))
+    return primitives.log_softmax(x, axis=_axis("log_softmax", axis))
 
 
 @of_one
@@ -254,60 +254,24 @@ def max_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tup
     return primitives.max_pool2d(x, size=size, stride=size if stride is None else _pair(stride, "stride", 1))
 
 
-def primitive(
-    name: str,
-    forward: Callable[..., Any],
-    chain: Sequence[Callable[..., Any] | None],
-    notation: str | None = None,
-    scalar: Callable[..., Any] | None = None,
-) -> Primitive:
-    """A primitive of your own, in the same form as the table's: call it on Values, numbers and arrays.
-
-    `forward(*inputs, **static)` gives the value with NumPy; `chain` has one rule for each input,
-    `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy; write it with operators and mg functions, and it can
-    be differentiated again. `notation` is a Python expression in the inputs' names; `scalar` is `forward` for Python
-    floats, for primitives that work element by element. Raises ValueError for a name that the table has.
-    """
-    if name in TABLE and name in BUILT_IN:
-        raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
-    return Primitive(name, forward, _Given(name, tuple(chain)), notation or f"{name}(x)", scalar)
-
-
-class _Given:
-    """The chain of a user's primitive; an input for which it has no rule is an error, not a gradient of zero."""
-
-    def __init__(self, name: str, rules: tuple[Callable[..., Any] | None, ...]) -> None:
-        self.name, self.rules = name, rules
-
-    def __iter__(self) -> Iterator[Callable[..., Any] | None]:
-        yield from self.rules
-        yield from repeat(self._missing)
-
-    def _missing(self, *arguments: Any, **static: Any) -> Any:
-        raise TypeError(
-            f"the chain of the primitive {self.name!r} has {len(self.rules)} rules, one for each input: "
-            "write None where no gradient flows"
-        )
-
-
-def _axes(axis: Axis) -> tuple[int, ...] | None:
+def _axes(function: str, axis: Axis) -> tuple[int, ...] | None:
     if axis is None:
         return None
     if isinstance(axis, Sequence | np.ndarray) and not isinstance(axis, str):
-        return tuple([_axis(a) for a in axis])
-    return (_axis(axis),)
+        return tuple([_axis(function, a) for a in axis])
+    return (_axis(function, axis),)
 
 
-def _axis(axis: Any) -> int:
+def _axis(function: str, axis: Any) -> int:
     if isinstance(axis, Value):
         raise TypeError(
-            f"axis is an integer, not {axis.describe()}: mg.stack and mg.concatenate take their Values in one list, "
-            "mg.maximum and mg.minimum take two"
+            f"the axis of {function} is an integer, not {axis.describe()}: mg.stack and mg.concatenate take their "
+            "Values in one list, mg.maximum and mg.minimum take two"
         )
     try:
         return operator.index(axis)
     except TypeError:
-        raise TypeError(f"axis is an integer, such as -1 for the last, not {axis!r}") from None
+        raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}") from None
 
 
 def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
@@ -343,7 +307,7 @@ def _transpose_method(self: Value, *axes: Any) -> Any:
     return transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int | np.integer) else axes or None)
 
 
-def _setitem(self: Value, index: Any, new: Any) -> NoReturn:
+def _no_parts(self: Value, *index_and_new: Any) -> NoReturn:
     raise TypeError(
         f"no part of {self.describe()} can be changed: mg.where, mg.stack and mg.concatenate make a Value with other "
         "parts, and .data of a leaf takes a whole new array"
@@ -361,6 +325,7 @@ for _name, _operator in {
     "__neg__": negative,
     "__abs__": abs,
     "__getitem__": getitem,
-    "__setitem__": _setitem,
+    "__setitem__": _no_parts,
+    "__delitem__": _no_parts,
 }.items():
     setattr(Value, _name, _operator)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value, several
+from microgradcnn.arguments import check_value, no_value, several
 from microgradcnn.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.record import TABLE, Primitive
-from microgradcnn.value import Constant, Value, topological, watcher
+from microgradcnn.value import Constant, Value, watcher
 
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 
@@ -53,7 +54,7 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
     targets = several(wrt)
     for target in targets:
         if not isinstance(target, Value) or type(target) is Constant:
-            raise TypeError(f"grad differentiates with respect to Values, not {target!r}: wrap it in Value(...) first")
+            raise TypeError(f"grad differentiates with respect to Values, not {no_value(target)}")
         if target.dtype == np.bool_:
             raise ValueError(f"{target.describe()} is a comparison: there is no gradient with respect to it")
     order, needed = topological(f), set(targets)
@@ -65,6 +66,25 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
     zeros = (np.zeros(t.shape, t.dtype) for t in targets)
     found = [cotangents.get(t, zero) for t, zero in zip(targets, zeros, strict=True)]
     return [c if isinstance(c, Value) else Value(c) for c in found]
+
+
+def topological(root: Value) -> list[Value]:
+    """The nodes that `root` was computed from, every one after its parents and `root` last; constants are left out.
+
+    Every node is younger than its parents, so the order of birth is a topological order. Raises ValueError if a leaf
+    was given new data after a node was computed from it.
+    """
+    seen, stack = {root}, [root]
+    while stack:
+        node = stack.pop()
+        for parent in node.parents:
+            if parent._birth > node._birth:
+                changed = parent.describe()
+                raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
+            if parent not in seen and type(parent) is not Constant:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("_birth"))
 
 
 @np.errstate(all="ignore")

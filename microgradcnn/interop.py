@@ -66,7 +66,11 @@ def _array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: A
 
 
 def _array_function(self: Value, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    return _counterpart(function)(*args, **kwargs)
+    known = _counterpart(function)
+    try:
+        return known(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{_full_name(function)} of Values: {error}") from error
 
 
 def _counterpart(numpy_function: Any) -> Callable[..., Any]:

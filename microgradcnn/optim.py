@@ -70,6 +70,7 @@ class Optimiser(ABC):
         for p in self.parameters:
             p.grad = None
 
+    @np.errstate(all="ignore")  # of what is not finite it has told already
     def step(self, rate: float | None = None) -> None:
         """Move every parameter by its `.grad`, at the rate given or `lr`.
 
@@ -82,7 +83,7 @@ class Optimiser(ABC):
                 sentence = _not_finite(p)
                 if self.error_if_nonfinite:
                     raise FloatingPointError(sentence)
-                warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+                warnings.warn(sentence, RuntimeWarning, stacklevel=3)
         rate = self.lr if rate is None else rate
         self.steps += 1
         for i, p in enumerate(self.parameters):

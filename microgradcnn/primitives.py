@@ -13,7 +13,7 @@ Conventions where the derivative is not defined, or the formula is not finite:
     any of these, with NaN         NaN for everything that was compared with it
     x**0                           0 everywhere; x**1 has 1, x**2 has 0 and x**0.5 has inf at 0
     power of Values, 0**b          d/da is 0 for b = 0, d/db is 0 for b ≥ 0
-    power of Values, 0**1          d²/da db is NaN in either order: its limit is -inf
+    power of Values, 0**0, 0**1    d²/da db is NaN in either order: its limits are inf and -inf
     sqrt, log, division, at 0      as IEEE: sqrt'(0) = inf, log(0) = -inf, log'(0) = inf, 1/0 = inf, sqrt(-1) = NaN
     comparisons                    no gradient flows through them; with NaN they are False
     where                          the branch not taken gets 0, even if it is inf or NaN
@@ -93,21 +93,26 @@ power: Primitive = Primitive(
 )
 
 
-def _kink_at_0_to_1(a: Any, b: Any, x: Any) -> Any:
-    """0, but for 0**1 with a derivative by x that is NaN: sqrt(0·x) has inf·0."""
-    if (type(a) is float and a != 0.0) or (type(b) is float and b != 1.0):
+def _instead_of_0(a: Any, other: Any) -> Any:
+    """a, but `other` where it is 0."""
+    return a if type(a) is float and a != 0.0 else where(equal(a, 0.0), other, a)
+
+
+def _kink(a: Any, b: Any, x: Any) -> Any:
+    """0, but for 0**0 and 0**1 with a derivative by x that is NaN: sqrt(0·x) has inf·0."""
+    if (type(a) is float and a != 0.0) or (type(b) is float and b not in (0.0, 1.0)):
         return 0.0
-    return where(equal(a, 0.0), where(equal(b, 1.0), sqrt(0.0 * x), 0.0), 0.0)
+    return where(equal(a, 0.0), where(equal(b * (b - 1.0), 0.0), sqrt(0.0 * x), 0.0), 0.0)
 
 
 def _base_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    both_0 = equal(abs(a) + abs(b), 0.0)  # b alone may be 0: d²/da db is 1/a there
-    return g * (where(both_0, 0.0, b * pow(a, b - 1.0)) + _kink_at_0_to_1(a, b, b))
+    base = _instead_of_0(a, where(equal(b, 0.0), 1.0, a))  # 0·0**-1 is 0
+    return g * (b * pow(base, b - 1.0) + _kink(a, b, b))
 
 
 def _exponent_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    base = a if type(a) is float and a != 0.0 else where(equal(a, 0.0), where(b >= 0.0, 1.0, a), a)
-    return g * (y * log(base) + _kink_at_0_to_1(a, b, a))
+    base = _instead_of_0(a, where(b >= 0.0, 1.0, 0.0))  # 0·log 0 is 0; -0.0 must not count: 1/-0.0 is -inf
+    return g * (y * log(base) + _kink(a, b, a))
 
 
 pow: Primitive = Primitive("pow", np.power, (_base_rule, _exponent_rule), "a ** b", math.pow)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,42 @@ class Each:
         while True:
             yield partial(self.rule, i)
             i += 1
+
+
+def primitive(
+    name: str,
+    forward: Callable[..., Any],
+    chain: Sequence[Callable[..., Any] | None],
+    notation: str | None = None,
+    scalar: Callable[..., Any] | None = None,
+) -> Primitive:
+    """A primitive of your own, in the same form as the table's: call it on Values, numbers and arrays.
+
+    `forward(*inputs, **static)` gives the value with NumPy; `chain` has one rule for each input,
+    `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy; write it with operators and mg functions, and it can
+    be differentiated again. `notation` is a Python expression in the inputs' names; `scalar` is `forward` for Python
+    floats, for primitives that work element by element. Raises ValueError for a name that the table has.
+    """
+    if name in TABLE and not isinstance(TABLE[name].chain, _Given):
+        raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
+    return Primitive(name, forward, _Given(name, tuple(chain)), notation or f"{name}(x)", scalar)
+
+
+class _Given:
+    """The chain of a user's primitive; an input for which it has no rule is an error, not a gradient of zero."""
+
+    def __init__(self, name: str, rules: tuple[Callable[..., Any] | None, ...]) -> None:
+        self.name, self.rules = name, rules
+
+    def __iter__(self) -> Iterator[Callable[..., Any] | None]:
+        yield from self.rules
+        yield from repeat(self._missing)
+
+    def _missing(self, *arguments: Any, **static: Any) -> Any:
+        raise TypeError(
+            f"the chain of the primitive {self.name!r} has {len(self.rules)} rules, one for each input: "
+            "write None where no gradient flows"
+        )
 
 
 def primitive_named(name: str) -> Primitive:

@@ -16,8 +16,9 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from microgradcnn.gradient import topological
 from microgradcnn.networks import Example
-from microgradcnn.value import Value, topological
+from microgradcnn.value import Value
 from microgradcnn.views.tokens import canonical
 
 _SCRIPT = re.compile(r"(?P<path>.+\.py)(?::(?P<name>.*))?")

@@ -292,25 +292,6 @@ def _call(op: Primitive, *inputs: Any, **static: Any) -> Any:
 setattr(Primitive, "__call__", _call)  # noqa: B010, a primitive called on Values records a node
 
 
-def topological(root: Value) -> list[Value]:
-    """The nodes that `root` was computed from, every one after its parents and `root` last; constants are left out.
-
-    Every node is younger than its parents, so the order of birth is a topological order. Raises ValueError if a leaf
-    was given new data after a node was computed from it.
-    """
-    seen, stack = {root}, [root]
-    while stack:
-        node = stack.pop()
-        for parent in node.parents:
-            if parent._birth > node._birth:
-                changed = parent.describe()
-                raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
-            if parent not in seen and type(parent) is not Constant:
-                seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=attrgetter("_birth"))
-
-
 @contextmanager
 def no_grad() -> Iterator[None]:
     """A context, for this thread, in which operations on Values record nothing: their results are leaves."""

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS
-from microgradcnn.value import topological
 from microgradcnn.views import answers, mistakes, question, terms
 from microgradcnn.views.answers import Answer, check_answer
 from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse, write

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgradcnn.value import topological
+from microgradcnn.gradient import topological
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SHARED = {"harness", "peers"}

@@ -72,7 +72,7 @@ HELD: dict[tuple[str, str], list[Held]] = {
         *[Held(mg.power, (0.0, b), (a, 0.0), float(b == 0.0)) for b, a in ((0.0, 0.0), (0.5, INF), (1.0, 1.0))],
         *[Held(mg.power, (a, 2.0), (0.0, 0.0), 0.0) for a in (0.0, -0.0)],
     ],
-    ("power of Values, 0**1", "d²/da db is NaN in either order: its limit is -inf"): [
+    ("power of Values, 0**0, 0**1", "d²/da db is NaN in either order: its limits are inf and -inf"): [
         *[Held(mixed(0), (a, 1.0), (0.0, NAN), 1.0) for a in (0.0, -0.0)],
         *[Held(mixed(1), (a, 1.0), (NAN, 0.0), 0.0) for a in (0.0, -0.0)],
         Held(mixed(0), (0.0, 2.0), (2.0, 0.0), 0.0),

@@ -25,11 +25,11 @@ from microgradcnn import Value, network_cost
 from microgradcnn.cli import main
 from microgradcnn.commands import cost as costing
 from microgradcnn.functions import BUILT_IN
+from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS, SingleLayer
 from microgradcnn.record import TABLE
 from microgradcnn.targets.scalars import opened
 from microgradcnn.targets.trace import trace
-from microgradcnn.value import topological
 from microgradcnn.views import polynomial, timing, work
 from microgradcnn.views.building import built
 from microgradcnn.views.counting import counted

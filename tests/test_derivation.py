@@ -15,6 +15,7 @@ from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
+from microgradcnn.gradient import topological
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.expression import add, multiply, number, symbol
@@ -145,7 +146,7 @@ def evaluated(derivation: Derivation, leaves: list[Value]) -> float:
 @settings(max_examples=500)
 def test_any_graph(graph: tuple[Value, list[Value]], data: st.DataObject) -> None:
     f, leaves = graph
-    x = data.draw(st.sampled_from([leaf for leaf in leaves if leaf in mg.value.topological(f)]))
+    x = data.draw(st.sampled_from([leaf for leaf in leaves if leaf in topological(f)]))
     (expected,) = mg.grad(f, [x])
     found = evaluated(explain(f, x), leaves)
     assert found == pytest.approx(expected.item(), rel=1e-10, abs=1e-10)

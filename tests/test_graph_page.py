@@ -17,9 +17,9 @@ from test_javascript import USES, apart, far, flat
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.javascript import EXPRESSIONS
-from microgradcnn.value import topological
 from microgradcnn.views.drawing import drawn
 from microgradcnn.views.level import Level
 from microgradcnn.views.templates import level_templates

@@ -17,13 +17,13 @@ from test_source import LABELS
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS
 from microgradcnn.record import TABLE
 from microgradcnn.targets import javascript
 from microgradcnn.targets.javascript import EXPRESSIONS, WITHOUT_ROW, function, literal
 from microgradcnn.targets.scalars import OPENED
 from microgradcnn.targets.simplify import ELEMENTWISE
-from microgradcnn.value import topological
 
 Run = Callable[[str, Sequence[Sequence[float]]], Any]
 

@@ -97,32 +97,46 @@ def test_nor_do_its_elements_change_in_place_or_go() -> None:
 
 # p.data in place
 
-IN_PLACE = [operator.isub, operator.iadd, operator.imul, operator.itruediv, operator.ipow]
+
+def minus(p: Value, step: Any) -> None:
+    p.data -= step
+
+
+def plus(p: Value, step: Any) -> None:
+    p.data += step
+
+
+def times(p: Value, step: Any) -> None:
+    p.data *= step
+
+
+def over(p: Value, step: Any) -> None:
+    p.data /= step
+
+
+def to_the(p: Value, step: Any) -> None:
+    p.data **= step
+
+
+IN_PLACE = {minus: operator.sub, plus: operator.add, times: operator.mul, over: operator.truediv, to_the: operator.pow}
 
 
 @pytest.mark.parametrize("change", IN_PLACE, ids=lambda op: op.__name__)
 @pytest.mark.parametrize("start", [2.0, [1.0, 2.0], np.ones((2, 2), np.float32)], ids=["number", "array", "float32"])
-def test_data_changes_in_place_or_the_line_to_write_is_named(change: Callable[[Any, Any], Any], start: Any) -> None:
+def test_data_changes_in_place(change: Callable[[Value, Any], None], start: Any) -> None:
     given = np.array(start)
     given.flags.writeable = False  # so that the Value may share it
     p = Value(given, label="p")
     loss = (p * p).sum()
     loss.backward()
-    expected = change(np.array(start), np.asarray(0.5 * p.grad, given.dtype))
-    try:
-        p.data = change(p.data, 0.5 * p.grad)  # what Python makes of p.data -= 0.5 * p.grad
-    except (TypeError, ValueError) as error:
-        text = str(error)
-        np.testing.assert_array_equal(p.data, start)
-    else:
-        np.testing.assert_allclose(p.data, expected, rtol=1e-6)
-        assert p.dtype == given.dtype
-        np.testing.assert_array_equal(given, start)
-        np.testing.assert_allclose(loss.data, np.sum(np.square(start)))
-        with pytest.raises(ValueError, match="p was changed after"):
-            loss.backward()
-        return
-    assert re.search(r"\.data = ", text), text
+    expected = IN_PLACE[change](np.array(start), np.asarray(0.5 * p.grad, given.dtype))
+    change(p, 0.5 * p.grad)
+    np.testing.assert_allclose(p.data, expected, rtol=1e-6)
+    assert p.dtype == given.dtype
+    np.testing.assert_array_equal(given, start)
+    np.testing.assert_allclose(loss.data, np.sum(np.square(start)))
+    with pytest.raises(ValueError, match="p was changed after"):
+        loss.backward()
 
 
 def test_no_change_of_data_is_lost() -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import sympy
 
+from microgradcnn.gradient import topological
 from microgradcnn.lecture import closed_form
 from microgradcnn.networks import LECTURE, NETWORKS, ConvNetwork, Network, conv_average, single_layer, two_conv_average
-from microgradcnn.value import topological
 
 EXACT = 1e-13  # relative to the largest component
 BY_DIFFERENCES = 1e-8

@@ -21,8 +21,9 @@ from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
+from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS
-from microgradcnn.value import Constant, topological
+from microgradcnn.value import Constant
 from microgradcnn.views import picture as module
 from microgradcnn.views.boxes import said, shown
 from microgradcnn.views.colours import gradient_scale, plane, value_scale

@@ -14,6 +14,7 @@ from test_derivation import graphs
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.gradient import topological
 from microgradcnn.views import ratios, symbolic
 from microgradcnn.views.answers import check_answer
 from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse
@@ -68,7 +69,7 @@ DERIVATIVES: list[tuple[Value, Value, str, str]] = [
 @pytest.mark.parametrize(("f", "by", "right", "wrong"), DERIVATIVES)
 def test_what_is_right_is_proved_and_what_is_wrong_is_not(f: Value, by: Value, right: str, wrong: str) -> None:
     (gradient,) = mg.grad(f, [by])
-    known = f if any(leaf in mg.value.topological(f) for leaf in (x, y)) else None
+    known = f if any(leaf in topological(f) for leaf in (x, y)) else None
     answer = check_answer(right, gradient, known, by)
     assert answer.right
     assert answer.proved, answer.verdict
@@ -185,7 +186,7 @@ def test_no_formula_is_proved_that_numbers_refute(
     graph: tuple[Value, list[Value]], shift: float, data: st.DataObject
 ) -> None:
     f, leaves = graph
-    by = data.draw(st.sampled_from([leaf for leaf in leaves if leaf in mg.value.topological(f)]))
+    by = data.draw(st.sampled_from([leaf for leaf in leaves if leaf in topological(f)]))
     (gradient,) = mg.grad(f, [by])
     question = Question(gradient, None, None)
     labels = [label for label, node in question.nodes.items() if node.op is not None]

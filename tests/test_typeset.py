@@ -19,6 +19,7 @@ from test_matrices import CASES, SECOND, weigh
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
+from microgradcnn.gradient import topological
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.latex import words
 
@@ -95,7 +96,7 @@ def test_random_graphs(tmp_path: Path) -> None:
     draw()
     told = []
     for i, (f, leaves) in enumerate(drawn):
-        used = [leaf for leaf in leaves if leaf in mg.value.topological(f)]
+        used = [leaf for leaf in leaves if leaf in topological(f)]
         told.append((f"graph {i}", explain(f, used)))
     assert len(told) >= 80
     clean(told, tmp_path)

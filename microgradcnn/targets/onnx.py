@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value
+from microgradcnn.arguments import check_value, several, shown
 from microgradcnn.files import write_whole
+from microgradcnn.gradient import topological
 from microgradcnn.module import Module
 from microgradcnn.summary import in_mode
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
@@ -19,7 +20,7 @@ from microgradcnn.targets.onnx_operators import IR_VERSION, OPSET, operator
 from microgradcnn.targets.onnx_writer import Writer
 from microgradcnn.targets.rows import FEW, RowsError
 from microgradcnn.targets.trace import trace_forward
-from microgradcnn.value import Value, topological
+from microgradcnn.value import Value
 
 
 def export_onnx(
@@ -59,7 +60,7 @@ def _exported(
         output, leaves = _called(model, inputs, FEW if dynamic else 1)
         title = type(model).__name__
     else:
-        output, leaves, names = model, [inputs] if isinstance(inputs, Value) else list(inputs), {}
+        output, leaves, names = model, several(inputs, "inputs"), {}
         title = "graph"
     _check(output, leaves)
     parameters = [v for v in topological(output) if v.op is None and v not in set(leaves)]
@@ -103,7 +104,7 @@ def _check(output: Any, inputs: list[Any]) -> None:
     )
     for v in inputs:
         if not isinstance(v, Value) or v.op is not None:
-            what = f"{v.describe()}, which was computed" if isinstance(v, Value) else repr(v)
+            what = f"{v.describe()}, which was computed" if isinstance(v, Value) else shown(v)
             raise ValueError(f"the inputs of a graph are leaves, Values made by hand, not {what}")
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value
-from microgradcnn.gradient import grad
+from microgradcnn.arguments import check_value, no_value
+from microgradcnn.gradient import grad, topological
 from microgradcnn.targets.lines import Line, Lines, Rows, in_order, plain
 from microgradcnn.targets.rows import FEW, MANY, RowsError, replay
-from microgradcnn.value import Constant, Value, topological, watcher
+from microgradcnn.value import Constant, Value, watcher
 
 
 def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value] = ()) -> Lines:
@@ -218,7 +218,7 @@ def _check(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Seq
     for what, leaves in (("wrt", wrt), ("inputs", inputs)):
         for v in leaves:
             if not isinstance(v, Value):
-                raise TypeError(f"{what} holds Values, not {v!r}: wrap it in Value(...) before computing the loss")
+                raise TypeError(f"{what} holds Values, not {no_value(v)}")
             if v.op is not None:
                 raise ValueError(f"{v.describe()} was computed: {what} holds leaves, Values made by hand")
     seen: set[Value] = set()

@@ -27,7 +27,7 @@ def simplified(e: Expr) -> Expr:
         return e
     args = tuple([simplified(a) for a in e.args])
     if e.head == "power":
-        return _power(*args)
+        return _power(_not_zero(args[0]), args[1])
     if e.head == "cases":
         return _cases(*args)
     if e.head == "hadamard":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from microgradcnn.arguments import check_value, several
+from microgradcnn.arguments import check_value, no_value, several
 from microgradcnn.value import Constant, Value
 from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, chosen_stations
@@ -123,7 +123,7 @@ def _check(f: Value, targets: Sequence[Value]) -> None:
         raise ValueError("explain needs a Value to differentiate with respect to")
     for x in targets:
         if not isinstance(x, Value) or type(x) is Constant:
-            raise TypeError(f"explain differentiates with respect to Values, not {x!r}: wrap it in Value(...) first")
+            raise TypeError(f"explain differentiates with respect to Values, not {no_value(x)}")
 
 
 def _check_dependence(graph: Graph, targets: Sequence[Value]) -> None:

@@ -21,8 +21,8 @@ import numpy as np
 
 from microgradcnn.arguments import check_value
 from microgradcnn.arrays import Data, ieee, shape_of
-from microgradcnn.gradient import _cotangents, _seed
-from microgradcnn.value import Constant, Value, topological, watcher
+from microgradcnn.gradient import _cotangents, _seed, topological
+from microgradcnn.value import Constant, Value, watcher
 from microgradcnn.views.document import text_line
 from microgradcnn.views.expression import printed, symbol
 from microgradcnn.views.undefined import undefined

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.files import json_text
+from microgradcnn.gradient import topological
 from microgradcnn.targets.scalars import opened_arrays
 from microgradcnn.targets.trace import recorded
-from microgradcnn.value import Value, topological
+from microgradcnn.value import Value
 from microgradcnn.views import notation, svg
 from microgradcnn.views.colours import largest
 from microgradcnn.views.drawing import Drawing, drawn

@@ -14,7 +14,8 @@ from pathlib import Path
 from microgradcnn.arguments import check_value
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
-from microgradcnn.value import Value, topological
+from microgradcnn.gradient import topological
+from microgradcnn.value import Value
 from microgradcnn.views import dot as graphviz
 from microgradcnn.views import notation
 from microgradcnn.views import svg as vector
