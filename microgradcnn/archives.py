@@ -18,14 +18,14 @@ MAX_UNPACKED = 10**9  # bytes: the 70,000 images of MNIST as float64 have 0.44 Â
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class UnpackedSizeError(ValueError):
-    """A file unpacks to more than MAX_UNPACKED bytes, and to more than it has itself."""
+class SizeError(ValueError):
+    """A file unpacks to too much, or its parts are not of the sizes that it declares; said of it, without its name."""
 
 
 def check_unpacked(wanted: int, stored: int) -> None:
-    """Raise UnpackedSizeError if `wanted` bytes are too many for a file that has `stored`."""
+    """Raise SizeError if `wanted` bytes are more than MAX_UNPACKED, and more than the `stored` ones of the file."""
     if wanted > max(MAX_UNPACKED, stored):
-        raise UnpackedSizeError(f"unpacks to {gigabytes(wanted)}, and a packed file may to {gigabytes(MAX_UNPACKED)}")
+        raise SizeError(f"unpacks to {gigabytes(wanted)}, and a packed file may to {gigabytes(MAX_UNPACKED)}")
 
 
 def gigabytes(size: int) -> str:
@@ -33,43 +33,39 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:.2g} GB" if size < 10**10 else f"{size / 1e9:,.0f} GB"
 
 
-def read_members(archive: zipfile.ZipFile, names: Iterable[str], stored: int) -> dict[str, bytes]:
-    """The content of these members by name; the archive has `stored` bytes.
+def declared(archive: zipfile.ZipFile, names: Iterable[str], stored: int) -> list[zipfile.ZipInfo]:
+    """What an archive of `stored` bytes says of these members; nothing is unpacked.
 
-    Raises UnpackedSizeError before anything is unpacked if they are declared to be too large together, ValueError for
-    one that is not what is declared, and whatever zipfile raises for one that is damaged.
+    Raises SizeError if they are too large together, ValueError for one that is packed in another way than NumPy packs.
     """
-    found = [_member(archive, name) for name in names]
-    check_unpacked(sum(info.file_size for info in found), stored)
-    members = {}
-    for info in found:
-        with archive.open(info) as member:
-            content = member.read(info.file_size)  # without a size it would unpack more before it looks
-        if len(content) != info.file_size:
-            raise ValueError(f"{info.filename} ends too early")
-        members[info.filename] = content
+    members = [archive.getinfo(name) for name in names]
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others unpack without a bound
+            raise ValueError(f"{member.filename} is packed in another way than NumPy packs")
+    check_unpacked(sum(member.file_size for member in members), stored)
     return members
 
 
-def read_header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype that an array in NumPy's format declares. Raises ValueError unless they fit the member's size."""
-    info = _member(archive, name)
-    with archive.open(info) as member:
-        return _header(member, info.file_size)
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The content of a declared member. Raises SizeError for less, and whatever zipfile raises for a damaged one."""
+    with archive.open(member) as stream:
+        content = stream.read(member.file_size)  # without a size it would unpack more before it looks
+    if len(content) != member.file_size:
+        raise SizeError(f"declares {member.file_size} bytes of {member.filename}, but has {len(content)}")
+    return content
+
+
+def read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that a declared array in NumPy's format has. Raises SizeError unless they fit its size."""
+    with archive.open(member) as stream:
+        return _header(stream, member.file_size)
 
 
 def read_array(content: bytes) -> Array:
-    """The array in NumPy's format. Raises ValueError unless its header fits; nothing is ever unpickled."""
+    """The array in NumPy's format. Raises SizeError unless its header fits; nothing is ever unpickled."""
     _header(io.BytesIO(content), len(content))
     array: Array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     return array
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    info = archive.getinfo(name)
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others unpack without a bound
-        raise ValueError(f"{name} is packed in another way than NumPy packs")
-    return info
 
 
 def _header(stream: Any, size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -79,5 +75,5 @@ def _header(stream: Any, size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if dtype.hasobject or dtype.itemsize == 0:
         raise ValueError("Python objects, or nothing, in place of numbers")
     if math.prod(shape) * dtype.itemsize != size - stream.tell():
-        raise ValueError(f"an array of shape {shape} is declared, but {size - stream.tell()} bytes follow")
+        raise SizeError(f"declares an array of shape {shape}, but has {size - stream.tell()} bytes for it")
     return shape, dtype

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from microgradcnn import archives
 from microgradcnn.dataset import DataError, Dataset, listed, numbered, show
-from microgradcnn.readers import DAMAGED_GZIP, GZIP, opened
+from microgradcnn.readers import opened, unpacked
 
 
 def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
@@ -32,7 +32,7 @@ def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
                 x, y = _arrays(path, archive, size, ("x", "X"), labels)
         except DataError:
             raise
-        except archives.UnpackedSizeError as error:
+        except archives.SizeError as error:
             remedy = "if it is yours, write it again with np.savez, which packs nothing"
             raise DataError(f"{show(path)} {error}: {remedy}") from None
         except Exception as error:  # a damaged zip fails in whatever way zipfile, zlib or NumPy happens to
@@ -55,11 +55,12 @@ def _arrays(path: Path, archive: zipfile.ZipFile, size: int, *wanted: tuple[str,
     """An array for each of some names that it may have, from an archive of `size` bytes."""
     arrays = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     keys = [f"{_key(path, arrays, *names)}.npy" for names in wanted]
-    for key in keys:
-        shape, dtype = archives.read_header(archive, key)
+    members = archives.declared(archive, keys, size)
+    for member in members:
+        shape, dtype = archives.read_header(archive, member)
         if dtype.kind != "U":  # numbers become float64
             archives.check_unpacked(8 * math.prod(shape), 8 * size)
-    return [archives.read_array(content) for content in archives.read_members(archive, keys, size).values()]
+    return [archives.read_array(archives.read_member(archive, member)) for member in members]
 
 
 def _key(path: Path, keys: list[str], *names: str) -> str:
@@ -98,25 +99,17 @@ def read_idx(path: str | Path) -> Dataset:
 
 def _idx_bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
     """The file's array of bytes; what the header claims is never allocated before it is read."""
-    with opened(path) as raw:
-        packed = raw.read(2) == GZIP
-        raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if packed else raw
-        try:
-            header, magic = stream.read(4 + 4 * ndim), bytes([0, 0, 8, ndim])
-            if header[:4] != magic or len(header) < 4 + 4 * ndim:
-                start = f"starts with {header.hex(' ') or 'nothing'}, not with {magic.hex(' ')} and {ndim} sizes"
-                raise DataError(f"{show(path)} is not IDX of {ndim}-dimensional bytes: it {start}")
-            shape = struct.unpack(f">{ndim}I", header[4:])
-            size, content = math.prod(shape), bytearray()
-            if packed:
-                archives.check_unpacked(8 * size, 0)  # as float64
-            while len(content) <= size and (chunk := stream.read(min(2**20, size + 1 - len(content)))):
-                content += chunk
-        except archives.UnpackedSizeError as error:
-            raise DataError(f"{show(path)} {error}: if it is yours, unpack it first, as gunzip does") from None
-        except DAMAGED_GZIP:
-            raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
+    with unpacked(path) as stream:
+        header, magic = stream.read(4 + 4 * ndim), bytes([0, 0, 8, ndim])
+        if header[:4] != magic or len(header) < 4 + 4 * ndim:
+            start = f"starts with {header.hex(' ') or 'nothing'}, not with {magic.hex(' ')} and {ndim} sizes"
+            raise DataError(f"{show(path)} is not IDX of {ndim}-dimensional bytes: it {start}")
+        shape = struct.unpack(f">{ndim}I", header[4:])
+        size, content = math.prod(shape), bytearray()
+        if isinstance(stream, gzip.GzipFile):
+            archives.check_unpacked(8 * size, 0)  # as float64
+        while len(content) <= size and (chunk := stream.read(min(2**20, size + 1 - len(content)))):
+            content += chunk
     if len(content) != size or size == 0:
         claim, held = "×".join(map(str, shape)), "more" if len(content) > size else len(content)
         raise DataError(f"{show(path)} declares {claim} = {size} bytes after its header, but has {held}")

@@ -40,7 +40,7 @@ def arranged(data: Any, columns: Columns, width: int | None) -> Dataset:
             raise DataError(f"{data.name} has images of {theirs} pixels, but the model is trained on {ours}")
         return data
     if columns.features is not None and data.named:
-        return _by_name(_labelled(data, columns), columns.features)
+        return _by_name(_labelled(data, columns), columns.features, columns.target)
     return _by_position(data, columns, width)
 
 
@@ -49,12 +49,13 @@ def _with_pixel(data: Dataset) -> Dataset:
     return _unlabelled(data) if data.image is None and pixel_place(data.target) else data
 
 
-def _by_name(data: Dataset, wanted: tuple[str, ...]) -> Dataset:
+def _by_name(data: Dataset, wanted: tuple[str, ...], target: str | None) -> Dataset:
     if data.target in wanted and data.target not in data.features:
         data = _unlabelled(data)
     missing = [name for name in wanted if name not in data.features]
     others = [name for name in data.features if name not in wanted]
     if missing:
+        others += [data.target] if data.target not in ("", target) else []  # a feature may have been taken for labels
         has = f", and has {listed(others)}, which training had not: are these called otherwise?" if others else ""
         raise DataError(f"{data.name} lacks the columns {listed(missing)}, which training had{has}")
     if others:

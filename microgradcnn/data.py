@@ -1,5 +1,6 @@
 """Data to train on: by name or from files, reduced to two classes, shrunk, split."""
 
+import gzip
 import itertools
 import math
 import os
@@ -16,7 +17,7 @@ from microgradcnn.array_files import read_idx, read_npz
 from microgradcnn.built_in import BUILT_IN
 from microgradcnn.dataset import Columns, DataError, Dataset, listed, numbered, show, suggest
 from microgradcnn.other_files import START, refuse_folder, refuse_other
-from microgradcnn.readers import GZIP, opened, packed_start, read_csv
+from microgradcnn.readers import read_csv, unpacked
 
 __all__ = [
     "BUILT_IN",
@@ -84,11 +85,10 @@ def _read(path: Path, target: str | int | None, drop: Sequence[str | int], like:
 
 def _start(path: Path, ending: str) -> bytes:
     """The first bytes of a file, of one in gzip those that are packed; none of a pipe."""
-    with opened(path) as stream:
+    with unpacked(path) as stream:
         if stream.seekable():
             start = stream.read(START)
-            stream.seek(0)
-            if start.startswith(GZIP) and (start := packed_start(stream, START)).startswith(b"PK"):
+            if start.startswith(b"PK") and isinstance(stream, gzip.GzipFile):
                 raise DataError(f"{show(path)} is a zip in gzip, which is not read: unpack it first, as gunzip does")
             return start
         if ending not in TEXT:  # a pipe's first bytes, once read here, would be missing later

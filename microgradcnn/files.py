@@ -129,7 +129,7 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
             raise ValueError("the description is not that of the arrays")
     except FileError:
         raise
-    except archives.UnpackedSizeError as error:
+    except archives.SizeError as error:
         raise FileError(f"{path} {error}: it is damaged, or no {kind}") from None
     except Exception:  # a damaged zip fails in whatever way zipfile, zlib, json or NumPy happens to
         raise FileError(f"{path} is damaged, or no {kind}") from None
@@ -193,7 +193,8 @@ def _confirm_names(folder: Path) -> None:
 def _opened(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The description, and the bytes of every array by its name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = archives.read_members(archive, archive.namelist(), len(content))
+        declared = archives.declared(archive, archive.namelist(), len(content))
+        members = {member.filename: archives.read_member(archive, member) for member in declared}
     if "description.npy" in members and DESCRIPTION not in members:
         return {"format": 1, "kind": None}, {}
     about = json.loads(

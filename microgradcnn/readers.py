@@ -25,7 +25,6 @@ MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory
 MAX_LABEL = 100  # characters: NumPy stores every text at the width of the longest
 TARGET_NAMES = ("target", "label", "class", "y")
 GZIP = b"\x1f\x8b"
-DAMAGED_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 
 # What stands for a missing value; among labels of text only what is no class of anybody's.
 _MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "."}
@@ -50,6 +49,36 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
 
 
+@contextmanager
+def unpacked(path: Path) -> Iterator[BinaryIO]:
+    """Open a file as `opened` does; of a gzip file, unless it is a pipe, the bytes are those that are packed in it.
+
+    A gzip file that is damaged, or found to unpack to too much while it is read, is a DataError.
+    """
+    with opened(path) as raw:
+        packed = False
+        if raw.seekable():  # a pipe's first bytes, once read here, would be missing later
+            packed = raw.read(2) == GZIP
+            raw.seek(0)
+        stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        try:
+            yield stream
+        except archives.SizeError as error:
+            raise DataError(f"{show(path)} {error}: if it is yours, unpack it first, as gunzip does") from None
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
+
+
+def _look_through(stream: gzip.GzipFile) -> None:
+    """Read all that is packed: damage is told before what it does to a line, and too much before it is kept."""
+    size = 0  # what the file itself says of it may be a lie, and is, modulo 2³², of large ones
+    while chunk := stream.read(2**20):
+        size += len(chunk)
+        if size > archives.MAX_UNPACKED:
+            raise archives.SizeError(f"unpacks to more than {archives.gigabytes(archives.MAX_UNPACKED)}")
+    stream.seek(0)
+
+
 def read_csv(
     path: str | Path, target: str | int | None = None, drop: Sequence[str | int] = (), like: Columns | None = None
 ) -> Dataset:
@@ -65,8 +94,10 @@ def read_csv(
     blank lines. Raises DataError naming file, line and column.
     """
     path, like = Path(path), like or UNKNOWN
-    with opened(path) as raw:
-        rows = _rows(path, unpacked(path, raw))
+    with unpacked(path) as stream:
+        if isinstance(stream, gzip.GzipFile):
+            _look_through(stream)
+        rows = _rows(path, stream)
         head = list(islice(rows, 2))
         if not head:
             raise DataError(f"{show(path)} is empty")
@@ -75,38 +106,6 @@ def read_csv(
             raise DataError(f"{show(path)}, line 1: one column only, but a row needs a feature and a label")
         names = head.pop(0)[1] if _is_header(*(cells for _, cells in head)) else None
         return _Table(path, names, width, target, drop, like).read(chain(head, rows))
-
-
-def unpacked(path: Path, raw: BinaryIO) -> BinaryIO:
-    """The bytes of an open file, of a gzip file those that are packed, all of which are looked through first.
-
-    Raises DataError for a gzip file that is damaged or unpacks to more than MAX_UNPACKED.
-    """
-    if not raw.seekable():  # a pipe's first bytes, once read here, would be missing later
-        return raw
-    packed = raw.read(2) == GZIP
-    raw.seek(0)
-    if not packed:
-        return raw
-    stream: Any = gzip.GzipFile(fileobj=raw)
-    size = 0  # what the file itself says of it may be a lie, and is, modulo 2³², of large ones
-    try:
-        while size <= archives.MAX_UNPACKED and (chunk := stream.read(2**20)):
-            size += len(chunk)
-    except DAMAGED_GZIP:
-        raise DataError(f"{show(path)} is a damaged or truncated gzip file: fetch it again") from None
-    if size > archives.MAX_UNPACKED:
-        most = archives.gigabytes(archives.MAX_UNPACKED)
-        raise DataError(f"{show(path)} unpacks to more than {most}: if it is yours, unpack it first, as gunzip does")
-    stream.seek(0)
-    return stream
-
-
-def packed_start(raw: BinaryIO, size: int) -> bytes:
-    """The first bytes that are packed in an open gzip file; none if it is damaged."""
-    with suppress(*DAMAGED_GZIP):
-        return gzip.GzipFile(fileobj=raw).read(size)
-    return b""
 
 
 def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:

@@ -12,7 +12,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +109,9 @@ def _in_its_place(path: Path) -> Iterator[None]:
     try:
         with redirect_stdout(sys.stderr):
             yield
-    except ScriptError:
+    except (ScriptError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise ScriptError(_told(error, path)) from None
     finally:
         sys.argv, sys.path = argv, folders
@@ -119,10 +119,12 @@ def _in_its_place(path: Path) -> Iterator[None]:
 
 def _told(error: BaseException, path: Path) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    said = ""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines = [error.lineno]
         said = error.msg
     else:
-        said = next(iter(str(error).splitlines()), "")
+        with suppress(Exception):  # an exception of the user's own may fail to say what it is
+            said = next(iter(str(error).splitlines()), "")
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return f"{path}, line {lines[-1]}: {what}" if lines else f"{path}: {what}"

@@ -84,7 +84,6 @@ GRADE = ("grade", "folder", "--key")
 
 # Commands and options that there are not, or not like this
 OPTIONS = [
-    ((), "COMMAND"),
     (("trian",), "did you mean train?"),
     (("Train",), "did you mean train?"),
     (("--verison",), ""),
@@ -305,7 +304,7 @@ def test_a_bad_line_gets_one_sentence_and_exit_code_2(arguments: tuple[str, ...]
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("arguments", [arguments for arguments, _ in LINES if arguments], ids=IDS[1:])
+@pytest.mark.parametrize("arguments", [arguments for arguments, _ in LINES], ids=IDS)
 def test_with_json_it_is_an_object_as_well(arguments: tuple[str, ...]) -> None:
     done = run(arguments[0], "--json", *arguments[1:])
     found = strict(done.out)

@@ -520,7 +520,7 @@ def test_source_and_ledger_of_arrays_in_a_file(capsys, tmp_path):
     assert json.loads(out)["entries"][-1][1] == "S"
 
 
-UNDEFINED = "f = NaN at these numbers: it has no derivative there, and descent no step."
+UNDEFINED = "f = NaN is not finite at these numbers: it has no derivative there, and descent no step."
 AT = ("log(x)*w", "--at", "x=-1,w=2")
 
 

@@ -550,7 +550,7 @@ def test_what_is_not_finite_is_said_in_place_of_numbers_and_an_update(f: Callabl
 
 def test_arrays_where_f_is_not_finite() -> None:
     w = Value([-1.0, 2.0], label="w")
-    assert "f = NaN at these numbers: it has no derivative there, and descent no step." in str(
+    assert "f = NaN is not finite at these numbers: it has no derivative there, and descent no step." in str(
         explain(w.log().sum(), w)
     )
     w = Value([0.0, 2.0], label="w")

@@ -429,7 +429,7 @@ MALFORMED_NPZ = {
     "a single array": (b"\x93NUMPY\x01\x00", "not a whole NPZ file"),
     "truncated": (npz(x=X, y=Y)[:-30], "not a whole NPZ file"),
     "damaged": (with_flipped_byte(npz(x=X, y=Y)), "an array is damaged"),
-    "claims too much": (lying_npz(), "an array is damaged"),
+    "claims too much": (lying_npz(), "declares an array of shape (1048576, 1048576), but has 0 bytes for it"),
     "objects": (npz(x=np.array([[{}]], dtype=object), y=np.zeros(1)), "holds Python objects"),
     "object labels": (npz(x=X, y=np.array(["a", 1, None], dtype=object)), "holds Python objects"),
     "a zip of other files": (raw_zip(b"hello"), "one array x or X is needed, but the arrays are none"),

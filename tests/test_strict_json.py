@@ -49,6 +49,17 @@ def test_every_command(name: str) -> None:
     strict(done.out)
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["explain --out", "ledger --out", "cost --out"])
+def test_a_file_keeps_its_own_format_while_json_is_printed(name: str) -> None:
+    assert run(*EXAMPLES[name]).code == 0
+    path = Path(EXAMPLES[name][-1])
+    content = path.read_bytes()
+    found = strict(run(*EXAMPLES[name], "--json").out)
+    assert path.read_bytes() == content
+    assert found == strict(run(*EXAMPLES[name][:-2], "--json").out) | {"written": path.name}
+
+
 # f, and where it or a derivative is NaN or infinite
 POINTS = {
     "log(x)": "x=-1",

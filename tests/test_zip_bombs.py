@@ -1,6 +1,6 @@
 """Small files that unpack to gigabytes, or say that they do, are refused for their sizes before anything is unpacked.
 
-Every command runs in a process whose memory is limited, and which tells how much it took at its most.
+All commands run in one process whose memory is limited, and which tells how much it took at its most.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,45 +24,76 @@ import pytest
 from command_line import one_sentence, run
 
 import microgradcnn
+from microgradcnn import nn
 
 ROOT = Path(microgradcnn.__file__).parents[1]
 LIMIT = 1 << 30  # of address space, a half of which the libraries take
 PEAK = 300 << 20  # of memory in use; a training of nothing takes about a third
-HUGE = 16 << 30
+HUGE = 4 << 30
 REASON = r"unpack|[GM]i?B\b|bytes|too large|larger|\bsize|\bshape"
 
 CHILD = """
-import re, resource, sys
+import json, re, resource, sys, traceback
+import numpy
+from command_line import Done, run
+from microgradcnn import nn
+
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
-from microgradcnn.cli import main
-try:
-    code = main(sys.argv[2:])
-finally:
-    print("peak", re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
-sys.exit(code)
+
+def load(path):
+    try:
+        nn.lenet(rng=numpy.random.default_rng(0)).load(path)
+    except (ValueError, OSError) as error:
+        return Done(2, "", f"microgradcnn: {error}\\n")
+    return Done(0, "", "")
+
+for command in json.load(sys.stdin):
+    try:
+        done = load(*command[1:]) if command[0] == "load" else run(*command)
+    except BaseException:
+        done = Done(1, "", traceback.format_exc())
+    peak = re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1]
+    print(json.dumps([done.code, done.err, int(peak) << 10]), flush=True)
 """
 
 
-def bounded(*arguments: object, program: str = CHILD, folder: Path | None = None) -> tuple[int, str]:
-    """The exit code and stderr of a command that may not take more than LIMIT; it must not have taken PEAK."""
-    settings = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-P", "-c", program, str(LIMIT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=settings, cwd=folder, timeout=200)
-    err, peak, _ = re.split(r"^peak (\d+)\n", done.stderr, maxsplit=1, flags=re.MULTILINE)
-    assert int(peak) << 10 < PEAK, err
-    assert "Traceback" not in done.stderr
-    return done.returncode, err
+@dataclass(frozen=True)
+class Outcome:
+    """The exit code and stderr of a command, and the most memory that was in use until then."""
+
+    code: int
+    err: str
+    peak: int
+
+
+def bounded(folder: Path, commands: dict[str, tuple[str, ...]]) -> dict[str, Outcome]:
+    """What becomes of commands, one after the other in a folder, that may not take more than LIMIT."""
+    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    settings = os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
+    program = [sys.executable, "-P", "-c", CHILD, str(LIMIT)]
+    content = json.dumps(list(commands.values()))
+    done = subprocess.run(
+        program, input=content, capture_output=True, text=True, check=True, env=settings, cwd=folder, timeout=200
+    )
+    return {name: Outcome(*json.loads(line)) for name, line in zip(commands, done.stdout.splitlines(), strict=True)}
 
 
 # Zip files written by hand, so that they may say anything
 
 
+def block(content: bytes, end: int) -> bytes:
+    """A deflated stream, or a part of one that needs nothing which came before it."""
+    packer = zlib.compressobj(9, wbits=-15)
+    return packer.compress(content) + packer.flush(end)
+
+
+MEBIBYTE = block(bytes(1 << 20), zlib.Z_FULL_FLUSH)
+
+
 def of_zeros(head: bytes, zeros: int) -> tuple[bytes, int]:
     """A deflated stream of the bytes in `head` and so many zeros, and its CRC; zeros in whole mebibytes."""
-    mebibyte, packer = bytes(1 << 20), zlib.compressobj(9, wbits=-15)
-    start = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(mebibyte) + packer.flush(zlib.Z_FULL_FLUSH)  # needs nothing that came before it
-    return start + block * (zeros >> 20) + packer.flush(), crc_after_zeros(zlib.crc32(head), zeros)
+    packed = block(head, zlib.Z_FULL_FLUSH) + MEBIBYTE * (zeros >> 20) + block(b"", zlib.Z_FINISH)
+    return packed, crc_after_zeros(zlib.crc32(head), zeros)
 
 
 def crc_after_zeros(crc: int, zeros: int) -> int:
@@ -154,7 +186,7 @@ def bombs() -> dict[str, Sequence[Member]]:
     whole = npy_header((HUGE // 8 // 1024, 1024))
     words = npy_header((2,), "<U400000000")
     return {
-        "sixteen gibibytes of zeros": [Member("x.npy", whole, HUGE), rest(HUGE // 8192)],
+        "gibibytes of zeros": [Member("x.npy", whole, HUGE), rest(HUGE // 8192)],
         "as bytes, as images": [Member("x.npy", npy_header((HUGE >> 20, 1024, 1024), "|u1"), HUGE), rest(HUGE >> 20)],
         "labels of that size": [Member("x.npy", npy_header((1, 1)) + bytes(8)), Member("y.npy", whole, HUGE)],
         "words of gigabytes": [Member("x.npy", npy_header((2, 1)) + bytes(16)), Member("y.npy", words, 3200 << 20)],
@@ -179,34 +211,8 @@ MALFORMED = (
 )  # no size at all
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of training on side, its checkpoints, and all bombs as NPZ files."""
-    folder = tmp_path_factory.mktemp("prepared")
-    for name, members in BOMBS.items():
-        zip_file(folder / f"{name}.npz", members)
-    done = run("train", "conv_linear", "--data", "side", "--epochs", 4, "--out", folder, "--checkpoint", folder / "run")
-    assert done.code == 0
-    return folder
-
-
-@pytest.mark.parametrize("name", BOMBS)
-def test_data(name: str, prepared: Path, tmp_path: Path) -> None:
-    code, err = bounded("train", "single_layer", "--data", f"{name}.npz", "--out", tmp_path, folder=prepared)
-    assert code == 2
-    assert one_sentence(err), err
-    assert name in MALFORMED or re.search(REASON, err.replace(name, "")), err
-
-
-@pytest.mark.parametrize(
-    "arguments", [("train", "lenet"), ("predict", "conv_linear", "--parameters", "parameters.npz")]
-)
-@pytest.mark.parametrize("name", ["sixteen gibibytes of zeros", "as bytes, as images", "a header that lies"])
-def test_data_of_other_commands(name: str, arguments: tuple[str, ...], prepared: Path) -> None:
-    code, err = bounded(*arguments, "--data", f"{name}.npz", folder=prepared)
-    assert code == 2
-    assert one_sentence(err), err
-    assert re.search(REASON, err.replace(name, "")), err
+SAYING_SO = ("an array", "the description", "a description that says so")  # the others may be called damaged
+WAYS = [*SAYING_SO, "an array whose header lies", "one array more", "many times the same"]
 
 
 def members_of(path: Path) -> dict[str, bytes]:
@@ -234,73 +240,6 @@ def spoilt(path: Path, source: Path, how: str) -> Path:
     return zip_file(path, [*members, bomb], overlapping=64 if how == "many times the same" else 1)
 
 
-SAYING_SO = ("an array", "the description", "a description that says so")  # the others may be called damaged
-WAYS = [
-    *("an array", "an array whose header lies", "one array more", "the description", "a description that says so"),
-    "many times the same",
-]
-
-
-@pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("command", ["predict", "export"])
-def test_parameters(how: str, command: str, prepared: Path, tmp_path: Path) -> None:
-    path = spoilt(tmp_path / "p.npz", prepared / "parameters.npz", how)
-    last = ("--data", "side") if command == "predict" else ("--out", tmp_path / "m.onnx")
-    code, err = bounded(command, "conv_linear", "--parameters", path, *last)
-    assert code == 2
-    assert one_sentence(err), err
-    assert how not in SAYING_SO or re.search(REASON, err.replace(str(path), "")), err
-
-
-@pytest.mark.parametrize("how", WAYS)
-def test_the_newest_checkpoint(how: str, prepared: Path, tmp_path: Path) -> None:
-    """The one before is taken, with a word, as for any that is damaged."""
-    for path in (prepared / "run").iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    newest = sorted(tmp_path.glob("checkpoint-*.npz"))[-1]
-    spoilt(newest, prepared / "run" / newest.name, how)
-    options = ("--checkpoint", tmp_path, "--resume", "--out", tmp_path / "out", "--epochs", 4)
-    code, err = bounded("train", "conv_linear", "--data", "side", *options)
-    assert code == 0, err
-    assert newest.name in err
-    assert how not in SAYING_SO or re.search(REASON, err.replace(str(tmp_path), "")), err
-
-
-def test_all_checkpoints(prepared: Path, tmp_path: Path) -> None:
-    for path in (prepared / "run").glob("checkpoint-*.npz"):
-        spoilt(tmp_path / path.name, path, "an array")
-    options = ("--checkpoint", tmp_path, "--resume", "--out", tmp_path / "out", "--epochs", 4)
-    code, err = bounded("train", "conv_linear", "--data", "side", *options)
-    assert code in (0, 2)
-    assert re.search(REASON, err.replace(str(tmp_path), "")), err
-
-
-MODEL = """
-import re, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
-import numpy
-from microgradcnn import nn
-model = nn.lenet(rng=numpy.random.default_rng(0))
-try:
-    model.load(sys.argv[2])
-except (ValueError, OSError) as error:
-    print("microgradcnn:", error, file=sys.stderr)
-print("peak", re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
-"""
-
-
-@pytest.mark.parametrize("how", WAYS)
-def test_a_model_in_python(how: str, tmp_path: Path) -> None:
-    from microgradcnn import nn
-
-    nn.lenet(rng=np.random.default_rng(0)).save(tmp_path / "whole.npz")
-    path = spoilt(tmp_path / "p.npz", tmp_path / "whole.npz", how)
-    code, err = bounded(path, program=MODEL)
-    assert code == 0
-    assert one_sentence(err), err
-    assert how not in SAYING_SO or re.search(REASON, err.replace(str(path), "")), err
-
-
 # Packed with gzip
 
 
@@ -315,21 +254,81 @@ def idx_header(*shape: int) -> bytes:
     return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
 
 
-@pytest.mark.parametrize("shape", [(1 << 20, 128, 128), (2**32 - 1, 2**32 - 1, 2**32 - 1), (4, 2, 2)])
-def test_packed_images(shape: tuple[int, int, int], tmp_path: Path) -> None:
-    images = gzip_file(tmp_path / "train-images-idx3-ubyte.gz", idx_header(*shape), HUGE)
-    gzip_file(tmp_path / "train-labels-idx1-ubyte.gz", idx_header(shape[0]), HUGE)
-    code, err = bounded("train", "lenet", "--data", images, "--epochs", 1)
-    assert code == 2
-    assert one_sentence(err), err
+IMAGES = {"many": (1 << 20, 128, 128), "beyond 64 bits": (2**32 - 1, 2**32 - 1, 2**32 - 1), "few": (4, 2, 2)}
+TABLES = {"nothing": b"", "a row": b"a,b,kind\n1,2,x\n3,4,"}  # and then an endless line
+
+RUN = ("train", "conv_linear", "--data", "side", "--epochs", "4", "--out", "out", "--resume", "--checkpoint")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    **{f"train single_layer: {name}": ("train", "single_layer", "--data", f"{name}.npz") for name in BOMBS},
+    **{f"train lenet: {name}": ("train", "lenet", "--data", f"{name}.npz") for name in BOMBS},
+    **{
+        f"predict: {name}": ("predict", "conv_linear", "--parameters", "parameters.npz", "--data", f"{name}.npz")
+        for name in BOMBS
+    },
+    **{
+        f"predict with {how}": ("predict", "conv_linear", "--parameters", f"{how}.npz", "--data", "side")
+        for how in WAYS
+    },
+    **{f"export {how}": ("export", "conv_linear", "--parameters", f"{how}.npz", "--out", "m.onnx") for how in WAYS},
+    **{f"load {how}": ("load", f"model of {how}.npz") for how in WAYS},
+    **{f"resume {how}": (*RUN, how) for how in WAYS},
+    "resume all": (*RUN, "all"),
+    **{f"images: {name}": ("train", "lenet", "--data", f"{name}-images-idx3-ubyte.gz") for name in IMAGES},
+    **{f"table: {name}": ("train", "single_layer", "--data", f"{name}.csv.gz") for name in TABLES},
+}
 
 
-@pytest.mark.parametrize("head", [b"", b"a,b,kind\n1,2,x\n", b"a,b,kind\n1,2,x\n3,4,"])
-def test_packed_tables_with_an_endless_line(head: bytes, tmp_path: Path) -> None:
-    table = gzip_file(tmp_path / "t.csv.gz", head, HUGE)
-    code, err = bounded("train", "single_layer", "--data", table, "--epochs", 1)
-    assert code == 2
-    assert one_sentence(err), err
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """What becomes of all commands, in a folder with a run of training on side, its checkpoints, and all bombs."""
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, members in BOMBS.items():
+        zip_file(folder / f"{name}.npz", members)
+    options = ("--epochs", 4, "--out", folder, "--checkpoint", folder / "run")
+    assert run("train", "conv_linear", "--data", "side", *options).code == 0
+    nn.lenet(rng=np.random.default_rng(0)).save(folder / "model.npz")
+    before, newest = sorted((folder / "run").glob("checkpoint-*.npz"))
+    (folder / "all").mkdir()
+    for how in WAYS:
+        spoilt(folder / f"{how}.npz", folder / "parameters.npz", how)
+        spoilt(folder / f"model of {how}.npz", folder / "model.npz", how)
+        (folder / how).mkdir()
+        (folder / how / before.name).write_bytes(before.read_bytes())
+        spoilt(folder / how / newest.name, newest, how)
+    for path in (before, newest):
+        spoilt(folder / "all" / path.name, path, "an array")
+    for name, shape in IMAGES.items():
+        gzip_file(folder / f"{name}-images-idx3-ubyte.gz", idx_header(*shape), HUGE)
+        gzip_file(folder / f"{name}-labels-idx1-ubyte.gz", idx_header(shape[0]), HUGE)
+    for name, head in TABLES.items():
+        gzip_file(folder / f"{name}.csv.gz", head, HUGE)
+    return bounded(folder, COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_little_memory_is_taken_and_a_sentence_is_said(command: str, outcomes: dict[str, Outcome]) -> None:
+    """A bomb is bad input; where it is the newest checkpoint, the one before is taken."""
+    done = outcomes[command]
+    assert done.peak < PEAK
+    assert one_sentence(done.err), done.err
+    goes_on = command.startswith("resume") and command != "resume all"
+    assert done.code == (0 if goes_on else 2), done.err
+    assert not goes_on or "checkpoint-00000004.npz" in done.err
+
+
+FOR_THEIR_SIZES = [
+    *(name for name in COMMANDS if name.split(": ")[-1] in BOMBS.keys() - {*MALFORMED}),
+    *(f"{what} {how}" for what in ("predict with", "export", "load", "resume") for how in SAYING_SO),
+    "resume all",
+]
+
+
+@pytest.mark.parametrize("command", FOR_THEIR_SIZES)
+def test_the_size_is_the_reason(command: str, outcomes: dict[str, Outcome]) -> None:
+    said = outcomes[command].err
+    for name in (*BOMBS, *WAYS):
+        said = said.replace(name, "")
+    assert re.search(REASON, said), said
 
 
 # What is no bomb

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _is_answer_file(path: Path, options: argparse.Namespace) -> bool:
     """Whether a file may be a student's: not hidden, no key, and not the table written before."""
-    ours = path.suffix == ".json" or path.resolve() in (options.out.resolve(), options.key.resolve())
+    ours = path.suffix == ".json" or os.path.realpath(path) in map(os.path.realpath, (options.out, options.key))
     return path.is_file() and not path.name.startswith(".") and not ours
 
 

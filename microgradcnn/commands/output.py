@@ -24,7 +24,7 @@ def format_arguments(parser: argparse.ArgumentParser, *formats: str) -> None:
     parser.add_argument(
         "--format",
         choices=(*formats, "json"),
-        help="(text, or what the name of the file says); --json is --format json",
+        help="(text, or what the name of the file says); without a file --json is --format json",
     )
     suffixes = ", ".join(suffix for suffix, form in SUFFIXES.items() if suffix and form in (*formats, "json"))
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"write a whole document to this file: {suffixes}")
@@ -34,7 +34,8 @@ def deliver(options: argparse.Namespace, title: str, record: Callable[[], Record
     """Print the answer in the format that was asked for, or write it to the file that was asked for.
 
     `texts` make it in the formats of `format_arguments`, and `record` for JSON; a file in LaTeX or HTML is a whole
-    document. Raises ValueError if the file's name says another format, and FileError where it cannot be written.
+    document, and --json prints what is known and where it was written. Raises ValueError if the file's name says no
+    format, and FileError where it cannot be written.
     """
     form = _format(options, [*texts, "json"])
     if options.out is None:
@@ -43,12 +44,15 @@ def deliver(options: argparse.Namespace, title: str, record: Callable[[], Record
     text = json_text(record(), indent=2) if form == "json" else texts[form]().rstrip()
     wrap = {"latex": latex_document, "mathml": html_page}.get(form)
     write_whole(options.out, ((wrap(text, title) if wrap else text).rstrip() + "\n").encode("utf-8", "replace"))
-    show(where_written(options.out), False)
+    written = {"written": str(options.out)}
+    show(record() | written if options.json else where_written(options.out), options.json)
 
 
 def _format(options: argparse.Namespace, known: list[str]) -> str:
-    if options.json or options.format:
-        return "json" if options.json else str(options.format)
+    if options.json and options.out is None:
+        return "json"
+    if options.format:
+        return str(options.format)
     form = SUFFIXES.get("" if options.out is None else options.out.suffix.lower())
     if form not in known:
         suffixes = [suffix for suffix, name in SUFFIXES.items() if suffix and name in known]

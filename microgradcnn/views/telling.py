@@ -144,7 +144,7 @@ def _outer(rule: ChainRule, station: Value) -> list[Expr]:
         factors = factors_as_written(into[0][1].written)
         if sum(factor.head == "number" for factor in factors) > 1:
             return [multiply(*factors), result]
-    elif all(t is not rule.graph.f for t, _ in into) and len(into) <= MOST_TERMS:
+    elif 0 < len(into) <= MOST_TERMS and all(t is not rule.graph.f for t, _ in into):
         return [add(*(multiply(rule.symbol(t), derivative(names[t], names[station])) for t, _ in into)), result]
     return [result]
 

@@ -15,10 +15,11 @@ from microgradcnn.views.expression import Expr, derivative, value
 def undefined(f: Value, gradients: Mapping[Value, Data], names: Mapping[Value, Expr]) -> Line:
     """What is not finite at the numbers that f was computed from: f itself, or else a gradient; () if all is."""
     if not np.isfinite(f.data).all():
-        what = (" = ", value(f.item())) if f.shape == () else (" is not finite",)
-        return (names[f], *what, " at these numbers: it has no derivative there, and descent no step.")
+        what = (" = ", value(f.item())) if f.shape == () else ()
+        return (names[f], *what, " is not finite at these numbers: it has no derivative there, and descent no step.")
     for x, gradient in gradients.items():
         if not np.isfinite(gradient).all():
-            what = (" = ", value(float(np.asarray(gradient)))) if x.shape == () else (" is not finite",)
-            return (derivative(names[f], names[x]), *what, " at these numbers: descent has no step there.")
+            what = (" = ", value(float(np.asarray(gradient)))) if x.shape == () else ()
+            slope = derivative(names[f], names[x])
+            return (slope, *what, " is not finite at these numbers: descent has no step there.")
     return ()
