@@ -91,7 +91,9 @@ def primitive(
     """
     if name in TABLE and not isinstance(TABLE[name].chain, _Given):
         raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
-    return Primitive(name, forward, _Given(name, tuple(chain)), notation or f"{name}(x)", scalar)
+    rules = tuple(chain)
+    inputs = ("x",) if len(rules) == 1 else [f"x_{i}" for i in range(1, len(rules) + 1)]
+    return Primitive(name, forward, _Given(name, rules), notation or f"{name}({', '.join(inputs)})", scalar)
 
 
 class _Given:

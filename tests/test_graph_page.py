@@ -548,3 +548,13 @@ def test_without_scripts_and_on_paper(browser: Any, page: Page, tmp_path: Path) 
     page.emulate_media(media="print")
     assert not page.locator("nav, aside").first.is_visible()
     assert page.locator("figure svg").is_visible()
+
+
+def test_numbers_one_by_one_are_not_shown_where_they_would_share_ties_otherwise() -> None:
+    """A maximum of three numbers, opened into two of two, gives (¼, ¼, ½) at a tie instead of thirds."""
+    for values in ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]):
+        x = Value(values, label="x")
+        assert "Number by number" in mg.draw(x.square().sum()).html()
+        assert "Number by number" not in mg.draw(mg.max(x * x)).html()
+        image = Value(np.resize(values, (1, 1, 2, 2)), label="image")
+        assert "Number by number" not in mg.draw(mg.max_pool2d(image, 2).sum()).html()

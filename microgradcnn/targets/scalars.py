@@ -25,6 +25,8 @@ from microgradcnn.value import Value
 
 Grid = np.ndarray[Any, np.dtype[np.object_]]
 
+IN_PAIRS = ("max", "max_pool2d")  # opened into maxima of two: right in value, but derivatives share ties in halves
+
 
 def operations(lines: Lines) -> int:
     """How many operations on numbers the forward part of a program takes for one example, roughly."""

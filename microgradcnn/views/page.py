@@ -16,7 +16,8 @@ import numpy as np
 
 from microgradcnn.files import json_text
 from microgradcnn.gradient import topological
-from microgradcnn.targets.scalars import opened_arrays
+from microgradcnn.targets.lines import in_order
+from microgradcnn.targets.scalars import IN_PAIRS, opened_arrays
 from microgradcnn.targets.trace import recorded
 from microgradcnn.value import Value
 from microgradcnn.views import notation, svg
@@ -115,8 +116,10 @@ def _other_drawing(f: Value, drawing: Drawing) -> Drawing | None:
 
 
 def _scalar_level(f: Value, leaves: Sequence[Value]) -> Iterator[Level]:
-    """The graph of the same numbers one by one, if it is small."""
+    """The graph of the same numbers one by one, if it is small and its derivatives are those of the arrays."""
     lines = recorded([f], leaves)
+    if any(line.op in IN_PAIRS for line in in_order([lines.loss])):
+        return
     (loss,), grids = opened_arrays([lines.loss], lines.inputs)
     g = loss.item()
     if isinstance(g, Value) and len(topological(g)) <= MOST_BOXES:
