@@ -47,11 +47,11 @@ def declared(archive: zipfile.ZipFile, names: Iterable[str], stored: int) -> lis
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """The content of a declared member. Raises SizeError for less, and whatever zipfile raises for a damaged one."""
+    """The content of a declared member. Raises ValueError for less, and whatever zipfile raises for a damaged one."""
     with archive.open(member) as stream:
         content = stream.read(member.file_size)  # without a size it would unpack more before it looks
     if len(content) != member.file_size:
-        raise SizeError(f"declares {member.file_size} bytes of {member.filename}, but has {len(content)}")
+        raise ValueError(f"{member.filename} ends too early")
     return content
 
 

@@ -123,21 +123,18 @@ def restored(found: Any, width: int | None) -> Columns:
     if found is None:
         return UNKNOWN
     features, target, dropped, image = (found[name] for name in ("features", "target", "dropped", "image"))
-    fits = isinstance(dropped, list) and all(type(name) in (str, int) for name in dropped)
-    fits = fits and (target is None or isinstance(target, str))
+    fits = [isinstance(dropped, list) and all(type(name) in (str, int) for name in dropped)]
+    fits += [target is None or isinstance(target, str)]
     if features is not None:
-        fits = fits and different_texts(features) and image is None and target not in features
-        fits = fits and width in (None, len(features))
+        fits += [different_texts(features), target not in features, image is None, width in (None, len(features))]
     if image is not None:
-        fits = fits and [type(side) for side in image] == [int, int] and min(image) > 0
-        fits = fits and width in (None, math.prod(image))
-    if not fits:
+        fits += [[type(side) for side in image] == [int, int], min(image) > 0, width in (None, math.prod(image))]
+    if not all(fits):
         raise ValueError("the columns contradict themselves or the rest")
     return Columns(features and tuple(features), target, tuple(dropped), image and tuple(image))
 
 
 def different_texts(found: Any) -> bool:
     """Whether this is a list of texts, at least one and no two the same, such as the names of columns or classes."""
-    return (
-        isinstance(found, list) and all(isinstance(name, str) for name in found) and 0 < len(found) == len(set(found))
-    )
+    texts = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return texts and 0 < len(found) == len(set(found))

@@ -25,6 +25,7 @@ __all__ = [
     "Dataset",
     "as_images",
     "class_name",
+    "class_names",
     "load",
     "load_parts",
     "resampling",
@@ -141,12 +142,17 @@ def class_name(data: Dataset, label: float | str) -> str:
     return str(int(label)) if float(label).is_integer() else repr(float(label))
 
 
+def class_names(data: Dataset) -> list[str]:
+    """The names of all classes, in the order of their labels."""
+    return [class_name(data, label) for label in np.unique(data.y).tolist()]
+
+
 def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
     """Keep the rows of two classes, named as text such as ("6", "7"), and label them 0.0 and 1.0 in this order.
 
     Without `classes`, the data must have exactly two, taken in sorted order. Raises DataError.
     """
-    if classes is None and len(names := _class_names(data)) != 2:
+    if classes is None and len(names := class_names(data)) != 2:
         numbers = data.y.dtype.kind == "f" and len(names) > MANY
         what = f"different numbers in {data.target!r}" if numbers else f"classes, {listed(names)}"
         others = f"; {_OTHER_MODELS}" if len(names) > 2 else ""
@@ -162,7 +168,7 @@ def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datas
     Without `classes` all are kept, in sorted order. Raises DataError for a class that is not there, or named twice, and
     for labels that are more than two fractions, and so no classes.
     """
-    names = _class_names(data)
+    names = class_names(data)
     if classes is None and len(names) > 2 and data.y.dtype.kind == "f" and np.any(data.y % 1):
         raise DataError(f"{data.name} has numbers in {data.target!r}, not classes: {_OTHER_MODELS}")
     classes = tuple(names) if classes is None else classes
@@ -176,11 +182,6 @@ def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datas
     numbers = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.float64)
     y = numbers[np.unique(data.y, return_inverse=True)[1]]
     return replace(data, x=data.x[y >= 0], y=y[y >= 0], classes=classes)
-
-
-def _class_names(data: Dataset) -> list[str]:
-    """The names of all classes, in the order of their labels."""
-    return [class_name(data, label) for label in np.unique(data.y).tolist()]
 
 
 def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:

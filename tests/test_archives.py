@@ -1,8 +1,7 @@
-"""Archives whose declared sizes are too large, or lie: refused before memory is taken, as data and as parameters."""
+"""The sizes that files may have and unpack to, with a limit that is small enough for files of a test."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import struct
 import tracemalloc
@@ -10,17 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from microgradcnn import archives
-from microgradcnn.checkpoint import Checkpoints, CheckpointWarning
 from microgradcnn.data import DataError, load
 from microgradcnn.files import FileError, read_arrays, write_arrays
-from microgradcnn.nn import Linear
-from microgradcnn.trained import load_trained
 
 MEMORY = 8 * 2**20  # bytes that refusing a file may take
 
@@ -80,14 +75,9 @@ def ten_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
 ROWS, COLUMNS = 20_000, 100  # 16 MB as float64
 
 BOMBS = {
-    "honest": (zipped(x_npy=(npy_header((ROWS, COLUMNS)), 8 * ROWS * COLUMNS), y_npy=labels(ROWS)), "unpacks to 0.0"),
     "bytes that become float64": (
         zipped(x_npy=(npy_header((ROWS, COLUMNS), "|u1"), ROWS * COLUMNS), y_npy=labels(ROWS)),
         "unpacks to 0.016 GB, and a packed file may to 0.01 GB: if it is yours, write it again with np.savez",
-    ),
-    "labels": (
-        zipped(x_npy=(npy_header((2, 1)), 16), y_npy=(npy_header((2,), "<U5000000"), 40_000_000)),
-        "unpacks to 0.04 GB",
     ),
     "bzip2": (
         zipped(zipfile.ZIP_BZIP2, x_npy=(npy_header((ROWS, COLUMNS)), 8 * ROWS * COLUMNS), y_npy=labels(ROWS)),
@@ -97,13 +87,10 @@ BOMBS = {
         declared(zipped(zipfile.ZIP_BZIP2, x_npy=(npy_header((5, 2)), 20_000_000), y_npy=labels(5)), 208),
         "damaged",
     ),
-    "a directory that says less": (
-        declared(zipped(x_npy=(npy_header((5, 2)), 20_000_000), y_npy=labels(5)), 208),
-        "damaged",
+    "a header that says less": (
+        zipped(x_npy=(npy_header((5, 2)), 9_000_000), y_npy=labels(5)),
+        "declares an array of shape (5, 2)",
     ),
-    "a header that says more": (zipped(x_npy=(npy_header((2**40, 2**20)), 80), y_npy=labels(5)), "damaged"),
-    "a header that says some more": (zipped(x_npy=(npy_header((100_000, 10)), 80), y_npy=labels(5)), "damaged"),
-    "a header that says less": (zipped(x_npy=(npy_header((5, 2)), 9_000_000), y_npy=labels(5)), "damaged"),
     "numbers of no size": (zipped(x_npy=(npy_header((2**40, 2), "|V0"), 0), y_npy=labels(5)), "damaged"),
     "no rows of many columns": (zipped(x_npy=(npy_header((0, 2**40)), 0), y_npy=labels(0)), "x has shape (0, "),
 }
@@ -126,52 +113,9 @@ def test_data_as_large_as_their_file_are_read(tmp_path: Path) -> None:
     assert load(tmp_path / "packed.npz").x.shape == (ROWS // 2, COLUMNS)
 
 
-def bomb(path: Path, size: int | None = None) -> Path:
-    content = zipped(description_json=(b"{}", 0), w_npy=(npy_header((10**7,)), 8 * 10**7))
-    path.write_bytes(content if size is None else declared(content, size))
-    return path
-
-
-READERS: dict[str, Callable[[Path], object]] = {
-    "arrays": lambda path: read_arrays(path, "test"),
-    "parameters": load_trained,
-    "a model": lambda path: Linear(2, 1, rng=np.random.default_rng(0)).load(path),
-    "a checkpoint": lambda path: Checkpoints(path.parent, {}).newest(),
-}
-
-
-@pytest.mark.parametrize("reader", READERS)
-def test_parameters_and_checkpoints_that_unpack_to_too_much(tmp_path: Path, reader: str) -> None:
-    path = bomb(tmp_path / "checkpoint-00000001.npz")
-    message = refused(lambda: READERS[reader](path))
-    assert "unpacks to 0.08 GB, and a packed file may to 0.01 GB" in message
-    assert str(path) in message
-
-
-def test_a_checkpoint_that_unpacks_to_too_much_is_passed_over(tmp_path: Path) -> None:
-    Checkpoints(tmp_path, {}).save(1, {"a": 1}, {})
-    bomb(tmp_path / "checkpoint-00000002.npz")
-    with pytest.warns(CheckpointWarning, match=r"unpacks to 0\.08 GB"):
-        assert Checkpoints(tmp_path, {}).newest().epoch == 1  # type: ignore[union-attr]
-
-
-def test_members_that_share_their_bytes(tmp_path: Path) -> None:
-    """A zip whose directory names one member of a megabyte a thousand times unpacks to a gigabyte, unpacked or not."""
-    content = zipped(zipfile.ZIP_STORED, w_npy=(npy_header((2**17,)), 2**20))
-    start = content.index(b"PK\1\2")
-    end = content.index(b"PK\5\6")
-    entries = b"".join(content[start:end].replace(b"w.npy", b"%05d" % i) for i in range(1000))
-    tail = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1000, 1000, len(entries), start, 0)
-    (tmp_path / "p.npz").write_bytes(content[:start] + entries + tail)
-    assert "p.npz unpacks to 1 GB" in refused(lambda: load_trained(tmp_path / "p.npz"))
-
-
 def test_what_is_written_is_read_whatever_its_size(tmp_path: Path) -> None:
     write_arrays(tmp_path / "large.npz", "test", {}, {"w": np.zeros(2 * 10**6)})
     assert read_arrays(tmp_path / "large.npz", "test")[1]["w"].shape == (2 * 10**6,)
-
-
-# gzip
 
 
 def gzipped(start: bytes, zeros: bytes, times: int) -> bytes:
@@ -187,8 +131,8 @@ def test_a_table_that_unpacks_to_too_much(tmp_path: Path) -> None:
     assert "unpacks to more than 0.01 GB" in refused(lambda: load(tmp_path / "lies.csv.gz"))
 
 
-@pytest.mark.parametrize("images", [10_000, 2**31])
-def test_images_that_unpack_to_too_much(tmp_path: Path, images: int) -> None:
+def test_images_that_become_too_much(tmp_path: Path) -> None:
+    images = 10_000  # 7.84 MB, but as float64
     header = bytes([0, 0, 8, 3]) + struct.pack(">3I", images, 28, 28)
     (tmp_path / "images-idx3.gz").write_bytes(gzipped(header, bytes(28 * 28 * 100), 100))
     (tmp_path / "labels-idx1").write_bytes(bytes([0, 0, 8, 1]) + struct.pack(">I", images) + bytes(10_000))
@@ -201,10 +145,3 @@ def test_the_limit_is_above_the_data_that_people_have(monkeypatch: pytest.Monkey
     monkeypatch.undo()
     assert archives.MAX_UNPACKED >= 70_000 * 784 * 8  # all of MNIST
     assert archives.MAX_UNPACKED <= 10**9
-
-
-def test_small_files_in_gzip_are_read(tmp_path: Path) -> None:
-    for name in ("t.csv.gz", "t.gz", "t.csv", "t.tsv.gz"):
-        (tmp_path / name).write_bytes(gzip.compress(b"a,b,label\n1,2,0\n3,4,1\n"))
-        found: Any = load(tmp_path / name)
-        assert (found.x.tolist(), found.features, found.name) == ([[1, 2], [3, 4]], ("a", "b"), name)

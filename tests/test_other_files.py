@@ -235,6 +235,7 @@ def test_a_damaged_packed_table(fault: str, tmp_path: Path) -> None:
     if fault in ("cut", "changed"):
         assert (done.code, done.out) == (2, "")
         assert one_sentence(done.err), done.err
+        assert "damaged or truncated gzip file" in done.err
     else:
         assert done.code == 0 or one_sentence(done.err)
 

@@ -10,7 +10,7 @@ from microgradcnn.classifier import MODELS, load_classifier
 from microgradcnn.commands.notices import warnings_told
 from microgradcnn.commands.options import chosen_trained, data_arguments, network_argument, parameters_argument
 from microgradcnn.commands.output import Record, show, table
-from microgradcnn.data import class_name, load, with_classes
+from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.dataset import Columns, DataError, Dataset, dropping, listed
 
 SUMMARY = "predict with the parameters that train wrote"
@@ -66,7 +66,7 @@ def _data(options: argparse.Namespace, columns: Columns) -> Dataset:
 
 def _check_classes(data: Dataset, names: tuple[str, ...]) -> None:
     """Raise DataError if the data have labels, and one that was not trained on."""
-    found = [class_name(data, label) for label in np.unique(data.y).tolist()] if data.target else []
+    found = class_names(data) if data.target else []
     if others := [name for name in found if name not in names]:
         known = [name for name in names if name in found]
         keep = f"keep the rows of others with --classes {','.join(known)}" if len(known) > 1 else "rename them"
