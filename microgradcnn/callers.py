@@ -10,8 +10,10 @@ from types import FrameType
 
 import numpy as np
 
-# The package, NumPy and the standard library: whatever calls from there was itself called by the user.
-_NOT_THE_USERS = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__, os.__file__))
+# The package, the standard library, and what is installed beside NumPy: what calls from there the user has called.
+_INSTALLED = os.path.dirname(os.path.dirname(np.__file__))
+_FOLDERS = (os.path.dirname(__file__), os.path.dirname(os.__file__), _INSTALLED)
+_NOT_THE_USERS = tuple(os.path.abspath(folder) + os.sep for folder in _FOLDERS)
 
 
 def frames_to_the_user() -> Iterator[FrameType]:
