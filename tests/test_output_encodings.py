@@ -254,8 +254,8 @@ def interrupted(tmp_path: Path, module: str, *command: str) -> Done:
     ],
 )
 def test_ctrl_c_while_modules_are_imported(module: str, entry: str, tmp_path: Path) -> None:
-    (tmp_path / "microgradcnn-script").write_text(SCRIPT)
-    command = ("-m", "microgradcnn") if entry == "-m" else (str(tmp_path / "microgradcnn-script"),)
+    (tmp_path / "microgradcnn").write_text(SCRIPT)
+    command = ("-m", "microgradcnn") if entry == "-m" else (str(tmp_path / "microgradcnn"),)
     done = interrupted(tmp_path, module, *command, "networks")
     assert done.code in (130, -signal.SIGINT)
     assert done.out == ""

@@ -67,9 +67,13 @@ def _lenient(name: str) -> Iterator[None]:
 
 
 def discard_output() -> None:
-    """Let what is still in the buffer of standard output go nowhere: its reader has left, or its disk is full."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let go nowhere what is still in the buffer of a stream whose reader has left, or whose disk is full."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:

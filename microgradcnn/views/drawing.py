@@ -16,7 +16,7 @@ from microgradcnn.value import Constant, Value
 from microgradcnn.views import notation
 from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale
-from microgradcnn.views.expression import Expr, symbol, value
+from microgradcnn.views.expression import Expr, cut, symbol, value
 from microgradcnn.views.groups import LARGEST, Group, Names, family_of, grouping, sorted_items
 from microgradcnn.views.layout import Layout, layout
 from microgradcnn.views.ledger import local_derivatives, node_names
@@ -142,7 +142,7 @@ class _Scene:
         values = np.concatenate([_flat(self.order[i].data) for i in ends])
         grads = [0.0 if self.order[i].dtype == np.bool_ else self.order[i].grad for i in ends]
         gradient = None if any(g is None for g in grads) else np.concatenate([_flat(g) for g in grads])
-        heading: Heading = [clean(group.name)]
+        heading: Heading = [clean(cut(group.name))]
         if group.kind == "family":
             family = group.name.removeprefix("all ")
             heads = [self.symbols[n] for i in group.members if family_of((n := self.order[i]).label) == family]

@@ -27,7 +27,7 @@ _CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = dict(zip(_SMALL.split(), "αβγδεζηθικλμνξπρστυφχψ", strict=True)) | {"omega": "ω"}
 GREEK |= dict(zip(_CAPITAL.split(), "ΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 ACCENTS = ("hat", "bar", "tilde")
-LONGEST_LABEL = 250  # characters of a label that are shown
+LONGEST_LABEL = 100  # characters of a label that are shown
 LARGEST_DENOMINATOR = 1000  # 1/3 is a small fraction, 0.123456789 is data
 
 
@@ -131,7 +131,11 @@ def cut(text: str, longest: int = LONGEST_LABEL) -> str:
 
 def printed(label: str) -> str:
     """A label as a line of text may have it: cut, and what cannot be printed, as a line feed, replaced."""
-    return "".join([c if c.isprintable() else "\ufffd" for c in cut(label)])
+    return _printable(cut(label))
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join([c if c.isprintable() else "\ufffd" for c in text])
 
 
 def name_of(label: str) -> Name:
@@ -144,7 +148,7 @@ def name_of(label: str) -> Name:
 
 @lru_cache(maxsize=4096)
 def _parts(label: str) -> Name:
-    base, *rest = "".join([c if c.isprintable() else "\ufffd" for c in label]).split("_")
+    base, *rest = _printable(label).split("_")
     if not rest and (digits := re.fullmatch(r"([^\W\d]+)(\d+)", base)):
         base, rest = digits[1], [digits[2]]
     accent = next((part for part in rest if part in ACCENTS), "")

@@ -21,6 +21,7 @@ from microgradcnn.views import layout
 from microgradcnn.views.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
 from microgradcnn.views.colours import Grid, gradient_scale, value_scale
 from microgradcnn.views.drawing import Drawing, Edge
+from microgradcnn.views.expression import cut
 from microgradcnn.views.layout import Point
 from microgradcnn.views.typesetting import Run, clean, typeset
 
@@ -103,7 +104,7 @@ def _node(box: Box, at: layout.Box, prefix: str, root: bool) -> str:
     if box.index is not None:
         attributes += [f"id={quoteattr(f'{prefix}node-{box.index}')}", f'data-node="{box.index}"']
     if box.group is not None:
-        attributes.append(f"data-group={quoteattr(clean(box.group))}")
+        attributes.append(f"data-group={quoteattr(clean(cut(box.group)))}")
     radius = 10 if box.leaf else 4
     middle = at.y + (at.height - box.size[1]) / 2  # a box with many edges is higher than what it says
     inner = at._replace(y=middle, height=box.size[1])

@@ -80,6 +80,8 @@ class Typeset(Text):
 
 def clean(text: str) -> str:
     """Text without the characters that XML forbids, lone surrogates and private ones that would be read as marks."""
+    if text.isprintable():
+        return text
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn") else "\ufffd" for c in text)
 
 
