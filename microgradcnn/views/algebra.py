@@ -210,7 +210,7 @@ def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
         return then
     if condition.head == "compare" and condition.args[0] == condition.args[1]:  # formulas hold where nothing is NaN
         return then if condition.value in "=≤≥" else otherwise
-    if condition.value == "=" and condition.args[1] == then == ZERO and _is_0_with(condition.args[0], otherwise):
+    if condition.value == "=" and condition.args[1] == then == ZERO and condition.args[0] in split(otherwise)[1]:
         return otherwise  # x·y, which is 0 for x = 0 by itself
     if otherwise == ZERO:
         return _times(then, Expr("indicator", (condition,)))
@@ -227,14 +227,6 @@ def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
         if otherwise == _times(number(-1), then, below):
             return _times(then, call("sign", condition.args[0]))
     return Expr("cases", (condition, then, otherwise))
-
-
-def _is_0_with(e: Expr, product: Expr) -> bool:
-    """Whether a product has the factor e, or, where e is |x| + |y|, the factor x or y."""
-    terms = [split(term) for term in flat(e, "sum")]
-    sizes = [x for c, powers in terms for x in powers if c > 0 and len(powers) == 1 and x.value == "abs"]
-    zeros = [e, *(x.args[0] for x in sizes if len(sizes) == len(terms))]
-    return any(set() < split(zero)[1].keys() <= split(product)[1].keys() for zero in zeros)
 
 
 def _not_zero(e: Expr) -> Expr:
