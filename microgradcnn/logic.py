@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from microgradcnn import primitives
 from microgradcnn.arrays import dtype_of, glimpse
 from microgradcnn.functions import Operand, equal
@@ -44,7 +46,7 @@ def logical_xor(a: Operand, b: Operand) -> Any:
 
 def _check_booleans(example: str, *operands: Any) -> None:
     for x in operands:
-        if dtype_of(x).kind != "b":
+        if (dtype_of(x) if hasattr(x, "dtype") else np.asarray(x).dtype).kind != "b":
             what = x.describe() if isinstance(x, Value) else glimpse(x)
             raise TypeError(f"~ & | ^ take comparisons, as in {example}, and {what} is no boolean")
 

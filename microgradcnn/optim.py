@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from microgradcnn.arguments import several
 from microgradcnn.arrays import Data, plain
 from microgradcnn.files import check_sizes
 from microgradcnn.value import Value
@@ -46,7 +47,7 @@ class Optimiser(ABC):
         *,
         error_if_nonfinite: bool | None = None,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = several(parameters, "what an optimiser moves")
         for p in self.parameters:
             if not isinstance(p, Value):
                 raise TypeError(

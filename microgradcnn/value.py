@@ -168,6 +168,8 @@ class Value:
         return format(self.item(), spec) if spec else str(self)
 
     def __bool__(self) -> bool:
+        if np.size(self._data) != 1:
+            raise ValueError(f"{self.describe()} has shape {self.shape}: ask np.all(v.data) or np.any(v.data) of many")
         return bool(self.item())
 
     def __len__(self) -> int:

@@ -54,7 +54,7 @@ ORDER = [
     for package, _, names in (line.rpartition(": ") for line in LAYERS.splitlines())
     for name in names.split()
 ]
-LINES = {"value": 330, "any other module": 350, "the package": 26800, "JavaScript": 1300}
+LINES = {"value": 330, "any other module": 350, "the package": 26850, "JavaScript": 1300}
 AT_IMPORT = {"estimator": "sklearn"}  # its classes descend from scikit-learn's; nothing else imports it
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 

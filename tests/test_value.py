@@ -462,7 +462,7 @@ def test_one_number_becomes_a_python_float(one: Any) -> None:
 @pytest.mark.parametrize("many", [[1.0, 2.0], [], np.ones((2, 2))])
 @pytest.mark.parametrize("use", [float, bool, Value.item])
 def test_more_or_less_than_one_number_does_not(use: Callable[[Value], Any], many: Any) -> None:
-    with pytest.raises(ValueError, match=r"w has shape .*: only one number can become a Python float"):
+    with pytest.raises(ValueError, match=r"w has shape .*: (only one number can become a Python float|ask np.all)"):
         use(Value(many, label="w"))
 
 
@@ -627,7 +627,7 @@ def test_a_primitive_with_static_arguments_and_an_input_without_gradient() -> No
     y.backward(np.ones(3))
     assert x.grad.tolist() == [5.0, 5.0, 5.0]
     assert i.grad is None
-    assert chosen.notation == "chosen(x)"
+    assert chosen.notation == "chosen(x_1, x_2)"
 
 
 @pytest.mark.usefixtures("own_primitives")
