@@ -28,7 +28,7 @@ from microgradcnn.functions import BUILT_IN
 from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS, SingleLayer
 from microgradcnn.record import TABLE
-from microgradcnn.targets.scalars import opened
+from microgradcnn.targets.scalars import opened_arrays
 from microgradcnn.targets.trace import trace
 from microgradcnn.views import polynomial, timing, work
 from microgradcnn.views.building import built
@@ -349,9 +349,10 @@ def test_arrays_opened_into_scalars_count_alike(name):
     compute, *shapes = ARRAYS[name]
     leaves = [Value(RNG.uniform(0.5, 1.0, shape), label=f"v{i}") for i, shape in enumerate(shapes)]
     loss = compute(*leaves)
-    scalars = opened(trace(loss, leaves, []))
-    in_arrays = counted(loss, {v.label: [v] for v in leaves})
-    assert in_arrays == counted(scalars.loss, dict(zip([v.label for v in leaves], scalars.parameters, strict=True)))
+    lines = trace(loss, leaves, [])
+    (in_scalars,), grids = opened_arrays(lines.outputs[:1], lines.parameters)
+    parameters = {leaf.label: grid.ravel().tolist() for leaf, grid in zip(leaves, grids, strict=True)}
+    assert counted(in_scalars.item(), parameters) == counted(loss, {v.label: [v] for v in leaves})
 
 
 def test_a_graph_in_scalars(single_layer):

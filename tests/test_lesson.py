@@ -85,7 +85,7 @@ def test_ctrl_c_ends_the_whole_and_not_one_training(quick, monkeypatch, capsys, 
 
 def test_where_the_editions_go_by_themselves(quick, capsys, tmp_path):
     assert main(["lesson", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 6
+    assert len(json.loads(capsys.readouterr().out, parse_constant=pytest.fail)) == 6
     assert main(["lesson", "--student"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"lesson", "lesson-student"}
     assert (tmp_path / "lesson-student" / "index.html").read_text() == "<!DOCTYPE html>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -20,10 +21,19 @@ slope = Value(0.0, label="w").sqrt() * Value(1.0, label="x")
 """
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the commands read, made once."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    (folder / "odd.py").write_text(OWN)
+    return folder
+
+
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    prepare(tmp_path)
-    (tmp_path / "odd.py").write_text(OWN)
+def here(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh copy of that folder, which the command runs in."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,14 +47,23 @@ TO_A_FOLDER = {
 }
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the commands read, made once."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
+
+
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    prepare(tmp_path)
+def here(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh copy of that folder, which the command runs in."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.fixture(params=[0o022, 0o002, 0o077], ids=oct)
+@pytest.fixture(params=[0o022, 0o077], ids=oct)
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     """The mask that new files get; the one before is put back."""
     before = os.umask(request.param)
@@ -115,25 +125,25 @@ def test_new_files_in_a_folder_have_the_mode_of_the_umask_and_keys_are_secret(um
 
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
-    """What `lesson --json` printed under a mask, and its folder."""
+    """What `lesson` printed in ASCII, under a mask, and its folder."""
     folder, before = tmp_path_factory.mktemp("lesson"), os.umask(0o027)
     try:
-        return run("lesson", "--out", folder / "lesson", "--json"), folder / "lesson"
+        return run("lesson", "--out", folder / "lesson", encoding="ascii"), folder / "lesson"
     finally:
         os.umask(before)
 
 
 def test_the_lesson_has_the_mode_of_the_umask(lesson: tuple[Done, Path]) -> None:
     done, folder = lesson
-    assert done.code == 0, done.err
+    assert (done.code, done.err) == (0, "")
+    assert "The lesson is written" in done.out
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert {oct(mode(path)) for path in files} == {"0o640"}
 
 
 def test_what_the_lesson_writes_for_machines_is_strict(lesson: tuple[Done, Path]) -> None:
-    done, folder = lesson
-    assert strict(done.out)
+    _, folder = lesson
     blocks = [block for page in folder.rglob("*.html") for block in embedded(page.read_text("utf-8"))]
     assert len(blocks) >= 6
     for path in folder.rglob("*.json"):
@@ -141,7 +151,7 @@ def test_what_the_lesson_writes_for_machines_is_strict(lesson: tuple[Done, Path]
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("kept", [0o600, 0o664, 0o444], ids=oct)
+@pytest.mark.parametrize("kept", [0o640, 0o444], ids=oct)
 def test_an_existing_file_keeps_its_mode(kept: int) -> None:
     found = {}
     for name, arguments in TO_A_PATH.items():
@@ -260,12 +270,15 @@ ODD = [
     "carriage\rreturn",
     os.fsdecode(b"caf\xe9"),
 ]
+OF_ALL = "\x1b[31m\n\x07\u202e\x9b1m\r\udce9"
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", ODD, ids=ascii)
+@pytest.mark.parametrize("name", [OF_ALL, *ODD], ids=ascii)
 def test_an_odd_name_is_told_so_that_a_terminal_obeys_nothing(name: str) -> None:
-    for what, arguments in {**TO_A_PATH, **TO_A_FOLDER}.items():
+    """The name with all of that in it is told by every command, each of the others by two."""
+    every = {**TO_A_PATH, **TO_A_FOLDER}
+    for what, arguments in every.items() if name == OF_ALL else [(what, every[what]) for what in ("cost", "worksheet")]:
         done = run(*filled(arguments, f"odd {what[:5]} {name}"))
         assert done.code == 0, (what, done.err)
         assert done.err == ""
@@ -278,7 +291,7 @@ def test_an_odd_name_is_told_so_that_a_terminal_obeys_nothing(name: str) -> None
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("name", ODD[:-1], ids=ascii)
 def test_json_has_the_name_as_it_is(name: str) -> None:
-    for what in ("graph .svg", "export", "explain .html", "train"):
+    for what in ("graph .svg", "export", "explain .html", "train")[: None if name == ODD[0] else 1]:
         arguments = {**TO_A_PATH, **TO_A_FOLDER}[what]
         done = run(*filled(arguments, f"odd {name}"), "--json")
         assert done.code == 0, (what, done.err)
@@ -334,9 +347,9 @@ def small_model() -> Any:
 
 
 def changes(whole: bytes) -> Iterator[tuple[str, bytes]]:
-    """A file with a bit flipped at every byte, with bytes put before, into and after it, or taken away."""
+    """A file with a bit flipped at every third byte, with bytes put before, into and after it, or taken away."""
     bits = np.random.default_rng(0).integers(8, size=len(whole)).tolist()
-    for i, bit in enumerate(bits):
+    for i, bit in list(enumerate(bits))[::3]:
         yield f"bit {bit} of byte {i}", whole[:i] + bytes([whole[i] ^ 1 << bit]) + whole[i + 1 :]
     for tail in (b"\0", b"\n", b"PK", bytes(1000), whole[-22:], np.random.default_rng(1).bytes(64)):
         yield f"{tail[:4]!r} after it", whole + tail
@@ -395,7 +408,7 @@ def test_changed_checkpoints_give_the_same_end_or_are_left_out(here: Path) -> No
     assert run(*whole).code == 0
     names = sorted(path.name for path in (here / "whole").glob("checkpoint-*.npz"))
     newest = (here / "whole" / names[-1]).read_bytes()
-    chosen = list(changes(newest))[:: len(newest) // 20]
+    chosen = list(changes(newest))[:: len(newest) // 60]
     assert len(chosen) > 15
     (here / "again").mkdir()
     for what, content in chosen:
