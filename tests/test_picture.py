@@ -323,7 +323,7 @@ def test_colours_can_be_read_on_and_told_apart_by_colour_blind_eyes(scale: Calla
 
 
 def test_a_long_heading_is_cut_but_said_in_full() -> None:
-    label = "weight" * 40
+    label = "weight" * 16
     root = parsed(draw(Value(1.0, label=label)))
     (box,) = of_class(root, "g", "node")
     assert text(box, "name").endswith("…")
