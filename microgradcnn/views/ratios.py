@@ -128,10 +128,16 @@ class Ratios:
         """The number that a fraction is; None for any other."""
         return a.above.coeff(1) / a.below.coeff(1) if a.above.is_ground and a.below.is_ground else None
 
-    def only_leaves(self, a: Ratio) -> bool:
-        """Whether no atom occurs in the numerator."""
-        places = [self.ring.gens.index(atom) for atom in self.atoms.values()]
-        return not any(monomial[place] for monomial in a.above for place in places)
+    def seldom_zero(self, a: Ratio) -> bool:
+        """Whether the numerator is a polynomial in the leaves and no zero, whether its few indicators are 0 or 1."""
+        used = {i for monomial in a.above for i, exponent in enumerate(monomial) if exponent}
+        atoms = [(key[0], atom) for key, atom in self.atoms.items() if self.ring.gens.index(atom) in used]
+        if len(atoms) > 3 or any(kind != "positive" for kind, _ in atoms):
+            return False
+        polynomials = [a.above]
+        for _, atom in atoms:
+            polynomials = [p.compose(atom, self.ring(value)) for p in polynomials for value in (0, 1)]
+        return all(polynomials)
 
     def canonical(self, a: Ratio) -> Ratio:
         """The same fraction whenever it can be cancelled easily, its denominator with leading coefficient 1."""

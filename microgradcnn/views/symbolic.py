@@ -102,7 +102,7 @@ class _Graph:
             return self.algebra.positive(self.algebra.minus(a, b))
         if self.algebra.same(a, b):
             return self.algebra.number(1 if e.value == "=" else 0)
-        if self.algebra.only_leaves(self.algebra.minus(a, b)):  # whose zeros are next to nothing
+        if self.algebra.seldom_zero(self.algebra.minus(a, b)):  # whose zeros are next to nothing
             return self.algebra.number(0 if e.value == "=" else 1)
         raise Undecided
 
