@@ -507,7 +507,7 @@ def runs() -> Iterator[Runs]:
 
 
 def test_kill_9_at_fifty_random_moments(tmp_path: Path, runs: Runs) -> None:
-    """Half of them in the system calls of saves one by one, half at any time; the run then goes on and ends with the same bits."""
+    """Half in every call of a save in turn, half at any time; the run then goes on and ends with the same bits."""
     began = time.monotonic()
     runs.start(tmp_path / "straight")
     assert runs.end() == 0
