@@ -142,9 +142,9 @@ class Value:
         return fill(Value.__new__(Value), self._data, label=self.label, static=DETACHED)
 
     def describe(self) -> str:
-        """The label, or what the node is: the name that errors use."""
+        """The label, cut in its middle if it is long, or what the node is: the name that errors use."""
         if self.label is not None:
-            return self.label
+            return self.label if len(self.label) <= 100 else f"{self.label[:49]}…{self.label[-50:]}"
         return "an unlabelled leaf" if self.op is None else f"an unlabelled result of {self.op.name}"
 
     def __eq__(self, other: object) -> Any:

@@ -143,7 +143,13 @@ def test_many_long_labels() -> None:
 
 def test_messages_cut_them_too() -> None:
     w = mg.Value(np.ones(2), label="w" * LENGTH)
-    for act in (lambda: mg.explain(w * 2.0, wrt=w), lambda: (w * 2.0).backward()):
+    for act in (
+        lambda: mg.explain(w * 2.0, wrt=w),
+        lambda: (w * 2.0).backward(),
+        lambda: mg.optim.SGD([w, w], lr=0.1),
+        lambda: mg.explain(mg.sum(w), wrt=mg.Value(1.0, label="q" * LENGTH)),
+        lambda: mg.Value(1.0, label="v" * LENGTH) @ w,
+    ):
         with pytest.raises((ValueError, TypeError)) as caught:
             counted(act)
         assert len(str(caught.value)) < 2_000
