@@ -42,7 +42,7 @@ _OURS = sorted({f.__name__ for f in BY_NUMPY_NAME.values() if f.__module__ in (f
 def _array(self: Value, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
     raise TypeError(
         f"NumPy cannot make an array of {self.describe()} without losing its graph: mg.stack joins Values, "
-        ".data is the number or array inside, and mg.matmul(df, v) is what pandas does not leave df @ v to"
+        ".data is the number or array inside (and where pandas asks for one in df @ v, write mg.matmul(df, v))"
     )
 
 
