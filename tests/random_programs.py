@@ -601,7 +601,9 @@ def drawn(seed: int, index: int) -> Program:
     wrt = tuple(name for name in shapes if name not in inputs)
     used = {name for line in d.lines for name in line.args}
     ends = tuple(line.name for line in d.lines if line.name not in used)
-    penalty = bool(rng.random() < 0.25 and (scalars or not inputs))
+    # Inputs in scalars may enter no array, as compile says; with a penalty they would, through a gradient.
+    without_arrays = scalars and all(v.shape == () for v in d.variables)
+    penalty = bool(rng.random() < 0.25 and (without_arrays or not inputs))
     program = Program(tuple(inputs), wrt, tuple(d.lines), shapes, ends, penalty, recorded, at, scalars)
     return _without_unused(program)
 
