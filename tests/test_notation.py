@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.record import TABLE
+from microgradcnn.value import fill
 from microgradcnn.views.algebra import factored, simplified
 from microgradcnn.views.expression import (
     Expr,
@@ -253,7 +254,7 @@ def test_every_primitive_prints(name: str) -> None:
     static = {p: STATIC[p] for p in parameters if p in STATIC}
     static |= {"axis": 1} if name in ("concatenate", "stack", "log_softmax") else {}
     nodes = [Value(np.arange(6.0).reshape(2, 3), label=label) for label in "ABC"[:count]]
-    node = mg.value.fill(Value.__new__(Value), np.ones((2, 3)), None, op, tuple(nodes), static)
+    node = fill(Value.__new__(Value), np.ones((2, 3)), None, op, tuple(nodes), static)
     e = formula(node, {})
     assert set("ABC"[:count]) <= set(text(e))
     check_latex(latex(e))

@@ -27,6 +27,7 @@ from microgradcnn.value import Constant
 from microgradcnn.views import picture as module
 from microgradcnn.views.boxes import said, shown
 from microgradcnn.views.colours import gradient_scale, plane, value_scale
+from microgradcnn.views.expression import symbol
 from microgradcnn.views.groups import READABLE
 from microgradcnn.views.picture import Picture, draw
 from microgradcnn.views.typesetting import shortened, typeset, width
@@ -187,7 +188,7 @@ def test_raw_constants_stand_in_the_formula(make: Callable[[Value], Value], head
 def test_names_have_real_subscripts() -> None:
     (name,) = of_class(parsed(draw(Value(1.0, label="s_1_2"))), "text", "name")
     assert [(e.get("class"), e.text) for e in name] == [("i", "s"), ("s", "12")]
-    assert "".join(run.text for run in typeset(mg.views.expression.symbol("y_hat"))) == "ŷ"
+    assert "".join(run.text for run in typeset(symbol("y_hat"))) == "ŷ"
 
 
 ODD = ["<script>alert(1)</script>", '"]; x [label="', "a|b{c}<d>", "&amp;", "-->", "\x00\x1b\ud800\ue002", "]]>", "\\"]
@@ -329,7 +330,7 @@ def test_a_long_heading_is_cut_but_said_in_full() -> None:
     (box,) = of_class(root, "g", "node")
     assert text(box, "name").endswith("…")
     assert label in (box.find(f"{SVG}title").text or "")  # type: ignore[union-attr]
-    runs = shortened(typeset(mg.views.expression.symbol(label)), 14.0, 100.0)
+    runs = shortened(typeset(symbol(label)), 14.0, 100.0)
     assert width(runs, 14.0) <= 100.0
 
 
