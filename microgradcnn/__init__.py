@@ -8,7 +8,7 @@
 27.0
 """
 
-from microgradcnn import interrupts as _interrupts  # noqa: F401, first: Ctrl-C may come while the others load
+from microgradcnn.system import interrupts as _interrupts  # noqa: F401, first: Ctrl-C may come while the others load
 
 # isort: split
 from importlib import import_module

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradcnn import archives
 from microgradcnn.dataset import DataError, Dataset, listed, numbered, show
 from microgradcnn.readers import opened, unpacked
+from microgradcnn.system import archives
 
 
 def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:

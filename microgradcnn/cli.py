@@ -35,7 +35,7 @@ from microgradcnn.commands.options import real
 from microgradcnn.commands.output import show
 from microgradcnn.commands.streams import discard_output, escaped, lenient_streams
 from microgradcnn.extras import MissingExtra
-from microgradcnn.interrupts import Interruptible
+from microgradcnn.system.interrupts import Interruptible
 from microgradcnn.train import DivergedError
 from microgradcnn.views.expression import cut
 

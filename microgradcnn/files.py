@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn import archives
+from microgradcnn.system import archives
 
 FORMAT = 2  # 1 had no SHA-256
 DESCRIPTION = "description.json"

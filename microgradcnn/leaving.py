@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, NoReturn
 
-from microgradcnn.callers import frames_to_the_user
+from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.value import DETACHED, Value, is_recording
 
 

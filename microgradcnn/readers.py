@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from microgradcnn import archives
 from microgradcnn.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, numbered, short, show, suggest
+from microgradcnn.system import archives
 
 MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory
 MAX_LABEL = 100  # characters: NumPy stores every text at the width of the longest

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from microgradcnn.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
-from microgradcnn.callers import is_augmented
 from microgradcnn.record import TABLE, Primitive
+from microgradcnn.system.callers import is_augmented
 
 _next_birth = itertools.count(1).__next__
 _recording: ContextVar[bool] = ContextVar("recording", default=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microgradcnn import archives
 from microgradcnn.data import DataError, load
 from microgradcnn.files import FileError, read_arrays, write_arrays
+from microgradcnn.system import archives
 
 MEMORY = 8 * 2**20  # bytes that refusing a file may take
 

@@ -19,34 +19,28 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
 # line in a package starts with its name.
 LAYERS = """
-interrupts arrays record callers value leaving arguments gradient kernels primitives signatures functions logic
-interop copying debug check extras archives files checkpoint summary module layers models nn optim
-
-targets: __init__ lines naming rows trace simplify python source plan trainer threads
-targets: calls blocks numpy scalars llvm_functions llvm loop machine_code convolution pooling images fusion
-targets: jit jax devices program javascript
-targets: onnx_writer onnx_operators onnx
+system: __init__ interrupts
+arrays record
+system: callers
+value leaving arguments gradient kernels primitives signatures functions logic interop copying debug check
+extras
+system: archives
+files checkpoint summary module layers models nn optim
+targets: __init__ lines naming rows trace simplify python source plan trainer threads calls blocks numpy
+targets: scalars llvm_functions llvm loop machine_code convolution pooling images fusion jit jax devices
+targets: program javascript onnx_writer onnx_operators onnx
 augmentation descent batches estimator
-
-views: __init__ expression static rows algebra emitters latex markup notation
-views: document latex_document html_document undefined segments
-views: chain telling numbers windows tensors derivation
-views: tokens formula question diagnosis ratios symbolic terms mistakes answers
-views: ledger assignments standalone
-views: stored task planted predicted grading handout worksheet
-views: plots
-views: ordering placing layout groups typesetting colours boxes drawing svg dot
-views: script level templates page picture
-views: problem exercise charts
-views: building operations work counting polynomial timing cost
-
-__init__ dataset readers array_files other_files built_in data columns scaling networks lecture trained progress
-engines train fit classifier experiment classification training_figure lesson scripts graphs
-schematic errata network_cost network_page lesson_pages
-
-commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson source
-commands: explain check ledger export worksheet grade cost graph
-
+views: __init__ expression static rows algebra emitters latex markup notation document latex_document
+views: html_document undefined segments chain telling numbers windows tensors derivation tokens formula
+views: question diagnosis ratios symbolic terms mistakes answers ledger assignments standalone stored task
+views: planted predicted grading handout worksheet plots ordering placing layout groups typesetting colours
+views: boxes drawing svg dot script level templates page picture problem exercise charts building operations
+views: work counting polynomial timing cost
+__init__ dataset readers array_files other_files built_in data columns scaling networks lecture trained
+progress engines train fit classifier experiment classification training_figure lesson scripts graphs schematic
+errata network_cost network_page lesson_pages
+commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson
+commands: source explain check ledger export worksheet grade cost graph
 cli __main__
 """
 ORDER = [

@@ -12,7 +12,7 @@ import numpy as np
 
 # The package, the standard library, and what is installed beside NumPy: what calls from there the user has called.
 _INSTALLED = os.path.dirname(os.path.dirname(np.__file__))
-_FOLDERS = (os.path.dirname(__file__), os.path.dirname(os.__file__), _INSTALLED)
+_FOLDERS = (os.path.dirname(os.path.dirname(__file__)), os.path.dirname(os.__file__), _INSTALLED)
 _NOT_THE_USERS = tuple(os.path.abspath(folder) + os.sep for folder in _FOLDERS)
 
 
