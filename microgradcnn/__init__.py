@@ -19,7 +19,7 @@ from microgradcnn import copying as _copying  # noqa: F401, gives Value its deep
 from microgradcnn import interop as _interop  # noqa: F401, gives Value its place in NumPy's functions
 from microgradcnn.check import GradientCheck, check_gradients
 from microgradcnn.debug import NonFiniteError, debug
-from microgradcnn.functions import (
+from microgradcnn.engine.functions import (
     abs,
     astype,
     avg_pool2d,
@@ -54,11 +54,11 @@ from microgradcnn.functions import (
     transpose,
     where,
 )
-from microgradcnn.gradient import grad
+from microgradcnn.engine.gradient import grad
+from microgradcnn.engine.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
+from microgradcnn.engine.record import Primitive, primitive
+from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.leaving import GraphLeft
-from microgradcnn.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
-from microgradcnn.record import Primitive, primitive
-from microgradcnn.value import Value, no_grad
 
 if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn

@@ -11,11 +11,11 @@ import numpy as np
 
 from microgradcnn.augmentation import shifted
 from microgradcnn.descent import Descent
+from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.module import Module
 from microgradcnn.summary import in_mode
 from microgradcnn.targets.program import BACKENDS, compile
 from microgradcnn.targets.trainer import Trainer
-from microgradcnn.value import Value, no_grad
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them

@@ -27,10 +27,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from microgradcnn.arrays import glimpse, plain
-from microgradcnn.gradient import grad, topological
-from microgradcnn.record import Primitive
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.arrays import glimpse, plain
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.value import Constant, Value
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Function: TypeAlias = Callable[..., Value]

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-import microgradcnn.functions as mg
-from microgradcnn.arrays import dtype_of
+import microgradcnn.engine.functions as mg
 from microgradcnn.batches import Array, outputs
 from microgradcnn.columns import arranged, different_texts, restored
 from microgradcnn.data import resampling
 from microgradcnn.dataset import UNKNOWN, Columns, Dataset
+from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.models import lenet
 from microgradcnn.module import Module

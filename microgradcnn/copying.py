@@ -9,9 +9,9 @@ from weakref import ref
 
 import numpy as np
 
-from microgradcnn.arrays import settled
-from microgradcnn.gradient import topological
-from microgradcnn.value import Constant, Value, fill
+from microgradcnn.engine.arrays import settled
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Constant, Value, fill
 
 _pickling = threading.local()
 

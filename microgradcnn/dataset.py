@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradcnn.arrays import check_unmasked
+from microgradcnn.engine.arrays import check_unmasked
 
 
 class DataError(ValueError):

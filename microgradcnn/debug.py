@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from microgradcnn.arrays import quiet
-from microgradcnn.gradient import _cotangents
+from microgradcnn.engine.arrays import quiet
+from microgradcnn.engine.gradient import _cotangents
+from microgradcnn.engine.value import Value, watcher
 from microgradcnn.system.callers import frames_to_the_user
-from microgradcnn.value import Value, watcher
 
 _RULES = unwrap(_cotangents).__code__  # the function from which all chain rules are called
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from microgradcnn.checkpoint import Checkpoint, Checkpoints
+from microgradcnn.engine.value import Value
 from microgradcnn.optim import OPTIMISERS
-from microgradcnn.value import Value
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

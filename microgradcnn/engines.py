@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import microgradcnn.functions as mg
+import microgradcnn.engine.functions as mg
 from microgradcnn.batches import ENGINES, Batches, batches
+from microgradcnn.engine.value import Value
 from microgradcnn.networks import Network
-from microgradcnn.value import Value
 
 __all__ = ["ENGINES", "Engine", "accuracy_of", "engine"]
 

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import microgradcnn.functions as mg
+import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.arrays import check_unmasked
 from microgradcnn.batches import Array, Objective, batches, epoch, outputs
 from microgradcnn.descent import Descent
+from microgradcnn.engine.arrays import check_unmasked
+from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.value import Value
 
 require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
 

@@ -10,18 +10,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-import microgradcnn.functions as mg
+import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.arrays import bare_array
 from microgradcnn.batches import ENGINES, Array, Batches, batches, epoch, outputs
 from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.descent import Descent, Recorder
+from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.module import Module
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
 from microgradcnn.summary import in_mode
 from microgradcnn.train import DivergedError, check_finite
-from microgradcnn.value import Value, no_grad
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]

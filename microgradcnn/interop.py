@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from microgradcnn import functions, logic, primitives
-from microgradcnn.arguments import explained
-from microgradcnn.value import Value
+from microgradcnn.engine import functions, logic, primitives
+from microgradcnn.engine.arguments import explained
+from microgradcnn.engine.value import Value
 
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in functions.METHODS},

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-import microgradcnn.functions as mg
-from microgradcnn.arrays import dtype_of
-from microgradcnn.functions import _pair
+import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import dtype_of
+from microgradcnn.engine.functions import _pair
+from microgradcnn.engine.value import Value
 from microgradcnn.module import Module
-from microgradcnn.value import Value
 
 Pair: TypeAlias = tuple[int, int]
 Generator: TypeAlias = np.random.Generator

@@ -9,8 +9,8 @@ from __future__ import annotations
 import warnings
 from typing import Any, NoReturn
 
+from microgradcnn.engine.value import DETACHED, Value, is_recording
 from microgradcnn.system.callers import frames_to_the_user
-from microgradcnn.value import DETACHED, Value, is_recording
 
 
 class GraphLeft(UserWarning):

@@ -12,12 +12,12 @@ import numpy as np
 
 from microgradcnn.check import check_gradients
 from microgradcnn.data import Dataset, load, shrink, two_classes
+from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra
 from microgradcnn.lecture import closed_form
 from microgradcnn.networks import LECTURE, NETWORKS, Network
 from microgradcnn.train import Training, accuracy, train
-from microgradcnn.value import Value
 
 REGULARISE = 1e-3
 TOLERANCE = 1e-7

@@ -10,10 +10,10 @@ from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from microgradcnn.arrays import bare_array
+from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.summary import Summary, observer, summarised
-from microgradcnn.value import Value
 
 KIND = "model file that model.save wrote"
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.value import Value
 from microgradcnn.views.cost import Cost, cost
 from microgradcnn.views.document import Line, Step
 from microgradcnn.views.expression import add as plus

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.data import Dataset, load, two_classes
+from microgradcnn.engine.value import Value
 from microgradcnn.errata import note
 from microgradcnn.experiment import Experiment, fit_scaling, sizes_for
 from microgradcnn.lesson import REGULARISE, Row, uninterrupted
@@ -19,7 +20,6 @@ from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
 from microgradcnn.schematic import sliding
 from microgradcnn.targets.program import compile
 from microgradcnn.train import default_rate, largest_stable_rate, train
-from microgradcnn.value import Value
 from microgradcnn.views import notation
 from microgradcnn.views.charts import curves, tiles
 from microgradcnn.views.derivation import Derivation, explain

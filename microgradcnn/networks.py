@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import microgradcnn.functions as mg
+import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.arrays import bare_array
-from microgradcnn.value import Value
+from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.value import Value
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
 LECTURE_ROWS = "suv"  # the weight rows of the lecture's three hidden units

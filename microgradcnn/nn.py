@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-import microgradcnn.functions as mg
-from microgradcnn.arrays import bare_array, shape_of
+import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import bare_array, shape_of
+from microgradcnn.engine.value import Value
 from microgradcnn.layers import (
     AvgPool2d,
     Conv2d,
@@ -23,7 +24,6 @@ from microgradcnn.layers import (
 )
 from microgradcnn.models import lenet
 from microgradcnn.module import Module
-from microgradcnn.value import Value
 
 __all__ = [
     "AvgPool2d",

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from microgradcnn.arguments import several
-from microgradcnn.arrays import Data, plain
+from microgradcnn.engine.arguments import several
+from microgradcnn.engine.arrays import Data, plain
+from microgradcnn.engine.value import Value
 from microgradcnn.files import check_sizes
-from microgradcnn.value import Value
 
 # The learning rate at epoch t of T, as a share of the rate at the start.
 SCHEDULES: dict[str, Callable[[int, int], float]] = {

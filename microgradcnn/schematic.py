@@ -12,8 +12,8 @@ from html import escape
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
 from microgradcnn.networks import ConvNetwork, Example, Network, SingleLayer
-from microgradcnn.value import Value
 from microgradcnn.views.expression import Expr, equation, symbol
 from microgradcnn.views.segments import Graph
 from microgradcnn.views.typesetting import Run, typeset, width

@@ -16,9 +16,9 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.networks import Example
-from microgradcnn.value import Value
 from microgradcnn.views.tokens import canonical
 
 _SCRIPT = re.compile(r"(?P<path>.+\.py)(?::(?P<name>.*))?")

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.value import Value, no_grad, watcher
+from microgradcnn.engine.value import Value, no_grad, watcher
 
 Shape: TypeAlias = tuple[int | str, ...]
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from microgradcnn import engines
-from microgradcnn.arrays import bare_array
 from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.debug import NonFiniteError, debug
 from microgradcnn.descent import Descent, Recorder
+from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.gradient import grad
+from microgradcnn.engine.value import no_grad
 from microgradcnn.engines import ENGINES, Engine, accuracy_of
-from microgradcnn.gradient import grad
 from microgradcnn.networks import Network
 from microgradcnn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
-from microgradcnn.value import no_grad
 
 CONVERGED = 1e-3  # the gradient's norm, as a share of what it was at the start
 BELOW_VARIANCE = 0.9  # the mean squared error of a converged network, at most, as a share of the variance of y

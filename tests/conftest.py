@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from microgradcnn import value
+from microgradcnn.engine import value
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

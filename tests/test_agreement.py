@@ -17,7 +17,7 @@ from test_source import executed
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
-from microgradcnn.record import TABLE
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets import jit
 
 WAYS = ("numpy", "jit", "fused", "jax", "source")  # the jit opens small programs into scalars; "fused" keeps it from it

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views import answers, mistakes, question, terms
 from microgradcnn.views.answers import Answer, check_answer

@@ -17,9 +17,9 @@ from test_primitives import CASES, COMPARISONS, draw
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.engine.record import TABLE
 from microgradcnn.lecture import closed_form
 from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network
-from microgradcnn.record import TABLE
 from microgradcnn.targets import jit, llvm, python, threads
 from microgradcnn.targets import numpy as in_blocks
 from microgradcnn.targets.scalars import OPENED

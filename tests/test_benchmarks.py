@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SHARED = {"harness", "peers"}
@@ -98,7 +98,7 @@ def test_deep_chain_checks_its_own_gradient(script: Any, monkeypatch: pytest.Mon
     links = 5 * sys.getrecursionlimit()
     found = benchmark.measure(links)
     assert set(found) == {"seconds", "bytes"}
-    monkeypatch.setattr("microgradcnn.value.Value.backward", lambda y: None)
+    monkeypatch.setattr("microgradcnn.engine.value.Value.backward", lambda y: None)
     with pytest.raises((ValueError, TypeError)):
         benchmark.chain(10)
 

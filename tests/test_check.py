@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.check import GradientCheck, _slope, _steps, check_gradients
-from microgradcnn.record import TABLE
+from microgradcnn.engine.record import TABLE
 
 random = np.random.default_rng(20)
 X, y = random.normal(size=(10, 2)), random.normal(size=10)

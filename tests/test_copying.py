@@ -14,8 +14,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.record import TABLE
-from microgradcnn.value import Constant
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.value import Constant
 
 WAYS: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,

@@ -24,10 +24,10 @@ import microgradcnn as mg
 from microgradcnn import Value, network_cost
 from microgradcnn.cli import main
 from microgradcnn.commands import cost as costing
-from microgradcnn.functions import BUILT_IN
-from microgradcnn.gradient import topological
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import NETWORKS, SingleLayer
-from microgradcnn.record import TABLE
 from microgradcnn.targets.scalars import opened_arrays
 from microgradcnn.targets.trace import trace
 from microgradcnn.views import polynomial, timing, work

@@ -13,7 +13,7 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import NonFiniteError, Value
-from microgradcnn.value import watcher
+from microgradcnn.engine.value import watcher
 
 
 def failure(compute: Callable[[], Any]) -> NonFiniteError:

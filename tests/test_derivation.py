@@ -15,7 +15,7 @@ from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.expression import add, multiply, number, symbol

@@ -16,7 +16,7 @@ import sympy
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.value import Constant
+from microgradcnn.engine.value import Constant
 
 # .grad
 

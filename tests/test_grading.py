@@ -18,10 +18,10 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.commands import grade
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import TABLE
 from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
-from microgradcnn.record import TABLE
 from microgradcnn.views.grading import (
     COLUMNS,
     LARGEST_FILE,

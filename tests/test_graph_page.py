@@ -17,7 +17,7 @@ from test_javascript import USES, apart, far, flat
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.javascript import EXPRESSIONS
 from microgradcnn.views.drawing import drawn

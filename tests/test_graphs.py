@@ -11,11 +11,11 @@ import pytest
 import sympy
 
 import microgradcnn as mg
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.scripts import ScriptError
-from microgradcnn.value import Value
 from microgradcnn.views.assignments import NODES, read_assignments
 from microgradcnn.views.formula import FUNCTIONS
 from microgradcnn.views.tokens import FormulaError

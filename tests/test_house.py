@@ -20,10 +20,12 @@ PACKAGE = Path(mg.__file__).parent
 # line in a package starts with its name.
 LAYERS = """
 system: __init__ interrupts
-arrays record
+engine: __init__ arrays record
 system: callers
-value leaving arguments gradient kernels primitives signatures functions logic interop copying debug check
-extras
+engine: value
+leaving
+engine: arguments gradient kernels primitives signatures functions logic
+interop copying debug check extras
 system: archives
 files checkpoint summary module layers models nn optim
 targets: __init__ lines naming rows trace simplify python source plan trainer threads calls blocks numpy
@@ -185,7 +187,7 @@ LEAKS = """
 import gc, sys
 import numpy as np
 import microgradcnn as mg
-from microgradcnn import value
+from microgradcnn.engine import value
 
 def test_nothing(): mg.Value(1.0).exp().backward()
 def test_switch(): value._recording.set(False)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgradcnn as mg
-from microgradcnn import Value, kernels
+from microgradcnn import Value
+from microgradcnn.engine import kernels
 from microgradcnn.targets import jit
 from microgradcnn.targets.images import ImageKernel, image_kernel
 from microgradcnn.targets.lines import Line, Rows

@@ -17,9 +17,9 @@ from test_source import LABELS
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import NETWORKS
-from microgradcnn.record import TABLE
 from microgradcnn.targets import javascript
 from microgradcnn.targets.javascript import EXPRESSIONS, WITHOUT_ROW, function, literal
 from microgradcnn.targets.scalars import OPENED

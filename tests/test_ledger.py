@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import watcher
 from microgradcnn.networks import NETWORKS
-from microgradcnn.value import watcher
 from microgradcnn.views import ledger as module
 from microgradcnn.views.ledger import Closing, Entry, ledger
 

@@ -116,7 +116,7 @@ def test_a_wrong_gradient_is_noticed(monkeypatch, name, way):
 
 
 def test_a_wrong_rule_is_noticed_by_differences(monkeypatch):
-    from microgradcnn.record import TABLE
+    from microgradcnn.engine.record import TABLE
 
     square = TABLE["square"]
     monkeypatch.setattr(square, "chain", (lambda g, y, x: g * (2.000001 * x),))

@@ -15,8 +15,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
-from microgradcnn.gradient import topological
-from microgradcnn.value import TABLE
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import TABLE
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.notation import python
 from microgradcnn.views.segments import Graph

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy
 
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.lecture import closed_form
 from microgradcnn.networks import LECTURE, NETWORKS, ConvNetwork, Network, conv_average, single_layer, two_conv_average
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.record import TABLE
-from microgradcnn.value import fill
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.value import fill
 from microgradcnn.views.algebra import factored, simplified
 from microgradcnn.views.expression import (
     Expr,

@@ -16,11 +16,11 @@ from test_primitives import EVERY
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.cli import main
+from microgradcnn.engine.record import TABLE
 from microgradcnn.experiment import predict
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
-from microgradcnn.record import TABLE
 from microgradcnn.scaling import Scaling
 from microgradcnn.targets import onnx_operators
 from microgradcnn.trained import Trained, load_trained, save_trained

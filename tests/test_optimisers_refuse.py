@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import microgradcnn as mg
-from microgradcnn import Value, nn, primitives
+from microgradcnn import Value, nn
+from microgradcnn.engine import primitives
 from microgradcnn.fit import fit
 from microgradcnn.optim import OPTIMISERS, Optimiser
 from microgradcnn.train import DivergedError

@@ -272,8 +272,8 @@ def test_ctrl_c_while_a_command_imports_what_it_needs(tmp_path: Path) -> None:
 
 def test_ctrl_c_in_a_program_that_imports_the_package_stays_its_own(tmp_path: Path) -> None:
     program = "try:\n    import microgradcnn\nexcept KeyboardInterrupt:\n    print('caught')\n"
-    for module in ("numpy", "microgradcnn.value"):
+    for module in ("numpy", "microgradcnn.engine.value"):
         done = interrupted(tmp_path, module, "-c", program)
         assert (done.code, done.out, done.err) == (0, "caught\n", "")
-    done = interrupted(tmp_path, "microgradcnn.value", "-c", "import microgradcnn")
+    done = interrupted(tmp_path, "microgradcnn.engine.value", "-c", "import microgradcnn")
     assert (done.code, "KeyboardInterrupt" in done.err) == (-signal.SIGINT, True)

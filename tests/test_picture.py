@@ -19,11 +19,11 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Constant
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
-from microgradcnn.gradient import topological
 from microgradcnn.networks import NETWORKS
-from microgradcnn.value import Constant
 from microgradcnn.views import picture as module
 from microgradcnn.views.boxes import said, shown
 from microgradcnn.views.colours import gradient_scale, plane, value_scale

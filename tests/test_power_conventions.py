@@ -13,7 +13,8 @@ import pytest
 import sympy
 
 import microgradcnn as mg
-from microgradcnn import Value, nn, primitives
+from microgradcnn import Value, nn
+from microgradcnn.engine import primitives
 
 NAN, INF = float("nan"), float("inf")
 BASES = EXPONENTS = [-3.0, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0]

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 import microgradcnn as mg
-from microgradcnn import Value, functions
-from microgradcnn.record import TABLE
+from microgradcnn import Value
+from microgradcnn.engine import functions
+from microgradcnn.engine.record import TABLE
 
 STEP = 5e-4  # of the differences: their error is then about 1e-12
 SHARP = 1e-9  # what a derivative may be off, relative to the largest; differences allow no less

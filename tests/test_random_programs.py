@@ -13,7 +13,7 @@ from random_programs import ENGINES, KINDS, disagreement, disagreements, drawn
 
 import microgradcnn as mg
 from microgradcnn import where
-from microgradcnn.record import TABLE
+from microgradcnn.engine.record import TABLE
 
 COUNT, SEED = 500, 12
 PARTS = 10

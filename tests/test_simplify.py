@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.arrays import quiet
-from microgradcnn.record import TABLE
+from microgradcnn.engine.arrays import quiet
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets import simplify
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
 from microgradcnn.targets.simplify import ELEMENTWISE, RULES, simplified

@@ -14,7 +14,7 @@ from test_derivation import graphs
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.views import ratios, symbolic
 from microgradcnn.views.answers import check_answer
 from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse

@@ -19,7 +19,7 @@ from test_matrices import CASES, SECOND, weigh
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.latex import words
 

@@ -14,8 +14,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.record import TABLE
-from microgradcnn.value import Constant
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.value import Constant
 
 
 def frozen(x: Any) -> np.ndarray:

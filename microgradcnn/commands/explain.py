@@ -9,9 +9,9 @@ import numpy as np
 
 from microgradcnn.commands.options import chosen_graph, graph_arguments, names
 from microgradcnn.commands.output import Record, deliver, format_arguments
-from microgradcnn.gradient import grad
+from microgradcnn.engine.gradient import grad
+from microgradcnn.engine.value import Value
 from microgradcnn.graphs import LossGraph
-from microgradcnn.value import Value
 from microgradcnn.views import notation
 from microgradcnn.views.derivation import Derivation, Through, explain
 from microgradcnn.views.expression import cut

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-import microgradcnn.functions as mg
+import microgradcnn.engine.functions as mg
 from microgradcnn.classifier import DTYPE, MODELS, Classifier, load_classifier
 from microgradcnn.columns import PositionWarning
 from microgradcnn.commands.notices import warnings_told
 from microgradcnn.commands.options import chosen_trained, network_argument, parameters_argument
 from microgradcnn.commands.output import show, where_written
 from microgradcnn.dataset import UNKNOWN
+from microgradcnn.engine.value import Value
 from microgradcnn.summary import in_mode
 from microgradcnn.targets.onnx import export_onnx
 from microgradcnn.trained import Trained
-from microgradcnn.value import Value
 
 SUMMARY = "write a trained network, and the scaling of its inputs, as an ONNX file"
 

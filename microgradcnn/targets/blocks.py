@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.functions import BUILT_IN
-from microgradcnn.record import TABLE
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.calls import IN_PLACE, STEPS, UFUNCS
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths, own_shape
 from microgradcnn.targets.plan import Plan

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
 from microgradcnn.targets.jax import JaxProgram
 from microgradcnn.targets.lines import Lines
 from microgradcnn.targets.source import source
 from microgradcnn.targets.trainer import Array, Trainer
-from microgradcnn.value import Value
 
 
 class Devices:

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
 from microgradcnn.targets.naming import Naming
 from microgradcnn.targets.scalars import opened_arrays, operations
 from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.trace import recorded
-from microgradcnn.value import Value
 
 MOST_OPERATIONS = 20_000  # on numbers, into which arrays are opened
 PER_LINE = 100  # characters before a list is broken into lines

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.functions import BUILT_IN
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.value import Value
 from microgradcnn.targets import fusion
 from microgradcnn.targets.fusion import Group, grouped
 from microgradcnn.targets.images import ImageKernel, image_kernel
@@ -24,7 +25,6 @@ from microgradcnn.targets.scalars import is_mean_of_examples, opened, operations
 from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.threads import in_lanes, shares
 from microgradcnn.targets.trainer import Array, VectorTrainer
-from microgradcnn.value import Value
 
 OPENED = 500  # a loss over arrays is opened into scalars if it has at most so many operations for one example
 WORTH_THREADS = 5_000_000  # operations on numbers before a second thread pays

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value, several, shown
+from microgradcnn.engine.arguments import check_value, several, shown
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.files import write_whole
-from microgradcnn.gradient import topological
 from microgradcnn.module import Module
 from microgradcnn.summary import in_mode
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
@@ -20,7 +21,6 @@ from microgradcnn.targets.onnx_operators import IR_VERSION, OPSET, operator
 from microgradcnn.targets.onnx_writer import Writer
 from microgradcnn.targets.rows import FEW, RowsError
 from microgradcnn.targets.trace import trace_forward
-from microgradcnn.value import Value
 
 
 def export_onnx(

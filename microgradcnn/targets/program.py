@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from microgradcnn.arguments import several
-from microgradcnn.arrays import bare_array
+from microgradcnn.engine.arguments import several
+from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.value import Value
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.numpy import Blocks
 from microgradcnn.targets.plan import planned
@@ -20,7 +21,6 @@ from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.source import source
 from microgradcnn.targets.trace import trace
 from microgradcnn.targets.trainer import Array, Trainer
-from microgradcnn.value import Value
 
 
 def compile(

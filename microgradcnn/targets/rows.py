@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.value import Constant, Value, apply
+from microgradcnn.engine.value import Constant, Value, apply
 
 FEW, MANY = 2, 3  # the numbers of rows to run with; a length that stays the same has nothing to do with rows
 

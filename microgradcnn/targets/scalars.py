@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn import primitives
-from microgradcnn.arrays import quiet
-from microgradcnn.functions import BUILT_IN
-from microgradcnn.record import TABLE
+from microgradcnn.engine import primitives
+from microgradcnn.engine.arrays import quiet
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.value import Value
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order, lengths
 from microgradcnn.targets.simplify import ELEMENTWISE
 from microgradcnn.targets.trace import trace_scalars
-from microgradcnn.value import Value
 
 Grid = np.ndarray[Any, np.dtype[np.object_]]
 

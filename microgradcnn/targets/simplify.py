@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.record import TABLE
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Shape, in_order
 
 Rule = Callable[["_Simplifier", Line], Line | None]

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value, no_value
-from microgradcnn.gradient import grad, topological
+from microgradcnn.engine.arguments import check_value, no_value
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.targets.lines import Line, Lines, Rows, in_order, plain
 from microgradcnn.targets.rows import FEW, MANY, RowsError, replay
-from microgradcnn.value import Constant, Value, watcher
 
 
 def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value] = ()) -> Lines:

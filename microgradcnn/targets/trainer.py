@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

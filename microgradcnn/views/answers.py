@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microgradcnn.arrays import glimpse
-from microgradcnn.value import Value
+from microgradcnn.engine.arrays import glimpse
+from microgradcnn.engine.value import Value
 from microgradcnn.views.diagnosis import Diagnosis
 from microgradcnn.views.formula import evaluate, parse, write
 from microgradcnn.views.mistakes import diagnose

@@ -13,8 +13,8 @@ from itertools import pairwise
 from keyword import iskeyword
 from typing import Any
 
-from microgradcnn import functions as mg
-from microgradcnn.value import Value
+from microgradcnn.engine import functions as mg
+from microgradcnn.engine.value import Value
 from microgradcnn.views.expression import GREEK
 from microgradcnn.views.formula import LENGTH, Apply, Expression, Name, evaluate, parse, parts
 from microgradcnn.views.tokens import SPELLINGS, FormulaError, Names, canonical, shown, tokenize

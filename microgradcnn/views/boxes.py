@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microgradcnn.arrays import Data, shape_of
+from microgradcnn.engine.arrays import Data, shape_of
 from microgradcnn.views import notation
 from microgradcnn.views.colours import Grid, Scale, plane
 from microgradcnn.views.expression import Expr

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.gradient import topological
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Constant, Value
 
 OBJECTIVE = "objective"
 SIZES = range(2, 9)  # unless it is said at which sizes to build

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 from microgradcnn.views.algebra import factored, simplified
 from microgradcnn.views.expression import ZERO, Expr, add, derivative, heads, multiply, name_of, size
 from microgradcnn.views.segments import Graph, Link

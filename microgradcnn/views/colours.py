@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arrays import Data
+from microgradcnn.engine.arrays import Data
 
 MOST_IMAGES = 1000  # beside each other, before they are averaged
 LARGEST_MAP = 16  # cells to a side of a heat map; larger arrays are averaged

@@ -21,7 +21,7 @@ from itertools import product
 from operator import add
 from typing import NamedTuple
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 from microgradcnn.views.building import Build, Sizes, built, checked_sizes
 from microgradcnn.views.counting import counted
 from microgradcnn.views.document import Line, Step, Table, as_text

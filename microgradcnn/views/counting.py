@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microgradcnn.gradient import grad, topological
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.value import Value
 from microgradcnn.targets.trace import reached
-from microgradcnn.value import Value
 from microgradcnn.views.building import OBJECTIVE
 from microgradcnn.views.operations import Operation, Reader
 from microgradcnn.views.work import Array, Work

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from microgradcnn.arguments import check_value, no_value, several
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.arguments import check_value, no_value, several
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, chosen_stations
 from microgradcnn.views.document import Step, as_text

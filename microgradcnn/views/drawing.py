@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microgradcnn.gradient import topological
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views import notation
 from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.kernels import sigmoid
+from microgradcnn.engine.kernels import sigmoid
 from microgradcnn.views.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
 
 # The most characters, brackets in brackets, exponent, number and steps that are read.

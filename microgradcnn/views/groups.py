@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.expression import name_of
 from microgradcnn.views.layout import columns_of
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value
-from microgradcnn.arrays import Data, ieee, shape_of
-from microgradcnn.gradient import _cotangents, _seed, topological
-from microgradcnn.value import Constant, Value, watcher
+from microgradcnn.engine.arguments import check_value
+from microgradcnn.engine.arrays import Data, ieee, shape_of
+from microgradcnn.engine.gradient import _cotangents, _seed, topological
+from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.views.document import text_line
 from microgradcnn.views.expression import printed, symbol
 from microgradcnn.views.undefined import undefined

@@ -8,7 +8,7 @@ from keyword import iskeyword
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
-from microgradcnn.record import TABLE
+from microgradcnn.engine.record import TABLE
 from microgradcnn.views.emitters import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, numeral, shown
 from microgradcnn.views.expression import Expr, flat, name_of
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.gradient import _is_elementwise as is_elementwise
-from microgradcnn.record import Primitive
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
+from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.emitters import Text
 from microgradcnn.views.expression import (

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgradcnn.gradient import grad
-from microgradcnn.value import Value
+from microgradcnn.engine.gradient import grad
+from microgradcnn.engine.value import Value
 from microgradcnn.views.algebra import shared_factor, simplified
 from microgradcnn.views.chain import ChainRule, base
 from microgradcnn.views.document import Line, Step, Table

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.targets.simplify import hashable
-from microgradcnn.value import Constant, Value
 
 Shape = tuple[int, ...]
 NONE: dict[str, Any] = {}

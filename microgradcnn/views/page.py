@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.files import json_text
-from microgradcnn.gradient import topological
 from microgradcnn.targets.lines import in_order
 from microgradcnn.targets.scalars import IN_PAIRS, opened_arrays
 from microgradcnn.targets.trace import recorded
-from microgradcnn.value import Value
 from microgradcnn.views import notation, svg
 from microgradcnn.views.colours import largest
 from microgradcnn.views.drawing import Drawing, drawn

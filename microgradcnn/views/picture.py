@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from microgradcnn.arguments import check_value
+from microgradcnn.engine.arguments import check_value
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
-from microgradcnn.gradient import topological
-from microgradcnn.value import Value
 from microgradcnn.views import dot as graphviz
 from microgradcnn.views import notation
 from microgradcnn.views import svg as vector

@@ -11,7 +11,7 @@ from fractions import Fraction
 from string import ascii_uppercase
 from typing import NamedTuple, TypeAlias
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 from microgradcnn.views import notation
 from microgradcnn.views.algebra import factored, simplified, split
 from microgradcnn.views.chain import ChainRule, gathered

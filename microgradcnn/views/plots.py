@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.value import Value
 
 Axes: TypeAlias = Any  # matplotlib.axes.Axes; this module is imported without matplotlib
 Figure: TypeAlias = Any  # matplotlib.figure.Figure

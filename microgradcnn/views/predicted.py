@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from microgradcnn.gradient import grad, topological
-from microgradcnn.value import Value
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, chosen_stations
 from microgradcnn.views.document import Line, Table
 from microgradcnn.views.expression import Expr, derivative, equation, name_of, symbol, value

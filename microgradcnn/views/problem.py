@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.gradient import grad, topological
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.value import Value
 from microgradcnn.targets.javascript import function
-from microgradcnn.value import Value
 from microgradcnn.views.script import asset, formula_script, literal
 
 DIGITS = 5  # significant digits of the data in a page

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from microgradcnn.gradient import grad, topological
-from microgradcnn.record import Primitive
-from microgradcnn.value import Constant, Value
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.value import Constant, Value
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradcnn.gradient import grad, topological
-from microgradcnn.value import Constant, Value, apply
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.expression import Expr, name_of, spelling, symbol
 from microgradcnn.views.notation import formula

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.gradient import grad, topological
-from microgradcnn.record import primitive_named
-from microgradcnn.value import Constant, Value, apply
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.record import primitive_named
+from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.views.answers import Answer, check_answer
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from microgradcnn.functions import BUILT_IN
-from microgradcnn.value import Value
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.value import Value
 from microgradcnn.views.expression import Expr, symbol
 from microgradcnn.views.formula import Expression, Name, Number
 from microgradcnn.views.notation import asks_for_nan, formula

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, base, chosen_stations
 from microgradcnn.views.document import Block

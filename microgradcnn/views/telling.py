@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 from microgradcnn.views.algebra import factors_as_written
 from microgradcnn.views.chain import ChainRule, base, family
 from microgradcnn.views.document import Line, Step

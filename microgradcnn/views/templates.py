@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, chosen_stations
 from microgradcnn.views.document import Step
 from microgradcnn.views.expression import Expr, heads

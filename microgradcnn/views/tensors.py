@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from microgradcnn.gradient import _is_elementwise as is_elementwise
-from microgradcnn.gradient import grad
-from microgradcnn.value import Value
+from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
+from microgradcnn.engine.gradient import grad
+from microgradcnn.engine.value import Value
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.document import Line, Step, Table
 from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value

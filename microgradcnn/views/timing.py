@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arrays import Data
-from microgradcnn.gradient import topological
-from microgradcnn.value import Constant, Value, apply
+from microgradcnn.engine.arrays import Data
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.views import document
 from microgradcnn.views.document import Step, Table
 from microgradcnn.views.expression import symbol, value

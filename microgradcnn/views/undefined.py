@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from microgradcnn.arrays import Data
-from microgradcnn.value import Value
+from microgradcnn.engine.arrays import Data
+from microgradcnn.engine.value import Value
 from microgradcnn.views.document import Line
 from microgradcnn.views.expression import Expr, derivative, value
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from microgradcnn.kernels import unfold
-from microgradcnn.value import Value
+from microgradcnn.engine.kernels import unfold
+from microgradcnn.engine.value import Value
 from microgradcnn.views.document import Line, Step, Table
 from microgradcnn.views.expression import Expr, add, minus, multiply, number, size, symbol, value
 from microgradcnn.views.expression import text as words

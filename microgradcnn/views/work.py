@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.gradient import _is_elementwise
-from microgradcnn.record import TABLE
+from microgradcnn.engine.gradient import _is_elementwise
+from microgradcnn.engine.record import TABLE
 from microgradcnn.views.operations import Operation
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]

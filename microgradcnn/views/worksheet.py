@@ -17,9 +17,9 @@ from itertools import zip_longest
 from random import Random
 from typing import Any
 
-from microgradcnn.arguments import check_value, several
+from microgradcnn.engine.arguments import check_value, several
+from microgradcnn.engine.value import Value
 from microgradcnn.files import json_text
-from microgradcnn.value import Value
 from microgradcnn.views import handout
 from microgradcnn.views.document import Table
 from microgradcnn.views.expression import add, call, equation, minus, name_of, number, symbol, value

@@ -10,7 +10,7 @@ import time
 from harness import report
 
 from microgradcnn import Value, draw
-from microgradcnn.gradient import topological
+from microgradcnn.engine.gradient import topological
 
 SIZES = {(1, 3): 0.1, (1, 11): 1.0, (17, 16): 5.0}  # rows and width of both hidden layers: seconds
 ROUNDS = 5

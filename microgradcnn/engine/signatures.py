@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, cast, overload
 
-from microgradcnn.value import Value
+from microgradcnn.engine.value import Value
 
 P = ParamSpec("P")
 

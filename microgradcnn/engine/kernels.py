@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arrays import dtype_of, shape_of
+from microgradcnn.engine.arrays import dtype_of, shape_of
 
 Pair = tuple[int, int]
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -8,8 +8,8 @@ from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, ParamSpec, TypeVar
 
-from microgradcnn.arrays import glimpse
-from microgradcnn.value import Value
+from microgradcnn.engine.arrays import glimpse
+from microgradcnn.engine.value import Value
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arguments import check_value, no_value, several
-from microgradcnn.arrays import as_data, dtype_of, ieee, plain, shape_of
-from microgradcnn.record import TABLE, Primitive
-from microgradcnn.value import Constant, Value, watcher
+from microgradcnn.engine.arguments import check_value, no_value, several
+from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
+from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.engine.value import Constant, Value, watcher
 
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 

@@ -11,12 +11,12 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from microgradcnn import primitives
-from microgradcnn.arguments import explained
-from microgradcnn.arrays import as_data, check_unmasked, shape_of
-from microgradcnn.record import TABLE
-from microgradcnn.signatures import of_many, of_one, of_three, of_two
-from microgradcnn.value import Value
+from microgradcnn.engine import primitives
+from microgradcnn.engine.arguments import explained
+from microgradcnn.engine.arrays import as_data, check_unmasked, shape_of
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.signatures import of_many, of_one, of_three, of_two
+from microgradcnn.engine.value import Value
 
 Operand: TypeAlias = Any  # a Value, a number or an array
 Axis: TypeAlias = int | Sequence[int] | None

@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn import kernels
-from microgradcnn.arrays import dtype_of, shape_of
-from microgradcnn.record import Each, Primitive
+from microgradcnn.engine import kernels
+from microgradcnn.engine.arrays import dtype_of, shape_of
+from microgradcnn.engine.record import Each, Primitive
 
 
 def _swap(x: Any) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn import primitives
-from microgradcnn.arrays import dtype_of, glimpse
-from microgradcnn.functions import Operand, equal
-from microgradcnn.value import Value
+from microgradcnn.engine import primitives
+from microgradcnn.engine.arrays import dtype_of, glimpse
+from microgradcnn.engine.functions import Operand, equal
+from microgradcnn.engine.value import Value
 
 
 def not_equal(a: Operand, b: Operand) -> Any:

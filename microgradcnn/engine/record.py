@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.arrays import Data, check_unmasked, ieee, plain, quiet
+from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from microgradcnn.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
-from microgradcnn.record import TABLE, Primitive
+from microgradcnn.engine.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
+from microgradcnn.engine.record import TABLE, Primitive
 from microgradcnn.system.callers import is_augmented
 
 _next_birth = itertools.count(1).__next__
