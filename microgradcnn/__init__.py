@@ -15,8 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from microgradcnn import copying as _copying  # noqa: F401, gives Value its deepcopy and pickle
-from microgradcnn import interop as _interop  # noqa: F401, gives Value its place in NumPy's functions
 from microgradcnn.check import GradientCheck, check_gradients
 from microgradcnn.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
@@ -58,7 +56,9 @@ from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
 from microgradcnn.engine.record import Primitive, primitive
 from microgradcnn.engine.value import Value, no_grad
-from microgradcnn.leaving import GraphLeft
+from microgradcnn.protocols import copying as _copying  # noqa: F401, gives Value its deepcopy and pickle
+from microgradcnn.protocols import numpy as _interop  # noqa: F401, gives Value its place in NumPy's functions
+from microgradcnn.protocols.leaving import GraphLeft
 
 if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn

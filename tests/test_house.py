@@ -23,9 +23,10 @@ system: __init__ interrupts
 engine: __init__ arrays record
 system: callers
 engine: value
-leaving
+protocols: __init__ leaving
 engine: arguments gradient kernels primitives signatures functions logic
-interop copying debug check extras
+protocols: numpy copying
+debug check extras
 system: archives
 files checkpoint summary module layers models nn optim
 targets: __init__ lines naming rows trace simplify python source plan trainer threads calls blocks numpy

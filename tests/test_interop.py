@@ -13,7 +13,7 @@ import scipy.special
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.interop import BY_NUMPY_NAME
+from microgradcnn.protocols.numpy import BY_NUMPY_NAME
 
 A = np.array([[0.5, 1.5, 2.5], [0.25, 3.0, 0.75]])
 B = np.array([[2.0, 0.5, 1.5], [0.5, 4.0, 0.25]])
