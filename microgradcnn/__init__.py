@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from microgradcnn.check import GradientCheck, check_gradients
-from microgradcnn.debug import NonFiniteError, debug
+from microgradcnn.checking.check import GradientCheck, check_gradients
+from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
     abs,
     astype,

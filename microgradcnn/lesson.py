@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.check import check_gradients
+from microgradcnn.checking.check import check_gradients
 from microgradcnn.data import Dataset, load, shrink, two_classes
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from microgradcnn import engines
+from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.checkpoint import Checkpoints, digest, interval
-from microgradcnn.debug import NonFiniteError, debug
 from microgradcnn.descent import Descent, Recorder
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.gradient import grad

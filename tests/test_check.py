@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.check import GradientCheck, _slope, _steps, check_gradients
+from microgradcnn.checking.check import GradientCheck, _slope, _steps, check_gradients
 from microgradcnn.engine.record import TABLE
 
 random = np.random.default_rng(20)

@@ -26,7 +26,8 @@ engine: value
 protocols: __init__ leaving
 engine: arguments gradient kernels primitives signatures functions logic
 protocols: numpy copying
-debug check extras
+checking: __init__ debug check
+extras
 system: archives
 files checkpoint summary module layers models nn optim
 targets: __init__ lines naming rows trace simplify python source plan trainer threads calls blocks numpy
