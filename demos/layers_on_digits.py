@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 import microgradcnn as mg
-from microgradcnn import nn, optim
+from microgradcnn import nn
 from microgradcnn.data import load, split
+from microgradcnn.nn import optim
 
 rng = np.random.default_rng(0)
 

@@ -62,7 +62,8 @@ from microgradcnn.protocols.leaving import GraphLeft
 
 if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
-    from microgradcnn import nn, optim
+    from microgradcnn import nn
+    from microgradcnn.nn import optim
     from microgradcnn.targets.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
@@ -84,7 +85,7 @@ _LATER = {
     "views.picture": ("Picture", "draw"),
     "views.worksheet": ("Worksheet", "worksheet"),
 }
-_MODULES = ("nn", "optim", "estimator")
+_MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = [
     "Answer",
@@ -158,7 +159,7 @@ __all__ = [
 def __getattr__(name: str) -> _Any:
     """What is made of graphs is imported when it is first used: most programs do without."""
     if name in _MODULES:
-        return import_module(f"microgradcnn.{name}")
+        return import_module(f"microgradcnn.{_MODULES[name]}")
     for module, names in _LATER.items():
         if name in names:
             return getattr(import_module(f"microgradcnn.{module}"), name)

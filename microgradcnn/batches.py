@@ -12,8 +12,8 @@ import numpy as np
 from microgradcnn.augmentation import shifted
 from microgradcnn.descent import Descent
 from microgradcnn.engine.value import Value, no_grad
-from microgradcnn.module import Module
-from microgradcnn.summary import in_mode
+from microgradcnn.nn.module import Module
+from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.program import BACKENDS, compile
 from microgradcnn.targets.trainer import Trainer
 

@@ -17,8 +17,8 @@ from microgradcnn.data import resampling
 from microgradcnn.dataset import UNKNOWN, Columns, Dataset
 from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
-from microgradcnn.models import lenet
-from microgradcnn.module import Module
+from microgradcnn.nn.models import lenet
+from microgradcnn.nn.module import Module
 from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.checkpoint import Checkpoint, Checkpoints
 from microgradcnn.engine.value import Value
-from microgradcnn.optim import OPTIMISERS
+from microgradcnn.nn.optim import OPTIMISERS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

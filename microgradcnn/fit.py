@@ -17,10 +17,10 @@ from microgradcnn.checkpoint import Checkpoints, digest, interval
 from microgradcnn.descent import Descent, Recorder
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value, no_grad
-from microgradcnn.module import Module
-from microgradcnn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.nn.module import Module
+from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.nn.summary import in_mode
 from microgradcnn.progress import bar
-from microgradcnn.summary import in_mode
 from microgradcnn.train import DivergedError, check_finite
 
 Loss: TypeAlias = Callable[[Any, Any], Value]

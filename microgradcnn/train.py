@@ -19,7 +19,7 @@ from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import no_grad
 from microgradcnn.engines import ENGINES, Engine, accuracy_of
 from microgradcnn.networks import Network
-from microgradcnn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.progress import bar
 
 CONVERGED = 1e-3  # the gradient's norm, as a share of what it was at the start

@@ -25,7 +25,7 @@ from microgradcnn.cli import main
 from microgradcnn.data import load
 from microgradcnn.experiment import experiment
 from microgradcnn.fit import evaluate, fit
-from microgradcnn.optim import OPTIMISERS
+from microgradcnn.nn.optim import OPTIMISERS
 
 Call = Callable[[Value], Any]
 

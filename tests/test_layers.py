@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
-from microgradcnn.layers import INITIALISATIONS
+from microgradcnn.nn.layers import INITIALISATIONS
 from microgradcnn.targets.rows import RowsError
 
 

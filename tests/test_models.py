@@ -11,7 +11,8 @@ from test_backends import difference
 from threadpoolctl import threadpool_limits
 
 import microgradcnn as mg
-from microgradcnn import Value, nn, optim
+from microgradcnn import Value, nn
+from microgradcnn.nn import optim
 from microgradcnn.targets import jit
 
 BACKENDS = ("numpy", "jit", "fused", "jax")

@@ -16,7 +16,7 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.files import FileError, read_arrays, write_arrays
-from microgradcnn.module import KIND
+from microgradcnn.nn.module import KIND
 
 
 def rng(seed: int = 0) -> np.random.Generator:

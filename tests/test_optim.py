@@ -13,7 +13,7 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
-from microgradcnn.optim import OPTIMISERS, SCHEDULES, SGD, Adam
+from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES, SGD, Adam
 
 CURVATURES = np.array([1.0, 4.0, 0.25])
 RATES = [0.1, 0.1, 0.08, 0.05, 0.05, 0.02, 0.01]

@@ -15,7 +15,7 @@ import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine import primitives
 from microgradcnn.fit import fit
-from microgradcnn.optim import OPTIMISERS, Optimiser
+from microgradcnn.nn.optim import OPTIMISERS, Optimiser
 from microgradcnn.train import DivergedError
 
 NAN, INF = float("nan"), float("inf")

@@ -11,7 +11,8 @@ import pytest
 from pytorch_numbers import LAYERS, LOSSES, PATH, RUNS, batches, inputs, projections, start
 from threadpoolctl import threadpool_limits
 
-from microgradcnn import Value, nn, optim
+from microgradcnn import Value, nn
+from microgradcnn.nn import optim
 
 
 @pytest.fixture(scope="module")

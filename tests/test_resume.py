@@ -25,7 +25,7 @@ from microgradcnn.descent import Descent
 from microgradcnn.engines import ENGINES
 from microgradcnn.files import FileError
 from microgradcnn.networks import Network, conv_linear, single_layer
-from microgradcnn.optim import OPTIMISERS
+from microgradcnn.nn.optim import OPTIMISERS
 from microgradcnn.train import DivergedError, Training, train
 
 Array = np.ndarray[Any, Any]

@@ -15,7 +15,7 @@ import pytest
 
 import microgradcnn.train as training
 from microgradcnn.networks import NETWORKS, Network, conv_average, conv_linear, single_layer, two_conv_linear
-from microgradcnn.optim import OPTIMISERS, SCHEDULES, SGD
+from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES, SGD
 from microgradcnn.train import DivergedError, accuracy, default_rate, largest_stable_rate, train
 
 Array = np.ndarray[Any, Any]

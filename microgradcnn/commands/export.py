@@ -18,7 +18,7 @@ from microgradcnn.commands.options import chosen_trained, network_argument, para
 from microgradcnn.commands.output import show, where_written
 from microgradcnn.dataset import UNKNOWN
 from microgradcnn.engine.value import Value
-from microgradcnn.summary import in_mode
+from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.onnx import export_onnx
 from microgradcnn.trained import Trained
 

@@ -25,7 +25,7 @@ from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
 from microgradcnn.files import make_folder, write_whole
-from microgradcnn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.trained import save_trained
 from microgradcnn.training_figure import description, training_figure
 from microgradcnn.views import plots

@@ -14,8 +14,8 @@ from microgradcnn.engine.arguments import check_value, several, shown
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.files import write_whole
-from microgradcnn.module import Module
-from microgradcnn.summary import in_mode
+from microgradcnn.nn.module import Module
+from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
 from microgradcnn.targets.onnx_operators import IR_VERSION, OPSET, operator
 from microgradcnn.targets.onnx_writer import Writer

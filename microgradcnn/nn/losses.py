@@ -9,7 +9,7 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import bare_array, shape_of
 from microgradcnn.engine.value import Value
-from microgradcnn.layers import (
+from microgradcnn.nn.layers import (
     AvgPool2d,
     Conv2d,
     Dropout,
@@ -22,8 +22,8 @@ from microgradcnn.layers import (
     Softmax,
     Tanh,
 )
-from microgradcnn.models import lenet
-from microgradcnn.module import Module
+from microgradcnn.nn.models import lenet
+from microgradcnn.nn.module import Module
 
 __all__ = [
     "AvgPool2d",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.layers import AvgPool2d, Conv2d, Flatten, Linear, ReLU, Sequential
+from microgradcnn.nn.layers import AvgPool2d, Conv2d, Flatten, Linear, ReLU, Sequential
 
 
 def lenet(classes: int = 10, *, rng: np.random.Generator, init: str = "uniform", dtype: Any = np.float64) -> Sequential:

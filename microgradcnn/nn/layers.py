@@ -16,7 +16,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.engine.functions import _pair
 from microgradcnn.engine.value import Value
-from microgradcnn.module import Module
+from microgradcnn.nn.module import Module
 
 Pair: TypeAlias = tuple[int, int]
 Generator: TypeAlias = np.random.Generator

@@ -13,7 +13,7 @@ import numpy as np
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
-from microgradcnn.summary import Summary, observer, summarised
+from microgradcnn.nn.summary import Summary, observer, summarised
 
 KIND = "model file that model.save wrote"
 

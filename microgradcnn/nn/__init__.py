@@ -1,0 +1,38 @@
+"""What networks are made of, with PyTorch's names and shapes: layers, models, and losses right in both tails."""
+
+from microgradcnn.nn.layers import (
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from microgradcnn.nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
+from microgradcnn.nn.models import lenet
+from microgradcnn.nn.module import Module
+
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "Linear",
+    "MaxPool2d",
+    "Module",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "hinge_loss",
+    "lenet",
+    "mse_loss",
+]
