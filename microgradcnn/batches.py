@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.augmentation import shifted
+from microgradcnn.data.augmentation import shifted
 from microgradcnn.descent import Descent
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgradcnn.classifier import Classifier, new_model
-from microgradcnn.columns import columns_of
 from microgradcnn.data import as_images, split
-from microgradcnn.dataset import DataError, Dataset, listed
+from microgradcnn.data.columns import columns_of
+from microgradcnn.data.dataset import DataError, Dataset, listed
+from microgradcnn.data.scaling import unit_pixels, unscaled
 from microgradcnn.experiment import TEST_FRACTION
 from microgradcnn.fit import Fit, evaluate, fit
-from microgradcnn.scaling import unit_pixels, unscaled
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.batches import Array, outputs
-from microgradcnn.columns import arranged, different_texts, restored
 from microgradcnn.data import resampling
-from microgradcnn.dataset import UNKNOWN, Columns, Dataset
+from microgradcnn.data.columns import arranged, different_texts, restored
+from microgradcnn.data.dataset import UNKNOWN, Columns, Dataset
+from microgradcnn.data.scaling import Scaling
 from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Module
-from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND
 
 # By name, what makes a model of a number of classes for images of SIDE × SIDE pixels.

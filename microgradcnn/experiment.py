@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.columns import columns_of
 from microgradcnn.data import as_images, split
-from microgradcnn.dataset import Columns, Dataset
+from microgradcnn.data.columns import columns_of
+from microgradcnn.data.dataset import Columns, Dataset
+from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.train import Training, accuracy, train
 from microgradcnn.trained import Trained
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.columns import arranged, different_texts, restored
 from microgradcnn.data import as_images, shrink
-from microgradcnn.dataset import UNKNOWN, Columns, Dataset
+from microgradcnn.data.columns import arranged, different_texts, restored
+from microgradcnn.data.dataset import UNKNOWN, Columns, Dataset
+from microgradcnn.data.scaling import Scaling
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.networks import NETWORKS, ConvNetwork, Network
-from microgradcnn.scaling import Scaling
 
 KIND = "parameters file that train wrote"
 

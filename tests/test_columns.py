@@ -18,13 +18,13 @@ import pytest
 from microgradcnn.classification import classification
 from microgradcnn.classifier import Classifier, load_classifier, new_model, save_classifier
 from microgradcnn.cli import main
-from microgradcnn.columns import PositionWarning, arranged, columns_of
 from microgradcnn.data import DataError, Dataset, as_images, load, two_classes, with_classes
-from microgradcnn.dataset import UNKNOWN, Columns
+from microgradcnn.data.columns import PositionWarning, arranged, columns_of
+from microgradcnn.data.dataset import UNKNOWN, Columns
+from microgradcnn.data.scaling import Scaling, unscaled
 from microgradcnn.experiment import experiment, predict
 from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.networks import NETWORKS
-from microgradcnn.scaling import Scaling, unscaled
 from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
 FEATURES = ("width", "height", "depth")

@@ -17,10 +17,10 @@ import pytest
 from command_line import Done, one_sentence, run, strict
 
 from microgradcnn.data import load, two_classes
+from microgradcnn.data.scaling import Scaling
 from microgradcnn.experiment import experiment, predict
 from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.networks import NETWORKS
-from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
 DATA = Path(__file__).with_name("data")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from microgradcnn.data.scaling import Scaling
 from microgradcnn.files import FileError, json_text, make_folder, read_arrays, write_arrays, write_whole
 from microgradcnn.networks import NETWORKS
-from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
 

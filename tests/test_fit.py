@@ -11,8 +11,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import nn
-from microgradcnn.augmentation import shifted
 from microgradcnn.batches import BLOCK, ENGINES, outputs
+from microgradcnn.data.augmentation import shifted
 from microgradcnn.descent import Descent
 from microgradcnn.files import FileError
 from microgradcnn.fit import Fit, evaluate, fit

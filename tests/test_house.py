@@ -34,16 +34,18 @@ nn: summary module layers models losses optim __init__
 targets: __init__ lines naming rows trace simplify python source plan trainer threads calls blocks numpy
 targets: scalars llvm_functions llvm loop machine_code convolution pooling images fusion jit jax devices
 targets: program javascript onnx_writer onnx_operators onnx
-augmentation descent batches estimator
+data: augmentation
+descent batches estimator
 views: __init__ expression static rows algebra emitters latex markup notation document latex_document
 views: html_document undefined segments chain telling numbers windows tensors derivation tokens formula
 views: question diagnosis ratios symbolic terms mistakes answers ledger assignments standalone stored task
 views: planted predicted grading handout worksheet plots ordering placing layout groups typesetting colours
 views: boxes drawing svg dot script level templates page picture problem exercise charts building operations
 views: work counting polynomial timing cost
-__init__ dataset readers array_files other_files built_in data columns scaling networks lecture trained
-progress engines train fit classifier experiment classification training_figure lesson scripts graphs schematic
-errata network_cost network_page lesson_pages
+__init__
+data: dataset readers array_files other_files built_in loading columns scaling __init__
+networks lecture trained progress engines train fit classifier experiment classification training_figure lesson
+scripts graphs schematic errata network_cost network_page lesson_pages
 commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson
 commands: source explain check ledger export worksheet grade cost graph
 cli __main__

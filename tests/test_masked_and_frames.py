@@ -15,11 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.data import load
+from microgradcnn.data.readers import DataError, Dataset
 from microgradcnn.estimator import MicrogradClassifier, MicrogradRegressor
 from microgradcnn.experiment import experiment
 from microgradcnn.fit import evaluate, fit
 from microgradcnn.networks import single_layer
-from microgradcnn.readers import DataError, Dataset
 from microgradcnn.train import train
 
 

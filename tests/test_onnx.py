@@ -16,12 +16,12 @@ from test_primitives import EVERY
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.cli import main
+from microgradcnn.data.scaling import Scaling
 from microgradcnn.engine.record import TABLE
 from microgradcnn.experiment import predict
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
-from microgradcnn.scaling import Scaling
 from microgradcnn.targets import onnx_operators
 from microgradcnn.trained import Trained, load_trained, save_trained
 

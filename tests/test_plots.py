@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from microgradcnn.cli import main
 from microgradcnn.data import load, shrink, two_classes
-from microgradcnn.dataset import Dataset
+from microgradcnn.data.dataset import Dataset
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradcnn import readers
-from microgradcnn.array_files import read_idx, read_npz
-from microgradcnn.dataset import DataError, Dataset
-from microgradcnn.readers import read_csv
+from microgradcnn.data import readers
+from microgradcnn.data.array_files import read_idx, read_npz
+from microgradcnn.data.dataset import DataError, Dataset
+from microgradcnn.data.readers import read_csv
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 

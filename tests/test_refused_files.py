@@ -15,7 +15,7 @@ import pytest
 
 from microgradcnn.cli import main
 from microgradcnn.data import BUILT_IN, DataError, load
-from microgradcnn.dataset import suggest
+from microgradcnn.data.dataset import suggest
 
 CSV = b"a,b,label\n1,2,0\n3,4,1\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microgradcnn.scaling import standardised, unit_pixels, unscaled
+from microgradcnn.data.scaling import standardised, unit_pixels, unscaled
 
 ROWS = np.random.default_rng(0).normal(size=(50, 3)) * [1.0, 1e-6, 1e6] + [5.0, 0.0, -3e6]
 

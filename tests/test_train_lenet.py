@@ -19,10 +19,10 @@ from microgradcnn.classifier import SIDE, Classifier, load_classifier, new_model
 from microgradcnn.cli import main
 from microgradcnn.commands.train_model import DEFAULTS
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
-from microgradcnn.dataset import DataError, numbered
+from microgradcnn.data.dataset import DataError, numbered
+from microgradcnn.data.scaling import Scaling
 from microgradcnn.descent import Descent
 from microgradcnn.files import FileError, read_arrays, write_arrays
-from microgradcnn.scaling import Scaling
 from microgradcnn.trained import KIND
 
 QUICK = ("--engine", "jit", "--json")

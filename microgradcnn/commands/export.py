@@ -12,11 +12,11 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.classifier import DTYPE, MODELS, Classifier, load_classifier
-from microgradcnn.columns import PositionWarning
 from microgradcnn.commands.notices import warnings_told
 from microgradcnn.commands.options import chosen_trained, network_argument, parameters_argument
 from microgradcnn.commands.output import show, where_written
-from microgradcnn.dataset import UNKNOWN
+from microgradcnn.data.columns import PositionWarning
+from microgradcnn.data.dataset import UNKNOWN
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.onnx import export_onnx

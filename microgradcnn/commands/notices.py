@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from microgradcnn.checkpoint import CheckpointWarning
-from microgradcnn.columns import PositionWarning
+from microgradcnn.data.columns import PositionWarning
 
 TOLD = (CheckpointWarning, PositionWarning)
 

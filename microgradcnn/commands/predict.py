@@ -11,7 +11,7 @@ from microgradcnn.commands.notices import warnings_told
 from microgradcnn.commands.options import chosen_trained, data_arguments, network_argument, parameters_argument
 from microgradcnn.commands.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
-from microgradcnn.dataset import Columns, DataError, Dataset, dropping, listed
+from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed
 
 SUMMARY = "predict with the parameters that train wrote"
 

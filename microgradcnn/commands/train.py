@@ -7,7 +7,6 @@ from pathlib import Path
 
 import microgradcnn.experiment as experiments
 from microgradcnn.classifier import MODELS
-from microgradcnn.columns import columns_of
 from microgradcnn.commands import train_model
 from microgradcnn.commands.notices import warnings_told
 from microgradcnn.commands.options import (
@@ -22,6 +21,7 @@ from microgradcnn.commands.options import (
 from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments
 from microgradcnn.data import as_images, load, shrink, two_classes
+from microgradcnn.data.columns import columns_of
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
 from microgradcnn.files import make_folder, write_whole

@@ -10,7 +10,7 @@ from microgradcnn.commands.options import settle
 from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.commands.saving import how_to_resume
 from microgradcnn.data import load, load_parts, with_classes
-from microgradcnn.dataset import Dataset
+from microgradcnn.data.dataset import Dataset
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.training_figure import model_description, model_figure
 from microgradcnn.views import plots

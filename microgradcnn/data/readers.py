@@ -18,7 +18,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from microgradcnn.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, numbered, short, show, suggest
+from microgradcnn.data.dataset import (
+    UNKNOWN,
+    Columns,
+    DataError,
+    Dataset,
+    dropping,
+    listed,
+    numbered,
+    short,
+    show,
+    suggest,
+)
 from microgradcnn.system import archives
 
 MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradcnn.dataset import DataError, Dataset, listed, numbered, show
-from microgradcnn.readers import opened, unpacked
+from microgradcnn.data.dataset import DataError, Dataset, listed, numbered, show
+from microgradcnn.data.readers import opened, unpacked
 from microgradcnn.system import archives
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradcnn.dataset import Dataset, numbered
+from microgradcnn.data.dataset import Dataset, numbered
 from microgradcnn.extras import require
 
 Array = NDArray[np.float64]

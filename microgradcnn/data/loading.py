@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradcnn.array_files import read_idx, read_npz
-from microgradcnn.built_in import BUILT_IN
-from microgradcnn.dataset import Columns, DataError, Dataset, listed, numbered, show, suggest
-from microgradcnn.other_files import START, refuse_folder, refuse_other
-from microgradcnn.readers import read_csv, unpacked
+from microgradcnn.data.array_files import read_idx, read_npz
+from microgradcnn.data.built_in import BUILT_IN
+from microgradcnn.data.dataset import Columns, DataError, Dataset, listed, numbered, show, suggest
+from microgradcnn.data.other_files import START, refuse_folder, refuse_other
+from microgradcnn.data.readers import read_csv, unpacked
 
 __all__ = [
     "BUILT_IN",

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.data import as_images, pixel_place, without
-from microgradcnn.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, short
+from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, short
+from microgradcnn.data.loading import as_images, pixel_place, without
 
 
 class PositionWarning(UserWarning):

@@ -4,8 +4,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from microgradcnn.dataset import DataError, listed, show
-from microgradcnn.readers import opened
+from microgradcnn.data.dataset import DataError, listed, show
+from microgradcnn.data.readers import opened
 
 START = 16  # bytes by which a file is known
 _PANDAS = "save it as CSV, in Python with pandas.{}(...).to_csv('data.csv', index=False)"

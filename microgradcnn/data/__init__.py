@@ -1,0 +1,33 @@
+"""Data to train on: built in or from files, reduced to two classes, shrunk, split."""
+
+from microgradcnn.data.loading import (
+    BUILT_IN,
+    DataError,
+    Dataset,
+    as_images,
+    class_name,
+    class_names,
+    load,
+    load_parts,
+    resampling,
+    shrink,
+    split,
+    two_classes,
+    with_classes,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "DataError",
+    "Dataset",
+    "as_images",
+    "class_name",
+    "class_names",
+    "load",
+    "load_parts",
+    "resampling",
+    "shrink",
+    "split",
+    "two_classes",
+    "with_classes",
+]
