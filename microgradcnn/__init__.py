@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
     from microgradcnn import nn
     from microgradcnn.nn import optim
-    from microgradcnn.targets.onnx import export_onnx
+    from microgradcnn.targets.export.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.cost import Cost, cost
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
-    "targets.onnx": ("export_onnx",),
+    "targets.export.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
     "views.cost": ("Cost", "cost"),

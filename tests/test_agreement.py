@@ -18,7 +18,7 @@ from test_source import executed
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets import jit
+from microgradcnn.targets.native import jit
 
 WAYS = ("numpy", "jit", "fused", "jax", "source")  # the jit opens small programs into scalars; "fused" keeps it from it
 LARGE = 300  # copies of a few numbers, which are too many to be opened into scalars

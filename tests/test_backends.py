@@ -20,8 +20,10 @@ from microgradcnn import Value
 from microgradcnn.engine.record import TABLE
 from microgradcnn.lecture import closed_form
 from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network
-from microgradcnn.targets import jit, llvm, python, threads
-from microgradcnn.targets import numpy as in_blocks
+from microgradcnn.targets import python
+from microgradcnn.targets.backends import numpy as in_blocks
+from microgradcnn.targets.backends import threads
+from microgradcnn.targets.native import jit, llvm
 from microgradcnn.targets.scalars import OPENED
 from microgradcnn.targets.simplify import ELEMENTWISE
 

@@ -8,10 +8,10 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.networks import NETWORKS
-from microgradcnn.targets import fusion, jit
-from microgradcnn.targets import numpy as in_blocks
-from microgradcnn.targets.fusion import Group, grouped
+from microgradcnn.targets.backends import numpy as in_blocks
 from microgradcnn.targets.lines import Line
+from microgradcnn.targets.native import fusion, jit
+from microgradcnn.targets.native.fusion import Group, grouped
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.targets.javascript import EXPRESSIONS
+from microgradcnn.targets.export.javascript import EXPRESSIONS
 from microgradcnn.views.drawing import drawn
 from microgradcnn.views.level import Level
 from microgradcnn.views.templates import level_templates

@@ -31,9 +31,13 @@ extras
 system: archives
 files checkpoint
 nn: summary module layers models losses optim __init__
-targets: __init__ lines naming rows trace simplify python source plan trainer threads calls blocks numpy
-targets: scalars llvm_functions llvm loop machine_code convolution pooling images fusion jit jax devices
-targets: program javascript onnx_writer onnx_operators onnx
+targets: __init__ lines naming row_axis trace simplify python source plan trainer
+targets.backends: __init__ threads calls buffers numpy
+targets: scalars
+targets.native: __init__ llvm_functions llvm loop machine_code convolution pooling images fusion jit
+targets.backends: jax devices
+targets: program
+targets.export: __init__ javascript onnx_writer onnx_operators onnx
 data: augmentation
 descent batches estimator
 views: __init__ expression static rows algebra emitters latex markup notation document latex_document

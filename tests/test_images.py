@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine import kernels
-from microgradcnn.targets import jit
-from microgradcnn.targets.images import ImageKernel, image_kernel
 from microgradcnn.targets.lines import Line, Rows
+from microgradcnn.targets.native import jit
+from microgradcnn.targets.native.images import ImageKernel, image_kernel
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}
 

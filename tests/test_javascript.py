@@ -20,8 +20,8 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import NETWORKS
-from microgradcnn.targets import javascript
-from microgradcnn.targets.javascript import EXPRESSIONS, WITHOUT_ROW, function, literal
+from microgradcnn.targets.export import javascript
+from microgradcnn.targets.export.javascript import EXPRESSIONS, WITHOUT_ROW, function, literal
 from microgradcnn.targets.scalars import OPENED
 from microgradcnn.targets.simplify import ELEMENTWISE
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from microgradcnn.extras import MissingExtra
-from microgradcnn.targets.jax import JaxProgram
+from microgradcnn.targets.backends.jax import JaxProgram
 
 ROWS = 8
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}

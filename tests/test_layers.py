@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.nn.layers import INITIALISATIONS
-from microgradcnn.targets.rows import RowsError
+from microgradcnn.targets.row_axis import RowsError
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -10,8 +10,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from microgradcnn.targets.llvm_functions import definitions, symbol
-from microgradcnn.targets.machine_code import MachineCode, vector_bytes
+from microgradcnn.targets.native.llvm_functions import definitions, symbol
+from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
 
 KINDS = {"double": np.float64, "float": np.float32}
 EXACT = {

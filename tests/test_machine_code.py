@@ -13,8 +13,8 @@ import llvmlite.binding as llvm
 import pytest
 
 from microgradcnn.extras import MissingExtra
-from microgradcnn.targets import machine_code
-from microgradcnn.targets.machine_code import MachineCode, cache_folder, vector_bytes
+from microgradcnn.targets.native import machine_code
+from microgradcnn.targets.native.machine_code import MachineCode, cache_folder, vector_bytes
 
 TRIPLE = "define i64 @triple(i64 %x) {\n  %y = mul i64 %x, 3\n  ret i64 %y\n}\n"
 on_posix = pytest.mark.skipif(os.name == "nt", reason="owners and permissions of POSIX")
@@ -249,7 +249,7 @@ def test_the_oldest_are_dropped(folder, monkeypatch):
 def test_two_processes_at_once(folder):
     script = f"""
 import ctypes
-from microgradcnn.targets.machine_code import MachineCode
+from microgradcnn.targets.native.machine_code import MachineCode
 for n in range(2, 40):
     code = MachineCode({TRIPLE!r}.replace("3", str(n)))
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(code.address("triple"))(14) == 14 * n

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.nn import optim
-from microgradcnn.targets import jit
+from microgradcnn.targets.native import jit
 
 BACKENDS = ("numpy", "jit", "fused", "jax")
 WAYS = [(b, d) for b in BACKENDS for d in (np.float64, np.float32) if (b, d) != ("jax", np.float32)]

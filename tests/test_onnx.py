@@ -22,7 +22,7 @@ from microgradcnn.experiment import predict
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
-from microgradcnn.targets import onnx_operators
+from microgradcnn.targets.export import onnx_operators
 from microgradcnn.trained import Trained, load_trained, save_trained
 
 CLOSE = 1e-6  # of float32, by norm

@@ -15,7 +15,7 @@ from test_backends import BACKENDS, by_engine, by_program, difference
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.rows import RowsError
+from microgradcnn.targets.row_axis import RowsError
 
 
 @pytest.fixture(autouse=True)

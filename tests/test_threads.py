@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from microgradcnn.targets import threads
-from microgradcnn.targets.threads import in_lanes, shares
+from microgradcnn.targets.backends import threads
+from microgradcnn.targets.backends.threads import in_lanes, shares
 
 
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 1000, 1024, 10**6 + 1])

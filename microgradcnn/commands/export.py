@@ -19,7 +19,7 @@ from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.dataset import UNKNOWN
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.targets.onnx import export_onnx
+from microgradcnn.targets.export.onnx import export_onnx
 from microgradcnn.trained import Trained
 
 SUMMARY = "write a trained network, and the scaling of its inputs, as an ONNX file"

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, in_order
-from microgradcnn.targets.rows import RowsError
+from microgradcnn.targets.row_axis import RowsError
 
 SUMS = frozenset({"sum", "total", "inner", "matmul", "conv2d_kernel"})
 

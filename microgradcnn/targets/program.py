@@ -13,8 +13,8 @@ import numpy as np
 from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value
+from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
-from microgradcnn.targets.numpy import Blocks
 from microgradcnn.targets.plan import planned
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.simplify import simplified
@@ -131,13 +131,13 @@ def _numpy(lines: Lines) -> Backend:
 
 
 def _jit(lines: Lines) -> Backend:
-    from microgradcnn.targets.jit import Loop, fused, is_small
+    from microgradcnn.targets.native.jit import Loop, fused, is_small
 
     return Loop(lines) if is_small(lines) else fused(lines)
 
 
 def _jax(lines: Lines) -> Backend:
-    from microgradcnn.targets.devices import Devices
+    from microgradcnn.targets.backends.devices import Devices
 
     return Devices(lines)
 

@@ -17,7 +17,7 @@ from microgradcnn.engine.arguments import check_value, no_value
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.targets.lines import Line, Lines, Rows, in_order, plain
-from microgradcnn.targets.rows import FEW, MANY, RowsError, replay
+from microgradcnn.targets.row_axis import FEW, MANY, RowsError, replay
 
 
 def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value] = ()) -> Lines:

@@ -17,7 +17,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import _cotangents, grad, topological
 from microgradcnn.engine.value import Constant, Value, watcher
-from microgradcnn.targets.javascript import function
+from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.algebra import simplified
 from microgradcnn.views.colours import Grid, gradient_scale, largest, plane
 from microgradcnn.views.drawing import Drawing, _constant

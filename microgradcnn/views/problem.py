@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
-from microgradcnn.targets.javascript import function
+from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.script import asset, formula_script, literal
 
 DIGITS = 5  # significant digits of the data in a page

@@ -246,7 +246,7 @@ def compiling():
     """In a process of its own: seconds from the recorded loss to the first step, everything imported before."""
     import microgradcnn as mg
 
-    for module in ("llvmlite.binding", "threadpoolctl", "microgradcnn.targets.jit"):
+    for module in ("llvmlite.binding", "threadpoolctl", "microgradcnn.targets.native.jit"):
         importlib.import_module(module)
     loss, parameters, inputs = recorded()
     points, y, _ = data()

@@ -15,7 +15,7 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.calls import IN_PLACE, STEPS, UFUNCS
+from microgradcnn.targets.backends.calls import IN_PLACE, STEPS, UFUNCS
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths, own_shape
 from microgradcnn.targets.plan import Plan
 

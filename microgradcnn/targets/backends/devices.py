@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.targets.jax import JaxProgram
+from microgradcnn.targets.backends.jax import JaxProgram
 from microgradcnn.targets.lines import Lines
 from microgradcnn.targets.source import source
 from microgradcnn.targets.trainer import Array, Trainer

@@ -16,10 +16,10 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import write_whole
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
+from microgradcnn.targets.export.onnx_operators import IR_VERSION, OPSET, operator
+from microgradcnn.targets.export.onnx_writer import Writer
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
-from microgradcnn.targets.onnx_operators import IR_VERSION, OPSET, operator
-from microgradcnn.targets.onnx_writer import Writer
-from microgradcnn.targets.rows import FEW, RowsError
+from microgradcnn.targets.row_axis import FEW, RowsError
 from microgradcnn.targets.trace import trace_forward
 
 

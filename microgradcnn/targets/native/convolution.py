@@ -11,7 +11,7 @@ from itertools import product
 from typing import TypeAlias
 
 from microgradcnn.targets.lines import Line, lengths
-from microgradcnn.targets.llvm import FAST, Emitter, literal
+from microgradcnn.targets.native.llvm import FAST, Emitter, literal
 
 SUMS = 12  # registers for sums, of the sixteen that the least of processors with wide vectors has
 TOGETHER = 3  # vectors of a row of pixels that share the weights they are multiplied by

@@ -15,10 +15,10 @@ import numpy as np
 
 from microgradcnn.engine.arrays import quiet
 from microgradcnn.engine.value import Value
-from microgradcnn.targets import blocks
+from microgradcnn.targets.backends import buffers as blocks
+from microgradcnn.targets.backends.threads import LANES, in_lanes
 from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
-from microgradcnn.targets.threads import LANES, in_lanes
 from microgradcnn.targets.trainer import Array, VectorTrainer
 
 BLOCK_BYTES = 1 << 20  # what a block may take of a core's second-level cache

@@ -87,7 +87,7 @@ def _expression(line: Line, args: Sequence[str]) -> str:
     except KeyError:
         raise ValueError(
             f"the primitive {line.op!r} has no row in a table of targets: give it one, "
-            f"microgradcnn.targets.javascript.EXPRESSIONS[{line.op!r}] = 'an expression in {{0}}, {{1}}, ...'"
+            f"microgradcnn.targets.export.javascript.EXPRESSIONS[{line.op!r}] = 'an expression in {{0}}, {{1}}, ...'"
         ) from None
     text = row(line, args) if callable(row) else row.format(*args)
     if line.dtype == np.float32:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.images import ImageKernel
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths
-from microgradcnn.targets.llvm import BINARY, EMITTED, FUNCTIONS, RELATIONS, Emitter, needs_pow
-from microgradcnn.targets.llvm_functions import definitions
-from microgradcnn.targets.machine_code import MachineCode
+from microgradcnn.targets.native.images import ImageKernel
+from microgradcnn.targets.native.llvm import BINARY, EMITTED, FUNCTIONS, RELATIONS, Emitter, needs_pow
+from microgradcnn.targets.native.llvm_functions import definitions
+from microgradcnn.targets.native.machine_code import MachineCode
 from microgradcnn.targets.plan import Plan
 
 WORTH_A_PASS = FUNCTIONS | {"power", "where"}  # worth a compiled pass even alone

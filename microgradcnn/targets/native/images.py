@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.convolution import ConvolutionLoops, has_loops
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths
-from microgradcnn.targets.llvm import Emitter
-from microgradcnn.targets.pooling import PoolingLoops, spread
+from microgradcnn.targets.native.convolution import ConvolutionLoops, has_loops
+from microgradcnn.targets.native.llvm import Emitter
+from microgradcnn.targets.native.pooling import PoolingLoops, spread
 
 LARGEST_WINDOW = 64  # pixels of a window to pool, all of which the text names
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.targets.lines import Line
-from microgradcnn.targets.llvm_functions import symbol
+from microgradcnn.targets.native.llvm_functions import symbol
 
 # No flag that takes x - x for 0 (reassoc), 1/-0.0 for 1/0.0 (nsz) or 3/3 for 3·(1/3) (arcp): NaN in, NaN out, and kinks
 # stay where they are. Rows are added up in lanes by hand, so that nothing has to be reordered.

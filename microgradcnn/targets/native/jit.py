@@ -13,17 +13,17 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.value import Value
-from microgradcnn.targets import fusion
-from microgradcnn.targets.fusion import Group, grouped
-from microgradcnn.targets.images import ImageKernel, image_kernel
+from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.threads import in_lanes, shares
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
-from microgradcnn.targets.loop import module
-from microgradcnn.targets.machine_code import MachineCode, vector_bytes
-from microgradcnn.targets.numpy import Blocks
+from microgradcnn.targets.native import fusion
+from microgradcnn.targets.native.fusion import Group, grouped
+from microgradcnn.targets.native.images import ImageKernel, image_kernel
+from microgradcnn.targets.native.loop import module
+from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
 from microgradcnn.targets.plan import planned
 from microgradcnn.targets.scalars import is_mean_of_examples, opened, operations
 from microgradcnn.targets.simplify import simplified
-from microgradcnn.targets.threads import in_lanes, shares
 from microgradcnn.targets.trainer import Array, VectorTrainer
 
 OPENED = 500  # a loss over arrays is opened into scalars if it has at most so many operations for one example

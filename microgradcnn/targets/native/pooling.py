@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from microgradcnn.targets.lines import Line, lengths
-from microgradcnn.targets.llvm import Emitter
+from microgradcnn.targets.native.llvm import Emitter
 
 
 def spread(line: Line) -> Line | None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from microgradcnn.targets.lines import Line
-from microgradcnn.targets.llvm import FAST, FUNCTIONS, Emitter, literal, needs_pow
-from microgradcnn.targets.llvm_functions import definitions
+from microgradcnn.targets.native.llvm import FAST, FUNCTIONS, Emitter, literal, needs_pow
+from microgradcnn.targets.native.llvm_functions import definitions
 from microgradcnn.targets.plan import Plan
 
 IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; more lie in the first-level cache

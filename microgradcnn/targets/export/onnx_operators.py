@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.targets.export.onnx_writer import Writer
 from microgradcnn.targets.lines import Line, Rows, Shape
-from microgradcnn.targets.onnx_writer import Writer
 
 OPSET, IR_VERSION = 16, 8
 
@@ -26,7 +26,7 @@ def operator(writer: Writer, line: Line, args: list[str]) -> str:
     if row is None:
         raise ValueError(
             f"the primitive {line.op!r} has no row in the table for ONNX: give it one, "
-            f"microgradcnn.targets.onnx_operators.OPERATORS[{line.op!r}] = 'the name of an operator'"
+            f"microgradcnn.targets.export.onnx_operators.OPERATORS[{line.op!r}] = 'the name of an operator'"
         )
     if line.dtype.kind == "b" and line.op not in COMPARISONS | ANY_TYPE:
         raise ValueError(f"{line.op} of booleans has no operator in ONNX: mg.where(condition, 1.0, 0.0) makes numbers")

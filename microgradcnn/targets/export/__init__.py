@@ -1,0 +1,1 @@
+"""Programs taken elsewhere: JavaScript for pages, ONNX."""
