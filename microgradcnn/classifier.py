@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.batches import Array, outputs
 from microgradcnn.data import resampling
 from microgradcnn.data.columns import arranged, different_texts, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, Dataset
@@ -21,6 +20,7 @@ from microgradcnn.files import FileError, check_arrays, read_arrays, write_array
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Module
 from microgradcnn.trained import KIND
+from microgradcnn.training.batches import Array, outputs
 
 # By name, what makes a model of a number of classes for images of SIDE × SIDE pixels.
 MODELS: dict[str, Callable[..., Module]] = {"lenet": lenet}

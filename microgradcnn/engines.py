@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.batches import ENGINES, Batches, batches
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import Network
+from microgradcnn.training.batches import ENGINES, Batches, batches
 
 __all__ = ["ENGINES", "Engine", "accuracy_of", "engine"]
 

@@ -16,11 +16,11 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.batches import Array, Objective, batches, epoch, outputs
-from microgradcnn.descent import Descent
 from microgradcnn.engine.arrays import check_unmasked
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
+from microgradcnn.training.batches import Array, Objective, batches, epoch, outputs
+from microgradcnn.training.descent import Descent
 
 require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
 

@@ -12,16 +12,16 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.batches import ENGINES, Array, Batches, batches, epoch, outputs
-from microgradcnn.checkpoint import Checkpoints, digest, interval
-from microgradcnn.descent import Descent, Recorder
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.progress import bar
 from microgradcnn.train import DivergedError, check_finite
+from microgradcnn.training.batches import ENGINES, Array, Batches, batches, epoch, outputs
+from microgradcnn.training.checkpoint import Checkpoints, digest, interval
+from microgradcnn.training.descent import Descent, Recorder
+from microgradcnn.training.progress import bar
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]

@@ -12,15 +12,15 @@ import numpy as np
 
 from microgradcnn import engines
 from microgradcnn.checking.debug import NonFiniteError, debug
-from microgradcnn.checkpoint import Checkpoints, digest, interval
-from microgradcnn.descent import Descent, Recorder
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import no_grad
 from microgradcnn.engines import ENGINES, Engine, accuracy_of
 from microgradcnn.networks import Network
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
-from microgradcnn.progress import bar
+from microgradcnn.training.checkpoint import Checkpoints, digest, interval
+from microgradcnn.training.descent import Descent, Recorder
+from microgradcnn.training.progress import bar
 
 CONVERGED = 1e-3  # the gradient's norm, as a share of what it was at the start
 BELOW_VARIANCE = 0.9  # the mean squared error of a converged network, at most, as a share of the variance of y

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from microgradcnn import files
-from microgradcnn.checkpoint import Checkpoints, CheckpointWarning, digest
 from microgradcnn.files import FileError
+from microgradcnn.training.checkpoint import Checkpoints, CheckpointWarning, digest
 
 ABOUT = {"network": "linear", "options": {"m": 3, "image": (2, 2)}, "rate": 0.1, "batch": None}
 

@@ -11,12 +11,12 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import nn
-from microgradcnn.batches import BLOCK, ENGINES, outputs
 from microgradcnn.data.augmentation import shifted
-from microgradcnn.descent import Descent
 from microgradcnn.files import FileError
 from microgradcnn.fit import Fit, evaluate, fit
 from microgradcnn.train import DivergedError
+from microgradcnn.training.batches import BLOCK, ENGINES, outputs
+from microgradcnn.training.descent import Descent
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(23, 4))

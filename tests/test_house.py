@@ -29,7 +29,8 @@ protocols: numpy copying
 checking: __init__ debug check
 extras
 system: archives
-files checkpoint
+files
+training: __init__ checkpoint
 nn: summary module layers models losses optim __init__
 targets: __init__ lines naming row_axis trace simplify python source plan trainer
 targets.backends: __init__ threads calls buffers numpy
@@ -39,7 +40,8 @@ targets.backends: jax devices
 targets: program
 targets.export: __init__ javascript onnx_writer onnx_operators onnx
 data: augmentation
-descent batches estimator
+training: descent batches
+estimator
 views: __init__ expression static rows algebra emitters latex markup notation document latex_document
 views: html_document undefined segments chain telling numbers windows tensors derivation tokens formula
 views: question diagnosis ratios symbolic terms mistakes answers ledger assignments standalone stored task
@@ -48,8 +50,10 @@ views: boxes drawing svg dot script level templates page picture problem exercis
 views: work counting polynomial timing cost
 __init__
 data: dataset readers array_files other_files built_in loading columns scaling __init__
-networks lecture trained progress engines train fit classifier experiment classification training_figure lesson
-scripts graphs schematic errata network_cost network_page lesson_pages
+networks lecture trained
+training: progress
+engines train fit classifier experiment classification training_figure lesson scripts graphs schematic errata
+network_cost network_page lesson_pages
 commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson
 commands: source explain check ledger export worksheet grade cost graph
 cli __main__

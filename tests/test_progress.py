@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from microgradcnn.networks import conv_average
-from microgradcnn.progress import bar
 from microgradcnn.train import train
+from microgradcnn.training.progress import bar
 
 
 @pytest.fixture(autouse=True)

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgradcnn.checkpoint import Checkpoint, Checkpoints, CheckpointWarning
 from microgradcnn.cli import main
-from microgradcnn.descent import Descent
 from microgradcnn.engines import ENGINES
 from microgradcnn.files import FileError
 from microgradcnn.networks import Network, conv_linear, single_layer
 from microgradcnn.nn.optim import OPTIMISERS
 from microgradcnn.train import DivergedError, Training, train
+from microgradcnn.training.checkpoint import Checkpoint, Checkpoints, CheckpointWarning
+from microgradcnn.training.descent import Descent
 
 Array = np.ndarray[Any, Any]
 

@@ -21,9 +21,9 @@ from microgradcnn.commands.train_model import DEFAULTS
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
 from microgradcnn.data.dataset import DataError, numbered
 from microgradcnn.data.scaling import Scaling
-from microgradcnn.descent import Descent
 from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.trained import KIND
+from microgradcnn.training.descent import Descent
 
 QUICK = ("--engine", "jit", "--json")
 

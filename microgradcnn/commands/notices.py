@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from microgradcnn.checkpoint import CheckpointWarning
 from microgradcnn.data.columns import PositionWarning
+from microgradcnn.training.checkpoint import CheckpointWarning
 
 TOLD = (CheckpointWarning, PositionWarning)
 

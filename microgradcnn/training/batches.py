@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.data.augmentation import shifted
-from microgradcnn.descent import Descent
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.program import BACKENDS, compile
 from microgradcnn.targets.trainer import Trainer
+from microgradcnn.training.descent import Descent
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them

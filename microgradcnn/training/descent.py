@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from microgradcnn.checkpoint import Checkpoint, Checkpoints
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.optim import OPTIMISERS
+from microgradcnn.training.checkpoint import Checkpoint, Checkpoints
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
