@@ -37,7 +37,7 @@ from microgradcnn.commands.streams import discard_output, escaped, lenient_strea
 from microgradcnn.extras import MissingExtra
 from microgradcnn.system.interrupts import Interruptible
 from microgradcnn.train import DivergedError
-from microgradcnn.views.expression import cut
+from microgradcnn.views.formulas.expression import cut
 
 # In the order of the help.
 COMMANDS = (

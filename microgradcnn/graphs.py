@@ -22,7 +22,7 @@ from microgradcnn.nn import cross_entropy
 from microgradcnn.scripts import find_in_script, is_script
 from microgradcnn.views.assignments import read_assignments
 from microgradcnn.views.document import text_line
-from microgradcnn.views.expression import symbol
+from microgradcnn.views.formulas.expression import symbol
 from microgradcnn.views.segments import recomputed
 from microgradcnn.views.tokens import Names, canonical, shown
 from microgradcnn.views.undefined import undefined

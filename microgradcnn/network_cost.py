@@ -13,8 +13,8 @@ from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.views.cost import Cost, cost
 from microgradcnn.views.document import Line, Step
-from microgradcnn.views.expression import add as plus
-from microgradcnn.views.expression import equation, minus, number, power, symbol
+from microgradcnn.views.formulas.expression import add as plus
+from microgradcnn.views.formulas.expression import equation, minus, number, power, symbol
 
 PARTS = {"S": "hidden layer", "c": "filters", "w": "final layer"}
 IMAGE, KERNEL, SQUARED = symbol("image"), symbol("kernel"), number(2)

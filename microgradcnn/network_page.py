@@ -20,11 +20,11 @@ from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
 from microgradcnn.schematic import sliding
 from microgradcnn.targets.program import compile
 from microgradcnn.train import default_rate, largest_stable_rate, train
-from microgradcnn.views import notation
 from microgradcnn.views.charts import curves, tiles
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.exercise import boxes, landscape, start_script, training
-from microgradcnn.views.expression import derivative, equation, symbol
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import derivative, equation, symbol
 from microgradcnn.views.html_document import as_html, html_lines
 from microgradcnn.views.picture import draw
 from microgradcnn.views.problem import Problem, scripts

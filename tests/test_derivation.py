@@ -16,10 +16,10 @@ from test_notation import check_latex, check_mathml
 import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.engine.gradient import topological
-from microgradcnn.views.algebra import simplified
 from microgradcnn.views.derivation import Derivation, explain
-from microgradcnn.views.expression import add, multiply, number, symbol
-from microgradcnn.views.notation import python, text
+from microgradcnn.views.formulas.algebra import simplified
+from microgradcnn.views.formulas.expression import add, multiply, number, symbol
+from microgradcnn.views.formulas.notation import python, text
 from microgradcnn.views.segments import Graph
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))

@@ -42,12 +42,14 @@ targets.export: __init__ javascript onnx_writer onnx_operators onnx
 data: augmentation
 training: descent batches
 estimator
-views: __init__ expression static rows algebra emitters latex markup notation document latex_document
-views: html_document undefined segments chain telling numbers windows tensors derivation tokens formula
-views: question diagnosis ratios symbolic terms mistakes answers ledger assignments standalone stored task
-views: planted predicted grading handout worksheet plots ordering placing layout groups typesetting colours
-views: boxes drawing svg dot script level templates page picture problem exercise charts building operations
-views: work counting polynomial timing cost
+views: __init__
+views.formulas: __init__ expression arguments line_breaks algebra emitter latex mathml notation
+views: document latex_document html_document undefined segments chain telling numbers windows tensors
+views: derivation tokens formula question diagnosis ratios symbolic terms mistakes answers ledger assignments
+views: standalone stored task planted predicted grading handout worksheet plots ordering placing layout groups
+views.formulas: typeset
+views: colours boxes drawing svg dot script level templates page picture problem exercise charts building
+views: operations work counting polynomial timing cost
 __init__
 data: dataset readers array_files other_files built_in loading columns scaling __init__
 networks lecture trained

@@ -6,9 +6,9 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn.cli import main
-from microgradcnn.views import typesetting
-from microgradcnn.views.expression import LONGEST_LABEL, cut, name_of, spelling
-from microgradcnn.views.typesetting import Run, shortened, width
+from microgradcnn.views.formulas import typeset as typesetting
+from microgradcnn.views.formulas.expression import LONGEST_LABEL, cut, name_of, spelling
+from microgradcnn.views.formulas.typeset import Run, shortened, width
 
 KINDS = {
     "letters": lambda n, i: "abcdefghij"[i] * n + str(i),

@@ -18,7 +18,7 @@ from microgradcnn import Value, networks
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import TABLE
 from microgradcnn.views.derivation import Derivation, explain
-from microgradcnn.views.notation import python
+from microgradcnn.views.formulas.notation import python
 from microgradcnn.views.segments import Graph
 
 rng = np.random.default_rng(0)

@@ -19,8 +19,8 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import fill
-from microgradcnn.views.algebra import factored, simplified
-from microgradcnn.views.expression import (
+from microgradcnn.views.formulas.algebra import factored, simplified
+from microgradcnn.views.formulas.expression import (
     Expr,
     add,
     call,
@@ -35,7 +35,7 @@ from microgradcnn.views.expression import (
     symbol,
     value,
 )
-from microgradcnn.views.notation import formula, latex, mathml, parsed, python, text
+from microgradcnn.views.formulas.notation import formula, latex, mathml, parsed, python, text
 
 a, b, c, y = map(symbol, "abcy")
 y_hat, z, x = symbol("y_hat"), symbol("z_1"), symbol("x_1")

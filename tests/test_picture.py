@@ -27,10 +27,10 @@ from microgradcnn.networks import NETWORKS
 from microgradcnn.views import picture as module
 from microgradcnn.views.boxes import said, shown
 from microgradcnn.views.colours import gradient_scale, plane, value_scale
-from microgradcnn.views.expression import symbol
+from microgradcnn.views.formulas.expression import symbol
+from microgradcnn.views.formulas.typeset import shortened, typeset, width
 from microgradcnn.views.groups import READABLE
 from microgradcnn.views.picture import Picture, draw
-from microgradcnn.views.typesetting import shortened, typeset, width
 
 SVG = "{http://www.w3.org/2000/svg}"
 Element = ElementTree.Element

@@ -18,7 +18,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.views import ratios, symbolic
 from microgradcnn.views.answers import check_answer
 from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse
-from microgradcnn.views.notation import python
+from microgradcnn.views.formulas.notation import python
 from microgradcnn.views.question import Question
 from microgradcnn.views.segments import Graph
 from microgradcnn.views.tokens import Names

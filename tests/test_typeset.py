@@ -21,7 +21,7 @@ import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views.derivation import Derivation, explain
-from microgradcnn.views.latex import words
+from microgradcnn.views.formulas.latex import words
 
 pytestmark = needs_pdflatex
 

@@ -13,7 +13,7 @@ import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.views.derivation import Derivation, explain
 from microgradcnn.views.document import Line, Table
-from microgradcnn.views.notation import text
+from microgradcnn.views.formulas.notation import text
 
 rng = np.random.default_rng(0)
 

@@ -12,9 +12,9 @@ from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.graphs import LossGraph
-from microgradcnn.views import notation
 from microgradcnn.views.derivation import Derivation, Through, explain
-from microgradcnn.views.expression import cut
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import cut
 
 SUMMARY = "derive a gradient step by step, as the lecture does"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO
 
-from microgradcnn.views.expression import GREEK
+from microgradcnn.views.formulas.expression import GREEK
 
 _SIGNS = {"−": "-", "–": "-", "·": "*", "×": "x", "÷": "/", "√": "sqrt ", "≤": "<=", "≥": ">=", "≠": "!=", "∞": "inf"}
 _SIGNS |= {"←": "<-", "→": "->", "…": "...", "─": "-", "⊙": "(*)", "‖": "||", "ŷ": "y_hat", "✓": "ok", "✗": "wrong"}

@@ -15,8 +15,8 @@ from typing import Any
 
 from microgradcnn.engine import functions as mg
 from microgradcnn.engine.value import Value
-from microgradcnn.views.expression import GREEK
 from microgradcnn.views.formula import LENGTH, Apply, Expression, Name, evaluate, parse, parts
+from microgradcnn.views.formulas.expression import GREEK
 from microgradcnn.views.tokens import SPELLINGS, FormulaError, Names, canonical, shown, tokenize
 
 # The functions of views/formula.py but for sums and products, as nodes.

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgradcnn.engine.arrays import Data, shape_of
-from microgradcnn.views import notation
 from microgradcnn.views.colours import Grid, Scale, plane
-from microgradcnn.views.expression import Expr
-from microgradcnn.views.typesetting import Run, clean, sans_width, shortened, typeset, width
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import Expr
+from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortened, typeset, width
 
 FORMULA, NUMBER, SMALL = 14.0, 12.0, 10.0  # sizes of the text
 HEADER, ROW, NOTE = 21.0, 17.0, 14.0  # heights: of the heading, of a number, of a line of small text

@@ -25,9 +25,9 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.building import Build, Sizes, built, checked_sizes
 from microgradcnn.views.counting import counted
 from microgradcnn.views.document import Line, Step, Table, as_text
-from microgradcnn.views.expression import Expr, derivative, equation, minus, multiply, symbol
-from microgradcnn.views.expression import add as plus
-from microgradcnn.views.expression import text as words
+from microgradcnn.views.formulas.expression import Expr, derivative, equation, minus, multiply, symbol
+from microgradcnn.views.formulas.expression import add as plus
+from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.html_document import as_html
 from microgradcnn.views.latex_document import as_latex, equations
 from microgradcnn.views.polynomial import Polynomial, interpolated

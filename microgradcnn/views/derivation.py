@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, chosen_stations
 from microgradcnn.views.document import Step, as_text
-from microgradcnn.views.expression import Expr
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.html_document import as_html
 from microgradcnn.views.latex_document import as_latex, equations
 from microgradcnn.views.numbers import numbers_step, undefined_step, update_step

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import TypeAlias
 
-from microgradcnn.views import notation
-from microgradcnn.views.expression import Expr, heads
-from microgradcnn.views.rows import columns, text_rows
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import Expr, heads
+from microgradcnn.views.formulas.line_breaks import columns, text_rows
 
 Line: TypeAlias = tuple[str | Expr, ...]  # words and formulas; a line of one formula is displayed
 

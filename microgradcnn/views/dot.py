@@ -6,7 +6,7 @@ import re
 
 from microgradcnn.views.boxes import Box
 from microgradcnn.views.drawing import Drawing
-from microgradcnn.views.typesetting import clean
+from microgradcnn.views.formulas.typeset import clean
 
 
 def dot(drawing: Drawing) -> str:

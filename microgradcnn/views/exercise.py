@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from html import escape
 from math import log10
 
-from microgradcnn.views import notation
-from microgradcnn.views.expression import derivative, symbol
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import derivative, symbol
 from microgradcnn.views.problem import Problem
 from microgradcnn.views.script import literal
 

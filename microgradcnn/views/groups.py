@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.expression import name_of
+from microgradcnn.views.formulas.expression import name_of
 from microgradcnn.views.layout import columns_of
 
 MANY = 500  # nodes: with more of them a picture starts with its groups collapsed

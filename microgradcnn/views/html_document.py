@@ -8,8 +8,8 @@ from itertools import groupby, repeat
 from string import ascii_uppercase
 
 from microgradcnn.views.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, sides, text_line
-from microgradcnn.views.markup import Inline, MathML
-from microgradcnn.views.rows import columns
+from microgradcnn.views.formulas.line_breaks import columns
+from microgradcnn.views.formulas.mathml import Inline, MathML
 
 # Notebooks align the cells of every table to the right and stripe its rows: a class named thrice outranks that.
 STYLE = """

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from string import ascii_uppercase
 
-from microgradcnn.views import notation
 from microgradcnn.views.document import Block, Lettered, Line, Step, Table, is_display, sides
-from microgradcnn.views.latex import Inline, Latex
-from microgradcnn.views.latex import words as latex_words
-from microgradcnn.views.rows import PAGE, latex_rows, width
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.latex import Inline, Latex
+from microgradcnn.views.formulas.latex import words as latex_words
+from microgradcnn.views.formulas.line_breaks import PAGE, latex_rows, width
 
 SIGN, INDENT = 1.4, 2.0  # em of a line that an equals sign takes, and the rows that continue a side
 LETTER = 3.0  # em that the letter beside an equation takes

@@ -24,7 +24,7 @@ from microgradcnn.engine.arrays import Data, ieee, shape_of
 from microgradcnn.engine.gradient import _cotangents, _seed, topological
 from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.views.document import text_line
-from microgradcnn.views.expression import printed, symbol
+from microgradcnn.views.formulas.expression import printed, symbol
 from microgradcnn.views.undefined import undefined
 
 _MOST_ROWS = 200  # that str() prints

@@ -10,10 +10,10 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.algebra import shared_factor, simplified
 from microgradcnn.views.chain import ChainRule, base
 from microgradcnn.views.document import Line, Step, Table
-from microgradcnn.views.expression import (
+from microgradcnn.views.formulas.algebra import shared_factor, simplified
+from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
     add,
@@ -31,7 +31,7 @@ from microgradcnn.views.expression import (
     symbols,
     value,
 )
-from microgradcnn.views.notation import formula
+from microgradcnn.views.formulas.notation import formula
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.telling import index_of
 from microgradcnn.views.undefined import undefined

@@ -20,10 +20,11 @@ from microgradcnn.files import json_text
 from microgradcnn.targets.lines import in_order
 from microgradcnn.targets.scalars import IN_PAIRS, opened_arrays
 from microgradcnn.targets.trace import recorded
-from microgradcnn.views import notation, svg
+from microgradcnn.views import svg
 from microgradcnn.views.colours import largest
 from microgradcnn.views.drawing import Drawing, drawn
-from microgradcnn.views.expression import name_of, symbol
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import name_of, symbol
 from microgradcnn.views.ledger import node_names
 from microgradcnn.views.level import Level, cells
 from microgradcnn.views.script import asset, style

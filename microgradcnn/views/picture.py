@@ -17,9 +17,9 @@ from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
 from microgradcnn.views import dot as graphviz
-from microgradcnn.views import notation
 from microgradcnn.views import svg as vector
 from microgradcnn.views.drawing import Drawing, drawn
+from microgradcnn.views.formulas import notation
 from microgradcnn.views.page import embedded, page
 
 SHARP = 2.0  # pixels of a PNG for one of the picture

@@ -12,12 +12,12 @@ from string import ascii_uppercase
 from typing import NamedTuple, TypeAlias
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views import notation
-from microgradcnn.views.algebra import factored, simplified, split
 from microgradcnn.views.chain import ChainRule, gathered
 from microgradcnn.views.diagnosis import Kind
 from microgradcnn.views.document import Lettered, Line
-from microgradcnn.views.expression import (
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.algebra import factored, simplified, split
+from microgradcnn.views.formulas.expression import (
     MINUS_ONE,
     ONE,
     ZERO,

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.views import notation
-from microgradcnn.views.expression import ONE, ZERO, Expr, add, call, multiply, number, power, symbol
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, add, call, multiply, number, power, symbol
 
 Exponents: TypeAlias = tuple[int, ...]
 Point: TypeAlias = tuple[int, ...]  # a size for each variable

@@ -16,7 +16,7 @@ from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, chosen_stations
 from microgradcnn.views.document import Line, Table
-from microgradcnn.views.expression import Expr, derivative, equation, name_of, symbol, value
+from microgradcnn.views.formulas.expression import Expr, derivative, equation, name_of, symbol, value
 from microgradcnn.views.numbers import AGREES, finite_difference, numbers_step, update_step
 from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.task import Material, Task

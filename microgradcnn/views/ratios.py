@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from microgradcnn.views.expression import number
+from microgradcnn.views.formulas.expression import number
 
 MOST_PRODUCTS, MOST_POWER = 30_000, 40  # products of two terms, and the largest exponent
 

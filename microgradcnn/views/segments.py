@@ -15,9 +15,9 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Constant, Value, apply
-from microgradcnn.views.algebra import simplified
-from microgradcnn.views.expression import Expr, name_of, spelling, symbol
-from microgradcnn.views.notation import formula
+from microgradcnn.views.formulas.algebra import simplified
+from microgradcnn.views.formulas.expression import Expr, name_of, spelling, symbol
+from microgradcnn.views.formulas.notation import formula
 
 LARGEST = 30  # nodes of the graph in one unnamed formula: more, and a part of it is given a name
 SHORT = 3  # nodes in a formula that may be written several times

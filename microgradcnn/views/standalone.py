@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from microgradcnn.views.latex import words
+from microgradcnn.views.formulas.latex import words
 
 _LATEX = r"""\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}

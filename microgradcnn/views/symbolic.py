@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.value import Value
-from microgradcnn.views.expression import Expr, symbol
 from microgradcnn.views.formula import Expression, Name, Number
-from microgradcnn.views.notation import asks_for_nan, formula
+from microgradcnn.views.formulas.expression import Expr, symbol
+from microgradcnn.views.formulas.notation import asks_for_nan, formula
 from microgradcnn.views.question import Question
 from microgradcnn.views.ratios import Ratio, Ratios, Undecided
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views import notation
 from microgradcnn.views.chain import ChainRule, base, chosen_stations
 from microgradcnn.views.document import Block
-from microgradcnn.views.expression import Expr, derivative, equation, heads, symbol
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import Expr, derivative, equation, heads, symbol
 from microgradcnn.views.segments import Graph
 from microgradcnn.views.stored import StoredLoss, as_plain
 from microgradcnn.views.telling import chain_steps, compressed, where_step

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views.algebra import factors_as_written
 from microgradcnn.views.chain import ChainRule, base, family
 from microgradcnn.views.document import Line, Step
-from microgradcnn.views.expression import (
+from microgradcnn.views.formulas.algebra import factors_as_written
+from microgradcnn.views.formulas.expression import (
     Expr,
     add,
     derivative,

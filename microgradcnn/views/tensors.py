@@ -9,13 +9,24 @@ import numpy as np
 from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.algebra import simplified
 from microgradcnn.views.document import Line, Step, Table
-from microgradcnn.views.expression import ONE, Expr, add, derivative, equation, heads, minus, multiply, symbol, value
-from microgradcnn.views.notation import formula
+from microgradcnn.views.formulas.algebra import simplified
+from microgradcnn.views.formulas.arguments import indexed
+from microgradcnn.views.formulas.expression import (
+    ONE,
+    Expr,
+    add,
+    derivative,
+    equation,
+    heads,
+    minus,
+    multiply,
+    symbol,
+    value,
+)
+from microgradcnn.views.formulas.notation import formula
 from microgradcnn.views.numbers import compared, single, step_size, went
 from microgradcnn.views.segments import Graph, recomputed
-from microgradcnn.views.static import indexed
 from microgradcnn.views.windows import windows_step
 
 MOST_ELEMENTS = 6  # shown beside their finite differences

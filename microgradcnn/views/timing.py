@@ -14,7 +14,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.views import document
 from microgradcnn.views.document import Step, Table
-from microgradcnn.views.expression import symbol, value
+from microgradcnn.views.formulas.expression import symbol, value
 from microgradcnn.views.polynomial import Polynomial
 
 ROUNDS = 20  # over all points; the shortest time counts, as whatever disturbs one only adds to it

@@ -9,7 +9,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Data
 from microgradcnn.engine.value import Value
 from microgradcnn.views.document import Line
-from microgradcnn.views.expression import Expr, derivative, value
+from microgradcnn.views.formulas.expression import Expr, derivative, value
 
 
 def undefined(f: Value, gradients: Mapping[Value, Data], names: Mapping[Value, Expr]) -> Line:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from microgradcnn.views.algebra import is_negative
-from microgradcnn.views.expression import ONE, Expr, divide, flat, multiply, name_of, number, power, value
+from microgradcnn.views.formulas.algebra import is_negative
+from microgradcnn.views.formulas.expression import ONE, Expr, divide, flat, multiply, name_of, number, power, value
 
 WORDS, EQUATION, COMPARE, SUM, PRODUCT, POWER, ATOM = range(7)  # how tightly each binds
 

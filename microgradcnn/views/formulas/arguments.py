@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.views.expression import Expr, text
+from microgradcnn.views.formulas.expression import Expr, text
 
 _LONGEST = 8  # an array of more numbers is shown by its ends
 _WINDOWS = ("avg_pool2d", "max_pool2d", "unfold", "spread")  # whose usual stride is their size

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from microgradcnn.views.expression import ONE, ZERO, Expr, call, flat, minus, multiply, number, power
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call, flat, minus, multiply, number, power
 
 LARGEST_MULTIPLE = 4  # ½a + ¼b becomes ¼(2a + b), but a + ⅛b stays
 _NOT = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}

@@ -17,9 +17,10 @@ import numpy as np
 from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
 from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.algebra import simplified
-from microgradcnn.views.emitters import Text
-from microgradcnn.views.expression import (
+from microgradcnn.views.formulas.algebra import simplified
+from microgradcnn.views.formulas.arguments import indexed, settings
+from microgradcnn.views.formulas.emitter import Text
+from microgradcnn.views.formulas.expression import (
     Expr,
     add,
     call,
@@ -33,10 +34,9 @@ from microgradcnn.views.expression import (
     root,
     symbol,
 )
-from microgradcnn.views.expression import text as words
-from microgradcnn.views.latex import Latex
-from microgradcnn.views.markup import MathML, Python
-from microgradcnn.views.static import indexed, settings
+from microgradcnn.views.formulas.expression import text as words
+from microgradcnn.views.formulas.latex import Latex
+from microgradcnn.views.formulas.mathml import MathML, Python
 
 __all__ = ["equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from microgradcnn.views.emitters import ATOM, Text
-from microgradcnn.views.expression import Expr, cut, name_of
+from microgradcnn.views.formulas.emitter import ATOM, Text
+from microgradcnn.views.formulas.expression import Expr, cut, name_of
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
 

@@ -9,8 +9,8 @@ from typing import ClassVar
 from xml.sax.saxutils import escape
 
 from microgradcnn.engine.record import TABLE
-from microgradcnn.views.emitters import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, numeral, shown
-from microgradcnn.views.expression import Expr, flat, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, numeral, shown
+from microgradcnn.views.formulas.expression import Expr, flat, name_of
 
 _ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
 _CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives

@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import ClassVar
 
-from microgradcnn.views.emitters import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral, shown
-from microgradcnn.views.expression import GREEK, Expr, name_of
-from microgradcnn.views.rows import WIDE, width
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral, shown
+from microgradcnn.views.formulas.expression import GREEK, Expr, name_of
+from microgradcnn.views.formulas.line_breaks import WIDE, width
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
 _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}

@@ -1,0 +1,1 @@
+"""A formula as a tree, and every language it is written in."""
