@@ -21,7 +21,7 @@ from microgradcnn.networks import NETWORKS, Example, Network
 from microgradcnn.nn import cross_entropy
 from microgradcnn.scripts import find_in_script, is_script
 from microgradcnn.views.assignments import read_assignments
-from microgradcnn.views.document import text_line
+from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import symbol
 from microgradcnn.views.segments import recomputed
 from microgradcnn.views.tokens import Names, canonical, shown

@@ -13,8 +13,8 @@ from microgradcnn.network_page import Section, network_page, table
 from microgradcnn.networks import NETWORKS
 from microgradcnn.schematic import schematic
 from microgradcnn.views.charts import bars
+from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.script import asset, style
-from microgradcnn.views.standalone import html_document
 
 TITLE = "Backpropagation, network by network"
 

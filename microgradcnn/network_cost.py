@@ -12,7 +12,7 @@ import numpy as np
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.views.cost import Cost, cost
-from microgradcnn.views.document import Line, Step
+from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.expression import add as plus
 from microgradcnn.views.formulas.expression import equation, minus, number, power, symbol
 

@@ -22,10 +22,10 @@ from microgradcnn.targets.program import compile
 from microgradcnn.train import default_rate, largest_stable_rate, train
 from microgradcnn.views.charts import curves, tiles
 from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.documents.html import as_html, html_lines
 from microgradcnn.views.exercise import boxes, landscape, start_script, training
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, symbol
-from microgradcnn.views.html_document import as_html, html_lines
 from microgradcnn.views.picture import draw
 from microgradcnn.views.problem import Problem, scripts
 from microgradcnn.views.segments import recomputed

@@ -44,9 +44,11 @@ training: descent batches
 estimator
 views: __init__
 views.formulas: __init__ expression arguments line_breaks algebra emitter latex mathml notation
-views: document latex_document html_document undefined segments chain telling numbers windows tensors
-views: derivation tokens formula question diagnosis ratios symbolic terms mistakes answers ledger assignments
-views: standalone stored task planted predicted grading handout worksheet plots ordering placing layout groups
+views.documents: __init__ document latex html
+views: undefined segments chain telling numbers windows tensors derivation tokens formula question diagnosis
+views: ratios symbolic terms mistakes answers ledger assignments
+views.documents: standalone
+views: stored task planted predicted grading handout worksheet plots ordering placing layout groups
 views.formulas: typeset
 views: colours boxes drawing svg dot script level templates page picture problem exercise charts building
 views: operations work counting polynomial timing cost

@@ -12,7 +12,7 @@ from test_notation import check_latex
 import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.views.derivation import Derivation, explain
-from microgradcnn.views.document import Line, Table
+from microgradcnn.views.documents.document import Line, Table
 from microgradcnn.views.formulas.notation import text
 
 rng = np.random.default_rng(0)

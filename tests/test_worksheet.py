@@ -32,13 +32,13 @@ from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views.document import Lettered
+from microgradcnn.views.documents.document import Lettered
+from microgradcnn.views.documents.html import html_lines
+from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.formula import evaluate, parse
 from microgradcnn.views.formulas.expression import add, equation, symbol
 from microgradcnn.views.formulas.line_breaks import PAGE, width
 from microgradcnn.views.formulas.notation import latex, mathml, python, text
-from microgradcnn.views.html_document import html_lines
-from microgradcnn.views.latex_document import latex_lines
 from microgradcnn.views.planted import Plant, account, mend, plants
 from microgradcnn.views.task import Material, with_symbols
 from microgradcnn.views.tokens import Names

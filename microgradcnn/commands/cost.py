@@ -8,10 +8,10 @@ from microgradcnn.commands.options import network_argument, network_options
 from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.network_cost import kind, network_cost
 from microgradcnn.views.cost import Amounts, Cost
-from microgradcnn.views.document import as_text
+from microgradcnn.views.documents.document import as_text
+from microgradcnn.views.documents.html import as_html
+from microgradcnn.views.documents.latex import as_latex
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.html_document import as_html
-from microgradcnn.views.latex_document import as_latex
 from microgradcnn.views.polynomial import Polynomial
 from microgradcnn.views.timing import Timing
 

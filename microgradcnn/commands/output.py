@@ -10,7 +10,7 @@ from typing import Any
 
 from microgradcnn.commands.streams import escaped, takes
 from microgradcnn.files import json_text, write_whole
-from microgradcnn.views.standalone import html_page, latex_document
+from microgradcnn.views.documents.standalone import html_page, latex_document
 
 Record = dict[str, Any]
 

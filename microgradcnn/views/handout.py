@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from microgradcnn.views.documents.html import STYLE, html_lines
+from microgradcnn.views.documents.latex import latex_lines
+from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.formulas.latex import words
-from microgradcnn.views.html_document import STYLE, html_lines
-from microgradcnn.views.latex_document import latex_lines
-from microgradcnn.views.standalone import html_document
 from microgradcnn.views.task import Lines
 
 

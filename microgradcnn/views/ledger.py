@@ -23,7 +23,7 @@ from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.arrays import Data, ieee, shape_of
 from microgradcnn.engine.gradient import _cotangents, _seed, topological
 from microgradcnn.engine.value import Constant, Value, watcher
-from microgradcnn.views.document import text_line
+from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import printed, symbol
 from microgradcnn.views.undefined import undefined
 

@@ -11,7 +11,7 @@ import numpy as np
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, base
-from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import shared_factor, simplified
 from microgradcnn.views.formulas.expression import (
     ONE,

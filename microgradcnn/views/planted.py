@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, gathered
 from microgradcnn.views.diagnosis import Kind
-from microgradcnn.views.document import Lettered, Line
+from microgradcnn.views.documents.document import Lettered, Line
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified, split
 from microgradcnn.views.formulas.expression import (

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, chosen_stations
-from microgradcnn.views.document import Line, Table
+from microgradcnn.views.documents.document import Line, Table
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, name_of, symbol, value
 from microgradcnn.views.numbers import AGREES, finite_difference, numbers_step, update_step
 from microgradcnn.views.segments import Graph, recomputed

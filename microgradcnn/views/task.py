@@ -9,7 +9,7 @@ from typing import Any
 
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, base, chosen_stations
-from microgradcnn.views.document import Block
+from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, heads, symbol
 from microgradcnn.views.segments import Graph

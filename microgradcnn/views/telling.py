@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, base, family
-from microgradcnn.views.document import Line, Step
+from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.algebra import factors_as_written
 from microgradcnn.views.formulas.expression import (
     Expr,

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from microgradcnn.engine.value import Value
 from microgradcnn.views.chain import ChainRule, chosen_stations
-from microgradcnn.views.document import Step
+from microgradcnn.views.documents.document import Step
+from microgradcnn.views.documents.html import html_lines
 from microgradcnn.views.formulas.expression import Expr, heads
 from microgradcnn.views.formulas.mathml import MathML
-from microgradcnn.views.html_document import html_lines
 from microgradcnn.views.level import Level
 from microgradcnn.views.segments import Graph
 from microgradcnn.views.telling import chain_steps, where_step

@@ -9,7 +9,7 @@ import numpy as np
 from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed
 from microgradcnn.views.formulas.expression import (

@@ -12,8 +12,8 @@ import numpy as np
 from microgradcnn.engine.arrays import Data
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value, apply
-from microgradcnn.views import document
-from microgradcnn.views.document import Step, Table
+from microgradcnn.views.documents import document
+from microgradcnn.views.documents.document import Step, Table
 from microgradcnn.views.formulas.expression import symbol, value
 from microgradcnn.views.polynomial import Polynomial
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Data
 from microgradcnn.engine.value import Value
-from microgradcnn.views.document import Line
+from microgradcnn.views.documents.document import Line
 from microgradcnn.views.formulas.expression import Expr, derivative, value
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradcnn.engine.kernels import unfold
 from microgradcnn.engine.value import Value
-from microgradcnn.views.document import Line, Step, Table
+from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.arguments import indexed
 from microgradcnn.views.formulas.expression import Expr, add, minus, multiply, number, size, symbol, value
 from microgradcnn.views.formulas.expression import text as words

@@ -21,7 +21,7 @@ from microgradcnn.engine.arguments import check_value, several
 from microgradcnn.engine.value import Value
 from microgradcnn.files import json_text
 from microgradcnn.views import handout
-from microgradcnn.views.document import Table
+from microgradcnn.views.documents.document import Table
 from microgradcnn.views.formulas.expression import add, call, equation, minus, name_of, number, symbol, value
 from microgradcnn.views.grading import FORMAT, SCHEME
 from microgradcnn.views.handout import Section

@@ -7,7 +7,17 @@ from html import escape
 from itertools import groupby, repeat
 from string import ascii_uppercase
 
-from microgradcnn.views.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, sides, text_line
+from microgradcnn.views.documents.document import (
+    LONGEST,
+    Block,
+    Lettered,
+    Line,
+    Step,
+    Table,
+    is_display,
+    sides,
+    text_line,
+)
 from microgradcnn.views.formulas.line_breaks import columns
 from microgradcnn.views.formulas.mathml import Inline, MathML
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from string import ascii_uppercase
 
-from microgradcnn.views.document import Block, Lettered, Line, Step, Table, is_display, sides
+from microgradcnn.views.documents.document import Block, Lettered, Line, Step, Table, is_display, sides
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.latex import Inline, Latex
 from microgradcnn.views.formulas.latex import words as latex_words

@@ -1,0 +1,1 @@
+"""Steps of a derivation as documents: text, LaTeX, HTML."""
