@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers import Answer, check_answer
     from microgradcnn.views.cost import Cost, cost
-    from microgradcnn.views.derivation import Derivation, explain
-    from microgradcnn.views.ledger import Ledger, ledger
+    from microgradcnn.views.derivations.derivation import Derivation, explain
+    from microgradcnn.views.derivations.ledger import Ledger, ledger
     from microgradcnn.views.picture import Picture, draw
     from microgradcnn.views.worksheet import Worksheet, worksheet
 
@@ -80,8 +80,8 @@ _LATER = {
     "targets.program": ("Program", "compile"),
     "views.answers": ("Answer", "check_answer"),
     "views.cost": ("Cost", "cost"),
-    "views.derivation": ("Derivation", "explain"),
-    "views.ledger": ("Ledger", "ledger"),
+    "views.derivations.derivation": ("Derivation", "explain"),
+    "views.derivations.ledger": ("Ledger", "ledger"),
     "views.picture": ("Picture", "draw"),
     "views.worksheet": ("Worksheet", "worksheet"),
 }

@@ -14,9 +14,9 @@ import numpy as np
 
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import ConvNetwork, Example, Network, SingleLayer
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas.expression import Expr, equation, symbol
 from microgradcnn.views.formulas.typeset import Run, typeset, width
-from microgradcnn.views.segments import Graph
 
 CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn

@@ -16,11 +16,11 @@ from test_notation import check_latex, check_mathml
 import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.engine.gradient import topological
-from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.derivations.derivation import Derivation, explain
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import add, multiply, number, symbol
 from microgradcnn.views.formulas.notation import python, text
-from microgradcnn.views.segments import Graph
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
 IMAGE = [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]

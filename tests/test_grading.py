@@ -22,6 +22,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE
 from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.grading import (
     COLUMNS,
     LARGEST_FILE,
@@ -35,7 +36,6 @@ from microgradcnn.views.grading import (
     marked_number,
     read_answers,
 )
-from microgradcnn.views.segments import Graph
 from microgradcnn.views.stored import StoredLoss, as_plain, from_plain
 from microgradcnn.views.worksheet import Worksheet
 

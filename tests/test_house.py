@@ -45,8 +45,10 @@ estimator
 views: __init__
 views.formulas: __init__ expression arguments line_breaks algebra emitter latex mathml notation
 views.documents: __init__ document latex html
-views: undefined segments chain telling numbers windows tensors derivation tokens formula question diagnosis
-views: ratios symbolic terms mistakes answers ledger assignments
+views.derivations: __init__ undefined named_graph chain steps numbers windows matrices derivation
+views: tokens formula question diagnosis ratios symbolic terms mistakes answers
+views.derivations: ledger
+views: assignments
 views.documents: standalone
 views: stored task planted predicted grading handout worksheet plots ordering placing layout groups
 views.formulas: typeset

@@ -16,8 +16,8 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import watcher
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views import ledger as module
-from microgradcnn.views.ledger import Closing, Entry, ledger
+from microgradcnn.views.derivations import ledger as module
+from microgradcnn.views.derivations.ledger import Closing, Entry, ledger
 
 
 def scalars(**data: float) -> list[Value]:

@@ -16,7 +16,7 @@ from microgradcnn.lesson_pages import lesson_pages
 from microgradcnn.network_page import hand_example, problem, representatives
 from microgradcnn.networks import NETWORKS
 from microgradcnn.train import Training
-from microgradcnn.views.derivation import explain
+from microgradcnn.views.derivations.derivation import explain
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.problem import scripts
 

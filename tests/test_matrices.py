@@ -17,9 +17,9 @@ import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import TABLE
-from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.derivations.derivation import Derivation, explain
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas.notation import python
-from microgradcnn.views.segments import Graph
 
 rng = np.random.default_rng(0)
 

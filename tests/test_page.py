@@ -16,7 +16,7 @@ from test_typeset import LABELS, OPTIONS
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
-from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.derivations.derivation import Derivation, explain
 
 pytestmark = needs_chromium
 

@@ -17,10 +17,10 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views import ratios, symbolic
 from microgradcnn.views.answers import check_answer
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse
 from microgradcnn.views.formulas.notation import python
 from microgradcnn.views.question import Question
-from microgradcnn.views.segments import Graph
 from microgradcnn.views.tokens import Names
 
 x, y, w = (Value(v, label=n) for v, n in ((0.7, "x"), (1.3, "y"), (-0.4, "w")))

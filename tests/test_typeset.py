@@ -20,7 +20,7 @@ from test_matrices import CASES, SECOND, weigh
 import microgradcnn as mg
 from microgradcnn import Value, networks
 from microgradcnn.engine.gradient import topological
-from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.formulas.latex import words
 
 pytestmark = needs_pdflatex

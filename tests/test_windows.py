@@ -11,7 +11,7 @@ from test_notation import check_latex
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
-from microgradcnn.views.derivation import Derivation, explain
+from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.documents.document import Line, Table
 from microgradcnn.views.formulas.notation import text
 

@@ -12,7 +12,7 @@ from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.graphs import LossGraph
-from microgradcnn.views.derivation import Derivation, Through, explain
+from microgradcnn.views.derivations.derivation import Derivation, Through, explain
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut
 

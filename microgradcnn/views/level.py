@@ -19,11 +19,11 @@ from microgradcnn.engine.gradient import _cotangents, grad, topological
 from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.colours import Grid, gradient_scale, largest, plane
+from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.drawing import Drawing, _constant
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
-from microgradcnn.views.ledger import node_names
 
 MOST_TEXT = 100_000  # characters of a program that a page carries
 

@@ -14,11 +14,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.chain import ChainRule, chosen_stations
+from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
+from microgradcnn.views.derivations.named_graph import Graph, recomputed
+from microgradcnn.views.derivations.numbers import AGREES, finite_difference, numbers_step, update_step
 from microgradcnn.views.documents.document import Line, Table
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, name_of, symbol, value
-from microgradcnn.views.numbers import AGREES, finite_difference, numbers_step, update_step
-from microgradcnn.views.segments import Graph, recomputed
 from microgradcnn.views.task import Material, Task
 
 TOLERANCE, NEAR = 0.002, 10  # how far from the answer is right; in so many of these it is nearly right

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views.chain import ChainRule, chosen_stations
+from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
+from microgradcnn.views.derivations.matrices import Cotangents, tensor_steps
+from microgradcnn.views.derivations.named_graph import Graph
+from microgradcnn.views.derivations.steps import chain_steps, where_step
 from microgradcnn.views.documents.document import Step
 from microgradcnn.views.documents.html import html_lines
 from microgradcnn.views.formulas.expression import Expr, heads
 from microgradcnn.views.formulas.mathml import MathML
 from microgradcnn.views.level import Level
-from microgradcnn.views.segments import Graph
-from microgradcnn.views.telling import chain_steps, where_step
-from microgradcnn.views.tensors import Cotangents, tensor_steps
 
 MOST_DERIVED = 60  # nodes of a graph
 _XMLNS = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # which HTML does without

@@ -9,6 +9,9 @@ import numpy as np
 from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.named_graph import Graph, recomputed
+from microgradcnn.views.derivations.numbers import compared, single, step_size, went
+from microgradcnn.views.derivations.windows import windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed
@@ -25,9 +28,6 @@ from microgradcnn.views.formulas.expression import (
     value,
 )
 from microgradcnn.views.formulas.notation import formula
-from microgradcnn.views.numbers import compared, single, step_size, went
-from microgradcnn.views.segments import Graph, recomputed
-from microgradcnn.views.windows import windows_step
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
 MEANING = {

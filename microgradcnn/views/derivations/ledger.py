@@ -1,7 +1,7 @@
 """ledger: every `+=` into a `.grad`, in the order of the backward pass.
 
 >>> import microgradcnn as mg
->>> from microgradcnn.views.ledger import ledger
+>>> from microgradcnn.views.derivations.ledger import ledger
 >>> x = mg.Value(3.0, label="x")
 >>> print(ledger(x * x))
 #  from        to  df/dfrom  dfrom/dto  sent  total
@@ -23,9 +23,9 @@ from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.arrays import Data, ieee, shape_of
 from microgradcnn.engine.gradient import _cotangents, _seed, topological
 from microgradcnn.engine.value import Constant, Value, watcher
+from microgradcnn.views.derivations.undefined import undefined
 from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import printed, symbol
-from microgradcnn.views.undefined import undefined
 
 _MOST_ROWS = 200  # that str() prints
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views.chain import ChainRule, base, family
+from microgradcnn.views.derivations.chain import ChainRule, base, family
 from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.algebra import factors_as_written
 from microgradcnn.views.formulas.expression import (

@@ -12,12 +12,12 @@ import numpy as np
 
 from microgradcnn.engine.kernels import unfold
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.arguments import indexed
 from microgradcnn.views.formulas.expression import Expr, add, minus, multiply, number, size, symbol, value
 from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
-from microgradcnn.views.segments import Graph
 
 MOST_WINDOWS, MOST_ROWS = 9, 25  # a larger table is left out
 LONGEST_NAME = 8  # an array with a longer formula is called by what it is

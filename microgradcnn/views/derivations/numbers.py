@@ -10,7 +10,10 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.chain import ChainRule, base
+from microgradcnn.views.derivations.chain import ChainRule, base
+from microgradcnn.views.derivations.named_graph import Graph, recomputed
+from microgradcnn.views.derivations.steps import index_of
+from microgradcnn.views.derivations.undefined import undefined
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import shared_factor, simplified
 from microgradcnn.views.formulas.expression import (
@@ -32,9 +35,6 @@ from microgradcnn.views.formulas.expression import (
     value,
 )
 from microgradcnn.views.formulas.notation import formula
-from microgradcnn.views.segments import Graph, recomputed
-from microgradcnn.views.telling import index_of
-from microgradcnn.views.undefined import undefined
 
 AGREES, AGREES_SINGLE = 1e-6, 1e-2  # how near to the finite difference the gradient must be, in either precision
 MOST_ROWS = 24  # a longer table is left out

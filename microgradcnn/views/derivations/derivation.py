@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.chain import ChainRule, chosen_stations
+from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
+from microgradcnn.views.derivations.matrices import Cotangents, tensor_numbers, tensor_steps, tensor_update
+from microgradcnn.views.derivations.named_graph import Graph, recomputed
+from microgradcnn.views.derivations.numbers import numbers_step, undefined_step, update_step
+from microgradcnn.views.derivations.steps import chain_steps, loss_step, where_step
 from microgradcnn.views.documents.document import Step, as_text
 from microgradcnn.views.documents.html import as_html
 from microgradcnn.views.documents.latex import as_latex, equations
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
-from microgradcnn.views.numbers import numbers_step, undefined_step, update_step
-from microgradcnn.views.segments import Graph, recomputed
-from microgradcnn.views.telling import chain_steps, loss_step, where_step
-from microgradcnn.views.tensors import Cotangents, tensor_numbers, tensor_steps, tensor_update
 
 Through = str | Value | Sequence[Value] | None
 

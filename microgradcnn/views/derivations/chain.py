@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.named_graph import Graph, Link
 from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.expression import ZERO, Expr, add, derivative, heads, multiply, name_of, size
-from microgradcnn.views.segments import Graph, Link
 
 SHORT = 30  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
 

@@ -1,0 +1,1 @@
+"""The page of chain rule and the ledger, made from a graph."""
