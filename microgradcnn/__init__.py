@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from microgradcnn.nn import optim
     from microgradcnn.targets.export.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
-    from microgradcnn.views.answers import Answer, check_answer
+    from microgradcnn.views.answers.answer import Answer, check_answer
     from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivations.derivation import Derivation, explain
     from microgradcnn.views.derivations.ledger import Ledger, ledger
@@ -78,7 +78,7 @@ __version__ = "0.1.0"
 _LATER = {
     "targets.export.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
-    "views.answers": ("Answer", "check_answer"),
+    "views.answers.answer": ("Answer", "check_answer"),
     "views.cost": ("Cost", "cost"),
     "views.derivations.derivation": ("Derivation", "explain"),
     "views.derivations.ledger": ("Ledger", "ledger"),

@@ -20,12 +20,12 @@ from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Example, Network
 from microgradcnn.nn import cross_entropy
 from microgradcnn.scripts import find_in_script, is_script
-from microgradcnn.views.assignments import read_assignments
+from microgradcnn.views.answers.assignments import read_assignments
+from microgradcnn.views.answers.tokens import Names, canonical, shown
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.derivations.undefined import undefined
 from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import symbol
-from microgradcnn.views.tokens import Names, canonical, shown
 
 _MOST = 12  # names that an error lists
 _INPUTS = ("x", "y", "p", "lambda")  # the letters of leaves that are no parameters, as in the lecture

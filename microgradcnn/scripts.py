@@ -19,7 +19,7 @@ from typing import Any
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import Example
-from microgradcnn.views.tokens import canonical
+from microgradcnn.views.answers.tokens import canonical
 
 _SCRIPT = re.compile(r"(?P<path>.+\.py)(?::(?P<name>.*))?")
 _MODULE = "script"  # what __name__ is while the file runs

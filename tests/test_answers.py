@@ -17,10 +17,13 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views import answers, mistakes, question, terms
-from microgradcnn.views.answers import Answer, check_answer
-from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse, write
-from microgradcnn.views.tokens import FormulaError, Names
+from microgradcnn.views.answers import answer as answers
+from microgradcnn.views.answers import evidence as question
+from microgradcnn.views.answers import mistakes
+from microgradcnn.views.answers import paths as terms
+from microgradcnn.views.answers.answer import Answer, check_answer
+from microgradcnn.views.answers.parser import Apply, Expression, Name, Number, evaluate, parse, write
+from microgradcnn.views.answers.tokens import FormulaError, Names
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
 E_SINGLE = "(w1*z1 + w2*z2 + w3*z3 - y)"

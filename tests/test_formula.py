@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views import answers, formula
-from microgradcnn.views.formula import FUNCTIONS, STEPS, Apply, Expression, Name, Number, evaluate, parse, write
-from microgradcnn.views.tokens import FormulaError, Names
+from microgradcnn.views.answers import answer as answers
+from microgradcnn.views.answers import parser as formula
+from microgradcnn.views.answers.parser import FUNCTIONS, STEPS, Apply, Expression, Name, Number, evaluate, parse, write
+from microgradcnn.views.answers.tokens import FormulaError, Names
 
 LABELS = ["f", "y", "y_hat", "lambda", "x_1", "x_2", *(f"{x}_{i}" for x in "wza" for i in range(1, 5))]
 PIXELS = [f"p_{i}" for i in range(1, 10)]

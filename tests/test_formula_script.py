@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from test_formula import AT as VALUES
 from test_formula import ATTACKS, MESSAGES, NAMES, READ, by_python, formulas, latex_like, python_like
 
-from microgradcnn.views.formula import Expression, evaluate, parse, write
+from microgradcnn.views.answers.parser import Expression, evaluate, parse, write
+from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.script import formula_script, literal
-from microgradcnn.views.tokens import FormulaError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -16,9 +16,9 @@ from microgradcnn.engine.value import Value
 from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.scripts import ScriptError
-from microgradcnn.views.assignments import NODES, read_assignments
-from microgradcnn.views.formula import FUNCTIONS
-from microgradcnn.views.tokens import FormulaError
+from microgradcnn.views.answers.assignments import NODES, read_assignments
+from microgradcnn.views.answers.parser import FUNCTIONS
+from microgradcnn.views.answers.tokens import FormulaError
 
 AT = {"w": 0.7, "x": -1.3, "b": 0.4, "y": 0.9, "w_1": 1.1, "w_2": -0.6, "lambda": 0.3}
 

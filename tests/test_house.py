@@ -46,9 +46,9 @@ views: __init__
 views.formulas: __init__ expression arguments line_breaks algebra emitter latex mathml notation
 views.documents: __init__ document latex html
 views.derivations: __init__ undefined named_graph chain steps numbers windows matrices derivation
-views: tokens formula question diagnosis ratios symbolic terms mistakes answers
+views.answers: __init__ tokens parser evidence diagnosis ratios proof paths mistakes answer
 views.derivations: ledger
-views: assignments
+views.answers: assignments
 views.documents: standalone
 views: stored task planted predicted grading handout worksheet plots ordering placing layout groups
 views.formulas: typeset

@@ -15,13 +15,14 @@ from test_derivation import graphs
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
-from microgradcnn.views import ratios, symbolic
-from microgradcnn.views.answers import check_answer
+from microgradcnn.views.answers import proof as symbolic
+from microgradcnn.views.answers import ratios
+from microgradcnn.views.answers.answer import check_answer
+from microgradcnn.views.answers.evidence import Question
+from microgradcnn.views.answers.parser import Apply, Expression, Name, Number, evaluate, parse
+from microgradcnn.views.answers.tokens import Names
 from microgradcnn.views.derivations.named_graph import Graph
-from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parse
 from microgradcnn.views.formulas.notation import python
-from microgradcnn.views.question import Question
-from microgradcnn.views.tokens import Names
 
 x, y, w = (Value(v, label=n) for v, n in ((0.7, "x"), (1.3, "y"), (-0.4, "w")))
 positive = x * x + 0.5
@@ -112,7 +113,7 @@ def test_without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sympy_is_imported_only_where_it_is_used() -> None:
-    code = "import sys, microgradcnn, microgradcnn.views.answers; sys.exit('sympy' in sys.modules)"
+    code = "import sys, microgradcnn, microgradcnn.views.answers.answer; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -32,16 +32,16 @@ from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
+from microgradcnn.views.answers.parser import evaluate, parse
+from microgradcnn.views.answers.tokens import Names
 from microgradcnn.views.documents.document import Lettered
 from microgradcnn.views.documents.html import html_lines
 from microgradcnn.views.documents.latex import latex_lines
-from microgradcnn.views.formula import evaluate, parse
 from microgradcnn.views.formulas.expression import add, equation, symbol
 from microgradcnn.views.formulas.line_breaks import PAGE, width
 from microgradcnn.views.formulas.notation import latex, mathml, python, text
 from microgradcnn.views.planted import Plant, account, mend, plants
 from microgradcnn.views.task import Material, with_symbols
-from microgradcnn.views.tokens import Names
 from microgradcnn.views.worksheet import Worksheet
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))

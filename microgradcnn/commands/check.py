@@ -7,7 +7,7 @@ import argparse
 from microgradcnn.commands.options import chosen_graph, graph_arguments
 from microgradcnn.commands.output import show
 from microgradcnn.engine.gradient import grad
-from microgradcnn.views.answers import check_answer
+from microgradcnn.views.answers.answer import check_answer
 
 SUMMARY = "check a formula for a gradient, and name the mistake if it is wrong"
 

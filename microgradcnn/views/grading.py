@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from microgradcnn.views.diagnosis import Kind
-from microgradcnn.views.formula import evaluate, parse
+from microgradcnn.views.answers.diagnosis import Kind
+from microgradcnn.views.answers.parser import evaluate, parse
+from microgradcnn.views.answers.tokens import FormulaError, Names
 from microgradcnn.views.stored import StoredLoss
-from microgradcnn.views.tokens import FormulaError, Names
 
 FORMAT = 1
 LARGEST_FILE = 64_000  # bytes of one student's answers

@@ -12,9 +12,10 @@ from string import ascii_uppercase
 from typing import NamedTuple, TypeAlias
 
 from microgradcnn.engine.value import Value
+from microgradcnn.views.answers.diagnosis import Kind
+from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.chain import ChainRule, gathered
 from microgradcnn.views.derivations.steps import compressed
-from microgradcnn.views.diagnosis import Kind
 from microgradcnn.views.documents.document import Lettered, Line
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified, split
@@ -36,7 +37,6 @@ from microgradcnn.views.formulas.expression import (
     symbols,
 )
 from microgradcnn.views.task import Lines, Material, Task, with_symbols
-from microgradcnn.views.tokens import FormulaError
 
 Formulas: TypeAlias = dict[Value, Expr]
 Change: TypeAlias = Callable[[Expr], Expr]

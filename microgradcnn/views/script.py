@@ -7,7 +7,8 @@ import json
 import re
 from importlib.resources import files
 
-from microgradcnn.views import formula, tokens
+from microgradcnn.views.answers import parser as formula
+from microgradcnn.views.answers import tokens
 
 
 def asset(name: str) -> str:

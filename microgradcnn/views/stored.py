@@ -10,7 +10,7 @@ import numpy as np
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.record import primitive_named
 from microgradcnn.engine.value import Constant, Value, apply
-from microgradcnn.views.answers import Answer, check_answer
+from microgradcnn.views.answers.answer import Answer, check_answer
 
 
 def as_plain(root: Value, labels: Mapping[Value, str]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgradcnn.engine.value import Value
+from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.chain import ChainRule, base, chosen_stations
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.steps import chain_steps, compressed, where_step
@@ -15,7 +16,6 @@ from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, heads, symbol
 from microgradcnn.views.stored import StoredLoss, as_plain
-from microgradcnn.views.tokens import FormulaError
 
 Lines = Sequence[Block]
 

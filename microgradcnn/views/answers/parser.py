@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.kernels import sigmoid
-from microgradcnn.views.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
+from microgradcnn.views.answers.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
 
 # The most characters, brackets in brackets, exponent, number and steps that are read.
 LENGTH, DEPTH, EXPONENT, LARGEST, STEPS = 4000, 40, 20.0, 1e9, 40_000

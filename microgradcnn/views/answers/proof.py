@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.value import Value
-from microgradcnn.views.formula import Expression, Name, Number
+from microgradcnn.views.answers.evidence import Question
+from microgradcnn.views.answers.parser import Expression, Name, Number
+from microgradcnn.views.answers.ratios import Ratio, Ratios, Undecided
 from microgradcnn.views.formulas.expression import Expr, symbol
 from microgradcnn.views.formulas.notation import asks_for_nan, formula
-from microgradcnn.views.question import Question
-from microgradcnn.views.ratios import Ratio, Ratios, Undecided
 
 MOST_SYMBOLS, MOST_ATOMS = 120, 40  # leaves, and functions of them
 

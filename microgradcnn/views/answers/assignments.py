@@ -15,9 +15,9 @@ from typing import Any
 
 from microgradcnn.engine import functions as mg
 from microgradcnn.engine.value import Value
-from microgradcnn.views.formula import LENGTH, Apply, Expression, Name, evaluate, parse, parts
+from microgradcnn.views.answers.parser import LENGTH, Apply, Expression, Name, evaluate, parse, parts
+from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
-from microgradcnn.views.tokens import SPELLINGS, FormulaError, Names, canonical, shown, tokenize
 
 # The functions of views/formula.py but for sums and products, as nodes.
 NODES: dict[str, Callable[..., Any]] = {

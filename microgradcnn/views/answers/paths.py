@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from microgradcnn.views.diagnosis import Diagnosis, Found, Kind, listed, nice, number, scaled
-from microgradcnn.views.question import Array, Chain, Path, Question, letter, same
+from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, listed, nice, number, scaled
+from microgradcnn.views.answers.evidence import Array, Chain, Path, Question, letter, same
 
 
 def inner_text(question: Question, zs: Sequence[str]) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microgradcnn.views.diagnosis import Diagnosis, Found, is_close, is_tidy, number, scaled
-from microgradcnn.views.formula import Apply, Expression, Name, Number, evaluate, parts
-from microgradcnn.views.question import ERROR, Array, Chain, Question, letter, ratio, same, slope
-from microgradcnn.views.terms import extra_paths, inner_text, wrong_inner, wrong_paths
+from microgradcnn.views.answers.diagnosis import Diagnosis, Found, is_close, is_tidy, number, scaled
+from microgradcnn.views.answers.evidence import ERROR, Array, Chain, Question, letter, ratio, same, slope
+from microgradcnn.views.answers.parser import Apply, Expression, Name, Number, evaluate, parts
+from microgradcnn.views.answers.paths import extra_paths, inner_text, wrong_inner, wrong_paths
 
 _TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong index
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
-from microgradcnn.views.diagnosis import Diagnosis
-from microgradcnn.views.formula import evaluate, parse, write
-from microgradcnn.views.mistakes import diagnose
-from microgradcnn.views.question import COUNT, Question, same
-from microgradcnn.views.symbolic import proved
-from microgradcnn.views.tokens import Names
+from microgradcnn.views.answers.diagnosis import Diagnosis
+from microgradcnn.views.answers.evidence import COUNT, Question, same
+from microgradcnn.views.answers.mistakes import diagnose
+from microgradcnn.views.answers.parser import evaluate, parse, write
+from microgradcnn.views.answers.proof import proved
+from microgradcnn.views.answers.tokens import Names
 
 
 @dataclass(frozen=True)

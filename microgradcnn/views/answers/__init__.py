@@ -1,0 +1,1 @@
+"""A student's formula, read, judged and diagnosed."""
