@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from microgradcnn.views.derivations.derivation import Derivation, explain
     from microgradcnn.views.derivations.ledger import Ledger, ledger
     from microgradcnn.views.picture import Picture, draw
-    from microgradcnn.views.worksheet import Worksheet, worksheet
+    from microgradcnn.views.worksheets.worksheet import Worksheet, worksheet
 
 __version__ = "0.1.0"
 
@@ -83,7 +83,7 @@ _LATER = {
     "views.derivations.derivation": ("Derivation", "explain"),
     "views.derivations.ledger": ("Ledger", "ledger"),
     "views.picture": ("Picture", "draw"),
-    "views.worksheet": ("Worksheet", "worksheet"),
+    "views.worksheets.worksheet": ("Worksheet", "worksheet"),
 }
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 

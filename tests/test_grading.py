@@ -23,7 +23,7 @@ from microgradcnn.engine.record import TABLE
 from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.derivations.named_graph import Graph
-from microgradcnn.views.grading import (
+from microgradcnn.views.worksheets.grading import (
     COLUMNS,
     LARGEST_FILE,
     SCHEME,
@@ -36,8 +36,8 @@ from microgradcnn.views.grading import (
     marked_number,
     read_answers,
 )
-from microgradcnn.views.stored import StoredLoss, as_plain, from_plain
-from microgradcnn.views.worksheet import Worksheet
+from microgradcnn.views.worksheets.stored_loss import StoredLoss, as_plain, from_plain
+from microgradcnn.views.worksheets.worksheet import Worksheet
 
 
 @cache

@@ -50,7 +50,8 @@ views.answers: __init__ tokens parser evidence diagnosis ratios proof paths mist
 views.derivations: ledger
 views.answers: assignments
 views.documents: standalone
-views: stored task planted predicted grading handout worksheet plots ordering placing layout groups
+views.worksheets: __init__ stored_loss task planted predicted grading handout worksheet
+views: plots ordering placing layout groups
 views.formulas: typeset
 views: colours boxes drawing svg dot script level templates page picture problem exercise charts building
 views: operations work counting polynomial timing cost

@@ -40,9 +40,9 @@ from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.formulas.expression import add, equation, symbol
 from microgradcnn.views.formulas.line_breaks import PAGE, width
 from microgradcnn.views.formulas.notation import latex, mathml, python, text
-from microgradcnn.views.planted import Plant, account, mend, plants
-from microgradcnn.views.task import Material, with_symbols
-from microgradcnn.views.worksheet import Worksheet
+from microgradcnn.views.worksheets.planted import Plant, account, mend, plants
+from microgradcnn.views.worksheets.task import Material, with_symbols
+from microgradcnn.views.worksheets.worksheet import Worksheet
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
 VARIANTS = [("sigmoid", 0.0), ("relu", 0.0), ("sigmoid", 0.01), ("relu", 0.01)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from microgradcnn.commands.output import Record, show, table
 from microgradcnn.commands.streams import escaped
 from microgradcnn.files import make_folder, write_whole
-from microgradcnn.views.grading import (
+from microgradcnn.views.worksheets.grading import (
     COLUMNS,
     LARGEST_FILE,
     SCHEME,

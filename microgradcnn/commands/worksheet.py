@@ -10,7 +10,7 @@ from microgradcnn.commands.output import show
 from microgradcnn.commands.streams import escaped
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.graphs import loss_graph
-from microgradcnn.views.worksheet import MOST, worksheet
+from microgradcnn.views.worksheets.worksheet import MOST, worksheet
 
 SUMMARY = "write a worksheet about the gradients of a graph, an answer file to fill in, and the key"
 

@@ -15,7 +15,7 @@ from microgradcnn.views.derivations.steps import chain_steps, compressed, where_
 from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, heads, symbol
-from microgradcnn.views.stored import StoredLoss, as_plain
+from microgradcnn.views.worksheets.stored_loss import StoredLoss, as_plain
 
 Lines = Sequence[Block]
 

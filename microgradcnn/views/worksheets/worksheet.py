@@ -20,14 +20,14 @@ from typing import Any
 from microgradcnn.engine.arguments import check_value, several
 from microgradcnn.engine.value import Value
 from microgradcnn.files import json_text
-from microgradcnn.views import handout
 from microgradcnn.views.documents.document import Table
 from microgradcnn.views.formulas.expression import add, call, equation, minus, name_of, number, symbol, value
-from microgradcnn.views.grading import FORMAT, SCHEME
-from microgradcnn.views.handout import Section
-from microgradcnn.views.planted import mend, plants
-from microgradcnn.views.predicted import RATES, SIGMOIDS, TOLERANCE, Wanted, given, predict, predictions
-from microgradcnn.views.task import Lines, Material, Task, derive
+from microgradcnn.views.worksheets import handout
+from microgradcnn.views.worksheets.grading import FORMAT, SCHEME
+from microgradcnn.views.worksheets.handout import Section
+from microgradcnn.views.worksheets.planted import mend, plants
+from microgradcnn.views.worksheets.predicted import RATES, SIGMOIDS, TOLERANCE, Wanted, given, predict, predictions
+from microgradcnn.views.worksheets.task import Lines, Material, Task, derive
 
 MOST = 24  # questions on a sheet
 HOW_TO = (

@@ -13,7 +13,7 @@ from typing import Any
 from microgradcnn.views.answers.diagnosis import Kind
 from microgradcnn.views.answers.parser import evaluate, parse
 from microgradcnn.views.answers.tokens import FormulaError, Names
-from microgradcnn.views.stored import StoredLoss
+from microgradcnn.views.worksheets.stored_loss import StoredLoss
 
 FORMAT = 1
 LARGEST_FILE = 64_000  # bytes of one student's answers
