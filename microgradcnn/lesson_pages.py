@@ -12,8 +12,8 @@ from microgradcnn.lesson import Row
 from microgradcnn.network_page import Section, network_page, table
 from microgradcnn.networks import NETWORKS
 from microgradcnn.schematic import schematic
-from microgradcnn.views.charts import bars
 from microgradcnn.views.documents.standalone import html_document
+from microgradcnn.views.drawing.charts import bars
 from microgradcnn.views.script import asset, style
 
 TITLE = "Backpropagation, network by network"

@@ -20,10 +20,10 @@ from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
 from microgradcnn.schematic import sliding
 from microgradcnn.targets.program import compile
 from microgradcnn.train import default_rate, largest_stable_rate, train
-from microgradcnn.views.charts import curves, tiles
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.documents.html import as_html, html_lines
+from microgradcnn.views.drawing.charts import curves, tiles
 from microgradcnn.views.exercise import boxes, landscape, start_script, training
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, symbol

@@ -20,7 +20,7 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.export.javascript import EXPRESSIONS
-from microgradcnn.views.drawing import drawn
+from microgradcnn.views.drawing.scene import drawn
 from microgradcnn.views.level import Level
 from microgradcnn.views.templates import level_templates
 

@@ -51,10 +51,13 @@ views.derivations: ledger
 views.answers: assignments
 views.documents: standalone
 views.worksheets: __init__ stored_loss task planted predicted grading handout worksheet
-views: plots ordering placing layout groups
+views: plots
+views.drawing: __init__ ordering placing layout groups
 views.formulas: typeset
-views: colours boxes drawing svg dot script level templates page picture problem exercise charts building
-views: operations work counting polynomial timing cost
+views.drawing: colours boxes scene svg dot
+views: script level templates page picture problem exercise
+views.drawing: charts
+views: building operations work counting polynomial timing cost
 __init__
 data: dataset readers array_files other_files built_in loading columns scaling __init__
 networks lecture trained

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microgradcnn.views import layout as module
-from microgradcnn.views import ordering, placing
-from microgradcnn.views.layout import Layout, Point, columns_of, layout
-from microgradcnn.views.ordering import crossings, ordered
-from microgradcnn.views.placing import heights
+from microgradcnn.views.drawing import layout as module
+from microgradcnn.views.drawing import ordering, placing
+from microgradcnn.views.drawing.layout import Layout, Point, columns_of, layout
+from microgradcnn.views.drawing.ordering import crossings, ordered
+from microgradcnn.views.drawing.placing import heights
 
 Graph = tuple[list[tuple[float, float]], list[tuple[int, int]], list[float]]
 

@@ -25,11 +25,11 @@ from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views import picture as module
-from microgradcnn.views.boxes import said, shown
-from microgradcnn.views.colours import gradient_scale, plane, value_scale
+from microgradcnn.views.drawing.boxes import said, shown
+from microgradcnn.views.drawing.colours import gradient_scale, plane, value_scale
+from microgradcnn.views.drawing.groups import READABLE
 from microgradcnn.views.formulas.expression import symbol
 from microgradcnn.views.formulas.typeset import shortened, typeset, width
-from microgradcnn.views.groups import READABLE
 from microgradcnn.views.picture import Picture, draw
 
 SVG = "{http://www.w3.org/2000/svg}"

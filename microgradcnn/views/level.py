@@ -18,9 +18,9 @@ import numpy as np
 from microgradcnn.engine.gradient import _cotangents, grad, topological
 from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.targets.export.javascript import function
-from microgradcnn.views.colours import Grid, gradient_scale, largest, plane
 from microgradcnn.views.derivations.ledger import node_names
-from microgradcnn.views.drawing import Drawing, _constant
+from microgradcnn.views.drawing.colours import Grid, gradient_scale, largest, plane
+from microgradcnn.views.drawing.scene import Drawing, _constant
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula

@@ -20,11 +20,11 @@ from microgradcnn.files import json_text
 from microgradcnn.targets.lines import in_order
 from microgradcnn.targets.scalars import IN_PAIRS, opened_arrays
 from microgradcnn.targets.trace import recorded
-from microgradcnn.views import svg
-from microgradcnn.views.colours import largest
 from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.documents.standalone import html_document
-from microgradcnn.views.drawing import Drawing, drawn
+from microgradcnn.views.drawing import svg
+from microgradcnn.views.drawing.colours import largest
+from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import name_of, symbol
 from microgradcnn.views.level import Level, cells

@@ -16,9 +16,9 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
-from microgradcnn.views import dot as graphviz
-from microgradcnn.views import svg as vector
-from microgradcnn.views.drawing import Drawing, drawn
+from microgradcnn.views.drawing import dot as graphviz
+from microgradcnn.views.drawing import svg as vector
+from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.page import embedded, page
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.views.colours import value_scale
+from microgradcnn.views.drawing.colours import value_scale
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 285.0, 56.0, 20.0, 616.0, 230.0
 POINTS = 300  # of a curve, at most

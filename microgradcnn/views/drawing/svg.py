@@ -17,13 +17,13 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from microgradcnn.views import layout
-from microgradcnn.views.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
-from microgradcnn.views.colours import Grid, gradient_scale, value_scale
-from microgradcnn.views.drawing import Drawing, Edge
+from microgradcnn.views.drawing import layout
+from microgradcnn.views.drawing.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
+from microgradcnn.views.drawing.colours import Grid, gradient_scale, value_scale
+from microgradcnn.views.drawing.layout import Point
+from microgradcnn.views.drawing.scene import Drawing, Edge
 from microgradcnn.views.formulas.expression import cut
 from microgradcnn.views.formulas.typeset import Run, clean, typeset
-from microgradcnn.views.layout import Point
 
 MARGIN = 16.0
 LEGEND_WIDTH, LEGEND_HEIGHT = 470.0, 62.0

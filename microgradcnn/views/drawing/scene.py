@@ -13,15 +13,15 @@ import numpy as np
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.boxes import SMALL, Box, Heading, box, shown
-from microgradcnn.views.colours import Scale, gradient_scale, largest, value_scale
 from microgradcnn.views.derivations.ledger import local_derivatives, node_names
+from microgradcnn.views.drawing.boxes import SMALL, Box, Heading, box, shown
+from microgradcnn.views.drawing.colours import Scale, gradient_scale, largest, value_scale
+from microgradcnn.views.drawing.groups import LARGEST, Group, Names, family_of, grouping, sorted_items
+from microgradcnn.views.drawing.layout import Layout, layout
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, cut, symbol, value
 from microgradcnn.views.formulas.notation import formula
 from microgradcnn.views.formulas.typeset import clean, sans_width
-from microgradcnn.views.groups import LARGEST, Group, Names, family_of, grouping, sorted_items
-from microgradcnn.views.layout import Layout, layout
 
 LABEL = 12.0  # height of an edge's label
 LONGEST_CONSTANT = 6  # characters; a raw number that takes more is rounded

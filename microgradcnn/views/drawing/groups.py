@@ -15,8 +15,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.drawing.layout import columns_of
 from microgradcnn.views.formulas.expression import name_of
-from microgradcnn.views.layout import columns_of
 
 MANY = 500  # nodes: with more of them a picture starts with its groups collapsed
 READABLE = 50  # nodes and groups that such a picture shows, about

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from microgradcnn.views.ordering import Neighbours, ordered
-from microgradcnn.views.placing import heights, straightened
+from microgradcnn.views.drawing.ordering import Neighbours, ordered
+from microgradcnn.views.drawing.placing import heights, straightened
 
 NODE_GAP, LINE_GAP = 12.0, 9.0  # room around a node, and around an edge that passes
 NARROW, WIDE, STEEP = 20.0, 50.0, 0.09  # room for the curves between two columns: at least, at most, by their height

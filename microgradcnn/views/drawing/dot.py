@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from microgradcnn.views.boxes import Box
-from microgradcnn.views.drawing import Drawing
+from microgradcnn.views.drawing.boxes import Box
+from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.formulas.typeset import clean
 
 

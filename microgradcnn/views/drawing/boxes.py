@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgradcnn.engine.arrays import Data, shape_of
-from microgradcnn.views.colours import Grid, Scale, plane
+from microgradcnn.views.drawing.colours import Grid, Scale, plane
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortened, typeset, width
