@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from microgradcnn.views.cost import Cost, cost
     from microgradcnn.views.derivations.derivation import Derivation, explain
     from microgradcnn.views.derivations.ledger import Ledger, ledger
-    from microgradcnn.views.picture import Picture, draw
+    from microgradcnn.views.pages.picture import Picture, draw
     from microgradcnn.views.worksheets.worksheet import Worksheet, worksheet
 
 __version__ = "0.1.0"
@@ -82,7 +82,7 @@ _LATER = {
     "views.cost": ("Cost", "cost"),
     "views.derivations.derivation": ("Derivation", "explain"),
     "views.derivations.ledger": ("Ledger", "ledger"),
-    "views.picture": ("Picture", "draw"),
+    "views.pages.picture": ("Picture", "draw"),
     "views.worksheets.worksheet": ("Worksheet", "worksheet"),
 }
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}

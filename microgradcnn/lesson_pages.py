@@ -14,7 +14,7 @@ from microgradcnn.networks import NETWORKS
 from microgradcnn.schematic import schematic
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.drawing.charts import bars
-from microgradcnn.views.script import asset, style
+from microgradcnn.views.pages.assets import asset, style
 
 TITLE = "Backpropagation, network by network"
 

@@ -24,11 +24,11 @@ from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.documents.html import as_html, html_lines
 from microgradcnn.views.drawing.charts import curves, tiles
-from microgradcnn.views.exercise import boxes, landscape, start_script, training
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, symbol
-from microgradcnn.views.picture import draw
-from microgradcnn.views.problem import Problem, scripts
+from microgradcnn.views.pages.exercise import boxes, landscape, start_script, training
+from microgradcnn.views.pages.picture import draw
+from microgradcnn.views.pages.problem import Problem, scripts
 
 ROWS = 40  # of data in a page
 STEP = 1e-5  # of the finite differences

@@ -15,8 +15,8 @@ import microgradcnn as mg
 from microgradcnn.data import load
 from microgradcnn.lecture import closed_form
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.views.exercise import boxes, landscape, start_script, training
-from microgradcnn.views.problem import Problem, scripts
+from microgradcnn.views.pages.exercise import boxes, landscape, start_script, training
+from microgradcnn.views.pages.problem import Problem, scripts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

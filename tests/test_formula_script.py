@@ -15,7 +15,7 @@ from test_formula import ATTACKS, MESSAGES, NAMES, READ, by_python, formulas, la
 
 from microgradcnn.views.answers.parser import Expression, evaluate, parse, write
 from microgradcnn.views.answers.tokens import FormulaError
-from microgradcnn.views.script import formula_script, literal
+from microgradcnn.views.pages.assets import formula_script, literal
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

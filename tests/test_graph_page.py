@@ -21,8 +21,8 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.export.javascript import EXPRESSIONS
 from microgradcnn.views.drawing.scene import drawn
-from microgradcnn.views.level import Level
-from microgradcnn.views.templates import level_templates
+from microgradcnn.views.pages.level import Level
+from microgradcnn.views.pages.templates import level_templates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

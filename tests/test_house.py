@@ -55,7 +55,9 @@ views: plots
 views.drawing: __init__ ordering placing layout groups
 views.formulas: typeset
 views.drawing: colours boxes scene svg dot
-views: script level templates page picture problem exercise
+views.pages: __init__
+views.pages.assets: __init__
+views.pages: level templates page picture problem exercise
 views.drawing: charts
 views: building operations work counting polynomial timing cost
 __init__

@@ -18,7 +18,7 @@ from microgradcnn.networks import NETWORKS
 from microgradcnn.train import Training
 from microgradcnn.views.derivations.derivation import explain
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.problem import scripts
+from microgradcnn.views.pages.problem import scripts
 
 
 @pytest.fixture(scope="module")

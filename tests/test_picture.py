@@ -24,13 +24,13 @@ from microgradcnn.engine.value import Constant
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views import picture as module
 from microgradcnn.views.drawing.boxes import said, shown
 from microgradcnn.views.drawing.colours import gradient_scale, plane, value_scale
 from microgradcnn.views.drawing.groups import READABLE
 from microgradcnn.views.formulas.expression import symbol
 from microgradcnn.views.formulas.typeset import shortened, typeset, width
-from microgradcnn.views.picture import Picture, draw
+from microgradcnn.views.pages import picture as module
+from microgradcnn.views.pages.picture import Picture, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 Element = ElementTree.Element

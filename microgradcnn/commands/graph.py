@@ -7,7 +7,7 @@ from pathlib import Path
 
 from microgradcnn.commands.options import chosen_graph, graph_arguments, names
 from microgradcnn.commands.output import show, where_written
-from microgradcnn.views.picture import draw
+from microgradcnn.views.pages.picture import draw
 
 SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"
 

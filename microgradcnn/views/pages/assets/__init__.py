@@ -1,4 +1,4 @@
-"""What pages are made of: the files in assets/, data as literals, and the tables of formula.js, the parser's own."""
+"""What pages are made of: these files, data as literals, and the tables of formula.js, the parser's own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from microgradcnn.views.answers import tokens
 
 
 def asset(name: str) -> str:
-    """The text of a file in views/assets/."""
-    return files("microgradcnn.views").joinpath("assets", name).read_text(encoding="utf-8")
+    """The text of a file in this folder."""
+    return files("microgradcnn.views.pages.assets").joinpath(name).read_text(encoding="utf-8")
 
 
 # STIXTwoMath.woff2 is what formulas need of STIX Two Math (@fontsource/stix-two-math 5.3.0), cut out by fonttools'
@@ -22,7 +22,9 @@ def asset(name: str) -> str:
 
 def style(name: str) -> str:
     """The style sheet of a page: the font of formulas as "Maths", what is done with wide things, and the page's own."""
-    woff2 = base64.b64encode(files("microgradcnn.views").joinpath("assets", "STIXTwoMath.woff2").read_bytes()).decode()
+    woff2 = base64.b64encode(
+        files("microgradcnn.views.pages.assets").joinpath("STIXTwoMath.woff2").read_bytes()
+    ).decode()
     face = f'@font-face {{ font-family: "Maths"; src: url(data:font/woff2;base64,{woff2}) format("woff2") }}'
     return "\n".join([face, asset("wide.css"), asset(name)])
 

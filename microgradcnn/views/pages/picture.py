@@ -20,7 +20,7 @@ from microgradcnn.views.drawing import dot as graphviz
 from microgradcnn.views.drawing import svg as vector
 from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.page import embedded, page
+from microgradcnn.views.pages.page import embedded, page
 
 SHARP = 2.0  # pixels of a PNG for one of the picture
 

@@ -12,8 +12,8 @@ from math import log10
 
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.problem import Problem
-from microgradcnn.views.script import literal
+from microgradcnn.views.pages.assets import literal
+from microgradcnn.views.pages.problem import Problem
 
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 

@@ -27,9 +27,9 @@ from microgradcnn.views.drawing.colours import largest
 from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import name_of, symbol
-from microgradcnn.views.level import Level, cells
-from microgradcnn.views.script import asset, style
-from microgradcnn.views.templates import Derivations, derived, level_templates, math, slotted
+from microgradcnn.views.pages.assets import asset, style
+from microgradcnn.views.pages.level import Level, cells
+from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
 
 MOST_FIELDS = 64  # for the numbers of one leaf
 MOST_BOXES = 150  # of a level that nobody asked for

@@ -15,7 +15,7 @@ import numpy as np
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.javascript import function
-from microgradcnn.views.script import asset, formula_script, literal
+from microgradcnn.views.pages.assets import asset, formula_script, literal
 
 DIGITS = 5  # significant digits of the data in a page
 

@@ -1,0 +1,1 @@
+"""Pictures and pages to step through: mg.draw."""
