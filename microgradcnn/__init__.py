@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from microgradcnn.targets.export.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
     from microgradcnn.views.answers.answer import Answer, check_answer
-    from microgradcnn.views.cost import Cost, cost
+    from microgradcnn.views.cost.cost import Cost, cost
     from microgradcnn.views.derivations.derivation import Derivation, explain
     from microgradcnn.views.derivations.ledger import Ledger, ledger
     from microgradcnn.views.pages.picture import Picture, draw
@@ -79,7 +79,7 @@ _LATER = {
     "targets.export.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers.answer": ("Answer", "check_answer"),
-    "views.cost": ("Cost", "cost"),
+    "views.cost.cost": ("Cost", "cost"),
     "views.derivations.derivation": ("Derivation", "explain"),
     "views.derivations.ledger": ("Ledger", "ledger"),
     "views.pages.picture": ("Picture", "draw"),

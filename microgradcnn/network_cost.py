@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.views.cost import Cost, cost
+from microgradcnn.views.cost.cost import Cost, cost
 from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.expression import add as plus
 from microgradcnn.views.formulas.expression import equation, minus, number, power, symbol

@@ -30,11 +30,11 @@ from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import NETWORKS, SingleLayer
 from microgradcnn.targets.scalars import opened_arrays
 from microgradcnn.targets.trace import trace
-from microgradcnn.views import polynomial, timing, work
-from microgradcnn.views.building import built
-from microgradcnn.views.counting import counted
-from microgradcnn.views.polynomial import NotPolynomialError, Polynomial, interpolated
-from microgradcnn.views.timing import exponents, shown
+from microgradcnn.views.cost import polynomial, timing, work
+from microgradcnn.views.cost.building import built
+from microgradcnn.views.cost.counting import counted
+from microgradcnn.views.cost.polynomial import NotPolynomialError, Polynomial, interpolated
+from microgradcnn.views.cost.timing import exponents, shown
 
 RNG = np.random.default_rng(0)
 
@@ -849,7 +849,7 @@ def test_the_latex_compiles(tmp_path, costs):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
-@pytest.mark.parametrize("module", [import_module("microgradcnn.views.cost"), polynomial])
+@pytest.mark.parametrize("module", [import_module("microgradcnn.views.cost.cost"), polynomial])
 def test_the_examples_in_the_modules(module):
     assert doctest.testmod(module).failed == 0
 

@@ -14,7 +14,7 @@ from command_line import run, strict
 
 import microgradcnn as mg
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views.counting import counted
+from microgradcnn.views.cost.counting import counted
 
 PARTS = {"S": "hidden layer", "c": "filters", "w": "final layer"}
 OPTIONS = [(), ("--regularise", "0.1"), ("--activation", "relu"), ("--activation", "relu", "--regularise", "1")]

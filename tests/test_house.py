@@ -59,7 +59,7 @@ views.pages: __init__
 views.pages.assets: __init__
 views.pages: level templates page picture problem exercise
 views.drawing: charts
-views: building operations work counting polynomial timing cost
+views.cost: __init__ building operations work counting polynomial timing cost
 __init__
 data: dataset readers array_files other_files built_in loading columns scaling __init__
 networks lecture trained

@@ -7,13 +7,13 @@ import argparse
 from microgradcnn.commands.options import network_argument, network_options
 from microgradcnn.commands.output import Record, deliver, format_arguments
 from microgradcnn.network_cost import kind, network_cost
-from microgradcnn.views.cost import Amounts, Cost
+from microgradcnn.views.cost.cost import Amounts, Cost
+from microgradcnn.views.cost.polynomial import Polynomial
+from microgradcnn.views.cost.timing import Timing
 from microgradcnn.views.documents.document import as_text
 from microgradcnn.views.documents.html import as_html
 from microgradcnn.views.documents.latex import as_latex
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.polynomial import Polynomial
-from microgradcnn.views.timing import Timing
 
 SUMMARY = "count the operations of one iteration of gradient descent, as polynomials"
 

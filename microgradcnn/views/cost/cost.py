@@ -22,17 +22,17 @@ from operator import add
 from typing import NamedTuple
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views.building import Build, Sizes, built, checked_sizes
-from microgradcnn.views.counting import counted
+from microgradcnn.views.cost.building import Build, Sizes, built, checked_sizes
+from microgradcnn.views.cost.counting import counted
+from microgradcnn.views.cost.polynomial import Polynomial, interpolated
+from microgradcnn.views.cost.timing import Timing, timed
+from microgradcnn.views.cost.work import ARITHMETIC
 from microgradcnn.views.documents.document import Line, Step, Table, as_text
 from microgradcnn.views.documents.html import as_html
 from microgradcnn.views.documents.latex import as_latex, equations
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, minus, multiply, symbol
 from microgradcnn.views.formulas.expression import add as plus
 from microgradcnn.views.formulas.expression import text as words
-from microgradcnn.views.polynomial import Polynomial, interpolated
-from microgradcnn.views.timing import Timing, timed
-from microgradcnn.views.work import ARITHMETIC
 
 HEADER: tuple[Line, ...] = (("part",), ("operations",), ("functions",), ("order",))
 

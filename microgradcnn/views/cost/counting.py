@@ -15,9 +15,9 @@ import numpy as np
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.trace import reached
-from microgradcnn.views.building import OBJECTIVE
-from microgradcnn.views.operations import Operation, Reader
-from microgradcnn.views.work import Array, Work
+from microgradcnn.views.cost.building import OBJECTIVE
+from microgradcnn.views.cost.operations import Operation, Reader
+from microgradcnn.views.cost.work import Array, Work
 
 Groups = Mapping[str, Sequence[Value]]
 Needed = dict[Operation, Array]

@@ -15,7 +15,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import _is_elementwise
 from microgradcnn.engine.record import TABLE
-from microgradcnn.views.operations import Operation
+from microgradcnn.views.cost.operations import Operation
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 

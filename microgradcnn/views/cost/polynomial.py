@@ -1,6 +1,6 @@
 """Polynomials with exact coefficients, and those that counts at many sizes turn out to be.
 
->>> from microgradcnn.views.polynomial import interpolated
+>>> from microgradcnn.views.cost.polynomial import interpolated
 >>> fit = interpolated(lambda n, k: {"pairs": k * n * (n - 1) // 2}, {"n": range(2, 8), "k": range(2, 8)})
 >>> pairs = fit.polynomials["pairs"]
 >>> print(pairs, pairs(n=100, k=1), pairs.order)

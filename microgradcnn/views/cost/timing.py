@@ -12,10 +12,10 @@ import numpy as np
 from microgradcnn.engine.arrays import Data
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value, apply
+from microgradcnn.views.cost.polynomial import Polynomial
 from microgradcnn.views.documents import document
 from microgradcnn.views.documents.document import Step, Table
 from microgradcnn.views.formulas.expression import symbol, value
-from microgradcnn.views.polynomial import Polynomial
 
 ROUNDS = 20  # over all points; the shortest time counts, as whatever disturbs one only adds to it
 UNITS = {"s": 1.0, "ms": 1e-3, "μs": 1e-6, "ns": 1e-9, "ps": 1e-12}

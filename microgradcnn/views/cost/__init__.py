@@ -1,0 +1,1 @@
+"""Exact numbers of operations, as polynomials in the sizes."""
