@@ -18,7 +18,7 @@ from test_primitives import CASES, COMPARISONS, draw
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.record import TABLE
-from microgradcnn.lecture import closed_form
+from microgradcnn.lesson.closed_forms import closed_form
 from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network
 from microgradcnn.targets import python
 from microgradcnn.targets.backends import numpy as in_blocks

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from microgradcnn.errata import SLIPS, note
+from microgradcnn.lesson.errata import SLIPS, note
 from microgradcnn.views.drawing.charts import bars, curves, tiles
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -21,12 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgradcnn as mg
-from microgradcnn import Value, network_cost
+from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.commands import cost as costing
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE
+from microgradcnn.lesson import cost as network_cost
 from microgradcnn.networks import NETWORKS, SingleLayer
 from microgradcnn.targets.scalars import opened_arrays
 from microgradcnn.targets.trace import trace

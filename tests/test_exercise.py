@@ -13,7 +13,7 @@ from conftest import needs_chromium
 
 import microgradcnn as mg
 from microgradcnn.data import load
-from microgradcnn.lecture import closed_form
+from microgradcnn.lesson.closed_forms import closed_form
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.views.pages.exercise import boxes, landscape, start_script, training
 from microgradcnn.views.pages.problem import Problem, scripts

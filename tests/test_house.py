@@ -62,10 +62,14 @@ views.drawing: charts
 views.cost: __init__ building operations work counting polynomial timing cost
 __init__
 data: dataset readers array_files other_files built_in loading columns scaling __init__
-networks lecture trained
+networks
+lesson: closed_forms
+trained
 training: progress
-engines train fit classifier experiment classification training_figure lesson scripts graphs schematic errata
-network_cost network_page lesson_pages
+engines train fit classifier experiment classification training_figure
+lesson: run
+scripts graphs
+lesson: schematic errata cost page pages __init__
 commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson
 commands: source explain check ledger export worksheet grade cost graph
 cli __main__

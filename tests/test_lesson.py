@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import needs_chromium
 
-from microgradcnn import lesson as lessons
 from microgradcnn.cli import main
 from microgradcnn.commands import lesson as commands
-from microgradcnn.lesson_pages import lesson_pages
-from microgradcnn.network_page import hand_example, problem, representatives
+from microgradcnn.lesson import run as lessons
+from microgradcnn.lesson.page import hand_example, problem, representatives
+from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.networks import NETWORKS
 from microgradcnn.train import Training
 from microgradcnn.views.derivations.derivation import explain

@@ -13,7 +13,7 @@ import pytest
 import sympy
 
 from microgradcnn.engine.gradient import topological
-from microgradcnn.lecture import closed_form
+from microgradcnn.lesson.closed_forms import closed_form
 from microgradcnn.networks import LECTURE, NETWORKS, ConvNetwork, Network, conv_average, single_layer, two_conv_average
 
 EXACT = 1e-13  # relative to the largest component

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import needs_chromium
 
+from microgradcnn.lesson.schematic import schematic, sliding
 from microgradcnn.networks import NETWORKS
-from microgradcnn.schematic import schematic, sliding
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -6,7 +6,7 @@ import argparse
 
 from microgradcnn.commands.options import network_argument, network_options
 from microgradcnn.commands.output import Record, deliver, format_arguments
-from microgradcnn.network_cost import kind, network_cost
+from microgradcnn.lesson.cost import kind, network_cost
 from microgradcnn.views.cost.cost import Amounts, Cost
 from microgradcnn.views.cost.polynomial import Polynomial
 from microgradcnn.views.cost.timing import Timing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-import microgradcnn.lesson as lessons
+import microgradcnn.lesson.run as lessons
 from microgradcnn.commands.options import network_argument, seed_argument
 from microgradcnn.commands.output import Record, show, table
 from microgradcnn.networks import ACTIVATIONS, NETWORKS

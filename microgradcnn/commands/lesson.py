@@ -7,14 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-import microgradcnn.lesson as lessons
+import microgradcnn.lesson.run as lessons
 from microgradcnn.commands.gradcheck import checks_record
 from microgradcnn.commands.options import seed_argument
 from microgradcnn.commands.output import Record, show
 from microgradcnn.commands.streams import escaped
 from microgradcnn.commands.train import run_record, write_run
 from microgradcnn.files import json_text, make_folder, write_whole
-from microgradcnn.lesson_pages import lesson_pages
+from microgradcnn.lesson.pages import lesson_pages
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
 FOLDERS = {False: "lesson", True: "lesson-student"}

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from microgradcnn.data import Dataset
-from microgradcnn.errata import SLIPS
-from microgradcnn.lesson import Row
-from microgradcnn.network_page import Section, network_page, table
+from microgradcnn.lesson.errata import SLIPS
+from microgradcnn.lesson.page import Section, network_page, table
+from microgradcnn.lesson.run import Row
+from microgradcnn.lesson.schematic import schematic
 from microgradcnn.networks import NETWORKS
-from microgradcnn.schematic import schematic
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.drawing.charts import bars
 from microgradcnn.views.pages.assets import asset, style

@@ -12,12 +12,12 @@ import numpy as np
 
 from microgradcnn.data import Dataset, load, two_classes
 from microgradcnn.engine.value import Value
-from microgradcnn.errata import note
 from microgradcnn.experiment import Experiment, fit_scaling, sizes_for
-from microgradcnn.lesson import REGULARISE, Row, uninterrupted
-from microgradcnn.network_cost import network_cost
+from microgradcnn.lesson.cost import network_cost
+from microgradcnn.lesson.errata import note
+from microgradcnn.lesson.run import REGULARISE, Row, uninterrupted
+from microgradcnn.lesson.schematic import sliding
 from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
-from microgradcnn.schematic import sliding
 from microgradcnn.targets.program import compile
 from microgradcnn.train import default_rate, largest_stable_rate, train
 from microgradcnn.views.derivations.derivation import Derivation, explain
