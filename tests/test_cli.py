@@ -11,7 +11,7 @@ import pytest
 from conftest import needs_pdflatex
 
 from microgradcnn.cli import main
-from microgradcnn.commands import gradcheck, train
+from microgradcnn.cli.commands import gradcheck, train
 from microgradcnn.networks import NETWORKS
 
 FORMULA = "(sigmoid(w*x + b) - y)**2"

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
-from microgradcnn.commands import cost as costing
+from microgradcnn.cli.commands import cost as costing
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE

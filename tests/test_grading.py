@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
-from microgradcnn.commands import grade
+from microgradcnn.cli.commands import grade
+from microgradcnn.cli.graphs import loss_graph
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE
-from microgradcnn.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.worksheets.grading import (

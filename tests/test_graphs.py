@@ -11,11 +11,11 @@ import pytest
 import sympy
 
 import microgradcnn as mg
+from microgradcnn.cli.graphs import LossGraph, loss_graph
+from microgradcnn.cli.scripts import ScriptError
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import NETWORKS
-from microgradcnn.scripts import ScriptError
 from microgradcnn.views.answers.assignments import NODES, read_assignments
 from microgradcnn.views.answers.parser import FUNCTIONS
 from microgradcnn.views.answers.tokens import FormulaError

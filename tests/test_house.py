@@ -66,13 +66,17 @@ networks
 lesson: closed_forms
 trained
 training: progress
-engines train fit classifier experiment classification training_figure
+engines train fit classifier experiment classification
+cli: figure
 lesson: run
-scripts graphs
+cli: scripts graphs
 lesson: schematic errata cost page pages __init__
-commands: __init__ streams output options saving notices networks train_model train predict gradcheck lesson
-commands: source explain check ledger export worksheet grade cost graph
-cli __main__
+cli.commands: __init__
+cli: streams output options saving notices
+cli.commands: networks train_model train predict gradcheck lesson source explain check ledger export worksheet
+cli.commands: grade cost graph
+cli: __init__
+__main__
 """
 ORDER = [
     f"{package}.{name}" if package else name

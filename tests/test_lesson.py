@@ -10,7 +10,7 @@ import pytest
 from conftest import needs_chromium
 
 from microgradcnn.cli import main
-from microgradcnn.commands import lesson as commands
+from microgradcnn.cli.commands import lesson as commands
 from microgradcnn.lesson import run as lessons
 from microgradcnn.lesson.page import hand_example, problem, representatives
 from microgradcnn.lesson.pages import lesson_pages

@@ -13,13 +13,13 @@ import pytest
 from matplotlib.text import Text
 
 from microgradcnn.cli import main
+from microgradcnn.cli.figure import description, training_figure
 from microgradcnn.data import load, shrink, two_classes
 from microgradcnn.data.dataset import Dataset
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import conv_average, single_layer
-from microgradcnn.training_figure import description, training_figure
 from microgradcnn.views import plots
 
 matplotlib.use("Agg")

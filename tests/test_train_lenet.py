@@ -17,7 +17,7 @@ import pytest
 from microgradcnn.classification import classification
 from microgradcnn.classifier import SIDE, Classifier, load_classifier, new_model, save_classifier
 from microgradcnn.cli import main
-from microgradcnn.commands.train_model import DEFAULTS
+from microgradcnn.cli.commands.train_model import DEFAULTS
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
 from microgradcnn.data.dataset import DataError, numbered
 from microgradcnn.data.scaling import Scaling

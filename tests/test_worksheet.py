@@ -30,7 +30,7 @@ from test_notation import check_latex, check_mathml
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
-from microgradcnn.graphs import loss_graph
+from microgradcnn.cli.graphs import loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.answers.parser import evaluate, parse
 from microgradcnn.views.answers.tokens import Names

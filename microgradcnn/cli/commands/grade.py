@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from microgradcnn.commands.output import Record, show, table
-from microgradcnn.commands.streams import escaped
+from microgradcnn.cli.output import Record, show, table
+from microgradcnn.cli.streams import escaped
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.views.worksheets.grading import (
     COLUMNS,

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.commands import (
+from microgradcnn.cli.commands import (
     check,
     cost,
     explain,
@@ -31,9 +31,9 @@ from microgradcnn.commands import (
     train,
     worksheet,
 )
-from microgradcnn.commands.options import real
-from microgradcnn.commands.output import show
-from microgradcnn.commands.streams import discard_output, escaped, lenient_streams
+from microgradcnn.cli.options import real
+from microgradcnn.cli.output import show
+from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.extras import MissingExtra
 from microgradcnn.system.interrupts import Interruptible
 from microgradcnn.train import DivergedError

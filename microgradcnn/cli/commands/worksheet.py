@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from microgradcnn.commands.options import count, names, network_options
-from microgradcnn.commands.output import show
-from microgradcnn.commands.streams import escaped
+from microgradcnn.cli.graphs import loss_graph
+from microgradcnn.cli.options import count, names, network_options
+from microgradcnn.cli.output import show
+from microgradcnn.cli.streams import escaped
 from microgradcnn.files import make_folder, write_whole
-from microgradcnn.graphs import loss_graph
 from microgradcnn.views.worksheets.worksheet import MOST, worksheet
 
 SUMMARY = "write a worksheet about the gradients of a graph, an answer file to fill in, and the key"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import microgradcnn.lesson.run as lessons
-from microgradcnn.commands.options import network_argument, seed_argument
-from microgradcnn.commands.output import Record, show, table
+from microgradcnn.cli.options import network_argument, seed_argument
+from microgradcnn.cli.output import Record, show, table
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 
 SUMMARY = "check every gradient of a network against three other ways to find it"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.commands.options import network_argument, network_options
-from microgradcnn.commands.output import Record, deliver, format_arguments
+from microgradcnn.cli.options import network_argument, network_options
+from microgradcnn.cli.output import Record, deliver, format_arguments
 from microgradcnn.lesson.cost import kind, network_cost
 from microgradcnn.views.cost.cost import Amounts, Cost
 from microgradcnn.views.cost.polynomial import Polynomial

@@ -12,9 +12,9 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.classifier import DTYPE, MODELS, Classifier, load_classifier
-from microgradcnn.commands.notices import warnings_told
-from microgradcnn.commands.options import chosen_trained, network_argument, parameters_argument
-from microgradcnn.commands.output import show, where_written
+from microgradcnn.cli.notices import warnings_told
+from microgradcnn.cli.options import chosen_trained, network_argument, parameters_argument
+from microgradcnn.cli.output import show, where_written
 from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.dataset import UNKNOWN
 from microgradcnn.engine.value import Value

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from microgradcnn.cli.graphs import LossGraph, loss_graph
 from microgradcnn.files import FileError
-from microgradcnn.graphs import LossGraph, loss_graph
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.trained import Trained, load_trained
 

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from microgradcnn.commands.options import count
+from microgradcnn.cli.options import count
 
 
 def saving_arguments(parser: argparse.ArgumentParser) -> None:

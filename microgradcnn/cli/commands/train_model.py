@@ -6,13 +6,13 @@ import argparse
 
 from microgradcnn.classification import Classification, classification
 from microgradcnn.classifier import SIDE, save_classifier
-from microgradcnn.commands.options import settle
-from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
-from microgradcnn.commands.saving import how_to_resume
+from microgradcnn.cli.figure import model_description, model_figure
+from microgradcnn.cli.options import settle
+from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
+from microgradcnn.cli.saving import how_to_resume
 from microgradcnn.data import load, load_parts, with_classes
 from microgradcnn.data.dataset import Dataset
 from microgradcnn.files import make_folder, write_whole
-from microgradcnn.training_figure import model_description, model_figure
 from microgradcnn.views import plots
 
 DEFAULTS: Record = {"epochs": 40, "rate": 2e-3, "schedule": "cosine", "optimiser": "adam", "batch": 32, "shift": 2}

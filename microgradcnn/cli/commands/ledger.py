@@ -6,8 +6,8 @@ import argparse
 
 import numpy as np
 
-from microgradcnn.commands.options import chosen_graph, graph_arguments
-from microgradcnn.commands.output import deliver, format_arguments
+from microgradcnn.cli.options import chosen_graph, graph_arguments
+from microgradcnn.cli.output import deliver, format_arguments
 from microgradcnn.views.derivations.ledger import ledger
 
 SUMMARY = "list every addition into a gradient, in the order of the backward pass"

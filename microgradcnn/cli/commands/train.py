@@ -7,9 +7,10 @@ from pathlib import Path
 
 import microgradcnn.experiment as experiments
 from microgradcnn.classifier import MODELS
-from microgradcnn.commands import train_model
-from microgradcnn.commands.notices import warnings_told
-from microgradcnn.commands.options import (
+from microgradcnn.cli.commands import train_model
+from microgradcnn.cli.figure import description, training_figure
+from microgradcnn.cli.notices import warnings_told
+from microgradcnn.cli.options import (
     count,
     count_or_0,
     data_arguments,
@@ -18,8 +19,8 @@ from microgradcnn.commands.options import (
     seed_argument,
     settle,
 )
-from microgradcnn.commands.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
-from microgradcnn.commands.saving import chosen_saving, how_to_resume, saving_arguments
+from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
+from microgradcnn.cli.saving import chosen_saving, how_to_resume, saving_arguments
 from microgradcnn.data import as_images, load, shrink, two_classes
 from microgradcnn.data.columns import columns_of
 from microgradcnn.engines import ENGINES
@@ -27,7 +28,6 @@ from microgradcnn.experiment import Experiment
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.trained import save_trained
-from microgradcnn.training_figure import description, training_figure
 from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"

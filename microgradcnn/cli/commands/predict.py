@@ -7,9 +7,9 @@ import argparse
 import numpy as np
 
 from microgradcnn.classifier import MODELS, load_classifier
-from microgradcnn.commands.notices import warnings_told
-from microgradcnn.commands.options import chosen_trained, data_arguments, network_argument, parameters_argument
-from microgradcnn.commands.output import Record, show, table
+from microgradcnn.cli.notices import warnings_told
+from microgradcnn.cli.options import chosen_trained, data_arguments, network_argument, parameters_argument
+from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed
 

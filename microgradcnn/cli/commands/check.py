@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.commands.options import chosen_graph, graph_arguments
-from microgradcnn.commands.output import show
+from microgradcnn.cli.options import chosen_graph, graph_arguments
+from microgradcnn.cli.output import show
 from microgradcnn.engine.gradient import grad
 from microgradcnn.views.answers.answer import check_answer
 

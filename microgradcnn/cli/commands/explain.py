@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
-from microgradcnn.commands.options import chosen_graph, graph_arguments, names
-from microgradcnn.commands.output import Record, deliver, format_arguments
+from microgradcnn.cli.graphs import LossGraph
+from microgradcnn.cli.options import chosen_graph, graph_arguments, names
+from microgradcnn.cli.output import Record, deliver, format_arguments
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.graphs import LossGraph
 from microgradcnn.views.derivations.derivation import Derivation, Through, explain
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from microgradcnn.commands.options import chosen_graph, graph_arguments, names
-from microgradcnn.commands.output import show, where_written
+from microgradcnn.cli.options import chosen_graph, graph_arguments, names
+from microgradcnn.cli.output import show, where_written
 from microgradcnn.views.pages.picture import draw
 
 SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import microgradcnn.lesson.run as lessons
-from microgradcnn.commands.gradcheck import checks_record
-from microgradcnn.commands.options import seed_argument
-from microgradcnn.commands.output import Record, show
-from microgradcnn.commands.streams import escaped
-from microgradcnn.commands.train import run_record, write_run
+from microgradcnn.cli.commands.gradcheck import checks_record
+from microgradcnn.cli.commands.train import run_record, write_run
+from microgradcnn.cli.options import seed_argument
+from microgradcnn.cli.output import Record, show
+from microgradcnn.cli.streams import escaped
 from microgradcnn.files import json_text, make_folder, write_whole
 from microgradcnn.lesson.pages import lesson_pages
 

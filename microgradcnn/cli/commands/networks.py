@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.commands.output import show, table
+from microgradcnn.cli.output import show, table
 from microgradcnn.networks import LECTURE
 
 SUMMARY = "list the six networks of the lecture, and lenet"

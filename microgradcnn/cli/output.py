@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from microgradcnn.commands.streams import escaped, takes
+from microgradcnn.cli.streams import escaped, takes
 from microgradcnn.files import json_text, write_whole
 from microgradcnn.views.documents.standalone import html_page, latex_document
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.commands.options import chosen_graph, graph_arguments, names
-from microgradcnn.commands.output import show
+from microgradcnn.cli.options import chosen_graph, graph_arguments, names
+from microgradcnn.cli.output import show
 from microgradcnn.targets.program import BACKENDS, compile
 
 SUMMARY = "print the program of a loss and its gradients, forward and backward"
