@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-PATH = Path(__file__).with_name("data") / "pytorch.npz"
+PATH = Path(__file__).with_name("files") / "pytorch.npz"
 
 STEPS, BATCH = 100, 4
 RUNS: dict[str, tuple[str, dict[str, float]]] = {

@@ -3,11 +3,11 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-DEMOS = Path(__file__).parent.parent / "demos"
+DEMOS = ROOT / "demos"
 
 SAYS = {
     "a_neuron_by_hand.py": "df/dw       -0.265270  by hand -0.265270",

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "demos").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "demos").glob("*.ipynb"))
 
 SAYS = {
     "1_a_neuron_by_hand": "by hand: -0.2653   from the graph: -0.2653",

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from microgradcnn.extras import MissingExtra
 from microgradcnn.targets.backends.jax import JaxProgram
@@ -251,7 +252,11 @@ for rows in (7, 3):
 
 def test_four_devices() -> None:
     flags = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    environment = {**os.environ, **flags, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {
+        **os.environ,
+        **flags,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(ROOT / "tests")]),
+    }
     command = [sys.executable, "-W", "error", "-c", FOUR_DEVICES]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr

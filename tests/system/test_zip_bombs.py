@@ -22,11 +22,10 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import one_sentence, run
+from conftest import ROOT
 
-import microgradcnn
 from microgradcnn import nn
 
-ROOT = Path(microgradcnn.__file__).parents[1]
 LIMIT = 1 << 30  # of address space, a half of which the libraries take
 PEAK = 300 << 20  # of memory in use; a training of nothing takes about a third
 HUGE = 4 << 30
@@ -68,7 +67,7 @@ class Outcome:
 
 def bounded(folder: Path, commands: dict[str, tuple[str, ...]]) -> dict[str, Outcome]:
     """What becomes of commands, one after the other in a folder, that may not take more than LIMIT."""
-    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     settings = os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
     program = [sys.executable, "-P", "-c", CHILD, str(LIMIT)]
     content = json.dumps(list(commands.values()))

@@ -1,8 +1,8 @@
 """Columns go by their names: whatever order a file has them in, predictions are the same; other names are refused.
 
-`table_without_names.npz`, `images_without_names.npz` and `lenet_without_names.npz.gz` in tests/data were written before
-names were kept: single_layer on width, height and depth, conv_linear on the data set side, and lenet on 6×6 images
-whose bright quarter is the class. What was predicted with them then is written below.
+`table_without_names.npz`, `images_without_names.npz` and `lenet_without_names.npz.gz` in tests/files were written
+before names were kept: single_layer on width, height and depth, conv_linear on the data set side, and lenet on images
+of 6×6 whose bright quarter is the class. What was predicted with them then is written below.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Done, one_sentence, run, strict
+from conftest import ROOT
 
 from microgradcnn.data import load, two_classes
 from microgradcnn.data.scaling import Scaling
@@ -23,7 +24,7 @@ from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.networks import NETWORKS
 from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
-DATA = Path(__file__).with_name("data")
+DATA = ROOT / "tests" / "files"
 NAMES = ["width", "height", "depth", "mass"]
 RNG = np.random.default_rng(5)
 ROWS = RNG.normal(size=(60, 4)) * [1.0, 10.0, 100.0, 0.1] + [5.0, 50.0, -20.0, 1.0]

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
-DEMO = Path(__file__).parent.parent / "demos" / "two_processes.py"
-TESTS = str(Path(__file__).parent)
+DEMO = ROOT / "demos" / "two_processes.py"
+TESTS = os.pathsep.join([str(Path(__file__).parent), str(ROOT / "tests")])
 SECONDS = 30  # in which the death of one process must have ended all
 FOR_EVER = f"--steps={10**9}"
 
@@ -171,13 +172,14 @@ def test_a_worker_without_a_parent_ends_when_nothing_is_heard_of_its_peer(victim
 
 
 MEET = """
+import os
 import sys
 import jax
 import numpy as np
 import pytest
 
 number, address, tests, devices = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4].split(",")
-sys.path.append(tests)
+sys.path += tests.split(os.pathsep)
 from test_jax_backend import joined, numbers, program, single_layer
 
 jax.config.update("jax_num_cpu_devices", int(devices[number]))

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import EXAMPLES, FORMULA, TRAINED, Done, embedded, one_sentence, prepare, run, strict
+from conftest import ROOT
 
 import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.files import FileError, write_whole
 from microgradcnn.trained import load_trained
 
-README = Path(__file__).parents[1] / "README.md"
+README = ROOT / "README.md"
 
 # A command for every kind of file that is written to a path of the user's; {} is the path
 TO_A_PATH = {

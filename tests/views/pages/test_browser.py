@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import needs_chromium
+from conftest import ROOT, needs_chromium
 from playwright.sync_api import Error, Page
 
 pytestmark = needs_chromium
@@ -30,7 +30,7 @@ def test_a_page_is_shown(page: Page, tmp_path: Path) -> None:
 
 
 def test_an_error_on_a_page_fails_its_test(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_bytes(Path(__file__).with_name("conftest.py").read_bytes())
+    (tmp_path / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
     (tmp_path / "test_wrong.py").write_text(WRONG, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

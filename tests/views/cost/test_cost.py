@@ -12,11 +12,10 @@ from fractions import Fraction
 from functools import reduce
 from importlib import import_module
 from operator import add
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import needs_pdflatex
+from conftest import ROOT, needs_pdflatex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -821,7 +820,7 @@ def test_in_notebooks(single_layer):
 
 
 def test_the_readme_shows_this_table():
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "\n".join(line[3:] for line in TABLES.splitlines()[2:8]) in readme
 
 
