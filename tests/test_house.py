@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,74 +17,17 @@ import microgradcnn as mg
 
 PACKAGE = Path(mg.__file__).parent
 
-# Lowest first: a module imports only what stands before it. `__init__` is what `import microgradcnn as mg` gives. A
-# line in a package starts with its name.
-LAYERS = """
-system: __init__ interrupts
-engine: __init__ arrays record
-system: callers
-engine: value
-protocols: __init__ leaving
-engine: arguments gradient kernels primitives signatures functions logic
-protocols: numpy copying
-checking: __init__ debug check
-extras
-system: archives
-files
-training: __init__ checkpoint
-nn: summary module layers models losses optim __init__
-targets: __init__ lines naming row_axis trace simplify python source plan trainer
-targets.backends: __init__ threads calls buffers numpy
-targets: scalars
-targets.native: __init__ llvm_functions llvm loop machine_code convolution pooling images fusion jit
-targets.backends: jax devices
-targets: program
-targets.export: __init__ javascript onnx_writer onnx_operators onnx
-data: augmentation
-training: descent batches
-estimator
-views: __init__
-views.formulas: __init__ expression arguments line_breaks algebra emitter latex mathml notation
-views.documents: __init__ document latex html
-views.derivations: __init__ undefined named_graph chain steps numbers windows matrices derivation
-views.answers: __init__ tokens parser evidence diagnosis ratios proof paths mistakes answer
-views.derivations: ledger
-views.answers: assignments
-views.documents: standalone
-views.worksheets: __init__ stored_loss task planted predicted grading handout worksheet
-views: plots
-views.drawing: __init__ ordering placing layout groups
-views.formulas: typeset
-views.drawing: colours boxes scene svg dot
-views.pages: __init__
-views.pages.assets: __init__
-views.pages: level templates page picture problem exercise
-views.drawing: charts
-views.cost: __init__ building operations work counting polynomial timing cost
-__init__
-data: dataset readers array_files other_files built_in loading columns scaling __init__
-networks
-lesson: closed_forms
-trained
-training: progress
-engines train fit classifier experiment classification
-cli: figure
-lesson: run
-cli: scripts graphs
-lesson: schematic errata cost page pages __init__
-cli.commands: __init__
-cli: streams output options saving notices
-cli.commands: networks train_model train predict gradcheck lesson source explain check ledger export worksheet
-cli.commands: grade cost graph
-cli: __init__
-__main__
-"""
-ORDER = [
-    f"{package}.{name}" if package else name
-    for package, _, names in (line.rpartition(": ") for line in LAYERS.splitlines())
-    for name in names.split()
-]
-LINES = {"value": 330, "any other module": 350, "the package": 26950, "JavaScript": 1300}
+# Lowest first: a module imports its own room, or a room that stands before it. A room is a folder with the folders in
+# it, or a module at the package's top; `__init__` is what `import microgradcnn as mg` gives.
+ROOMS = (
+    *("extras", "system", "files", "engine", "protocols", "checking", "nn", "data", "targets", "training", "networks"),
+    *("views.formulas", "views.documents", "views.derivations", "views.answers", "views.cost", "views.drawing"),
+    *("views.worksheets", "views.pages", "views", "engines", "train", "fit", "estimator", "trained", "classifier"),
+    *("experiment", "classification", "lesson", "__init__", "cli", "__main__"),
+)
+MODULES = 10  # in a folder, at most
+FLAT = {"cli.commands", "", "views.answers"}  # drawers that look alike
+LINES = {"engine.value": 330, "any other module": 350, "the package": 26950, "JavaScript": 1300}
 AT_IMPORT = {"estimator": "sklearn"}  # its classes descend from scikit-learn's; nothing else imports it
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
@@ -92,7 +36,6 @@ SOURCES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
-every_module = pytest.mark.parametrize("module", SOURCES)
 
 
 def imported(node: ast.AST, module: str) -> Iterator[str]:
@@ -118,6 +61,12 @@ def of_the_package(name: str) -> str | None:
     return "__init__"
 
 
+def room_of(module: str) -> str | None:
+    """The innermost room of ROOMS that the module is in, None if it is in none."""
+    holding = [room for room in ROOMS if module == room or module.startswith(room + ".")]
+    return max(holding, key=len, default=None)
+
+
 def at_module_level(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node that runs when the module is imported: what is in no function."""
     for node in ast.iter_child_nodes(tree):
@@ -135,41 +84,86 @@ def public_definitions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, a
             yield from public_definitions(node, f"{inside}{node.name}.")
 
 
-@every_module
-def test_every_module_has_its_place(module: str) -> None:
-    assert module in ORDER, f"{module}.py is new: put {module!r} into ORDER in {__file__}, above all that it imports"
+IMPORTS = {
+    (module, target)
+    for module, tree in TREES.items()
+    for node in ast.walk(tree)
+    for name in imported(node, module)
+    if (target := of_the_package(name)) not in (None, module)
+}
 
 
-def test_the_order_names_no_module_twice_or_in_vain() -> None:
-    assert len(set(ORDER)) == len(ORDER)
-    assert set(ORDER) <= set(SOURCES)
+def test_every_module_has_a_room() -> None:
+    assert [module for module in SOURCES if room_of(module) is None] == [], "new: give it a folder of ROOMS"
+    assert [room for room in ROOMS if not any(room_of(module) == room for module in SOURCES)] == []
 
 
-@every_module
-def test_imports_point_downward(module: str) -> None:
-    below = ORDER[: ORDER.index(module)]
-    for node in ast.walk(TREES[module]):
-        for name in imported(node, module):
-            target = of_the_package(name)
-            assert target in [None, *below], f"line {node.lineno}: {module} imports {target}, which is not below it"
+def test_a_folder_has_few_modules() -> None:
+    counts = Counter(module.rpartition(".")[0] for module in SOURCES)
+    assert {folder: n for folder, n in counts.items() if n > MODULES and folder not in FLAT} == {}
 
 
-@every_module
-def test_only_numpy_and_the_standard_library_at_import(module: str) -> None:
-    allowed = {*sys.stdlib_module_names, "numpy", "microgradcnn", AT_IMPORT.get(module)}
-    for node in at_module_level(TREES[module]):
-        for name in imported(node, module):
-            assert name.split(".")[0] in allowed, f"line {node.lineno}: import {name} inside the function that needs it"
+def test_imports_point_to_rooms_before() -> None:
+    places = {room: place for place, room in enumerate(ROOMS)}
+    wrong = [
+        f"{module} imports {target}"
+        for module, target in IMPORTS
+        if places[room_of(module) or ""] < places[room_of(target) or ""]
+    ]
+    assert wrong == []
 
 
-@every_module
-def test_a_module_keeps_to_its_lines(module: str) -> None:
-    budget = LINES.get(module, LINES["any other module"])
-    assert len(SOURCES[module].splitlines()) <= budget, f"{module}.py has more than its {budget} lines"
+def test_no_room_imports_in_a_circle() -> None:
+    """Modules whose imports, followed inside their room, lead back to them."""
+    after = {module: {target for importer, target in IMPORTS if importer == module} for module in SOURCES}
+    circles = []
+    for module in SOURCES:
+        seen, waiting = set(), [*after[module]]
+        while waiting:
+            if (target := waiting.pop()) not in seen and room_of(target) == room_of(module):
+                seen.add(target)
+                waiting += after[target]
+        circles += [module] * (module in seen)
+    assert circles == []
 
 
-def test_the_package_keeps_to_its_lines() -> None:
-    assert sum(len(source.splitlines()) for source in SOURCES.values()) <= LINES["the package"]
+def test_no_private_name_is_imported_from_another_module() -> None:
+    private = [
+        f"{module}, line {node.lineno}: {name}"
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        for name in imported(node, module)
+        if re.search(r"(^|\.)_(?!_)", name) and of_the_package(name) is not None
+    ]
+    assert private == []
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    names = Counter(
+        node.name
+        for tree in TREES.values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == ["Name"]
+
+
+def test_only_numpy_and_the_standard_library_at_import() -> None:
+    allowed = {*sys.stdlib_module_names, "numpy", "microgradcnn"}
+    wrong = [
+        f"{module}, line {node.lineno}: import {name} inside the function that needs it"
+        for module, tree in TREES.items()
+        for node in at_module_level(tree)
+        for name in imported(node, module)
+        if name.split(".")[0] not in allowed | {AT_IMPORT.get(module)}
+    ]
+    assert wrong == []
+
+
+def test_modules_keep_to_their_lines() -> None:
+    lengths = {module: len(source.splitlines()) for module, source in SOURCES.items()}
+    assert {m: n for m, n in lengths.items() if n > LINES.get(m, LINES["any other module"])} == {}
+    assert sum(lengths.values()) <= LINES["the package"]
 
 
 SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.js"))}
@@ -189,28 +183,30 @@ def test_a_script_runs_no_text_and_asks_for_nothing(script: str) -> None:
     assert SCRIPTS[script].startswith("// ")
 
 
-@every_module
-def test_a_module_is_named_for_what_it_does(module: str) -> None:
-    assert not VAGUE & set(module.split("."))
+def test_modules_are_named_for_what_they_do_and_say_what_they_are_for() -> None:
+    assert [module for module in SOURCES if VAGUE & set(module.split("."))] == []
+    assert [module for module, tree in TREES.items() if not ast.get_docstring(tree)] == []
 
 
-@every_module
-def test_a_module_says_what_it_is_for(module: str) -> None:
-    assert ast.get_docstring(TREES[module])
-
-
-@every_module
-def test_everything_public_is_documented_and_annotated(module: str) -> None:
-    for name, node in public_definitions(TREES[module]):
-        decorators = [ast.unparse(d) for d in getattr(node, "decorator_list", [])]
-        setter = any(d.endswith((".setter", ".deleter")) for d in decorators)
-        assert setter or ast.get_docstring(node), f"line {node.lineno}: {name} has no docstring"
-        if isinstance(node, ast.ClassDef):
-            continue
-        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
-        bare = [a.arg for a in arguments if a and a.annotation is None and a.arg not in ("self", "cls")]
-        assert not bare, f"line {node.lineno}: {name} does not say what {', '.join(bare)} may be"
-        assert node.returns is not None, f"line {node.lineno}: {name} does not say what it returns"
+def test_everything_public_is_documented_and_annotated() -> None:
+    wrong = []
+    for module, tree in TREES.items():
+        for name, node in public_definitions(tree):
+            where = f"{module}, line {node.lineno}: {name}"
+            decorators = [ast.unparse(d) for d in getattr(node, "decorator_list", [])]
+            setter = any(d.endswith((".setter", ".deleter")) for d in decorators)
+            if not setter and not ast.get_docstring(node):
+                wrong.append(f"{where} has no docstring")
+            if isinstance(node, ast.ClassDef):
+                continue
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            arguments += [a for a in (node.args.vararg, node.args.kwarg) if a]
+            bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+            if bare:
+                wrong.append(f"{where} does not say what {', '.join(bare)} may be")
+            if node.returns is None:
+                wrong.append(f"{where} does not say what it returns")
+    assert wrong == []
 
 
 def test_what_the_package_offers() -> None:

@@ -89,7 +89,7 @@ def evaluate(model: Called) -> Called:
     return model.eval()
 '''
 
-VALUE, NUMBERS = r"microgradcnn\.value\.Value", r".*(float|ndarray).*"
+VALUE, NUMBERS = r"microgradcnn\.engine\.value\.Value", r".*(float|ndarray).*"
 
 REVEALED: list[tuple[str, str]] = [  # an expression, and a pattern of its type; none is Any
     ("w.data", NUMBERS),

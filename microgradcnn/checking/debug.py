@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from microgradcnn.engine.arrays import quiet
-from microgradcnn.engine.gradient import _cotangents
+from microgradcnn.engine.gradient import cotangents_of
 from microgradcnn.engine.value import Value, watcher
 from microgradcnn.system.callers import frames_to_the_user
 
-_RULES = unwrap(_cotangents).__code__  # the function from which all chain rules are called
+_RULES = unwrap(cotangents_of).__code__  # the function from which all chain rules are called
 
 
 class NonFiniteError(ArithmeticError):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from microgradcnn.cli.graphs import LossGraph, loss_graph
+from microgradcnn.cli.loss_graphs import LossGraph, loss_graph
 from microgradcnn.files import FileError
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.trained import Trained, load_trained

@@ -1,12 +1,12 @@
-"""What a function says of a call that does not fit it: one sentence, with the call to write."""
+"""Calls of functions on Values: how they are typed, and the one sentence for a call that does not fit."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
@@ -87,3 +87,73 @@ def no_value(x: object) -> str:
 def shown(x: object) -> str:
     """`x` as an error shows it: short, by its type where it has no text of its own."""
     return f"a {type(x).__name__}" if callable(x) or type(x).__repr__ is object.__repr__ else glimpse(x)
+
+
+class OfOne(Protocol[P]):
+    """A function of one operand, and of arguments that are no operands: a Value of a Value, else plain data."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, x: Value, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    @overload
+    def __call__(self, x: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+
+class OfTwo(Protocol[P]):
+    """A function of two operands."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, a: Value, b: Any, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    @overload
+    def __call__(self, a: Any, b: Value, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    @overload
+    def __call__(self, a: Any, b: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+
+class OfThree(Protocol):
+    """A function of a condition and two operands."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, condition: Value, a: Any, b: Any, /) -> Value: ...
+    @overload
+    def __call__(self, condition: Any, a: Value, b: Any, /) -> Value: ...
+    @overload
+    def __call__(self, condition: Any, a: Any, b: Value, /) -> Value: ...
+    @overload
+    def __call__(self, condition: Any, a: Any, b: Any, /) -> Any: ...
+
+
+class OfMany(Protocol[P]):
+    """A function of a sequence of operands."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, values: Sequence[Value], /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    @overload
+    def __call__(self, values: Sequence[Any], /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+
+def of_one(function: Callable[Concatenate[Any, P], Any]) -> OfOne[P]:
+    """The function itself."""
+    return cast(OfOne[P], function)
+
+
+def of_two(function: Callable[Concatenate[Any, Any, P], Any]) -> OfTwo[P]:
+    """The function itself."""
+    return cast(OfTwo[P], function)
+
+
+def of_three(function: Callable[[Any, Any, Any], Any]) -> OfThree:
+    """The function itself."""
+    return cast(OfThree, function)
+
+
+def of_many(function: Callable[Concatenate[Any, P], Any]) -> OfMany[P]:
+    """The function itself."""
+    return cast(OfMany[P], function)

@@ -12,10 +12,9 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import explained
+from microgradcnn.engine.arguments import explained, of_many, of_one, of_three, of_two
 from microgradcnn.engine.arrays import as_data, check_unmasked, shape_of
 from microgradcnn.engine.record import TABLE
-from microgradcnn.engine.signatures import of_many, of_one, of_three, of_two
 from microgradcnn.engine.value import Value
 
 Operand: TypeAlias = Any  # a Value, a number or an array
@@ -235,23 +234,23 @@ def conv2d(x: Operand, w: Operand, stride: int | tuple[int, int] = 1, padding: i
 
     The result is (n, filters, rows, columns), rows = (h + 2·padding - kh)/stride + 1 rounded down, columns likewise.
     """
-    return primitives.conv2d(x, w, stride=_pair(stride, "stride", 1), padding=_pair(padding, "padding", 0))
+    return primitives.conv2d(x, w, stride=pair(stride, "stride", 1), padding=pair(padding, "padding", 0))
 
 
 @of_one
 @explained
 def avg_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
     """The mean of every window of images (n, channels, h, w); the stride is the window's size unless it is given."""
-    size = _pair(kernel_size, "kernel_size", 1)
-    return primitives.avg_pool2d(x, size=size, stride=size if stride is None else _pair(stride, "stride", 1))
+    size = pair(kernel_size, "kernel_size", 1)
+    return primitives.avg_pool2d(x, size=size, stride=size if stride is None else pair(stride, "stride", 1))
 
 
 @of_one
 @explained
 def max_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
     """The largest of every window of images (n, channels, h, w); ties share the gradient."""
-    size = _pair(kernel_size, "kernel_size", 1)
-    return primitives.max_pool2d(x, size=size, stride=size if stride is None else _pair(stride, "stride", 1))
+    size = pair(kernel_size, "kernel_size", 1)
+    return primitives.max_pool2d(x, size=size, stride=size if stride is None else pair(stride, "stride", 1))
 
 
 def _axes(function: str, axis: Axis) -> tuple[int, ...] | None:
@@ -274,7 +273,8 @@ def _axis(function: str, axis: Any) -> int:
         raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}") from None
 
 
-def _pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
+def pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]:
+    """One number for both axes of an image, or two: at least `least` each. Raises TypeError or ValueError by `name`."""
     pair = (given, given) if isinstance(given, int | np.integer) else given
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise TypeError(f"{name} is a number or a pair, not {given!r}")

@@ -1,7 +1,7 @@
 """The chain rule, run over a graph from its last node to its leaves.
 
 `backward` runs the rules of the table on numbers and arrays and writes `.grad`. `grad` runs the very same rules on
-Values, so that the gradient is a graph again, to any order. Both are `_cotangents`: the cotangent of a node is
+Values, so that the gradient is a graph again, to any order. Both are `cotangents_of`: the cotangent of a node is
 df/dnode, the sum of what every node computed from it sends back.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
-from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Constant, Value, watcher
 
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
@@ -30,8 +30,8 @@ def backward(self: Value, seed: object = None) -> None:
     was changed after self was computed.
     """
     order = topological(self)
-    start = _seed(self, seed._data if isinstance(seed, Value) else seed)
-    gradients = _cotangents(self, start, order, None, on_values=False)
+    start = seed_of(self, seed._data if isinstance(seed, Value) else seed)
+    gradients = cotangents_of(self, start, order, None, on_values=False)
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
@@ -62,7 +62,7 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
         if any(p in needed for p in node.parents):
             needed.add(node)
     order = [node for node in order if node in needed]
-    cotangents = _cotangents(f, _seed(f, seed), order, needed, on_values=True)
+    cotangents = cotangents_of(f, seed_of(f, seed), order, needed, on_values=True)
     zeros = (np.zeros(t.shape, t.dtype) for t in targets)
     found = [cotangents.get(t, zero) for t, zero in zip(targets, zeros, strict=True)]
     return [c if isinstance(c, Value) else Value(c) for c in found]
@@ -88,7 +88,7 @@ def topological(root: Value) -> list[Value]:
 
 
 @np.errstate(all="ignore")
-def _cotangents(
+def cotangents_of(
     f: Value, seed: Any, order: list[Value], needed: Collection[Value] | None, on_values: bool
 ) -> dict[Value, Any]:
     """df/dnode for every node in `order` that f depends on; with `on_values` as Values, otherwise as raw data."""
@@ -120,7 +120,7 @@ def _cotangents(
             if type(c) is not float or type(parent._data) is not float or chosen:
                 if type(c) is complex:
                     c = rule(*map(ieee, arguments), **static)
-                if node in chosen and c is not g and _is_elementwise(op):
+                if node in chosen and c is not g and op.elementwise:
                     c = _nothing_from_nothing(g, c)
                 c = _matched(c, parent, node)
                 if c is None:
@@ -130,11 +130,6 @@ def _cotangents(
             if watch is not None:
                 watch.gradient(node, parent, g, cotangents[parent])
     return cotangents
-
-
-def _is_elementwise(op: Primitive) -> bool:
-    """Whether each number of y comes from the number at the same place (by broadcasting) of each input."""
-    return op.scalar is not None or (isinstance(op.forward, np.ufunc) and op.forward.signature is None)
 
 
 def _nothing_from_nothing(g: Any, c: Any) -> Any:
@@ -175,7 +170,7 @@ def _matched(c: Any, parent: Value, node: Value) -> Any:
     return c if isinstance(c, Value) else plain(c)
 
 
-def _seed(f: Value, seed: object) -> Any:
+def seed_of(f: Value, seed: object) -> Any:
     """The cotangent to start from, in the shape and dtype of f: 1 unless the caller gives one."""
     if type(f) is Constant or f.dtype.kind == "b":
         raise ValueError(f"{f.describe()} is a constant or a comparison: it has no gradient")

@@ -21,10 +21,11 @@ class Primitive:
     `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy and y the value; None where no gradient flows. The
     rules use operators and primitives only, so that they serve arrays and Values alike. `notation` is a Python
     expression in the inputs. `scalar` is `forward` for Python floats alone, where that works element by element; where
-    it raises, NumPy's answer stands.
+    it raises, NumPy's answer stands. `elementwise`: each number of the value comes from the number at the same place,
+    by broadcasting, of each input.
     """
 
-    __slots__ = ("chain", "forward", "name", "notation", "scalar")
+    __slots__ = ("chain", "elementwise", "forward", "name", "notation", "scalar")
 
     __call__: Callable[..., Any]  # value.py gives it: a Value if there is one among the inputs, otherwise plain data
 
@@ -38,6 +39,7 @@ class Primitive:
     ) -> None:
         self.name, self.forward, self.chain = name, forward, chain
         self.notation, self.scalar = notation, scalar
+        self.elementwise = scalar is not None or (isinstance(forward, np.ufunc) and forward.signature is None)
         TABLE[name] = self
 
     def evaluate(self, inputs: Sequence[Data], static: dict[str, Any]) -> Data:

@@ -15,7 +15,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, fit_scaling, sizes_for
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.errata import note
-from microgradcnn.lesson.run import REGULARISE, Row, uninterrupted
+from microgradcnn.lesson.run import REGULARISE, NetworkRow, uninterrupted
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
 from microgradcnn.targets.program import compile
@@ -23,9 +23,9 @@ from microgradcnn.train import default_rate, largest_stable_rate, train
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.documents.html import as_html, html_lines
-from microgradcnn.views.drawing.charts import curves, tiles
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, symbol
+from microgradcnn.views.pages.charts import curves, tiles
 from microgradcnn.views.pages.exercise import boxes, landscape, start_script, training
 from microgradcnn.views.pages.picture import draw
 from microgradcnn.views.pages.problem import Problem, scripts
@@ -54,7 +54,7 @@ class Page:
     beside: dict[str, str]
 
 
-def network_page(row: Row, data: Mapping[str, Dataset], student: bool) -> Page:
+def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool) -> Page:
     """The page of the network of a row of the lesson's table, trained on `data`, for teachers or students."""
     name, example, task = row.network, hand_example(row.network), problem(row.network, data)
     sections, beside = [("network", "The network", _network(row, student))], dict[str, str]()
@@ -120,7 +120,7 @@ def _fills(derivation: Derivation) -> dict[str, dict[str, str]]:
 # The sections
 
 
-def _network(row: Row, student: bool) -> str:
+def _network(row: NetworkRow, student: bool) -> str:
     network = NETWORKS[row.network]()
     slips = ["bias"]
     if isinstance(network, ConvNetwork):
@@ -170,7 +170,7 @@ def representatives(example: Example) -> list[str]:
     )
 
 
-def _checks(row: Row, example: Example, student: bool) -> str:
+def _checks(row: NetworkRow, example: Example, student: bool) -> str:
     """The example's numbers, gradients by differences, and how far all ways to find them are apart."""
     given = _values([*example.inputs, example.y])
     found = _values([*example.z, example.prediction, example.loss])
@@ -222,7 +222,7 @@ def _landscape(task: Problem, student: bool) -> str:
     return f"{about}{landscape(task, first, last)}{note(student, 'descent')}"
 
 
-def _runs(row: Row, data: Mapping[str, Dataset], student: bool) -> str:
+def _runs(row: NetworkRow, data: Mapping[str, Dataset], student: bool) -> str:
     pieces = [note(student, "decay")] if row.network != "single_layer" else []
     for name, done in row.runs.items():
         pieces.append(f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(data[name])}{_run(name, done)}")

@@ -9,12 +9,12 @@ from html import escape
 from microgradcnn.data import Dataset
 from microgradcnn.lesson.errata import SLIPS
 from microgradcnn.lesson.page import Section, network_page, table
-from microgradcnn.lesson.run import Row
+from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import schematic
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.documents.standalone import html_document
-from microgradcnn.views.drawing.charts import bars
 from microgradcnn.views.pages.assets import asset, style
+from microgradcnn.views.pages.charts import bars
 
 TITLE = "Backpropagation, network by network"
 
@@ -30,7 +30,7 @@ _BODY = """<nav aria-label="Pages"><ul>%(links)s</ul></nav>
 
 
 def lesson_pages(
-    rows: Sequence[Row], data: Mapping[str, Dataset], ladder: Mapping[str, float], student: bool = False
+    rows: Sequence[NetworkRow], data: Mapping[str, Dataset], ladder: Mapping[str, float], student: bool = False
 ) -> Iterator[tuple[str, str]]:
     """The names of the lesson's files and what is in them, index.html last.
 
@@ -92,7 +92,7 @@ def _about(student: bool) -> str:
     )
 
 
-def _cards(rows: Sequence[Row]) -> str:
+def _cards(rows: Sequence[NetworkRow]) -> str:
     cards = "".join(
         f'<li><h3><a href="{row.network}.html">{row.network}</a></h3><p>{escape(row.section.capitalize())}</p>'
         f"{schematic(NETWORKS[row.network](), equations=False)}<p>{_formula(row.loss)}</p></li>"
@@ -114,7 +114,7 @@ def _errata(student: bool) -> str:
     return f"<ul>{''.join(f'<li>{slip.told(student)}</li>' for slip in SLIPS.values())}</ul>"
 
 
-def _results(rows: Sequence[Row]) -> str:
+def _results(rows: Sequence[NetworkRow]) -> str:
     sets = list(rows[0].runs)
     header = ["network", "weights", "gradients apart by", *(f"{name}: loss" for name in sets)]
     header += [f"{name}: test" for name in sets]

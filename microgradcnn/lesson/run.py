@@ -41,7 +41,7 @@ class Checks:
 
 
 @dataclass(frozen=True)
-class Row:
+class NetworkRow:
     """One network's line of the lesson's table."""
 
     network: str
@@ -57,7 +57,7 @@ class Row:
         return self.checks.worst <= TOLERANCE and all(run.training.converged for run in self.runs.values())
 
 
-def lesson(seed: int = 0, progress: bool = False) -> Iterator[Row]:
+def lesson(seed: int = 0, progress: bool = False) -> Iterator[NetworkRow]:
     """A row for each of the six networks; digits are trained on only where scikit-learn is installed."""
     data = data_sets()
     for name in NETWORKS:
@@ -72,7 +72,7 @@ def lesson(seed: int = 0, progress: bool = False) -> Iterator[Row]:
         network = NETWORKS[name](regularise=REGULARISE, seed=seed)
         section, loss = LECTURE[name]
         count = sum(np.size(p.data) for p in network.parameters.values())
-        yield Row(name, section, loss, count, check_network(network, seed), runs)
+        yield NetworkRow(name, section, loss, count, check_network(network, seed), runs)
 
 
 def data_sets() -> dict[str, Dataset]:

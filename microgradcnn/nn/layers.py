@@ -14,7 +14,7 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import dtype_of
-from microgradcnn.engine.functions import _pair
+from microgradcnn.engine.functions import pair
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
@@ -114,8 +114,8 @@ class Conv2d(_Affine):
         dtype: Any = np.float64,
     ) -> None:
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride = _pair(kernel_size, "kernel_size", 1), _pair(stride, "stride", 1)
-        self.padding = _pair(padding, "padding", 0)
+        self.kernel_size, self.stride = pair(kernel_size, "kernel_size", 1), pair(stride, "stride", 1)
+        self.padding = pair(padding, "padding", 0)
         self._draw((out_channels, in_channels, *self.kernel_size), bias, init, rng, dtype)
 
     def forward(self, x: Any) -> Value:
@@ -133,9 +133,9 @@ class _Pool(Module):
     stride: int | Pair | None = None
 
     def __post_init__(self) -> None:
-        self.kernel_size = _pair(self.kernel_size, "kernel_size", 1)
+        self.kernel_size = pair(self.kernel_size, "kernel_size", 1)
         if self.stride is not None:
-            self.stride = _pair(self.stride, "stride", 1)
+            self.stride = pair(self.stride, "stride", 1)
 
 
 class AvgPool2d(_Pool):

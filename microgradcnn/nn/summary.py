@@ -22,7 +22,7 @@ observer: ContextVar[Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | Non
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """A layer: its dotted name, how it was built, the shape of its output for n examples, and its counts.
 
     `shape` is None where the layer was not run.
@@ -43,7 +43,7 @@ class Summary:
     They are None if the model was not run.
     """
 
-    rows: list[Row]
+    rows: list[LayerRow]
     parameters: int
     operations: int | None
 
@@ -74,7 +74,7 @@ def summarised(model: Any, shape: tuple[int, ...] | None) -> Summary:
         own = [p for p in module.parameters() if p not in inside]
         if own or not inner:
             output, operations = run.shapes.get(id(module)), run.operations.get(id(module), 0)
-            rows.append(Row(name, module.line(), output, _size(own), operations))
+            rows.append(LayerRow(name, module.line(), output, _size(own), operations))
     return Summary(rows, _size(model.parameters()), None if shape is None else run.count)
 
 

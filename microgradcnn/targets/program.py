@@ -14,11 +14,11 @@ from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.plan import planned
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.simplify import simplified
-from microgradcnn.targets.source import source
 from microgradcnn.targets.trace import trace
 from microgradcnn.targets.trainer import Array, Trainer
 

@@ -95,7 +95,9 @@ def test_where_the_editions_go_by_themselves(quick, capsys, tmp_path):
 
 
 def bare(rows):
-    return [lessons.Row(r.network, r.section, r.loss, r.parameters, r.checks, {"side": r.runs["side"]}) for r in rows]
+    return [
+        lessons.NetworkRow(r.network, r.section, r.loss, r.parameters, r.checks, {"side": r.runs["side"]}) for r in rows
+    ]
 
 
 def test_without_scikit_learn_the_digits_are_left_out_in_a_sentence(rows, quick, monkeypatch, capsys):

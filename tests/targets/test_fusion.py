@@ -11,7 +11,7 @@ from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.backends import numpy as in_blocks
 from microgradcnn.targets.lines import Line
 from microgradcnn.targets.native import fusion, jit
-from microgradcnn.targets.native.fusion import Group, grouped
+from microgradcnn.targets.native.fusion import FusedGroup, grouped
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def items(function, x, p):
 
 def test_what_goes_together():
     found = items(lambda x, p: ((x @ p).sigmoid() * 3.0 - 1.0).exp().mean(), draw(4, 5), draw(5, 6))
-    groups = [item for item in found if isinstance(item, Group)]
+    groups = [item for item in found if isinstance(item, FusedGroup)]
     assert [line.op for line in groups[0].lines][:4] == ["sigmoid", "mul", "sub", "exp"]
     assert len(groups) == 1  # the backward pass needs no product in between: it goes with the forward one
     assert {line.op for line in found if isinstance(line, Line)} == {"matmul", "transpose"}
@@ -128,7 +128,7 @@ def test_what_goes_together():
 
 def test_a_cheap_line_alone_is_left_to_numpy():
     found = items(lambda x, p: ((x @ p) + 1.0).sum(axis=1).mean(), draw(4, 5), draw(5, 6))
-    assert not [item for item in found if isinstance(item, Group)]
+    assert not [item for item in found if isinstance(item, FusedGroup)]
 
 
 def test_a_wrong_pass_is_noticed(monkeypatch):

@@ -71,7 +71,7 @@ def test_threads_are_kept_apart(monkeypatch):
 
 FORKING = """
 import os
-from microgradcnn.targets import threads
+from microgradcnn.targets.backends import threads
 threads.cores = lambda: 2
 assert threads.in_lanes(lambda part, thread: part, [0, 1]) == [0, 1]
 child = os.fork()

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from microgradcnn.cli.graphs import LossGraph
+from microgradcnn.cli.loss_graphs import LossGraph
 from microgradcnn.cli.options import chosen_graph, graph_arguments, names
 from microgradcnn.cli.output import Record, deliver, format_arguments
 from microgradcnn.engine.gradient import grad

@@ -20,7 +20,7 @@ from microgradcnn.views.worksheets.grading import (
     Answers,
     AnswersError,
     Key,
-    Row,
+    Mark,
     as_csv,
     printable,
     read_answers,
@@ -106,7 +106,7 @@ def _graded(path: Path, keys: dict[str, Key]) -> list[Record]:
         rows = key.rows(answers)
     except (OSError, AnswersError) as error:
         told = error.strerror if isinstance(error, OSError) else str(error)
-        rows = [Row("total", "", "", 0.0, float(len(key.questions)) if key else 0.0, str(told))]
+        rows = [Mark("total", "", "", 0.0, float(len(key.questions)) if key else 0.0, str(told))]
     head = {
         "file": printable(path.name),
         **{part: answers.fields.get(part, "")[:80] for part in ("name", "id", "sheet")},

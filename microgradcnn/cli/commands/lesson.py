@@ -60,7 +60,7 @@ def _tell(options: argparse.Namespace, text: str) -> None:
         print(text, flush=True)
 
 
-def _lesson_line(row: lessons.Row, header: bool) -> str:
+def _lesson_line(row: lessons.NetworkRow, header: bool) -> str:
     """One network's line, below two lines of titles for the first: fixed widths, as each is printed when it is done."""
     checks = row.checks
     columns = [("", "network", 24, row.network), ("", "lecture", 15, row.section), ("", "weights", 8, row.parameters)]
@@ -89,7 +89,7 @@ def _lesson_line(row: lessons.Row, header: bool) -> str:
     return "\n".join([groups, line([title for _, title, _, _ in columns]).rstrip(), text])
 
 
-def _lesson_verdict(rows: list[lessons.Row]) -> str:
+def _lesson_verdict(rows: list[lessons.NetworkRow]) -> str:
     worst = max(row.checks.worst for row in rows)
     gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in four ways"
     failed = [
@@ -116,7 +116,7 @@ def _mark(right: bool) -> str:
     return f"\033[{32 if right else 31}m{text}\033[0m"
 
 
-def _lesson_record(row: lessons.Row) -> Record:
+def _lesson_record(row: lessons.NetworkRow) -> Record:
     runs = {name: run_record(run) for name, run in row.runs.items()}
     shown = {"network": row.network, "lecture": row.section, "loss": row.loss, "parameters": row.parameters}
     return {**shown, "checks": checks_record(row.checks), "runs": runs, "right": row.right}

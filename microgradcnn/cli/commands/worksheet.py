@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from microgradcnn.cli.graphs import loss_graph
+from microgradcnn.cli.loss_graphs import loss_graph
 from microgradcnn.cli.options import count, names, network_options
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import escaped

@@ -9,8 +9,8 @@ import numpy as np
 
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.jax import JaxProgram
+from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Lines
-from microgradcnn.targets.source import source
 from microgradcnn.targets.trainer import Array, Trainer
 
 

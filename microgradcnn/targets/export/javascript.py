@@ -21,8 +21,8 @@ import numpy as np
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.targets.export.naming import Naming
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
-from microgradcnn.targets.naming import Naming
 from microgradcnn.targets.scalars import opened_arrays, operations
 from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.trace import recorded

@@ -11,7 +11,7 @@ from itertools import product
 from typing import TypeAlias
 
 from microgradcnn.targets.lines import Line, lengths
-from microgradcnn.targets.native.llvm import FAST, Emitter, literal
+from microgradcnn.targets.native.llvm import FAST, FunctionEmitter, literal
 
 SUMS = 12  # registers for sums, of the sixteen that the least of processors with wide vectors has
 TOGETHER = 3  # vectors of a row of pixels that share the weights they are multiplied by
@@ -29,7 +29,7 @@ def has_loops(line: Line, lanes: int) -> bool:
     return line.static["stride"] == (1, 1) and small
 
 
-class ConvolutionLoops(Emitter):
+class ConvolutionLoops(FunctionEmitter):
     """Writes the body of a kernel: operands lie at %a and %b, the result at %out."""
 
     def __init__(self, kind: str, lanes: int, size: int) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths
 from microgradcnn.targets.native.images import ImageKernel
-from microgradcnn.targets.native.llvm import BINARY, EMITTED, FUNCTIONS, RELATIONS, Emitter, needs_pow
+from microgradcnn.targets.native.llvm import BINARY, EMITTED, FUNCTIONS, RELATIONS, FunctionEmitter, needs_pow
 from microgradcnn.targets.native.llvm_functions import definitions
 from microgradcnn.targets.native.machine_code import MachineCode
 from microgradcnn.targets.plan import Plan
@@ -26,7 +26,7 @@ FULL, PER_ROW, ONE_ROW, PER_CHANNEL, NUMBER = range(5)  # how an operand lies be
 
 
 @dataclass(eq=False)
-class Group:
+class FusedGroup:
     """Lines to be computed in one pass; `arrays` are its operands in memory, `numbers` the single ones."""
 
     shape: Shape
@@ -62,7 +62,7 @@ class Group:
         """LLVM's text of the function `name`."""
         return _pass(name, self, {"float64": "double", "float32": "float"}[str(self.dtype)], lanes, self.dtype.itemsize)
 
-    def close(self, used_outside: Callable[[Line, Group], bool]) -> None:
+    def close(self, used_outside: Callable[[Line, FusedGroup], bool]) -> None:
         """Find out what goes in and what goes out."""
         inside = set(self.lines)
         args = dict.fromkeys(arg for line in self.lines for arg in line.args if arg not in inside)
@@ -72,17 +72,17 @@ class Group:
         self.outputs = [line for line in self.lines if used_outside(line, self)]
 
 
-def grouped(plan: Plan) -> list[Line | Group]:
+def grouped(plan: Plan) -> list[Line | FusedGroup]:
     """The lines of every row in an order that can be run, with those that go together in groups."""
-    items: list[Line | Group] = []
-    open_groups: dict[Shape, Group] = {}
-    owner: dict[Line, Group] = {}
+    items: list[Line | FusedGroup] = []
+    open_groups: dict[Shape, FusedGroup] = {}
+    owner: dict[Line, FusedGroup] = {}
     users: dict[Line, list[Line]] = {}
     for line in (*plan.each, *plan.sums):
         for arg in line.args:
             users.setdefault(arg, []).append(line)
 
-    def close(group: Group) -> None:
+    def close(group: FusedGroup) -> None:
         if open_groups.get(group.shape) is group:
             del open_groups[group.shape]
             for arg in {arg for line in group.lines for arg in line.args}:
@@ -100,16 +100,16 @@ def grouped(plan: Plan) -> list[Line | Group]:
             items.append(line)
             continue
         if group is None or open_groups.get(line.shape) is not group:
-            group = open_groups[line.shape] = Group(line.shape)
+            group = open_groups[line.shape] = FusedGroup(line.shape)
         group.lines.append(line)
         owner[line] = group
     for group in list(open_groups.values()):
         close(group)
 
-    def used_outside(line: Line, group: Group) -> bool:
+    def used_outside(line: Line, group: FusedGroup) -> bool:
         return any(owner.get(user) is not group for user in users.get(line, ())) or line in plan.lines.outputs
 
-    flat: list[Line | Group] = []
+    flat: list[Line | FusedGroup] = []
     for item in items:
         if isinstance(item, Line):
             flat.append(item)
@@ -131,7 +131,7 @@ def compiled(ir: str, count: int) -> Sequence[Callable[..., None]]:
     return functions
 
 
-def module(groups: Sequence[Group | ImageKernel], vector_bytes: int) -> str:
+def module(groups: Sequence[FusedGroup | ImageKernel], vector_bytes: int) -> str:
     """The LLVM IR of the functions of groups and of kernels over images."""
     if not groups:
         return ""
@@ -145,12 +145,12 @@ def module(groups: Sequence[Group | ImageKernel], vector_bytes: int) -> str:
     return "\n".join([definitions(functions, kind, lanes), *passes])
 
 
-def _pass(name: str, group: Group, kind: str, lanes: int, size: int) -> str:
+def _pass(name: str, group: FusedGroup, kind: str, lanes: int, size: int) -> str:
     """Loops over rows, over channels where they matter, and along the numbers of each, a vector at a time.
 
     Only what is left at the end is masked: on some processors a masked store takes as long as ten others.
     """
-    f = Emitter(kind, lanes)
+    f = FunctionEmitter(kind, lanes)
     f.add(f"define void @{name}(ptr %arrays, ptr %numbers, i64 %rows, i64 %inner) {{", "entry:")
     for i in range(len(group.arrays) + len(group.outputs)):
         f.add(f"%q{i} = getelementptr ptr, ptr %arrays, i64 {i}", f"%p{i} = load ptr, ptr %q{i}")
@@ -183,14 +183,14 @@ def _pass(name: str, group: Group, kind: str, lanes: int, size: int) -> str:
     return f.text()
 
 
-def _within(f: Emitter, column: str) -> str:
+def _within(f: FunctionEmitter, column: str) -> str:
     """Which numbers of the vector at `column` there are."""
     ramp = f"<{', '.join(f'i64 {i}' for i in range(f.lanes))}>" if f.lanes > 1 else "0"
     position = f.make(f"add <{f.lanes} x i64> {_splat_count(f, column)}, {ramp}")
     return f.make(f"icmp slt <{f.lanes} x i64> {position}, {_splat_count(f, '%inner')}")
 
 
-def _splat_count(f: Emitter, count: str) -> str:
+def _splat_count(f: FunctionEmitter, count: str) -> str:
     wide = f"<{f.lanes} x i64>"
     one = f.make(f"insertelement {wide} poison, i64 {count}, i32 0")
     return f.make(f"shufflevector {wide} {one}, {wide} poison, <{f.lanes} x i32> zeroinitializer")

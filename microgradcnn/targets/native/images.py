@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths
 from microgradcnn.targets.native.convolution import ConvolutionLoops, has_loops
-from microgradcnn.targets.native.llvm import Emitter
+from microgradcnn.targets.native.llvm import FunctionEmitter
 from microgradcnn.targets.native.pooling import PoolingLoops, spread
 
 LARGEST_WINDOW = 64  # pixels of a window to pool, all of which the text names
@@ -62,7 +62,7 @@ class ImageKernel:
             head += [f"{operand}p = getelementptr ptr, ptr %arrays, i64 {i}", f"{operand} = load ptr, ptr {operand}p"]
         return "\n".join([*head, f.text(), "ret void", "}"])
 
-    def _loops(self, kind: str, lanes: int) -> Emitter:
+    def _loops(self, kind: str, lanes: int) -> FunctionEmitter:
         if self.line.op.startswith("conv2d"):
             convolution = ConvolutionLoops(kind, lanes, self.dtype.itemsize)
             convolution.convolution(self.line)

@@ -17,7 +17,7 @@ from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.backends.threads import in_lanes, shares
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
 from microgradcnn.targets.native import fusion
-from microgradcnn.targets.native.fusion import Group, grouped
+from microgradcnn.targets.native.fusion import FusedGroup, grouped
 from microgradcnn.targets.native.images import ImageKernel, image_kernel
 from microgradcnn.targets.native.loop import module
 from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
@@ -142,7 +142,7 @@ def fused(lines: Lines) -> Blocks:
     lanes = vector_bytes() // dtype.itemsize
     found = {line: image_kernel(line, dtype, lanes) for line in (*plan.each, *plan.sums)}
     kernels = {line: kernel for line, kernel in found.items() if kernel is not None}
-    items: list[Line | Group | ImageKernel] = [
+    items: list[Line | FusedGroup | ImageKernel] = [
         kernels.get(item, item) if isinstance(item, Line) else item for item in grouped(plan)
     ]
     items += [kernels[line] for line in plan.sums if line in kernels]

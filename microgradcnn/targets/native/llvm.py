@@ -17,7 +17,7 @@ from microgradcnn.targets.native.llvm_functions import symbol
 FAST = "contract afn"
 
 
-class Emitter:
+class FunctionEmitter:
     """The text of one function, with `lanes` rows in every value; `names` says where each line's value is."""
 
     def __init__(self, kind: str, lanes: int) -> None:
@@ -206,14 +206,14 @@ def literal(value: float, kind: str) -> str:
 
 
 def _larger(relation: str) -> Any:
-    def emit(f: Emitter, a: str, b: str) -> str:
+    def emit(f: FunctionEmitter, a: str, b: str) -> str:
         first = f.make(f"or {f.mask} {f.compare(relation, a, b)}, {f.compare('uno', a, a)}")
         return f.select(first, a, b)  # NaN from either side: a comparison with a NaN b is false
 
     return emit
 
 
-def _relu(f: Emitter, x: str) -> str:
+def _relu(f: FunctionEmitter, x: str) -> str:
     return f.select(f.compare("ole", x, f.constant(0.0)), f.constant(0.0), x)
 
 

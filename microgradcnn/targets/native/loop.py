@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from microgradcnn.targets.lines import Line
-from microgradcnn.targets.native.llvm import FAST, FUNCTIONS, Emitter, literal, needs_pow
+from microgradcnn.targets.native.llvm import FAST, FUNCTIONS, FunctionEmitter, literal, needs_pow
 from microgradcnn.targets.native.llvm_functions import definitions
 from microgradcnn.targets.plan import Plan
 
@@ -59,7 +59,7 @@ class _Module:
     def _rows(self) -> str:
         """The loop: whole vectors of rows from begin to end, added to the sums at %acc, a vector each."""
         V, plan = self.vector, self.plan
-        f = Emitter(self.kind, self.lanes)
+        f = FunctionEmitter(self.kind, self.lanes)
         f.add("define internal void @rows(ptr %columns, i64 %begin, i64 %end, ptr %once, ptr %acc) {", "entry:")
         for i, _ in enumerate(self.columns):
             f.add(f"%cp{i} = getelementptr ptr, ptr %columns, i64 {i}", f"%c{i} = load ptr, ptr %cp{i}")
@@ -117,7 +117,7 @@ class _Module:
     def _sums(self) -> str:
         """The sums over the rows from begin to end: whole vectors, then the last rows set aside."""
         T, V, W, count = self.kind, self.vector, self.lanes, len(self.plan.sums)
-        f = Emitter(T, 1)
+        f = FunctionEmitter(T, 1)
         f.add("define void @sums(ptr %columns, i64 %begin, i64 %end, ptr %shared, ptr %sums, i64 %n) {", "entry:")
         if not count:  # no row has anything of its own, and there may be no columns to read
             f.add("ret void", "}")
@@ -225,14 +225,14 @@ ret void
         lines = self.plan.lines
         return [leaf for leaf in (*lines.inputs, *lines.parameters) if not leaf.varies]
 
-    def _shared(self, f: Emitter) -> None:
+    def _shared(self, f: FunctionEmitter) -> None:
         for i, leaf in enumerate(self._shared_leaves()):
             f.names[leaf] = f.load("%shared", i)
 
     def _finish(self) -> str:
         """The loss, returned, the gradients and the further numbers, from the sums over all rows."""
         lines, T = self.plan.lines, self.kind
-        f = Emitter(T, 1)
+        f = FunctionEmitter(T, 1)
         f.add(
             f"define {T} @finish(ptr %shared, ptr %sums, i64 %n, ptr %gradient, ptr %also) {{",
             f"%nf = sitofp i64 %n to {T}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from microgradcnn.targets.lines import Line, lengths
-from microgradcnn.targets.native.llvm import Emitter
+from microgradcnn.targets.native.llvm import FunctionEmitter
 
 
 def spread(line: Line) -> Line | None:
@@ -17,7 +17,7 @@ def spread(line: Line) -> Line | None:
     return numbers.args[0] if numbers.args[0].shape == each.shape[:4] else None
 
 
-class PoolingLoops(Emitter):
+class PoolingLoops(FunctionEmitter):
     """Writes the body of a kernel: the operand lies at %a, the result at %out."""
 
     def average(self, line: Line) -> None:

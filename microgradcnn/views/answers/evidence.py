@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.gradient import grad, topological
-from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
@@ -86,7 +85,7 @@ class Points:
         op, parents = node.op, node.parents
         if op is None:
             return np.full((self.count, *node.shape), node.data)
-        if node.shape == () and all(p.shape == () for p in parents) and _is_elementwise(op):  # all points at once
+        if node.shape == () and all(p.shape == () for p in parents) and op.elementwise:  # all points at once
             data = op.evaluate([p.data if type(p) is Constant else self.known[p] for p in parents], node.static)
             return np.broadcast_to(data, (self.count,))
         each = [
@@ -94,10 +93,6 @@ class Points:
             for i in range(self.count)
         ]
         return np.array(each)
-
-
-def _is_elementwise(op: Primitive) -> bool:
-    return op.scalar is not None or isinstance(op.forward, np.ufunc)
 
 
 class Chain(NamedTuple):

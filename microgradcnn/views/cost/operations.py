@@ -25,7 +25,7 @@ FREE = frozenset({"reshape", "transpose", "broadcast_to"})  # a factor goes thro
 
 
 @dataclass(frozen=True)
-class Number:
+class Factor:
     """A factor, exact where it is finite; a `sign` is a 1 or −1 of the chain rule's: times 1 is no operation."""
 
     value: Fraction | float
@@ -43,11 +43,11 @@ class Operation:
     args: tuple[Operation, ...] = field(default=(), repr=False)
     shape: Shape = ()
     static: dict[str, Any] = field(default_factory=dict)
-    number: Number | None = None
+    number: Factor | None = None
     known: bool = False
 
 
-ONE, MINUS_ONE = Number(Fraction(1), sign=True), Number(Fraction(-1), sign=True)
+ONE, MINUS_ONE = Factor(Fraction(1), sign=True), Factor(Fraction(-1), sign=True)
 
 
 class Reader:
@@ -74,7 +74,7 @@ class Reader:
             self._kept[key] = self._new(Operation(name, tuple(args), shape, static))
         return self._kept[key]
 
-    def scaled(self, by: Number, x: Operation, shape: Shape) -> Operation:
+    def scaled(self, by: Factor, x: Operation, shape: Shape) -> Operation:
         """`by` times x, broadcast to `shape`: one multiplication, where x was multiplied by a number already."""
         if x.name in FREE:
             done = self.made(x.name, [self.scaled(by, x.args[0], x.args[0].shape)], x.shape, x.static)
@@ -88,7 +88,7 @@ class Reader:
         """x repeated to `shape`."""
         return x if x.shape == shape else self.made("broadcast_to", [x], shape, {"shape": shape})
 
-    def _scale(self, by: Number, x: Operation) -> Operation:
+    def _scale(self, by: Factor, x: Operation) -> Operation:
         key = (by, id(x))
         if key not in self._kept:
             self._kept[key] = self._new(Operation("", (x,), x.shape, number=by))
@@ -107,7 +107,7 @@ class Reader:
     def _constant(self, node: Value) -> Operation:
         return self._known(node, None if node.shape else _exact(node))
 
-    def _known(self, node: Value, number: Number | None) -> Operation:
+    def _known(self, node: Value, number: Factor | None) -> Operation:
         key = (number or id(node.data if node.shape else node), node.shape)
         if key not in self._kept:
             self._kept[key] = self._new(Operation(shape=node.shape, number=number, known=True))
@@ -118,21 +118,21 @@ class Reader:
         return operation
 
 
-def _exact(node: Value) -> Number:
+def _exact(node: Value) -> Factor:
     """The number that a node holds."""
     value = float(np.asarray(node.data).item())
-    return Number(Fraction(value) if np.isfinite(value) else value)
+    return Factor(Fraction(value) if np.isfinite(value) else value)
 
 
-def _number(compute: Callable[..., Any], numbers: Sequence[Number]) -> Number:
+def _number(compute: Callable[..., Any], numbers: Sequence[Factor]) -> Factor:
     sign = all(n.sign for n in numbers)
     try:
-        return Number(compute(*[n.value for n in numbers]), sign)
+        return Factor(compute(*[n.value for n in numbers]), sign)
     except ArithmeticError:  # a number over 0, or one that is not finite
-        return Number(float("nan"), sign)
+        return Factor(float("nan"), sign)
 
 
-def _computed(node: Value, args: Sequence[Operation]) -> Number | None:
+def _computed(node: Value, args: Sequence[Operation]) -> Factor | None:
     """The number that a node without parameters holds everywhere; None if it holds data."""
     assert node.op is not None
     numbers = [arg.number for arg in args if arg.number is not None]

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.engine.gradient import _is_elementwise
 from microgradcnn.engine.record import TABLE
 from microgradcnn.views.cost.operations import Operation
 
@@ -57,7 +56,7 @@ class Work:
 
     def _needed(self, i: int, arg: Work, mask: Array) -> Array:
         primitive = TABLE.get(self.operation.name)
-        if self.in_scalars or primitive is None or _is_elementwise(primitive):
+        if self.in_scalars or primitive is None or primitive.elementwise:
             return _unrepeated(mask, arg.support.shape) & arg.support
         if primitive.name not in BY_TERMS:
             return arg.support & mask.any()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from microgradcnn.engine.value import Value
-from microgradcnn.views.derivations.named_graph import Graph, Link
+from microgradcnn.views.derivations.named_graph import Graph, LocalDerivative
 from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.expression import ZERO, Expr, add, derivative, heads, multiply, name_of, size
 
@@ -70,10 +70,10 @@ class ChainRule:
         self.graph, self.x, self.stations = graph, x, list(stations)
         self.path = graph.depending_on(x)
         stops = {x, *stations}
-        self.links: dict[Value, list[Link]] = {
+        self.links: dict[Value, list[LocalDerivative]] = {
             t: graph.links(t, stops, self.path) for t in (graph.f, *reversed(self.stations))
         }
-        self._into: dict[Value, list[tuple[Value, Link]]] = {node: [] for node in stops}
+        self._into: dict[Value, list[tuple[Value, LocalDerivative]]] = {node: [] for node in stops}
         for t in (*self.stations, graph.f):
             for link in self.links[t]:
                 if link.formula != ZERO:
@@ -94,7 +94,7 @@ class ChainRule:
             for t, link in self.into(node)
         ]
 
-    def into(self, node: Value) -> list[tuple[Value, Link]]:
+    def into(self, node: Value) -> list[tuple[Value, LocalDerivative]]:
         """The stations, or f, that a node goes into directly, in the order of the graph."""
         return self._into[node]
 

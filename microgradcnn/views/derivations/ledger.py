@@ -21,7 +21,7 @@ import numpy as np
 
 from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.arrays import Data, ieee, shape_of
-from microgradcnn.engine.gradient import _cotangents, _seed, topological
+from microgradcnn.engine.gradient import cotangents_of, seed_of, topological
 from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.views.derivations.undefined import undefined
 from microgradcnn.views.documents.document import text_line
@@ -143,11 +143,11 @@ def ledger(f: Value, seed: object = None) -> Ledger:
     Leaves that have a `.grad` already, from an earlier pass, start from it. Raises ValueError as `backward` does.
     """
     check_value(f, "ledger takes a Value", "mg.ledger({})")
-    order, start = topological(f), _seed(f, seed.data if isinstance(seed, Value) else seed)
+    order, start = topological(f), seed_of(f, seed.data if isinstance(seed, Value) else seed)
     clerk = _Clerk(node_names(order))
     token = watcher.set(clerk)
     try:
-        gradients = _cotangents(f, start, order, None, on_values=False)
+        gradients = cotangents_of(f, start, order, None, on_values=False)
     finally:
         watcher.reset(token)
     leaves = {leaf: g for leaf, g in gradients.items() if leaf.op is None}

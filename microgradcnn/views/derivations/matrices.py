@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.named_graph import Graph, recomputed
@@ -107,7 +106,7 @@ def _repeated(found: Cotangents) -> list[Line]:
     """What broadcasting repeated on the way from x to f, and so was summed on the way back."""
     lines: list[Line] = []
     for node in found.graph.order:
-        repeats = node.op is not None and (is_elementwise(node.op) or node.op.name == "broadcast_to")
+        repeats = node.op is not None and (node.op.elementwise or node.op.name == "broadcast_to")
         parents = node.parents if repeats and node in found.path else ()
         for parent in (p for p in parents if p in found.path and p.shape != node.shape):
             lead = node.ndim - parent.ndim

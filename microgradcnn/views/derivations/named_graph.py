@@ -25,7 +25,7 @@ _OFTEN = {"max", "max_pool2d", "log_softmax"}  # their rules speak of input and 
 _BOTH = {"maximum", "minimum"}  # ... and theirs of both inputs
 
 
-class Link(NamedTuple):
+class LocalDerivative(NamedTuple):
     """The derivative of a node by one before it: as the rules wrote it, simplified, and its value."""
 
     node: Value
@@ -119,7 +119,7 @@ class Graph:
         path: Collection[Value],
         seed: Value | None = None,
         seed_name: Expr | None = None,
-    ) -> list[Link]:
+    ) -> list[LocalDerivative]:
         """The derivatives of t by each of `stops` that it is computed from with no other stop between.
 
         `path` holds the nodes that depend on what is differentiated by. With a `seed`, a cotangent of t called
@@ -145,7 +145,7 @@ class Graph:
         for leaf, g in zip(leaves, found, strict=True):
             self._recognise(g, own)
             written = formula(g, ChainMap(own, self.names), gradient=True)
-            links.append(Link(leaf, written, simplified(written), g.data))
+            links.append(LocalDerivative(leaf, written, simplified(written), g.data))
         return links
 
     def _recognise(self, g: Value, names: dict[Value, Expr]) -> None:

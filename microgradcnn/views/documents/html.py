@@ -19,7 +19,7 @@ from microgradcnn.views.documents.document import (
     text_line,
 )
 from microgradcnn.views.formulas.line_breaks import columns
-from microgradcnn.views.formulas.mathml import Inline, MathML
+from microgradcnn.views.formulas.mathml import InlineMathML, MathML
 
 # Notebooks align the cells of every table to the right and stripe its rows: a class named thrice outranks that.
 STYLE = """
@@ -83,7 +83,7 @@ def _display(markup: str) -> str:
 
 
 def _inline(line: Line) -> str:
-    return "".join(escape(p) if isinstance(p, str) else _MATH.format("", Inline()(p)) for p in line)
+    return "".join(escape(p) if isinstance(p, str) else _MATH.format("", InlineMathML()(p)) for p in line)
 
 
 def _table(table: Table) -> str:

@@ -8,7 +8,7 @@ from string import ascii_uppercase
 
 from microgradcnn.views.documents.document import Block, Lettered, Line, Step, Table, is_display, sides
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.latex import Inline, Latex
+from microgradcnn.views.formulas.latex import InlineLatex, Latex
 from microgradcnn.views.formulas.latex import words as latex_words
 from microgradcnn.views.formulas.line_breaks import PAGE, latex_rows, width
 
@@ -87,12 +87,12 @@ def _latex_rows(sign: str, first: str, others: list[str], words: Line, room: flo
 
 
 def _latex_inline(line: Line) -> str:
-    return "".join(latex_words(p) if isinstance(p, str) else f"${Inline()(p)}$" for p in line)
+    return "".join(latex_words(p) if isinstance(p, str) else f"${InlineLatex()(p)}$" for p in line)
 
 
 def _inline_width(line: Line) -> float:
     """How wide words and formulas will be, in em."""
-    return sum(0.5 * len(p) if isinstance(p, str) else width(Inline()(p)) for p in line)
+    return sum(0.5 * len(p) if isinstance(p, str) else width(InlineLatex()(p)) for p in line)
 
 
 def _latex_words(line: Line) -> str:

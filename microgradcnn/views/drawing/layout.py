@@ -27,7 +27,7 @@ PORTS = 17.0  # between the ends of two edges at the same node, at most
 Edge = tuple[int, int]
 
 
-class Box(NamedTuple):
+class Place(NamedTuple):
     """Where a node lies: its left upper corner and its size."""
 
     x: float
@@ -51,7 +51,7 @@ class Layout:
     next and so on. Its last stretch is straight and has room for the label.
     """
 
-    boxes: list[Box]
+    boxes: list[Place]
     routes: list[list[Point]]
     size: tuple[float, float]
 
@@ -197,7 +197,7 @@ def _drawn(
     boxes = []
     for (width, h), column, m in zip(sizes, column_of, middle, strict=False):
         wide = widths[column] if width * ALIKE >= widths[column] else width
-        boxes.append(Box(right[column] - wide, m - h / 2, wide, h))
+        boxes.append(Place(right[column] - wide, m - h / 2, wide, h))
     routes = []
     for (a, b), end in zip(edges, _ports(sizes, edges, items, middle), strict=True):
         stretches = [(items.column[i], middle[i], right[items.column[i]]) for i in items.passed(a, b)]

@@ -130,7 +130,7 @@ class _Scene:
         for member in inside:
             for p in member.parents:
                 if type(p) is Constant:
-                    names[p] = _constant(p)
+                    names[p] = constant_formula(p)
                 elif p not in inside:
                     names[p] = self.symbols[p]
         return [self.symbols[node], " = ", formula(node, names, top=True)]
@@ -189,7 +189,7 @@ class _Scene:
         return total
 
 
-def _constant(constant: Value) -> Expr:
+def constant_formula(constant: Value) -> Expr:
     """A raw number, rounded if it is long; a raw array as its shape."""
     data = np.asarray(constant.data)
     if not data.size or (data != data.flat[0]).any():

@@ -98,7 +98,7 @@ def image(drawing: Drawing) -> str:
     return f'<img src="data:image/svg+xml;base64,{data}" alt={about}>'
 
 
-def _node(box: Box, at: layout.Box, prefix: str, root: bool) -> str:
+def _node(box: Box, at: layout.Place, prefix: str, root: bool) -> str:
     kinds = {"node": box.index is not None, "group": box.group is not None, "leaf": box.leaf, "root": root}
     attributes = [f'class="{" ".join(kind for kind, holds in kinds.items() if holds)}"']
     if box.index is not None:
@@ -121,14 +121,14 @@ def _node(box: Box, at: layout.Box, prefix: str, root: bool) -> str:
     )
 
 
-def _numbers(box: Box, at: layout.Box) -> Iterable[str]:
+def _numbers(box: Box, at: layout.Place) -> Iterable[str]:
     for i, (kind, text, tint) in enumerate(zip(_KINDS, (box.value, box.gradient), box.tints, strict=True)):
         top = at.y + HEADER + i * ROW
         yield f'<rect class="{kind}-tint" {_place(at.x + 3, top, at.width - 6, ROW - 1)} rx="3" fill="{tint}"/>'
         yield _text(kind, text, at.x + at.width / 2, top + 12.3)
 
 
-def _arrays(box: Box, at: layout.Box) -> Iterable[str]:
+def _arrays(box: Box, at: layout.Place) -> Iterable[str]:
     assert box.maps is not None
     yield f'<text class="note" x="{at.x + at.width / 2:.1f}" y="{at.y + HEADER + 7:.1f}">{escape(box.note)}</text>'
     base = at.y + at.height

@@ -125,7 +125,7 @@ class Latex(Emitter):
         return tall
 
 
-class Inline(Latex):
+class InlineLatex(Latex):
     """LaTeX within a line of words, where a tall derivative would push the lines apart."""
 
     def level(self, e: Expr) -> int:

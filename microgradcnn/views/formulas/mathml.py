@@ -129,7 +129,7 @@ class MathML(Emitter):
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
 
 
-class Inline(MathML):
+class InlineMathML(MathML):
     """MathML within a line of words, where a tall derivative would push the lines apart."""
 
     def level(self, e: Expr) -> int:

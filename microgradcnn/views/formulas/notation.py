@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.gradient import _is_elementwise as is_elementwise
 from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
@@ -130,7 +129,7 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
         parts = [*parts[:2], _Part(number(0), parts[2].array)]
     if (rearranged := _rearranged(node, op, [part.formula for part in parts])) is not None:
         return rearranged
-    if is_elementwise(op):
+    if op.elementwise:
         parts = [
             _Part(_aligned(q.formula, p.shape, node.ndim), q.array) for p, q in zip(node.parents, parts, strict=True)
         ]

@@ -28,7 +28,7 @@ from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import name_of, symbol
 from microgradcnn.views.pages.assets import asset, style
-from microgradcnn.views.pages.level import Level, cells
+from microgradcnn.views.pages.page_level import Level, cells
 from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
 
 MOST_FIELDS = 64  # for the numbers of one leaf

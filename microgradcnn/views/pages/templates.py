@@ -17,7 +17,7 @@ from microgradcnn.views.documents.document import Step
 from microgradcnn.views.documents.html import html_lines
 from microgradcnn.views.formulas.expression import Expr, heads
 from microgradcnn.views.formulas.mathml import MathML
-from microgradcnn.views.pages.level import Level
+from microgradcnn.views.pages.page_level import Level
 
 MOST_DERIVED = 60  # nodes of a graph
 _XMLNS = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # which HTML does without

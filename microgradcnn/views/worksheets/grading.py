@@ -49,7 +49,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Row:
+class Mark:
     """One question of one student; `question` is 'total' for the sum."""
 
     question: str
@@ -122,7 +122,7 @@ class Key:
         except (KeyError, TypeError, IndexError, AttributeError):
             raise ValueError("it is no key that `worksheet` wrote") from None
 
-    def rows(self, answers: Answers) -> list[Row]:
+    def rows(self, answers: Answers) -> list[Mark]:
         """A row for each question, and the total. Raises AnswersError for the answers to another sheet."""
         sheet = answers.fields.get("sheet", "")
         if sheet and sheet.lower() != self.sheet:
@@ -131,9 +131,9 @@ class Key:
         known = {row.question for row in rows}
         strange = [key for key in answers.fields if key[0] == "q" and key.removesuffix(" line") not in known]
         notes = [*answers.notes, *(f"there is no question {key[1:]}" for key in strange)]
-        return [*rows, Row("total", "", "", sum(r.marks for r in rows), float(len(rows)), "; ".join(notes))]
+        return [*rows, Mark("total", "", "", sum(r.marks for r in rows), float(len(rows)), "; ".join(notes))]
 
-    def _row(self, name: str, question: Mapping[str, Any], answers: Answers) -> Row:
+    def _row(self, name: str, question: Mapping[str, Any], answers: Answers) -> Mark:
         given, line = answers.fields.get(name, ""), answers.fields.get(f"{name} line", "")
         if question["kind"] == "number":
             share, diagnosis = marked_number(question, given)
@@ -146,7 +146,7 @@ class Key:
                 "the line is right" if found else f"line {question['line']} goes wrong: {question['planted']['clause']}"
             )
             given, diagnosis = f"line {_letter(line) or line or '–'}: {given}", f"{told}; {diagnosis}"
-        return Row(name, question["kind"], given, share, 1.0, diagnosis)
+        return Mark(name, question["kind"], given, share, 1.0, diagnosis)
 
 
 _NOTHING = (0.0, "no answer")

@@ -11,7 +11,7 @@ from microgradcnn.views.documents.html import STYLE, html_lines
 from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.formulas.latex import words
-from microgradcnn.views.worksheets.task import Lines
+from microgradcnn.views.worksheets.derivation_task import Lines
 
 
 @dataclass(frozen=True)

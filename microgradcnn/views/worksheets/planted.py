@@ -36,7 +36,7 @@ from microgradcnn.views.formulas.expression import (
     symbol,
     symbols,
 )
-from microgradcnn.views.worksheets.task import Lines, Material, Task, with_symbols
+from microgradcnn.views.worksheets.derivation_task import Lines, Material, Task, with_symbols
 
 Formulas: TypeAlias = dict[Value, Expr]
 Change: TypeAlias = Callable[[Expr], Expr]

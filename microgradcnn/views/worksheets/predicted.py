@@ -19,7 +19,7 @@ from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.numbers import AGREES, finite_difference, numbers_step, update_step
 from microgradcnn.views.documents.document import Line, Table
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, name_of, symbol, value
-from microgradcnn.views.worksheets.task import Material, Task
+from microgradcnn.views.worksheets.derivation_task import Material, Task
 
 TOLERANCE, NEAR = 0.002, 10  # how far from the answer is right; in so many of these it is nearly right
 RATES = (0.5, 1.0, 2.0)

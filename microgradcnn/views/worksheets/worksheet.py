@@ -23,11 +23,11 @@ from microgradcnn.files import json_text
 from microgradcnn.views.documents.document import Table
 from microgradcnn.views.formulas.expression import add, call, equation, minus, name_of, number, symbol, value
 from microgradcnn.views.worksheets import handout
+from microgradcnn.views.worksheets.derivation_task import Lines, Material, Task, derive
 from microgradcnn.views.worksheets.grading import FORMAT, SCHEME
 from microgradcnn.views.worksheets.handout import Section
 from microgradcnn.views.worksheets.planted import mend, plants
 from microgradcnn.views.worksheets.predicted import RATES, SIGMOIDS, TOLERANCE, Wanted, given, predict, predictions
-from microgradcnn.views.worksheets.task import Lines, Material, Task, derive
 
 MOST = 24  # questions on a sheet
 HOW_TO = (

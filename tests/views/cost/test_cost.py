@@ -25,7 +25,7 @@ from microgradcnn.cli import main
 from microgradcnn.cli.commands import cost as costing
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
-from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.record import TABLE, Primitive
 from microgradcnn.lesson import cost as network_cost
 from microgradcnn.networks import NETWORKS, SingleLayer
 from microgradcnn.targets.scalars import opened_arrays
@@ -400,7 +400,7 @@ def test_a_primitive_of_ones_own(own_primitives):
 def test_every_primitive_of_the_table_has_its_kind_of_work():
     arithmetic = {"add", "sub", "mul", "div", "neg", "astype"}
     for name in BUILT_IN:
-        elementwise = work._is_elementwise(TABLE[name])
+        elementwise = TABLE[name].elementwise
         assert (name in arithmetic) + (name in work.BY_TERMS) + (name == "log_softmax") + elementwise >= 1, name
     assert work.BY_TERMS | work.COMPARISONS <= BUILT_IN
 
@@ -497,15 +497,15 @@ def test_a_wrong_interpolation_is_found(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"),
+    ("owner", "name", "wrong"),
     [
-        ("_amount", lambda name, terms: 2 * terms if name in work.PRODUCTS else terms),
-        ("_unrepeated", lambda mask, shape: np.ones(shape, bool)),
-        ("_is_elementwise", lambda primitive: False),
+        (work, "_amount", lambda name, terms: 2 * terms if name in work.PRODUCTS else terms),
+        (work, "_unrepeated", lambda mask, shape: np.ones(shape, bool)),
+        (Primitive, "elementwise", False),
     ],
 )
-def test_a_wrong_count_is_found(monkeypatch, single_layer, name, wrong):
-    monkeypatch.setattr(work, name, wrong)
+def test_a_wrong_count_is_found(monkeypatch, single_layer, owner, name, wrong):
+    monkeypatch.setattr(owner, name, wrong)
     loss, groups = layer(3, 4, 5)
     parts = counted(loss, {name: [p] for name, p in groups.items()})
     right = {part.name: part.separately.kinds for part in single_layer.parts}

@@ -21,7 +21,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.export.javascript import EXPRESSIONS
 from microgradcnn.views.drawing.scene import drawn
-from microgradcnn.views.pages.level import Level
+from microgradcnn.views.pages.page_level import Level
 from microgradcnn.views.pages.templates import level_templates
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import grade
-from microgradcnn.cli.graphs import loss_graph
+from microgradcnn.cli.loss_graphs import loss_graph
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import NETWORKS

@@ -30,7 +30,7 @@ from test_notation import check_latex, check_mathml
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
-from microgradcnn.cli.graphs import loss_graph
+from microgradcnn.cli.loss_graphs import loss_graph
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.answers.parser import evaluate, parse
 from microgradcnn.views.answers.tokens import Names
@@ -40,8 +40,8 @@ from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.formulas.expression import add, equation, symbol
 from microgradcnn.views.formulas.line_breaks import PAGE, width
 from microgradcnn.views.formulas.notation import latex, mathml, python, text
+from microgradcnn.views.worksheets.derivation_task import Material, with_symbols
 from microgradcnn.views.worksheets.planted import Plant, account, mend, plants
-from microgradcnn.views.worksheets.task import Material, with_symbols
 from microgradcnn.views.worksheets.worksheet import Worksheet
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from microgradcnn.lesson.errata import SLIPS, note
-from microgradcnn.views.drawing.charts import bars, curves, tiles
+from microgradcnn.views.pages.charts import bars, curves, tiles
 
 SVG = "{http://www.w3.org/2000/svg}"
 

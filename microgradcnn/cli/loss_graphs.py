@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.classifier import DTYPE, MODELS, SIDE, new_model
-from microgradcnn.cli.scripts import find_in_script, is_script
+from microgradcnn.cli.user_scripts import find_in_script, is_script
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Example, Network

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.gradient import _cotangents, grad, topological
+from microgradcnn.engine.gradient import cotangents_of, grad, topological
 from microgradcnn.engine.value import Constant, Value, watcher
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.drawing.colours import Grid, gradient_scale, largest, plane
-from microgradcnn.views.drawing.scene import Drawing, _constant
+from microgradcnn.views.drawing.scene import Drawing, constant_formula
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
@@ -29,7 +29,7 @@ MOST_TEXT = 100_000  # characters of a program that a page carries
 
 
 @dataclass
-class Link:
+class EdgeNumbers:
     """An edge of the drawing: `local` is d(child)/d(parent), `sent` what the child sends back, None where unknown."""
 
     parent: int  # boxes, by their place in the drawing
@@ -55,10 +55,10 @@ class Level:
         self.names = {node: self.symbols[node] for node in self.nodes if node is not None}
         self._groups = {group.name: group for group in drawing.groups}
         self._constants: dict[Value, Expr] = {
-            p: _constant(p) for node in self.order for p in node.parents if type(p) is Constant
+            p: constant_formula(p) for node in self.order for p in node.parents if type(p) is Constant
         }
         self.formulas = [None if node is None or node.op is None else self._forward(node) for node in self.nodes]
-        self.links = [Link(edge.source, edge.target) for edge in drawing.edges]
+        self.links = [EdgeNumbers(edge.source, edge.target) for edge in drawing.edges]
         self.gradients: dict[Value, Value] = {}
         self.program, self.why_not = "", ""
         try:
@@ -167,7 +167,7 @@ def _local(child: Value, members: Sequence[Value], parent: Value, argument: int 
     """d(child)/d(parent) as a graph, through the members of the child's box and its `argument`, or all of them."""
     if argument is None:
         needed = {parent, *members}
-        found = _cotangents(child, 1.0, list(members), needed, on_values=True)[parent]
+        found = cotangents_of(child, 1.0, list(members), needed, on_values=True)[parent]
     else:
         assert child.op is not None
         rule = next(islice(child.op.chain, argument, None))

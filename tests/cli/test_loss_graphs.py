@@ -11,8 +11,8 @@ import pytest
 import sympy
 
 import microgradcnn as mg
-from microgradcnn.cli.graphs import LossGraph, loss_graph
-from microgradcnn.cli.scripts import ScriptError
+from microgradcnn.cli.loss_graphs import LossGraph, loss_graph
+from microgradcnn.cli.user_scripts import ScriptError
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS

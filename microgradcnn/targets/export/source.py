@@ -10,8 +10,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from microgradcnn.targets.export.naming import Naming
 from microgradcnn.targets.lines import Line, Lines, in_order
-from microgradcnn.targets.naming import Naming
 from microgradcnn.targets.python import DEFINITIONS, definitions, expression, number
 
 PER_LINE = 100  # characters before a list is broken into lines
