@@ -377,14 +377,14 @@ def test_the_table_goes_between_its_markers_and_nowhere_else(script: Any) -> Non
             table.written(broken, SPEED)
 
 
-def test_the_table_script_writes_readme_and_checks_it(
+def test_the_table_script_writes_the_page_and_checks_it(
     script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
 ) -> None:
     table = script("table")
-    readme, speed = tmp_path / "README.md", tmp_path / "speed.json"
-    monkeypatch.setattr(table, "README", readme)
+    page, speed = tmp_path / "speed.md", tmp_path / "speed.json"
+    monkeypatch.setattr(table, "PAGE", page)
     monkeypatch.setattr(table, "SPEED", speed)
-    readme.write_text(f"{table.BEGIN}\n{table.END}\n", encoding="utf-8")
+    page.write_text(f"{table.BEGIN}\n{table.END}\n", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["table.py"])
     assert table.main() == 1
     assert "speed.json is not there: run the benchmarks with --record" in capsys.readouterr().err
@@ -394,14 +394,14 @@ def test_the_table_script_writes_readme_and_checks_it(
     assert table.main() == 1
     monkeypatch.setattr(sys, "argv", ["table.py"])
     assert table.main() == 0
-    assert TABLE in readme.read_text(encoding="utf-8")
+    assert TABLE in page.read_text(encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["table.py", "--check"])
     assert table.main() == 0
 
 
-def test_readme_has_the_table_of_the_recorded_results(script: Any) -> None:
+def test_the_guide_has_the_table_of_the_recorded_results(script: Any) -> None:
     table = script("table")
-    text = table.README.read_text(encoding="utf-8")
+    text = table.PAGE.read_text(encoding="utf-8")
     assert text.count(table.BEGIN) == text.count(table.END) == 1
     results = [json.loads(table.SPEED.read_text(encoding="utf-8"))] if table.SPEED.exists() else []
     assert [table.written(text, found) for found in results] == [text] * len(results)

@@ -1,4 +1,4 @@
-"""Real data in, accuracy on unseen rows out: the figures that the README and the lecture's networks stand for."""
+"""Real data in, accuracy on unseen rows out: the figures that the guide and the lecture's networks stand for."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a user's type checker sees: the README's classes without a complaint, Values in and Values out, never Any."""
+"""What a user's type checker sees: the guide's classes without a complaint, Values in and Values out, never Any."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documentation import CONTRIBUTING, MANUAL, blocks
 
 import microgradcnn as mg
 
@@ -169,11 +170,14 @@ sequential = nn.Sequential(linear, nn.ReLU())
 """
 
 
-def blocks() -> list[str]:
-    """The README's programs that define a class or a function."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [block for block in found if re.search(r"^\s*(class|def) ", block, re.MULTILINE)]
+def programs() -> dict[str, str]:
+    """README's, the guide's and CONTRIBUTING's programs that define a class or a function, by the place of each."""
+    return {
+        f"{page.stem.lower()}_{block.line}.py": block.text
+        for page in (*MANUAL, CONTRIBUTING)
+        for block in blocks(page, "python")
+        if re.search(r"^\s*(class|def) ", block.text, re.MULTILINE)
+    }
 
 
 def checked(folder: Path, files: dict[str, str]) -> list[str]:
@@ -207,14 +211,14 @@ def complaint(said: list[str], kind: str | None) -> str:
     return "" if re.fullmatch(kind, name) and not re.search(r"\bAny\b", without_arrays(name)) else name
 
 
-def test_the_readme_has_such_programs() -> None:
-    assert any("(nn.Module)" in block for block in blocks())
-    assert len(blocks()) >= 2
+def test_the_guide_has_such_programs() -> None:
+    assert any("(nn.Module)" in program for program in programs().values())
+    assert len(programs()) >= 2
 
 
-def test_the_readmes_programs_and_users_models_pass_and_every_type_is_known(tmp_path: Path) -> None:
+def test_the_guides_programs_and_users_models_pass_and_every_type_is_known(tmp_path: Path) -> None:
     """One run of mypy, which takes seconds, for all of it."""
-    files = {"users.py": USERS} | {f"readme_{i}.py": block for i, block in enumerate(blocks())}
+    files = {"users.py": USERS} | programs()
     asked: list[tuple[str, str | None]] = [*REVEALED, *[(expression, None) for expression in RAW]]
     reveals = "".join(f"reveal_type({expression})\n" for expression, _ in asked)
     lines = checked(tmp_path, {**files, "revealed.py": BEFORE + reveals})

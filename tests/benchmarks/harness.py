@@ -35,7 +35,7 @@ PATIENCE = 60.0  # seconds to spend on rejected samples, all in all
 TOLERANCE = 1e-9  # relative to the largest number, in float64
 STEPS = 3  # after which contenders must still agree: a wrong update shows in the next loss
 RESULTS = Path(__file__).parent / "results"
-SPEED = Path(__file__).parent / "speed.json"  # what README's table is made from
+SPEED = Path(__file__).parent / "speed.json"  # what the guide's table is made from
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ class Benchmark:
         missing: Sequence[str] = (),
         unclean: int = 0,
     ) -> None:
-        """Print and record what was found, for README too if the command line says so."""
+        """Print and record what was found, for the guide too if the command line says so."""
         self.held &= report(title, seconds, dict(targets))
         if self._record:
             entry = {"title": title, "machine": machine(), "seconds": seconds, "missing": list(missing)}

@@ -1,7 +1,7 @@
-"""Writes README's table of speed from `speed.json`, which the benchmarks wrote with --record. Needs nothing.
+"""Writes the guide's table of speed from `speed.json`, which the benchmarks wrote with --record. Needs nothing.
 
 python tests/benchmarks/table.py            # writes it between the two markers
-python tests/benchmarks/table.py --check    # exits with 1 if README says something else
+python tests/benchmarks/table.py --check    # exits with 1 if the page says something else
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import SPEED, Target, duration, three_digits
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "demos" / "guide" / "speed.md"
 BEGIN, END = "<!-- speed: written by tests/benchmarks/table.py -->", "<!-- /speed -->"
 HEAD = ["benchmark", "measured", "ours", "fastest peer", "result", "target"]
 
@@ -71,7 +71,7 @@ def _sentences(machine: dict, entries: list[dict]) -> list[str]:
 
 def main() -> int:
     try:
-        text, results = (path.read_text(encoding="utf-8") for path in (README, SPEED))
+        text, results = (path.read_text(encoding="utf-8") for path in (PAGE, SPEED))
         new = written(text, json.loads(results))
     except FileNotFoundError as error:
         print(f"{Path(error.filename).name} is not there: run the benchmarks with --record", file=sys.stderr)
@@ -80,9 +80,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if "--check" in sys.argv[1:]:
-        print("README's table is " + ("that of the results" if new == text else "not that of the results"))
+        print("the page's table is " + ("that of the results" if new == text else "not that of the results"))
         return 0 if new == text else 1
-    README.write_text(new, encoding="utf-8")
+    PAGE.write_text(new, encoding="utf-8")
     return 0
 
 

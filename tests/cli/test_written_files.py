@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import EXAMPLES, FORMULA, TRAINED, Done, embedded, one_sentence, prepare, run, strict
-from conftest import ROOT
+from documentation import MANUAL
 
 import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.files import FileError, write_whole
 from microgradcnn.trained import load_trained
-
-README = ROOT / "README.md"
 
 # A command for every kind of file that is written to a path of the user's; {} is the path
 TO_A_PATH = {
@@ -380,7 +378,7 @@ def test_a_changed_model_is_refused_or_its_content_is_the_same(tmp_path: Path) -
             assert found.keys() == wanted.keys(), what
             assert all(np.array_equal(found[name], array) for name, array in wanted.items()), what
     assert refused > 500
-    said = " ".join(README.read_text("utf-8").split())
+    said = " ".join("".join(page.read_text("utf-8") for page in MANUAL).split())
     assert not taken or "takes nothing that was changed by a bit" not in said, taken[:5]
 
 

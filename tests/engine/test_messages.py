@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from documentation import CONTRIBUTING, MANUAL
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
@@ -415,8 +416,11 @@ def test_every_name_of_ours_that_a_text_in_the_package_mentions_exists() -> None
     assert not missing, "\n".join(missing)
 
 
-def test_every_name_of_ours_that_the_readme_mentions_exists() -> None:
-    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
-    names = set(re.findall(r"(?<![\w./])mg\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", text))
-    assert len(names) > 10
-    assert not [name for name in sorted(names) if not attribute(mg, name)]
+def test_every_name_of_ours_that_a_page_mentions_exists() -> None:
+    names = {
+        (page.name, name)
+        for page in (*MANUAL, CONTRIBUTING)
+        for name in re.findall(r"(?<![\w./])mg\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", page.read_text(encoding="utf-8"))
+    }
+    assert len({name for page, name in names if page == "README.md"}) > 10
+    assert not [(page, name) for page, name in sorted(names) if not attribute(mg, name)]
