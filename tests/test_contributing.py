@@ -17,6 +17,7 @@ import microgradcnn as mg
 from microgradcnn import cli, nn
 from microgradcnn.engine.record import TABLE
 from microgradcnn.fit import fit
+from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.export.onnx_operators import OPERATORS
 from microgradcnn.targets.program import BACKENDS
 from microgradcnn.targets.python import EXPRESSIONS
@@ -26,7 +27,7 @@ from microgradcnn.train import train
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The names that the blocks define, and the folder that they were run in; what they add is taken out again."""
-    tables: list[dict[str, Any]] = [TABLE, BACKENDS, EXPRESSIONS, OPERATORS]
+    tables: list[dict[str, Any]] = [TABLE, BACKENDS, EXPRESSIONS, OPERATORS, NETWORKS]
     before = [dict(table) for table in tables]
     folder = tmp_path_factory.mktemp("contributing")
     yield run_examples(CONTRIBUTING, folder) | {"folder": folder}
@@ -72,21 +73,31 @@ def test_the_layer(added: dict[str, Any], tmp_path: Path) -> None:
     mg.export_onnx(model, tmp_path / "model.onnx", (2,))
 
 
-def test_the_network(added: dict[str, Any]) -> None:
-    network = added["Neuron"](m=3)
+def test_the_network(added: dict[str, Any], tmp_path: Path) -> None:
+    """Its gradient by hand is df/du_2 = 2(ŷ − y) z_1 z_2(1 − z_2) x_2."""
+    network = added["Both"](m=3)
     x, y = np.random.default_rng(0).normal(size=(30, 3)), np.zeros(30)
-    y[x[:, 0] > 0.0] = 1.0
+    y[(x[:, 0] > 0.0) & (x[:, 1] > 0.0)] = 1.0
     example = network.example(x[0], 1.0)
     assert example.loss.item() == pytest.approx(network.loss(x[:1], np.ones(1)).item(), rel=1e-14)
-    w = network.parameters["w"]
-    z = sigmoid(x[0] @ w.data)
-    (gradient,) = mg.grad(example.loss, [example.parameters["w_2"]])
-    assert gradient.item() == pytest.approx(2.0 * (z - 1.0) * z * (1.0 - z) * x[0, 1], rel=1e-12)
-    assert "σ" in mg.explain(example.loss, example.parameters["w_2"]).text()
+    z = [sigmoid(x[0] @ network.parameters[name].data) for name in "su"]
+    by_hand = 2.0 * (z[0] * z[1] - 1.0) * z[0] * z[1] * (1.0 - z[1]) * x[0, 1]
+    (gradient,) = mg.grad(example.loss, [example.parameters["u_2"]])
+    assert gradient.item() == pytest.approx(by_hand, rel=1e-12)
+    start = network.loss(x, y).item()
     for engine in ("eager", "numpy", "jit"):
-        run_of = added["Neuron"](m=3)
-        assert train(run_of, x, y, epochs=50, engine=engine).history[-1]["loss"] < network.loss(x, y).item()
-    assert added["Neuron"](**network.options()).parameters["w"].shape == (3,)
+        trained = added["Both"](**network.options())
+        assert train(trained, x, y, epochs=200, engine=engine).history[-1]["loss"] < 0.8 * start
+    for command in (
+        ["explain", "both", "--wrt", "u_2"],
+        ["check", "both", "--wrt", "u_2", "--answer", "2(z1 z2 - y) z1 z2 (1 - z2) x2"],
+        ["ledger", "both"],
+        ["source", "both", "--wrt", "u_2"],
+        ["source", "both", "--arrays"],
+        ["graph", "both", "-o", tmp_path / "both.svg"],
+        ["worksheet", "both", "--out", tmp_path / "sheet"],
+    ):
+        assert run(*command).code == 0, command
 
 
 def test_the_command(added: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
