@@ -46,9 +46,9 @@ def experiment(
     `columns` what they were then (those of `data`).
     `network` and `training` are further arguments of the network and of `train`. Raises ValueError if they do not fit.
     """
-    data = data if name == "single_layer" else as_images(data)
-    options = {**sizes_for(name, data), **(network or {})}
-    built = NETWORKS[name](seed=seed, **options)
+    kind = NETWORKS[name]
+    data = as_images(data) if kind.takes_images() else data
+    built = kind(seed=seed, **{**kind.sizes_for(data), **(network or {})})
     learn, test = split(data, TEST_FRACTION, seed)
     scaling = fit_scaling(learn) if scale else unscaled(data.x.shape[1])
     x, x_test = scaling.apply(learn.x), scaling.apply(test.x)
@@ -60,13 +60,6 @@ def experiment(
         accuracy(built, x, learn.y),
         accuracy(built, x_test, test.y),
     )
-
-
-def sizes_for(name: str, data: Dataset) -> dict[str, Any]:
-    """The network's arguments that the data decide: m for single_layer, the image's size for the others."""
-    if name == "single_layer":
-        return {"m": data.x.shape[1]}
-    return {"image": as_images(data).image}
 
 
 def fit_scaling(rows: Dataset) -> Scaling:

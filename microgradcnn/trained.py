@@ -14,7 +14,7 @@ from microgradcnn.data.columns import arranged, different_texts, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, Dataset
 from microgradcnn.data.scaling import Scaling
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
-from microgradcnn.networks import NETWORKS, ConvNetwork, Network
+from microgradcnn.networks import NETWORKS, Network
 
 KIND = "parameters file that train wrote"
 
@@ -36,7 +36,7 @@ class Trained:
     def __post_init__(self) -> None:
         self.scaling.check_width(self.network.inputs)
         image = self.columns.image if self.shrink is None else None
-        if isinstance(self.network, ConvNetwork) and image not in (None, self.network.image):
+        if None not in (image, self.network.image) and image != self.network.image:
             raise ValueError(f"has columns of images of {image}, and a network for {self.network.image}")
 
     def arranged(self, data: Any) -> Dataset:

@@ -13,8 +13,16 @@ import pytest
 import sympy
 
 from microgradcnn.engine.gradient import topological
-from microgradcnn.lesson.closed_forms import closed_form
-from microgradcnn.networks import LECTURE, NETWORKS, ConvNetwork, Network, conv_average, single_layer, two_conv_average
+from microgradcnn.networks import (
+    LECTURE,
+    NETWORKS,
+    ConvNetwork,
+    Network,
+    conv_average,
+    single_layer,
+    two_conv_average,
+    two_conv_linear,
+)
 
 EXACT = 1e-13  # relative to the largest component
 BY_DIFFERENCES = 1e-8
@@ -310,7 +318,7 @@ def test_every_gradient_is_the_one_written_out_by_hand(
     assert network.loss(rows, np.array([y])).item() == pytest.approx(loss, rel=EXACT)
     assert distance(scalar_form(network, row, y), wanted) <= EXACT
     assert distance(tensor_form(network, rows, np.array([y])), wanted) <= EXACT
-    assert distance(by_label(network, closed_form(network, rows[0], y)), wanted) <= EXACT
+    assert distance(by_label(network, network.closed_form(rows[0], y)), wanted) <= EXACT
     assert distance(central_differences(network, rows, np.array([y])), wanted) <= BY_DIFFERENCES
 
 
@@ -356,7 +364,7 @@ SIZES: list[tuple[str, dict[str, Any]]] = [
 def test_both_forms_and_the_closed_form_agree_at_every_size(name: str, sizes: dict[str, Any]) -> None:
     network = NETWORKS[name](**sizes, regularise=0.1, seed=3)
     row = np.random.default_rng(5).normal(size=network.inputs)
-    example, wanted = network.example(row, 0.25), by_label(network, closed_form(network, row, 0.25))
+    example, wanted = network.example(row, 0.25), by_label(network, network.closed_form(row, 0.25))
 
     assert network.predict(row[None]).item() == pytest.approx(example.prediction.data, rel=EXACT)
     assert distance(scalar_form(network, row, 0.25), wanted) <= EXACT
@@ -364,7 +372,7 @@ def test_both_forms_and_the_closed_form_agree_at_every_size(name: str, sizes: di
 
 
 def test_a_kernel_walks_over_an_oblong_image_row_by_row() -> None:
-    network = ConvNetwork("oblong", pooling=False, linear=True, filters=3, image=(4, 5), kernel=(2, 3))
+    network = two_conv_linear(filters=3, image=(4, 5), kernel=(2, 3))
     image = np.random.default_rng(0).normal(size=(4, 5))
     c, w = network.parameters["c"].data, iter(network.parameters["w"].data.tolist())
 
@@ -467,7 +475,7 @@ def test_exercise_2_comes_out_as_worked_by_hand() -> None:
 def test_the_closed_form_is_silent_where_sigmoid_is_flat(name: str) -> None:
     network = NETWORKS[name](regularise=0.1, seed=1)
     row = np.full(network.inputs, -3000.0)
-    assert distance(by_label(network, closed_form(network, row, 0.3)), tensor_form(network, row[None], [0.3])) <= EXACT
+    assert distance(by_label(network, network.closed_form(row, 0.3)), tensor_form(network, row[None], [0.3])) <= EXACT
 
 
 @NAMES
@@ -503,6 +511,19 @@ def test_a_copy_is_the_same_network_with_parameters_of_its_own(name: str, throug
         p.data = p.data + 1.0
     assert tensor_form(network, x, y) == before
     assert tensor_form(twin, x, y) != before
+
+
+@pytest.mark.parametrize("name", list(NETWORKS)[1:])
+def test_a_network_pickled_when_the_five_were_one_class_loads(name: str) -> None:
+    network = NETWORKS[name](regularise=0.1, seed=2)
+    kept = vars(network) | {"name": name, "pooling": network.pooling, "linear": network.linear}
+    old = ConvNetwork.__new__(ConvNetwork)
+    vars(old).update(kept)
+    again, x = pickle.loads(pickle.dumps(old)), np.random.default_rng(0).normal(size=(3, 9))
+    assert again.name == name
+    assert tensor_form(again, x, np.zeros(3)) == tensor_form(network, x, np.zeros(3))
+    assert by_label(again, again.closed_form(x[0], 0.0)) == by_label(network, network.closed_form(x[0], 0.0))
+    assert again.options() == network.options()
 
 
 @pytest.mark.parametrize(("name", "sizes"), SIZES)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from microgradcnn.classification import Classification
 from microgradcnn.data import Dataset
 from microgradcnn.experiment import Experiment, predict
-from microgradcnn.networks import ConvNetwork
 from microgradcnn.views import plots
 
 
@@ -19,15 +16,13 @@ def training_figure(done: Experiment, data: Dataset) -> plots.Figure:
     """
     network = done.trained.network
     figure = plots.figure()
-    learnt = isinstance(network, ConvNetwork) or data.image is not None or network.inputs == 2
+    pictures = network.pictures(data.image)
+    learnt = pictures is not None or network.inputs == 2
     axes = figure.subplot_mosaic([["loss", "learnt"], ["rate", "learnt"]] if learnt else [["loss"], ["rate"]])
     plots.loss(done.training.history, axes["loss"])
     plots.learning_rate(done.training.history, axes["rate"])
-    if isinstance(network, ConvNetwork):
-        plots.filters(network.parameters["c"], axes["learnt"])
-    elif data.image is not None:
-        weights = np.reshape(network.parameters["S"].data, (-1, *data.image))
-        plots.filters(weights, axes["learnt"], name="hidden unit")
+    if pictures is not None:
+        plots.filters(pictures, axes["learnt"], name=network.unit_name)
     elif learnt:
         names = {"classes": data.classes or ("0", "1"), "features": data.features}
         plots.decision_boundary(lambda rows: predict(done.trained, rows), data.x, data.y, axes["learnt"], **names)

@@ -54,5 +54,5 @@ SLIPS = {
 
 
 def note(student: bool, *keys: str) -> str:
-    """Some slips in a box, as HTML."""
-    return f'<div class="note">{"".join(SLIPS[key].told(student) for key in keys)}</div>'
+    """Some slips in a box, as HTML; nothing if there are none."""
+    return f'<div class="note">{"".join(SLIPS[key].told(student) for key in keys)}</div>' if keys else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,34 +11,27 @@ import numpy as np
 
 from microgradcnn.data import Dataset, load, two_classes
 from microgradcnn.engine.value import Value
-from microgradcnn.experiment import Experiment, fit_scaling, sizes_for
+from microgradcnn.experiment import Experiment, fit_scaling
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.errata import note
 from microgradcnn.lesson.run import REGULARISE, NetworkRow, uninterrupted
 from microgradcnn.lesson.schematic import sliding
-from microgradcnn.networks import NETWORKS, ConvNetwork, Example, Network
+from microgradcnn.networks import NETWORKS, Example, Network
 from microgradcnn.targets.program import compile
 from microgradcnn.train import default_rate, largest_stable_rate, train
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.documents.html import as_html, html_lines
+from microgradcnn.views.drawing.boxes import shown
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import derivative, equation, symbol
+from microgradcnn.views.formulas.expression import derivative, equation, heads, symbol
 from microgradcnn.views.pages.charts import curves, tiles
-from microgradcnn.views.pages.exercise import boxes, landscape, start_script, training
+from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
 from microgradcnn.views.pages.picture import draw
-from microgradcnn.views.pages.problem import Problem, scripts
 
 ROWS = 40  # of data in a page
 STEP = 1e-5  # of the finite differences
-
-# The example that is derived: numbers that can be followed by hand. The image is a vertical bar.
-WEIGHTS = {
-    "S": (0.5, -0.5, 1.0, 1.5, -0.5, 1.0),
-    "c": (0.5, -0.5, 0.5, -0.5, 1.0, 0.0, -1.0, 0.5),
-    "w": (0.5, -1.0, 1.0, 0.5, -0.5, 1.0, -1.0, 0.5),
-}
-INPUTS = {2: (1.0, -0.5), 9: (0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0)}
+UNREADABLE = {"cases", "compare", "indicator", "derivative"}  # in the formula of a box
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Section = tuple[str, str, str]  # id, title, HTML
@@ -56,15 +48,15 @@ class Page:
 
 def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool) -> Page:
     """The page of the network of a row of the lesson's table, trained on `data`, for teachers or students."""
-    name, example, task = row.network, hand_example(row.network), problem(row.network, data)
-    sections, beside = [("network", "The network", _network(row, student))], dict[str, str]()
+    name, example, task = row.network, NETWORKS[row.network]().hand_example(), problem(row.network, data)
+    sections, beside = [("network", "The network", _network(row, task, student))], dict[str, str]()
     fills: dict[str, dict[str, str]] = {}
     if not student:
-        beside[_graph_file(name)] = draw(example.loss).html()  # before backward: it is there to be stepped through
+        beside[file := f"{name}_graph.html"] = draw(example.loss).html()  # before backward, which it steps through
         example.loss.backward()
         derivation = explain(example.loss, list(example.parameters.values()))
         fills = _fills(derivation)
-        sections.append(("graph", "Its graph", _graph(name)))
+        sections.append(("graph", "Its graph", _graph(file, name)))
         sections.append(("derivation", "The chain rule", _derivations(example, derivation)))
     sections += [
         ("checks", "Numbers to check against", _checks(row, example, student)),
@@ -78,20 +70,14 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool) ->
     return Page(sections, script, beside)
 
 
-def hand_example(name: str) -> Example:
-    """One example of a network, small numbers for weights and inputs, and y = 1."""
-    network = NETWORKS[name]()
-    for key, p in network.parameters.items():
-        p.data = np.array(WEIGHTS[key][: np.size(p.data)]).reshape(p.shape)
-    return network.example(INPUTS[network.inputs], 1.0)
-
-
 def problem(name: str, data: Mapping[str, Dataset]) -> Problem:
-    """What a network's page computes with: `wedge` for single_layer, the last of the `data` for the others."""
-    rows = two_classes(load("wedge")) if name == "single_layer" else list(data.values())[-1]
-    few = np.concatenate([_spread(np.flatnonzero(rows.y == label), ROWS // 2) for label in (0.0, 1.0)])
+    """What a network's page computes with: the last of the `data` for one that takes images, `wedge` for the others."""
+    kind = NETWORKS[name]
+    rows = list(data.values())[-1] if kind.takes_images() else two_classes(load("wedge"))
+    of_class = [np.flatnonzero(rows.y == label) for label in (0.0, 1.0)]
+    few = np.concatenate([at[np.linspace(0, len(at) - 1, min(ROWS // 2, len(at))).astype(int)] for at in of_class])
     x, y = fit_scaling(rows).apply(rows.x)[few], rows.y[few]
-    network = NETWORKS[name](seed=0, **sizes_for(name, rows))
+    network = kind(seed=0, **kind.sizes_for(rows))
     start, rate = _flat(network), default_rate(largest_stable_rate(network, x, y))
     example = network.example(x[0], float(y[0]))
     network.regularise = REGULARISE  # weights without bounds would leave the map
@@ -102,17 +88,14 @@ def problem(name: str, data: Mapping[str, Dataset]) -> Problem:
     )
 
 
-def _spread(places: Array, count: int) -> Array:
-    return places[np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)]
-
-
 def _flat(network: Network) -> Array:
     return np.concatenate([np.ravel(p.data) for p in network.parameters.values()])
 
 
 def _fills(derivation: Derivation) -> dict[str, dict[str, str]]:
-    """The formulas for all boxes: as the lecture has them, and as they are right."""
-    right = {label: notation.text(gradient) for label, gradient in derivation.gradients.items()}
+    """The formulas for all boxes that can read them: as the lecture has them, and as they are right."""
+    readable = {label: g for label, g in derivation.gradients.items() if not heads(g) & UNREADABLE}
+    right = {label: notation.text(gradient) for label, gradient in readable.items()}
     lecture = {label: text.replace("(ŷ − y)", "√f ") for label, text in right.items()}
     return {"The lecture's √f": lecture, "Right: ŷ − y": right}
 
@@ -120,24 +103,17 @@ def _fills(derivation: Derivation) -> dict[str, dict[str, str]]:
 # The sections
 
 
-def _network(row: NetworkRow, student: bool) -> str:
+def _network(row: NetworkRow, task: Problem, student: bool) -> str:
     network = NETWORKS[row.network]()
-    slips = ["bias"]
-    if isinstance(network, ConvNetwork):
-        slips = ["pixels", "correlation", *(["again"] if row.network == "two_conv_average" else []), "bias"]
+    where = f"The network of the lecture's {row.section}" if row.section else f"The network {row.network}"
+    about = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if task.activation == "sigmoid" else ""
     return (
-        f"<p>The network of the lecture's {escape(row.section)}: {_flat(network).size} weights; "
-        "σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>).</p>"
-        f"{sliding(network, f'drawn-{row.network}')}{note(student, *slips)}"
+        f"<p>{escape(where, quote=False)}: {_flat(network).size} weights{about}.</p>"
+        f"{sliding(network, f'drawn-{row.network}')}{note(student, *network.slips)}"
     )
 
 
-def _graph_file(name: str) -> str:
-    return f"{name}_graph.html"
-
-
-def _graph(name: str) -> str:
-    file = _graph_file(name)
+def _graph(file: str, name: str) -> str:
     return (
         "<p>One example, to step through forward and backward, with every number and where it comes from; change a "
         f'number, or let it descend. <a href="{file}">Open it in a window of its own</a>.</p>'
@@ -175,26 +151,24 @@ def _checks(row: NetworkRow, example: Example, student: bool) -> str:
     given = _values([*example.inputs, example.y])
     found = _values([*example.z, example.prediction, example.loss])
     header = ["weight", "value", "by finite differences", *([] if student else ["by the chain rule"])]
-    rows = [
-        [
-            _name(p),
-            _number(p.item()),
-            _number(_difference(example.loss, p)),
-            *([] if student else [_number(float(p.grad))]),
-        ]
-        for p in example.parameters.values()
-    ]
-    checks = row.checks
+    rows = []
+    for p in example.parameters.values():
+        numbers = [p.item(), _difference(example.loss, p), *([] if student else [float(p.grad)])]
+        rows.append([_name(p), *(shown(x, 6) for x in numbers)])
+    checks, closed = row.checks, row.checks.closed_form
+    ways, by_hand = "three", ""
+    if closed is not None:
+        ways, by_hand = "four", f"the lecture's closed form (with the sign put right) {closed:.0e}, "
     apart = (
-        f"<p>Over random rows and with λ = {REGULARISE:g} the gradients found in four ways agree: as a share of the "
-        f"largest, the scalar form is {checks.scalar_form:.0e} away from the tensor form, the lecture's closed form "
-        f"(with the sign put right) {checks.closed_form:.0e}, and finite differences {checks.differences:.0e}.</p>"
+        f"<p>Over random rows and with λ = {REGULARISE:g} the gradients found in {ways} ways agree: as a share "
+        f"of the largest, the scalar form is {checks.scalar_form:.0e} away from the tensor form, {by_hand}and finite "
+        f"differences {checks.differences:.0e}.</p>"
     )
     return f'<p class="values">One example: {given}. Then {found}.</p>{table(header, rows)}{apart}'
 
 
 def _values(nodes: Iterable[Value]) -> str:
-    return ", ".join(f"<span>{_name(v)} = {_number(v.item())}</span>" for v in nodes)
+    return ", ".join(f"<span>{_name(v)} = {shown(v.item(), 6)}</span>" for v in nodes)
 
 
 def _difference(loss: Value, p: Value) -> float:
@@ -204,7 +178,7 @@ def _difference(loss: Value, p: Value) -> float:
 
 
 def _exercise(name: str, task: Problem, fills: Mapping[str, Mapping[str, str]], student: bool) -> str:
-    what = "points of <code>wedge</code>" if name == "single_layer" else "small images"
+    what = "small images" if NETWORKS[name].takes_images() else "points of <code>wedge</code>"
     about = (
         f"<p>Gradient descent on {len(task.rows)} {what}, λ = 0. A weight whose box has a formula follows it, all "
         "others follow the true gradient.</p>"
@@ -223,9 +197,10 @@ def _landscape(task: Problem, student: bool) -> str:
 
 
 def _runs(row: NetworkRow, data: Mapping[str, Dataset], student: bool) -> str:
-    pieces = [note(student, "decay")] if row.network != "single_layer" else []
+    pieces = [] if "c" not in NETWORKS[row.network]().parameters else [note(student, "decay")]
     for name, done in row.runs.items():
-        pieces.append(f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(data[name])}{_run(name, done)}")
+        learnt = _run(done, data[name])
+        pieces.append(f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(data[name])}{learnt}")
     losses = {name: [epoch["loss"] for epoch in done.training.history] for name, done in row.runs.items()}
     about = f"The loss of {row.network} over the epochs of training"
     return f"{curves(losses, about)}{''.join(pieces)}"
@@ -243,7 +218,7 @@ def _classes(data: Dataset) -> str:
     return f'<div class="row">{"".join(shown)}</div>'
 
 
-def _run(name: str, done: Experiment) -> str:
+def _run(done: Experiment, data: Dataset) -> str:
     run, network = done.training, done.trained.network
     last = run.history[-1]
     facts = (
@@ -251,21 +226,18 @@ def _run(name: str, done: Experiment) -> str:
         f"(the largest stable one is {run.stable_rate:.3g}), λ = {REGULARISE:g}. {escape(run.message.capitalize())}. "
         f"Loss {last['loss']:.4f}; {100 * done.test_accuracy:.3g}% of the test images are told right.</p>"
     )
-    return f'{facts}<p>What it has learnt:</p><div class="row">{"".join(_learnt(network))}</div>'
+    return f'{facts}<p>What it has learnt:</p><div class="row">{"".join(_learnt(network, data))}</div>'
 
 
-def _learnt(network: Network) -> Iterator[str]:
-    p = {name: np.asarray(value.data) for name, value in network.parameters.items()}
-    if isinstance(network, ConvNetwork):
-        for i, kernel in enumerate(p["c"][:, 0]):
-            yield tiles(kernel, f"filter {i + 1}" if network.filters > 1 else "filter")
-    else:
-        side = math.isqrt(p["S"].shape[1])
-        for j, weights in enumerate(p["S"]):
-            square = weights.reshape(side, side) if side * side == weights.size else weights
-            yield tiles(square, f"weights into z{j + 1}")
-    if "w" in p:
-        yield tiles(p["w"], "w")
+def _learnt(network: Network, data: Dataset) -> Iterator[str]:
+    """The weights that meet the inputs as pictures, if they can be, and all other parameters."""
+    rest, pictures = dict(network.parameters), network.pictures(data.image)
+    if pictures is not None:
+        rest.pop(next(iter(rest)))
+        for i, picture in enumerate(pictures, start=1):
+            yield tiles(picture, f"{network.unit_name} {i}" if len(pictures) > 1 else network.unit_name)
+    for name, p in rest.items():
+        yield tiles(np.asarray(p.data).reshape(-1, p.shape[-1] if p.shape else 1), name)
 
 
 def _cost(name: str, student: bool) -> str:
@@ -310,7 +282,3 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _name(v: Value) -> str:
     return notation.mathml(symbol(str(v.label)))
-
-
-def _number(x: float) -> str:
-    return f"{x:.6g}".replace("-", "−")

@@ -18,16 +18,6 @@ from microgradcnn.views.pages.charts import bars
 
 TITLE = "Backpropagation, network by network"
 
-_BODY = """<nav aria-label="Pages"><ul>%(links)s</ul></nav>
-<main>
-<h1>%(title)s</h1>
-<p class="lead">%(lead)s</p>
-%(sections)s
-</main>
-<script>
-%(script)s
-</script>"""
-
 
 def lesson_pages(
     rows: Sequence[NetworkRow], data: Mapping[str, Dataset], ladder: Mapping[str, float], student: bool = False
@@ -41,12 +31,12 @@ def lesson_pages(
     for row in rows:
         page = network_page(row, data, student)
         yield from page.beside.items()
-        lead = f"{escape(row.section.capitalize())}: {_formula(row.loss)}"
+        lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
         yield f"{row.network}.html", _page(row.network, lead, page.sections, names, page.script)
     lead = "Student's edition" if student else "Teacher's edition"
     sections = [
         ("about", "What is here", _about(student)),
-        ("networks", "The six networks", _cards(rows)),
+        ("networks", "The networks", _cards(rows)),
         ("ladder", "What each exercise adds", _ladder(ladder)),
         ("results", "Checked and trained", _results(rows)),
         ("errata", "Where the lecture slips", _errata(student)),
@@ -64,7 +54,7 @@ def _page(title: str, lead: str, sections: Sequence[Section], names: Sequence[st
         for key, words, html in sections
     )
     script = f"{script}\n{asset('wide.js')}".strip()
-    whole = _BODY % {"links": items, "title": escape(title), "lead": lead, "sections": body, "script": script}
+    whole = asset("lesson.html").format(links=items, title=escape(title), lead=lead, sections=body, script=script)
     return html_document(whole, title, style("lesson.css"))
 
 

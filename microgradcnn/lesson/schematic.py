@@ -7,39 +7,28 @@ system asks for less motion.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
+from functools import singledispatch
 from html import escape
 
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.networks import ConvNetwork, Example, Network, SingleLayer
+from microgradcnn.networks import ConvNetwork, Example, Network
 from microgradcnn.views.derivations.named_graph import Graph
+from microgradcnn.views.drawing.svg import tspans
+from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, symbol
 from microgradcnn.views.formulas.typeset import Run, typeset, width
+from microgradcnn.views.pages.assets import asset
 
 CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
+LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
 SECONDS = 2  # that the filter stays in a place
 
 Point = tuple[float, float]
-
-_STYLE = """
-.schematic{color:#1b1f24;background:#fff;color:var(--ink,#1b1f24);background:var(--paper,#fff);max-width:100%;height:auto}
-.schematic text{font:15px "STIX Two Text","Times New Roman",Times,"Liberation Serif",serif;fill:currentColor;
-text-anchor:middle}
-.schematic text.weight{paint-order:stroke;stroke:#fff;stroke:var(--paper,#fff);stroke-width:4px;stroke-linejoin:round}
-.schematic .i{font-style:italic}.schematic .s{font-size:72%}
-.schematic text.title{font:13px Helvetica,Arial,"Liberation Sans",sans-serif;opacity:.75}
-.schematic text.formula{text-anchor:start}
-.schematic rect,.schematic circle{fill:none;stroke:currentColor;stroke-width:1.2}
-.schematic line{stroke:currentColor;stroke-width:1.1;opacity:.55}
-.schematic .filter-1{stroke:#0072b2;fill:#0072b226}.schematic .filter-2{stroke:#d55e00;fill:#d55e0026}
-.schematic .filter-3{stroke:#009e73;fill:#009e7326}
-.schematic .window{stroke-width:4;fill:#f0e44266}
-.schematic .lit{stroke-width:4}
-.schematic .at{opacity:0}.schematic .at-1{opacity:1}
-"""
 
 
 def schematic(network: Network, equations: bool = True) -> str:
@@ -47,25 +36,15 @@ def schematic(network: Network, equations: bool = True) -> str:
 
     With the `equations` below it, of the place that the filter is in, the filter slides.
     """
-    example = network.example(np.zeros(network.inputs), 0.0)
-    drawing = _Drawing(Graph(example.loss), equations)
-    if isinstance(network, SingleLayer):
-        _draw_layer(drawing, network, example)
-        about, places = f"{network.m} inputs, {network.k} hidden units, one output", 1
-    else:
-        assert isinstance(network, ConvNetwork)
-        _draw_convolution(drawing, network, example)
-        rows, columns = network.positions
-        about, places = _about(network), rows * columns
-    return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1)
+    return _schematic(network, equations)[0]
 
 
 def sliding(network: Network, name: str) -> str:
     """The drawing with buttons that put the filter in its places, one by one, as HTML; `name` is the element's id."""
-    if isinstance(network, SingleLayer):
-        return f'<figure class="network" id="{name}"><div class="wide">{schematic(network)}</div></figure>'
-    assert isinstance(network, ConvNetwork)
-    places = math.prod(network.positions)
+    picture, places = _schematic(network, equations=True)
+    picture = f'<div class="wide">{picture}</div>'
+    if places == 1:
+        return f'<figure class="network" id="{name}">{picture}</figure>'
     radios = "".join(
         f'<label><input type="radio" name="{name}-place" value="{i}"{" checked" if i == 0 else ""}>'
         f"{i if i else 'slide'}</label>"
@@ -76,19 +55,17 @@ def sliding(network: Network, name: str) -> str:
         f"#{name}:has(input[value='{i}']:checked) .at-{i}{{animation:none;opacity:1}}" for i in range(1, places + 1)
     )
     return (
-        f'<figure class="network" id="{name}"><style>{still}{chosen}</style>'
-        f'<div class="wide">{schematic(network)}</div>'
+        f'<figure class="network" id="{name}"><style>{still}{chosen}</style>{picture}'
         f'<fieldset class="places"><legend>Window</legend>{radios}</fieldset></figure>'
     )
 
 
-def _about(network: ConvNetwork) -> str:
-    height, across = network.image
-    filters = f"{network.filters} filter{'s' * (network.filters > 1)} of {network.kernel[0]}×{network.kernel[1]}"
-    pooled = ", averaged" if network.pooling else ", flattened"
-    head = ", weighed and added up" if network.linear else ", averaged again" if network.filters > 1 else ""
-    places = math.prod(network.positions)
-    return f"{filters} over an image of {height}×{across} pixels: {places} z's each{pooled}{head}"
+def _schematic(network: Network, equations: bool) -> tuple[str, int]:
+    """The drawing, and in how many places its filter can be, 1 if there is none."""
+    example = network.example(np.zeros(network.inputs), 0.0)
+    drawing = _Drawing(Graph(example.loss), equations)
+    about, places = _put(network, drawing, example)
+    return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1), places
 
 
 class _Drawing:
@@ -106,7 +83,7 @@ class _Drawing:
             f'<svg xmlns="http://www.w3.org/2000/svg" class="schematic" width="{wide}" height="{high}" '
             f'style="--width:{wide}px" viewBox="0 0 {wide} {high}" role="img" '
             f'aria-label="{escape(about)}"><title>{escape(about)}</title>'
-            f"<style>{_STYLE}{_slides(places) if places > 1 else ''}</style>"
+            f"<style>\n{asset('schematic.css')}{_slides(places) if places > 1 else ''}</style>"
             f"{''.join([*self.pieces, *self.labels])}</svg>"
         )
 
@@ -148,12 +125,6 @@ class _Drawing:
         """A node's name and what it is computed from."""
         return equation(self.graph.names[node], self.graph.definition(node))
 
-    def open(self, kind: str) -> None:
-        self.pieces.append(f'<g class="{kind}">')
-
-    def close(self) -> None:
-        self.pieces.append("</g>")
-
     def grid(self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "") -> list[Point]:
         """Cells with names, row by row; the middle of each. Names that would not fit are left out."""
         middles = []
@@ -176,143 +147,153 @@ def _slides(places: int) -> str:
     )
 
 
-def _draw_convolution(drawing: _Drawing, network: ConvNetwork, example: Example) -> None:
+@singledispatch
+def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, int]:
+    """Put a network down, in layers as its graph has them: what it is in words, and the places of its filter."""
+    layers = _layers(example)
+    shown = [_some(layer) for layer in layers]
+    high = 62.0 * max(map(len, shown))
+    places: dict[Value, Point] = {}
+    for column, layer in enumerate(shown):
+        x = 40.0 + 210.0 * column - 30.0 * (column == len(layers) - 1)
+        drawing.title((x, 16), _title(drawing, column, layers))
+        for unit, at in zip(layer, _column(len(layer), (x, 40 + high / 2), high / len(layer)), strict=True):
+            if unit is None:
+                drawing.title(at, "⋮")
+            else:
+                places[unit] = at
+    few = sum(len(_weights(unit, example)) for unit in layers[1]) <= 12
+    for layer in layers[1:]:
+        for unit in filter(places.__contains__, layer):
+            for i, (source, weight) in enumerate(_weights(unit, example).items()):
+                if source in places:
+                    (u, v), (x, y) = places[source], places[unit]
+                    start, end = (u + RADIUS, v), (x - RADIUS, y)
+                    drawing.line(start, end)
+                    if weight and (few or len(layer) == 1):
+                        share = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
+                        drawing.label(_between(start, end, share), weight, "weight")
+    for unit, at in places.items():
+        kind = "output" if unit is example.prediction else "" if unit in example.inputs else "filter-1"
+        drawing.circle(at, str(unit.label), kind)
+    below = drawing.size[1] + 16
+    for z in filter(places.__contains__, example.z if len(example.inputs) <= MOST_SHOWN else ()):
+        sums = [node for node in z.parents[:1] if node.label and node.op is not None]  # what σ is taken of
+        drawing.formula((16, below), *map(drawing.equation, [*sums, z]))
+        below += 26
+    _put_loss(drawing, example, below)
+    hidden = "".join(f"{len(layer)} hidden units, " for layer in layers[1:-1])
+    return f"{len(layers[0])} inputs, {hidden}one output", 1
+
+
+def _layers(example: Example) -> list[list[Value]]:
+    """The inputs, the z's by how many others come before them, and ŷ."""
+    depth = dict.fromkeys(example.inputs, 0)
+    for unit in (*example.z, example.prediction):
+        depth[unit] = 1 + max((depth[source] for source in _weights(unit, example)), default=0)
+    return [[unit for unit, d in depth.items() if d == layer] for layer in range(max(depth.values()) + 1)]
+
+
+def _weights(unit: Value, example: Example) -> dict[Value, str]:
+    """The inputs and z's that a unit is computed from, with the weights that they are multiplied by, "" if by none."""
+    units, weights = {*example.inputs, *example.z}, set(example.parameters.values())
+    found: dict[Value, str] = {}
+    waiting, seen = list(reversed(unit.parents)), set[Value]()
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        by = [str(p.label) for p in node.parents if p in weights]
+        met = [node] if node in units else [p for p in node.parents if p in units and by]
+        for source in met:
+            found.setdefault(source, "" if node in units else by[0])
+        waiting += [] if met else reversed(node.parents)
+    return found
+
+
+def _title(drawing: _Drawing, column: int, layers: Sequence[Sequence[Value]]) -> str:
+    """What stands over a layer: of the z's the formula without its numbers, z = σ(a)."""
+    if column in (0, len(layers) - 1):
+        return "output" if column else "inputs"
+    formula = re.sub("[₀-₉]", "", notation.text(drawing.equation(layers[column][0])))
+    return formula if len(formula) <= LONGEST_TITLE else formula.partition(" = ")[0]
+
+
+@_put.register
+def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) -> tuple[str, int]:
+    """An image, its filters, the z's of each, and what is made of them; below it the equations of every place."""
     (height, across), (tall, wide), (rows, columns) = network.image, network.kernel, network.positions
-    count, filters = rows * columns, network.filters
+    count, filters, pooled, linear = rows * columns, network.filters, network.pooling, network.linear
     cell = min(CELL, 6 * CELL / max(height, across))
     small = min(cell, 40.0)
-    block = max(tall, rows) * small + 44
-    if not network.pooling:
-        block = max(block, count * SPACING + 10)
+    block = max(max(tall, rows) * small + 44, 0 if pooled else count * SPACING + 10)
     middle = 40 + max(height * cell, filters * block - 44) / 2
     centres = [middle + (i - (filters - 1) / 2) * block for i in range(filters)]
     image = (16.0, middle - height * cell / 2)
     kernels = image[0] + across * cell + GAP
     maps = kernels + wide * small + GAP
-    features_at = maps + columns * small + GAP
-    outputs = features_at + (GAP + 40 if network.linear or filters > 1 else 0.0)
+    right = maps + columns * small
+    features_at = right + GAP
+    output = (features_at + (GAP + 40 if linear or filters > 1 else 0.0), middle)
     drawing.title((image[0] + across * cell / 2, 16), "image")
     drawing.title((kernels + wide * small / 2, 16), "filter" if filters == 1 else "filters")
     drawing.title((maps + columns * small / 2, 16), "z = σ(a)")
-    drawing.title((features_at, 16), "average" if network.pooling else "flattened")
+    drawing.title((features_at, 16), "average" if pooled else "flattened")
     drawing.grid(image, [str(p.label) for p in example.inputs], across, cell)
-    labels = list(example.parameters)
-    size = tall * wide
+    weights, size = list(example.parameters), tall * wide
+    radius = RADIUS if pooled else 14.0
     z_middles: list[Point] = []
     features: list[Point] = []
     for i, y in enumerate(centres):
         kind = f"filter-{i % 3 + 1}"
-        drawing.grid((kernels, y - tall * small / 2), labels[i * size : (i + 1) * size], wide, small, kind)
+        drawing.grid((kernels, y - tall * small / 2), weights[i * size : (i + 1) * size], wide, small, kind)
         names = [str(z.label) for z in example.z[i * count : (i + 1) * count]]
         z_middles += drawing.grid((maps, y - rows * small / 2), names, columns, small, kind)
-        right = maps + columns * small
-        if network.pooling:
-            features.append((features_at, y))
-            drawing.line((right, y), (features_at - RADIUS, y))
-            if filters > 1 or network.linear:
-                drawing.circle(features[-1], f"z_bar_{i + 1}" if filters > 1 else "z_bar", kind)
-        else:
-            for j, name in enumerate(names):
-                features.append((features_at, y + (j - (count - 1) / 2) * SPACING))
-                drawing.line((right, y), (features_at - 14, features[-1][1]))
-                drawing.circle(features[-1], name, kind, 14)
-    radius = RADIUS if network.pooling else 14.0
-    _draw_head(drawing, features, radius, (outputs, middle), labels[filters * size :])
-    _draw_places(drawing, network, example, image, cell, small, z_middles, [(kernels, y) for y in centres])
-
-
-def _draw_head(drawing: _Drawing, features: list[Point], radius: float, output: Point, weights: Sequence[str]) -> None:
-    """The lines from the features to ŷ, with their weights."""
-    for i, (x, y) in enumerate(features):
-        if (x, y) != output:
-            start, end = (x + radius, y), (output[0] - RADIUS, output[1])
-            drawing.line(start, end)
-            if weights and len(weights) <= 8:
-                drawing.label(_between(start, end, 0.4), weights[i], "weight")
+        made = [f"z_bar_{i + 1}" if filters > 1 else "z_bar"] if pooled else names
+        for name, at in zip(made, _column(len(made), (features_at, y), SPACING), strict=True):
+            features.append(at)
+            drawing.line((right, y), (at[0] - radius, at[1]))
+            if at != output:
+                drawing.circle(at, name, kind, radius)
+    for i, (x, y) in enumerate(features if features != [output] else []):
+        start, end = (x + radius, y), (output[0] - RADIUS, output[1])
+        drawing.line(start, end)
+        if linear and len(features) <= 8:
+            drawing.label(_between(start, end, 0.4), weights[filters * size + i], "weight")
     drawing.circle(output, "y_hat", "output")
     drawing.title((output[0], output[1] + RADIUS + 14), "output")
-
-
-def _draw_places(
-    drawing: _Drawing,
-    network: ConvNetwork,
-    example: Example,
-    image: Point,
-    cell: float,
-    small: float,
-    z_middles: list[Point],
-    kernels: list[Point],
-) -> None:
-    """For every place of the window: the window, the z's that it gives, and their equations; and ŷ and f below."""
-    (tall, wide), (rows, columns) = network.kernel, network.positions
-    count, below = rows * columns, drawing.size[1] + 16
+    below = drawing.size[1] + 16
     for i in range(count):
         x, y = image[0] + i % columns * cell, image[1] + i // columns * cell
-        drawing.open(f"at at-{i + 1}")
+        drawing.pieces.append(f'<g class="at at-{i + 1}">')
         drawing.rect(x, y, wide * cell, tall * cell, "window")
-        for j in range(network.filters):
-            u, v = z_middles[j * count + i]
-            drawing.line((x + wide * cell, y + tall * cell / 2), (kernels[j][0] - 2, kernels[j][1]))
-            drawing.line((kernels[j][0] + wide * small, kernels[j][1]), (u - small / 2, v))
+        for j, centre in enumerate(centres):
+            z, (u, v) = example.z[j * count + i], z_middles[j * count + i]
+            drawing.line((x + wide * cell, y + tall * cell / 2), (kernels - 2, centre))
+            drawing.line((kernels + wide * small, centre), (u - small / 2, v))
             drawing.rect(u - small / 2, v - small / 2, small, small, f"filter-{j % 3 + 1} lit")
-            z = example.z[j * count + i]
             drawing.formula((16, below + j * 26), drawing.equation(z.parents[0]), drawing.equation(z))
-        drawing.close()
-    _draw_loss(drawing, example, below + network.filters * 26)
+        drawing.pieces.append("</g>")
+    _put_loss(drawing, example, below + filters * 26)
+    words = f"{filters} filter{'s' * (filters > 1)} of {tall}×{wide} over an image of {height}×{across} pixels"
+    head = ", weighed and added up" if linear else ", averaged again" if filters > 1 else ""
+    return f"{words}: {count} z's each, {'averaged' if pooled else 'flattened'}{head}", count
 
 
-def _draw_loss(drawing: _Drawing, example: Example, y: float) -> None:
+def _column(count: int, middle: Point, apart: float) -> list[Point]:
+    """Places below each other."""
+    return [(middle[0], middle[1] + (i - (count - 1) / 2) * apart) for i in range(count)]
+
+
+def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
     drawing.formula((16, y), drawing.equation(example.prediction))
     drawing.formula((16, y + 26), drawing.equation(example.loss))
 
 
-def _draw_layer(drawing: _Drawing, network: SingleLayer, example: Example) -> None:
-    rows = network.labels("S")
-    inputs, hidden = list(_some(network.m)), list(_some(network.k))
-    high = 62.0 * max(len(inputs), len(hidden))
-    left, middle, right = 40.0, 250.0, 430.0
-    xs = {i: (left, y) for i, y in zip(inputs, _spread(len(inputs), high), strict=True)}
-    zs = {j: (middle, y) for j, y in zip(hidden, _spread(len(hidden), high), strict=True)}
-    output = (right, 40 + high / 2)
-    drawing.title((left, 16), "inputs")
-    drawing.title((middle, 16), "z = σ(a)")
-    drawing.title((right, 16), "output")
-    few = len(xs) * len(zs) <= 12
-    for j, (x, y) in zs.items():
-        for i, (u, v) in xs.items():
-            if i is None or j is None:
-                continue
-            start, end = (u + RADIUS, v), (x - RADIUS, y)
-            drawing.line(start, end)
-            if few:
-                drawing.label(_between(start, end, 0.74 - 0.16 * (i % 3)), rows[j * network.m + i], "weight")
-        if j is not None:
-            drawing.line((x + RADIUS, y), (output[0] - RADIUS, output[1]))
-            drawing.label(_between((x, y), output, 0.4), f"w_{j + 1}", "weight")
-    for letter, places, kind in (("x", xs, ""), ("z", zs, "filter-1")):
-        for i, at in places.items():
-            if i is None:
-                drawing.title(at, "⋮")
-            else:
-                drawing.circle(at, f"{letter}_{i + 1}", kind)
-    drawing.circle(output, "y_hat", "output")
-    below = drawing.size[1] + 16
-    shown = [z for j, z in enumerate(example.z) if j in zs] if network.m <= MOST_SHOWN else []
-    for z in shown:
-        drawing.formula((16, below), drawing.equation(z.parents[0]), drawing.equation(z))
-        below += 26
-    _draw_loss(drawing, example, below)
-
-
-def _some(count: int) -> Iterable[int | None]:
-    """The numbers of those that are drawn; None stands for the dots in the place of the others."""
-    if count <= MOST_SHOWN:
-        return range(count)
-    return [*range(MOST_SHOWN - 2), None, count - 1]
-
-
-def _spread(count: int, high: float) -> list[float]:
-    return [40 + high * (i + 0.5) / count for i in range(count)]
+def _some(layer: Sequence[Value]) -> Sequence[Value | None]:
+    """Those that are drawn; None stands for the dots in the place of the others."""
+    return layer if len(layer) <= MOST_SHOWN else [*layer[: MOST_SHOWN - 2], None, layer[-1]]
 
 
 def _between(start: Point, end: Point, share: float) -> Point:
@@ -320,10 +301,4 @@ def _between(start: Point, end: Point, share: float) -> Point:
 
 
 def _text(at: Point, runs: Sequence[Run], kind: str = "") -> str:
-    pieces, level = [], 0
-    for run in runs:
-        dy = {-1: 4.0, 0: 0.0, 1: -6.0}[run.level] - {-1: 4.0, 0: 0.0, 1: -6.0}[level]
-        level = run.level
-        kinds = " ".join([*(["i"] if run.italic else []), *(["s"] if run.level else [])])
-        pieces.append(f'<tspan class="{kinds}"{f""" dy="{dy:g}" """ if dy else ""}>{escape(run.text)}</tspan>')
-    return f'<text class="{kind}" x="{at[0]:.1f}" y="{at[1] + 5:.1f}">{"".join(pieces)}</text>'
+    return f'<text class="{kind}" x="{at[0]:.1f}" y="{at[1] + 5:.1f}">{tspans(runs, down=4.0, up=6.0)}</text>'

@@ -12,13 +12,13 @@ from conftest import needs_chromium
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import lesson as commands
 from microgradcnn.lesson import run as lessons
-from microgradcnn.lesson.page import hand_example, problem, representatives
+from microgradcnn.lesson.page import problem, representatives
 from microgradcnn.lesson.pages import lesson_pages
-from microgradcnn.networks import NETWORKS
+from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.train import Training
 from microgradcnn.views.derivations.derivation import explain
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.pages.problem import scripts
+from microgradcnn.views.pages.exercise import scripts
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,9 @@ def test_without_scikit_learn_the_digits_are_left_out_in_a_sentence(rows, quick,
 @pytest.mark.parametrize("way", ["closed_form", "_scalar_gradient"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_wrong_gradient_is_noticed(monkeypatch, name, way):
-    true = getattr(lessons, way)
-    monkeypatch.setattr(lessons, way, lambda *a: {key: g * (1.0 + 1e-6) for key, g in true(*a).items()})
+    place = Network if way == "closed_form" else lessons
+    true = getattr(place, way)
+    monkeypatch.setattr(place, way, lambda *a: {key: g * (1.0 + 1e-6) for key, g in true(*a).items()})
     checks = lessons.check_network(NETWORKS[name]())
     assert checks.worst == pytest.approx(1e-6, rel=1e-3)
 
@@ -175,7 +176,7 @@ def test_pages_need_each_other_and_nothing_else(editions, student):
 def test_the_teachers_pages_derive_and_the_students_do_not(editions):
     """No derivation, no formula of a gradient, no backward pass in the source of a student's page."""
     for name in NETWORKS:
-        example = hand_example(name)
+        example = NETWORKS[name]().hand_example()
         teacher, student = ((editions[s] / f"{name}.html").read_text(encoding="utf-8") for s in (False, True))
         student = student.replace(scripts(), "")  # the same for all pages
         for label, gradient in explain(example.loss, list(example.parameters.values())).gradients.items():
@@ -201,12 +202,12 @@ def test_the_teachers_pages_derive_and_the_students_do_not(editions):
 
 
 def test_the_example_is_the_one_that_is_worked_out_by_hand():
-    example = hand_example("two_conv_average")
+    example = NETWORKS["two_conv_average"]().hand_example()
     example.loss.backward()
     assert example.prediction.data == pytest.approx(0.5306, abs=5e-5)
     assert example.parameters["c_5"].grad == pytest.approx(-0.0587, abs=5e-5)
     assert representatives(example) == ["c_1", "c_5"]
-    assert representatives(hand_example("single_layer")) == ["w_1", "s_1", "u_1", "v_1"]
+    assert representatives(NETWORKS["single_layer"]().hand_example()) == ["w_1", "s_1", "u_1", "v_1"]
 
 
 def test_without_digits_the_pages_compute_with_side(rows):

@@ -18,7 +18,6 @@ from test_primitives import CASES, COMPARISONS, draw
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.record import TABLE
-from microgradcnn.lesson.closed_forms import closed_form
 from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network
 from microgradcnn.targets import python
 from microgradcnn.targets.backends import numpy as in_blocks
@@ -457,7 +456,7 @@ def test_networks_with_jax(name: str, form: str) -> None:
 def test_networks_against_the_lectures_formulas(name: str, backend: str) -> None:
     network = NETWORKS[name](regularise=0.1, seed=6)
     x, y = rows_of(network, 9)
-    expected = [closed_form(network, *row) for row in zip(x, y, strict=True)]
+    expected = [network.closed_form(*row) for row in zip(x, y, strict=True)]
     means = [np.mean([g[p] for g in expected], axis=0) for p in network.parameters]
     for form in ("rows", "scalars"):
         assert gap(joined(program_of(network, form, backend)(*given(form, x, y))[1]), joined(means)) <= 1e-12

@@ -6,7 +6,8 @@ import argparse
 
 from microgradcnn.cli.options import network_argument, network_options
 from microgradcnn.cli.output import Record, deliver, format_arguments
-from microgradcnn.lesson.cost import kind, network_cost
+from microgradcnn.lesson.cost import network_cost
+from microgradcnn.networks import NETWORKS
 from microgradcnn.views.cost.cost import Amounts, Cost
 from microgradcnn.views.cost.polynomial import Polynomial
 from microgradcnn.views.cost.timing import Timing
@@ -16,11 +17,6 @@ from microgradcnn.views.documents.latex import as_latex
 from microgradcnn.views.formulas import notation
 
 SUMMARY = "count the operations of one iteration of gradient descent, as polynomials"
-
-MEASURED = {
-    "single_layer": {"n": (200, 1000), "m": (200, 1000), "k": (10, 50)},
-    "convolutional": {"n": (20, 80), "F": (4, 16), "P": (64, 256), "q": (9, 25)},
-}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     """The operations of one iteration as polynomials, and their orders; with `measure` the times as well."""
     name = options.network
     counted = network_cost(name, options.activation, options.regularise)
-    timing = counted.found.measure(MEASURED[kind(name)]) if options.measure else None
+    timed = {size: about.timed for size, about in NETWORKS[name].cost_sizes().items()}
+    timing = counted.found.measure(timed) if options.measure else None
     steps = counted.steps(name)
     steps[2:2] = [] if timing is None else [timing.step()]
     network = {"network": name, "activation": options.activation, "regularise": options.regularise}

@@ -63,30 +63,24 @@ def _tell(options: argparse.Namespace, text: str) -> None:
 def _lesson_line(row: lessons.NetworkRow, header: bool) -> str:
     """One network's line, below two lines of titles for the first: fixed widths, as each is printed when it is done."""
     checks = row.checks
-    columns = [("", "network", 24, row.network), ("", "lecture", 15, row.section), ("", "weights", 8, row.parameters)]
-    columns += [
-        ("gradients apart by", "scalar", 8, f"{checks.scalar_form:.0e}"),
-        ("", "closed", 8, f"{checks.closed_form:.0e}"),
-        ("", "differences", 12, f"{checks.differences:.0e}"),
-    ]
+    closed = "none" if checks.closed_form is None else f"{checks.closed_form:.0e}"
+    told: dict[str, list[tuple[str, int, object]]] = {
+        "": [("network", 24, row.network), ("lecture", 15, row.section), ("weights", 8, row.parameters)],
+        "gradients apart by": [
+            ("scalar", 8, f"{checks.scalar_form:.0e}"),
+            ("closed", 8, closed),
+            ("differences", 12, f"{checks.differences:.0e}"),
+        ],
+    }
     for name, run in row.runs.items():
-        columns += [
-            (name, "epochs", 8, len(run.training.history)),
-            ("", "loss", 8, f"{run.training.history[-1]['loss']:.4f}"),
-            ("", "test", 7, f"{run.test_accuracy:.3f}"),
-        ]
-
-    def line(cells: list[str]) -> str:
-        return "".join(cell.ljust(width) for cell, (_, _, width, _) in zip(cells, columns, strict=True))
-
-    groups, text = "", line([str(cell) for _, _, _, cell in columns]) + _mark(row.right)
-    if not header:
-        return text
-    start = 0
-    for group, _, width, _ in columns:
-        groups = groups.ljust(start) + group if group else groups
-        start += width
-    return "\n".join([groups, line([title for _, title, _, _ in columns]).rstrip(), text])
+        loss = f"{run.training.history[-1]['loss']:.4f}"
+        told[name] = [("epochs", 8, len(run.training.history)), ("loss", 8, loss)]
+        told[name].append(("test", 7, f"{run.test_accuracy:.3f}"))
+    columns = [column for part in told.values() for column in part]
+    text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row.right)
+    groups = "".join(group.ljust(sum(width for _, width, _ in part)) for group, part in told.items())
+    titles = "".join(title.ljust(width) for title, width, _ in columns)
+    return "\n".join([groups.rstrip(), titles.rstrip(), text]) if header else text
 
 
 def _lesson_verdict(rows: list[lessons.NetworkRow]) -> str:

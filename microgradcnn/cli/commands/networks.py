@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from microgradcnn.cli.output import show, table
-from microgradcnn.networks import LECTURE
+from microgradcnn.networks import NETWORKS
 
 SUMMARY = "list the six networks of the lecture, and lenet"
 LENET = "−log softmax(logits)_y, for any number of classes: to train, predict and export"
@@ -18,7 +18,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The six networks with their places in the lecture and their losses, and the model that train takes besides."""
     rows = [
-        {"network": name, "lecture": where, "loss for one example": loss} for name, (where, loss) in LECTURE.items()
+        {"network": name, "lecture": kind.section or "beyond it", "loss for one example": kind.formula}
+        for name, kind in NETWORKS.items()
     ]
     rows.append({"network": "lenet", "lecture": "beyond it", "loss for one example": LENET})
     show(rows if options.json else table(rows), options.json)

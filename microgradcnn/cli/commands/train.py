@@ -26,6 +26,7 @@ from microgradcnn.data.columns import columns_of
 from microgradcnn.engines import ENGINES
 from microgradcnn.experiment import Experiment
 from microgradcnn.files import make_folder, write_whole
+from microgradcnn.networks import NETWORKS
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.trained import save_trained
 from microgradcnn.views import plots
@@ -103,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--shift is not for {options.network}: it moves the images of {', '.join(MODELS)}")
     settle(options, DEFAULTS)
     data = two_classes(load(options.data, options.target, options.drop), options.classes)
-    data = data if options.network == "single_layer" and options.shrink is None else as_images(data)
+    if NETWORKS[options.network].takes_images() or options.shrink is not None:
+        data = as_images(data)
     columns = columns_of(data)
     if options.shrink is not None:
         data = shrink(data, options.shrink)
@@ -184,15 +186,15 @@ def _train_text(record: Record) -> str:
 def _network_arguments(options: argparse.Namespace) -> Record:
     """The network's own arguments. Raises ValueError for one that this network does not have."""
     given: Record = {"activation": options.activation, "regularise": options.regularise}
-    for name, argument, value in (
-        ("single_layer", "k", options.hidden),
-        ("conv", "filters", options.filters),
-        ("conv", "kernel", None if options.kernel is None else (options.kernel, options.kernel)),
+    kernel = None if options.kernel is None else (options.kernel, options.kernel)
+    for flag, argument, value in (
+        ("--hidden", "k", options.hidden),
+        ("--filters", "filters", options.filters),
+        ("--kernel", "kernel", kernel),
     ):
         if value is None:
             continue
-        if (name == "single_layer") != (options.network == "single_layer"):
-            flag = "--hidden" if argument == "k" else f"--{argument}"
+        if argument not in NETWORKS[options.network].arguments():
             raise ValueError(f"{flag} is not for {options.network}: it has no such part")
         given[argument] = value
     return given

@@ -13,6 +13,7 @@ import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.drawing.layout import columns_of
@@ -103,24 +104,22 @@ def sorted_items(items: Sequence[int | str], edges: Collection[tuple[int, int]])
     first: dict[int | str, int] = {}
     for node, item in enumerate(items):
         first.setdefault(item, node)
-    after: dict[int | str, set[int | str]] = {item: set() for item in first}
-    waiting = dict.fromkeys(first, 0)
+    sorter = TopologicalSorter[int | str](dict.fromkeys(first, ()))
     for a, b in edges:
-        x, y = items[a], items[b]
-        if x != y and y not in after[x]:
-            after[x].add(y)
-            waiting[y] += 1
-    ready = [(node, item) for item, node in first.items() if not waiting[item]]
-    heapq.heapify(ready)
+        if items[a] != items[b]:
+            sorter.add(items[b], items[a])
+    try:
+        sorter.prepare()
+    except CycleError:
+        return None
+    ready: list[tuple[int, int | str]] = []
     done: list[int | str] = []
-    while ready:
-        _, item = heapq.heappop(ready)
-        done.append(item)
-        for other in after[item]:
-            waiting[other] -= 1
-            if not waiting[other]:
-                heapq.heappush(ready, (first[other], other))
-    return done if len(done) == len(first) else None
+    while sorter.is_active():
+        for item in sorter.get_ready():
+            heapq.heappush(ready, (first[item], item))
+        done.append(heapq.heappop(ready)[1])
+        sorter.done(done[-1])
+    return done
 
 
 def family_of(label: str | None) -> str | None:
@@ -166,7 +165,8 @@ def _add_given(
         nodes: list[int] = []
         for value in values:
             if value not in place:
-                raise ValueError(f"{value.describe()} is in the group {name!r}, but not in the graph of {_root(order)}")
+                root = order[-1].describe()
+                raise ValueError(f"{value.describe()} is in the group {name!r}, but not in the graph of {root}")
             head = place[value]
             nodes += segment_of[head].members if head in segment_of else [head]
         for node in nodes:
@@ -190,9 +190,10 @@ def _add_given(
 def _add_families(
     found: Grouping, order: Sequence[Value], names: Sequence[str], edges: Collection[tuple[int, int]]
 ) -> None:
+    given = {node for group in found.groups.values() if group.kind == "given" for node in group.members}
     families: dict[str, list[int]] = {}
     for node, value in enumerate(order):
-        if (base := family_of(value.label)) is not None and not _is_given(found.inner[node]):
+        if (base := family_of(value.label)) is not None and node not in given:
             families.setdefault(base, []).append(node)
     trial = Grouping(found.groups, found.inner, {g.name for g in found.groups.values()})
     segment_of = {g.head: g for g in found.groups.values() if g.kind == "segment"}
@@ -208,14 +209,6 @@ def _add_families(
         if sorted_items(joined, edges) is not None:
             items = joined
             found.add(Group(name, "family", sorted(nodes)))
-
-
-def _is_given(group: Group | None) -> bool:
-    while group is not None:
-        if group.kind == "given":
-            return True
-        group = group.outer
-    return False
 
 
 def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
@@ -279,7 +272,3 @@ def _chosen(names: Names, groups: Mapping[str, Group]) -> set[str]:
             raise ValueError(f"the graph has no group {name!r}: {guess}")
         found.update(known)
     return found
-
-
-def _root(order: Sequence[Value]) -> str:
-    return order[-1].describe()

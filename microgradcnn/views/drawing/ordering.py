@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+
 SWEEPS = 12  # to the left and back, at most
 EXCHANGES = 8  # rounds of exchanging neighbours, at most
 PATIENCE = 4  # sweeps without fewer crossings before giving up
@@ -31,7 +33,7 @@ def ordered(columns: Columns, before: Neighbours, after: Neighbours, weights: Se
         if sweep % 2:
             _swept(current, before, weights, range(1, len(current)))
         else:
-            _swept(current, after, None, range(len(current) - 2, -1, -1))
+            _swept(current, after, [1.0] * len(after), range(len(current) - 2, -1, -1))
         _exchanged(current, before, after, weights, rounds=1)
         found = crossings(current, after, weights)
         stale += 1
@@ -46,25 +48,15 @@ def crossings(columns: Columns, after: Neighbours, weights: Sequence[float]) -> 
     total = 0.0
     for left, right in pairwise(columns):
         place = {item: i for i, item in enumerate(right)}
-        tree, whole = [0.0] * (len(right) + 1), 0.0  # Fenwick's: sums of the weights that end up to a place
+        ended = np.zeros(len(right))  # the weights of the edges from above that end at each place
         for item in left:
-            ends, weight = [place[other] for other in after[item]], weights[item]
-            for end in ends:
-                i, above = end + 1, 0.0
-                while i:
-                    above += tree[i]
-                    i -= i & -i
-                total += weight * (whole - above)
-            for end in ends:
-                i = end + 1
-                while i < len(tree):
-                    tree[i] += weight
-                    i += i & -i
-            whole += weight * len(ends)
+            ends = [place[other] for other in after[item]]
+            total += weights[item] * float(sum(ended[end + 1 :].sum() for end in ends))
+            np.add.at(ended, ends, weights[item])
     return total
 
 
-def _swept(columns: Columns, neighbours: Neighbours, weights: Sequence[float] | None, order: range) -> None:
+def _swept(columns: Columns, neighbours: Neighbours, weights: Sequence[float], order: range) -> None:
     """Sort each column by the mean place of the neighbours; an item without any keeps its place."""
     for i in order:
         place = {item: float(j) for j, item in enumerate(columns[i - order.step])}
@@ -73,9 +65,7 @@ def _swept(columns: Columns, neighbours: Neighbours, weights: Sequence[float] | 
         columns[i] = [next(moving) if x in means else x for x in columns[i]]
 
 
-def _mean(items: Sequence[int], place: dict[int, float], weights: Sequence[float] | None) -> float:
-    if weights is None:
-        return sum(place[y] for y in items) / len(items)
+def _mean(items: Sequence[int], place: dict[int, float], weights: Sequence[float]) -> float:
     return sum(place[y] * weights[y] for y in items) / sum(weights[y] for y in items)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -31,26 +32,7 @@ STEPS = 24  # of a legend's bar, which is 192 pixels long
 _SCALES = {"value": value_scale, "gradient": gradient_scale}
 _KINDS = ("value", "gradient")
 
-_STYLE = """
-.microgradcnn-graph text{font-family:Helvetica,Arial,"Liberation Sans",sans-serif;font-size:12px;fill:#1b1f24}
-.microgradcnn-graph .name{font-family:"STIX Two Text","Times New Roman",Times,"Liberation Serif",serif;font-size:14px}
-.microgradcnn-graph .i{font-style:italic}
-.microgradcnn-graph .s{font-size:10px}
-.microgradcnn-graph .box{fill:#ffffff;stroke:#6b7280;stroke-width:1.2}
-.microgradcnn-graph .leaf .box{fill:#f1f3f5}
-.microgradcnn-graph .root .box{stroke:#111827;stroke-width:2.4}
-.microgradcnn-graph .edge path{fill:none;stroke:#6b7280;stroke-width:1.2}
-.microgradcnn-graph .edge.none path{stroke-dasharray:3 3}
-.microgradcnn-graph .name,.microgradcnn-graph .note,.microgradcnn-graph .value,.microgradcnn-graph .gradient{
-text-anchor:middle}
-.microgradcnn-graph .note,.microgradcnn-graph .local,.microgradcnn-graph .small{font-size:10px}
-.microgradcnn-graph .note,.microgradcnn-graph .local,.microgradcnn-graph .legend text{fill:#4b5563}
-.microgradcnn-graph .legend text{font-size:11px}
-.microgradcnn-graph .legend .s{font-size:8px}
-.microgradcnn-graph .absent{font-size:10px;font-style:italic;fill:#4b5563}
-.microgradcnn-graph .local{text-anchor:end}
-.microgradcnn-graph .frame{fill:none;stroke:#9ca3af;stroke-width:0.8}
-""".strip()
+_STYLE = files("microgradcnn.views.drawing").joinpath("graph.css").read_text(encoding="utf-8").strip()
 
 
 def svg(drawing: Drawing, prefix: str = "") -> str:
@@ -114,7 +96,7 @@ def _node(box: Box, at: layout.Place, prefix: str, root: bool) -> str:
             f"<g {' '.join(attributes)}><title>{escape(box.about)}</title>",
             *(f'<rect class="box" {_place(at.x + d, at.y + d, at.width, at.height)} rx="{radius}"/>' for d in shadows),
             f'<rect class="box" {_place(*at)} rx="{radius}"/>',
-            f'<text class="name" x="{at.x + at.width / 2:.1f}" y="{inner.y + 15.5:.1f}">{_tspans(box.heading)}</text>',
+            f'<text class="name" x="{at.x + at.width / 2:.1f}" y="{inner.y + 15.5:.1f}">{tspans(box.heading)}</text>',
             *(_arrays(box, inner) if box.maps is not None else _numbers(box, inner)),
             "</g>",
         ]
@@ -184,8 +166,9 @@ def _curve(route: Sequence[Point]) -> str:
     return "".join([*pieces, "m-5 -3l5 3l-5 3"])
 
 
-def _tspans(runs: Sequence[Run]) -> str:
-    shift = {-1: 3.0, 0: 0.0, 1: -5.0}
+def tspans(runs: Sequence[Run], down: float = 3.0, up: float = 5.0) -> str:
+    """Set runs inside <text>: classes i and s for italic and small, subscripts `down` and exponents `up`."""
+    shift = {-1: down, 0: 0.0, 1: -up}
     pieces, level = [], 0
     for run in runs:
         dy, level = shift[run.level] - shift[level], run.level
@@ -202,7 +185,7 @@ def _legend(drawing: Drawing) -> str:
     pieces = []
     for i, (scale, words) in enumerate(zip(drawing.scales, ([Run("upper or left: value")], root), strict=True)):
         x = 240.0 * i
-        pieces.append(f'<text x="{x:g}" y="10">{_tspans(words)}</text>')
+        pieces.append(f'<text x="{x:g}" y="10">{tspans(words)}</text>')
         for k in range(STEPS):
             at = scale.largest * (2 * k / (STEPS - 1) - 1)
             pieces.append(f'<rect x="{x + 8 * k:g}" y="15" width="8.2" height="10" fill="{scale.colour(at)}"/>')

@@ -38,8 +38,9 @@ def curves(losses: Mapping[str, Sequence[float]], about: str, step: str = "epoch
 
     pieces = [_open("chart", WIDTH, HEIGHT, about)]
     for power in range(low, high + 1):
-        pieces.append(f'<line class="grid" x1="{LEFT:g}" x2="{RIGHT:g}" {_level(y(10.0**power))}/>')
-        pieces.append(_text(LEFT - 6, y(10.0**power) + 5, f"{10.0**power:g}", "end"))
+        at = y(10.0**power)
+        pieces.append(f'<line class="grid" x1="{LEFT:g}" x2="{RIGHT:g}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        pieces.append(_text(LEFT - 6, at + 5, f"{10.0**power:g}", "end"))
     pieces += [_text(x(i), BOTTOM + 23, f"{i}", "middle") for i in range(0, longest + 1, _apart(longest))]
     pieces += [_text(RIGHT, BOTTOM + 49, step, "end"), _text(LEFT + 8, TOP - 6, "loss", "start")]
     for number, each in enumerate(losses.values(), start=1):
@@ -93,10 +94,6 @@ def _open(kind: str, wide: float, high: float, about: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" width="{wide:g}" height="{high:g}" '
         f'viewBox="0 0 {wide:g} {high:g}" role="img" aria-label="{escape(about, quote=True)}">'
     )
-
-
-def _level(y: float) -> str:
-    return f'y1="{y:.1f}" y2="{y:.1f}"'
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:

@@ -1,31 +1,105 @@
-"""The exercise of a page: a box for every derivative that checks a formula, and training with the formulas in them.
+"""The exercise of a page: a loss as its script knows it, boxes that check derivatives, training, and the landscape.
 
-The boxes read and compare in the browser (assets/exercise.js). Without the key, the page knows the loss alone and finds
-its derivatives by finite differences.
+The boxes read and compare in the browser (assets/exercise.js, on top of assets/problem.js). Without the key, the page
+knows the loss alone and finds its derivatives by finite differences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from math import log10
+from typing import Any
+from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
+from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.value import Value
+from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.pages.assets import literal
-from microgradcnn.views.pages.problem import Problem
+from microgradcnn.views.pages.assets import asset, formula_script, literal
 
+DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The loss of one example, written in scalars, and what training it on rows of data needs.
+
+    `columns` are the leaves that a row of `rows`, (n, columns), gives their numbers to, the target last. `start` and
+    `trained` are numbers for the `parameters`: where descent begins, and where it once ended. `rate` is a good learning
+    rate. Raises ValueError for a leaf without a label and for two of one name, for these are what answers speak of.
+    """
+
+    loss: Value
+    parameters: Sequence[Value]
+    columns: Sequence[Value]
+    rows: Array
+    start: Array
+    trained: Array
+    rate: float
+
+    def __post_init__(self) -> None:
+        labels = [leaf.label for leaf in self.leaves]
+        if None in labels or len(set(labels)) < len(labels):
+            raise ValueError(f"the leaves of a page's loss need a name each, all different, not {labels}")
+
+    @property
+    def leaves(self) -> list[Value]:
+        """The parameters and the columns."""
+        return [*self.parameters, *self.columns]
+
+    @property
+    def intermediates(self) -> list[Value]:
+        """What is computed on the way to the loss and has a name."""
+        return [node for node in topological(self.loss) if node.op is not None and node.label and node is not self.loss]
+
+    @property
+    def activation(self) -> str:
+        """What σ means in a formula: the graph's own activation."""
+        ops = {node.op.name for node in topological(self.loss) if node.op is not None}
+        return next((name for name in ("sigmoid", "relu", "tanh") if name in ops), "sigmoid")
+
+    def script(self, name: str, key: bool) -> str:
+        """`const NAME = problem(...)`: with the program of the gradient if `key`, else by finite differences alone."""
+        outputs = [self.loss, *self.intermediates]
+        gradient = function(grad(self.loss, list(self.parameters)), self.leaves, "gradient") if key else "null"
+        data = {
+            "parameters": [p.label for p in self.parameters],
+            "columns": [c.label for c in self.columns],
+            "outputs": [self.loss.label or "f", *(node.label for node in outputs[1:])],
+            "rows": _short(self.rows),
+            "start": _short(self.start),
+            "trained": _short(self.trained),
+            "activation": self.activation,
+        }
+        fields = {field: literal(value) for field, value in data.items()}
+        fields |= {"program": _compact(function(outputs, self.leaves)), "gradient": _compact(gradient)}
+        inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
+        return f"const {name} = problem({{\n  {inside},\n}});"
+
+
+def scripts() -> str:
+    """All that runs in a page with problems: formulas, problems, exercises and landscapes."""
+    return "\n".join([formula_script(), *map(asset, ("problem.js", "exercise.js", "landscape.js"))])
 
 
 def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
     """The boxes, one for each parameter, as HTML; `fills` names buttons that write formulas into them, by parameter."""
     names = [str(leaf.label) for leaf in [*problem.parameters, *problem.columns, *problem.intermediates]]
     f = problem.loss.label or "f"
-    buttons = "".join(f"<button type=button data-fill={_quoted(name)}>{escape(name)}</button>" for name in fills)
+    shown = ", ".join(f"<kbd>{escape(label)}</kbd>" for label in [f, *names])
+    buttons = "".join(f"<button type=button data-fill={quoteattr(name)}>{escape(name)}</button>" for name in fills)
     return f"""<p>Write as you like: <kbd>3*(w1*x1 - y)/4</kbd>, <kbd>¾(w_1 x_1 − y)</kbd>,
 <kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 64 random points.</p>
-<p class="names">Names: {_names([f, *names])}.</p>
+<p class="names">Names: {shown}.</p>
 <div class="boxes">{"".join(_box(str(p.label), f) for p in problem.parameters)}</div>
 <p class="buttons">{buttons}<button type=button data-fill="">Clear all</button></p>"""
 
@@ -68,11 +142,21 @@ def start_script(name: str, fills: Mapping[str, Mapping[str, str]]) -> str:
     )
 
 
+def _short(numbers: Array) -> Any:
+    """Numbers as lists, with few digits."""
+    return [_short(x) if np.ndim(x) else float(f"{x:.{DIGITS}g}") for x in np.asarray(numbers)]
+
+
+def _compact(text: str) -> str:
+    """A function without the spaces at the start of its lines."""
+    return re.sub(r"\n +", "\n", text)
+
+
 def _box(label: str, f: str) -> str:
     asked = notation.mathml(derivative(symbol(f), symbol(label)))
     where = escape(f"answer-{label}", quote=True)
     return (
-        f'<form class="answer" data-parameter={_quoted(label)}><label for="{where}">{asked} =</label>'
+        f'<form class="answer" data-parameter={quoteattr(label)}><label for="{where}">{asked} =</label>'
         f'<input id="{where}" name="answer" autocomplete="off" autocapitalize="off" spellcheck="false">'
         '<button>Check</button><output aria-live="polite"></output></form>'
     )
@@ -84,11 +168,3 @@ def _slider(rate: float) -> str:
         f'<label>learning rate <input name="rate" type="range" min="{middle - SPAN:.3f}" max="{middle + SPAN:.3f}" '
         f'step="any" value="{middle:.3f}"><output></output></label>'
     )
-
-
-def _names(labels: list[str]) -> str:
-    return ", ".join(f"<kbd>{escape(label)}</kbd>" for label in labels)
-
-
-def _quoted(text: str) -> str:
-    return f'"{escape(text, quote=True)}"'

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
-from microgradcnn.cli.commands import cost as costing
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.record import TABLE, Primitive
@@ -62,7 +61,7 @@ def single_layer():
 def convolutional(name, n, filters, image, kernel):
     network = NETWORKS[name](filters=filters, image=image, kernel=kernel)
     loss = network.loss(RNG.normal(size=(n, network.inputs)), RNG.normal(size=n))
-    return loss, {network_cost.PARTS[p]: value for p, value in network.parameters.items()}
+    return loss, {network.parts[p]: value for p, value in network.parameters.items()}
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +285,8 @@ def test_convolutional_networks_at_other_sizes(costs, name, n, filters, position
 
 @pytest.mark.parametrize("name", ["conv_linear", "two_conv_average_linear"])
 def test_square_images_give_the_same_polynomials(costs, name):
-    assert mg.cost(network_cost.builder(name), network_cost.COUNTED["convolutional"]).parts == costs[name].parts
+    sizes = {size: about.counted for size, about in NETWORKS[name].cost_sizes().items()}
+    assert mg.cost(network_cost.builder(name), sizes).parts == costs[name].parts
 
 
 def test_in_image_and_kernel(costs):
@@ -905,8 +905,15 @@ def test_the_command_as_json(capsys):
     assert "measured" not in record
 
 
+def timed_at(monkeypatch, name, sizes):
+    """Time small networks only."""
+    usual = NETWORKS[name].cost_sizes()
+    small = {size: about._replace(timed=sizes[size]) for size, about in usual.items()}
+    monkeypatch.setattr(NETWORKS[name], "cost_sizes", lambda: small)
+
+
 def test_the_command_measures(capsys, monkeypatch):
-    monkeypatch.setitem(costing.MEASURED, "single_layer", {"n": (2, 4), "m": (2, 3), "k": (2, 3)})
+    timed_at(monkeypatch, "single_layer", {"n": (2, 4), "m": (2, 3), "k": (2, 3)})
     code, out, _ = run(capsys, "cost", "single_layer", "--measure")
     assert code == 0
     assert "3. One iteration, measured\n   n  m  k  operations  time" in out
@@ -918,7 +925,7 @@ def test_the_command_measures(capsys, monkeypatch):
 
 
 def test_the_latex_has_every_character(capsys, monkeypatch):
-    monkeypatch.setitem(costing.MEASURED, "convolutional", dict.fromkeys("nF", (2, 3)) | dict.fromkeys("Pq", (4, 9)))
+    timed_at(monkeypatch, "conv_average", dict.fromkeys("nF", (2, 3)) | dict.fromkeys("Pq", (4, 9)))
     code, out, _ = run(capsys, "cost", "conv_average", "--measure", "--format", "latex")
     assert code == 0
     assert out.isascii()

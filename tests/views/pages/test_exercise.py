@@ -13,10 +13,8 @@ from conftest import needs_chromium
 
 import microgradcnn as mg
 from microgradcnn.data import load
-from microgradcnn.lesson.closed_forms import closed_form
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.views.pages.exercise import boxes, landscape, start_script, training
-from microgradcnn.views.pages.problem import Problem, scripts
+from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -180,7 +178,7 @@ def descended(task: Problem, name: str, steps: int) -> float:
     network = started(task, name)
     x, y = task.rows[:, :-1], task.rows[:, -1]
     for _ in range(steps):
-        each = [closed_form(network, row, target) for row, target in zip(x, y.tolist(), strict=True)]
+        each = [network.closed_form(row, target) for row, target in zip(x, y.tolist(), strict=True)]
         for key, p in network.parameters.items():
             p.data = p.data - task.rate * np.mean([g[key] for g in each], axis=0)
     return float(network.loss(x, y).data)

@@ -1,0 +1,291 @@
+"""What a network is: parameters, one example written out in scalars, n rows at once, and the squared loss.
+
+A network of your own is one subclass with the `shapes` of its parameters and `write_out`, the formulas as the lecture
+writes them. NETWORKS[name] = TheClass lets it be named in functions, in files and on the command line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+import microgradcnn.engine.functions as mg
+from microgradcnn import nn
+from microgradcnn.data import as_images
+from microgradcnn.data.dataset import Dataset
+from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.value import Value
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
+COUNTED_AT = range(2, 6)  # sizes whose operations are counted to find the cost of any size
+MEANINGS = {"n": "rows", "m": "inputs", "k": "hidden units"}  # what the lecture's letters for sizes count
+
+# Numbers that can be followed by hand, for parameters and inputs of these letters and for others. p is a vertical bar.
+BY_HAND: Mapping[str, Sequence[float]] = {
+    "S": (0.5, -0.5, 1.0, 1.5, -0.5, 1.0),
+    "c": (0.5, -0.5, 0.5, -0.5, 1.0, 0.0, -1.0, 0.5),
+    "w": (0.5, -1.0, 1.0, 0.5, -0.5, 1.0, -1.0, 0.5),
+    "x": (1.0, -0.5),
+    "p": (0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0),
+}
+OTHERS_BY_HAND = (0.5, -0.5, 1.0)
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A network written out for one example: its labelled scalars, its prediction and its loss.
+
+    `parameters` maps labels (`s_1`, `c_4`, `w_2`) to Values in the order of the tensors' elements; `z` holds z_1, ...
+    """
+
+    inputs: list[Value]
+    y: Value
+    parameters: dict[str, Value]
+    z: list[Value]
+    prediction: Value
+    loss: Value
+
+
+class CostSize(NamedTuple):
+    """A size that the cost of a network depends on: where operations are counted, where timed, and what it counts."""
+
+    counted: Sequence[int]
+    timed: tuple[int, int]
+    meaning: str = ""
+
+
+class Network(ABC):
+    """What all networks share; a subclass gives `shapes` and `write_out`.
+
+    It has `m`, how many numbers a row has, or `image`, (height, width). Where a constructor takes them, and further
+    sizes, it keeps each argument but the seed under its own name, and hands on those that are here.
+    `parameters` maps names to tensor Values, drawn from N(0, 0.5²) with `seed`; the first of them meets the inputs.
+    `regularise` is the lecture's λ; it weighs all parameters here (the lecture: s, u, v, w). Raises ValueError for an
+    unknown activation, a negative λ or a size below 1, and TypeError if the constructor does not keep an argument.
+    """
+
+    name: ClassVar[str]  # the class's own unless it gives another
+    section: ClassVar[str] = ""  # where the lecture has it
+    formula: ClassVar[str] = "(ŷ − y)²"  # its loss for one example
+    slips: ClassVar[Sequence[str]] = ()  # of the lecture that concern it, by their keys in lesson/errata.py
+    unit_name: ClassVar[str] = "hidden unit"  # what a row of the first parameter makes
+    parts: ClassVar[Mapping[str, str]] = {"S": "hidden layer", "c": "filters", "w": "final layer"}  # in the cost
+    by_hand: ClassVar[Mapping[str, Sequence[float]]] = BY_HAND  # numbers, as often as there is room
+
+    m: int
+    image: tuple[int, ...] | None = None
+
+    def __init_subclass__(cls) -> None:
+        cls.name = vars(cls).get("name", cls.__name__)
+
+    def __init__(self, activation: str = "sigmoid", regularise: float = 0.0, seed: int = 0) -> None:
+        self.activation, self.regularise = activation, float(regularise)
+        if lost := [name for name in (*self.arguments(), *([] if self.image else ["m"])) if not hasattr(self, name)]:
+            raise TypeError(f"{self.name} has no {lost[0]}: keep self.{lost[0]} before super().__init__(...)")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"the activation is {' or '.join(ACTIVATIONS)}, not {activation!r}")
+        if not 0 <= regularise < math.inf:
+            raise ValueError(f"λ must be a number ≥ 0, not {regularise}")
+        shapes = self.shapes()
+        if min(size for shape in shapes.values() for size in (*shape, 1)) < 1:
+            raise ValueError(f"{self.name} needs at least one of everything, not parameters of shapes {dict(shapes)}")
+        rng = np.random.default_rng(seed)
+        self.parameters = {p: Value(rng.normal(0.0, 0.5, shape), label=p) for p, shape in shapes.items()}
+
+    @abstractmethod
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The parameters' names and shapes, in order."""
+
+    @abstractmethod
+    def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> tuple[list[Value], Value]:
+        """The z's and ŷ of one example, from its inputs and the scalars of every parameter."""
+
+    def predict(self, x: Any) -> Value:
+        """ŷ of n rows (n, inputs), shape (n,): what is written out, over whole columns, unless a subclass is faster."""
+        return self._over_columns(x)[1]
+
+    def hidden(self, x: Any) -> Value:
+        """The z's of n rows, (n, ...)."""
+        return mg.stack(self._over_columns(x)[0], axis=1)
+
+    def loss(self, x: Any, y: Any) -> Value:
+        """The objective (1/n) Σ (ŷ − y)² + λ Σ θ² over n rows x, (n, inputs), and y, (n,)."""
+        return self.objective(self.predict(x), y)
+
+    def objective(self, prediction: Value, y: Any) -> Value:
+        """The objective for predictions and y, both (n,). Raises ValueError if their shapes differ."""
+        loss = nn.mse_loss(prediction, y)
+        if self.regularise:
+            loss = loss + self.regularise * total([p.square().sum() for p in self.parameters.values()])
+        return loss
+
+    def example(self, x: Sequence[float] | Array, y: float) -> Example:
+        """The scalar form for one row `x` and its `y`, at the parameters of this moment.
+
+        Raises ValueError if x has not `inputs` numbers, or y is not one number.
+        """
+        if np.shape(y) != ():
+            raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
+        row = bare_array(x).astype(float).ravel()
+        self.check_rows(row[None])
+        letter = self.input_letter
+        inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]
+        target = Value(y, label="y")
+        tensors = {name: np.ravel(p.data).tolist() for name, p in self.parameters.items()}
+        scalars = {n: [Value(v, label=t) for v, t in zip(tensors[n], self.labels(n), strict=True)] for n in tensors}
+        z, prediction = self.write_out(inputs, scalars)
+        named(prediction, "y_hat")
+        parameters = {str(v.label): v for row in scalars.values() for v in row}
+        loss = (prediction - target).square()
+        if self.regularise:
+            loss = loss + self.regularise * total([v.square() for v in parameters.values()])
+        return Example(inputs, target, parameters, z, prediction, named(loss, "f"))
+
+    def hand_example(self) -> Example:
+        """One example with y = 1, whose weights and inputs, `by_hand`, the network has from now on."""
+        for name, p in self.parameters.items():
+            p.data = np.resize(self.by_hand.get(name, OTHERS_BY_HAND), p.shape)
+        return self.example(np.resize(self.by_hand.get(self.input_letter, OTHERS_BY_HAND), self.inputs), 1.0)
+
+    def labels(self, name: str) -> list[str]:
+        """The labels of a parameter's elements in the scalar form, in the order of the tensor's."""
+        return [f"{name}_{i}" for i in range(1, math.prod(self.parameters[name].shape) + 1)]
+
+    def units(self) -> list[Array]:
+        """The weights into and out of each hidden unit or filter, one vector each: those alike stay alike for ever."""
+        return []
+
+    def closed_form(self, x: Array, y: float) -> dict[str, Array] | None:
+        """The gradients of (ŷ − y)² + λ Σ θ² for one row x, by parameter, to check the engine against.
+
+        None if nobody has worked them out: a subclass that has gives `worked_out`.
+        """
+        if (found := self.worked_out(x, y)) is None:
+            return None
+        data = {name: np.asarray(p.data) for name, p in self.parameters.items()}
+        return {name: g.reshape(data[name].shape) + 2.0 * self.regularise * data[name] for name, g in found.items()}
+
+    def worked_out(self, x: Array, y: float) -> dict[str, Array] | None:
+        """The gradients of (ŷ − y)² for one row x in closed form, the elements in the order of the parameters'."""
+        return None
+
+    def pictures(self, image: tuple[int, ...] | None) -> Array | None:
+        """The first parameter as pictures, (units, height, width), if a row of it meets every pixel of an `image`."""
+        weights = np.asarray(next(iter(self.parameters.values())).data)
+        fits = image is not None and weights.ndim == 2 and weights.shape[1] == math.prod(image)
+        return weights.reshape(-1, *image) if image is not None and fits else None
+
+    @classmethod
+    def arguments(cls) -> list[str]:
+        """The names of the constructor's arguments, but the seed."""
+        return [name for name in inspect.signature(cls).parameters if name != "seed"]
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that build this network again, as `NETWORKS[name](**options)` takes them, ready for JSON."""
+        found = {name: getattr(self, name) for name in self.arguments()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+
+    @classmethod
+    def takes_images(cls) -> bool:
+        """Whether rows are images, of a size that the constructor takes."""
+        return "image" in cls.arguments()
+
+    @classmethod
+    def sizes_for(cls, data: Dataset) -> dict[str, Any]:
+        """The arguments that the data decide: the size of the images, or m. Raises DataError for rows that are none."""
+        if cls.takes_images():
+            return {"image": as_images(data).image}
+        return {"m": data.x.shape[1]} if "m" in cls.arguments() else {}
+
+    @classmethod
+    def cost_sizes(cls) -> dict[str, CostSize]:
+        """What the cost is a polynomial in: n rows, and every argument that is a whole number."""
+        whole = [name for name, size in cls().options().items() if type(size) is int]
+        timed = {"n": (200, 1000), "m": (200, 1000)}
+        return {s: CostSize(COUNTED_AT, timed.get(s, (10, 50)), MEANINGS.get(s, "")) for s in ("n", *whole)}
+
+    @classmethod
+    def of_sizes(cls, sizes: Mapping[str, int]) -> dict[str, Any]:
+        """The arguments that make a network of these sizes, those of `cost_sizes` but n."""
+        return dict(sizes)
+
+    def own_sizes(self) -> dict[str, int]:
+        """The sizes of `cost_sizes` that no data decide, at this network."""
+        return {name: size for name, size in self.options().items() if type(size) is int and name != "m"}
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers a row has: m, or the pixels of an image."""
+        return self.m if self.image is None else math.prod(self.image)
+
+    @property
+    def input_letter(self) -> str:
+        """The lecture's letter for the inputs: p for pixels, else x."""
+        return "x" if self.image is None else "p"
+
+    def check_rows(self, x: Any) -> None:
+        """Raise ValueError unless x is (n, inputs)."""
+        if len(np.shape(x)) != 2 or np.shape(x)[1] != self.inputs:
+            raise ValueError(f"{self.name} takes rows of {self.inputs} numbers, (n, {self.inputs}), not {np.shape(x)}")
+
+    def activate(self, a: Any) -> Any:
+        """σ(a)."""
+        return ACTIVATIONS[self.activation](a)
+
+    def activated(self, a: Array) -> tuple[Array, Array]:
+        """σ(a) of numbers, and the slopes dσ/da: z(1 − z) for the sigmoid, 1 where a > 0 for relu."""
+        if self.activation == "relu":
+            return np.maximum(a, 0.0), (a > 0.0).astype(float)
+        with np.errstate(over="ignore"):  # exp(1000) is inf, and 1/inf the right answer
+            z = 1.0 / (1.0 + np.exp(-a))
+        return z, z * (1.0 - z)
+
+    def unit(self, weights: list[Value], inputs: list[Value], i: int) -> Value:
+        """z_i = σ(a_i), a_i the products of weights and inputs, added up."""
+        return named(self.activate(named(dot(weights, inputs), f"a_{i}")), f"z_{i}")
+
+    def _over_columns(self, x: Any) -> tuple[list[Value], Value]:
+        """What is written out, each scalar a column of n numbers."""
+        self.check_rows(x)
+        rows: Any = x if isinstance(x, Value) else bare_array(x)
+        scalars = {
+            name: [named(p.reshape(-1)[i], label) for i, label in enumerate(self.labels(name))]
+            for name, p in self.parameters.items()
+        }
+        z, prediction = self.write_out([rows[:, i] for i in range(self.inputs)], scalars)
+        return z, named(prediction, "y_hat")
+
+
+V = TypeVar("V", bound=Value)
+
+
+def named(value: V, label: str) -> V:
+    """The value, with a label."""
+    value.label = label
+    return value
+
+
+def total(values: Sequence[Value]) -> Value:
+    """v1 + v2 + ..., from left to right."""
+    found = values[0]
+    for value in values[1:]:
+        found = found + value
+    return found
+
+
+def dot(a: Sequence[Value], b: Sequence[Value]) -> Value:
+    """a1 b1 + a2 b2 + ..."""
+    return total([u * v for u, v in zip(a, b, strict=True)])
+
+
+def mean(values: Sequence[Value]) -> Value:
+    """(v1 + v2 + ...)/n."""
+    return total(values) / len(values)
