@@ -35,8 +35,8 @@ from microgradcnn.cli.options import real
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.extras import MissingExtra
+from microgradcnn.fit import DivergedError
 from microgradcnn.system.interrupts import Interruptible
-from microgradcnn.train import DivergedError
 from microgradcnn.views.formulas.expression import cut
 
 # In the order of the help.

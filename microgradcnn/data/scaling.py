@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -27,12 +29,16 @@ class Scaling:
         if len(self.shift) != columns:
             raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not of {columns}")
 
-    def apply(self, x: Array) -> Array:
-        """Rows (n, m), scaled. Raises ValueError for another number of columns."""
+    def apply(self, x: Any, dtype: Any = np.float64) -> Any:
+        """Rows (n, m), scaled in this type; of a Value without what changes nothing.
+
+        Raises ValueError for another number of columns.
+        """
         if np.shape(x)[1:] != self.shift.shape:
             raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not {np.shape(x)}")
-        scaled: Array = (x - self.shift) / self.scale
-        return scaled
+        if np.any(self.shift):
+            x = x - self.shift.astype(dtype)
+        return x if isinstance(x, Value) and np.all(self.scale == 1.0) else x / self.scale.astype(dtype)
 
 
 def standardised(x: Array) -> Scaling:

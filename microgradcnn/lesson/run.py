@@ -15,9 +15,9 @@ from microgradcnn.data import Dataset, load, shrink, two_classes
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra
+from microgradcnn.fit import Training, accuracy, train
 from microgradcnn.lesson.closed_forms import closed_form
 from microgradcnn.networks import LECTURE, NETWORKS, Network
-from microgradcnn.train import Training, accuracy, train
 
 REGULARISE = 1e-3
 TOLERANCE = 1e-7

@@ -133,15 +133,6 @@ def digest(*arrays: Array) -> str:
     return found.hexdigest()
 
 
-def interval(epochs: int, checkpoint: str | Path | None, every: int | None, resume: bool) -> int:
-    """After how many epochs to save: `every`, or a hundredth of them. Raises ValueError for what makes no sense."""
-    if checkpoint is None and (every is not None or resume):
-        raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
-    if every is not None and every < 1:
-        raise ValueError(f"every must be at least 1, not {every}")
-    return every or max(epochs // 100, 1)
-
-
 def _differences(theirs: Any, ours: Any, name: str = "") -> Iterator[str]:
     """What differs, by its name, with both values."""
     if isinstance(theirs, dict) and isinstance(ours, dict):

@@ -17,8 +17,8 @@ from conftest import ROOT
 
 import microgradcnn as mg
 from microgradcnn import nn
+from microgradcnn.experiment import load_trained
 from microgradcnn.files import FileError, write_whole
-from microgradcnn.trained import load_trained
 
 README = ROOT / "README.md"
 

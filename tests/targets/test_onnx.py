@@ -18,12 +18,11 @@ from microgradcnn import Value, nn
 from microgradcnn.cli import main
 from microgradcnn.data.scaling import Scaling
 from microgradcnn.engine.record import TABLE
-from microgradcnn.experiment import predict
+from microgradcnn.experiment import Trained, load_trained, predict, save_trained
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.export import onnx_operators
-from microgradcnn.trained import Trained, load_trained, save_trained
 
 CLOSE = 1e-6  # of float32, by norm
 
