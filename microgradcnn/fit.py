@@ -18,16 +18,28 @@ from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.accuracy import ACCURACIES, at_least_half
+from microgradcnn.training.accuracy import ACCURACIES, at_least
 from microgradcnn.training.batches import ENGINES, Array, Objective, batches, outputs
-from microgradcnn.training.checkpoint import Checkpoint, Checkpoints, digest
+from microgradcnn.training.checkpoint import digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
-from microgradcnn.training.schedule import Saving, Schedule, Singly, check_known, grouped
+from microgradcnn.training.schedule import Saving, Schedule, Singly, check_known, every, grouped, opened
 from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
 
-__all__ = ["DivergedError", "Patience", "Saving", "Schedule", "Training", "accuracy", "evaluate", "fit", "train"]
+__all__ = [
+    "OF_MODELS",
+    "OF_NETWORKS",
+    "DivergedError",
+    "Patience",
+    "Saving",
+    "Schedule",
+    "Training",
+    "accuracy",
+    "evaluate",
+    "fit",
+    "train",
+]
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]
@@ -94,16 +106,16 @@ def train(
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
     about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
-    checkpoints, found = _opened(saving, about | schedule.about() | {"seed": seed, "engine": engine})
-    stable, rate, equal = _start(network, x, y, schedule) if found is None else found.state["start"]
+    checkpoints = opened(saving, about | schedule.about() | {"seed": seed, "engine": engine})
+    found = None if checkpoints is None else checkpoints.found
+    start = found.state["start"] if found is not None else _start(network, x, y, schedule)
+    stable, rate, equal = start
     if found is None and (dead := dead_start(network, x)) is not None:
         return Training(rate, stable, "dead", dead)
     rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
     descent = Descent(rows, schedule.optimiser, seed)
-    recorder = Recorder(checkpoints, _every(saving, schedule), descent, {"start": [stable, rate, equal]}, found)
-    stop = Converged(y)
-    loop = LectureLoop(descent, schedule, rate, stop, recorder, network, stable)
-    status = loop.run(progress)
+    recorder, stop = Recorder(descent, checkpoints, every(saving, schedule), start=start), Converged(y)
+    status = LectureLoop(descent, recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
         pair = f"hidden units {equal[0]} and {equal[1]}"
@@ -157,14 +169,13 @@ def fit(
     with in_mode(model, training=True):
         rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
         descent = Descent(rows, schedule.optimiser, seed, dropouts)
-        checkpoints, found = _opened(saving, about)
-        recorder = Recorder(checkpoints, _every(saving, schedule), descent, {}, found)
+        recorder = Recorder(descent, opened(saving, about), every(saving, schedule))
 
         def validate() -> dict[str, float]:
             measured = {} if unseen is None else evaluate(model, *unseen, loss)
             return {f"validation_{name}": value for name, value in measured.items()}
 
-        status = ModelLoop(descent, schedule, schedule.rate, stop, recorder, shift, validate).run(progress)
+        status = ModelLoop(descent, recorder, schedule, schedule.rate, stop, shift, validate).run(progress)
     message = _report(status, len(descent.history), schedule.epochs)
     return Training(schedule.rate, None, status, message, descent.history)
 
@@ -201,10 +212,11 @@ def _start(network: Network, x: Array, y: Array, schedule: Schedule) -> tuple[fl
 
 
 def _network_objective(network: Network) -> Objective:
+    right = at_least(0.5, below=0.0)
+
     def objective(x: Any, y: Any) -> list[Value]:
         prediction = network.predict(x)
-        error = (prediction - y).square().mean()
-        return [network.objective(prediction, y), error, at_least_half(prediction, y)]
+        return [network.objective(prediction, y), (prediction - y).square().mean(), right(prediction, y)]
 
     return objective
 
@@ -215,18 +227,6 @@ def _model_objective(model: Module, loss: Loss) -> Objective:
         return [loss(found, y), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
 
     return objective
-
-
-def _opened(saving: Saving | None, about: dict[str, Any]) -> tuple[Checkpoints | None, Checkpoint | None]:
-    """The checkpoints of the run that is described, and the one to go on from."""
-    if saving is None:
-        return None, None
-    checkpoints = Checkpoints(saving.folder, about)
-    return checkpoints, checkpoints.begin(saving.resume)
-
-
-def _every(saving: Saving | None, schedule: Schedule) -> int:
-    return (saving and saving.every) or max(schedule.epochs // 100, 1)
 
 
 def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:

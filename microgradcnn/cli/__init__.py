@@ -31,6 +31,7 @@ from microgradcnn.cli.commands import (
     train,
     worksheet,
 )
+from microgradcnn.cli.notices import warnings_told
 from microgradcnn.cli.options import real
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
@@ -146,7 +147,8 @@ def _run(typed: list[str]) -> int:
     except SystemExit:  # the help or the version is printed
         return 0
     options.typed = typed
-    code: int = options.run(options)
+    with warnings_told():
+        code: int = options.run(options)
     return code
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -56,13 +56,6 @@ def parameters_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameters", type=Path, required=True, metavar="FILE", help="the parameters.npz of a training"
     )
-
-
-def settle(options: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
-    """Give the options that were left out these values."""
-    for name, value in defaults.items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
 
 
 def chosen_trained(options: argparse.Namespace) -> Trained:

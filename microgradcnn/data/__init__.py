@@ -1,9 +1,8 @@
 """Data to train on: built in or from files, reduced to two classes, shrunk, split."""
 
+from microgradcnn.data.built_in import BUILT_IN
+from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.data.loading import (
-    BUILT_IN,
-    DataError,
-    Dataset,
     as_images,
     class_name,
     class_names,

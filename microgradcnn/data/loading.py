@@ -19,23 +19,6 @@ from microgradcnn.data.dataset import Columns, DataError, Dataset, listed, numbe
 from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
 
-__all__ = [
-    "BUILT_IN",
-    "DataError",
-    "Dataset",
-    "as_images",
-    "class_name",
-    "class_names",
-    "load",
-    "load_parts",
-    "resampling",
-    "shrink",
-    "split",
-    "two_classes",
-    "with_classes",
-    "without",
-]
-
 Array = NDArray[np.float64]
 
 # What is there for labels that a network of the lecture cannot learn.

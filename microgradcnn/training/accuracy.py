@@ -12,9 +12,14 @@ from microgradcnn import nn
 from microgradcnn.engine.value import Value
 
 
-def at_least_half(prediction: Value, y: Any) -> Value:
-    """The share of ŷ that are ≥ ½ where y is 1, and below where it is 0."""
-    return _share(mg.equal(mg.where(prediction >= 0.5, 1.0, 0.0), y), 1.0)
+def at_least(threshold: float, below: float) -> Callable[[Value, Any], Value]:
+    """The accuracy of numbers that are to be ≥ the threshold where the target is 1, and less where it is `below`."""
+
+    def accuracy(found: Value, target: Any) -> Value:
+        one = found.dtype.type(1.0)
+        return _share(mg.equal(mg.where(found >= threshold, one, below * one), target), one)
+
+    return accuracy
 
 
 def _largest(logits: Value, target: Any) -> Value:
@@ -25,24 +30,12 @@ def _largest(logits: Value, target: Any) -> Value:
     return _share(mg.equal(mg.sum(mg.where(logits >= own, one, 0.0 * one), axis=1), one), one)
 
 
-def _above(logits: Value, target: Any) -> Value:
-    """The share of logits that are ≥ 0 where the target is 1, and below where it is 0."""
-    one = logits.dtype.type(1.0)
-    return _share(mg.equal(mg.where(logits >= 0.0, one, 0.0 * one), target), one)
-
-
-def _signs(score: Value, target: Any) -> Value:
-    """The share of scores that are ≥ 0 where the target is 1, and below where it is −1."""
-    one = score.dtype.type(1.0)
-    return _share(mg.equal(mg.where(score >= 0.0, one, -one), target), one)
-
-
 def _share(right: Any, one: Any) -> Value:
     return mg.mean(mg.where(right, one, 0.0 * one))
 
 
 ACCURACIES: dict[Callable[[Any, Any], Value], Callable[[Value, Any], Value]] = {
     nn.cross_entropy: _largest,
-    nn.binary_cross_entropy_with_logits: _above,
-    nn.hinge_loss: _signs,
+    nn.binary_cross_entropy_with_logits: at_least(0.0, below=0.0),
+    nn.hinge_loss: at_least(0.0, below=-1.0),
 }

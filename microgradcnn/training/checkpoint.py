@@ -51,24 +51,25 @@ class Checkpoints:
     def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
         self.about: dict[str, Any] = json.loads(json.dumps(about, default=np.generic.item))
+        self.found: Checkpoint | None = None
         self._ours: list[Path] = []  # oldest first
 
     def begin(self, resume: bool) -> Checkpoint | None:
-        """Make the folder ready; the checkpoint to go on from, None for a new run.
+        """Make the folder ready; `found`, the checkpoint to go on from, is None for a new run.
 
         With `resume` it is the newest, and a folder without any is a CheckpointWarning. Raises FileError, as `newest`
         does and for a folder that cannot be written to, and without `resume` for one that holds checkpoints already.
         """
-        found = self.newest() if resume else None
+        self.found = self.newest() if resume else None
         if not resume and (there := self._there()):
             raise FileError(f"{there[-1]} is there already: resume its run, or give another folder than {self.folder}")
         make_folder(self.folder)
         for name in os.listdir(self.folder):
             if _UNFINISHED.fullmatch(name):
                 remove(self.folder / name)
-        if resume and found is None:
+        if resume and self.found is None:
             warnings.warn(f"{self.folder} has no checkpoint: training starts anew", CheckpointWarning, stacklevel=3)
-        return found
+        return self.found
 
     def newest(self) -> Checkpoint | None:
         """The newest whole checkpoint, None if there is none; a damaged one is passed over with a CheckpointWarning.

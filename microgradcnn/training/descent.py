@@ -72,24 +72,19 @@ class Descent:
 class Recorder:
     """Saves a descent after every so many epochs, and at any time as it was after its last whole epoch.
 
-    `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing. With a checkpoint that was
-    `found` the descent goes on from there, and `status` is what it was then.
+    `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing. With some that have
+    `found` one, the descent goes on from there, and `status` is what it was then.
     """
 
     def __init__(
-        self,
-        checkpoints: Checkpoints | None,
-        every: int,
-        descent: Descent,
-        constants: dict[str, Any],
-        found: Checkpoint | None = None,
+        self, descent: Descent, checkpoints: Checkpoints | None = None, every: int = 1, **constants: Any
     ) -> None:
-        self.checkpoints, self.every, self.descent, self.constants = checkpoints, every, descent, constants
+        self.descent, self.checkpoints, self.every, self.constants = descent, checkpoints, every, constants
         self.status = GOING
         self._rows = array("d")  # the history in one block, so that a save takes it as it is
         self._unsaved: tuple[int, dict[str, Any], dict[str, Array]] | None = None
-        if found is not None:
-            self._go_on(found)
+        if checkpoints is not None and checkpoints.found is not None:
+            self._go_on(checkpoints.found)
 
     def _go_on(self, found: Checkpoint) -> None:
         rows, columns, self.status = found.arrays["history"], found.state["columns"], found.state["status"]

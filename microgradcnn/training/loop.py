@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,32 +22,30 @@ from microgradcnn.training.batches import Array
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.progress import bar
 from microgradcnn.training.schedule import Schedule
-from microgradcnn.training.stopping import GOING, Stop, all_epochs
+from microgradcnn.training.stopping import GOING, Stop
 
 
 class DivergedError(ArithmeticError):
     """A loss or a gradient became NaN or infinite; the parameters are the best, or the last, that were finite."""
 
 
+@dataclass
 class TrainingLoop(ABC):
     """A descent under a schedule that starts at `rate`, saved by its recorder.
 
     `status` says how it ended, GOING if the epochs ran out.
     """
 
-    shown: tuple[str, ...] = ("loss",)  # of the newest epoch, beside a progress bar
+    shown: ClassVar[tuple[str, ...]] = ("loss",)  # of the newest epoch, beside a progress bar
 
-    def __init__(
-        self,
-        descent: Descent,
-        schedule: Schedule,
-        rate: float,
-        stop: Stop = all_epochs,
-        recorder: Recorder | None = None,
-    ) -> None:
-        self.descent, self.schedule, self.rate, self.stop = descent, schedule, rate, stop
-        self.recorder = recorder or Recorder(None, 1, descent, {})
-        self.rows, self.history, self.status = descent.rows, descent.history, self.recorder.status
+    descent: Descent
+    recorder: Recorder
+    schedule: Schedule
+    rate: float
+    stop: Stop
+
+    def __post_init__(self) -> None:
+        self.rows, self.history, self.status = self.descent.rows, self.descent.history, self.recorder.status
 
     def run(self, progress: bool = False) -> str:
         """Train, give the parameters the numbers to keep, and return the status.
@@ -102,23 +102,21 @@ class TrainingLoop(ABC):
         return ", ".join(f"{name.replace('_', ' ')} {newest[name]:.4g}" for name in self.shown if name in newest)
 
 
+@dataclass
 class ModelLoop(TrainingLoop):
-    """Epochs of a model of layers, measured over its batches as they are stepped on, and by `validate` afterwards."""
+    """Epochs of a model of layers, measured over its batches as they are stepped on, and by `validate` afterwards.
+
+    Rows that are images are moved by up to `shift` pixels in every step.
+    """
 
     shown = ("loss", "accuracy", "validation_accuracy")
 
-    def __init__(
-        self,
-        descent: Descent,
-        schedule: Schedule,
-        rate: float,
-        stop: Stop = all_epochs,
-        recorder: Recorder | None = None,
-        shift: int = 0,
-        validate: Callable[[], dict[str, float]] = dict,
-    ) -> None:
-        super().__init__(descent, schedule, rate, stop, recorder)
-        self.shift, self.validate, self._whole = shift, validate, descent.rows.flat
+    shift: int = 0
+    validate: Callable[[], dict[str, float]] = dict
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole = self.rows.flat
 
     def epoch(self, number: int, rate: float) -> str:
         """The steps; a row of epoch, from 1, rate, loss, accuracy where there is one, and what `validate` finds."""
@@ -144,21 +142,15 @@ class ModelLoop(TrainingLoop):
         raise self.diverged(f"in epoch {number + 1}: {what}", 0.1 * self.rate)
 
 
+@dataclass
 class LectureLoop(TrainingLoop):
     """Epochs of a network of the lecture, measured over all rows before their steps; `stable` is its largest rate."""
 
-    def __init__(
-        self,
-        descent: Descent,
-        schedule: Schedule,
-        rate: float,
-        stop: Stop,
-        recorder: Recorder,
-        network: Network,
-        stable: float,
-    ) -> None:
-        super().__init__(descent, schedule, rate, stop, recorder)
-        self.network, self.stable = network, stable
+    network: Network
+    stable: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._has_classes = bool(np.isin(self.rows.y, (0.0, 1.0)).all())
 
     @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.training.checkpoint import Checkpoints
 
 
 class Singly(TypedDict, total=False):
@@ -89,6 +90,20 @@ def grouped(
     if folder is None and (every is not None or resume):
         raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
     return schedule, saving if folder is None else Saving(folder, every, bool(resume))
+
+
+def opened(saving: Saving | None, about: dict[str, Any]) -> Checkpoints | None:
+    """The checkpoints of the run that is described, with the one to go on from. Raises FileError as they do."""
+    if saving is None:
+        return None
+    checkpoints = Checkpoints(saving.folder, about)
+    checkpoints.begin(saving.resume)
+    return checkpoints
+
+
+def every(saving: Saving | None, schedule: Schedule) -> int:
+    """After how many epochs a run is saved: a hundredth of them, unless it is said."""
+    return (saving and saving.every) or max(schedule.epochs // 100, 1)
 
 
 def check_known(word: str, known: Iterable[str]) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from microgradcnn.cli.notices import warnings_told
 from microgradcnn.cli.options import chosen_trained, network_argument, parameters_argument
 from microgradcnn.cli.output import show, where_written
 from microgradcnn.data.columns import PositionWarning
@@ -28,7 +27,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="the file to write")
 
 
-@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """Write the file, which takes rows as they are in the data, and gives ŷ for each, or the classes' probabilities."""
     trained = chosen_trained(options)

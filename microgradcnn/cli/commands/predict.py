@@ -6,7 +6,6 @@ import argparse
 
 import numpy as np
 
-from microgradcnn.cli.notices import warnings_told
 from microgradcnn.cli.options import chosen_trained, data_arguments, network_argument, parameters_argument
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
@@ -23,7 +22,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     data_arguments(parser)
 
 
-@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """What is predicted for every row, and the accuracy where the data have labels."""
     trained = chosen_trained(options)

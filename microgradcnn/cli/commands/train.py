@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from microgradcnn.cli.figure import description, training_figure
-from microgradcnn.cli.notices import warnings_told
 from microgradcnn.cli.options import (
     chosen_saving,
     count,
@@ -17,7 +17,6 @@ from microgradcnn.cli.options import (
     network_options,
     saving_arguments,
     seed_argument,
-    settle,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.data import as_images, load, load_parts, shrink, two_classes, with_classes
@@ -25,6 +24,7 @@ from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset
 from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
+from microgradcnn.fit import OF_NETWORKS, Schedule
 from microgradcnn.networks import NETWORKS
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
@@ -32,15 +32,8 @@ from microgradcnn.training.batches import ENGINES
 from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
-# What is taken where an option is left out.
-OF_NETWORKS: Record = {
-    "epochs": 20_000,
-    "schedule": "inverse",
-    "optimiser": "gradient_descent",
-    "activation": "sigmoid",
-    "regularise": 1e-3,
-}
-OF_MODELS: Record = {"epochs": 40, "rate": 2e-3, "schedule": "cosine", "optimiser": "adam", "batch": 32, "shift": 2}
+OF_MODELS, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
+REGULARISE = 1e-3
 _CONVOLUTIONAL = tuple(name for name in NETWORKS if name != "single_layer")
 # Options that only some have, and why the others do not.
 _OWNERS = {
@@ -62,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=count, metavar="N", help="size of the N×N filters (2)")
-    network_options(parser, "sigmoid", 1e-3)
+    network_options(parser, regularise=REGULARISE)
     parser.add_argument("--epochs", type=count, metavar="N", help=f"at most this many {_default('epochs')}")
     parser.add_argument("--rate", type=float, metavar="η", help=f"learning rate {_default('rate')}")
     parser.add_argument("--schedule", choices=tuple(SCHEDULES), help=f"how the rate decreases {_default('schedule')}")
@@ -78,7 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--shift",
         type=count_or_0,
         metavar="N",
-        help=f"lenet: move images by up to N pixels at random in every step ({OF_MODELS['shift']})",
+        help=f"lenet: move images by up to N pixels at random in every step ({SHIFT})",
     )
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(
@@ -89,13 +82,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     saving_arguments(parser)
     seed_argument(parser)
-    parser.set_defaults(activation=None, regularise=None)  # of the networks only: `run` gives them
+    parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
 
 
 def _default(option: str) -> str:
     """What an option is where it is left out, for networks and for models."""
     words = {"rate": "half the largest stable one", "batch": "all"}
-    return f"({words.get(option) or OF_NETWORKS[option]}; lenet: {OF_MODELS[option]})"
+    return f"({words.get(option) or OF_NETWORKS.about()[option]}; lenet: {OF_MODELS.about()[option]})"
 
 
 def plot_file(text: str) -> Path:
@@ -106,14 +99,12 @@ def plot_file(text: str) -> Path:
     return path
 
 
-@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """Train, print the result, write history.csv and parameters.npz; 1 if the start was dead."""
     saving = chosen_saving(options)
     for option, (owners, reason) in _OWNERS.items():
         if getattr(options, option) is not None and options.network not in owners:
             raise ValueError(f"--{option} is not for {options.network}: {reason}")
-    settle(options, OF_MODELS if options.network in MODELS else OF_NETWORKS)
     data, test, columns = _data(options)
     make_folder(options.out)
     if options.plot is not None:
@@ -127,11 +118,8 @@ def run(options: argparse.Namespace) -> int:
         scale=options.scale,
         shrunk=options.shrink,
         columns=columns,
-        network=_given(options, activation="activation", regularise="regularise", k="hidden", filters="filters")
-        | ({} if options.kernel is None else {"kernel": (options.kernel, options.kernel)}),
-        training={name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch")}
-        | _given(options, engine="engine", shift="shift")
-        | {"saving": saving, "progress": True},
+        network=_parts(options),
+        training=_training(options) | {"saving": saving, "progress": True},
     )
     history, parameters = write_run(options.out, done)
     head = {"network": options.network, "data": data.name, "classes": data.classes}
@@ -146,9 +134,26 @@ def run(options: argparse.Namespace) -> int:
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 
-def _given(options: argparse.Namespace, **names: str) -> Record:
-    """The options that have a value, under other names."""
-    return {name: value for name, option in names.items() if (value := getattr(options, option)) is not None}
+def _parts(options: argparse.Namespace) -> Record:
+    """The network's own arguments."""
+    if options.network in MODELS:
+        return {}
+    kernel = None if options.kernel is None else (options.kernel, options.kernel)
+    given = {"k": options.hidden, "filters": options.filters, "kernel": kernel, "activation": options.activation}
+    return {"regularise": REGULARISE} | _said(given | {"regularise": options.regularise})
+
+
+def _training(options: argparse.Namespace) -> Record:
+    """The schedule, and what else training is asked for."""
+    model = options.network in MODELS
+    given = {name: getattr(options, name) for name in ("epochs", "rate", "batch", "optimiser")}
+    schedule = replace(OF_MODELS if model else OF_NETWORKS, **_said(given | {"decay": options.schedule}))
+    shift = SHIFT if options.shift is None else options.shift
+    return {"schedule": schedule, "engine": options.engine} | ({"shift": shift} if model else {})
+
+
+def _said(given: Record) -> Record:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset | None, Columns | None]:
