@@ -24,7 +24,7 @@ from microgradcnn.training.checkpoint import digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
-from microgradcnn.training.schedule import Saving, Schedule, Singly, check_known, every, grouped, opened
+from microgradcnn.training.schedule import Saving, Schedule, Singly, check_known, grouped, opened
 from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
 
 __all__ = [
@@ -106,7 +106,7 @@ def train(
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
     about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
-    checkpoints = opened(saving, about | schedule.about() | {"seed": seed, "engine": engine})
+    checkpoints = opened(saving, schedule.epochs, about | schedule.about() | {"seed": seed, "engine": engine})
     found = None if checkpoints is None else checkpoints.found
     start = found.state["start"] if found is not None else _start(network, x, y, schedule)
     stable, rate, equal = start
@@ -114,8 +114,8 @@ def train(
         return Training(rate, stable, "dead", dead)
     rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
     descent = Descent(rows, schedule.optimiser, seed)
-    recorder, stop = Recorder(descent, checkpoints, every(saving, schedule), start=start), Converged(y)
-    status = LectureLoop(descent, recorder, schedule, rate, stop, network, stable).run(progress)
+    recorder, stop = Recorder(descent, checkpoints, start=start), Converged(y)
+    status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
         pair = f"hidden units {equal[0]} and {equal[1]}"
@@ -164,18 +164,18 @@ def fit(
     about |= {"data": _about_data(x, y), "validation": None if unseen is None else digest(*unseen)}
     about |= schedule.about() | {"shift": shift, "seed": seed, "engine": engine}
     if stop is not all_epochs:
-        about["stop"] = repr(stop)
+        about["stop"] = getattr(stop, "__qualname__", repr(stop))
     dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
         rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
         descent = Descent(rows, schedule.optimiser, seed, dropouts)
-        recorder = Recorder(descent, opened(saving, about), every(saving, schedule))
+        recorder = Recorder(descent, opened(saving, schedule.epochs, about))
 
         def validate() -> dict[str, float]:
             measured = {} if unseen is None else evaluate(model, *unseen, loss)
             return {f"validation_{name}": value for name, value in measured.items()}
 
-        status = ModelLoop(descent, recorder, schedule, schedule.rate, stop, shift, validate).run(progress)
+        status = ModelLoop(recorder, schedule, schedule.rate, stop, shift, validate).run(progress)
     message = _report(status, len(descent.history), schedule.epochs)
     return Training(schedule.rate, None, status, message, descent.history)
 

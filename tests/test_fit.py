@@ -11,7 +11,7 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import nn
-from microgradcnn.data.augmentation import shifted
+from microgradcnn.data.images import shifted
 from microgradcnn.files import FileError
 from microgradcnn.fit import DivergedError, evaluate, fit
 from microgradcnn.training.batches import BLOCK, ENGINES, outputs

@@ -2,18 +2,8 @@
 
 from microgradcnn.data.built_in import BUILT_IN
 from microgradcnn.data.dataset import DataError, Dataset
-from microgradcnn.data.loading import (
-    as_images,
-    class_name,
-    class_names,
-    load,
-    load_parts,
-    resampling,
-    shrink,
-    split,
-    two_classes,
-    with_classes,
-)
+from microgradcnn.data.images import as_images, resampling, shrink
+from microgradcnn.data.loading import class_name, class_names, load, load_parts, split, two_classes, with_classes
 
 __all__ = [
     "BUILT_IN",

@@ -45,11 +45,11 @@ class Checkpoints:
     """The checkpoints of one run in a folder, the newest and the one before.
 
     `about` says which run this is, in nested dicts that JSON can hold: what is trained, the arguments of the training,
-    a digest of the data. A checkpoint with another `about` is never taken.
+    a digest of the data. A checkpoint with another `about` is never taken. One is due after `every` epochs.
     """
 
-    def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, about: Mapping[str, Any], every: int = 1) -> None:
+        self.folder, self.every = Path(folder), every
         self.about: dict[str, Any] = json.loads(json.dumps(about, default=np.generic.item))
         self.found: Checkpoint | None = None
         self._ours: list[Path] = []  # oldest first
@@ -68,7 +68,7 @@ class Checkpoints:
             if _UNFINISHED.fullmatch(name):
                 remove(self.folder / name)
         if resume and self.found is None:
-            warnings.warn(f"{self.folder} has no checkpoint: training starts anew", CheckpointWarning, stacklevel=3)
+            warnings.warn(f"{self.folder} has no checkpoint: training starts anew", CheckpointWarning, stacklevel=4)
         return self.found
 
     def newest(self) -> Checkpoint | None:
@@ -89,7 +89,7 @@ class Checkpoints:
                     "start this one as that was started, or give another folder"
                 )
             if damaged:
-                warnings.warn(f"{'; '.join(damaged)}: going on from {path}", CheckpointWarning, stacklevel=3)
+                warnings.warn(f"{'; '.join(damaged)}: going on from {path}", CheckpointWarning, stacklevel=5)
             self._ours = [*(other for other in there if other != path), path]
             return Checkpoint(saved["epoch"], saved["state"], arrays)
         if damaged:

@@ -70,16 +70,14 @@ class Descent:
 
 
 class Recorder:
-    """Saves a descent after every so many epochs, and at any time as it was after its last whole epoch.
+    """Saves a descent when a checkpoint is due, and at any time as it was after its last whole epoch.
 
     `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing. With some that have
     `found` one, the descent goes on from there, and `status` is what it was then.
     """
 
-    def __init__(
-        self, descent: Descent, checkpoints: Checkpoints | None = None, every: int = 1, **constants: Any
-    ) -> None:
-        self.descent, self.checkpoints, self.every, self.constants = descent, checkpoints, every, constants
+    def __init__(self, descent: Descent, checkpoints: Checkpoints | None = None, **constants: Any) -> None:
+        self.descent, self.checkpoints, self.constants = descent, checkpoints, constants
         self.status = GOING
         self._rows = array("d")  # the history in one block, so that a save takes it as it is
         self._unsaved: tuple[int, dict[str, Any], dict[str, Array]] | None = None
@@ -100,7 +98,7 @@ class Recorder:
         self._rows.extend(self.descent.history[-1].values())
         state, arrays = self.descent.snapshot()
         self._unsaved = len(self.descent.history), {"status": status, **state}, arrays
-        if len(self.descent.history) % self.every == 0:
+        if len(self.descent.history) % self.checkpoints.every == 0:
             self.save()
 
     def save(self) -> None:

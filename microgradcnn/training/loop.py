@@ -16,10 +16,10 @@ from typing import ClassVar
 import numpy as np
 
 from microgradcnn.checking.debug import NonFiniteError, debug
-from microgradcnn.data.augmentation import shifted
+from microgradcnn.data.images import shifted
 from microgradcnn.networks import Network
 from microgradcnn.training.batches import Array
-from microgradcnn.training.descent import Descent, Recorder
+from microgradcnn.training.descent import Recorder
 from microgradcnn.training.progress import bar
 from microgradcnn.training.schedule import Schedule
 from microgradcnn.training.stopping import GOING, Stop
@@ -31,21 +31,21 @@ class DivergedError(ArithmeticError):
 
 @dataclass
 class TrainingLoop(ABC):
-    """A descent under a schedule that starts at `rate`, saved by its recorder.
+    """A recorder's descent, under a schedule that starts at `rate`.
 
     `status` says how it ended, GOING if the epochs ran out.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("loss",)  # of the newest epoch, beside a progress bar
 
-    descent: Descent
     recorder: Recorder
     schedule: Schedule
     rate: float
     stop: Stop
 
     def __post_init__(self) -> None:
-        self.rows, self.history, self.status = self.descent.rows, self.descent.history, self.recorder.status
+        self.descent, self.status = self.recorder.descent, self.recorder.status
+        self.rows, self.history = self.descent.rows, self.descent.history
 
     def run(self, progress: bool = False) -> str:
         """Train, give the parameters the numbers to keep, and return the status.

@@ -92,18 +92,13 @@ def grouped(
     return schedule, saving if folder is None else Saving(folder, every, bool(resume))
 
 
-def opened(saving: Saving | None, about: dict[str, Any]) -> Checkpoints | None:
+def opened(saving: Saving | None, epochs: int, about: dict[str, Any]) -> Checkpoints | None:
     """The checkpoints of the run that is described, with the one to go on from. Raises FileError as they do."""
     if saving is None:
         return None
-    checkpoints = Checkpoints(saving.folder, about)
+    checkpoints = Checkpoints(saving.folder, about, saving.every or max(epochs // 100, 1))
     checkpoints.begin(saving.resume)
     return checkpoints
-
-
-def every(saving: Saving | None, schedule: Schedule) -> int:
-    """After how many epochs a run is saved: a hundredth of them, unless it is said."""
-    return (saving and saving.every) or max(schedule.epochs // 100, 1)
 
 
 def check_known(word: str, known: Iterable[str]) -> None:
