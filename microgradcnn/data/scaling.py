@@ -30,15 +30,17 @@ class Scaling:
             raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not of {columns}")
 
     def apply(self, x: Any, dtype: Any = np.float64) -> Any:
-        """Rows (n, m), scaled in this type; of a Value without what changes nothing.
+        """Rows (n, m), scaled in this type; a Value by a shift and a scale of these names, where they change something.
 
         Raises ValueError for another number of columns.
         """
         if np.shape(x)[1:] != self.shift.shape:
             raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not {np.shape(x)}")
-        if np.any(self.shift):
-            x = x - self.shift.astype(dtype)
-        return x if isinstance(x, Value) and np.all(self.scale == 1.0) else x / self.scale.astype(dtype)
+        shift, scale = self.shift.astype(dtype), self.scale.astype(dtype)
+        if not isinstance(x, Value):
+            return (x - shift) / scale
+        x = x - Value(shift, label="shift") if np.any(shift) else x
+        return x / Value(scale, label="scale") if np.any(scale != 1.0) else x
 
 
 def standardised(x: Array) -> Scaling:
