@@ -19,8 +19,11 @@ from microgradcnn import nn
 from microgradcnn.engine.arrays import check_unmasked
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.training.batches import Array, Objective, batches, epoch, outputs
-from microgradcnn.training.descent import Descent
+from microgradcnn.training.batches import Array, Objective, batches, outputs
+from microgradcnn.training.descent import Descent, Recorder
+from microgradcnn.training.loop import DivergedError, ModelLoop
+from microgradcnn.training.schedule import Schedule
+from microgradcnn.training.stopping import GOING, Patience
 
 require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
 
@@ -77,28 +80,23 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         self.model_ = self._model(x.shape[1], outputs, rng)
         rows = batches(self.backend, self._objective(len(x), loss), self.model_.parameters(), x, y)
-        descent = Descent(rows, SOLVERS[self.solver], rng)
-        self.loss_curve_: list[float] = []
-        best, stalled = math.inf, 0
-        for _ in range(self.max_iter):
-            self.loss_curve_ += epoch(rows, descent, self.batch_size, self.learning_rate_init)
-            stalled = stalled + 1 if self.loss_curve_[-1] > best - self.tol else 0
-            best = min(best, self.loss_curve_[-1])
-            if not math.isfinite(self.loss_curve_[-1]):
-                raise ValueError(
-                    f"training diverged in epoch {len(self.loss_curve_)}: scale the inputs, as StandardScaler does, or "
-                    f"take a learning_rate_init below {self.learning_rate_init}"
-                )
-            if stalled >= self.n_iter_no_change:
-                break
-        else:
+        schedule = Schedule(self.max_iter, batch=self.batch_size)
+        descent, stop = Descent(rows, SOLVERS[self.solver], rng), Patience(self.tol, self.n_iter_no_change)
+        try:
+            status = ModelLoop(Recorder(descent), schedule, self.learning_rate_init, stop).run()
+        except DivergedError:
+            raise ValueError(
+                f"training diverged in epoch {len(descent.history) + 1}: scale the inputs, as StandardScaler does, or "
+                f"take a learning_rate_init below {self.learning_rate_init}"
+            ) from None
+        self.loss_curve_ = [row["loss"] for row in descent.history]
+        self.n_iter_ = len(self.loss_curve_)
+        if status == GOING:
             warnings.warn(
                 f"training has not converged after max_iter={self.max_iter} epochs: allow more, or a larger tol",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        rows.write()
-        self.n_iter_ = len(self.loss_curve_)
 
     def _model(self, inputs: int, outputs: int, rng: np.random.Generator) -> nn.Sequential:
         layer, init = ACTIVATIONS[self.activation]

@@ -1,37 +1,175 @@
-"""From a data set to a trained network: split, scale, train, and measure on rows that training did not see."""
+"""From a data set to a trained network or model, measured on rows that training did not see; on disk and back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.data import as_images, split
-from microgradcnn.data.columns import columns_of
-from microgradcnn.data.dataset import Columns, Dataset
+import microgradcnn.engine.functions as mg
+from microgradcnn.data import as_images, resampling, shrink, split
+from microgradcnn.data.columns import arranged, columns_of, different_texts, restored
+from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
+from microgradcnn.engine.arrays import dtype_of
+from microgradcnn.engine.value import Value
+from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
+from microgradcnn.fit import Training, accuracy, evaluate, fit, train
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.train import Training, accuracy, train
-from microgradcnn.trained import Trained
+from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
+from microgradcnn.nn.summary import in_mode
+from microgradcnn.training.batches import outputs
 
 TEST_FRACTION = 0.2
+KIND = "parameters file that train wrote"
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class ImageModel:
+    """A model of MODELS behind rows of pixels, with what a network of the lecture has.
+
+    Rows are (n, h·w), images of (h, w) that are brought to SIDE × SIDE for the `module`. Raises ValueError for an image
+    that is no height and width.
+    """
+
+    input_letter, unit_name = "p", "filter"
+
+    def __init__(self, name: str, classes: int, image: tuple[int, int], seed: int = 0) -> None:
+        height, width = image
+        self.name, self.classes, self.image = name, classes, (height, width)
+        self.module = new_model(name, classes, seed)
+
+    @property
+    def parameters(self) -> dict[str, Value]:
+        """Every parameter by its dotted name."""
+        return dict(self.module.named_parameters())
+
+    @property
+    def inputs(self) -> int:
+        """The number of pixels."""
+        return math.prod(self.image)
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that build this model again, with its name."""
+        return {"classes": self.classes, "image": list(self.image)}
+
+    def pictures(self, image: tuple[int, ...] | None) -> Array:
+        """The filters of the first convolution, as a Network gives its own."""
+        return np.asarray(next(p.data for p in self.parameters.values() if p.ndim == 4))
+
+    def images(self, x: Any) -> Any:
+        """Rows, an array or a Value, as the module takes them: (n, 1, SIDE, SIDE)."""
+        images = mg.reshape(x, (-1, 1, *self.image))
+        if self.image == (SIDE, SIDE):
+            return images
+        rows, columns = (weights.astype(dtype_of(x)) for weights in resampling(self.image, SIDE))
+        return rows @ images @ columns.T
+
+    def predict(self, x: Any) -> Value:
+        """The probabilities of all classes for rows, (n, classes); of an array they are no graph."""
+        if isinstance(x, Value):
+            with in_mode(self.module, training=False):
+                found = mg.softmax(self.module(self.images(x)))
+        else:
+            found = Value(mg.softmax(outputs(self.module, self.images(x))))
+        found.label = "probabilities"
+        return found
+
+
+def _built(name: str, **options: Any) -> Network | ImageModel:
+    return NETWORKS[name](**options) if name in NETWORKS else ImageModel(name, **options)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network or model, and the preparation of its rows: images shrunk to `shrink`² (None: as they are), then scaled.
+
+    `columns` are those that it was trained on, before images were shrunk; UNKNOWN where nobody knows them. Raises
+    ValueError for columns, a scaling or a number of classes that do not fit.
+    """
+
+    network: Any  # a Network or an ImageModel
+    scaling: Scaling
+    classes: tuple[str, ...] | None = None
+    shrink: int | None = None
+    columns: Columns = UNKNOWN
+
+    def __post_init__(self) -> None:
+        self.scaling.check_width(self.network.inputs)
+        image, wanted = self.columns.image, getattr(self.network, "image", None)
+        fits = image in (None, wanted) and self.columns.features is None
+        if wanted is not None and self.shrink is None and not fits:
+            raise ValueError(f"has columns of images of {image}, and a network for {wanted}")
+        count = getattr(self.network, "classes", 2)
+        if self.classes is not None and len(self.classes) != count:
+            raise ValueError(f"has {len(self.classes)} classes, and a network for {count}")
+
+    def arranged(self, data: Any) -> Dataset:
+        """A Dataset or a DataFrame as the network takes it, before scaling: its columns in order, its images shrunk.
+
+        Where either side has no names of columns they go by position, with a PositionWarning. Raises DataError for
+        columns or images that the network was not trained on, in a sentence that names them.
+        """
+        if self.shrink is None:
+            return arranged(data, self.columns, self.network.inputs)
+        small = (self.shrink, self.shrink)
+        if isinstance(data, Dataset) and data.image == small:
+            return data
+        found = arranged(data, self.columns, None if self.columns.image is None else math.prod(self.columns.image))
+        if found.x.shape[1] == self.network.inputs:
+            return found
+        return shrink(as_images(found, self.columns.image), self.shrink)
+
+    def scaled(self, rows: Any) -> Any:
+        """Rows (n, inputs), an array or a Value, as the network takes them: scaled in the type of its parameters."""
+        if isinstance(self.network, Network):
+            return self.scaling.apply(rows)
+        return self.scaling.apply(rows if isinstance(rows, Value) else rows.astype(DTYPE), DTYPE)
+
+
+def predict(trained: Trained, data: Any) -> Array:
+    """ŷ, (n,), or the probabilities of a model, (n, classes), for a Dataset, a DataFrame or an array (n, inputs).
+
+    Rows are as they are in the data, before scaling. Columns are found by their names, as `Trained.arranged` says; an
+    array's go by position, after any shrinking.
+    """
+    rows = trained.arranged(data).x if isinstance(data, Dataset) or hasattr(data, "columns") else data
+    return np.asarray(trained.network.predict(trained.scaled(rows)).data)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What came out: the trained network, how training went, and the accuracies on both parts of the data."""
+    """What came out: the trained network, how training went, and what was measured on both parts of the data.
+
+    `train` and `test` have the accuracy, and for a model the loss.
+    """
 
     trained: Trained
     training: Training
     rows: tuple[int, int]
-    train_accuracy: float
-    test_accuracy: float
+    train: Mapping[str, float]
+    test: Mapping[str, float]
+
+    @property
+    def train_accuracy(self) -> float:
+        """The share of the rows to train on that are predicted right."""
+        return self.train["accuracy"]
+
+    @property
+    def test_accuracy(self) -> float:
+        """The share of the other rows that are predicted right."""
+        return self.test["accuracy"]
 
 
 def experiment(
     name: str,
     data: Dataset,
+    test: Dataset | None = None,
     *,
     seed: int = 0,
     scale: bool = True,
@@ -40,26 +178,34 @@ def experiment(
     network: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
 ) -> Experiment:
-    """Train the network called `name` on four fifths of `data`, two classes as 0 and 1, and test it on the last fifth.
+    """Train the network or model called `name` on four fifths of `data`, and test it on the last fifth, or on `test`.
 
-    `seed` draws the split, the start and the batches. `shrunk` records the size to which images were shrunk before, and
-    `columns` what they were then (those of `data`).
-    `network` and `training` are further arguments of the network and of `train`. Raises ValueError if they do not fit.
+    A network tells two classes apart, 0 and 1, a model of images any number: 0, 1, ..., as data.with_classes gives
+    them. `seed` draws the split, the start and the batches. `scale` brings pixels to [0, 1] and other columns to mean 0
+    and deviation 1. `shrunk` records the size to which images were shrunk before, and `columns` what they were then
+    (those of `data`). `network` and `training` are further arguments of the network and of `train`, or `fit`. Raises
+    ValueError if they do not fit, DataError for rows that are no images or a test of other classes.
     """
-    kind = NETWORKS[name]
-    data = as_images(data) if kind.takes_images() else data
-    built = kind(seed=seed, **{**kind.sizes_for(data), **(network or {})})
-    learn, test = split(data, TEST_FRACTION, seed)
+    kind = NETWORKS.get(name)
+    data = as_images(data) if kind is None or kind.takes_images() else data
+    learn, unseen = split(data, TEST_FRACTION, seed) if test is None else (data, test)
+    if unseen.classes != learn.classes:
+        theirs, ours = listed(unseen.classes or ()), listed(learn.classes or ())
+        raise DataError(f"{unseen.name} has the classes {theirs}, not {ours} as in training")
+    sizes = {"classes": len(data.classes or ()), "image": data.image} if kind is None else kind.sizes_for(data)
+    built = _built(name, seed=seed, **sizes | (network or {}))
     scaling = fit_scaling(learn) if scale else unscaled(data.x.shape[1])
-    x, x_test = scaling.apply(learn.x), scaling.apply(test.x)
-    run = train(built, x, learn.y, seed=seed, **(training or {}))
-    return Experiment(
-        Trained(built, scaling, data.classes, shrunk, columns or columns_of(data)),
-        run,
-        (len(learn.x), len(test.x)),
-        accuracy(built, x, learn.y),
-        accuracy(built, x_test, test.y),
-    )
+    trained = Trained(built, scaling, data.classes, shrunk, columns or columns_of(data))
+    unseen = unseen if test is None else trained.arranged(unseen)
+    parts = [(trained.scaled(part.x), part.y) for part in (learn, unseen)]
+    if isinstance(built, Network):
+        run = train(built, *parts[0], seed=seed, **(training or {}))
+        measured = [{"accuracy": accuracy(built, *part)} for part in parts]
+    else:
+        parts = [(built.images(x), y) for x, y in parts]
+        run = fit(built.module, *parts[0], seed=seed, validation=parts[1], **(training or {}))
+        measured = [evaluate(built.module, *part) for part in parts]
+    return Experiment(trained, run, (len(learn.x), len(unseen.x)), *measured)
 
 
 def fit_scaling(rows: Dataset) -> Scaling:
@@ -67,11 +213,65 @@ def fit_scaling(rows: Dataset) -> Scaling:
     return unit_pixels(rows.x) if rows.image is not None else standardised(rows.x)
 
 
-def predict(trained: Trained, data: Any) -> np.ndarray[Any, Any]:
-    """ŷ, (n,), for rows as they are in the data, before scaling: a Dataset, a DataFrame or an array (n, inputs).
+def save_trained(path: Path, trained: Trained) -> None:
+    """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
+    network = trained.network
+    about: dict[str, Any] = {
+        "network": network.name,
+        "options": network.options(),
+        "classes": trained.classes,
+        "shrink": trained.shrink,
+        "columns": asdict(trained.columns),
+    }
+    if isinstance(network, ImageModel):
+        about["architecture"] = network.module.architecture()
+    scaling = {"shift": trained.scaling.shift, "scale": trained.scaling.scale}
+    write_arrays(path, KIND, about, {n: p.data for n, p in _parameters(network).items()} | scaling)
 
-    Columns are found by their names, as `Trained.arranged` says; an array's go by position, after any shrinking.
-    """
-    network: Network = trained.network
-    rows = trained.arranged(data).x if isinstance(data, Dataset) or hasattr(data, "columns") else data
-    return np.asarray(network.predict(trained.scaling.apply(rows)).data)
+
+def load_trained(path: Path) -> Trained:
+    """Read what `save_trained` wrote; nothing is unpickled. Raises FileError in one sentence for anything else."""
+    about, arrays = read_arrays(path, KIND)
+    name = about.get("network")
+    known = [*NETWORKS, *MODELS]
+    if isinstance(name, str) and name not in known:
+        raise FileError(f"{path} holds a {name}, which is none of {', '.join(known)}")
+    try:
+        if name in MODELS and "options" not in about:
+            about, arrays = _of_today(about, arrays)
+        network = _built(about["network"], **about["options"])
+        classes, shrunk = about["classes"], about["shrink"]
+        if not (classes is None or different_texts(classes)) or type(shrunk) not in (int, type(None)):
+            raise ValueError("classes have different names, and an image a whole number of pixels")
+        columns = restored(about.get("columns"), network.inputs if shrunk is None else None)
+        one, architecture = np.ones(network.inputs), []
+        if isinstance(network, ImageModel):
+            architecture = list(about["architecture"])
+            columns = Columns(image=network.image) if columns == UNKNOWN else columns
+    except (ValueError, KeyError, TypeError):
+        raise FileError(f"{path} is damaged, or no {KIND}") from None
+    parameters = _parameters(network)
+    try:
+        if isinstance(network, ImageModel):
+            network.module.check_architecture(architecture)
+        check_arrays(arrays, {n: p.data for n, p in parameters.items()} | {"shift": one, "scale": one}, network.name)
+        scaling = Scaling(arrays["shift"], arrays["scale"])
+        done = Trained(network, scaling, classes and tuple(classes), shrunk, columns)
+    except ValueError as error:
+        raise FileError(f"{path} {error}") from None
+    for label, p in parameters.items():
+        p.data = arrays[label]
+    return done
+
+
+def _parameters(network: Network | ImageModel) -> dict[str, Value]:
+    """The parameters by their names in a file."""
+    return {f"parameter_{name}": p for name, p in network.parameters.items()}
+
+
+def _of_today(about: dict[str, Any], arrays: dict[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What a file says, of a model from before networks and models had one format."""
+    image = about["image"]
+    options = {"classes": len(about["classes"]), "image": image}
+    renamed = {n if n in ("shift", "scale") else f"parameter_{n}": array for n, array in arrays.items()}
+    return about | {"options": options, "shrink": None}, renamed

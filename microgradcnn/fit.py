@@ -1,117 +1,183 @@
-"""Training a model of layers, batch by batch, with a history of its loss and accuracy; and how right a model is."""
+"""Training, a network of the lecture until it has converged or a model of layers for some epochs; and how right it is.
+
+`train` and `fit` check what they are given, and run the loop of training.loop under a Schedule, saved as a Saving says.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
-import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value, no_grad
+from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
-from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.train import DivergedError, check_finite
-from microgradcnn.training.batches import ENGINES, Array, Batches, batches, epoch, outputs
-from microgradcnn.training.checkpoint import Checkpoints, digest, interval
+from microgradcnn.training.accuracy import ACCURACIES, at_least
+from microgradcnn.training.batches import ENGINES, Array, Objective, batches, outputs
+from microgradcnn.training.checkpoint import digest
+from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
-from microgradcnn.training.progress import bar
+from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
+from microgradcnn.training.schedule import Saving, Schedule, Singly, check_known, grouped, opened
+from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
+
+__all__ = [
+    "OF_MODELS",
+    "OF_NETWORKS",
+    "DivergedError",
+    "Patience",
+    "Saving",
+    "Schedule",
+    "Training",
+    "accuracy",
+    "evaluate",
+    "fit",
+    "train",
+]
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]
 
+OF_NETWORKS = Schedule(20_000, None, "inverse", None, "gradient_descent")
+OF_MODELS = Schedule()
+
 
 @dataclass
-class Fit:
-    """What a training run did.
+class Training:
+    """What a training run did, from the learning rate that it started at.
 
-    `history` has one row an epoch: epoch, from 1, rate, loss and, for a loss of classes, accuracy, both over the rows
-    as they were when their batch was stepped on; where there is a validation, validation_loss and validation_accuracy
-    after the epoch. `status` is "epochs" (all are done) or "interrupted"; `message` says it in a sentence.
+    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or what the stop policy of
+    a model said, such as "stalled"; `message` says it in a sentence. `history` has one row an epoch. A network's are
+    epoch, from 0, rate, loss, gradient_norm, mean_squared_error and accuracy over all rows, before the steps; a model's
+    are epoch, from 1, rate, loss and, for a loss of classes, accuracy over the rows as they were when their batch was
+    stepped on, and where there is a validation, validation_loss and validation_accuracy after the epoch. `stable_rate`
+    is a network's 2/λmax at the start.
     """
 
-    status: str = "epochs"
+    rate: float
+    stable_rate: float | None = None
+    status: str = GOING
     message: str = ""
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: History = field(default_factory=list)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gradient became small and the mean squared error clearly smaller than the variance of y."""
+        return self.status == "converged"
+
+
+@np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
+def train(
+    network: Network,
+    x: Array,
+    y: Array,
+    schedule: Schedule | str | None = None,
+    *,
+    seed: int = 0,
+    engine: str = "numpy",
+    saving: Saving | None = None,
+    progress: bool = False,
+    **singly: Unpack[Singly],
+) -> Training:
+    """Train `network` on rows x, (n, inputs), and y, (n,), until it has converged or the epochs have run out.
+
+    Converged means ‖∇f‖ ≤ 1e-3 of its start and a mean squared error below 0.9 of the variance of y: under a decreasing
+    rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
+    take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. `engine` is "eager"
+    or a backend of mg.compile; all take the same steps. An epoch costs a forward and backward pass of n rows, two with
+    batches. A `saving` saves the run, also at its end and on Ctrl-C, so that it goes on to the bit as if it had never
+    stopped; the network's own numbers are not used then.
+
+    Without groups the arguments are epochs, rate, schedule (the decay), batch and optimiser, those of OF_NETWORKS
+    unless given, and checkpoint (the folder), every and resume. Raises ValueError for bad arguments, DivergedError at
+    the first NaN or infinity, MissingExtra for an engine that is not installed, FileError for a checkpoint that is
+    damaged, of another run or cannot be written.
+    """
+    if len(np.shape(x)) != 2 or len(x) == 0 or np.shape(y) != (len(x),):
+        raise ValueError(f"x must be (n, inputs) and y (n,) with n ≥ 1, not {np.shape(x)} and {np.shape(y)}")
+    schedule, saving = grouped(OF_NETWORKS, schedule, saving, singly)
+    check_known(engine, ENGINES)
+    x, y = _frozen(x), _frozen(y)
+    _check_finite(x, y)
+    about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
+    checkpoints = opened(saving, schedule.epochs, about | schedule.about() | {"seed": seed, "engine": engine})
+    found = None if checkpoints is None else checkpoints.found
+    start = found.state["start"] if found is not None else _start(network, x, y, schedule)
+    stable, rate, equal = start
+    if found is None and (dead := dead_start(network, x)) is not None:
+        return Training(rate, stable, "dead", dead)
+    rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
+    descent = Descent(rows, schedule.optimiser, seed)
+    recorder, stop = Recorder(descent, checkpoints, start=start), Converged(y)
+    status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
+    message = stop.report(status, descent.history)
+    if equal is not None and descent.history:
+        pair = f"hidden units {equal[0]} and {equal[1]}"
+        message += f"; {pair} started equal and stay equal for ever: start them differently"
+    return Training(rate, stable, status, message, descent.history)
 
 
 def fit(
     model: Module,
     x: Any,
     y: Any,
+    schedule: Schedule | str | None = None,
     *,
     loss: Loss = nn.cross_entropy,
-    optimiser: str = "adam",
-    rate: float = 1e-3,
-    schedule: str = "constant",
-    epochs: int = 20,
-    batch: int = 64,
     shift: int = 0,
     seed: int = 0,
     engine: str = "numpy",
-    progress: bool = False,
     validation: tuple[Any, Any] | None = None,
-    checkpoint: str | Path | None = None,
-    every: int | None = None,
-    resume: bool = False,
-) -> Fit:
-    """Train `model` on rows x, (n, ...), and y, (n, ...), in batches of at most `batch`, shuffled with `seed`.
+    stop: Stop = all_epochs,
+    saving: Saving | None = None,
+    progress: bool = False,
+    **singly: Unpack[Singly],
+) -> Training:
+    """Train `model` on rows x, (n, ...), and y, (n, ...), in batches shuffled with `seed`.
 
     `loss(outputs, y)` is a mean over rows, such as those of mg.nn. Rows take the type of the parameters. The model is
     in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile;
     Dropout needs "eager". Rows that are images, (n, channels, height, width), are moved at random by up to `shift`
-    pixels in every step, which teaches that a place says little about a class. The same arguments give the same bits.
-    Ctrl-C keeps the parameters of the last whole epoch, and so does a DivergedError, raised where a loss or a parameter
-    becomes NaN or infinite. Raises ValueError for arguments, rows or targets that do not fit, MissingExtra for an
-    engine that is not installed. An epoch costs a forward and a backward pass over n rows.
+    pixels in every step, which teaches that a place says little about a class. `stop` ends training before its epochs
+    have run out, as Patience() does. The same arguments give the same bits. Ctrl-C keeps the parameters of the last
+    whole epoch, and so does a DivergedError, raised where a loss or a parameter becomes NaN or infinite. Raises
+    ValueError for arguments, rows or targets that do not fit, MissingExtra for an engine that is not installed. An
+    epoch costs a forward and a backward pass over n rows.
 
-    `checkpoint`, `every` and `resume` save the run and go on with it to the bit, as in train.train.
+    `saving`, and the arguments without groups, are as in `train`, with the defaults of OF_MODELS.
     """
-    _check_arguments(epochs, batch, rate, {schedule: SCHEDULES, optimiser: OPTIMISERS, engine: ENGINES})
+    schedule, saving = grouped(OF_MODELS, schedule, saving, singly)
+    check_known(engine, ENGINES)
+    if schedule.rate is None:
+        raise ValueError("fit needs a learning rate, such as 1e-3: only train finds one")
     _check_model(model, engine)
-    every = interval(epochs, checkpoint, every, resume)
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
-    checkpoints = None
-    if checkpoint is not None:
-        settings = {"epochs": epochs, "rate": rate, "schedule": schedule, "optimiser": optimiser, "batch": batch}
-        settings |= {"shift": shift, "seed": seed, "engine": engine}
-        checkpoints = Checkpoints(checkpoint, _about(model, loss, (x, y), unseen) | settings)
+    about = {"model": model.architecture(), "loss": getattr(loss, "__qualname__", type(loss).__qualname__)}
+    about |= {"data": _about_data(x, y), "validation": None if unseen is None else digest(*unseen)}
+    about |= schedule.about() | {"shift": shift, "seed": seed, "engine": engine}
+    if stop is not all_epochs:
+        about["stop"] = getattr(stop, "__qualname__", repr(stop))
+    dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
-        rows = batches(engine, _objective(model, loss), model.parameters(), x, y)
-        descent = _Descent(rows, optimiser, seed, model)
-        recorder = Recorder(checkpoints, every, descent, {})
-        if checkpoints is not None and (found := checkpoints.begin(resume)) is not None:
-            recorder.go_on(found)
-        run, kept = Fit(history=descent.history), rows.flat
-        try:
-            for number in bar(epochs, progress, lambda: _note(run.history), len(run.history)):
-                now = rate * SCHEDULES[schedule](number, epochs)
-                means = epoch(rows, descent, batch, now, shift)
-                _stop_if_diverged(means[0], rows.flat, number, rate, descent.optimiser.steps)
-                row = {"epoch": number + 1, "rate": now, **dict(zip(("loss", "accuracy"), means, strict=False))}
-                if unseen is not None:
-                    rows.write()
-                    row |= {f"validation_{name}": value for name, value in evaluate(model, *unseen, loss).items()}
-                descent.see(row)
-                kept = rows.flat
-                recorder.epoch_done("epochs")
-            recorder.save()
-        except KeyboardInterrupt:
-            run.status = "interrupted"
-            recorder.save()
-        finally:
-            rows.flat = kept
-            rows.write()
-    run.message = _report(run, epochs)
-    return run
+        rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
+        descent = Descent(rows, schedule.optimiser, seed, dropouts)
+        recorder = Recorder(descent, opened(saving, schedule.epochs, about))
+
+        def validate() -> dict[str, float]:
+            measured = {} if unseen is None else evaluate(model, *unseen, loss)
+            return {f"validation_{name}": value for name, value in measured.items()}
+
+        status = ModelLoop(recorder, schedule, schedule.rate, stop, shift, validate).run(progress)
+    message = _report(status, len(descent.history), schedule.epochs)
+    return Training(schedule.rate, None, status, message, descent.history)
 
 
 def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> dict[str, float]:
@@ -127,57 +193,35 @@ def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> di
         return measured | ({"accuracy": float(ACCURACIES[loss](found, y))} if loss in ACCURACIES else {})
 
 
-def _largest(logits: Value, target: Any) -> Value:
-    """The share of rows whose target has the largest logit, and no other class one as large."""
-    one = logits.dtype.type(1.0)
-    hit = mg.equal(target.reshape(-1, 1), np.arange(logits.shape[1], dtype=logits.dtype))
-    own = mg.sum(mg.where(hit, logits, 0.0 * one), axis=1, keepdims=True)
-    return _share(mg.equal(mg.sum(mg.where(logits >= own, one, 0.0 * one), axis=1), one), one)
+def accuracy(network: Network, x: Array, y: Array) -> float:
+    """The share of rows whose ŷ ≥ ½ agrees with y, 0 or 1; NaN if y is neither."""
+    with no_grad():
+        prediction, y = np.asarray(network.predict(_frozen(x)).data), bare_array(y)
+    if y.shape != prediction.shape:
+        raise ValueError(f"y must have one number for each of the {len(prediction)} rows, not shape {y.shape}")
+    if not np.isin(y, (0.0, 1.0)).all():
+        return math.nan
+    return float(np.mean((prediction >= 0.5) == (y == 1.0)))
 
 
-def _above(logits: Value, target: Any) -> Value:
-    """The share of logits that are ≥ 0 where the target is 1, and below where it is 0."""
-    one = logits.dtype.type(1.0)
-    return _share(mg.equal(mg.where(logits >= 0.0, one, 0.0 * one), target), one)
+def _start(network: Network, x: Array, y: Array, schedule: Schedule) -> tuple[float, float, tuple[int, int] | None]:
+    """What is known of a network before its first step: the largest stable rate, the rate, and units that are equal."""
+    stable = largest_stable_rate(network, x, y)
+    rate = default_rate(stable, schedule.optimiser) if schedule.rate is None else float(schedule.rate)
+    return stable, rate, equal_units(network)
 
 
-def _signs(score: Value, target: Any) -> Value:
-    """The share of scores that are ≥ 0 where the target is 1, and below where it is −1."""
-    one = score.dtype.type(1.0)
-    return _share(mg.equal(mg.where(score >= 0.0, one, -one), target), one)
+def _network_objective(network: Network) -> Objective:
+    right = at_least(0.5, below=0.0)
+
+    def objective(x: Any, y: Any) -> list[Value]:
+        prediction = network.predict(x)
+        return [network.objective(prediction, y), (prediction - y).square().mean(), right(prediction, y)]
+
+    return objective
 
 
-def _share(right: Any, one: Any) -> Value:
-    return mg.mean(mg.where(right, one, 0.0 * one))
-
-
-ACCURACIES: dict[Loss, Callable[[Value, Any], Value]] = {
-    nn.cross_entropy: _largest,
-    nn.binary_cross_entropy_with_logits: _above,
-    nn.hinge_loss: _signs,
-}
-
-
-class _Descent(Descent):
-    """A descent that also keeps the generators of a model's Dropouts."""
-
-    def __init__(self, rows: Batches, optimiser: str, seed: int, model: Module) -> None:
-        super().__init__(rows, optimiser, seed)
-        self._generators = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
-
-    def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """As Descent says."""
-        state, arrays = super().snapshot()
-        return {**state, "dropouts": [rng.bit_generator.state for rng in self._generators]}, arrays
-
-    def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
-        """As Descent says."""
-        super().restore(state, arrays)
-        for rng, was in zip(self._generators, state["dropouts"], strict=True):
-            rng.bit_generator.state = was
-
-
-def _objective(model: Module, loss: Loss) -> Callable[[Any, Any], list[Value]]:
+def _model_objective(model: Module, loss: Loss) -> Objective:
     def objective(x: Any, y: Any) -> list[Value]:
         found = model(x)
         return [loss(found, y), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
@@ -199,22 +243,18 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     x, y = arrays
     if not x.ndim or not y.ndim or not len(x) or len(x) != len(y):
         raise ValueError(f"{whose}x and y must have one row an example, n ≥ 1, not the shapes {x.shape} and {y.shape}")
-    check_finite(x, y)
+    _check_finite(x, y)
     with no_grad(), in_mode(model, training=False):
         one = model(Value(x[:1])).data
         loss(Value(np.broadcast_to(one, (len(x), *one.shape[1:]))), y)  # says what is wrong with any of the targets
     return x, y
 
 
-def _check_arguments(epochs: int, batch: int, rate: float, words: dict[str, Iterable[str]]) -> None:
-    for word, known in words.items():
-        if word not in known:
-            raise ValueError(f"{word!r} is none of {', '.join(known)}")
-    for name, number in (("epochs", epochs), ("batch", batch)):
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, not {number}")
-    if not 0 < rate < math.inf:
-        raise ValueError(f"the learning rate must be a positive number, not {rate}")
+def _frozen(array: Array) -> Array:
+    """A read-only float64 copy, which Values share instead of copying it in every step."""
+    copy = np.array(bare_array(array), dtype=np.float64)
+    copy.setflags(write=False)
+    return copy
 
 
 def _check_shift(x: Array, shift: int) -> None:
@@ -237,34 +277,23 @@ def _check_model(model: Module, engine: str) -> None:
         raise ValueError(f"layer {random[0]} is a Dropout, which draws anew in every step: take engine='eager'")
 
 
-def _stop_if_diverged(loss: float, flat: Array, epoch: int, rate: float, steps: int) -> None:
-    if math.isfinite(loss) and np.isfinite(flat).all():
-        return
-    if not steps:
-        raise DivergedError(f"training cannot start: the loss of the first batch is {loss}; bring x to a smaller scale")
-    what = "a parameter became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
-    raise DivergedError(
-        f"training diverged in epoch {epoch + 1}: {what}; the rate {rate:.3g} is too large, try {0.1 * rate:.2g}"
-    )
+def _check_finite(x: Array, y: Array) -> None:
+    """Raise ValueError, naming the first, where x or y has a NaN or an infinity."""
+    for name, array in (("x", x), ("y", y)):
+        if not np.isfinite(array).all():
+            where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+            raise ValueError(f"{name}[{', '.join(map(str, where))}] is {array[where]}: training needs finite numbers")
 
 
-def _about(model: Module, loss: Loss, rows: Rows, unseen: Rows | None) -> dict[str, Any]:
-    """What is trained on what, for the checkpoints of a run."""
-    named = {"model": model.architecture(), "loss": getattr(loss, "__qualname__", type(loss).__qualname__)}
-    data = {"shape": rows[0].shape, "SHA-256": digest(*rows)}
-    return {**named, "data": data, "validation": None if unseen is None else digest(*unseen)}
+def _about_data(x: Array, y: Array) -> dict[str, Any]:
+    return {"shape": x.shape, "SHA-256": digest(x, y)}
 
 
-def _note(history: list[dict[str, float]]) -> str:
-    if not history:
-        return ""
-    shown = ("loss", "accuracy", "validation_accuracy")
-    return ", ".join(f"{name.replace('_', ' ')} {history[-1][name]:.4g}" for name in shown if name in history[-1])
-
-
-def _report(run: Fit, epochs: int) -> str:
-    if run.status == "epochs":
+def _report(status: str, done: int, epochs: int) -> str:
+    if status == GOING:
         return f"trained for {epochs} epochs"
-    if not run.history:
+    if status != "interrupted":
+        return f"{status}: training ended after epoch {done} of {epochs}"
+    if not done:
         return "interrupted in the first epoch: the parameters are as they were"
-    return f"interrupted: the parameters after epoch {len(run.history)} of {epochs} are kept"
+    return f"interrupted: the parameters after epoch {done} of {epochs} are kept"

@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 from command_line import run, strict
 from documentation import CONTRIBUTING, run_examples
+from microgradcnn.train import train
 
 import microgradcnn as mg
 from microgradcnn import cli, nn
@@ -21,7 +22,6 @@ from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.export.onnx_operators import OPERATORS
 from microgradcnn.targets.program import BACKENDS
 from microgradcnn.targets.python import EXPRESSIONS
-from microgradcnn.train import train
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from microgradcnn.data.scaling import Scaling
+from microgradcnn.experiment import KIND, Trained, load_trained, save_trained
 from microgradcnn.files import FileError, json_text, make_folder, read_arrays, write_arrays, write_whole
 from microgradcnn.networks import NETWORKS
-from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
 
 def trained(name, **options):

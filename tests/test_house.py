@@ -20,13 +20,13 @@ PACKAGE = Path(mg.__file__).parent
 # Lowest first: a module imports its own room, or a room that stands before it. A room is a folder with the folders in
 # it, or a module at the package's top; `__init__` is what `import microgradcnn as mg` gives.
 ROOMS = (
-    *("extras", "system", "files", "engine", "protocols", "checking", "nn", "data", "targets", "training", "networks"),
+    *("extras", "system", "files", "engine", "protocols", "checking", "nn", "data", "targets", "networks", "training"),
     *("views.formulas", "views.documents", "views.derivations", "views.answers", "views.cost", "views.drawing"),
-    *("views.worksheets", "views.pages", "views", "engines", "train", "fit", "estimator", "trained", "classifier"),
-    *("experiment", "classification", "lesson", "__init__", "cli", "__main__"),
+    *("views.worksheets", "views.pages", "views", "fit", "estimator", "experiment"),
+    *("lesson", "__init__", "cli", "__main__"),
 )
 MODULES = 10  # in a folder, at most
-FLAT = {"cli.commands", "", "views.answers"}  # drawers that look alike
+FLAT = {"cli.commands", "views.answers"}  # drawers that look alike
 LINES = {"engine.value": 330, "any other module": 350, "the package": 26950, "JavaScript": 1300}
 AT_IMPORT = {"estimator": "sklearn"}  # its classes descend from scikit-learn's; nothing else imports it
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}

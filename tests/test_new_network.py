@@ -17,12 +17,11 @@ from microgradcnn import networks
 from microgradcnn.cli import main
 from microgradcnn.data import load, two_classes
 from microgradcnn.engine.value import Value
-from microgradcnn.experiment import experiment, predict
+from microgradcnn.experiment import experiment, load_trained, predict, save_trained
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.run import check_network, network_row
 from microgradcnn.networks import Network, dot, named
-from microgradcnn.trained import load_trained, save_trained
 
 
 class TwoHidden(Network):

@@ -13,10 +13,11 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-import microgradcnn.train as training
+import microgradcnn.fit as training
+from microgradcnn.fit import DivergedError, accuracy, train
 from microgradcnn.networks import NETWORKS, Network, conv_average, conv_linear, single_layer, two_conv_linear
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES, SGD
-from microgradcnn.train import DivergedError, accuracy, default_rate, largest_stable_rate, train
+from microgradcnn.training.convergence import default_rate, largest_stable_rate
 
 Array = np.ndarray[Any, Any]
 NAMES = pytest.mark.parametrize("name", NETWORKS)
@@ -123,7 +124,7 @@ def test_a_hundred_iterations_follow_hips_autograd(name: str) -> None:
 PROGRAM = """
 import numpy as np
 from microgradcnn.networks import two_conv_average_linear
-from microgradcnn.train import train
+from microgradcnn.fit import train
 
 rng = np.random.default_rng(0)
 x, y = rng.uniform(size=(30, 9)), rng.integers(0, 2, size=30)
@@ -507,8 +508,8 @@ NAN = X9 + np.where(np.arange(36).reshape(4, 9) == 30, np.nan, 0.0)
         (np.zeros((4, 8)), Y4, {}, "conv_average takes rows of 9 numbers, (n, 9), not (4, 8)"),
         (NAN, Y4, {}, "x[3, 3] is nan: training needs finite numbers"),
         (X9, np.array([0.0, 1.0, np.inf, 0.0]), {}, "y[2] is inf: training needs finite numbers"),
-        (X9, Y4, {"epochs": 0}, "epochs and batch must be at least 1, not 0 and None"),
-        (X9, Y4, {"batch": 0}, "epochs and batch must be at least 1, not 20000 and 0"),
+        (X9, Y4, {"epochs": 0}, "epochs must be at least 1, not 0"),
+        (X9, Y4, {"batch": 0}, "batch must be at least 1, not 0"),
         (X9, Y4, {"rate": 0.0}, "the learning rate must be a positive number, not 0.0"),
         (X9, Y4, {"rate": -0.1}, "the learning rate must be a positive number, not -0.1"),
         (X9, Y4, {"rate": math.nan}, "the learning rate must be a positive number, not nan"),

@@ -10,7 +10,9 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -34,9 +36,11 @@ from microgradcnn.cli.commands import (
 from microgradcnn.cli.options import real
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
+from microgradcnn.data.columns import PositionWarning
 from microgradcnn.extras import MissingExtra
+from microgradcnn.fit import DivergedError
 from microgradcnn.system.interrupts import Interruptible
-from microgradcnn.train import DivergedError
+from microgradcnn.training.checkpoint import CheckpointWarning
 from microgradcnn.views.formulas.expression import cut
 
 # In the order of the help.
@@ -45,6 +49,7 @@ COMMANDS = (
     *(graph, cost),
 )
 INTERRUPTED = 130
+TOLD = (CheckpointWarning, PositionWarning)  # warnings that a user is to read
 LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 
@@ -146,8 +151,27 @@ def _run(typed: list[str]) -> int:
     except SystemExit:  # the help or the version is printed
         return 0
     options.typed = typed
-    code: int = options.run(options)
+    with _warnings_told():
+        code: int = options.run(options)
     return code
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Print what a warning about checkpoints or columns says as a sentence on stderr."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, TOLD):
+                print(f"microgradcnn: {message}", file=sys.stderr)
+            else:
+                others(message, category, *where)
+
+        for category in TOLD:
+            warnings.simplefilter("always", category)
+        warnings.showwarning = tell  # type: ignore[assignment]  # the arguments after these are passed on
+        yield
 
 
 def _tell(typed: list[str], error: object, code: int) -> int:

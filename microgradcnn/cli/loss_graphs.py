@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.classifier import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.cli.user_scripts import find_in_script, is_script
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Example, Network
 from microgradcnn.nn import cross_entropy
+from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.views.answers.assignments import read_assignments
 from microgradcnn.views.answers.tokens import Names, canonical, shown
 from microgradcnn.views.derivations.named_graph import recomputed

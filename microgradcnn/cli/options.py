@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from microgradcnn.cli.loss_graphs import LossGraph, loss_graph
+from microgradcnn.experiment import Trained, load_trained
 from microgradcnn.files import FileError
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
-from microgradcnn.trained import Trained, load_trained
+from microgradcnn.nn.models import MODELS
+from microgradcnn.training.schedule import Saving
 
 _Number = TypeVar("_Number", int, float)
 
@@ -42,9 +45,10 @@ def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph
     return graph.moved(options.at)
 
 
-def network_argument(parser: argparse.ArgumentParser, *models: str) -> None:
-    """Which of the six networks, or of these models."""
-    parser.add_argument("network", choices=(*NETWORKS, *models), metavar="NETWORK", help="one that `networks` lists")
+def network_argument(parser: argparse.ArgumentParser, models: bool = False) -> None:
+    """Which of the six networks, or of the models as well."""
+    known = (*NETWORKS, *MODELS) if models else tuple(NETWORKS)
+    parser.add_argument("network", choices=known, metavar="NETWORK", help="one that `networks` lists")
 
 
 def parameters_argument(parser: argparse.ArgumentParser) -> None:
@@ -52,13 +56,6 @@ def parameters_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameters", type=Path, required=True, metavar="FILE", help="the parameters.npz of a training"
     )
-
-
-def settle(options: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
-    """Give the options that were left out these values."""
-    for name, value in defaults.items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
 
 
 def chosen_trained(options: argparse.Namespace) -> Trained:
@@ -95,6 +92,28 @@ def data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes", type=_classes, metavar="A,B", help="the classes to keep: A is 0 and B is 1; lenet takes any number"
     )
+
+
+def saving_arguments(parser: argparse.ArgumentParser) -> None:
+    """A folder for checkpoints, how often, and whether to go on from there."""
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="DIR", help="save the run in this folder, so that --resume can go on with it"
+    )
+    parser.add_argument("--every", type=count, metavar="N", help="save after every N epochs (a hundredth of all)")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the folder")
+
+
+def chosen_saving(options: argparse.Namespace) -> Saving | None:
+    """What `saving_arguments` gave. Raises ValueError for a part of it without a folder."""
+    for given, flag in ((options.every, "--every"), (options.resume, "--resume")):
+        if given and options.checkpoint is None:
+            raise ValueError(f"{flag} needs --checkpoint DIR, the folder that a run is saved in")
+    return None if options.checkpoint is None else Saving(options.checkpoint, options.every, options.resume)
+
+
+def how_to_resume(options: argparse.Namespace) -> str:
+    """The command that goes on with a run that was stopped: the one that was typed, with --resume."""
+    return shlex.join(["microgradcnn", *options.typed, *([] if options.resume else ["--resume"])])
 
 
 def seed_argument(

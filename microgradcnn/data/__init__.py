@@ -1,20 +1,9 @@
 """Data to train on: built in or from files, reduced to two classes, shrunk, split."""
 
-from microgradcnn.data.loading import (
-    BUILT_IN,
-    DataError,
-    Dataset,
-    as_images,
-    class_name,
-    class_names,
-    load,
-    load_parts,
-    resampling,
-    shrink,
-    split,
-    two_classes,
-    with_classes,
-)
+from microgradcnn.data.built_in import BUILT_IN
+from microgradcnn.data.dataset import DataError, Dataset
+from microgradcnn.data.images import as_images, resampling, shrink
+from microgradcnn.data.loading import class_name, class_names, load, load_parts, split, two_classes, with_classes
 
 __all__ = [
     "BUILT_IN",

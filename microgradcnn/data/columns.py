@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, short
-from microgradcnn.data.loading import as_images, pixel_place, without
+from microgradcnn.data.images import as_images, pixel_place
+from microgradcnn.data.loading import without
 
 
 class PositionWarning(UserWarning):

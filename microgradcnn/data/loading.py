@@ -1,10 +1,7 @@
-"""Data to train on: by name or from files, reduced to two classes, shrunk, split."""
+"""Data to train on: loaded by name or from files, without some columns, with some classes, split."""
 
 import gzip
-import itertools
-import math
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,28 +12,9 @@ from numpy.typing import NDArray
 
 from microgradcnn.data.array_files import read_idx, read_npz
 from microgradcnn.data.built_in import BUILT_IN
-from microgradcnn.data.dataset import Columns, DataError, Dataset, listed, numbered, show, suggest
+from microgradcnn.data.dataset import Columns, DataError, Dataset, listed, show, suggest
 from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
-
-__all__ = [
-    "BUILT_IN",
-    "DataError",
-    "Dataset",
-    "as_images",
-    "class_name",
-    "class_names",
-    "load",
-    "load_parts",
-    "resampling",
-    "shrink",
-    "split",
-    "two_classes",
-    "with_classes",
-    "without",
-]
-
-Array = NDArray[np.float64]
 
 # What is there for labels that a network of the lecture cannot learn.
 _OTHER_MODELS = (
@@ -45,7 +23,6 @@ _OTHER_MODELS = (
 )
 MANY = 20  # different numbers that may still be classes
 TEXT = (".csv", ".tsv", ".txt")
-_PIXEL = re.compile(r"(?:p|px|pix|pixel)[ _]?(\d+)(?:[ _,x](\d+))?|(\d+)x(\d+)", re.IGNORECASE)
 
 
 def load(
@@ -182,90 +159,6 @@ def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datas
     numbers = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.float64)
     y = numbers[np.unique(data.y, return_inverse=True)[1]]
     return replace(data, x=data.x[y >= 0], y=y[y >= 0], classes=classes)
-
-
-def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
-    """Read every row as a grey image of (height, width); without `image`, of the size the data have.
-
-    In a table the names of the columns have to say that they are pixels, and which: p_1, p_2, ... row by row, from 0 or
-    from 1, of a square image, or pixel_0_0, pixel_0_1, ...; they are put in that order. Raises DataError if they do
-    not, for four measurements are no image, or if a row has another number of pixels.
-    """
-    if image is not None or data.image is not None:
-        return replace(data, image=image or data.image)
-    others = [name for name in data.features if not (data.named and _PIXEL.fullmatch(name))]
-    if others:
-        which = f"{listed(others)} are no pixels" if data.named else "its columns have no names"
-        raise DataError(
-            f"{data.name} is a table, and no square image is made of its rows, for {which}: name pixels p_1, p_2, ... "
-            "row by row, leave other columns out with --drop, or write images as NPZ, x of shape (n, height, width)"
-        )
-    places = [pixel_place(name) for name in data.features]
-    order, (height, width) = sorted(range(len(places)), key=places.__getitem__), _grid(places)
-    if height * width == 0:
-        raise DataError(f"{data.name} has rows of {len(places)} pixels, {listed(data.features)}, which make no image")
-    features = tuple(data.features[i] for i in order)
-    return replace(data, x=data.x[:, order], features=features, image=(height, width))
-
-
-def pixel_place(name: str) -> tuple[int, ...]:
-    """The number, or row and column, that the name of a pixel ends in; nothing if it is no pixel's."""
-    found = _PIXEL.fullmatch(name)
-    return tuple(int(digits) for digits in found.groups() if digits) if found else ()
-
-
-def _grid(places: list[tuple[int, ...]]) -> tuple[int, int]:
-    """Height and width of the image that has a pixel at each of the places, counted from 0 or 1; (0, 0) if none has."""
-    first, last = min(places), max(places)
-    sides = [high - low + 1 for low, high in zip(first, last, strict=False)]
-    side = math.isqrt(len(places))
-    height, width = sides if len(sides) == 2 else (side, side)
-    whole = set(places) == set(itertools.product(*(range(low, low + n) for low, n in zip(first, sides, strict=False))))
-    once = len(set(places)) == len(places) == height * width
-    return (height, width) if whole and once and max(first) <= 1 else (0, 0)
-
-
-def shrink(data: Dataset, side: int) -> Dataset:
-    """Average images, (n, h·w), down to side × side; every new pixel is the mean brightness of the area it covers.
-
-    Raises DataError if the data are not images, or are smaller than that.
-    """
-    if data.image is None:
-        raise DataError(f"{data.name} cannot be shrunk: its rows are not images")
-    if not 1 <= side <= min(data.image):
-        height, width = data.image
-        raise DataError(f"{data.name} has images of {height}×{width}, which cannot be shrunk to {side}×{side}")
-    rows, columns = (_averages(length, side) for length in data.image)
-    images = rows @ data.x.reshape(-1, *data.image) @ columns.T
-    size = side * side
-    return replace(data, x=images.reshape(-1, size), features=numbered("p", size), image=(side, side))
-
-
-def resampling(image: tuple[int, int], side: int) -> tuple[Array, Array]:
-    """Matrices R, (side, h), and C, (side, w), that bring an image X, (h, w), to side × side pixels: R X Cᵀ.
-
-    Rows and columns that become fewer are averaged, as `shrink` does. Those that become more are interpolated linearly
-    between the centres of pixels, and constant beyond the outermost: bilinear interpolation, in PyTorch the one with
-    align_corners=False.
-    """
-    rows, columns = (_averages(n, side) if n >= side else _interpolation(n, side) for n in image)
-    return rows, columns
-
-
-def _averages(length: int, side: int) -> Array:
-    """Weights, (side, length), whose rows average `length` pixels into `side` equal parts, fractions of pixels too."""
-    # Counted in 1/side of a pixel, every edge is a whole number, so the overlaps are exact.
-    part, pixel = length * np.arange(side)[:, None], side * np.arange(length)
-    overlap = np.minimum(part + length, pixel + side) - np.maximum(part, pixel)
-    weights: Array = np.maximum(overlap, 0) / length
-    return weights
-
-
-def _interpolation(length: int, side: int) -> Array:
-    """Weights, (side, length), whose rows interpolate between `length` pixels at `side` evenly spaced places."""
-    place = np.clip((np.arange(side) + 0.5) * length / side - 0.5, 0, length - 1)
-    weights: Array = np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(length)))
-    return weights
 
 
 def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -27,12 +29,18 @@ class Scaling:
         if len(self.shift) != columns:
             raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not of {columns}")
 
-    def apply(self, x: Array) -> Array:
-        """Rows (n, m), scaled. Raises ValueError for another number of columns."""
+    def apply(self, x: Any, dtype: Any = np.float64) -> Any:
+        """Rows (n, m), scaled in this type; a Value by a shift and a scale of these names, where they change something.
+
+        Raises ValueError for another number of columns.
+        """
         if np.shape(x)[1:] != self.shift.shape:
             raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not {np.shape(x)}")
-        scaled: Array = (x - self.shift) / self.scale
-        return scaled
+        shift, scale = self.shift.astype(dtype), self.scale.astype(dtype)
+        if not isinstance(x, Value):
+            return (x - shift) / scale
+        x = x - Value(shift, label="shift") if np.any(shift) else x
+        return x / Value(scale, label="scale") if np.any(scale != 1.0) else x
 
 
 def standardised(x: Array) -> Scaling:

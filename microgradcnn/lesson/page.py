@@ -12,13 +12,14 @@ import numpy as np
 from microgradcnn.data import Dataset, load, two_classes
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, fit_scaling
+from microgradcnn.fit import train
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.errata import note
 from microgradcnn.lesson.run import REGULARISE, NetworkRow, uninterrupted
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.networks import NETWORKS, Example, Network
 from microgradcnn.targets.program import compile
-from microgradcnn.train import default_rate, largest_stable_rate, train
+from microgradcnn.training.convergence import default_rate, largest_stable_rate
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.documents.html import as_html, html_lines

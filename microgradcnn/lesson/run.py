@@ -15,8 +15,8 @@ from microgradcnn.data import Dataset, load, shrink, two_classes
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra
+from microgradcnn.fit import Training, accuracy, train
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.train import Training, accuracy, train
 
 REGULARISE = 1e-3
 TOLERANCE = 1e-7

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.nn.layers import AvgPool2d, Conv2d, Flatten, Linear, ReLU, Sequential
+from microgradcnn.nn.module import Module
+
+SIDE = 28  # pixels of the images of MODELS
+DTYPE = np.float32  # of their parameters: half the memory and the time of float64, and as right
 
 
 def lenet(classes: int = 10, *, rng: np.random.Generator, init: str = "uniform", dtype: Any = np.float64) -> Sequential:
@@ -21,3 +26,12 @@ def lenet(classes: int = 10, *, rng: np.random.Generator, init: str = "uniform",
         *(Conv2d(6, 16, 5, **options), ReLU(), AvgPool2d(2), Flatten()),
         *(Linear(256, 120, **options), ReLU(), Linear(120, 84, **options), ReLU(), Linear(84, classes, **options)),
     )
+
+
+# By name, what makes a model of a number of classes for images of SIDE × SIDE pixels.
+MODELS: dict[str, Callable[..., Module]] = {"lenet": lenet}
+
+
+def new_model(name: str, classes: int, seed: int) -> Module:
+    """The model with random weights, from N(0, 2/fan_in), as suits relu."""
+    return MODELS[name](classes, rng=np.random.default_rng(seed), init="he", dtype=DTYPE)

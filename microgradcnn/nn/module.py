@@ -125,18 +125,18 @@ class Module:
         shapes and dtypes.
         """
         description, arrays = read_arrays(Path(path), KIND)
-        self.take(path, description.get("architecture", ()), arrays)
-        return self
-
-    def take(self, path: str | Path, architecture: Iterable[str], arrays: Mapping[str, Any]) -> None:
-        """Take the parameters that a file holds for an architecture. Raises FileError, as `load` does."""
-        for theirs, ours in zip_longest(architecture, self.architecture(), fillvalue="nothing more"):
-            if theirs != ours:
-                raise FileError(f"{path} was written for a model with {theirs}, where this one has {ours}")
         try:
+            self.check_architecture(description.get("architecture", ()))
             self._take(arrays)
         except ValueError as error:
             raise FileError(f"{path} {error}") from None
+        return self
+
+    def check_architecture(self, architecture: Iterable[str]) -> None:
+        """Raise ValueError unless this is the Module's architecture: what a file was written for."""
+        for theirs, ours in zip_longest(architecture, self.architecture(), fillvalue="nothing more"):
+            if theirs != ours:
+                raise ValueError(f"was written for a model with {theirs}, where this one has {ours}")
 
     def summary(self, shape: int | tuple[int, ...]) -> Summary:
         """The layers with their output shapes, parameters and operations, for inputs of (n, *shape); print it.

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.data.augmentation import shifted
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.program import BACKENDS, compile
 from microgradcnn.targets.trainer import Trainer
-from microgradcnn.training.descent import Descent
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them
@@ -100,23 +97,6 @@ def batches(engine: str, objective: Objective, parameters: Sequence[Value], x: A
     if engine == "eager":
         return Eager(objective, parameters, x, y)
     return Compiled(objective, parameters, x, y, engine)
-
-
-@np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
-def epoch(rows: Batches, descent: Descent, size: int, rate: float, shift: int = 0) -> list[float]:
-    """A step of `descent` for every batch of `size` rows; the means of the loss and of the further numbers.
-
-    Rows that are images are moved at random by up to `shift` pixels. It ends early where the loss is not finite.
-    """
-    n, totals = len(rows.x), np.zeros(())
-    for batch in descent.batches(n, size):
-        x = rows.x[batch]
-        loss = rows.evaluate(shifted(x, shift, descent.rng) if shift else x, rows.y[batch])
-        totals = totals + len(batch) * np.array([loss, *rows.also])
-        if not math.isfinite(loss):
-            break
-        descent.step(rate)
-    return (totals / n).tolist()
 
 
 def outputs(model: Module, x: Array) -> Array:

@@ -45,30 +45,31 @@ class Checkpoints:
     """The checkpoints of one run in a folder, the newest and the one before.
 
     `about` says which run this is, in nested dicts that JSON can hold: what is trained, the arguments of the training,
-    a digest of the data. A checkpoint with another `about` is never taken.
+    a digest of the data. A checkpoint with another `about` is never taken. One is due after `every` epochs.
     """
 
-    def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, about: Mapping[str, Any], every: int = 1) -> None:
+        self.folder, self.every = Path(folder), every
         self.about: dict[str, Any] = json.loads(json.dumps(about, default=np.generic.item))
+        self.found: Checkpoint | None = None
         self._ours: list[Path] = []  # oldest first
 
     def begin(self, resume: bool) -> Checkpoint | None:
-        """Make the folder ready; the checkpoint to go on from, None for a new run.
+        """Make the folder ready; `found`, the checkpoint to go on from, is None for a new run.
 
         With `resume` it is the newest, and a folder without any is a CheckpointWarning. Raises FileError, as `newest`
         does and for a folder that cannot be written to, and without `resume` for one that holds checkpoints already.
         """
-        found = self.newest() if resume else None
+        self.found = self.newest() if resume else None
         if not resume and (there := self._there()):
             raise FileError(f"{there[-1]} is there already: resume its run, or give another folder than {self.folder}")
         make_folder(self.folder)
         for name in os.listdir(self.folder):
             if _UNFINISHED.fullmatch(name):
                 remove(self.folder / name)
-        if resume and found is None:
-            warnings.warn(f"{self.folder} has no checkpoint: training starts anew", CheckpointWarning, stacklevel=3)
-        return found
+        if resume and self.found is None:
+            warnings.warn(f"{self.folder} has no checkpoint: training starts anew", CheckpointWarning, stacklevel=4)
+        return self.found
 
     def newest(self) -> Checkpoint | None:
         """The newest whole checkpoint, None if there is none; a damaged one is passed over with a CheckpointWarning.
@@ -88,7 +89,7 @@ class Checkpoints:
                     "start this one as that was started, or give another folder"
                 )
             if damaged:
-                warnings.warn(f"{'; '.join(damaged)}: going on from {path}", CheckpointWarning, stacklevel=3)
+                warnings.warn(f"{'; '.join(damaged)}: going on from {path}", CheckpointWarning, stacklevel=5)
             self._ours = [*(other for other in there if other != path), path]
             return Checkpoint(saved["epoch"], saved["state"], arrays)
         if damaged:
@@ -131,15 +132,6 @@ def digest(*arrays: Array) -> str:
         found.update(json.dumps([str(array.dtype), array.shape]).encode())
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
-
-
-def interval(epochs: int, checkpoint: str | Path | None, every: int | None, resume: bool) -> int:
-    """After how many epochs to save: `every`, or a hundredth of them. Raises ValueError for what makes no sense."""
-    if checkpoint is None and (every is not None or resume):
-        raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
-    if every is not None and every < 1:
-        raise ValueError(f"every must be at least 1, not {every}")
-    return every or max(epochs // 100, 1)
 
 
 def _differences(theirs: Any, ours: Any, name: str = "") -> Iterator[str]:

@@ -1,94 +1,91 @@
-"""A descent that can be stopped and gone on with: parameters, optimiser, generator, best parameters, history."""
+"""A descent that can be stopped and gone on with: parameters, optimiser, generators, best parameters, history."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.optim import OPTIMISERS
+from microgradcnn.training.batches import Array, Batches
 from microgradcnn.training.checkpoint import Checkpoint, Checkpoints
-
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class Runner(Protocol):
-    """What computes gradients: `flat` holds all parameters in one vector, `gradient` the gradient found last."""
-
-    flat: Array
-
-    @property
-    def gradient(self) -> Array:
-        """As long as `flat`."""
+from microgradcnn.training.stopping import GOING, History
 
 
 class Descent:
-    """An optimiser at work on all of a runner's parameters as one vector, with batches shuffled from a seed.
+    """An optimiser at work on the parameters of all batches as one vector, with rows shuffled from a seed.
 
-    `history` has a row for every epoch, the newest perhaps of one that is under way.
+    `history` has a row for every epoch, the newest perhaps of one that is under way. `dropouts` are the generators that
+    a model draws from besides.
     """
 
-    def __init__(self, runner: Runner, optimiser: str, seed: int | np.random.Generator) -> None:
-        self.runner, self.flat = runner, Value(runner.flat, label="the parameters")
+    def __init__(
+        self,
+        rows: Batches,
+        optimiser: str,
+        seed: int | np.random.Generator,
+        dropouts: Sequence[np.random.Generator] = (),
+    ) -> None:
+        self.rows, self.flat = rows, Value(rows.flat, label="the parameters")
         self.optimiser = OPTIMISERS[optimiser]([self.flat], error_if_nonfinite=False)  # training says so itself
-        self.rng = np.random.default_rng(seed)
-        self.lowest, self.best = math.inf, runner.flat.copy()
-        self.history: list[dict[str, float]] = []
+        self.rng, self.dropouts = np.random.default_rng(seed), dropouts
+        self.lowest, self.best = math.inf, rows.flat.copy()
+        self.history: History = []
 
     def see(self, row: dict[str, float]) -> None:
         """Add a row to the history, and keep the parameters if its loss is the lowest so far."""
         self.history.append(row)
         if row["loss"] < self.lowest:
-            self.lowest, self.best = row["loss"], self.runner.flat.copy()
-
-    def return_to_best(self) -> None:
-        """Go back to the parameters of the lowest loss so far."""
-        self.runner.flat = self.best
+            self.lowest, self.best = row["loss"], self.rows.flat.copy()
 
     def batches(self, rows: int, size: int) -> Iterator[Array]:
         """The numbers of all rows, shuffled, in parts of at most `size`."""
         yield from np.array_split(self.rng.permutation(rows), math.ceil(rows / size))
 
     def step(self, rate: float) -> None:
-        """Move the parameters against the gradient that the runner found last."""
-        self.flat.grad = self.runner.gradient
+        """Move the parameters against the gradient that was found last."""
+        self.flat.grad = self.rows.gradient
         self.optimiser.step(rate)
-        self.runner.flat = np.asarray(self.flat.data)
+        self.rows.flat = np.asarray(self.flat.data)
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What the next epoch depends on: numbers that JSON can hold, and arrays that no step changes."""
         state = {"generator": self.rng.bit_generator.state, "lowest": self.lowest}
+        state["dropouts"] = [rng.bit_generator.state for rng in self.dropouts]
         memories = {f"optimiser.{name}": memory for name, memory in self.optimiser.state_dict().items()}
-        return state, {"parameters": self.runner.flat, "best": self.best, **memories}
+        return state, {"parameters": self.rows.flat, "best": self.best, **memories}
 
     def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
         """Go on from a snapshot."""
         self.optimiser.load_state_dict({n.removeprefix("optimiser."): a for n, a in arrays.items() if "." in n})
         self.rng.bit_generator.state = state["generator"]
+        for rng, was in zip(self.dropouts, state.get("dropouts", ()), strict=True):
+            rng.bit_generator.state = was
         self.lowest, self.best = state["lowest"], arrays["best"]
-        self.flat.data = self.runner.flat = arrays["parameters"]
+        self.flat.data = self.rows.flat = arrays["parameters"]
 
 
 class Recorder:
-    """Saves a descent after every so many epochs, and at any time as it was after its last whole epoch.
+    """Saves a descent when a checkpoint is due, and at any time as it was after its last whole epoch.
 
-    `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing.
+    `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing. With some that have
+    `found` one, the descent goes on from there, and `status` is what it was then.
     """
 
-    def __init__(
-        self, checkpoints: Checkpoints | None, every: int, descent: Descent, constants: dict[str, Any]
-    ) -> None:
-        self.checkpoints, self.every, self.descent, self.constants = checkpoints, every, descent, constants
+    def __init__(self, descent: Descent, checkpoints: Checkpoints | None = None, **constants: Any) -> None:
+        self.descent, self.checkpoints, self.constants = descent, checkpoints, constants
+        self.status = GOING
         self._rows = array("d")  # the history in one block, so that a save takes it as it is
         self._unsaved: tuple[int, dict[str, Any], dict[str, Array]] | None = None
+        if checkpoints is not None and checkpoints.found is not None:
+            self._go_on(checkpoints.found)
 
-    def go_on(self, found: Checkpoint) -> None:
-        """Bring the descent to where it was when `found` was saved."""
-        rows, columns = found.arrays["history"], found.state["columns"]
+    def _go_on(self, found: Checkpoint) -> None:
+        rows, columns, self.status = found.arrays["history"], found.state["columns"], found.state["status"]
         self.descent.restore(found.state, found.arrays)
         self._rows.frombytes(rows.tobytes())
         named = (dict(zip(columns, row, strict=True)) for row in rows.tolist())
@@ -101,7 +98,7 @@ class Recorder:
         self._rows.extend(self.descent.history[-1].values())
         state, arrays = self.descent.snapshot()
         self._unsaved = len(self.descent.history), {"status": status, **state}, arrays
-        if len(self.descent.history) % self.every == 0:
+        if len(self.descent.history) % self.checkpoints.every == 0:
             self.save()
 
     def save(self) -> None:

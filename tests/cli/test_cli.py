@@ -235,9 +235,9 @@ def test_the_reader_of_a_pipe_may_leave(tmp_path):
 
 
 def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, monkeypatch):
-    from microgradcnn.engines import Engine
+    from microgradcnn.training.loop import LectureLoop
 
-    measure, epochs = Engine.measure, []
+    measure, epochs = LectureLoop.measure, []
 
     def interrupted(*arguments):
         epochs.append(1)
@@ -245,7 +245,7 @@ def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, m
             raise KeyboardInterrupt
         return measure(*arguments)
 
-    monkeypatch.setattr(Engine, "measure", interrupted)
+    monkeypatch.setattr(LectureLoop, "measure", interrupted)
     code, out, _ = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path)
     assert code == 130
     assert "interrupted at epoch 28" in out

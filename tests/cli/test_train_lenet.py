@@ -8,21 +8,21 @@ import json
 import re
 import struct
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from microgradcnn.classification import classification
-from microgradcnn.classifier import SIDE, Classifier, load_classifier, new_model, save_classifier
 from microgradcnn.cli import main
-from microgradcnn.cli.commands.train_model import DEFAULTS
+from microgradcnn.cli.commands.train import OF_MODELS, SHIFT
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
 from microgradcnn.data.dataset import DataError, numbered
 from microgradcnn.data.scaling import Scaling
+from microgradcnn.experiment import KIND, ImageModel, Trained, experiment, load_trained, predict, save_trained
 from microgradcnn.files import FileError, read_arrays, write_arrays
-from microgradcnn.trained import KIND
+from microgradcnn.nn.models import SIDE, new_model
 from microgradcnn.training.descent import Descent
 
 QUICK = ("--engine", "jit", "--json")
@@ -89,9 +89,9 @@ def test_what_the_model_gets() -> None:
     """(x − shift)/scale, brought to 28×28: written out with loops."""
     rng = np.random.default_rng(0)
     scaling = Scaling(rng.random(12), 1.0 + rng.random(12))
-    done = Classifier("lenet", new_model("lenet", 2, 0), scaling, ("a", "b"), (3, 4))
+    done = Trained(ImageModel("lenet", 2, (3, 4)), scaling, ("a", "b"))
     x = rng.random((2, 12))
-    found = done.prepared(x)
+    found = done.network.images(scaling.apply(x))
     assert found.shape == (2, 1, SIDE, SIDE)
     scaled = ((x - scaling.shift) / scaling.scale).reshape(2, 3, 4)
     for i, j in ((0, 0), (13, 5), (27, 20)):
@@ -132,8 +132,8 @@ def test_the_parameters_file_says_what_it_holds(digits: tuple[Path, dict[str, An
     about, arrays = read_arrays(digits[0] / "parameters.npz", KIND)
     assert about["network"] == "lenet"
     assert about["architecture"][1] == "0: Conv2d(in_channels=1, out_channels=6, kernel_size=(5, 5))"
-    assert (about["classes"], about["image"]) == (list("0123456789"), [8, 8])
-    assert {name: array.dtype for name, array in arrays.items()}["0.weight"] == np.float32
+    assert (about["classes"], about["options"]) == (list("0123456789"), {"classes": 10, "image": [8, 8]})
+    assert {name: array.dtype for name, array in arrays.items()}["parameter_0.weight"] == np.float32
     np.testing.assert_array_equal(arrays["scale"], np.full(64, 16.0))
 
 
@@ -148,8 +148,8 @@ def test_predict_gives_classes_and_probabilities(
     assert record["accuracy"] == pytest.approx(right)
     assert all(0.1 < row["probability"] <= 1.0 for row in record["predictions"])
     _, test = split(with_classes(data), 0.2, 4)
-    trained = load_classifier(digits[0] / "parameters.npz", "lenet")
-    assert np.mean(trained.probabilities(test).argmax(axis=1) == test.y) == digits[1]["test_accuracy"]
+    trained = load_trained(digits[0] / "parameters.npz")
+    assert np.mean(predict(trained, test).argmax(axis=1) == test.y) == digits[1]["test_accuracy"]
     code, out, _ = run(capsys, "predict", "lenet", *parameters, "--data", "digits", "--classes", "6,7")
     assert (code, out.splitlines()[0].split()) == (0, ["row", "probability", "class"])
 
@@ -168,7 +168,7 @@ def test_export_takes_rows_as_they_are_in_the_data(
         {"name": "probabilities", "shape": ["n", 10]},
     )
     (found,) = onnxruntime.InferenceSession(str(file)).run(None, {"p": data.x.astype(np.float32)})
-    np.testing.assert_allclose(found, load_classifier(parameters, "lenet").probabilities(data), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, predict(load_trained(parameters), data), rtol=0, atol=1e-5)
 
 
 def test_files_of_others_are_told_apart(
@@ -177,7 +177,7 @@ def test_files_of_others_are_told_apart(
     lenet, other = digits[0] / "parameters.npz", tmp_path / "parameters.npz"
     run(capsys, "train", "single_layer", "--data", "wedge", "--epochs", 5, "--out", tmp_path)
     for network, file, says in (
-        ("single_layer", lenet, "holds a lenet, which is none of single_layer"),
+        ("single_layer", lenet, "holds a lenet, not a single_layer"),
         ("lenet", other, "holds a single_layer, not a lenet"),
         ("lenet", tmp_path / "none.npz", "does not exist"),
     ):
@@ -189,11 +189,11 @@ def test_files_of_others_are_told_apart(
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
-    scaling = Scaling(np.zeros(9), np.ones(9))
-    model = new_model("lenet", 3, 0)
-    save_classifier(tmp_path / "a.npz", Classifier("lenet", model, scaling, ("a", "b", "c", "d"), (3, 3)))
+    scaling, model = Scaling(np.zeros(9), np.ones(9)), ImageModel("lenet", 4, (3, 3))
+    model.module = new_model("lenet", 3, 0)
+    save_trained(tmp_path / "a.npz", Trained(model, scaling, ("a", "b", "c", "d")))
     with pytest.raises(FileError, match=r"written for a model with .*out_features=3.*, where this one has .*=4"):
-        load_classifier(tmp_path / "a.npz", "lenet")
+        load_trained(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(
@@ -201,29 +201,32 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
     [
         ({"classes": 7}, {}, "is damaged, or no parameters file"),
         ({"classes": []}, {}, "is damaged, or no parameters file"),
-        ({"image": [3]}, {}, "is damaged, or no parameters file"),
+        ({"options": {"classes": 2, "image": [3]}}, {}, "is damaged, or no parameters file"),
         ({"architecture": None}, {}, "is damaged, or no parameters file"),
         ({"architecture": []}, {}, "written for a model with nothing more, where this one has the model: Sequential"),
-        ({"image": [3, 4]}, {}, "has shift as float64 of shape (9,), and lenet for 3×4 pixels as float64"),
+        ({"options": {"classes": 2, "image": [3, 4]}}, {}, "has shift as float64 of shape (9,), and lenet as float64"),
+        ({"options": {"classes": 3, "image": [3, 3]}}, {}, "written for a model with 11: Linear"),
+        ({"options": {"classes": 2}}, {}, "is damaged, or no parameters file"),
+        ({"classes": ["a", "b", "c"]}, {}, "has 3 classes, and a network for 2"),
         ({}, {"scale": np.full(9, np.nan)}, "has scale with NaN or infinity in it"),
         ({}, {"scale": None}, "lacks scale"),
-        ({}, {"0.weight": None}, "lacks 0.weight"),
-        ({}, {"0.bias": np.zeros(6)}, "has 0.bias as float64 of shape (6,), and Sequential as float32"),
+        ({}, {"parameter_0.weight": None}, "lacks parameter_0.weight"),
+        ({}, {"parameter_0.bias": np.zeros(6)}, "has parameter_0.bias as float64 of shape (6,), and lenet as float32"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_a_sentence(
     tmp_path: Path, description: dict[str, Any], changes: dict[str, Any], says: str
 ) -> None:
-    done = Classifier("lenet", new_model("lenet", 2, 0), Scaling(np.zeros(9), np.ones(9)), ("a", "b"), (3, 3))
-    save_classifier(tmp_path / "a.npz", done)
-    loaded = load_classifier(tmp_path / "a.npz", "lenet")
-    assert (loaded.classes, loaded.image) == (("a", "b"), (3, 3))
+    done = Trained(ImageModel("lenet", 2, (3, 3)), Scaling(np.zeros(9), np.ones(9)), ("a", "b"))
+    save_trained(tmp_path / "a.npz", done)
+    loaded = load_trained(tmp_path / "a.npz")
+    assert (loaded.classes, loaded.network.image) == (("a", "b"), (3, 3))
     about, arrays = read_arrays(tmp_path / "a.npz", KIND)
     about = {name: value for name, value in about.items() if name != "kind"} | description
     kept = {name: array for name, array in (arrays | changes).items() if array is not None}
     write_arrays(tmp_path / "b.npz", KIND, about, kept)
     with pytest.raises(FileError, match=re.escape(says)):
-        load_classifier(tmp_path / "b.npz", "lenet")
+        load_trained(tmp_path / "b.npz")
 
 
 # Data
@@ -346,8 +349,8 @@ def test_the_help_gives_the_defaults_of_both(capsys: pytest.CaptureFixture[str])
     _, out, _ = run(capsys, "train", "--help")
     words = " ".join(out.split())
     for option in ("epochs", "rate", "schedule", "optimiser", "batch"):
-        assert f"; lenet: {DEFAULTS[option]})" in words, option
-    assert f"at random in every step ({DEFAULTS['shift']})" in words
+        assert f"; lenet: {OF_MODELS.about()[option]})" in words, option
+    assert f"at random in every step ({SHIFT})" in words
     for network in ("at most this many (20000;", "weight of the squared parameters (0.001)", "(sigmoid)", "(inverse;"):
         assert network in words
 
@@ -355,12 +358,12 @@ def test_the_help_gives_the_defaults_of_both(capsys: pytest.CaptureFixture[str])
 def test_the_defaults_are_those_that_are_said() -> None:
     data = with_classes(load("digits"), ("0", "1", "2"))
     few = Dataset(data.x[:60], data.y[:60], data.features, "digit", (8, 8), "few", data.classes)
-    options = {**DEFAULTS, "epochs": 2, "engine": "jit"}
-    done = classification("lenet", few, seed=3, training=options)
-    assert [row["rate"] for row in done.run.history] == pytest.approx([2e-3, 1e-3])
+    options = {"schedule": replace(OF_MODELS, epochs=2), "shift": SHIFT, "engine": "jit"}
+    done = experiment("lenet", few, seed=3, training=options)
+    assert [row["rate"] for row in done.training.history] == pytest.approx([2e-3, 1e-3])
     assert done.rows == (48, 12)
-    again = classification("lenet", few, seed=3, training=options)
-    assert again.run == done.run
+    again = experiment("lenet", few, seed=3, training=options)
+    assert again.training == done.training
 
 
 def test_the_plot_is_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

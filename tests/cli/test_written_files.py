@@ -17,8 +17,8 @@ from documentation import MANUAL
 
 import microgradcnn as mg
 from microgradcnn import nn
+from microgradcnn.experiment import load_trained
 from microgradcnn.files import FileError, write_whole
-from microgradcnn.trained import load_trained
 
 # A command for every kind of file that is written to a path of the user's; {} is the path
 TO_A_PATH = {

@@ -2,7 +2,9 @@
 
 `table_without_names.npz`, `images_without_names.npz` and `lenet_without_names.npz.gz` in tests/files were written
 before names were kept: single_layer on width, height and depth, conv_linear on the data set side, and lenet on images
-of 6×6 whose bright quarter is the class. What was predicted with them then is written below.
+of 6×6 whose bright quarter is the class. `table_with_names.npz`, `images_shrunk.npz` (conv_linear on the sixes and
+sevens of digits, shrunk to 3×3) and `lenet_with_image.npz.gz` were written with names, before networks and models had
+one format. What was predicted with them then is written below.
 """
 
 from __future__ import annotations
@@ -19,10 +21,9 @@ from conftest import ROOT
 
 from microgradcnn.data import load, two_classes
 from microgradcnn.data.scaling import Scaling
-from microgradcnn.experiment import experiment, predict
+from microgradcnn.experiment import KIND, Trained, experiment, load_trained, predict, save_trained
 from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.networks import NETWORKS
-from microgradcnn.trained import KIND, Trained, load_trained, save_trained
 
 DATA = ROOT / "tests" / "files"
 NAMES = ["width", "height", "depth", "mass"]
@@ -419,6 +420,30 @@ def test_an_old_file_of_lenet_still_loads(tmp_path: Path) -> None:
     assert [row["class"] for row in predictions(done)] == ["0", "1", "2", "3"]
     assert predictions(done)[0]["probability"] == pytest.approx(0.8303, abs=1e-3)
     assert run("export", "lenet", "--parameters", old, "--out", tmp_path / "m.onnx").code == 0
+
+
+def test_files_from_before_networks_and_models_had_one_format(tmp_path: Path) -> None:
+    rows = np.arange(60.0).reshape(20, 3)[:3] % 7
+    swapped = np.insert(rows[:, [2, 0, 1]], 1, 9, 1)
+    probe = write(tmp_path / "probe.csv", ["depth", "id", "width", "height"], swapped, None)
+    (tmp_path / "lenet.npz").write_bytes(gzip.decompress((DATA / "lenet_with_image.npz.gz").read_bytes()))
+    images = np.full((4, 6, 6), 30.0)
+    for label in range(4):
+        images[label, 3 * (label // 2) :, 3 * (label % 2) :][:3, :3] = 200.0 + label
+    np.savez(tmp_path / "probe.npz", x=images, y=np.arange(4))
+    sixes = ("digits", "--classes", "6,7")
+    for network, file, data, key, numbers in (
+        ("single_layer", DATA / "table_with_names.npz", (probe,), "prediction", [0.0399967, -0.0186885, 0.9219817]),
+        ("conv_linear", DATA / "images_shrunk.npz", sixes, "prediction", [0.45520874, 0.56963592, 0.46922926]),
+        ("lenet", tmp_path / "lenet.npz", (tmp_path / "probe.npz",), "probability", [0.999822, 0.99997, 0.999984]),
+    ):
+        done = run("predict", network, "--parameters", file, "--json", "--data", *data)
+        assert done.err == ""
+        assert [row[key] for row in predictions(done)[:3]] == pytest.approx(numbers, abs=1e-6)
+        assert run("export", network, "--parameters", file, "--out", tmp_path / "m.onnx").code == 0
+        again = tmp_path / "again.npz"  # read as it was, and written as files are today
+        save_trained(again, load_trained(file))
+        assert run("predict", network, "--parameters", again, "--json", "--data", *data) == done
 
 
 def test_an_old_file_is_exported(tmp_path: Path) -> None:

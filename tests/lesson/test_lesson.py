@@ -11,11 +11,11 @@ from conftest import needs_chromium
 
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import lesson as commands
+from microgradcnn.fit import Training
 from microgradcnn.lesson import run as lessons
 from microgradcnn.lesson.page import problem, representatives
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.train import Training
 from microgradcnn.views.derivations.derivation import explain
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.pages.exercise import scripts

@@ -14,9 +14,8 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine import primitives
-from microgradcnn.fit import fit
+from microgradcnn.fit import DivergedError, fit
 from microgradcnn.nn.optim import OPTIMISERS, Optimiser
-from microgradcnn.train import DivergedError
 
 NAN, INF = float("nan"), float("inf")
 

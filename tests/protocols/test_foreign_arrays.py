@@ -13,9 +13,8 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.estimator import MicrogradRegressor
-from microgradcnn.fit import fit
+from microgradcnn.fit import accuracy, fit, train
 from microgradcnn.networks import NETWORKS
-from microgradcnn.train import accuracy, train
 
 A = np.array([1.0, 2.0, 3.0])
 ROWS = np.array([[1.0, 2.0], [0.5, 0.0], [3.0, 1.0]])

@@ -18,9 +18,8 @@ from microgradcnn.data import load
 from microgradcnn.data.readers import DataError, Dataset
 from microgradcnn.estimator import MicrogradClassifier, MicrogradRegressor
 from microgradcnn.experiment import experiment
-from microgradcnn.fit import evaluate, fit
+from microgradcnn.fit import evaluate, fit, train
 from microgradcnn.networks import single_layer
-from microgradcnn.train import train
 
 
 def masked(data: Any) -> np.ma.MaskedArray:

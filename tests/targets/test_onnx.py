@@ -18,12 +18,11 @@ from microgradcnn import Value, nn
 from microgradcnn.cli import main
 from microgradcnn.data.scaling import Scaling
 from microgradcnn.engine.record import TABLE
-from microgradcnn.experiment import predict
+from microgradcnn.experiment import Trained, load_trained, predict, save_trained
 from microgradcnn.extras import MissingExtra
 from microgradcnn.files import FileError
 from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.export import onnx_operators
-from microgradcnn.trained import Trained, load_trained, save_trained
 
 CLOSE = 1e-6  # of float32, by norm
 
@@ -338,6 +337,7 @@ def test_export_of_a_trained_network_takes_raw_rows(tmp_path, capsys):
     about = "single_layer: x is rows of 2 numbers, unscaled, in this order: a, b; y_hat ≥ 0.5 is yes, below is no"
     assert capsys.readouterr().out == f"written: {out}\n{about}\n"
     assert nodes(out) == ["Sub", "Div", "Gemm", "Sigmoid", "MatMul"]
+    assert sorted(tensor.name for tensor in onnx.load(out).graph.initializer) == ["S", "scale", "shift", "w"]
     assert onnx.load(out).doc_string == about
     properties = {entry.key: json.loads(entry.value) for entry in onnx.load(out).metadata_props}
     assert properties == {"features": ["a", "b"], "classes": ["no", "yes"]}

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from microgradcnn.data import load, shrink, two_classes
-from microgradcnn.engines import ENGINES, accuracy_of, engine
+from microgradcnn.engine.value import Value
 from microgradcnn.extras import MissingExtra
-from microgradcnn.networks import NETWORKS
-from microgradcnn.train import train
+from microgradcnn.fit import accuracy, train
+from microgradcnn.networks import NETWORKS, conv_average
+from microgradcnn.training.batches import ENGINES
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +69,8 @@ def test_what_an_engine_measures(which):
     x, y = rows("two_conv_linear")
     network = build("two_conv_linear")
     prediction = network.predict(x).data
-    measured = engine(which, network, x, y).measure()
     weights = sum(float(np.sum(p.data**2)) for p in network.parameters.values())
+    measured = train(network, x, y, epochs=1, engine=which).history[0]
     error = float(np.mean((prediction - y) ** 2))
     assert measured["mean_squared_error"] == pytest.approx(error, rel=1e-12)
     assert measured["loss"] == pytest.approx(error + 1e-3 * weights, rel=1e-12)
@@ -79,11 +80,13 @@ def test_what_an_engine_measures(which):
 @pytest.mark.parametrize("which", ENGINES)
 def test_there_is_no_accuracy_without_classes(which):
     x, y = rows("conv_average")
-    assert np.isnan(engine(which, build("conv_average"), x, y + 0.25).measure()["accuracy"])
+    assert np.isnan(train(build("conv_average"), x, y + 0.25, epochs=1, engine=which).history[0]["accuracy"])
 
 
 def test_accuracy_by_hand():
-    assert accuracy_of(np.array([0.5, 0.4, 0.9, -1.0]), np.array([1.0, 1.0, 0.0, 0.0])) == 0.5
+    network = conv_average()
+    network.predict = lambda x: Value([0.5, 0.4, 0.9, -1.0])
+    assert accuracy(network, np.zeros((4, 9)), np.array([1.0, 1.0, 0.0, 0.0])) == 0.5
 
 
 @pytest.mark.parametrize(("which", "module"), [("jit", "llvmlite.binding"), ("jax", "jax")])

@@ -10,8 +10,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from microgradcnn.fit import train
 from microgradcnn.networks import conv_average
-from microgradcnn.train import train
 from microgradcnn.training.progress import bar
 
 

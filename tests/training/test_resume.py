@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microgradcnn import nn
 from microgradcnn.cli import main
-from microgradcnn.engines import ENGINES
 from microgradcnn.files import FileError
+from microgradcnn.fit import DivergedError, Training, fit, train
 from microgradcnn.networks import Network, conv_linear, single_layer
 from microgradcnn.nn.optim import OPTIMISERS
-from microgradcnn.train import DivergedError, Training, train
+from microgradcnn.training.batches import ENGINES
 from microgradcnn.training.checkpoint import Checkpoint, Checkpoints, CheckpointWarning
 from microgradcnn.training.descent import Descent
 
@@ -146,7 +147,7 @@ def test_a_run_that_was_finished_gives_its_result_again_and_writes_nothing(
         assert run.status == status
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()}
         with monkeypatch.context() as patch:
-            patch.setattr("microgradcnn.engines.Engine.measure", None)
+            patch.setattr("microgradcnn.training.loop.LectureLoop.measure", None)
             assert resumed(tmp_path / folder, **options) == outcome(run, network)
         assert {path: path.stat().st_mtime_ns for path in (tmp_path / folder).iterdir()} == before
 
@@ -349,6 +350,35 @@ def test_a_damaged_newest_checkpoint_costs_one_epoch(tmp_path: Path) -> None:
         assert resumed(tmp_path) == straight()
 
 
+# Checkpoints from before networks and models were trained by one loop, after the sixth of ten epochs.
+
+OLD = Path(__file__).parents[1] / "files"
+OLD_X, OLD_Y = (np.arange(216.0) * 37 % 101).reshape(24, 9) / 50 - 1, (np.arange(24) % 3 == 0).astype(float)
+OLD_RUN: dict[str, Any] = OPTIONS | {"schedule": "cosine", "engine": "eager"}
+
+
+def trained_as_of_old(what: str, **saving: Any) -> tuple[bytes, str, Any]:
+    if what == "network":
+        network = built()
+        run = train(network, OLD_X, OLD_Y, **OLD_RUN | saving)
+        return numbers(network), run.message, run.history
+    first, drawn, last = (np.random.default_rng(seed) for seed in (1, 2, 3))
+    model = nn.Sequential(nn.Linear(9, 4, rng=first), nn.Dropout(0.5, rng=drawn), nn.Linear(4, 2, rng=last))
+    run = fit(model, OLD_X, OLD_Y, validation=(OLD_X[:6], OLD_Y[:6]), **OLD_RUN | saving)
+    return b"".join(p.data.tobytes() for p in model.parameters()), run.message, run.history
+
+
+@pytest.mark.parametrize("what", ["network", "model"])
+def test_an_old_checkpoint_goes_on_as_if_it_had_never_stopped(tmp_path: Path, what: str) -> None:
+    shutil.copy(OLD / f"checkpoint_of_{what}.npz", tmp_path / "checkpoint-00000006.npz")
+    parameters, message, history = trained_as_of_old(what)
+    resumed, same, rows = trained_as_of_old(what, checkpoint=tmp_path, every=6, resume=True)
+    assert (epochs_saved(tmp_path), same, len(rows)) == ([6, 10], message, 10)
+    np.testing.assert_allclose(np.frombuffer(resumed), np.frombuffer(parameters), rtol=1e-9)  # of another machine
+    assert [list(row) for row in rows] == [list(row) for row in history]
+    np.testing.assert_allclose([[*row.values()] for row in rows], [[*row.values()] for row in history], rtol=1e-9)
+
+
 # The command line.
 
 COMMAND = shlex.split(
@@ -438,7 +468,7 @@ SERVER = """
 import os, signal, sys, warnings
 import numpy as np
 from microgradcnn.networks import single_layer
-from microgradcnn.train import train
+from microgradcnn.fit import train
 
 ROWS, CALLS = np.random.default_rng(5), ("open", "fsync", "chmod", "replace", "close", "unlink")
 x, y = ROWS.normal(size=(24, 9)), ROWS.integers(2, size=24).astype(float)

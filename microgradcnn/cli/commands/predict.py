@@ -6,27 +6,30 @@ import argparse
 
 import numpy as np
 
-from microgradcnn.classifier import MODELS, load_classifier
-from microgradcnn.cli.notices import warnings_told
 from microgradcnn.cli.options import chosen_trained, data_arguments, network_argument, parameters_argument
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
-from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed
+from microgradcnn.data.dataset import DataError, Dataset, dropping, listed
+from microgradcnn.experiment import Array, predict
 
 SUMMARY = "predict with the parameters that train wrote"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `predict` takes."""
-    network_argument(parser, *MODELS)
+    network_argument(parser, models=True)
     parameters_argument(parser)
     data_arguments(parser)
 
 
-@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """What is predicted for every row, and the accuracy where the data have labels."""
-    data, rows = _by_model(options) if options.network in MODELS else _by_network(options)
+    trained = chosen_trained(options)
+    names = trained.classes or ("0", "1")
+    data = load(options.data, options.target, options.drop, trained.columns)
+    data = trained.arranged(data if options.classes is None else with_classes(data, options.classes))
+    _check_classes(data, names)
+    rows = [_row(i, found, names) for i, found in enumerate(predict(trained, data.x), 1)]
     accuracy = _accuracy([row["class"] for row in rows], data)
     record = {"network": options.network, "data": data.name, "accuracy": accuracy, "predictions": rows}
     footer = "" if accuracy is None else f"\naccuracy {accuracy:.3f}"
@@ -34,34 +37,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _by_network(options: argparse.Namespace) -> tuple[Dataset, list[Record]]:
-    """The data, and ŷ and the class of every row."""
-    trained = chosen_trained(options)
-    names = trained.classes or ("0", "1")
-    data = trained.arranged(_data(options, trained.columns))
-    _check_classes(data, names)
-    predictions = np.asarray(trained.network.predict(trained.scaling.apply(data.x)).data)
-    return data, [
-        {"row": i, "prediction": float(p), "class": names[int(p >= 0.5)]} for i, p in enumerate(predictions, 1)
-    ]
-
-
-def _by_model(options: argparse.Namespace) -> tuple[Dataset, list[Record]]:
-    """The data, and the most probable class of every row with its probability."""
-    trained = load_classifier(options.parameters, options.network)
-    names = trained.classes
-    data = trained.arranged(_data(options, trained.columns))
-    _check_classes(data, names)
-    return data, [
-        {"row": i, "probability": float(max(p)), "class": names[int(np.argmax(p))]}
-        for i, p in enumerate(trained.probabilities(data), 1)
-    ]
-
-
-def _data(options: argparse.Namespace, columns: Columns) -> Dataset:
-    """The rows of the classes that are asked for; what was the label in training, or left out, is so here."""
-    data = load(options.data, options.target, options.drop, columns)
-    return data if options.classes is None else with_classes(data, options.classes)
+def _row(number: int, found: Array, names: tuple[str, ...]) -> Record:
+    """ŷ and the class it stands for, or the most probable of all classes with its probability."""
+    if np.ndim(found) == 0:
+        return {"row": number, "prediction": float(found), "class": names[int(found >= 0.5)]}
+    return {"row": number, "probability": float(max(found)), "class": names[int(np.argmax(found))]}
 
 
 def _check_classes(data: Dataset, names: tuple[str, ...]) -> None:

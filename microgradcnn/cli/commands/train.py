@@ -3,53 +3,50 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-import microgradcnn.experiment as experiments
-from microgradcnn.classifier import MODELS
-from microgradcnn.cli.commands import train_model
 from microgradcnn.cli.figure import description, training_figure
-from microgradcnn.cli.notices import warnings_told
 from microgradcnn.cli.options import (
+    chosen_saving,
     count,
     count_or_0,
     data_arguments,
+    how_to_resume,
     network_argument,
     network_options,
+    saving_arguments,
     seed_argument,
-    settle,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
-from microgradcnn.cli.saving import chosen_saving, how_to_resume, saving_arguments
-from microgradcnn.data import as_images, load, shrink, two_classes
+from microgradcnn.data import as_images, load, load_parts, shrink, two_classes, with_classes
 from microgradcnn.data.columns import columns_of
-from microgradcnn.engines import ENGINES
-from microgradcnn.experiment import Experiment
+from microgradcnn.data.dataset import Columns, Dataset
+from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
+from microgradcnn.fit import OF_NETWORKS, Schedule
 from microgradcnn.networks import NETWORKS
+from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
-from microgradcnn.trained import save_trained
+from microgradcnn.training.batches import ENGINES
 from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
-DEFAULTS: Record = {
-    "epochs": 20_000,
-    "schedule": "inverse",
-    "optimiser": "gradient_descent",
-    "activation": "sigmoid",
-    "regularise": 1e-3,
-}
+OF_MODELS, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
+REGULARISE = 1e-3
+PARTS = {"hidden": "k", "filters": "filters", "kernel": "kernel"}  # what options call a network's arguments
+PARTS |= {"activation": "activation", "regularise": "regularise"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
-    network_argument(parser, *MODELS)
+    network_argument(parser, models=True)
     data_arguments(parser)
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=count, metavar="N", help="size of the N×N filters (2)")
-    network_options(parser, "sigmoid", 1e-3)
+    network_options(parser, regularise=REGULARISE)
     parser.add_argument("--epochs", type=count, metavar="N", help=f"at most this many {_default('epochs')}")
     parser.add_argument("--rate", type=float, metavar="η", help=f"learning rate {_default('rate')}")
     parser.add_argument("--schedule", choices=tuple(SCHEDULES), help=f"how the rate decreases {_default('schedule')}")
@@ -61,12 +58,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what computes the gradients; all take the same steps (numpy)",
     )
     parser.add_argument("--batch", type=count, metavar="N", help=f"rows a step {_default('batch')}")
-    shift = train_model.DEFAULTS["shift"]
     parser.add_argument(
         "--shift",
         type=count_or_0,
         metavar="N",
-        help=f"lenet: move images by up to N pixels at random in every step ({shift})",
+        help=f"lenet: move images by up to N pixels at random in every step ({SHIFT})",
     )
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(
@@ -77,13 +73,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     saving_arguments(parser)
     seed_argument(parser)
-    parser.set_defaults(activation=None, regularise=None)  # of the networks only: `run` gives them
+    parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
 
 
 def _default(option: str) -> str:
     """What an option is where it is left out, for networks and for models."""
     words = {"rate": "half the largest stable one", "batch": "all"}
-    return f"({words.get(option) or DEFAULTS[option]}; lenet: {train_model.DEFAULTS[option]})"
+    return f"({words.get(option) or OF_NETWORKS.about()[option]}; lenet: {OF_MODELS.about()[option]})"
 
 
 def plot_file(text: str) -> Path:
@@ -94,50 +90,87 @@ def plot_file(text: str) -> Path:
     return path
 
 
-@warnings_told()
 def run(options: argparse.Namespace) -> int:
     """Train, print the result, write history.csv and parameters.npz; 1 if the start was dead."""
     saving = chosen_saving(options)
-    if options.network in MODELS:
-        return train_model.run(options, saving)
-    if options.shift is not None:
-        raise ValueError(f"--shift is not for {options.network}: it moves the images of {', '.join(MODELS)}")
-    settle(options, DEFAULTS)
-    data = two_classes(load(options.data, options.target, options.drop), options.classes)
-    if NETWORKS[options.network].takes_images() or options.shrink is not None:
-        data = as_images(data)
-    columns = columns_of(data)
-    if options.shrink is not None:
-        data = shrink(data, options.shrink)
+    _check_options(options)
+    data, test, columns = _data(options)
     make_folder(options.out)
     if options.plot is not None:
         make_folder(options.plot.parent)
         plots.figure()  # before the work: is matplotlib there?
-    done = experiments.experiment(
+    done = experiment(
         options.network,
         data,
+        test,
         seed=options.seed,
         scale=options.scale,
         shrunk=options.shrink,
         columns=columns,
-        network=_network_arguments(options),
-        training={
-            **{name: getattr(options, name) for name in ("epochs", "rate", "schedule", "optimiser", "batch", "engine")},
-            **saving,
-            "progress": True,
-        },
+        network=_parts(options),
+        training=_training(options) | {"saving": saving, "progress": True},
     )
     history, parameters = write_run(options.out, done)
-    record = {"network": options.network, "data": data.name, "classes": data.classes, **run_record(done)}
-    record |= {"history": str(history), "parameters": str(parameters)}
+    head = {"network": options.network, "data": data.name, "classes": data.classes}
+    record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
     if options.plot is not None and done.training.history:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))
         record["plot"] = str(options.plot)
     if done.training.status == "interrupted" and options.checkpoint is not None:
         record["resume"] = how_to_resume(options)
-    show(record if options.json else _train_text(record), options.json)
+    show(record if options.json else _text(record), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise ValueError for an option of other networks, or of models."""
+    network = NETWORKS.get(options.network)
+    has = network.arguments() if network is not None else []
+    reasons = {option: "it has no such part" for option, argument in PARTS.items() if argument not in has}
+    if network is None:
+        reasons["shrink"] = f"it brings images to {SIDE}×{SIDE} itself"
+    else:
+        reasons["shift"] = f"it moves the images of {', '.join(MODELS)}"
+    for option, reason in reasons.items():
+        if getattr(options, option) is not None:
+            raise ValueError(f"--{option} is not for {options.network}: {reason}")
+
+
+def _parts(options: argparse.Namespace) -> Record:
+    """The network's own arguments."""
+    if options.network in MODELS:
+        return {}
+    kernel = None if options.kernel is None else (options.kernel, options.kernel)
+    given = {"k": options.hidden, "filters": options.filters, "kernel": kernel, "activation": options.activation}
+    return {"regularise": REGULARISE} | _said(given | {"regularise": options.regularise})
+
+
+def _training(options: argparse.Namespace) -> Record:
+    """The schedule, and what else training is asked for."""
+    model = options.network in MODELS
+    given = {name: getattr(options, name) for name in ("epochs", "rate", "batch", "optimiser")}
+    schedule = replace(OF_MODELS if model else OF_NETWORKS, **_said(given | {"decay": options.schedule}))
+    shift = SHIFT if options.shift is None else options.shift
+    return {"schedule": schedule, "engine": options.engine} | ({"shift": shift} if model else {})
+
+
+def _said(given: Record) -> Record:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset | None, Columns | None]:
+    """The data, the part for the test where they say so themselves, and the columns before images are shrunk."""
+    chosen, test = (options.data, options.target, options.drop), None
+    if options.network in MODELS:
+        data, test = load_parts(*chosen) or (load(*chosen), None)
+        data = with_classes(data, options.classes)
+        return data, test and with_classes(test, data.classes), None
+    data = two_classes(load(*chosen), options.classes)
+    if NETWORKS[options.network].takes_images() or options.shrink is not None:
+        data = as_images(data)
+    columns = columns_of(data)
+    return data if options.shrink is None else shrink(data, options.shrink), None, columns
 
 
 def write_run(folder: Path, done: Experiment) -> tuple[Path, Path]:
@@ -149,52 +182,42 @@ def write_run(folder: Path, done: Experiment) -> tuple[Path, Path]:
     return history, parameters
 
 
-def run_record(done: Experiment) -> Record:
+def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     """What a training run did, for JSON."""
     run = done.training
-    last = run.history[-1] if run.history else {}
-    return {
+    record = {
         "rows": {"train": done.rows[0], "test": done.rows[1]},
         "status": run.status,
         "message": run.message,
-        "stable_rate": run.stable_rate,
-        "rate": run.rate,
         "epochs": len(run.history),
-        "loss": last.get("loss"),
-        "gradient_norm": last.get("gradient_norm"),
         "train_accuracy": done.train_accuracy,
         "test_accuracy": done.test_accuracy,
     }
+    if done.trained.network.name in MODELS:
+        part = "a fifth, drawn with the seed" if test is None else "its own"
+        record |= {"train_loss": done.train["loss"], "test_loss": done.test["loss"]}
+        return record | {"image": done.trained.network.image, "test_part": part}
+    last = run.history[-1] if run.history else {}
+    record |= {name: last.get(name) for name in ("loss", "gradient_norm")}
+    return record | {"stable_rate": run.stable_rate, "rate": run.rate}
 
 
-def _train_text(record: Record) -> str:
-    rows, classes = record["rows"], record["classes"]
-    lines = [
-        f"{record['network']} on {record['data']}: {rows['train']} rows to train on, {rows['test']} to test on",
-        f"classes: 0 is {classes[0]}, 1 is {classes[1]}",
-        f"learning rate: {record['rate']:.3g} at the start (the largest stable one is {record['stable_rate']:.3g})",
-        record["message"],
-    ]
-    if record["loss"] is not None:
-        lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
-    lines.append(f"accuracy {record['train_accuracy']:.3f} in training, {record['test_accuracy']:.3f} in the test")
-    written = [record[name] for name in ("history", "parameters", "plot") if name in record]
-    lines.append(where_written(*written))
+def _text(record: Record) -> str:
+    name, rows, classes = f"{record['network']} on {record['data']}", record["rows"], record["classes"]
+    counts = f"{rows['train']} rows to train on, {rows['test']} to test on"
+    if record["network"] in MODELS:
+        size, resized = record["image"], "" if record["image"] == (SIDE, SIDE) else f", brought to {SIDE}×{SIDE}"
+        lines = [f"{name}: images of {size[0]}×{size[1]}{resized}", f"classes: {', '.join(classes)}"]
+        lines += [f"{counts} ({record['test_part']})", record["message"]]
+        lines += [f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test"]
+    else:
+        stable = f"the largest stable one is {record['stable_rate']:.3g}"
+        lines = [f"{name}: {counts}", f"classes: 0 is {classes[0]}, 1 is {classes[1]}"]
+        lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
+        if record["loss"] is not None:
+            lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
+    digits = 4 if record["network"] in MODELS else 3
+    train, test = (f"{record[name]:.{digits}f}" for name in ("train_accuracy", "test_accuracy"))
+    lines.append(f"accuracy {train} in training, {test} in the test")
+    lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
-
-
-def _network_arguments(options: argparse.Namespace) -> Record:
-    """The network's own arguments. Raises ValueError for one that this network does not have."""
-    given: Record = {"activation": options.activation, "regularise": options.regularise}
-    kernel = None if options.kernel is None else (options.kernel, options.kernel)
-    for flag, argument, value in (
-        ("--hidden", "k", options.hidden),
-        ("--filters", "filters", options.filters),
-        ("--kernel", "kernel", kernel),
-    ):
-        if value is None:
-            continue
-        if argument not in NETWORKS[options.network].arguments():
-            raise ValueError(f"{flag} is not for {options.network}: it has no such part")
-        given[argument] = value
-    return given

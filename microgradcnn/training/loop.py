@@ -1,0 +1,194 @@
+"""The one loop of training: epochs of steps until they have run out, a stop policy says so, or Ctrl-C comes.
+
+`train`, `fit`, the estimators and the command line run it. What an epoch measures, and which parameters are kept at the
+end, differ: over all rows before its steps and the best ones for a network of the lecture, over the batches as they are
+stepped on and the newest ones for a model of layers.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgradcnn.checking.debug import NonFiniteError, debug
+from microgradcnn.data.images import shifted
+from microgradcnn.networks import Network
+from microgradcnn.training.batches import Array
+from microgradcnn.training.descent import Recorder
+from microgradcnn.training.progress import bar
+from microgradcnn.training.schedule import Schedule
+from microgradcnn.training.stopping import GOING, Stop
+
+
+class DivergedError(ArithmeticError):
+    """A loss or a gradient became NaN or infinite; the parameters are the best, or the last, that were finite."""
+
+
+@dataclass
+class TrainingLoop(ABC):
+    """A recorder's descent, under a schedule that starts at `rate`.
+
+    `status` says how it ended, GOING if the epochs ran out.
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ("loss",)  # of the newest epoch, beside a progress bar
+
+    recorder: Recorder
+    schedule: Schedule
+    rate: float
+    stop: Stop
+
+    def __post_init__(self) -> None:
+        self.descent, self.status = self.recorder.descent, self.recorder.status
+        self.rows, self.history = self.descent.rows, self.descent.history
+
+    def run(self, progress: bool = False) -> str:
+        """Train, give the parameters the numbers to keep, and return the status.
+
+        Raises DivergedError, FileError where the run cannot be saved, and what the engine raises.
+        """
+        first = len(self.history) if self.status == GOING else self.schedule.epochs
+        try:
+            for number in bar(self.schedule.epochs, progress, self._note, first):
+                self.status = self.epoch(number, self.rate * self.schedule.share(number))
+                self.recorder.epoch_done(self.status)
+                if self.status != GOING:
+                    break
+            self.recorder.save()
+        except KeyboardInterrupt:
+            self.status = "interrupted"
+            self.recorder.save()
+        finally:
+            self.rows.flat = self.kept()
+            self.rows.write()
+        return self.status
+
+    @abstractmethod
+    def epoch(self, number: int, rate: float) -> str:
+        """One epoch, counted from 0, with its row in the history: what the stop policy says of it."""
+
+    @abstractmethod
+    def kept(self) -> Array:
+        """The parameters to end with."""
+
+    @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
+    def steps(self, rate: float, shift: int = 0) -> list[float]:
+        """A step for every batch; the means of the loss and of what the objective gives besides.
+
+        Rows that are images are moved at random by up to `shift` pixels. It ends early where the loss is not finite.
+        """
+        n, totals = len(self.rows.x), np.zeros(())
+        for batch in self.descent.batches(n, self.schedule.batch or n):
+            x = self.rows.x[batch]
+            loss = self.rows.evaluate(shifted(x, shift, self.descent.rng) if shift else x, self.rows.y[batch])
+            totals = totals + len(batch) * np.array([loss, *self.rows.also])
+            if not math.isfinite(loss):
+                break
+            self.descent.step(rate)
+        means: list[float] = (totals / n).tolist()
+        return means
+
+    def diverged(self, what: str, slower: float) -> DivergedError:
+        """The error of a run that went wrong where and how `what` says, and may go well at a rate that is slower."""
+        return DivergedError(f"training diverged {what}; the rate {self.rate:.3g} is too large, try {slower:.2g}")
+
+    def _note(self) -> str:
+        newest = self.history[-1] if self.history else {}
+        return ", ".join(f"{name.replace('_', ' ')} {newest[name]:.4g}" for name in self.shown if name in newest)
+
+
+@dataclass
+class ModelLoop(TrainingLoop):
+    """Epochs of a model of layers, measured over its batches as they are stepped on, and by `validate` afterwards.
+
+    Rows that are images are moved by up to `shift` pixels in every step.
+    """
+
+    shown = ("loss", "accuracy", "validation_accuracy")
+
+    shift: int = 0
+    validate: Callable[[], dict[str, float]] = dict
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole = self.rows.flat
+
+    def epoch(self, number: int, rate: float) -> str:
+        """The steps; a row of epoch, from 1, rate, loss, accuracy where there is one, and what `validate` finds."""
+        means = self.steps(rate, self.shift)
+        self._stop_if_diverged(means[0], number)
+        row = {"epoch": number + 1, "rate": rate, **dict(zip(("loss", "accuracy"), means, strict=False))}
+        self.rows.write()
+        self.descent.see(row | self.validate())
+        self._whole = self.rows.flat
+        return self.stop(self.history)
+
+    def kept(self) -> Array:
+        """Those after the last whole epoch."""
+        return self._whole
+
+    def _stop_if_diverged(self, loss: float, number: int) -> None:
+        if math.isfinite(loss) and np.isfinite(self.rows.flat).all():
+            return
+        if not self.descent.optimiser.steps:
+            says = f"the loss of the first batch is {loss}; bring x to a smaller scale"
+            raise DivergedError(f"training cannot start: {says}")
+        what = "a parameter became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
+        raise self.diverged(f"in epoch {number + 1}: {what}", 0.1 * self.rate)
+
+
+@dataclass
+class LectureLoop(TrainingLoop):
+    """Epochs of a network of the lecture, measured over all rows before their steps; `stable` is its largest rate."""
+
+    network: Network
+    stable: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._has_classes = bool(np.isin(self.rows.y, (0.0, 1.0)).all())
+
+    @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
+    def epoch(self, number: int, rate: float) -> str:
+        """A row of epoch, from 0, rate and what is measured; the steps, unless the stop policy has seen enough."""
+        measured = self.measure()
+        self._stop_if_diverged(measured, number)
+        self.descent.see({"epoch": number, "rate": rate, **measured})
+        status = self.stop(self.history)
+        if status == GOING and self.schedule.batch is None:
+            self.descent.step(rate)
+        elif status == GOING:
+            self.steps(rate)
+        return status
+
+    def measure(self) -> dict[str, float]:
+        """The loss, the norm of its gradient, the mean squared error, and the accuracy or NaN, over all rows."""
+        loss = self.rows.evaluate()
+        error, accuracy = self.rows.also
+        norm = math.sqrt(float(np.dot(self.rows.gradient, self.rows.gradient)))
+        accuracy = accuracy if self._has_classes else math.nan
+        return {"loss": loss, "gradient_norm": norm, "mean_squared_error": error, "accuracy": accuracy}
+
+    def kept(self) -> Array:
+        """Those that the loss was lowest at, unless training has converged."""
+        return self.rows.flat if self.status == "converged" else self.descent.best
+
+    def _stop_if_diverged(self, measured: dict[str, float], number: int) -> None:
+        if math.isfinite(measured["loss"]) and math.isfinite(measured["gradient_norm"]):
+            return
+        what = "the norm of the gradient overflowed"
+        try:
+            with debug():  # the last pass again, by the graph, says where it went wrong
+                self.rows.write()
+                self.network.loss(self.rows.x, self.rows.y).backward()
+        except NonFiniteError as error:
+            what = error.brief
+        if number == 0:
+            raise DivergedError(f"training cannot start, at epoch 0: {what}; bring the inputs to a smaller scale")
+        slower = 0.5 * self.stable if self.rate > self.stable else 0.1 * self.rate
+        raise self.diverged(f"at epoch {number}: {what}", slower)
