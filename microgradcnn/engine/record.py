@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
 
-TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
+TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
 
 
 class Primitive:
