@@ -21,6 +21,7 @@ conv2d: Primitive = Primitive(
         lambda g, y, x, w, **s: conv2d_kernel(x, g, **s, size=shape_of(w)[2:]),
     ),
     "conv2d(x, w)",
+    work="product",
 )
 conv2d_input: Primitive = Primitive(
     "conv2d_input",
@@ -30,6 +31,7 @@ conv2d_input: Primitive = Primitive(
         lambda g, y, d, w, image, **s: conv2d_kernel(g, d, **s, size=shape_of(w)[2:]),
     ),
     "conv2d_input(g, w)",
+    work="product",
 )
 conv2d_kernel: Primitive = Primitive(
     "conv2d_kernel",
@@ -39,6 +41,7 @@ conv2d_kernel: Primitive = Primitive(
         lambda g, y, x, d, size, **s: conv2d(x, g, **s),
     ),
     "conv2d_kernel(x, g)",
+    work="product",
 )
 
 # Windows of images, and pooling over them
@@ -47,15 +50,21 @@ unfold: Primitive = Primitive(
     kernels.unfold,
     (lambda g, y, x, size, stride: fold(g, image=shape_of(x)[2:], stride=stride),),
     "unfold(x)",
+    work="moves",
 )
 fold: Primitive = Primitive(
-    "fold", kernels.fold, (lambda g, y, x, image, stride: unfold(g, size=shape_of(x)[4:], stride=stride),), "fold(x)"
+    "fold",
+    kernels.fold,
+    (lambda g, y, x, image, stride: unfold(g, size=shape_of(x)[4:], stride=stride),),
+    "fold(x)",
+    work="sum",
 )
 avg_pool2d: Primitive = Primitive(
     "avg_pool2d",
     kernels.average,
     (lambda g, y, x, size, stride: _spread(g / (size[0] * size[1]), x, size, stride),),
     "avg_pool2d(x)",
+    work="mean",
 )
 
 
@@ -77,4 +86,6 @@ max_pool2d: Primitive = Primitive(
     lambda x, size, stride: np.max(kernels.unfold(x, size, stride), axis=(4, 5)),
     (_max_pool_rule,),
     "max_pool2d(x)",
+    work="max",
+    repeats=True,
 )

@@ -75,7 +75,7 @@ mul: Primitive = Primitive(
 div: Primitive = Primitive(
     "div", np.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b), "a / b", operator.truediv
 )
-neg: Primitive = Primitive("neg", np.negative, (lambda g, y, x: -g,), "-x", operator.neg)
+neg: Primitive = Primitive("neg", np.negative, (lambda g, y, x: -g,), "-x", operator.neg, work="arithmetic")
 
 
 def _power_rule(g: Any, y: Any, x: Any, exponent: float) -> Any:
@@ -129,7 +129,12 @@ log: Primitive = Primitive("log", np.log, (lambda g, y, x: g / x,), "log(x)", ma
 log1p: Primitive = Primitive("log1p", np.log1p, (lambda g, y, x: g / (1.0 + x),), "log1p(x)", math.log1p)
 tanh: Primitive = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1.0 - y * y),), "tanh(x)", math.tanh)
 sigmoid: Primitive = Primitive(
-    "sigmoid", kernels.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),), "sigmoid(x)", kernels.sigmoid_of_number
+    "sigmoid",
+    kernels.sigmoid,
+    (lambda g, y, x: g * (y * (1.0 - y)),),
+    "sigmoid(x)",
+    kernels.sigmoid_of_number,
+    symbol="σ",
 )
 softplus: Primitive = Primitive(
     "softplus",
@@ -145,7 +150,9 @@ def _log_softmax_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
     return -(g * expm1(y)) - exp(y) * (sum(g, axis=(axis,), keepdims=True) - g)
 
 
-log_softmax: Primitive = Primitive("log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)")
+log_softmax: Primitive = Primitive(
+    "log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)", repeats=True
+)
 
 
 # Comparisons and what is made of them
@@ -177,6 +184,7 @@ maximum: Primitive = Primitive(
     ),
     "max(a, b)",
     lambda a, b: a if a >= b or a != a else b,
+    repeats=True,
 )
 minimum: Primitive = Primitive(
     "minimum",
@@ -187,6 +195,7 @@ minimum: Primitive = Primitive(
     ),
     "min(a, b)",
     lambda a, b: a if a <= b or a != a else b,
+    repeats=True,
 )
 
 # Reductions: axis is None or a tuple
@@ -195,12 +204,14 @@ sum: Primitive = Primitive(
     lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis), shape=shape_of(x)),),
     "sum(x)",
+    work="sum",
 )
 mean: Primitive = Primitive(
     "mean",
     lambda x, axis, keepdims: (s := np.add.reduce(x, axis=axis, keepdims=keepdims)) / _count(x, s),
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
     "mean(x)",
+    work="mean",
 )
 
 
@@ -210,7 +221,12 @@ def _max_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, keepdims: bo
 
 
 max: Primitive = Primitive(
-    "max", lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims), (_max_rule,), "max(x)"
+    "max",
+    lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
+    (_max_rule,),
+    "max(x)",
+    work="max",
+    repeats=True,
 )
 
 
@@ -231,7 +247,7 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     return _swap(a) @ g
 
 
-matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_right), "a @ b")
+matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_right), "a @ b", work="product")
 
 # Shapes, dtypes and parts
 reshape: Primitive = Primitive(
@@ -239,27 +255,38 @@ reshape: Primitive = Primitive(
     lambda x, shape: np.asarray(x).reshape(shape),
     (lambda g, y, x, shape: reshape(g, shape=shape_of(x)),),
     "reshape(x, shape)",
+    work="moves",
 )
 transpose: Primitive = Primitive(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
     (lambda g, y, x, axes: g.T if axes is None else transpose(g, axes=tuple(np.argsort(axes).tolist())),),
     "x.T",
+    work="moves",
 )
 broadcast_to: Primitive = Primitive(
-    "broadcast_to", kernels.broadcast_to, (lambda g, y, x, shape: g,), "broadcast_to(x, shape)"
+    "broadcast_to", kernels.broadcast_to, (lambda g, y, x, shape: g,), "broadcast_to(x, shape)", work="moves"
 )
 astype: Primitive = Primitive(
-    "astype", lambda x, dtype: np.asarray(x).astype(dtype), (lambda g, y, x, dtype: astype(g, dtype=dtype_of(x)),), "x"
+    "astype",
+    lambda x, dtype: np.asarray(x).astype(dtype),
+    (lambda g, y, x, dtype: astype(g, dtype=dtype_of(x)),),
+    "x",
+    work="moves",
 )
 getitem: Primitive = Primitive(
     "getitem",
     lambda x, index: np.asarray(x)[index],
     (lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),),
     "x[index]",
+    work="moves",
 )
 scatter: Primitive = Primitive(
-    "scatter", kernels.scatter, (lambda g, y, x, index, shape: getitem(g, index=index),), "scatter(x, index)"
+    "scatter",
+    kernels.scatter,
+    (lambda g, y, x, index, shape: getitem(g, index=index),),
+    "scatter(x, index)",
+    work="sum",
 )
 
 
@@ -270,11 +297,12 @@ def _concatenate_rule(i: int, g: Any, y: Any, *xs: Any, axis: int) -> Any:
 
 
 concatenate: Primitive = Primitive(
-    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), Each(_concatenate_rule), "concatenate(*xs)"
+    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), Each(_concatenate_rule), "concatenate(*xs)", work="moves"
 )
 stack: Primitive = Primitive(
     "stack",
     lambda *xs, axis: np.stack(xs, axis),
     Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
     "stack(*xs)",
+    work="moves",
 )

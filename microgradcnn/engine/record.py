@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -13,6 +14,11 @@ from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
 
+# What each number of a value takes: t numbers are moved (for nothing), added up, averaged or compared, or t products of
+# two are added up; or it is one operation, which the notation tells.
+WORKS = ("moves", "sum", "mean", "max", "product", "arithmetic", "comparison")
+_WORK_OF_SIGNS = {**dict.fromkeys("+-*/", "arithmetic"), **dict.fromkeys(("<", "<=", ">", ">=", "=="), "comparison")}
+
 
 class Primitive:
     """One row of the table: what an operation computes, its chain rule and how it is written.
@@ -22,10 +28,15 @@ class Primitive:
     rules use operators and primitives only, so that they serve arrays and Values alike. `notation` is a Python
     expression in the inputs. `scalar` is `forward` for Python floats alone, where that works element by element; where
     it raises, NumPy's answer stands. `elementwise`: each number of the value comes from the number at the same place,
-    by broadcasting, of each input.
+    by broadcasting, of each input. `symbol` is what formulas call it, `infix` the sign that stands between its inputs.
+    They write it `by_name`, as σ(x), where the notation does or has an input twice; `repeats` if its chain rules have
+    one twice, so that a long input needs a name. `work` is one of WORKS, or "" for the value of a function.
     """
 
-    __slots__ = ("chain", "elementwise", "forward", "name", "notation", "scalar")
+    __slots__ = (
+        *("by_name", "chain", "elementwise", "forward", "infix", "inputs", "name", "notation", "repeats", "scalar"),
+        *("symbol", "work"),
+    )
 
     __call__: Callable[..., Any]  # value.py gives it: a Value if there is one among the inputs, otherwise plain data
 
@@ -36,10 +47,21 @@ class Primitive:
         chain: Iterable[Callable[..., Any] | None],
         notation: str,
         scalar: Callable[..., Any] | None = None,
+        *,
+        symbol: str | None = None,
+        work: str = "",
+        repeats: bool = False,
     ) -> None:
         self.name, self.forward, self.chain = name, forward, chain
-        self.notation, self.scalar = notation, scalar
+        self.notation, self.scalar, self.symbol = notation, scalar, symbol or name
         self.elementwise = scalar is not None or (isinstance(forward, np.ufunc) and forward.signature is None)
+        self.inputs = len(chain) if isinstance(chain, Sized) else None  # None: any number of them
+        names = re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!\()", notation)
+        self.by_name = len(set(names)) < len(names) or notation.startswith(f"{name}(")
+        self.repeats = repeats or len(set(names)) < len(names)
+        sign = re.fullmatch(r"\w+ (\W+) \w+", notation)
+        self.infix = sign[1] if sign else None
+        self.work = work or _WORK_OF_SIGNS.get(self.infix or "", "")
         TABLE[name] = self
 
     def evaluate(self, inputs: Sequence[Data], static: dict[str, Any]) -> Data:
@@ -83,19 +105,30 @@ def primitive(
     chain: Sequence[Callable[..., Any] | None],
     notation: str | None = None,
     scalar: Callable[..., Any] | None = None,
+    *,
+    symbol: str | None = None,
+    work: str = "",
 ) -> Primitive:
     """A primitive of your own, in the same form as the table's: call it on Values, numbers and arrays.
 
     `forward(*inputs, **static)` gives the value with NumPy; `chain` has one rule for each input,
     `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy; write it with operators and mg functions, and it can
-    be differentiated again. `notation` is a Python expression in the inputs' names; `scalar` is `forward` for Python
-    floats, for primitives that work element by element. Raises ValueError for a name that the table has.
+    be differentiated again. `notation` is a Python expression in the inputs' names, such as "x * sigmoid(x)": formulas
+    write it out, or where it has an input twice the name (`symbol`, if given) and tell once what that stands for; costs
+    are counted in it. `scalar` is `forward` for Python floats, for primitives that work element by element. `work` is
+    for those of arrays: "moves" if numbers are only moved, "sum" or "product" if terms, or products of two, are added
+    up; anything else counts as one function value a number. Raises ValueError for a name that the table has.
     """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"a primitive has a name, such as 'swish', and {name!r} is none")
     if name in TABLE and not isinstance(TABLE[name].chain, _Given):
         raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
+    if work not in ("", "moves", "sum", "product"):
+        raise ValueError(f"the work of the primitive {name!r} is 'moves', 'sum' or 'product', not {work!r}")
     rules = tuple(chain)
     inputs = ("x",) if len(rules) == 1 else [f"x_{i}" for i in range(1, len(rules) + 1)]
-    return Primitive(name, forward, _Given(name, rules), notation or f"{name}({', '.join(inputs)})", scalar)
+    written = notation or f"{name}({', '.join(inputs)})"
+    return Primitive(name, forward, _Given(name, rules), written, scalar, symbol=symbol, work=work)
 
 
 class _Given:
@@ -103,6 +136,9 @@ class _Given:
 
     def __init__(self, name: str, rules: tuple[Callable[..., Any] | None, ...]) -> None:
         self.name, self.rules = name, rules
+
+    def __len__(self) -> int:
+        return len(self.rules)
 
     def __iter__(self) -> Iterator[Callable[..., Any] | None]:
         yield from self.rules

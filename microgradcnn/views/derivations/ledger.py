@@ -28,7 +28,6 @@ from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import printed, symbol
 
 _MOST_ROWS = 200  # that str() prints
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
 
 
 @dataclass(frozen=True)
@@ -228,12 +227,11 @@ def _operation(node: Value, names: dict[Value, str]) -> str:
     """`a * b`, or `sigmoid(a)`."""
     assert node.op is not None
     inputs = [_show(p.data) if type(p) is Constant else printed(names[p]) for p in node.parents]
-    if node.op.name in _INFIX:
-        return f" {_INFIX[node.op.name]} ".join(inputs)
-    if node.op.name == "power" and "exponent" in node.static:
-        return f"{inputs[0]} ** {node.static['exponent']:g}"
+    numbers = [f"{value:g}" for value in node.static.values() if isinstance(value, int | float)]
+    if node.op.infix and len(inputs) + len(numbers) == 2:
+        return f" {node.op.infix} ".join([*inputs, *numbers])
     static = [f"{key}={value}" for key, value in node.static.items()]
-    return f"{node.op.name}({', '.join([*inputs, *static])})"
+    return f"{printed(node.op.name)}({', '.join([*inputs, *static])})"
 
 
 def _show(x: Data) -> str:

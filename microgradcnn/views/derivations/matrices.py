@@ -20,6 +20,7 @@ from microgradcnn.views.formulas.expression import (
     add,
     derivative,
     equation,
+    functions,
     heads,
     minus,
     multiply,
@@ -90,7 +91,7 @@ def _backward(found: Cotangents) -> Step:
     step, used = Step("Backward"), set[str]()
     for node, e in found.found.items():
         step.say(equation(found.symbol(node), e), _of_shape(node))
-        used |= _functions(e)
+        used.update(functions(e))
         if "hadamard" in heads(e):
             used.add("⊙")
     if "⊙" in used:
@@ -151,10 +152,6 @@ def tensor_update(found: Cotangents, rate: float) -> Step:
     after = recomputed(graph.f, {found.x: new})[0].item()
     step.say("With ", equation(symbol("eta"), value(rate)), ", ", *went(graph, x, after))
     return step
-
-
-def _functions(e: Expr) -> set[str]:
-    return ({e.value} if e.head == "call" else set()).union(*map(_functions, e.args))
 
 
 def _shape(node: Value) -> str:

@@ -11,7 +11,18 @@ from fractions import Fraction
 from typing import Any
 
 from microgradcnn.views.formulas.algebra import is_negative
-from microgradcnn.views.formulas.expression import ONE, Expr, divide, flat, multiply, name_of, number, power, value
+from microgradcnn.views.formulas.expression import (
+    ONE,
+    Expr,
+    divide,
+    flat,
+    function_name,
+    multiply,
+    name_of,
+    number,
+    power,
+    value,
+)
 
 WORDS, EQUATION, COMPARE, SUM, PRODUCT, POWER, ATOM = range(7)  # how tightly each binds
 
@@ -42,7 +53,7 @@ class Emitter:
     fractions_are_atoms = False
     functions_need_dots = False
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
-    minus, plus, dot = "−", "+", "·"
+    minus, plus, dot, comma = "−", "+", "·", ", "
 
     def __call__(self, e: Expr) -> str:
         """The text of a formula."""
@@ -168,11 +179,35 @@ class Emitter:
     def _compare(self, e: Expr) -> str:
         return self.spaced(e.value).join(self.within(side, SUM) for side in e.args)
 
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        """Something between two signs."""
+        return f"{left}{inside}{right}"
+
+    def function(self, name: str) -> str:
+        """The name of a function, with what stands between it and its arguments."""
+        return function_name(name)
+
+    def _call(self, e: Expr) -> str:
+        inside = self.comma.join(map(self.emit, shown(e.args)))
+        return self.fenced("|", inside, "|") if e.value == "abs" else self.function(e.value) + self.around(inside)
+
+    def around(self, inside: str) -> str:
+        """The brackets of a function's arguments."""
+        return self.fenced("(", inside, ")")
+
+    def _index(self, e: Expr) -> str:
+        inside = self.comma.join(map(self.position, e.value[0].split(", ")))
+        return self.within(e.args[0], ATOM) + self.fenced("[", inside, "]")
+
+    def position(self, part: str) -> str:
+        """A part of an index."""
+        return part
+
     def _indicator(self, e: Expr) -> str:
-        return f"[{self.emit(e.args[0])}]"
+        return self.fenced("[", self.emit(e.args[0]), "]")
 
     def _vector(self, e: Expr) -> str:
-        return self.brackets(", ".join(map(self.emit, e.args)))
+        return self.brackets(self.comma.join(map(self.emit, e.args)))
 
     def _value(self, e: Expr) -> str:
         digits, _, exponent = rounded(e).partition("e")
@@ -182,6 +217,15 @@ class Emitter:
         """A rounded number, with a power of ten if `exponent` is not empty."""
         done = NAMED.get(digits, digits).replace("-", self.minus)
         return f"{done}·10{exponent.translate(_SUPERSCRIPT)}" if exponent else done
+
+
+class Inline(Emitter):
+    """What the languages of two dimensions share within a line of words, where a tall derivative would push the lines
+    apart: it is written like a quotient in text."""
+
+    def level(self, e: Expr) -> int:
+        """dz/dc binds like a quotient."""
+        return PRODUCT if e.head == "derivative" else super().level(e)
 
 
 def shown(args: Iterable[Expr]) -> list[Expr]:
@@ -214,7 +258,7 @@ def is_named_function(e: Expr) -> bool:
     """Whether a formula starts with the name of a function of several letters."""
     while e.head == "power":
         e = e.args[0]
-    return e.head == "call" and len(e.value) > 1 and e.value not in ("sigmoid", "abs")
+    return e.head == "call" and len(function_name(e.value)) > 1 and e.value != "abs"
 
 
 def _factors(e: Expr) -> Iterator[Expr]:
@@ -303,13 +347,6 @@ class Text(Emitter):
 
     def _transpose(self, e: Expr) -> str:
         return f"{self.within(e.args[0], ATOM)}ᵀ"
-
-    def _call(self, e: Expr) -> str:
-        inside = ", ".join(map(self.emit, shown(e.args)))
-        return f"|{inside}|" if e.value == "abs" else f"{'σ' if e.value == 'sigmoid' else e.value}({inside})"
-
-    def _index(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}[{e.value[0]}]"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.record import TABLE, Primitive
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, settings
@@ -26,6 +26,7 @@ from microgradcnn.views.formulas.expression import (
     divide,
     equation,
     flattened,
+    functions,
     minus,
     multiply,
     number,
@@ -37,7 +38,7 @@ from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.latex import Latex
 from microgradcnn.views.formulas.mathml import MathML, Python
 
-__all__ = ["equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
+__all__ = ["definitions", "equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
 
@@ -105,11 +106,15 @@ def formula(value: Value, names: Mapping[Value, Expr], *, top: bool = False, gra
 
 def parsed(notation: str, operands: Operands) -> Expr:
     """The formula that a notation stands for. Raises ValueError if it is no Python expression that can be written."""
+    return _read(_tree(notation), operands).formula
+
+
+@lru_cache(maxsize=256)
+def _tree(notation: str) -> ast.expr:
     try:
-        tree = ast.parse(notation, mode="eval").body
+        return ast.parse(notation, mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"the notation {notation!r} is no Python expression") from error
-    return _read(tree, operands).formula
 
 
 def _atom(leaf: Value) -> Expr:
@@ -133,16 +138,44 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
         parts = [
             _Part(_aligned(q.formula, p.shape, node.ndim), q.array) for p, q in zip(node.parents, parts, strict=True)
         ]
-    names, said = _input_names(op, len(parts), tuple(node.static)), settings(op.name, node.static)
-    operands: dict[str, Any] = dict(said)
-    numbers = (item for item in node.static.items() if isinstance(item[1], int | float | np.number))
-    operands |= {key: number(given) for key, given in numbers if key != "index"}
+    return _written(op, parts, node.static)
+
+
+def _written(op: Primitive, parts: Sequence[_Part], static: Mapping[str, Any]) -> Expr:
+    """The primitive of these inputs: by its name, or as its notation has it."""
+    names, said = _input_names(op, len(parts), tuple(static)), settings(op.name, static)
+    numbers = (item for item in static.items() if isinstance(item[1], int | float | np.number))
+    operands: dict[str, Any] = {**said, **{key: number(given) for key, given in numbers if key != "index"}}
+    if op.by_name:
+        definition(op)  # raises for a notation that cannot be written
+        first = {name: operands[name] for name in _free_names(op) if name in said}
+        return _call(op.name, [*parts, *[_Part(e, False) for e in {**first, **said, **first}.values()]]).formula
     for i, name in enumerate(names):
         operands[name] = parts[i:] if i == len(names) - 1 and len(names) < len(parts) else parts[i]
-    written = parsed(op.notation, operands)
-    if written.head == "call" and written.value == op.name:
-        return call(op.name, *written.args, *[e for e in said.values() if e not in written.args])
-    return written
+    return parsed(op.notation, operands)
+
+
+def definitions(formulas: Iterable[Expr], told: set[str]) -> list[Expr]:
+    """What the functions in the formulas stand for, such as swish(x) = xσ(x), where their notation says so.
+
+    Those in `told` are left out, and those found are put there.
+    """
+    found: list[Expr] = []
+    for name in dict.fromkeys(name for e in formulas for name in functions(e)):
+        if name in TABLE and name not in told and (e := definition(TABLE[name])) is not None:
+            told.add(name)
+            found += [e, *definitions(e.args, told)]
+    return found
+
+
+@lru_cache(maxsize=256)
+def definition(op: Primitive) -> Expr | None:
+    """What a primitive written by its name stands for; None if only for itself. Raises ValueError as `parsed` does."""
+    if not op.by_name or op.notation.startswith(f"{op.name}("):
+        return None
+    names = dict.fromkeys([*_input_names(op, op.inputs or 0, ()), *_free_names(op)])
+    right = parsed(op.notation, {name: _Part(symbol(name), not op.elementwise) for name in names})
+    return equation(call(op.name, *map(symbol, names)), flattened(right))
 
 
 def asks_for_nan(condition: Value) -> bool:
@@ -236,11 +269,7 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
 @lru_cache(maxsize=256)
 def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
     """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear."""
-    tree = ast.parse(op.notation, mode="eval")
-    functions = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
-    used.sort(key=lambda node: node.col_offset)
-    free = list(dict.fromkeys(node.id for node in used if node.id not in static))
+    free = [name for name in _free_names(op) if name not in static]
     rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
     for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
         try:
@@ -251,6 +280,16 @@ def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str
         if set(free) <= set(names):
             return names[:count]
     return free
+
+
+def _free_names(op: Primitive) -> list[str]:
+    """The names in a notation but those of functions, as they appear; none if it is only a name Python cannot read."""
+    if op.notation.startswith(f"{op.name}(") and not op.name.isidentifier():
+        return []
+    tree = _tree(op.notation)
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
+    return list(dict.fromkeys(node.id for node in sorted(used, key=lambda node: node.col_offset)))
 
 
 def _read(node: ast.expr, operands: Operands) -> _Part:
