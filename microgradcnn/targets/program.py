@@ -20,7 +20,7 @@ from microgradcnn.targets.plan import planned
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.simplify import simplified
 from microgradcnn.targets.trace import trace
-from microgradcnn.targets.trainer import Array, Trainer
+from microgradcnn.targets.backends.trainer import Array, Trainer
 
 
 def compile(
@@ -137,9 +137,9 @@ def _jit(lines: Lines) -> Backend:
 
 
 def _jax(lines: Lines) -> Backend:
-    from microgradcnn.targets.backends.devices import Devices
+    from microgradcnn.targets.backends.jax import JaxProgram
 
-    return Devices(lines)
+    return JaxProgram.of(lines)
 
 
 BACKENDS: dict[str, Callable[[Lines], Backend]] = {"numpy": _numpy, "jit": _jit, "jax": _jax}

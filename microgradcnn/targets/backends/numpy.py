@@ -19,7 +19,7 @@ from microgradcnn.targets.backends import buffers as blocks
 from microgradcnn.targets.backends.threads import LANES, in_lanes
 from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
-from microgradcnn.targets.trainer import Array, VectorTrainer
+from microgradcnn.targets.backends.trainer import Array, VectorTrainer
 
 BLOCK_BYTES = 1 << 20  # what a block may take of a core's second-level cache
 LEAST_ROWS = 16

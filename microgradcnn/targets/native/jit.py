@@ -24,7 +24,7 @@ from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
 from microgradcnn.targets.plan import planned
 from microgradcnn.targets.scalars import is_mean_of_examples, opened, operations
 from microgradcnn.targets.simplify import simplified
-from microgradcnn.targets.trainer import Array, VectorTrainer
+from microgradcnn.targets.backends.trainer import Array, VectorTrainer
 
 OPENED = 500  # a loss over arrays is opened into scalars if it has at most so many operations for one example
 WORTH_THREADS = 5_000_000  # operations on numbers before a second thread pays
