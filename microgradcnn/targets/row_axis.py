@@ -45,7 +45,7 @@ def replay(order: Sequence[Value], inputs: Sequence[Value]) -> tuple[dict[Value,
             again[node] = node, node
         else:
             again[node] = _computed(node, again, n)
-            _refuse_mixing(node, again, means)
+            refuse_mixing(node, again, means)
     return {old: pair[0] for old, pair in again.items()}, {old: pair[1] for old, pair in again.items()}
 
 
@@ -101,7 +101,7 @@ def _new_shape(node: Value, before: tuple[int, ...], axis: int, n: int, rows: in
     raise RowsError(f"{node.describe()} mixes rows: the new shape {shape} does not keep them apart")
 
 
-def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> None:
+def refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> None:
     """Raise RowsError if `node` lets the numbers of one row reach another row."""
     assert node.op is not None
     axis = rows_axis(again[node])

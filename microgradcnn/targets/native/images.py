@@ -103,7 +103,7 @@ def _spread(line: Line) -> Line | None:
 
 
 class PoolingLoops(FunctionEmitter):
-    """Average pooling and its adjoint as loops over the images, a number at a time. Writes the body of a kernel: the operand lies at %a, the result at %out."""
+    """Average pooling and its adjoint, a number at a time: the operand lies at %a, the result at %out."""
 
     def average(self, line: Line) -> None:
         """The mean of every window of a."""

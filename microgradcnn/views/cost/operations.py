@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.targets.simplify import hashable
+from microgradcnn.targets.lines import hashable
 
 Shape = tuple[int, ...]
 NONE: dict[str, Any] = {}

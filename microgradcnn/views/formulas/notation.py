@@ -7,14 +7,12 @@ text(e), latex(e), mathml(e), python(e)  a formula in four languages
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.record import Primitive, input_names
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, settings
@@ -133,7 +131,7 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
         parts = [
             _Part(_aligned(q.formula, p.shape, node.ndim), q.array) for p, q in zip(node.parents, parts, strict=True)
         ]
-    names, said = _input_names(op, len(parts), tuple(node.static)), settings(op.name, node.static)
+    names, said = input_names(op, len(parts), tuple(node.static)), settings(op.name, node.static)
     operands: dict[str, Any] = dict(said)
     numbers = (item for item in node.static.items() if isinstance(item[1], int | float | np.number))
     operands |= {key: number(given) for key, given in numbers if key != "index"}
@@ -231,26 +229,6 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     while shape and shape[-1] == 1:
         shape = shape[:-1]
     return shape
-
-
-@lru_cache(maxsize=256)
-def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
-    """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear."""
-    tree = ast.parse(op.notation, mode="eval")
-    functions = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
-    used.sort(key=lambda node: node.col_offset)
-    free = list(dict.fromkeys(node.id for node in used if node.id not in static))
-    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
-    for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
-        try:
-            names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        except (TypeError, ValueError):  # a ufunc has no signature
-            continue
-        names = [name for name in names[skipped:] if name not in static]
-        if set(free) <= set(names):
-            return names[:count]
-    return free
 
 
 def _read(node: ast.expr, operands: Operands) -> _Part:
