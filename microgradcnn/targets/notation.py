@@ -79,6 +79,8 @@ def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any])
     _refuse_circles(op, ())
     names = {**_defaults(op), **static}
     called = input_names(op, len(inputs), tuple(static))
+    if len(called) > len(inputs):
+        raise UnopenedError(f"its notation, {op.notation}, has the names {', '.join(called)} for {len(inputs)} inputs")
     for i, name in enumerate(called):
         is_rest = i == len(called) - 1 and len(called) < len(inputs)
         names[name] = tuple(inputs[i:]) if is_rest else inputs[i]
@@ -133,6 +135,8 @@ def _difference(op: Primitive, points: Sequence[Any], found: Any, expected: Any,
     found, expected = np.asarray(as_data(found, keep_bool=True)), np.asarray(as_data(expected, keep_bool=True))
     if found.shape != expected.shape:
         return f"{its} shape {found.shape} where its forward gives {expected.shape}"
+    if found.dtype != expected.dtype:
+        return f"{its} {found.dtype} where its forward gives {expected.dtype}"
     alike = np.isclose(found, expected, close, close / 1000, equal_nan=True)
     if alike.all():
         return None

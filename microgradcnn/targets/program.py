@@ -15,6 +15,7 @@ from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
+from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.backends.trainer import Array, Trainer
 from microgradcnn.targets.export.source import source
@@ -142,7 +143,8 @@ def _jit(lines: Lines) -> Backend:
     from microgradcnn.targets.native.jit import Loop, fused, is_small, run_by_numpy
 
     for line in {line.op: line for line in run_by_numpy(lines)}.values():
-        warn(f"NumPy runs a part of this program, not the jit: {missing_line(line, 'llvm')}", stacklevel=2)
+        said = f"NumPy runs a part of this program, not the jit: {missing_line(line, 'llvm')}"
+        warn(said, stacklevel=len([*frames_to_the_user()]))
     return Loop(lines) if is_small(lines) else fused(lines)
 
 

@@ -45,7 +45,7 @@ def replay(order: Sequence[Value], inputs: Sequence[Value]) -> tuple[dict[Value,
             again[node] = node, node
         else:
             again[node] = _computed(node, again, n)
-            refuse_mixing(node, again, means)
+            _refuse_mixing(node, again, means)
     return {old: pair[0] for old, pair in again.items()}, {old: pair[1] for old, pair in again.items()}
 
 
@@ -101,7 +101,7 @@ def _new_shape(node: Value, before: tuple[int, ...], axis: int, n: int, rows: in
     raise RowsError(f"{node.describe()} mixes rows: the new shape {shape} does not keep them apart")
 
 
-def refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> None:
+def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> None:
     """Raise RowsError if `node` lets the numbers of one row reach another row."""
     assert node.op is not None
     axis = rows_axis(again[node])
@@ -119,8 +119,19 @@ def refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> N
             fix = ": write mean for sum" if name == "sum" else ""
             raise RowsError(f"{who} mixes rows by {name}: one mean over them may end the loss, nothing else{fix}")
         means.add(node)
-    elif any(a is not None and MIXES.get(name, _never)(node, p, a) for p, a in zip(parents, axes, strict=True)):
-        raise RowsError(f"{who} mixes rows by {name} along axis {axis}, which is that of the rows")
+    else:
+        refuse_along_rows(node, again)
+
+
+def refuse_along_rows(node: Value, again: dict[Value, Pair]) -> None:
+    """Raise RowsError if `node` keeps the axis of the rows and mixes what lies along it."""
+    assert node.op is not None
+    mixes = MIXES.get(node.op.name, _never)
+    for parent in node.parents:
+        axis = None if type(parent) is Constant else rows_axis(again[parent])
+        if axis is not None and mixes(node, parent, axis):
+            who, at = node.describe(), rows_axis(again[node])
+            raise RowsError(f"{who} mixes rows by {node.op.name} along axis {at}, which is that of the rows")
 
 
 def _never(node: Value, parent: Value, axis: int) -> bool:

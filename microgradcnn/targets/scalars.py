@@ -49,7 +49,8 @@ def is_mean_of_examples(lines: Lines) -> bool:
 def opened(lines: Lines) -> Lines:
     """The program in scalars, for one example: its leaves are the numbers of all leaves, one after the other."""
     outputs, leaves = opened_arrays(lines.outputs, [*lines.inputs, *lines.parameters])
-    found, numbers = ([[_value(x) for x in grid.flat] for grid in grids] for grids in (outputs, leaves))
+    found = [[_value(x, line) for x in grid.flat] for line, grid in zip(lines.outputs, outputs, strict=True)]
+    numbers: list[list[Any]] = [list(grid.flat) for grid in leaves]
     inputs, parameters = numbers[: len(lines.inputs)], numbers[len(lines.inputs) :]
     shared = [v for part, leaf in zip(inputs, lines.inputs, strict=True) if not leaf.varies for v in part]
     end = 1 + len(parameters)
@@ -106,8 +107,8 @@ def _grid(line: Line, args: Sequence[Grid]) -> Grid:
     return _array(quiet(OPENED.get(line.op, op.forward), *args, **static))
 
 
-def _value(number: Any) -> Value:
-    return number if isinstance(number, Value) else Value(number)
+def _value(number: Any, line: Line) -> Value:
+    return number if isinstance(number, Value) else Value(line.dtype.type(number))
 
 
 def _joined(parts: Sequence[Sequence[Value]]) -> list[Value]:

@@ -21,7 +21,7 @@ from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Constant, Value, no_grad, watcher
 from microgradcnn.targets.lines import Line, Lines, Rows, in_order, lengths, plain
 from microgradcnn.targets.notation import UnopenedError, by_notation, disagreement
-from microgradcnn.targets.row_axis import FEW, MANY, RowsError, refuse_mixing, replay
+from microgradcnn.targets.row_axis import FEW, MANY, RowsError, refuse_along_rows, replay
 
 
 def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value] = ()) -> Lines:
@@ -94,7 +94,8 @@ def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[V
 def steps_of(line: Line) -> list[Line]:
     """The lines that the notation of a primitive of the user's own is made of; the last one stands for `line`.
 
-    Raises UnopenedError where the notation is made of other things, or gives other numbers than forward.
+    Raises UnopenedError where the notation is made of other things, or gives other numbers than forward, and RowsError
+    where it mixes rows.
     """
     return Context().run(_steps_of, line)  # neither no_grad() nor debug() is about the nodes that are made on the way
 
@@ -104,15 +105,11 @@ def _steps_of(line: Line) -> list[Line]:
     graphs = _Graph([few[1]], (), {}), _Graph([many[1]], (), {})
     reader = _Reader(*graphs, (), (), per_example=line.varies and line.axis is None)
     reader.found.update(zip(few[0], line.args, strict=True))
-    try:
-        pairs = {a: (a, b) for a, b in zip(graphs[0].order, graphs[1].order, strict=True)}
-        means: set[Value] = set()
-        for a in pairs:
-            if a.op is not None:
-                refuse_mixing(a, pairs, means)
-        reader.read()
-    except RowsError as error:
-        raise UnopenedError(f"its notation mixes rows: {error}") from None
+    pairs = {a: (a, b) for a, b in zip(graphs[0].order, graphs[1].order, strict=True)}
+    for node in pairs:
+        if node.op is not None:
+            refuse_along_rows(node, pairs)
+    reader.read()
     found = reader.found[few[1]]
     if (found.shape, found.dtype) != (line.shape, line.dtype):
         raise UnopenedError(f"its notation gives {found.dtype} of shape {found.shape}, its forward {line.dtype}")

@@ -391,6 +391,18 @@ def test_a_primitive_of_ones_own_that_gives_a_view(backend: str, own_primitives:
     assert difference(program(*at[0]), by_engine(loss, *at, "float64")) <= 1e-13
 
 
+@every_backend_here
+def test_a_constant_loss_of_float32(backend: str) -> None:
+    """The gradient's memory holds float32: nothing may write float64 there."""
+    x = Value(np.full(3, 0.7, np.float32), label="x")
+    slopes = mg.sum(mg.grad(mg.sum(x * np.float32([1.0, 2.0, 3.0])), [x])[0])
+    program = mg.compile(slopes, [x], [], backend)
+    assert "double" not in program.lowered()
+    for _ in range(20):
+        loss, (gradient,) = program()
+        assert (loss, gradient.tolist(), gradient.dtype) == (6.0, [0.0, 0.0, 0.0], np.float32)
+
+
 # Trainers
 
 
