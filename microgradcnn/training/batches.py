@@ -13,8 +13,8 @@ from microgradcnn.data.augmentation import shifted
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
+from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.program import BACKENDS, compile
-from microgradcnn.targets.trainer import Trainer
 from microgradcnn.training.descent import Descent
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from microgradcnn.views.formulas.algebra import is_negative
@@ -91,13 +92,8 @@ class Emitter:
         """How tightly a formula binds as this language writes it."""
         if e.head == "number":
             written = numeral(abs(e.value))
-            return (
-                SUM
-                if e.value < 0
-                else PRODUCT
-                if isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
-                else ATOM
-            )
+            spread = isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
+            return SUM if e.value < 0 else PRODUCT if spread else ATOM
         if e.head in ("product", "quotient", "derivative", "hadamard", "matmul"):
             if is_negative(e):
                 return SUM
@@ -156,13 +152,11 @@ class Emitter:
     def joined(self, parts: Sequence[str], factors: Sequence[Expr]) -> str:
         """Factors side by side, with a dot where they would run together."""
         pieces = [parts[0]]
-        for i in range(1, len(parts)):
-            before, now = factors[i - 1], factors[i]
-            apart = (
-                (starts_with_number(now) and not parts[i].startswith(self.bracket)) or is_word(before) or is_word(now)
-            )
-            apart = apart or (self.functions_need_dots and is_named_function(now) and parts[i - 1][-1] not in _ENDS)
-            pieces += [self.dot if apart else self.juxtaposed, parts[i]]
+        for (before, now), (part, following) in zip(pairwise(factors), pairwise(parts), strict=True):
+            apart = (starts_with_number(now) and not following.startswith(self.bracket)) or is_word(before)
+            apart = apart or is_word(now)
+            apart = apart or (self.functions_need_dots and is_named_function(now) and part[-1] not in _ENDS)
+            pieces += [self.dot if apart else self.juxtaposed, following]
         return "".join(pieces)
 
     juxtaposed = ""

@@ -7,14 +7,13 @@ text(e), latex(e), mathml(e), python(e)  a formula in four languages
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, settings
@@ -143,12 +142,12 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
 
 def _written(op: Primitive, parts: Sequence[_Part], static: Mapping[str, Any]) -> Expr:
     """The primitive of these inputs: by its name, or as its notation has it."""
-    names, said = _input_names(op, len(parts), tuple(static)), settings(op.name, static)
+    names, said = input_names(op, len(parts), tuple(static)), settings(op.name, static)
     numbers = (item for item in static.items() if isinstance(item[1], int | float | np.number))
     operands: dict[str, Any] = {**said, **{key: number(given) for key, given in numbers if key != "index"}}
     if op.by_name:
         definition(op)  # raises for a notation that cannot be written
-        first = {name: operands[name] for name in _free_names(op) if name in said}
+        first = {name: operands[name] for name in free_names(op) if name in said}
         return _call(op.name, [*parts, *[_Part(e, False) for e in {**first, **said, **first}.values()]]).formula
     for i, name in enumerate(names):
         operands[name] = parts[i:] if i == len(names) - 1 and len(names) < len(parts) else parts[i]
@@ -173,7 +172,7 @@ def definition(op: Primitive) -> Expr | None:
     """What a primitive written by its name stands for; None if only for itself. Raises ValueError as `parsed` does."""
     if not op.by_name or op.notation.startswith(f"{op.name}("):
         return None
-    names = dict.fromkeys([*_input_names(op, op.inputs or 0, ()), *_free_names(op)])
+    names = dict.fromkeys([*input_names(op, op.inputs or 0, ()), *free_names(op)])
     right = parsed(op.notation, {name: _Part(symbol(name), not op.elementwise) for name in names})
     return equation(call(op.name, *map(symbol, names)), flattened(right))
 
@@ -266,32 +265,6 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-@lru_cache(maxsize=256)
-def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
-    """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear."""
-    free = [name for name in _free_names(op) if name not in static]
-    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
-    for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
-        try:
-            names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        except (TypeError, ValueError):  # a ufunc has no signature
-            continue
-        names = [name for name in names[skipped:] if name not in static]
-        if set(free) <= set(names):
-            return names[:count]
-    return free
-
-
-def _free_names(op: Primitive) -> list[str]:
-    """The names in a notation but those of functions, as they appear; none if it is only a name Python cannot read."""
-    if op.notation.startswith(f"{op.name}(") and not op.name.isidentifier():
-        return []
-    tree = _tree(op.notation)
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
-    return list(dict.fromkeys(node.id for node in sorted(used, key=lambda node: node.col_offset)))
-
-
 def _read(node: ast.expr, operands: Operands) -> _Part:
     if isinstance(node, ast.Name):
         return _name(node.id, operands)
@@ -313,7 +286,9 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
         index = operands.get(node.slice.id) if isinstance(node.slice, ast.Name) else ast.literal_eval(node.slice)
         return _Part(indexed(x.formula, index), x.array)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return _call(node.func.id, [part for a in node.args for part in _arguments(a, operands)])
+        said = settings(node.func.id, {str(k.arg): ast.literal_eval(k.value) for k in node.keywords})
+        parts = [part for a in node.args for part in _arguments(a, operands)]
+        return _call(node.func.id, [*parts, *[_Part(e, False) for e in said.values()]])
     raise ValueError(f"a notation is arithmetic on the inputs: {ast.unparse(node)!r} cannot be written")
 
 
