@@ -105,11 +105,15 @@ def formula(value: Value, names: Mapping[Value, Expr], *, top: bool = False, gra
 
 def parsed(notation: str, operands: Operands) -> Expr:
     """The formula that a notation stands for. Raises ValueError if it is no Python expression that can be written."""
+    return _read(_tree(notation), operands).formula
+
+
+@lru_cache(maxsize=256)
+def _tree(notation: str) -> ast.expr:
     try:
-        tree = ast.parse(notation, mode="eval").body
+        return ast.parse(notation, mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"the notation {notation!r} is no Python expression") from error
-    return _read(tree, operands).formula
 
 
 def _atom(leaf: Value) -> Expr:
