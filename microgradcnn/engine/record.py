@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import lru_cache, partial
 from itertools import repeat
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,14 @@ class Primitive:
     expression in the inputs. `scalar` is `forward` for Python floats alone, where that works element by element; where
     it raises, NumPy's answer stands. `elementwise`: each number of the value comes from the number at the same place,
     by broadcasting, of each input. `symbol` is what formulas call it, `infix` the sign that stands between its inputs.
-    They write it `by_name`, as σ(x), where the notation does or has an input twice; `repeats` if its chain rules have
-    one twice, so that a long input needs a name. `work` is one of WORKS, or "" for the value of a function. `targets`
-    are the lines that a user's primitive has of its own, as `primitive` says.
+    They write it `by_name`, as σ(x), where the notation is `opaque`, which says no more than that, or has an input
+    twice; `repeats` if its chain rules have one twice, so that a long input needs a name. `work` is one of WORKS, or
+    "" for the value of a function. `targets` are the lines that a user's primitive has of its own, as `primitive` says.
     """
 
     __slots__ = (
-        *("by_name", "chain", "elementwise", "forward", "infix", "inputs", "name", "notation", "repeats", "scalar"),
-        *("symbol", "targets", "work"),
+        *("by_name", "chain", "elementwise", "forward", "infix", "inputs", "name", "notation", "opaque", "repeats"),
+        *("scalar", "symbol", "targets", "work"),
     )
 
     __call__: Callable[..., Any]  # value.py gives it: a Value if there is one among the inputs, otherwise plain data
@@ -65,7 +66,8 @@ class Primitive:
         self.inputs = len(chain) if isinstance(chain, Sized) else None  # None: any number of them
         self.symbol = symbol or name
         names = [n for n in re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!\()", notation) if n != "pi"]
-        self.by_name = len(set(names)) < len(names) or notation.startswith(f"{name}(")
+        self.opaque = notation.startswith(f"{name}(")
+        self.by_name = self.opaque or len(set(names)) < len(names)
         self.repeats = repeats or len(set(names)) < len(names)
         sign = re.fullmatch(r"\w+ (\W+) \w+", notation)
         self.infix = sign[1] if sign else None
@@ -185,7 +187,7 @@ def free_names(op: Primitive) -> list[str]:
 
     Raises SyntaxError as `input_names` does.
     """
-    if op.notation.startswith(f"{op.name}(") and not op.name.isidentifier():
+    if op.opaque and (not op.name.isidentifier() or iskeyword(op.name)):
         return []
     tree = ast.parse(op.notation, mode="eval")
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}

@@ -170,6 +170,8 @@ def _work_of_a_number(y: Value, op: Primitive) -> float:
 
 def _in_notation(op: Primitive, above: tuple[Primitive, ...]) -> int:
     """How many operations and function values a notation is made of, those of a user's own functions opened in turn."""
+    if op.opaque:
+        return 1
     try:
         parts = list(ast.walk(ast.parse(op.notation)))
     except SyntaxError:

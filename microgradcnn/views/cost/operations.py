@@ -103,7 +103,7 @@ class Reader:
         args = [self._constant(p) if type(p) is Constant else self._found[p] for p in node.parents]
         if all(arg.known for arg in args):
             return self._known(node, _computed(node, args))
-        if node.op.name not in BUILT_IN and (opened := self._opened(node, args)):
+        if node.op.name not in BUILT_IN and not node.op.opaque and (opened := self._opened(node, args)):
             return opened
         rule = RULES.get(node.op.name)
         found = rule(self, node, *args) if rule else None

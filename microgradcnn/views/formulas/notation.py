@@ -30,6 +30,7 @@ from microgradcnn.views.formulas.expression import (
     multiply,
     number,
     power,
+    replaced,
     root,
     symbol,
 )
@@ -167,13 +168,24 @@ def definitions(formulas: Iterable[Expr], told: set[str]) -> list[Expr]:
     return found
 
 
+def spelled_out(e: Expr, above: tuple[str, ...] = ()) -> Expr:
+    """The formula with what its functions stand for in their places, where their notation says so."""
+    args = tuple([spelled_out(a, above) for a in e.args])
+    known = e.head == "call" and e.value in TABLE and e.value not in above
+    if not known or (meant := definition(TABLE[e.value])) is None:
+        return Expr(e.head, args, e.value) if args else e
+    left, right = meant.args
+    body = spelled_out(right, (*above, e.value))
+    return replaced(body, {x.value: a for x, a in zip(left.args, args, strict=False)})
+
+
 @lru_cache(maxsize=256)
 def definition(op: Primitive) -> Expr | None:
     """What a primitive written by its name stands for; None if only for itself. Raises ValueError as `parsed` does."""
-    if not op.by_name or op.notation.startswith(f"{op.name}("):
+    if not op.by_name or op.opaque:
         return None
     names = dict.fromkeys([*input_names(op, op.inputs or 0, ()), *free_names(op)])
-    right = parsed(op.notation, {name: _Part(symbol(name), not op.elementwise) for name in names})
+    right = parsed(op.notation, {name: _Part(symbol(name), "@" in op.notation) for name in names})
     return equation(call(op.name, *map(symbol, names)), flattened(right))
 
 
