@@ -124,6 +124,26 @@ def test_it_is_written(
     assert meaning == (None if meant is None else text(meant))
 
 
+@pytest.mark.parametrize(
+    ("notation", "static", "meaning"),
+    [
+        ("x / sum(x, axis=-1, keepdims=True)", {}, "mine(x) = x/sum(x, axis −1)"),
+        ("x[..., 1:] - x[..., :-1]", {}, "mine(x) = x[..., 1:] − x[..., :-1]"),
+        ("x * sum(x, axis=along)", {"along": 0}, "mine(x, along) = x·sum(x, axis along)"),
+        ("x @ x.T", {}, "mine(x) = xxᵀ"),
+        ("pi * x * x", {}, "mine(x) = πxx"),
+    ],
+)
+def test_what_a_notation_may_hold(notation: str, static: dict[str, int], meaning: str) -> None:
+    op = mg.primitive("mine", lambda x, **static: np.asarray(x), [lambda g, y, x, **static: g], notation)
+    (x,) = [Value(np.ones((2, 2)), label="x")]
+    assert text(formula(op(x, **static), {})).startswith("mine(x")
+    meant = definition(op)
+    assert meant is not None
+    assert text(meant) == meaning
+    assert isinstance(ast.parse(python(meant)), ast.Module)
+
+
 # What is derived: SymPy differentiates the closed form, and reads the lines that explain prints.
 
 

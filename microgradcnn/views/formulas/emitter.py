@@ -33,7 +33,7 @@ _GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 NAMED = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}  # what is measured and no number
-_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
 
 def numeral(value: Any) -> str | tuple[int, int]:
@@ -314,7 +314,7 @@ class Text(Emitter):
 
     def _symbol(self, e: Expr) -> str:
         name = name_of(e.value)
-        base = name.base + _ACCENTS[name.accent] if name.accent else name.base
+        base = name.base + COMBINING[name.accent] if name.accent else name.base
         base = "ŷ" if base == "y\u0302" else base
         if all(c in _SUBSCRIPT for part in name.subscripts for c in part):
             comma = "" if all(len(part) == 1 for part in name.subscripts) else ","

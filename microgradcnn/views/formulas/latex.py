@@ -26,14 +26,7 @@ class Latex(Emitter):
 
     fractions_are_atoms = True
     minus, dot, juxtaposed = "-", r" \cdot ", " "
-    signs: ClassVar[dict[str, str]] = {
-        "⊙": r"\odot",
-        "–": "-",
-        "≤": r"\le",
-        "≥": r"\ge",
-        "≠": r"\ne",
-        "←": r"\leftarrow",
-    }
+    signs: ClassVar[dict[str, str]] = {**_SIGNS, "–": "-", "≠": r"\ne", "←": r"\leftarrow"}
     operators = ("exp", "log", "tanh", "max", "min")  # that LaTeX has a command for
 
     def spaced(self, sign: str) -> str:

@@ -100,13 +100,8 @@ class MathML(Emitter):
 
     def position(self, part: str) -> str:
         """A part of an index: a letter stands for a number."""
-        return (
-            f"<mn>{part}</mn>"
-            if part.isdecimal()
-            else f"<mi>{part}</mi>"
-            if part.isalpha()
-            else f"<mtext>{escape(part)}</mtext>"
-        )
+        tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mtext"
+        return f"<{tag}>{escape(part)}</{tag}>"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)

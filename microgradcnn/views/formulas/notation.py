@@ -295,12 +295,13 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
         return _Part(Expr("transpose", (_read(node.value, operands).formula,)), True)
     if isinstance(node, ast.Subscript):
         x = _read(node.value, operands)
-        index = operands.get(node.slice.id) if isinstance(node.slice, ast.Name) else ast.literal_eval(node.slice)
-        return _Part(indexed(x.formula, index), x.array)
+        inside = ast.unparse(node).removeprefix(ast.unparse(node.value))[1:-1]
+        return _Part(indexed(x.formula, operands.get(inside, words(inside, inside))), x.array)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        said = settings(node.func.id, {str(k.arg): ast.literal_eval(k.value) for k in node.keywords})
         parts = [part for a in node.args for part in _arguments(a, operands)]
-        return _call(node.func.id, [*parts, *[_Part(e, False) for e in said.values()]])
+        return _call(
+            node.func.id, [*parts, *[_Part(e, False) for e in _keywords(node.func.id, node.keywords).values()]]
+        )
     raise ValueError(f"a notation is arithmetic on the inputs: {ast.unparse(node)!r} cannot be written")
 
 
@@ -325,6 +326,13 @@ def _call(name: str, parts: Sequence[_Part]) -> _Part:
     if name == "where":
         return _Part(Expr("cases", tuple(args)), array)
     return _Part(call(name, *args), array)
+
+
+def _keywords(name: str, given: Sequence[ast.keyword]) -> dict[str, Expr]:
+    """The settings in a call, written out or under the names of static arguments."""
+    named = {str(k.arg): k.value.id for k in given if isinstance(k.value, ast.Name)}
+    written = {str(k.arg): ast.literal_eval(k.value) for k in given if not isinstance(k.value, ast.Name)}
+    return settings(name, written) | {key: words(f"{key} {of}", f"{key}={of}") for key, of in named.items()}
 
 
 def _times(a: _Part, b: _Part) -> Expr:
