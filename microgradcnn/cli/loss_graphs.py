@@ -23,7 +23,7 @@ from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.views.answers.assignments import read_assignments
 from microgradcnn.views.answers.tokens import Names, canonical, shown
 from microgradcnn.views.derivations.named_graph import recomputed
-from microgradcnn.views.derivations.undefined import undefined
+from microgradcnn.views.derivations.numbers import undefined
 from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import symbol
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from microgradcnn.engine import primitives
+from microgradcnn.engine import images, primitives
 from microgradcnn.engine.arguments import explained, of_many, of_one, of_three, of_two
 from microgradcnn.engine.arrays import as_data, check_unmasked, shape_of
 from microgradcnn.engine.record import TABLE
@@ -234,7 +234,7 @@ def conv2d(x: Operand, w: Operand, stride: int | tuple[int, int] = 1, padding: i
 
     The result is (n, filters, rows, columns), rows = (h + 2·padding - kh)/stride + 1 rounded down, columns likewise.
     """
-    return primitives.conv2d(x, w, stride=pair(stride, "stride", 1), padding=pair(padding, "padding", 0))
+    return images.conv2d(x, w, stride=pair(stride, "stride", 1), padding=pair(padding, "padding", 0))
 
 
 @of_one
@@ -242,7 +242,7 @@ def conv2d(x: Operand, w: Operand, stride: int | tuple[int, int] = 1, padding: i
 def avg_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
     """The mean of every window of images (n, channels, h, w); the stride is the window's size unless it is given."""
     size = pair(kernel_size, "kernel_size", 1)
-    return primitives.avg_pool2d(x, size=size, stride=size if stride is None else pair(stride, "stride", 1))
+    return images.avg_pool2d(x, size=size, stride=size if stride is None else pair(stride, "stride", 1))
 
 
 @of_one
@@ -250,7 +250,7 @@ def avg_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tup
 def max_pool2d(x: Operand, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Any:
     """The largest of every window of images (n, channels, h, w); ties share the gradient."""
     size = pair(kernel_size, "kernel_size", 1)
-    return primitives.max_pool2d(x, size=size, stride=size if stride is None else pair(stride, "stride", 1))
+    return images.max_pool2d(x, size=size, stride=size if stride is None else pair(stride, "stride", 1))
 
 
 def _axes(function: str, axis: Axis) -> tuple[int, ...] | None:

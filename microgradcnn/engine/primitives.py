@@ -1,4 +1,4 @@
-"""THE table: every primitive is declared here, once: its value, its chain rule, how it is written.
+"""THE table: every primitive is declared once: its value, its chain rule, how it is written. Images have images.py.
 
 A rule gets g = df/dy, the value y and the inputs, and gives df/d(that input). It is written with the operators and with
 the primitives of this table, so it serves numbers, arrays and Values alike, and the table is closed under
@@ -75,7 +75,7 @@ mul: Primitive = Primitive(
 div: Primitive = Primitive(
     "div", np.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b), "a / b", operator.truediv
 )
-neg: Primitive = Primitive("neg", np.negative, (lambda g, y, x: -g,), "-x", operator.neg)
+neg: Primitive = Primitive("neg", np.negative, (lambda g, y, x: -g,), "-x", operator.neg, work="arithmetic")
 
 
 def _power_rule(g: Any, y: Any, x: Any, exponent: float) -> Any:
@@ -129,7 +129,12 @@ log: Primitive = Primitive("log", np.log, (lambda g, y, x: g / x,), "log(x)", ma
 log1p: Primitive = Primitive("log1p", np.log1p, (lambda g, y, x: g / (1.0 + x),), "log1p(x)", math.log1p)
 tanh: Primitive = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1.0 - y * y),), "tanh(x)", math.tanh)
 sigmoid: Primitive = Primitive(
-    "sigmoid", kernels.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),), "sigmoid(x)", kernels.sigmoid_of_number
+    "sigmoid",
+    kernels.sigmoid,
+    (lambda g, y, x: g * (y * (1.0 - y)),),
+    "sigmoid(x)",
+    kernels.sigmoid_of_number,
+    symbol="σ",
 )
 softplus: Primitive = Primitive(
     "softplus",
@@ -145,7 +150,9 @@ def _log_softmax_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
     return -(g * expm1(y)) - exp(y) * (sum(g, axis=(axis,), keepdims=True) - g)
 
 
-log_softmax: Primitive = Primitive("log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)")
+log_softmax: Primitive = Primitive(
+    "log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)", repeats=True
+)
 
 
 # Comparisons and what is made of them
@@ -177,6 +184,7 @@ maximum: Primitive = Primitive(
     ),
     "max(a, b)",
     lambda a, b: a if a >= b or a != a else b,
+    repeats=True,
 )
 minimum: Primitive = Primitive(
     "minimum",
@@ -187,6 +195,7 @@ minimum: Primitive = Primitive(
     ),
     "min(a, b)",
     lambda a, b: a if a <= b or a != a else b,
+    repeats=True,
 )
 
 # Reductions: axis is None or a tuple
@@ -195,12 +204,14 @@ sum: Primitive = Primitive(
     lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis), shape=shape_of(x)),),
     "sum(x)",
+    work="sum",
 )
 mean: Primitive = Primitive(
     "mean",
     lambda x, axis, keepdims: (s := np.add.reduce(x, axis=axis, keepdims=keepdims)) / _count(x, s),
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
     "mean(x)",
+    work="mean",
 )
 
 
@@ -210,7 +221,12 @@ def _max_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, keepdims: bo
 
 
 max: Primitive = Primitive(
-    "max", lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims), (_max_rule,), "max(x)"
+    "max",
+    lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
+    (_max_rule,),
+    "max(x)",
+    work="max",
+    repeats=True,
 )
 
 
@@ -231,7 +247,7 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     return _swap(a) @ g
 
 
-matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_right), "a @ b")
+matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_right), "a @ b", work="product")
 
 # Shapes, dtypes and parts
 reshape: Primitive = Primitive(
@@ -239,27 +255,38 @@ reshape: Primitive = Primitive(
     lambda x, shape: np.asarray(x).reshape(shape),
     (lambda g, y, x, shape: reshape(g, shape=shape_of(x)),),
     "reshape(x, shape)",
+    work="moves",
 )
 transpose: Primitive = Primitive(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
     (lambda g, y, x, axes: g.T if axes is None else transpose(g, axes=tuple(np.argsort(axes).tolist())),),
     "x.T",
+    work="moves",
 )
 broadcast_to: Primitive = Primitive(
-    "broadcast_to", kernels.broadcast_to, (lambda g, y, x, shape: g,), "broadcast_to(x, shape)"
+    "broadcast_to", kernels.broadcast_to, (lambda g, y, x, shape: g,), "broadcast_to(x, shape)", work="moves"
 )
 astype: Primitive = Primitive(
-    "astype", lambda x, dtype: np.asarray(x).astype(dtype), (lambda g, y, x, dtype: astype(g, dtype=dtype_of(x)),), "x"
+    "astype",
+    lambda x, dtype: np.asarray(x).astype(dtype),
+    (lambda g, y, x, dtype: astype(g, dtype=dtype_of(x)),),
+    "x",
+    work="moves",
 )
 getitem: Primitive = Primitive(
     "getitem",
     lambda x, index: np.asarray(x)[index],
     (lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),),
     "x[index]",
+    work="moves",
 )
 scatter: Primitive = Primitive(
-    "scatter", kernels.scatter, (lambda g, y, x, index, shape: getitem(g, index=index),), "scatter(x, index)"
+    "scatter",
+    kernels.scatter,
+    (lambda g, y, x, index, shape: getitem(g, index=index),),
+    "scatter(x, index)",
+    work="sum",
 )
 
 
@@ -270,79 +297,12 @@ def _concatenate_rule(i: int, g: Any, y: Any, *xs: Any, axis: int) -> Any:
 
 
 concatenate: Primitive = Primitive(
-    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), Each(_concatenate_rule), "concatenate(*xs)"
+    "concatenate", lambda *xs, axis: np.concatenate(xs, axis), Each(_concatenate_rule), "concatenate(*xs)", work="moves"
 )
 stack: Primitive = Primitive(
     "stack",
     lambda *xs, axis: np.stack(xs, axis),
     Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
     "stack(*xs)",
-)
-
-# Convolution is bilinear, and each of these three is what the other two need: if y = conv(x, w), then
-# Σ g·conv(x, w) = Σ conv_input(g, w)·x = Σ conv_kernel(x, g)·w for every g.
-conv2d: Primitive = Primitive(
-    "conv2d",
-    kernels.convolve,
-    (
-        lambda g, y, x, w, **s: conv2d_input(g, w, **s, image=shape_of(x)[2:]),
-        lambda g, y, x, w, **s: conv2d_kernel(x, g, **s, size=shape_of(w)[2:]),
-    ),
-    "conv2d(x, w)",
-)
-conv2d_input: Primitive = Primitive(
-    "conv2d_input",
-    kernels.convolve_input,
-    (
-        lambda g, y, d, w, image, **s: conv2d(g, w, **s),
-        lambda g, y, d, w, image, **s: conv2d_kernel(g, d, **s, size=shape_of(w)[2:]),
-    ),
-    "conv2d_input(g, w)",
-)
-conv2d_kernel: Primitive = Primitive(
-    "conv2d_kernel",
-    kernels.convolve_kernel,
-    (
-        lambda g, y, x, d, size, **s: conv2d_input(d, g, **s, image=shape_of(x)[2:]),
-        lambda g, y, x, d, size, **s: conv2d(x, g, **s),
-    ),
-    "conv2d_kernel(x, g)",
-)
-
-# Windows of images, and pooling over them
-unfold: Primitive = Primitive(
-    "unfold",
-    kernels.unfold,
-    (lambda g, y, x, size, stride: fold(g, image=shape_of(x)[2:], stride=stride),),
-    "unfold(x)",
-)
-fold: Primitive = Primitive(
-    "fold", kernels.fold, (lambda g, y, x, image, stride: unfold(g, size=shape_of(x)[4:], stride=stride),), "fold(x)"
-)
-avg_pool2d: Primitive = Primitive(
-    "avg_pool2d",
-    kernels.average,
-    (lambda g, y, x, size, stride: _spread(g / (size[0] * size[1]), x, size, stride),),
-    "avg_pool2d(x)",
-)
-
-
-def _spread(g: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
-    """Every number of g given to all pixels of its window."""
-    each = broadcast_to(reshape(g, shape=(*shape_of(g), 1, 1)), shape=(*shape_of(g), *size))
-    return fold(each, image=shape_of(x)[2:], stride=stride)
-
-
-def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
-    each = (*shape_of(y), 1, 1)
-    hit = where(unfold(x, size=size, stride=stride) >= reshape(y, shape=each), 1.0, 0.0)
-    share = hit / sum(hit, axis=(4, 5), keepdims=True)
-    return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], stride=stride)
-
-
-max_pool2d: Primitive = Primitive(
-    "max_pool2d",
-    lambda x, size, stride: np.max(kernels.unfold(x, size, stride), axis=(4, 5)),
-    (_max_pool_rule,),
-    "max_pool2d(x)",
+    work="moves",
 )

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import lru_cache, partial
 from itertools import repeat
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
 
-TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
+TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
+TARGETS = ("python", "javascript", "llvm", "onnx")  # what a record may have a line of its own for
+ON_NUMBERS = {"javascript", "llvm"}  # targets whose programs know no arrays
+
+# What each number of a value takes: t numbers are moved (for nothing), added up, averaged or compared, or t products of
+# two are added up; or it is one operation, which the notation tells.
+WORKS = ("moves", "sum", "mean", "max", "product", "arithmetic", "comparison")
+_WORK_OF_SIGNS = {**dict.fromkeys("+-*/", "arithmetic"), **dict.fromkeys(("<", "<=", ">", ">=", "=="), "comparison")}
 
 
 class Primitive:
@@ -22,10 +33,16 @@ class Primitive:
     rules use operators and primitives only, so that they serve arrays and Values alike. `notation` is a Python
     expression in the inputs. `scalar` is `forward` for Python floats alone, where that works element by element; where
     it raises, NumPy's answer stands. `elementwise`: each number of the value comes from the number at the same place,
-    by broadcasting, of each input.
+    by broadcasting, of each input. `symbol` is what formulas call it, `infix` the sign that stands between its inputs.
+    They write it `by_name`, as σ(x), where the notation is `opaque`, which says no more than that, or has an input
+    twice; `repeats` if its chain rules have one twice, so that a long input needs a name. `work` is one of WORKS, or
+    "" for the value of a function. `targets` are the lines that a user's primitive has of its own, as `primitive` says.
     """
 
-    __slots__ = ("chain", "elementwise", "forward", "name", "notation", "scalar")
+    __slots__ = (
+        *("by_name", "chain", "elementwise", "forward", "infix", "inputs", "name", "notation", "opaque", "repeats"),
+        *("scalar", "symbol", "targets", "work"),
+    )
 
     __call__: Callable[..., Any]  # value.py gives it: a Value if there is one among the inputs, otherwise plain data
 
@@ -36,10 +53,25 @@ class Primitive:
         chain: Iterable[Callable[..., Any] | None],
         notation: str,
         scalar: Callable[..., Any] | None = None,
+        targets: Mapping[str, str] | None = None,
+        *,
+        symbol: str | None = None,
+        work: str = "",
+        repeats: bool = False,
     ) -> None:
         self.name, self.forward, self.chain = name, forward, chain
-        self.notation, self.scalar = notation, scalar
-        self.elementwise = scalar is not None or (isinstance(forward, np.ufunc) and forward.signature is None)
+        self.notation, self.scalar, self.targets = notation, scalar, dict(targets or {})
+        is_ufunc = isinstance(forward, np.ufunc) and forward.signature is None
+        self.elementwise = scalar is not None or is_ufunc or not ON_NUMBERS.isdisjoint(self.targets)
+        self.inputs = len(chain) if isinstance(chain, Sized) else None  # None: any number of them
+        self.symbol = symbol or name
+        names = [n for n in re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!\()", notation) if n != "pi"]
+        self.opaque = notation.startswith(f"{name}(")
+        self.by_name = self.opaque or len(set(names)) < len(names)
+        self.repeats = repeats or len(set(names)) < len(names)
+        sign = re.fullmatch(r"\w+ (\W+) \w+", notation)
+        self.infix = sign[1] if sign else None
+        self.work = work or _WORK_OF_SIGNS.get(self.infix or "", "")
         TABLE[name] = self
 
     def evaluate(self, inputs: Sequence[Data], static: dict[str, Any]) -> Data:
@@ -83,19 +115,85 @@ def primitive(
     chain: Sequence[Callable[..., Any] | None],
     notation: str | None = None,
     scalar: Callable[..., Any] | None = None,
+    targets: Mapping[str, str] | None = None,
+    *,
+    symbol: str | None = None,
+    work: str = "",
 ) -> Primitive:
     """A primitive of your own, in the same form as the table's: call it on Values, numbers and arrays.
 
     `forward(*inputs, **static)` gives the value with NumPy; `chain` has one rule for each input,
     `(g, y, *inputs, **static) -> df/d(input)`, where g is df/dy; write it with operators and mg functions, and it can
-    be differentiated again. `notation` is a Python expression in the inputs' names; `scalar` is `forward` for Python
-    floats, for primitives that work element by element. Raises ValueError for a name that the table has.
+    be differentiated again. `notation` is a Python expression in the inputs' names, such as "x * sigmoid(x)"; `scalar`
+    is `forward` for Python floats, for primitives that work element by element.
+
+    Formulas write the notation out or, where it has an input twice, the name (`symbol`, if given), and tell once what
+    that stands for; costs are counted in it. For a primitive of arrays `work` says what is to count: "moves" if numbers
+    are only moved, "sum" or "product" if terms, or products of two, are added up; else a function value a number.
+
+    A notation of operators, numbers, static arguments and mg functions, or of primitives of your own with such a
+    notation, is all that source, the jit, JAX, JavaScript and ONNX need: they compute the value by it, if it gives the
+    numbers that `forward` gives, and the gradient by your chain. What cannot be written so has its line in `targets`:
+
+        mg.primitive("sinh", np.sinh, [lambda g, y, x: g * mg.sqrt(1.0 + y * y)], "sinh(x)", targets={
+            "python": "xp.sinh(x)",         # an expression; xp is numpy or jax.numpy
+            "javascript": "Math.sinh(x)",   # an expression in numbers
+            "llvm": "sinh",                 # a function of C's <math.h> that takes the inputs, for the jit
+            "onnx": "Sinh",                 # an operator that takes the inputs, and static arguments as attributes
+        })
+
+    In expressions the inputs and the static arguments are called as in the notation. A line for JavaScript or the jit
+    says that the primitive works element by element. Without any of it NumPy runs the primitive, also for the jit,
+    which warns; a page shows recorded numbers; source, JAX and ONNX refuse it by name.
+    Raises ValueError for a name that the table has, for a target that there is not, and for any other work.
     """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"a primitive has a name, such as 'swish', and {name!r} is none")
     if name in TABLE and not isinstance(TABLE[name].chain, _Given):
         raise ValueError(f"{name!r} is in the table already: choose another name for your primitive")
+    for target in targets or {}:
+        if target not in TARGETS:
+            raise ValueError(f"the targets of a primitive are {', '.join(TARGETS)}, not {target!r}")
+    if work not in ("", "moves", "sum", "product"):
+        raise ValueError(f"the work of the primitive {name!r} is 'moves', 'sum' or 'product', not {work!r}")
     rules = tuple(chain)
     inputs = ("x",) if len(rules) == 1 else [f"x_{i}" for i in range(1, len(rules) + 1)]
-    return Primitive(name, forward, _Given(name, rules), notation or f"{name}({', '.join(inputs)})", scalar)
+    written = notation or f"{name}({', '.join(inputs)})"
+    return Primitive(name, forward, _Given(name, rules), written, scalar, targets, symbol=symbol, work=work)
+
+
+@lru_cache(maxsize=256)
+def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
+    """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear.
+
+    Raises SyntaxError for a notation that is no Python expression.
+    """
+    free = [name for name in free_names(op) if name not in static]
+    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
+    for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
+        try:
+            names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        except (TypeError, ValueError):  # a ufunc has no signature
+            continue
+        names = [name for name in names[skipped:] if name not in static]
+        if set(free) <= set(names):
+            return names[:count]
+    return free
+
+
+@lru_cache(maxsize=256)
+def free_names(op: Primitive) -> list[str]:
+    """The names in a notation but those of functions, as they appear; none if it only calls what Python cannot.
+
+    Raises SyntaxError as `input_names` does.
+    """
+    if op.opaque and (not op.name.isidentifier() or iskeyword(op.name)):
+        return []
+    tree = ast.parse(op.notation, mode="eval")
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
+    used.sort(key=lambda node: node.col_offset)
+    return list(dict.fromkeys(node.id for node in used if node.id != "pi"))
 
 
 class _Given:
@@ -103,6 +201,9 @@ class _Given:
 
     def __init__(self, name: str, rules: tuple[Callable[..., Any] | None, ...]) -> None:
         self.name, self.rules = name, rules
+
+    def __len__(self) -> int:
+        return len(self.rules)
 
     def __iter__(self) -> Iterator[Callable[..., Any] | None]:
         yield from self.rules

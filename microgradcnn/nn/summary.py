@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.record import TABLE, Primitive
 from microgradcnn.engine.value import Value, no_grad, watcher
 
 Shape: TypeAlias = tuple[int | str, ...]
@@ -147,28 +149,34 @@ def _written(shape: Shape | None) -> str:
     return "" if shape is None else f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-# Operations for one number of the output, from the shapes of the inputs; one for any other primitive.
-_WORK: dict[str, Callable[[Value], float]] = {
-    **dict.fromkeys(("reshape", "transpose", "broadcast_to", "astype", "getitem", "scatter", "unfold"), lambda y: 0),
-    **dict.fromkeys(("concatenate", "stack"), lambda y: 0),
-    "matmul": lambda y: 2 * y.parents[0].shape[-1] - 1,
-    "conv2d": lambda y: 2 * math.prod(y.parents[1].shape[1:]) - 1,
-    "avg_pool2d": lambda y: math.prod(y.static["size"]),
-    "max_pool2d": lambda y: math.prod(y.static["size"]) - 1,
-    "mean": lambda y: _share(y),
-    "sum": lambda y: _share(y) - 1,
-    "max": lambda y: _share(y) - 1,
-    "log_softmax": lambda y: 5 - 1 / y.shape[y.static["axis"]],  # the largest, x − it, exp, their sum, log, minus that
-}
-
-
-def _share(y: Value) -> float:
-    """How many numbers go into each number of a reduction."""
-    return math.prod(y.parents[0].shape) / (math.prod(y.shape) or 1)
-
-
 def _work(node: Value) -> int:
     """The operations on numbers that a node takes."""
     assert node.op is not None
-    count = _WORK.get(node.op.name)
-    return round((1 if count is None else count(node)) * math.prod(node.shape))
+    return round(_work_of_a_number(node, node.op) * math.prod(node.shape))
+
+
+def _work_of_a_number(y: Value, op: Primitive) -> float:
+    if op.work == "moves":
+        return 0
+    if op.work == "product":
+        return 2 * (y.parents[0].shape[-1] if op.infix == "@" else math.prod(y.parents[1].shape[1:])) - 1
+    if op.work in ("sum", "mean", "max"):
+        share = math.prod(y.parents[0].shape) / (math.prod(y.shape) or 1)
+        return math.prod(y.static.get("size", (share,))) - (op.work != "mean")
+    if op.name == "log_softmax":  # the largest, x − it, exp, their sum, log, minus that
+        return 5 - 1 / y.shape[y.static["axis"]]
+    return _in_notation(op, ())
+
+
+def _in_notation(op: Primitive, above: tuple[Primitive, ...]) -> int:
+    """How many operations and function values a notation is made of, those of a user's own functions opened in turn."""
+    if op.opaque:
+        return 1
+    try:
+        parts = list(ast.walk(ast.parse(op.notation)))
+    except SyntaxError:
+        return 1
+    called = [part.func.id for part in parts if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)]
+    inside = [TABLE[name] for name in called if name in TABLE and TABLE[name] not in (*above, op)]
+    signs = sum(isinstance(part, ast.BinOp | ast.UnaryOp | ast.Compare) for part in parts)
+    return max(1, signs + len(called) - len(inside) + sum(_in_notation(f, (*above, op)) for f in inside))

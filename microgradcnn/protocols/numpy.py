@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from microgradcnn.engine import functions, logic, primitives
+from microgradcnn.engine import functions, primitives
 from microgradcnn.engine.arguments import explained
 from microgradcnn.engine.value import Value
+from microgradcnn.protocols import logic
 
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in functions.METHODS},

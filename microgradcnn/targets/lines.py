@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.record import TABLE
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -69,6 +72,11 @@ class Line:
 
 
 LEAVES = frozenset({"input", "parameter", "constant", "number"})
+
+
+def is_own(line: Line) -> bool:
+    """Whether a line is a primitive of the user's own."""
+    return line.op in TABLE and line.op not in BUILT_IN
 
 
 @dataclass
@@ -132,6 +140,17 @@ def plain(static: Any) -> Any:
     if isinstance(static, slice):
         return slice(plain(static.start), plain(static.stop), plain(static.step))
     return type(static)(map(plain, static)) if type(static) in (tuple, list) else static
+
+
+def hashable(static: Any) -> Any:
+    """Arguments that are no arrays of numbers to compute with, so that they can be compared, down to every index."""
+    if isinstance(static, dict):
+        return tuple((name, hashable(static[name])) for name in sorted(static))
+    if isinstance(static, tuple | list):
+        return tuple(map(hashable, static))
+    if isinstance(static, np.ndarray):
+        return static.shape, str(static.dtype), static.tobytes()
+    return repr(static)
 
 
 def own_shape(line: Line) -> Shape:

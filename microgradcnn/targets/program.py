@@ -7,20 +7,24 @@ from contextvars import Context
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
+from warnings import warn
 
 import numpy as np
 
 from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
+from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.trainer import Array, Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
+from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.plan import planned
-from microgradcnn.targets.python import shape_text
-from microgradcnn.targets.simplify import simplified
+from microgradcnn.targets.python import has_line, shape_text
+from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import trace
-from microgradcnn.targets.trainer import Array, Trainer
 
 
 def compile(
@@ -51,7 +55,7 @@ class Program:
         if backend not in BACKENDS:
             raise ValueError(f"the backend is {', '.join(BACKENDS)}, not {backend!r}")
         self.backend = backend
-        self._lines = simplified(trace(loss, wrt, inputs, also))
+        self._lines = simplified(opened(trace(loss, wrt, inputs, also), _has_line(backend)))
         self._wrt, self._names = wrt, [v.describe() for v in inputs]
         self._engine = BACKENDS[backend](self._lines)
 
@@ -126,20 +130,28 @@ class Backend(Protocol):
         """The program bound to `inputs` of n rows, starting from the data of `wrt`."""
 
 
+def _has_line(backend: str) -> Callable[[str], bool]:
+    """Which primitives of the user's own have a line in the program's source, and in LLVM where that is wanted."""
+    return lambda name: has_line(name) and (backend != "jit" or "llvm" in TABLE[name].targets)
+
+
 def _numpy(lines: Lines) -> Backend:
     return Blocks(planned(lines, by_terms=True))
 
 
 def _jit(lines: Lines) -> Backend:
-    from microgradcnn.targets.native.jit import Loop, fused, is_small
+    from microgradcnn.targets.native.jit import Loop, fused, is_small, run_by_numpy
 
+    for line in {line.op: line for line in run_by_numpy(lines)}.values():
+        said = f"NumPy runs a part of this program, not the jit: {missing_line(line, 'llvm')}"
+        warn(said, stacklevel=len([*frames_to_the_user()]))
     return Loop(lines) if is_small(lines) else fused(lines)
 
 
 def _jax(lines: Lines) -> Backend:
-    from microgradcnn.targets.backends.devices import Devices
+    from microgradcnn.targets.backends.jax import JaxProgram
 
-    return Devices(lines)
+    return JaxProgram.of(lines)
 
 
 BACKENDS: dict[str, Callable[[Lines], Backend]] = {"numpy": _numpy, "jit": _jit, "jax": _jax}

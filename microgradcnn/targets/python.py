@@ -11,22 +11,25 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, Rows, Shape
+from microgradcnn.targets.notation import own_line
 
 Text = Callable[[Line, Sequence[str]], str]
+
+
+def has_line(name: str) -> bool:
+    """Whether there is an expression for the primitive of that name."""
+    return name in EXPRESSIONS or "python" in TABLE[name].targets
 
 
 def expression(line: Line, args: Sequence[str]) -> str:
     """The right-hand side of a line, in the names of its arguments. Raises ValueError for a primitive without a row."""
     if line.op == "constant":
         return f"xp.{_array(line.value)}"
-    try:
-        row = EXPRESSIONS[line.op]
-    except KeyError:
-        raise ValueError(
-            f"the primitive {line.op!r} has no row in a table of targets: give it one, "
-            f"microgradcnn.targets.python.EXPRESSIONS[{line.op!r}] = 'an expression in {{0}}, {{1}}, ... and xp'"
-        ) from None
+    if line.op not in EXPRESSIONS:
+        return own_line(line, "python", args, _argument)
+    row = EXPRESSIONS[line.op]
     return row(line, args) if callable(row) else row.format(*args)
 
 
@@ -79,6 +82,10 @@ def _with(name: str, *statics: str) -> Text:
         return f"{name}({', '.join([*args, *given, 'xp=xp'])})"
 
     return text
+
+
+def _argument(value: Any) -> str:
+    return _literal(value) if isinstance(value, int | float) else _static(value)
 
 
 def _static(value: Any) -> str:

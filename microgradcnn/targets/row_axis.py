@@ -119,8 +119,19 @@ def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> 
             fix = ": write mean for sum" if name == "sum" else ""
             raise RowsError(f"{who} mixes rows by {name}: one mean over them may end the loss, nothing else{fix}")
         means.add(node)
-    elif any(a is not None and MIXES.get(name, _never)(node, p, a) for p, a in zip(parents, axes, strict=True)):
-        raise RowsError(f"{who} mixes rows by {name} along axis {axis}, which is that of the rows")
+    else:
+        refuse_along_rows(node, again)
+
+
+def refuse_along_rows(node: Value, again: dict[Value, Pair]) -> None:
+    """Raise RowsError if `node` keeps the axis of the rows and mixes what lies along it."""
+    assert node.op is not None
+    mixes = MIXES.get(node.op.name, _never)
+    for parent in node.parents:
+        axis = None if type(parent) is Constant else rows_axis(again[parent])
+        if axis is not None and mixes(node, parent, axis):
+            who, at = node.describe(), rows_axis(again[node])
+            raise RowsError(f"{who} mixes rows by {node.op.name} along axis {at}, which is that of the rows")
 
 
 def _never(node: Value, parent: Value, axis: int) -> bool:

@@ -20,7 +20,7 @@ from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order, lengths
-from microgradcnn.targets.simplify import ELEMENTWISE
+from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.trace import trace_scalars
 
 Grid = np.ndarray[Any, np.dtype[np.object_]]
@@ -49,7 +49,8 @@ def is_mean_of_examples(lines: Lines) -> bool:
 def opened(lines: Lines) -> Lines:
     """The program in scalars, for one example: its leaves are the numbers of all leaves, one after the other."""
     outputs, leaves = opened_arrays(lines.outputs, [*lines.inputs, *lines.parameters])
-    found, numbers = ([[_value(x) for x in grid.flat] for grid in grids] for grids in (outputs, leaves))
+    found = [[_value(x, line) for x in grid.flat] for line, grid in zip(lines.outputs, outputs, strict=True)]
+    numbers: list[list[Any]] = [list(grid.flat) for grid in leaves]
     inputs, parameters = numbers[: len(lines.inputs)], numbers[len(lines.inputs) :]
     shared = [v for part, leaf in zip(inputs, lines.inputs, strict=True) if not leaf.varies for v in part]
     end = 1 + len(parameters)
@@ -62,7 +63,7 @@ def opened_arrays(outputs: Sequence[Line], leaves: Sequence[Line]) -> tuple[list
     """The arrays of `outputs`, of Values and plain numbers, and those of `leaves`, of Values, that they are made of.
 
     A leaf whose line has a value starts from it, any other from 0.5. Raises ValueError for a primitive of the user's
-    own without `scalar`.
+    own that is not known to work element by element.
     """
     grids = {leaf: _leaf(leaf) for leaf in leaves}
     for line in in_order(outputs):
@@ -98,17 +99,16 @@ def _grid(line: Line, args: Sequence[Grid]) -> Grid:
     if line.op in LEAVES:
         return _array(np.asarray(line.value).astype(object))
     op, static = TABLE[line.op], lengths(line.static, 1)
-    is_own = line.op not in BUILT_IN
-    if line.op in ELEMENTWISE or (is_own and op.scalar is not None):
+    if _is_elementwise(line):
         one = np.frompyfunc(lambda *numbers: op(*numbers, **static), len(args), 1)
         return _array(quiet(one, *args))
-    if is_own:
-        raise ValueError(f"the primitive {op.name!r} is one of arrays: give it `scalar` if it works element by element")
+    if line.op not in BUILT_IN:
+        raise ValueError(missing_line(line, "javascript"))
     return _array(quiet(OPENED.get(line.op, op.forward), *args, **static))
 
 
-def _value(number: Any) -> Value:
-    return number if isinstance(number, Value) else Value(number)
+def _value(number: Any, line: Line) -> Value:
+    return number if isinstance(number, Value) else Value(line.dtype.type(number))
 
 
 def _joined(parts: Sequence[Sequence[Value]]) -> list[Value]:
@@ -211,4 +211,8 @@ def _work(line: Line) -> int:
         return inner if line.op != "matmul" else size * int(lengths(x.shape, 1)[-1])
     if line.op == "conv2d":
         return size * int(np.prod(lengths(line.args[1].shape, 1)[1:]))
-    return size if line.op in ELEMENTWISE else 0
+    return size if _is_elementwise(line) else 0
+
+
+def _is_elementwise(line: Line) -> bool:
+    return line.op in TABLE and (TABLE[line.op].elementwise or line.op == "astype")

@@ -7,29 +7,38 @@ numbers are taken together, which changes a result by a rounding at most.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.lines import LEAVES, Line, Lines, Shape, in_order
+from microgradcnn.targets.lines import LEAVES, Line, Lines, Shape, hashable, in_order, is_own
+from microgradcnn.targets.notation import UnopenedError
+from microgradcnn.targets.trace import steps_of
 
 Rule = Callable[["_Simplifier", Line], Line | None]
-
-ELEMENTWISE = frozenset(
-    {
-        *("add", "sub", "mul", "div", "neg", "power", "pow", "square", "sqrt", "abs", "exp", "expm1", "log", "log1p"),
-        *("tanh", "sigmoid", "softplus", "less", "less_equal", "greater", "greater_equal", "equal", "where", "relu"),
-        *("maximum", "minimum", "astype"),
-    }
-)
 
 
 def simplified(lines: Lines) -> Lines:
     """The same outputs from fewer lines; those that no output needs are gone."""
-    simplifier = _Simplifier()
+    return _rewritten(lines, _Simplifier(RULES))
+
+
+def opened(lines: Lines, has_line: Callable[[str], bool]) -> Lines:
+    """The same with what the notations are made of for primitives of the user's own, where that can be had.
+
+    Those stay that a target has a line for, by name, and those whose notation says less, or something else, than they
+    compute. All gradients are there already, by the rules that the user gave.
+    """
+    if not any(map(is_own, in_order(lines.outputs))):
+        return lines
+    return _rewritten(lines, _Simplifier({}, has_line))
+
+
+def _rewritten(lines: Lines, simplifier: _Simplifier) -> Lines:
     for leaf in (*lines.inputs, *lines.parameters):
         simplifier.new[leaf] = leaf
     for line in in_order(lines.outputs):
@@ -42,7 +51,8 @@ def simplified(lines: Lines) -> Lines:
 class _Simplifier:
     """Old lines in, new lines out, each kept once."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[str, tuple[Rule, ...]], has_line: Callable[[str], bool] = bool) -> None:
+        self.rules, self.has_line = rules, has_line
         self.new: dict[Line, Line] = {}
         self.kept: dict[Any, Line] = {}
 
@@ -51,13 +61,30 @@ class _Simplifier:
         if line in self.new:
             return
         args = tuple([self.new[arg] for arg in line.args])
-        self.new[line] = self.made(line if args == line.args else line.changed(line.op, args))
+        taken = line if args == line.args else line.changed(line.op, args)
+        self.new[line] = self.opened(taken, line) if is_own(line) else self.made(taken)
+
+    def opened(self, taken: Line, line: Line) -> Line:
+        """What the notation of `taken`, which is `line` on new arguments, is made of; itself if it cannot be had."""
+        if self.has_line(line.op):
+            return self.made(taken)
+        try:
+            steps = steps_of(taken)
+        except UnopenedError:
+            return self.made(taken)
+        self.new.update((arg, arg) for arg in taken.args)
+        for step in steps[:-1]:
+            step.within = line.sent or line.within
+        for step in steps:
+            for part in (*step.args, step):
+                self.take(part)
+        return self.new[steps[-1]]
 
     def made(self, line: Line) -> Line:
         """`line` simplified, or the equal one that there is already."""
         if 0 in line.shape and line.op not in LEAVES:
             line = _of_no_numbers(line)
-        for rule in RULES.get(line.op, ()):
+        for rule in self.rules.get(line.op, ()):
             found = rule(self, line)
             if found is not None:
                 return found
@@ -99,17 +126,6 @@ def _key(line: Line) -> Any:
     if line.op == "constant":
         return line.op, id(line.value)
     return line.op, line.args, hashable(line.static), line.shape, line.dtype
-
-
-def hashable(static: Any) -> Any:
-    """Arguments that are no arrays of numbers to compute with, so that they can be compared, down to every index."""
-    if isinstance(static, dict):
-        return tuple((name, hashable(static[name])) for name in sorted(static))
-    if isinstance(static, tuple | list):
-        return tuple(map(hashable, static))
-    if isinstance(static, np.ndarray):
-        return static.shape, str(static.dtype), static.tobytes()
-    return repr(static)
 
 
 def _fold(self: _Simplifier, line: Line) -> Line | None:
@@ -329,7 +345,7 @@ def _broadcast(shapes: list[Shape]) -> Shape | None:
 
 
 _REPEATED = (_no_need_to_repeat, _no_new_axis)
-RULES: dict[str, tuple[Rule, ...]] = dict.fromkeys(ELEMENTWISE, (_fold, *_REPEATED))
+RULES: dict[str, tuple[Rule, ...]] = {name: (_fold, *_REPEATED) for name in BUILT_IN if TABLE[name].elementwise}
 RULES |= {
     "add": (_fold, *_REPEATED, _neutral(0.0, (0, 1)), _minus_in_sum),
     "sub": (_fold, *_REPEATED, _neutral(0.0, (1,)), _minus_in_sum),

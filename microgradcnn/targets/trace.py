@@ -7,7 +7,9 @@ the recording's own number of rows is left in the program.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
+from contextvars import Context
 from operator import attrgetter
 from typing import Any
 
@@ -15,9 +17,11 @@ import numpy as np
 
 from microgradcnn.engine.arguments import check_value, no_value
 from microgradcnn.engine.gradient import grad, topological
-from microgradcnn.engine.value import Constant, Value, watcher
-from microgradcnn.targets.lines import Line, Lines, Rows, in_order, plain
-from microgradcnn.targets.row_axis import FEW, MANY, RowsError, replay
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.value import Constant, Value, no_grad, watcher
+from microgradcnn.targets.lines import Line, Lines, Rows, in_order, lengths, plain
+from microgradcnn.targets.notation import UnopenedError, by_notation, disagreement
+from microgradcnn.targets.row_axis import FEW, MANY, RowsError, refuse_along_rows, replay
 
 
 def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequence[Value] = ()) -> Lines:
@@ -85,6 +89,55 @@ def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[V
     else:
         few = many = _Graph([output], (), {})
     return _Reader(few, many, parameters, inputs, per_example).lines()
+
+
+def steps_of(line: Line) -> list[Line]:
+    """The lines that the notation of a primitive of the user's own is made of; the last one stands for `line`.
+
+    Raises UnopenedError where the notation is made of other things, or gives other numbers than forward, and RowsError
+    where it mixes rows.
+    """
+    return Context().run(_steps_of, line)  # neither no_grad() nor debug() is about the nodes that are made on the way
+
+
+def _steps_of(line: Line) -> list[Line]:
+    few, many = (_by_notation(line, n) for n in (FEW, MANY))
+    graphs = _Graph([few[1]], (), {}), _Graph([many[1]], (), {})
+    reader = _Reader(*graphs, (), (), per_example=line.varies and line.axis is None)
+    reader.found.update(zip(few[0], line.args, strict=True))
+    pairs = {a: (a, b) for a, b in zip(graphs[0].order, graphs[1].order, strict=True)}
+    for node in pairs:
+        if node.op is not None:
+            refuse_along_rows(node, pairs)
+    reader.read()
+    found = reader.found[few[1]]
+    if (found.shape, found.dtype) != (line.shape, line.dtype):
+        raise UnopenedError(f"its notation gives {found.dtype} of shape {found.shape}, its forward {line.dtype}")
+    return [*(reader.found[a] for a in pairs if a not in few[0]), found]
+
+
+def _by_notation(line: Line, n: int) -> tuple[list[Value], Value]:
+    """Leaves for the arguments of a line, with n rows, and the Value of its notation on them."""
+    op, static = TABLE[line.op], lengths(line.static, n)
+    leaves = [_example(arg, n) for arg in line.args]
+    if n == FEW and (why := disagreement(op, [(v.shape, v.dtype) for v in leaves], static)) is not None:
+        raise UnopenedError(why)
+    plain_numbers = [arg.op == "number" and not arg.power for arg in line.args]
+    some = not all(plain_numbers)
+    given = [v.data if some and is_plain else v for v, is_plain in zip(leaves, plain_numbers, strict=True)]
+    value = by_notation(op, given, static)
+    if not isinstance(value, Value):
+        raise UnopenedError(f"its notation, {op.notation}, is the same whatever its inputs are")
+    return leaves, value
+
+
+def _example(arg: Line, n: int) -> Value:
+    """A leaf like an argument: with its numbers if they are known, else with others."""
+    shape = lengths(arg.shape, n)
+    data = arg.value if arg.op in ("number", "constant") else np.linspace(-1.0, 1.0, math.prod(shape)).reshape(shape)
+    leaf = Value(np.asarray(data, arg.dtype))
+    with no_grad():
+        return leaf > 0.0 if arg.dtype == np.bool_ else leaf
 
 
 class _Graph:
@@ -162,11 +215,15 @@ class _Reader:
                 varies = op == "input" and (per_example or bool(a.ndim)) and a not in same
                 self.found[a] = Line(op, shape=shape, dtype=a.dtype, label=a.label, varies=varies)
 
-    def lines(self) -> Lines:
-        """All lines, with the names that the chain rule has for them."""
+    def read(self) -> None:
+        """Find the lines of all nodes."""
         for a, b in zip(self.few.order, self.many.order, strict=True):
             if a not in self.found:
                 self.found[a] = self._line(a, b)
+
+    def lines(self) -> Lines:
+        """All lines, with the names that the chain rule has for them."""
+        self.read()
         self._explain()
         found, few = self.found, self.few
         return Lines(

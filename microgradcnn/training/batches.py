@@ -11,8 +11,8 @@ import numpy as np
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
+from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.program import BACKENDS, compile
-from microgradcnn.targets.trainer import Trainer
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them

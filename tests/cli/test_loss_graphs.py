@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from pathlib import Path
@@ -16,8 +17,7 @@ from microgradcnn.cli.user_scripts import ScriptError
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views.answers.assignments import NODES, read_assignments
-from microgradcnn.views.answers.parser import FUNCTIONS
+from microgradcnn.views.answers.assignments import read_assignments
 from microgradcnn.views.answers.tokens import FormulaError
 
 AT = {"w": 0.7, "x": -1.3, "b": 0.4, "y": 0.9, "w_1": 1.1, "w_2": -0.6, "lambda": 0.3}
@@ -61,8 +61,27 @@ def test_a_formula_has_the_value_and_gradients_that_sympy_gives_it(typed: str, m
     assert {str(s) for s in right.free_symbols} <= {name.replace("lambda", "lambda_") for name in leaves}
 
 
-def test_every_function_of_the_parser_has_a_node() -> None:
-    assert NODES.keys() | {"sum", "product", "inverse"} == FUNCTIONS.keys()
+def test_every_primitive_of_one_number_is_a_function() -> None:
+    loss, _ = read("softplus(w*x) + square(b) + expm1(w)")
+    w, x, b = (node.item() for node in topological(loss) if node.op is None)
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(w * x)) + b * b + math.exp(w) - 1, rel=1e-14)
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_a_users_primitive_is_a_function_and_a_name_where_it_is_assigned() -> None:
+    mg.primitive("swish", lambda x: x / (1.0 + np.exp(-x)), [lambda g, y, x: g * mg.sigmoid(x)], "x * sigmoid(x)")
+    loss, _ = read("(swish(w*x) - y)^2")
+    assert [node.op.name for node in topological(loss) if node.op is not None] == ["mul", "swish", "sub", "power"]
+    loss, _ = read("swish = w*x; swish(1 - swish)*softplus")
+    assert [node.label or node.op.name for node in topological(loss)] == [
+        "w",
+        "x",
+        "swish",
+        "sub",
+        "mul",
+        "softplus",
+        "f",
+    ]
 
 
 def read(text: str) -> tuple[Value, frozenset[str]]:
@@ -108,8 +127,8 @@ REFUSED = [
     ("z*x; z = x", "z in column 6 has a meaning already: assign a name once, before it is used"),
     (
         "sin(x)",
-        "'sin' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step; write * for "
-        "a product",
+        "'sin' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step, square, "
+        "expm1, softplus; write * for a product",
     ),
     ("x if y else w", "'if' in column 3 has no place in a formula"),
     ("e*x", "e is known in e^x only, or once it is assigned (column 1)"),

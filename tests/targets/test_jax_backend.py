@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from microgradcnn.engine.value import Value
 from microgradcnn.extras import MissingExtra
-from microgradcnn.targets.backends.jax import JaxProgram
+from microgradcnn.targets.backends.jax import JaxProgram, JaxTrainer
 
 ROWS = 8
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
@@ -31,8 +32,17 @@ def single_layer(x: Any, y: Any, strength: Any, S: Any, w: Any, *, xp: Any = np)
     return loss, [d_a.T @ x + 2.0 * strength * S, z.T @ d_off + 2.0 * strength * w], [xp.mean(off)]
 
 
-def program(dtype: str = "float64", function: Any = single_layer) -> JaxProgram:
-    return JaxProgram(function, np.dtype(dtype), [True, True, False])
+class program(JaxProgram):  # noqa: N801, called as a function is
+    """The function as a program, asked with arrays."""
+
+    def __init__(self, dtype: str = "float64", function: Any = single_layer) -> None:
+        super().__init__(function, np.dtype(dtype), [True, True, False])
+
+    def bind(self, inputs: list[Any], parameters: list[Any]) -> JaxTrainer:
+        return self.trainer([Value(p) for p in parameters], inputs, len(inputs[0]))
+
+    def jaxpr(self, inputs: list[Any], parameters: list[Any]) -> str:
+        return self.lowered([Value(p) for p in parameters], inputs)
 
 
 def numbers(rows: int = ROWS, dtype: str = "float64") -> tuple[list[Any], list[Any]]:

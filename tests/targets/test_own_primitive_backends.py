@@ -16,7 +16,10 @@ from every_backend import BACKENDS, answer, compiled, every_backend, every_size,
 import microgradcnn as mg
 from microgradcnn import Value
 
-pytestmark = pytest.mark.usefixtures("own_primitives")
+pytestmark = [
+    pytest.mark.usefixtures("own_primitives"),
+    pytest.mark.filterwarnings("ignore:NumPy runs a part of this program, not the jit. the primitive '"),
+]
 
 
 @pytest.fixture(autouse=True)

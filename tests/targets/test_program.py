@@ -18,6 +18,7 @@ from microgradcnn.targets.python import EXPRESSIONS
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 every_backend_here = pytest.mark.parametrize("backend", HERE)
+by_numpy = pytest.mark.filterwarnings("ignore:NumPy runs a part of this program, not the jit. the primitive .")
 
 
 @pytest.fixture(autouse=True)
@@ -352,6 +353,7 @@ def test_a_backend_that_is_not_installed(backend: str, package: str, monkeypatch
     assert difference(Line().program("numpy")(X, Y), Line().expected(X, Y)) <= 1e-14
 
 
+@by_numpy
 @every_backend_here
 def test_a_primitive_of_ones_own(backend: str, own_primitives: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def forward(x: Any, times: float) -> Any:
@@ -367,12 +369,13 @@ def test_a_primitive_of_ones_own(backend: str, own_primitives: None, monkeypatch
     program = mg.compile(loss(x, w), [w], [x], backend)
     w.data = at[1][0]
     assert difference(program(*at[0]), by_engine(loss, *at, "float64")) <= 1e-13
-    with pytest.raises(ValueError, match=r"the primitive 'cube' has no row.*give it one"):
+    with pytest.raises(ValueError, match=r"the primitive 'cube' has no line in Python.* targets="):
         program.source  # noqa: B018
     monkeypatch.setitem(EXPRESSIONS, "cube", "2.0 * {0} ** 3")
     assert "= 2.0 * t1 ** 3" in program.source
 
 
+@by_numpy
 @every_backend_here
 def test_a_primitive_of_ones_own_that_gives_a_view(backend: str, own_primitives: None) -> None:
     turned = mg.primitive("turned", lambda x: x[:, ::-1], [lambda g, y, x: g[:, ::-1]])
@@ -386,6 +389,18 @@ def test_a_primitive_of_ones_own_that_gives_a_view(backend: str, own_primitives:
     program = mg.compile(loss(x, w), [w], [x], backend)
     w.data = at[1][0]
     assert difference(program(*at[0]), by_engine(loss, *at, "float64")) <= 1e-13
+
+
+@every_backend_here
+def test_a_constant_loss_of_float32(backend: str) -> None:
+    """The gradient's memory holds float32: nothing may write float64 there."""
+    x = Value(np.full(3, 0.7, np.float32), label="x")
+    slopes = mg.sum(mg.grad(mg.sum(x * np.float32([1.0, 2.0, 3.0])), [x])[0])
+    program = mg.compile(slopes, [x], [], backend)
+    assert "double" not in program.lowered()
+    for _ in range(20):
+        loss, (gradient,) = program()
+        assert (loss, gradient.tolist(), gradient.dtype) == (6.0, [0.0, 0.0, 0.0], np.float32)
 
 
 # Trainers

@@ -17,7 +17,7 @@ from microgradcnn.engine.arrays import quiet
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets import simplify
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
-from microgradcnn.targets.simplify import ELEMENTWISE, RULES, simplified
+from microgradcnn.targets.simplify import RULES, simplified
 from microgradcnn.targets.trace import trace
 
 POINTS = [0.7, -1.3, 3.0, math.inf, -math.inf, math.nan]
@@ -295,7 +295,6 @@ def test_a_wrong_rule_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_rules_are_for_primitives() -> None:
     assert set(RULES) <= set(TABLE)
-    assert set(ELEMENTWISE) <= set(TABLE)
 
 
 def test_the_number_of_rows_is_a_number() -> None:

@@ -23,17 +23,8 @@ VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may sh
 SHARING = VIEWS | {"getitem", "unfold"}  # these too, as NumPy computes them
 
 OTHERS = (
-    "dot",
-    "matmul",
-    "reciprocal",
-    "copyto",
-    "bitwise_and",
-    "bitwise_xor",
-    "empty",
-    "logaddexp",
-    "broadcast_to",
-    "ascontiguousarray",
-    "array",
+    *("dot", "matmul", "reciprocal", "copyto", "bitwise_and", "bitwise_xor", "empty", "logaddexp", "broadcast_to"),
+    *("ascontiguousarray", "array"),
 )
 
 
@@ -77,48 +68,46 @@ class _Writer:
             self.names |= {line: f"{kind}{i}" for i, line in enumerate(lines)}
 
     def text(self) -> str:
-        """The source of before, make and after."""
+        """The source of views, before, make and after."""
         names, plan = self.names, self.plan
-        shared = [names[v] for v in (*plan.lines.inputs, *plan.lines.parameters) if not v.varies]
-        rows = [names[v] for v in plan.lines.inputs if v.varies]
         for_rows = plan.needed_by_rows()
         needed = [line for line in plan.before if line in for_rows]
-        fixed: list[Line] = []  # views of parameters, which stay where they are
-        for line in needed:
-            if line.op in VIEWS and (line.args[0] in fixed or (line.args[0].op == "parameter" and line.args[0].shape)):
-                fixed.append(line)
+        fixed = _views_of_parameters(needed)
         given = [line for line in needed if line not in fixed]
-        once = [*shared, *(names[line] for line in (*fixed, *given))]
-        arrays = [line for line in plan.sums if line.shape]
-        sums = [f"t_{names[line]}" if line.shape else names[line] for line in plan.sums]
-        block = self.block = _Block(self)
-        into = [f"{_listed([f't_{names[line]}' for line in arrays])} = sums"] if arrays else []
-        first, more = ([*into, *block.code, *way, f"return {_listed(sums)}"] for way in (block.written, block.added))
-        function = f"({', '.join(['sums', *rows, *once])}):"
-        after = [line for line in [*plan.before, *plan.after] if line not in needed]
-        rest = [f"{names[line]} = {self.call(line)}" for line in after]
+        views, others = ([names[line] for line in lines] for lines in (fixed, given))
+        shared = [names[v] for v in (*plan.lines.inputs, *plan.lines.parameters) if not v.varies]
+        once = [*shared, *views, *others]
+        make = self._make(once)
+        after = [line for line in (*plan.before, *plan.after) if line not in needed]
         outputs = [self.name(line) for line in plan.lines.outputs]
-        computed = [[f"{names[line]} = {self.call(line)}" for line in lines] for lines in (fixed, given)]
-        returned = [f"return {_listed([names[line] for line in lines])}" for lines in (fixed, given)]
         return "\n".join(
             [
-                f"def views({', '.join(shared)}):",
-                *_indented([*computed[0], returned[0]]),
-                f"def before({', '.join(['n', *shared, *(names[line] for line in fixed)])}):",
-                *_indented([*computed[1], returned[1]]),
-                "def make(n, rows):",
-                *_indented(block.made),
-                f"    def first{function}",
-                *_indented(first, 2),
-                f"    def more{function}",
-                *_indented(more, 2),
-                # Kernels know addresses only: what lies there must live as long as the functions.
-                f"    first.kept = {_listed(block.kept)}",
-                "    return first, more",
-                f"def after({', '.join(['n', *once, *map(names.__getitem__, plan.sums)])}):",
-                *_indented([*rest, f"return {_listed(outputs)}"]),
+                *_function("views", shared, self._computed(fixed), views),
+                *_function("before", ["n", *shared, *views], self._computed(given), others),
+                *make,
+                *_function("after", ["n", *once, *(names[v] for v in plan.sums)], self._computed(after), outputs),
             ]
         )
+
+    def _make(self, once: Sequence[str]) -> list[str]:
+        """The function that makes buffers, and the two functions that compute a block in them."""
+        names, plan = self.names, self.plan
+        rows = [names[v] for v in plan.lines.inputs if v.varies]
+        sums = [f"t_{names[line]}" if line.shape else names[line] for line in plan.sums]
+        arrays = [name for name, line in zip(sums, plan.sums, strict=True) if line.shape]
+        block = self.block = _Block(self)
+        code = [*([f"{_listed(arrays)} = sums"] if arrays else []), *block.code]
+        functions = [
+            text
+            for name, way in (("first", block.written), ("more", block.added))
+            for text in _function(name, ["sums", *rows, *once], [*code, *way], sums)
+        ]
+        # Kernels know addresses only: what lies there must live as long as the functions.
+        kept = f"first.kept = {_listed(block.kept)}"
+        return ["def make(n, rows):", *_indented([*block.made, *functions, kept, "return first, more"])]
+
+    def _computed(self, lines: Iterable[Line]) -> list[str]:
+        return [f"{self.names[line]} = {self.call(line)}" for line in lines]
 
     def name(self, line: Line) -> str:
         """How the text refers to a line: a name, or a number written out."""
@@ -315,6 +304,15 @@ class _Block:
         self.added.append(more)
 
 
+def _views_of_parameters(lines: Iterable[Line]) -> list[Line]:
+    """Those of the lines, in order, that are views of parameters, which stay where they are."""
+    found: list[Line] = []
+    for line in lines:
+        if line.op in VIEWS and (line.args[0] in found or (line.args[0].op == "parameter" and line.args[0].shape)):
+            found.append(line)
+    return found
+
+
 def _is_flat_product(line: Line) -> bool:
     """Whether a product is one that np.dot takes, which is faster than np.matmul."""
     return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
@@ -343,5 +341,9 @@ def _listed(names: Sequence[str]) -> str:
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
 
-def _indented(lines: Iterable[str], depth: int = 1) -> list[str]:
-    return [f"{'    ' * depth}{line}" for line in lines if line]
+def _function(name: str, arguments: Iterable[str], body: Iterable[str], results: Sequence[str]) -> list[str]:
+    return [f"def {name}({', '.join(arguments)}):", *_indented([*body, f"return {_listed(results)}"])]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines if line]

@@ -13,9 +13,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
+from microgradcnn.targets.backends.trainer import Array, Trainer
+from microgradcnn.targets.export.source import source
+from microgradcnn.targets.lines import Lines
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Tensors: TypeAlias = tuple[Any, ...]  # arrays on JAX's devices
 
 
@@ -32,6 +35,17 @@ class JaxProgram:
         self._jax: Any = _require("jax")
         self._function, self._dtype, self._has_rows = function, np.dtype(dtype), tuple(map(bool, has_rows))
 
+    @classmethod
+    def of(cls, lines: Lines) -> JaxProgram:
+        """The program of these lines, from the same source that people read."""
+        namespace: dict[str, Any] = {}
+        exec(source(lines), namespace)
+
+        def program(*arrays: Any, xp: Any) -> Any:
+            return (*namespace["program"](*arrays, xp=xp), ())[:3]  # the further numbers only if there are any
+
+        return cls(program, lines.loss.dtype, [leaf.varies for leaf in lines.inputs])
+
     def evaluate(self, inputs: Sequence[Array], parameters: Sequence[Array]) -> tuple[float, list[Array], list[float]]:
         """The loss, its gradients and the further scalars.
 
@@ -43,16 +57,22 @@ class JaxProgram:
         loss, gradients, also = self._value(*arrays)
         return float(loss), [np.array(g) for g in gradients], [float(a) for a in also]
 
-    def jaxpr(self, inputs: Sequence[Array], parameters: Sequence[Array]) -> str:
-        """The text of the program as JAX has traced it, for arrays of these shapes."""
+    def lowered(self, wrt: Sequence[Value], inputs: Sequence[Array]) -> str:
+        """The text of the program as JAX has traced it, for arrays of these shapes: the jaxpr."""
         with self._precision():
-            return str(self._jax.make_jaxpr(self._trace)(self._numbers(inputs), self._numbers(parameters)))
+            return str(self._jax.make_jaxpr(self._trace)(self._numbers(inputs), self._numbers(_data(wrt))))
 
-    def bind(self, inputs: Sequence[Array], parameters: Sequence[Array]) -> JaxTrainer:
-        """Copy the inputs and the parameters to the devices, to train there. Raises ValueError as `evaluate` does."""
+    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Array], n: int) -> JaxTrainer:
+        """The program bound to `inputs`, which with several processes are the rows of this one.
+
+        Raises ValueError as `evaluate` does.
+        """
+        return JaxTrainer(self, wrt, inputs)
+
+    def _bound(self, inputs: Sequence[Array], parameters: Sequence[Array]) -> tuple[Tensors, Tensors]:
+        """Inputs and parameters, copied to the devices."""
         # Without these copies JAX may share memory with the caller's arrays, and see what is written to them later.
-        arrays = self._checked(list(map(np.array, inputs)), list(map(np.array, parameters)))
-        return JaxTrainer(self, *self._place(*arrays))
+        return self._place(*self._checked(list(map(np.array, inputs)), list(map(np.array, parameters))))
 
     def _value(self, inputs: Tensors, parameters: Tensors) -> tuple[Any, Tensors, Tensors]:
         return self._run(self._compiled_value, inputs, parameters)
@@ -160,19 +180,21 @@ class JaxProgram:
         return of_all[1:]
 
 
-class JaxTrainer:
-    """Gradient descent on the devices, on inputs that stay there; `JaxProgram.bind` makes one.
+class JaxTrainer(Trainer):
+    """Gradient descent on the devices, on inputs that stay there; `flat` and `gradient` are copies.
 
     With several processes, each must call the same methods in the same order.
     """
 
-    def __init__(self, program: JaxProgram, inputs: Tensors, parameters: Tensors) -> None:
-        self._program, self._inputs, self._parameters = program, inputs, parameters
+    def __init__(self, program: JaxProgram, wrt: Sequence[Value], inputs: Sequence[Array]) -> None:
+        super().__init__(wrt)
+        self._program = program
+        self._inputs, self._parameters = program._bound(inputs, _data(wrt))
         self._last: tuple[Any, Tensors, Tensors] | None = None
 
     @property
     def flat(self) -> Array:
-        """The parameters as one vector, one after the other, row by row: a copy; assign a vector to change them.
+        """The parameters: a copy, which waits for the steps dispatched so far; assign a vector to change them.
 
         Assigning raises ValueError if the vector has another length, or if the processes assign different ones.
         """
@@ -181,22 +203,25 @@ class JaxTrainer:
     @flat.setter
     def flat(self, vector: Array) -> None:
         (vector,) = self._program._numbers([vector])
-        ends = np.cumsum([p.size for p in self._parameters])
-        if vector.shape != (ends[-1],):
-            raise ValueError(f"the parameters are a vector of {ends[-1]} numbers, not of shape {vector.shape}")
+        size = sum(p.size for p in self._parameters)
+        if vector.shape != (size,):
+            raise ValueError(f"the parameters are a vector of {size} numbers, not of shape {vector.shape}")
         self._program._compare([], [vector])
-        parts = zip(np.split(vector.copy(), ends[:-1]), self._parameters, strict=True)
-        self._parameters = tuple(self._program._put(part.reshape(p.shape), False) for part, p in parts)
+        self._parameters = tuple(self._program._put(part, False) for part in self.parts(vector.copy()))
 
     @property
     def gradient(self) -> Array:
-        """The gradient of the last evaluation or step, as one vector: a copy. Raises RuntimeError before the first."""
+        """The gradient of the last evaluation or step: a copy. Raises RuntimeError before the first."""
         return _joined(self._evaluated()[1])
 
     @property
     def also(self) -> list[float]:
         """The further scalars of the last evaluation or step. Raises RuntimeError before the first."""
         return [float(a) for a in self._evaluated()[2]]
+
+    def set_inputs(self, inputs: Sequence[Array]) -> None:
+        """Take other rows, as many as before."""
+        self._inputs, self._parameters = self._program._bound(inputs, self.parts(self.flat))
 
     def evaluate(self) -> float:
         """The loss, and with it gradient and further scalars, at the parameters of this moment."""
@@ -224,6 +249,10 @@ class JaxTrainer:
 
 def _require(module: str) -> Any:
     return require(module, "jax", package="jax", needed_by='backend="jax"')
+
+
+def _data(wrt: Sequence[Value]) -> list[Array]:
+    return [np.asarray(v.data) for v in wrt]
 
 
 def _joined(tensors: Tensors) -> Array:

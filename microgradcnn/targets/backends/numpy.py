@@ -17,9 +17,9 @@ from microgradcnn.engine.arrays import quiet
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends import buffers as blocks
 from microgradcnn.targets.backends.threads import LANES, in_lanes
+from microgradcnn.targets.backends.trainer import Array, VectorTrainer
 from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
-from microgradcnn.targets.trainer import Array, VectorTrainer
 
 BLOCK_BYTES = 1 << 20  # what a block may take of a core's second-level cache
 LEAST_ROWS = 16

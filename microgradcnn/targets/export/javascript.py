@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.naming import Naming
 from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.notation import own_line
 from microgradcnn.targets.scalars import opened_arrays, operations
-from microgradcnn.targets.simplify import simplified
+from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import recorded
 
 MOST_OPERATIONS = 20_000  # on numbers, into which arrays are opened
@@ -36,21 +38,21 @@ def function(outputs: Sequence[Value], leaves: Sequence[Value], name: str = "pro
 
     Arrays among them are their numbers, row by row. Leaves that are not named are constants. Nothing of a label but
     letters, digits and underscores is in the text. Raises ValueError for what was computed among the leaves, for arrays
-    that would open into more than 20,000 operations, and for a primitive without a row.
+    that would open into more than 20,000 operations, and for a primitive that JavaScript cannot compute.
     """
     for leaf in leaves:
         if leaf.op is not None:
             raise ValueError(f"{leaf.describe()} was computed: the function takes leaves, Values made by hand")
     for output in outputs:
         topological(output)  # refuses a leaf that was changed
-    lines = recorded(outputs, leaves)
+    lines = opened(recorded(outputs, leaves), has_line)
     if any(line.shape for line in in_order(lines.outputs)):
-        lines = _opened(lines)
+        lines = _in_scalars(lines)
     lines = simplified(lines)
     return _text(lines, name)
 
 
-def _opened(lines: Lines) -> Lines:
+def _in_scalars(lines: Lines) -> Lines:
     """The lines of the same numbers without an array."""
     if operations(lines) > MOST_OPERATIONS:
         raise ValueError(
@@ -80,16 +82,18 @@ def _listed(items: Sequence[str]) -> str:
     return whole if len(whole) <= PER_LINE else "[\n  " + ",\n  ".join(items) + ",\n]"
 
 
+def has_line(name: str) -> bool:
+    """Whether there is an expression for the primitive of that name."""
+    return name in EXPRESSIONS or "javascript" in TABLE[name].targets
+
+
 def _expression(line: Line, args: Sequence[str]) -> str:
     """The right-hand side of a line; float32 is rounded to at every step, and what is true or false stays so."""
-    try:
+    if line.op not in EXPRESSIONS:
+        text = own_line(line, "javascript", args, literal)
+    else:
         row = EXPRESSIONS[line.op]
-    except KeyError:
-        raise ValueError(
-            f"the primitive {line.op!r} has no row in a table of targets: give it one, "
-            f"microgradcnn.targets.export.javascript.EXPRESSIONS[{line.op!r}] = 'an expression in {{0}}, {{1}}, ...'"
-        ) from None
-    text = row(line, args) if callable(row) else row.format(*args)
+        text = row(line, args) if callable(row) else row.format(*args)
     if line.dtype == np.float32:
         return f"Math.fround({text})"
     return f"Boolean({text})" if line.dtype == np.bool_ and line.op not in COMPARISONS else text
@@ -172,15 +176,6 @@ EXPRESSIONS: dict[str, str | Callable[[Line, Sequence[str]], str]] = {
     "maximum": "Math.max({0}, {1})",
     "minimum": "Math.min({0}, {1})",
     "astype": "Number({0})",
-}
-
-# Why the other primitives have no row.
-WITHOUT_ROW: dict[str, str] = {
-    **dict.fromkeys(("sum", "mean", "max", "matmul", "log_softmax"), "reductions: opened into their terms"),
-    **dict.fromkeys(("reshape", "transpose", "broadcast_to"), "only move numbers: opened, nothing is left"),
-    **dict.fromkeys(("getitem", "scatter", "concatenate", "stack"), "only move numbers: opened, nothing is left"),
-    **dict.fromkeys(("unfold", "fold", "avg_pool2d", "max_pool2d"), "windows: opened into numbers, sums and maxima"),
-    **dict.fromkeys(("conv2d", "conv2d_input", "conv2d_kernel"), "products of windows: opened into their terms"),
 }
 
 _POW = """

@@ -16,10 +16,11 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import write_whole
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.targets.export.onnx_operators import IR_VERSION, OPSET, operator
+from microgradcnn.targets.export.onnx_operators import IR_VERSION, OPSET, has_line, operator
 from microgradcnn.targets.export.onnx_writer import Writer
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
 from microgradcnn.targets.row_axis import FEW, RowsError
+from microgradcnn.targets.simplify import opened
 from microgradcnn.targets.trace import trace_forward
 
 
@@ -40,8 +41,8 @@ def export_onnx(
     Rows are axis 0 of the inputs (or the inputs are scalars, for one example), and the file takes any number n of them,
     unless `dynamic` is False: then all shapes are as recorded. All numbers become `dtype`, float32 or float64, whatever
     they were (few runtimes have float64 convolutions). `description` and `metadata` are for whoever opens the file, in
-    Netron or as onnxruntime's `get_modelmeta()`. Opset 16. Raises ValueError for a primitive of your own that the
-    table in targets/onnx_operators.py lacks, for what is no leaf and for a graph that mixes rows, TypeError for
+    Netron or as onnxruntime's `get_modelmeta()`. Opset 16. Raises ValueError for a primitive of your own
+    that ONNX cannot compute, for what is no leaf and for a graph that mixes rows, TypeError for
     anything else than a model or a Value, FileError where the file cannot be written, MissingExtra without onnx.
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
@@ -65,7 +66,7 @@ def _exported(
     _check(output, leaves)
     parameters = [v for v in topological(output) if v.op is None and v not in set(leaves)]
     try:
-        lines = _idiomatic(trace_forward(output, parameters, leaves, dynamic))
+        lines = _idiomatic(opened(trace_forward(output, parameters, leaves, dynamic), has_line))
     except RowsError as error:
         raise RowsError(f"{error}; or give dynamic=False to export it for this number of rows alone") from None
     labels = [names.get(v) or v.label or f"parameter_{i}" for i, v in enumerate(parameters, 1)]

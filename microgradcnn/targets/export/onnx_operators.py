@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.export.onnx_writer import Writer
 from microgradcnn.targets.lines import Line, Rows, Shape
+from microgradcnn.targets.notation import missing_line
 
 OPSET, IR_VERSION = 16, 8
 
@@ -22,12 +24,7 @@ Row: TypeAlias = str | Callable[[Writer, Line, list[str]], str]
 
 def operator(writer: Writer, line: Line, args: list[str]) -> str:
     """Write the operators of a line; returns the name of the result. Raises ValueError for what has none, by name."""
-    row = OPERATORS.get(line.op)
-    if row is None:
-        raise ValueError(
-            f"the primitive {line.op!r} has no row in the table for ONNX: give it one, "
-            f"microgradcnn.targets.export.onnx_operators.OPERATORS[{line.op!r}] = 'the name of an operator'"
-        )
+    row = OPERATORS.get(line.op) or _own(line)
     if line.dtype.kind == "b" and line.op not in COMPARISONS | ANY_TYPE:
         raise ValueError(f"{line.op} of booleans has no operator in ONNX: mg.where(condition, 1.0, 0.0) makes numbers")
     if line.op not in ANY_TYPE:
@@ -35,6 +32,19 @@ def operator(writer: Writer, line: Line, args: list[str]) -> str:
         rest = zip(args[len(conditions) :], line.args[len(conditions) :], strict=True)
         args = conditions + [writer.cast(name) if arg.dtype.kind == "b" else name for name, arg in rest]
     return writer.node(row, *args) if isinstance(row, str) else row(writer, line, args)
+
+
+def has_line(name: str) -> bool:
+    """Whether there is an operator for the primitive of that name."""
+    return name in OPERATORS or "onnx" in TABLE[name].targets
+
+
+def _own(line: Line) -> Row:
+    """The operator that a user's primitive names, with its static arguments as attributes."""
+    name = TABLE[line.op].targets.get("onnx")
+    if name is None:
+        raise ValueError(missing_line(line, "onnx"))
+    return lambda w, line, args: w.node(name, *args, **line.static)
 
 
 def _lengths(shape: Shape) -> list[int]:

@@ -15,8 +15,7 @@ import numpy as np
 
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths
 from microgradcnn.targets.native.images import ImageKernel
-from microgradcnn.targets.native.llvm import BINARY, EMITTED, FUNCTIONS, RELATIONS, FunctionEmitter, needs_pow
-from microgradcnn.targets.native.llvm_functions import definitions
+from microgradcnn.targets.native.llvm import FUNCTIONS, FunctionEmitter, called, has_instructions
 from microgradcnn.targets.native.machine_code import MachineCode
 from microgradcnn.targets.plan import Plan
 
@@ -139,10 +138,8 @@ def module(groups: Sequence[FusedGroup | ImageKernel], vector_bytes: int) -> str
     kind = {"float64": "double", "float32": "float"}[str(dtype)]
     lanes = vector_bytes // dtype.itemsize
     lines = [line for group in groups for line in group.lines]
-    used = {line.op for line in lines} | ({"pow"} if any(map(needs_pow, lines)) else set())
-    functions = sorted(used & FUNCTIONS)
     passes = [group.text(f"group{i}", lanes) for i, group in enumerate(groups)]
-    return "\n".join([definitions(functions, kind, lanes), *passes])
+    return "\n".join([called(lines, kind, (lanes,)), *passes])
 
 
 def _pass(name: str, group: FusedGroup, kind: str, lanes: int, size: int) -> str:
@@ -198,9 +195,7 @@ def _splat_count(f: FunctionEmitter, count: str) -> str:
 
 def _is_fusable(line: Line, dtype: np.dtype[Any]) -> bool:
     """Whether a line is computed element by element, from operands of that type which lie beside it in a known way."""
-    known = line.op in BINARY or line.op in RELATIONS or line.op in FUNCTIONS or line.op in EMITTED
-    known = (known or line.op in ("where", "power")) and line.op not in ("reshape", "astype")
-    if not known or line.axis != 0 or len(line.shape) < 1:
+    if not has_instructions(line) or line.op in ("reshape", "astype") or line.axis != 0 or len(line.shape) < 1:
         return False
     floats = {arg.dtype for arg in (line, *line.args) if arg.dtype != np.bool_ and arg.op != "number"}
     return floats == {dtype} and all(_kind(arg, line.shape) is not None for arg in line.args)

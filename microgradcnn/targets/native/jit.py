@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.backends.threads import in_lanes, shares
-from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.backends.trainer import Array, VectorTrainer
+from microgradcnn.targets.lines import Line, Lines, in_order, is_own
 from microgradcnn.targets.native import fusion
 from microgradcnn.targets.native.fusion import FusedGroup, grouped
 from microgradcnn.targets.native.images import ImageKernel, image_kernel
+from microgradcnn.targets.native.llvm import has_instructions
 from microgradcnn.targets.native.loop import module
 from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
 from microgradcnn.targets.plan import planned
 from microgradcnn.targets.scalars import is_mean_of_examples, opened, operations
 from microgradcnn.targets.simplify import simplified
-from microgradcnn.targets.trainer import Array, VectorTrainer
 
 OPENED = 500  # a loss over arrays is opened into scalars if it has at most so many operations for one example
 WORTH_THREADS = 5_000_000  # operations on numbers before a second thread pays
@@ -154,13 +154,18 @@ def fused(lines: Lines) -> Blocks:
 def is_small(lines: Lines) -> bool:
     """Whether a program is one for this backend's loop: of scalars, or few enough of them, all of one type.
 
-    A primitive of the user's own is known to NumPy only, which runs the whole program then.
+    A primitive of the user's own without instructions is known to NumPy only, which runs what is not fused then.
     """
     order = in_order(lines.outputs)
     types = {line.dtype for line in order if line.dtype != np.bool_ and line.op != "number"}
-    if len(types) > 1 or not all(line.op in LEAVES or line.op in BUILT_IN for line in order):
+    if len(types) > 1 or run_by_numpy(lines):
         return False
     return _is_scalar(lines) or (operations(lines) <= OPENED and is_mean_of_examples(lines))
+
+
+def run_by_numpy(lines: Lines) -> list[Line]:
+    """The lines that are primitives of the user's own without instructions."""
+    return [line for line in in_order(lines.outputs) if is_own(line) and not has_instructions(line)]
 
 
 def _is_scalar(lines: Lines) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.lines import Line
-from microgradcnn.targets.native.llvm_functions import symbol
+from microgradcnn.engine.record import TABLE
+from microgradcnn.targets.lines import Line, is_own
+from microgradcnn.targets.native.llvm_functions import definitions, symbol
 
 # No flag that takes x - x for 0 (reassoc), 1/-0.0 for 1/0.0 (nsz) or 3/3 for 3·(1/3) (arcp): NaN in, NaN out, and kinks
 # stay where they are. Rows are added up in lanes by hand, so that nothing has to be reordered.
@@ -131,6 +134,17 @@ class FunctionEmitter:
         given = ", ".join(f"{self.type} {arg}" for arg in args)
         return self.make(f"call {self.type} {symbol(name, self.kind, self.lanes)}({given})")
 
+    def library(self, name: str, *args: str) -> str:
+        """A function of C's library for mathematics, for one number after the other."""
+        if self.lanes == 1:
+            return self.make(f"call {self.kind} @{name}({', '.join(f'{self.kind} {arg}' for arg in args)})")
+        found = "poison"
+        for lane in range(self.lanes):
+            one = [self.make(f"extractelement {self.type} {arg}, i32 {lane}") for arg in args]
+            number = self.make(f"call {self.kind} @{name}({', '.join(f'{self.kind} {x}' for x in one)})")
+            found = self.make(f"insertelement {self.type} {found}, {self.kind} {number}, i32 {lane}")
+        return found
+
     def intrinsic(self, name: str, x: str) -> str:
         """A function of the processor."""
         bits = 64 if self.kind == "double" else 32
@@ -174,7 +188,9 @@ class FunctionEmitter:
             return self.call(op, *args)
         if op == "power":
             return self._power(args[0], line.static["exponent"])
-        return EMITTED[op](self, *args)
+        if op in EMITTED:
+            return str(EMITTED[op](self, *args))
+        return self.library(_library_function(line, self.kind), *args)
 
     def _power(self, x: str, exponent: float) -> str:
         whole = int(exponent) if float(exponent).is_integer() and abs(exponent) <= MULTIPLIED else 0
@@ -189,7 +205,32 @@ class FunctionEmitter:
 MULTIPLIED = 8  # exponents up to which x**k is a product
 
 
-def needs_pow(line: Line) -> bool:
+def has_instructions(line: Line) -> bool:
+    """Whether a line on numbers is computed by instructions, or by the C function that a user's primitive names."""
+    if is_own(line):
+        return "llvm" in TABLE[line.op].targets and not line.static
+    return line.op in ("where", "power") or any(line.op in table for table in (BINARY, RELATIONS, FUNCTIONS, EMITTED))
+
+
+def called(lines: Iterable[Line], kind: str, lanes: Iterable[int]) -> str:
+    """LLVM's text of the functions that these lines call, for each of these numbers of lanes."""
+    lines = list(lines)
+    names = {line.op for line in lines} & FUNCTIONS | ({"pow"} if any(map(_needs_pow, lines)) else set())
+    own = {_library_function(line, kind): len(line.args) for line in lines if is_own(line)}
+    declared = [f"declare {kind} @{name}({', '.join([kind] * count)}) nounwind" for name, count in own.items()]
+    return "\n".join([*declared, *(definitions(sorted(names), kind, n) for n in dict.fromkeys(lanes))])
+
+
+def _library_function(line: Line, kind: str) -> str:
+    name = TABLE[line.op].targets["llvm"] + ("f" if kind == "float" else "")
+    if os.name == "posix" and not hasattr(ctypes.CDLL(None), name):
+        raise ValueError(
+            f"the primitive {line.op!r} is {name} for LLVM, which C's library for mathematics does not have"
+        )
+    return name
+
+
+def _needs_pow(line: Line) -> bool:
     """Whether a line calls pow: a power that is no product."""
     if line.op != "power":
         return False

@@ -11,15 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from microgradcnn.targets.lines import Line
-from microgradcnn.targets.native.llvm import FAST, FUNCTIONS, FunctionEmitter, literal, needs_pow
-from microgradcnn.targets.native.llvm_functions import definitions
+from microgradcnn.targets.native.llvm import FAST, FunctionEmitter, called, literal
 from microgradcnn.targets.plan import Plan
 
 IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; more lie in the first-level cache
 
 
 def module(plan: Plan, vector_bytes: int) -> str:
-    """The IR of a plan whose lines are all scalars of one type, made by primitives of the table."""
+    """The IR of a plan whose lines are all scalars of one type, each of which has instructions."""
     return _Module(plan, vector_bytes).text()
 
 
@@ -49,12 +48,8 @@ class _Module:
     def text(self) -> str:
         """The whole module."""
         body = "\n".join([self._rows(), self._sums(), self._finish(), self._step()])
-        used = {line.op for line in (*self.plan.before, *self.plan.each, *self.plan.after)}
-        if any(needs_pow(line) for line in (*self.plan.before, *self.plan.each, *self.plan.after)):
-            used.add("pow")
-        functions = sorted(used & FUNCTIONS)
-        made = [definitions(functions, self.kind, n) for n in dict.fromkeys((self.lanes, 1))] if functions else []
-        return "\n".join([*made, body])
+        lines = (*self.plan.before, *self.plan.each, *self.plan.after)
+        return "\n".join([called(lines, self.kind, (self.lanes, 1)), body])
 
     def _rows(self) -> str:
         """The loop: whole vectors of rows from begin to end, added to the sums at %acc, a vector each."""

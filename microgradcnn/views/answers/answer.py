@@ -11,7 +11,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
 from microgradcnn.views.answers.evidence import COUNT, Question, same
 from microgradcnn.views.answers.mistakes import diagnose
-from microgradcnn.views.answers.parser import evaluate, parse, write
+from microgradcnn.views.answers.parser import parse, write
 from microgradcnn.views.answers.proof import proved
 from microgradcnn.views.answers.tokens import Names
 
@@ -46,7 +46,7 @@ class Answer:
 def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None) -> Answer:
     """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
 
-    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; views/formula.py says
+    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; parser.py says
     what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits; where
     SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the function
     and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of any other.
@@ -65,11 +65,11 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
 
 
 def _marked(answer: str, question: Question) -> Answer:
-    formula = parse(answer, Names(question.values, question.activation))
-    values = np.broadcast_to(np.asarray(evaluate(formula, question.values), np.float64), question.g.shape)
+    formula = parse(answer, Names(question.values, question.activation), question.mentioned)
+    values = question.points(formula)
     exactly = bool(np.all(np.isfinite(values))) and proved(question, formula)
     if exactly or same(values, question.g):
         how = "proved with SymPy" if exactly else f"at {COUNT} random points"
-        return Answer(True, f"Right: this is {question.name}, {how}.", (), write(formula), exactly)
+        return Answer(True, f"Right: this is {question.name}, {how}.", (), write(formula, answer), exactly)
     diagnoses = diagnose(question, formula, values)
-    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula))
+    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula, answer))

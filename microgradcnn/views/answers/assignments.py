@@ -1,42 +1,22 @@
 """A typed formula as a graph: `z = sigmoid(w*x + b); (z - y)**2`.
 
-Formulas are read as views/formula.py says, by a parser that knows nothing but arithmetic: the text is never handed to
-Python. Every name is welcome here: one that was not assigned is a leaf. What is written twice is one node.
+Every name is welcome here, other than in an answer: one that was not assigned is a leaf. What is written twice is one
+node, and what has no name inside is a number.
 """
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from keyword import iskeyword
 from typing import Any
 
-from microgradcnn.engine import functions as mg
+from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.parser import LENGTH, Apply, Expression, Name, evaluate, parse, parts
+from microgradcnn.views.answers.parser import LENGTH, parse
 from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
-
-# The functions of views/formula.py but for sums and products, as nodes.
-NODES: dict[str, Callable[..., Any]] = {
-    "negative": operator.neg,
-    "power": mg.power,
-    "greater": lambda a, b: mg.where(a > b, 1.0, 0.0),
-    "at least": lambda a, b: mg.where(a >= b, 1.0, 0.0),
-    "sqrt": mg.sqrt,
-    "exp": mg.exp,
-    "log": mg.log,
-    "abs": mg.abs,
-    "tanh": mg.tanh,
-    "sigmoid": mg.sigmoid,
-    "relu": mg.relu,
-    "step": lambda a: mg.where(a > 0.0, 1.0, 0.0),
-    "sigmoid'": lambda a: mg.sigmoid(a) * (1.0 - mg.sigmoid(a)),
-    "relu'": lambda a: mg.where(a > 0.0, 1.0, 0.0),
-    "tanh'": lambda a: 1.0 - mg.tanh(a) ** 2,
-}
 
 _EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 
@@ -100,12 +80,12 @@ class _AnyName(Names):
 
 
 class _Builder:
-    """Makes the nodes of formulas, one for those that are equal."""
+    """Computes the nodes of formulas, one for those that are equal; what has no name inside is a number."""
 
     def __init__(self, draw: Callable[[], float]) -> None:
         self.draw = draw
         self.names: dict[str, Value] = {}
-        self.made: dict[Expression, Any] = {}
+        self.made: dict[Any, Any] = {}
 
     def read(self, text: str) -> Any:
         """The node, or the number, that a text stands for."""
@@ -117,10 +97,9 @@ class _Builder:
                 raise FormulaError(f"{shown(token.text)} in column {token.column} has no place in a formula")
         for token, after in pairwise(tokens):
             if token.kind == "name" and after.kind == "(" and self._looks_like_a_function(token.text):
-                functions = ", ".join(name for name, same in SPELLINGS.items() if name == same != "sigma")
                 raise FormulaError(
-                    f"{shown(token.text)} in column {token.column} is none of the functions {functions}; "
-                    "write * for a product"
+                    f"{shown(token.text)} in column {token.column} is none of the functions "
+                    f"{', '.join(known.callable())}; write * for a product"
                 )
         return self.build(formula)
 
@@ -128,31 +107,21 @@ class _Builder:
         letters = name.partition("_")[0]
         return len(letters) > 1 and letters not in GREEK and name not in self.names
 
-    def build(self, x: Expression) -> Any:
-        """The node of a formula; a number where no name is inside."""
-        if isinstance(x, Name):
-            if x.label not in self.names:
-                self.names[x.label] = Value(self.draw(), label=x.label)
-            return self.names[x.label]
-        if x not in self.made:
-            named = any(isinstance(part, Name) for part in parts(x))
-            self.made[x] = self._node(x) if isinstance(x, Apply) and named else float(evaluate(x, {}))
-        return self.made[x]
-
-    def _node(self, x: Apply) -> Any:
-        if x.function not in ("sum", "product"):
-            return NODES[x.function](*map(self.build, x.arguments))
-        inverse, combine, undo = _JOINED[x.function]
-        total = self.build(x.arguments[0])
-        for part in x.arguments[1:]:
-            if not isinstance(part, Apply) or part.function != inverse:
-                total = combine(total, self.build(part))
-            elif (value := self.build(part.arguments[0])) == 0.0 and inverse == "inverse":
+    def build(self, formula: Value) -> Any:
+        """The node of a formula, or its number."""
+        made: dict[Value, Any] = {}
+        for node in topological(formula):
+            if node.op is None:
+                made[node] = node.item() if node.label is None else self._named(node.label)
+                continue
+            inputs = [made.get(p, p.data) for p in node.parents]  # a Constant's data
+            if node.op.name == "div" and type(inputs[1]) is float and inputs[1] == 0.0:
                 raise FormulaError("the formula divides by 0")
-            else:
-                total = undo(total, value)
-        return total
+            key = (node.op, *inputs, *node.static.items())
+            made[node] = self.made[key] = self.made[key] if key in self.made else node.op(*inputs, **node.static)
+        return made[formula]
 
-
-# What undoes a part of a sum or product, and the operators with and without it.
-_JOINED = {"sum": ("negative", operator.add, operator.sub), "product": ("inverse", operator.mul, operator.truediv)}
+    def _named(self, label: str) -> Value:
+        if label not in self.names:
+            self.names[label] = Value(self.draw(), label=label)
+        return self.names[label]

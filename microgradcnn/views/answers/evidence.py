@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -21,7 +22,6 @@ from microgradcnn.engine.value import Constant, Value
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 COUNT = 96  # random points
-ERROR = "y_hat - y"  # the name of the error, which no formula can use
 _MOST = 64  # labelled intermediates whose paths are looked at
 
 
@@ -78,18 +78,29 @@ class Points:
             if not missing:
                 stack.pop()
                 if node not in self.known:
-                    self.known[node] = self._computed(node)
+                    self.known[node] = self._computed(node, self.known)
         return np.asarray(self.known[root], np.float64)
 
-    def _computed(self, node: Value) -> Any:
+    def instead(self, order: Sequence[Value], new: dict[Value, Array]) -> Array:
+        """The values of the last node in a topological order, all known so far, with `new` values for some leaves."""
+        known, changed = self.known | new, set(new)
+        for node in order:
+            if not changed.isdisjoint(node.parents):
+                known[node] = self._computed(node, known)
+                changed.add(node)
+        return np.asarray(known[order[-1]], np.float64)
+
+    def _computed(self, node: Value, known: Mapping[Value, Any]) -> Any:
         op, parents = node.op, node.parents
         if op is None:
             return np.full((self.count, *node.shape), node.data)
+        inputs = [p.data if type(p) is Constant else known[p] for p in parents]
         if node.shape == () and all(p.shape == () for p in parents) and op.elementwise:  # all points at once
-            data = op.evaluate([p.data if type(p) is Constant else self.known[p] for p in parents], node.static)
-            return np.broadcast_to(data, (self.count,))
+            data = op.evaluate(inputs, node.static)
+            return data if np.ndim(data) else np.full(self.count, data)
+        one = [type(p) is Constant for p in parents]
         each = [
-            op.evaluate([p.data if type(p) is Constant else self.known[p][i] for p in parents], node.static)
+            op.evaluate([x if c else x[i] for x, c in zip(inputs, one, strict=True)], node.static)
             for i in range(self.count)
         ]
         return np.array(each)
@@ -127,7 +138,7 @@ class Question:
     def __init__(self, gradient: Value, loss: Value | None, wrt: Value | None) -> None:
         roots = [root for root in (gradient, loss, wrt) if root is not None]
         self.order = list(dict.fromkeys(node for root in roots for node in topological(root)))
-        self.gradient, self.given_loss = gradient, loss
+        self.gradient = gradient
         self.points, self.g = _sampled(gradient, roots)
         labels = Counter(node.label for node in self.order)
         self.nodes = {n.label: n for n in self.order if n.label and n.shape == () and labels[n.label] == 1}
@@ -144,21 +155,28 @@ class Question:
         for base in (None if self.error_node is None else self.error_node.square(), loss):
             if base is not None and self.theta is None:
                 self._find_parameter(base, wrt)
-        self.values = {label: self.points(node) for label, node in self.nodes.items()}
         self.loss = loss.label if loss is not None and loss.label in self.nodes else "f"  # its name
+        self.named = dict(self.nodes)  # what a formula may speak of
         if loss is not None:
-            self.values.setdefault(self.loss, self.points(loss))
-        elif self.error is not None:
-            self.values.setdefault("f", self.error**2)
+            self.named.setdefault(self.loss, loss)
+        elif self.error_node is not None:
+            self.named.setdefault("f", Context().run(self.error_node.square))  # recorded under no_grad() too
         if self.decay:
-            self.values.setdefault("lambda", np.full(self.g.shape, self.decay / 2.0))
-        self.with_error = self.values if self.error is None else {**self.values, ERROR: self.error}
+            self.named.setdefault("lambda", Value(float(f"{self.decay / 2.0:.12g}")))  # it was measured
+        self.values = {label: self.points(node) for label, node in self.named.items()}
         self._slopes: dict[tuple[Value, ...], tuple[list[Value], dict[Value, list[Value]]]] = {}
 
     @property
     def name(self) -> str:
         """df/dc_1, or what to call the gradient of something unknown."""
         return f"df/d{self.theta.label}" if self.theta is not None and self.theta.label else "the gradient"
+
+    def mentioned(self, label: str) -> Value:
+        """A leaf for a formula that speaks of what has this label."""
+        node = self.named[label]
+        leaf = Value(node.data, label=label)
+        self.points.known[leaf] = self.values[label]
+        return leaf
 
     @property
     def regularisation(self) -> Array:

@@ -6,20 +6,24 @@ inner derivative left out. The first prediction that holds at all points is the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from contextvars import Context
 from dataclasses import dataclass
 
 import numpy as np
 
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis, Found, is_close, is_tidy, number, scaled
-from microgradcnn.views.answers.evidence import ERROR, Array, Chain, Question, letter, ratio, same, slope
-from microgradcnn.views.answers.parser import Apply, Expression, Name, Number, evaluate, parts
+from microgradcnn.views.answers.evidence import Array, Chain, Question, letter, ratio, same, slope
 from microgradcnn.views.answers.paths import extra_paths, inner_text, wrong_inner, wrong_paths
+from microgradcnn.views.derivations.named_graph import recomputed
 
 _TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong index
 
 
-def diagnose(question: Question, answer: Expression, a: Array) -> Found:
+def diagnose(question: Question, answer: Value, a: Array) -> Found:
     """What is wrong with the `answer`, whose values are `a`: one mistake, two where one does not explain it."""
     if not np.all(np.isfinite(a)):
         return (Diagnosis("undefined", "your answer is not a number at some points where the gradient is one"),)
@@ -28,14 +32,14 @@ def diagnose(question: Question, answer: Expression, a: Array) -> Found:
         root = _root(question)
         if question.error is None:
             return (root,)
-        b = _at(question, read)
+        b = question.points(read)
         return (root,) if same(b, question.g) else (*_explain(question, read, b), root)
     if question.error is not None and same(a, question.g * np.sign(question.error)):
         return (Diagnosis("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y", names=("y_hat", "y")),)
     return _explain(question, answer, a)
 
 
-def _explain(question: Question, answer: Expression, a: Array) -> Found:
+def _explain(question: Question, answer: Value, a: Array) -> Found:
     for explain in (_zero, _constant, _regularisation, _other):
         if found := explain(question, a):
             return found
@@ -48,34 +52,39 @@ def _explain(question: Question, answer: Expression, a: Array) -> Found:
     return (_unknown(question, answer, a),)
 
 
-def _in_parts(question: Question, answer: Expression, a: Array) -> Found:
+def _in_parts(question: Question, answer: Value, a: Array) -> Found:
     """A mistake in one factor, one term or one name."""
     found = _one_factor(question, answer, a) or wrong_paths(question, a) or _index(question, answer, a)
     return found or wrong_inner(question, a) or extra_paths(question, a)
 
 
-def _unknown(question: Question, answer: Expression, a: Array) -> Diagnosis:
-    used = {x.label for x in parts(answer) if isinstance(x, Name)} & set(question.values)
+def _unknown(question: Question, answer: Value, a: Array) -> Diagnosis:
     i = int(np.argmax(abs(a - question.g) > 1e-3 * abs(question.g)))  # the first point where it can be seen
-    where = ", ".join(f"{name} = {question.values[name][i]:.3g}" for name in sorted(used)[:4])
+    where = ", ".join(f"{name} = {question.values[name][i]:.3g}" for name in sorted(_used(answer))[:4])
     values = f"it gives {a[i]:.4g} where {question.name} is {question.g[i]:.4g}"
     return Diagnosis("unknown", f"none of the usual mistakes explains it; at {where or 'a random point'} {values}")
 
 
-def _at(question: Question, answer: Expression) -> Array:
-    return np.broadcast_to(np.asarray(evaluate(answer, question.with_error), np.float64), question.g.shape)
+def _used(answer: Value) -> set[str]:
+    """The names that a formula speaks of."""
+    return {node.label for node in topological(answer) if node.label is not None}
 
 
 # √f
 
 
-def _with_error(question: Question, answer: Expression) -> Expression | None:
+def _with_error(question: Question, answer: Value) -> Value | None:
     """The answer with ŷ − y in the place of every √f; None if there is no √f in it."""
-    f, half = Name(question.loss), Apply("product", (Number(1.0), Apply("inverse", (Number(2.0),))))
-    roots = [Apply("sqrt", (f,)), Apply("power", (f, Number(0.5))), Apply("power", (f, half))]
-    if not any(x in roots for x in parts(answer)):
+    roots = [x for x in topological(answer) if _is_root(x) and x.parents[0].label == question.loss]
+    if not roots:
         return None
-    return _replaced(answer, {root: Name(ERROR) for root in roots})
+    read, copies = Context().run(recomputed, answer, dict.fromkeys(roots, math.nan))
+    question.points.known |= dict.fromkeys([copies[root] for root in roots], question.error)
+    return read
+
+
+def _is_root(x: Value) -> bool:
+    return x.op is not None and (x.op.name == "sqrt" or (x.op.name == "power" and x.static["exponent"] == 0.5))
 
 
 def _root(question: Question) -> Diagnosis:
@@ -87,13 +96,6 @@ def _root(question: Question) -> Diagnosis:
     if question.decay:
         return Diagnosis("root", "√f is not |ŷ − y| where λ > 0, and never negative: write ŷ − y")
     return Diagnosis("root", "√f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y")
-
-
-def _replaced(x: Expression, by: dict[Expression, Expression]) -> Expression:
-    """x with everything replaced that stands in `by`."""
-    if x in by:
-        return by[x]
-    return Apply(x.function, tuple(_replaced(y, by) for y in x.arguments)) if isinstance(x, Apply) else x
 
 
 # The whole answer
@@ -173,14 +175,14 @@ def _chains(question: Question) -> dict[str, Chain]:
     return {path.z: path.chain for path in question.paths() if path.chain is not None}
 
 
-def _one_factor(question: Question, answer: Expression, a: Array) -> Found:
+def _one_factor(question: Question, answer: Value, a: Array) -> Found:
     quantities = _quantities(question)
     for exactly in (True, False):
         for q in quantities:
             for kind, k in (("missing", ratio(a * q.values, question.g)), ("extra", ratio(a, question.g * q.values))):
                 if k is not None and (is_close(k, 1.0) or (not exactly and is_tidy(k))):
                     return (_factor_diagnosis(question, q, kind == "missing"), *scaled(k))
-    used = {x.label for x in parts(answer) if isinstance(x, Name)}
+    used = _used(answer)
     for q in quantities:
         for p in quantities if (q.z or q.text) in used else ():
             if p.family == q.family and p is not q:
@@ -206,16 +208,15 @@ def _factor_diagnosis(question: Question, q: _Quantity, missing: bool) -> Diagno
 # A wrong index
 
 
-def _index(question: Question, answer: Expression, a: Array) -> Found:
-    labels = sorted({x.label for x in parts(answer) if isinstance(x, Name)} & set(question.values))
-    size, tries, rest = sum(1 for _ in parts(answer)), 0, a - _at(question, answer)
+def _index(question: Question, answer: Value, a: Array) -> Found:
+    order, tries, rest = topological(answer), 0, a - question.points(answer)
     for everywhere in (True, False):
-        for used in labels:
+        for used in sorted(_used(answer)):
             for right in _kin(used, question.values):
-                for swapped, how in _swaps(answer, used, right, everywhere):
-                    if (tries := tries + size) > _TRIES:
+                for swapped, how in _swaps(question, order, used, right, everywhere):
+                    if (tries := tries + len(order)) > _TRIES:
                         return ()
-                    if same(_at(question, swapped) + rest, question.g):
+                    if same(question.points.instead(order, swapped) + rest, question.g):
                         return (Diagnosis("index", how.format(used, right), None, (used, right)),)
     return ()
 
@@ -227,14 +228,15 @@ def _kin(label: str, labels: Iterable[str]) -> list[str]:
     return alike + [x for x in labels if x != label and index and x.removeprefix(letter(x)) == index]
 
 
-def _swaps(x: Expression, used: str, right: str, everywhere: bool) -> Iterator[tuple[Expression, str]]:
-    """x with `used` replaced by `right` wherever it stands, and with both exchanged; or replaced in one place."""
+def _swaps(
+    question: Question, order: list[Value], used: str, right: str, everywhere: bool
+) -> Iterator[tuple[dict[Value, Array], str]]:
+    """Values of leaves: those of `right` wherever `used` stands, and both exchanged; or in one place after another."""
+    mentions, others = ([node for node in order if node.label == label] for label in (used, right))
+    wrong, values = question.values[used], question.values[right]
     if everywhere:
-        yield _replaced(x, {Name(used): Name(right)}), "{} stands where {} belongs"
-        yield _replaced(x, {Name(used): Name(right), Name(right): Name(used)}), "{} and {} are exchanged"
-    elif x == Name(used):
-        yield Name(right), "{} stands once where {} belongs"
-    elif isinstance(x, Apply):
-        for i, argument in enumerate(x.arguments):
-            for other, how in _swaps(argument, used, right, everywhere):
-                yield Apply(x.function, (*x.arguments[:i], other, *x.arguments[i + 1 :])), how
+        replaced = dict.fromkeys(mentions, values)
+        yield replaced, "{} stands where {} belongs"
+        yield {**replaced, **dict.fromkeys(others, wrong)}, "{} and {} are exchanged"
+    else:
+        yield from (({mention: values}, "{} stands once where {} belongs") for mention in mentions)

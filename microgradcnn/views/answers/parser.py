@@ -1,4 +1,4 @@
-r"""A student's formula: read from Python-like or LaTeX-like text into a small tree, and given its value.
+r"""A student's formula as a graph: Python-like or LaTeX-like text read into Values by recursive descent.
 
 Nothing but arithmetic on known names is read: a tokenizer, recursive descent, and bounds on length, depth, numbers,
 exponents and steps. The text is never handed to Python. The same things may be written in many ways:
@@ -13,158 +13,109 @@ What could be read in two ways is read so: * and / and juxtaposition bind alike 
 (√f/4)·(…) and 1/2 x is (1/2)·x; a root without brackets takes the next number, name or bracket alone; -x^2 is -(x^2);
 x^12 is x to the 12th; z_12 and z12 have index 12 (or 1 and 2, where only z_1_2 is known); letters that are no name
 are a product of names (wx is w·x); e^{x} is exp(x) where no e is known; σ is the activation of the graph. The lecture's
-p_{47}, pixel 7 in the window whose first pixel is 4, is p_7.
+p_{47}, pixel 7 in the window whose first pixel is 4, is p_7. Every primitive of one number is a function, a user's too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import reduce
+import math
+from collections.abc import Callable
+from contextvars import Context
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.engine.kernels import sigmoid
+from microgradcnn.engine import functions as mg
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
+from microgradcnn.views.formulas.emitter import ATOM
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call
+from microgradcnn.views.formulas.mathml import Python
+from microgradcnn.views.formulas.notation import formula
 
 # The most characters, brackets in brackets, exponent, number and steps that are read.
 LENGTH, DEPTH, EXPONENT, LARGEST, STEPS = 4000, 40, 20.0, 1e9, 40_000
+_MOST_WRITTEN = 200  # parts of a formula that is written anew
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number ≥ 0, as it was written."""
-
-    value: float
+Leaf: TypeAlias = Callable[[str], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A known name, as the graph spells it."""
+def parse(text: str, names: Names, leaf: Leaf = lambda label: Value(math.nan, label=label)) -> Value:
+    """The graph of the formula in `text`; a number is a leaf without a label.
 
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """A function of FUNCTIONS and what it is applied to; sums and products have any number of arguments."""
-
-    function: str
-    arguments: tuple[Expression, ...]
-
-
-Expression: TypeAlias = Number | Name | Apply
-
-
-def _slope(value: Any) -> Any:
-    return value * (1.0 - value)
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": lambda *terms: reduce(np.add, terms),
-    "product": lambda *factors: reduce(np.multiply, factors),
-    "negative": np.negative,
-    "inverse": lambda x: np.divide(1.0, x),
-    "power": np.power,
-    "greater": lambda a, b: np.where(np.greater(a, b), 1.0, 0.0),
-    "at least": lambda a, b: np.where(np.greater_equal(a, b), 1.0, 0.0),
-    "sqrt": np.sqrt,
-    "exp": np.exp,
-    "log": np.log,
-    "abs": np.abs,
-    "tanh": np.tanh,
-    "sigmoid": sigmoid,
-    "relu": lambda x: np.maximum(x, 0.0),
-    "step": lambda x: np.where(np.greater(x, 0.0), 1.0, 0.0),
-    "sigmoid'": lambda x: _slope(sigmoid(x)),
-    "relu'": lambda x: np.where(np.greater(x, 0.0), 1.0, 0.0),
-    "tanh'": lambda x: 1.0 - np.tanh(x) ** 2,
-}
-
-
-def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
-    """The value of a formula at the `values` of its names, numbers or arrays of them, as IEEE arithmetic has it."""
-    with np.errstate(all="ignore"):
-        return _value(expression, values)
-
-
-def _value(expression: Expression, values: Mapping[str, Any]) -> Any:
-    if isinstance(expression, Number):
-        return np.float64(expression.value)
-    if isinstance(expression, Name):
-        return values[expression.label]
-    return FUNCTIONS[expression.function](*[_value(x, values) for x in expression.arguments])
-
-
-def parts(expression: Expression) -> Iterator[Expression]:
-    """The formula and everything inside it, from left to right."""
-    yield expression
-    if isinstance(expression, Apply):
-        for x in expression.arguments:
-            yield from parts(x)
-
-
-def write(expression: Expression) -> str:
-    """The formula as it was understood, on one line, with all products and the brackets that they need."""
-    return _written(expression, 0)
-
-
-_STARTS = ("name", "function", "\\sqrt", "\\frac", *CLOSING)
-_BINDS = {"sum": 1, "negative": 1, "product": 2, "power": 3}
-
-
-def _written(x: Expression, least: int) -> str:
-    """As text, in brackets if it binds less than `least`."""
-    if isinstance(x, Name):
-        return x.label
-    if isinstance(x, Number):
-        return np.format_float_positional(x.value, trim="-")
-    first, rest = x.arguments[0], x.arguments[1:]
-    if x.function == "sum":
-        text = _written(first, 1 if _inside(first, "negative") else 2)
-        for term in rest:
-            minus = _inside(term, "negative")
-            text += f" - {_written(minus, 2)}" if minus else f" + {_written(term, 2)}"
-    elif x.function == "product":
-        text = _written(first, 3)
-        for factor in rest:
-            below = _inside(factor, "inverse")
-            text += f"/{_written(below, 3)}" if below else f"*{_written(factor, 3)}"
-    elif x.function == "negative":
-        text = f"-{_written(first, 2)}"
-    elif x.function == "power":
-        text = f"{_written(first, 4)}^{_written(rest[0], 4)}"
-    elif rest:
-        return f"[{_written(first, 1)} {'>' if x.function == 'greater' else '>='} {_written(rest[0], 1)}]"
-    else:
-        return f"{x.function}({_written(first, 1)})"
-    return f"({text})" if _BINDS[x.function] < least else text
-
-
-def _inside(x: Expression, function: str) -> Expression | None:
-    """What `function` is applied to, if x is that."""
-    return x.arguments[0] if isinstance(x, Apply) and x.function == function else None
-
-
-def parse(text: str, names: Names) -> Expression:
-    """The formula in `text`. Raises FormulaError, in one sentence, for anything else; nothing is evaluated."""
-    parser = _Parser(names)
+    `leaf` gives the Value of a name, each time that the name is mentioned. Raises FormulaError, in one sentence, for
+    what is no formula in these names.
+    """
+    parser = _Parser(names, leaf)
     try:
-        return parser.formula(text)
+        return Context().run(parser.formula, text)  # recorded under no_grad() too, and nothing for mg.debug() to see
     except FormulaError as error:
         error.steps = parser.steps
         raise
 
 
+def write(answer: Value, text: str) -> str:
+    """The graph of the formula in `text` as it was understood, on one line, in a notation that can be read again.
+
+    What has very many parts, or primes in primes, stays as it was typed.
+    """
+    parts: dict[Value, int] = {}
+    for node in topological(answer):
+        parts[node] = 1 + sum(parts.get(p, 1) for p in node.parents)
+    if parts[answer] > _MOST_WRITTEN:
+        return text.strip()
+    own: dict[Value, Expr] = {}  # a user's functions by their names: a notation may repeat what is in it
+    for node in topological(answer):
+        if node.op is not None and node.op.name not in mg.BUILT_IN:
+            own[node] = call(node.op.name, *(formula(p, own) for p in node.parents))
+    return _Typed()(formula(answer, own))
+
+
+class _Typed(Python):
+    """A formula as a student may type it."""
+
+    def level(self, e: Expr) -> int:
+        return super().level(Expr("symbol", value="x") if e.head == "number" and e.value > 0 else e)
+
+    def _number(self, e: Expr) -> str:
+        return np.format_float_positional(float(e.value), trim="-")
+
+    def _symbol(self, e: Expr) -> str:
+        return str(e.value)
+
+    def _power(self, e: Expr) -> str:
+        if self.is_root(e):
+            return f"sqrt({self.emit(e.args[0])})"
+        return f"{self.base(e.args[0])}^{self.within(e.args[1], ATOM)}"
+
+    def _cases(self, e: Expr) -> str:
+        return f"[{self.emit(e.args[0])}]" if e.args[1:] == (ONE, ZERO) else super()._cases(e)
+
+
+# The functions that are no primitives.
+_FUNCTIONS: dict[str, Callable[[Value], Any]] = {
+    "step": lambda a: _holds(a > 0.0),
+    "relu'": lambda a: _holds(a > 0.0),
+    "sigmoid'": lambda a: mg.sigmoid(a) * (1.0 - mg.sigmoid(a)),
+    "tanh'": lambda a: 1.0 - mg.tanh(a) ** 2,
+}
+
+
+def _holds(condition: Value) -> Any:
+    """1 where it holds, otherwise 0."""
+    return mg.where(condition, 1.0, 0.0)
+
+
+_STARTS = ("name", "function", "\\sqrt", "\\frac", *CLOSING)
+
+
 class _Parser:
-    def __init__(self, names: Names) -> None:
-        self.names, self.tokens, self.at = names, list[Token](), 0
+    def __init__(self, names: Names, leaf: Leaf) -> None:
+        self.names, self.leaf, self.tokens, self.at = names, leaf, list[Token](), 0
         self.depth, self.bars, self.steps = 0, 0, 0
 
-    def formula(self, text: str) -> Expression:
+    def formula(self, text: str) -> Value:
         if len(text) > LENGTH:
             raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")
         for token in tokenize(text.rstrip(), self.names):
@@ -200,31 +151,30 @@ class _Parser:
             raise FormulaError(f"{self.unexpected()}: {kind} is missing")
         self.take()
 
-    def sum(self) -> Expression:
+    def sum(self) -> Value:
         minus = self.signs()
-        terms = [_negative(self.product(), minus)]
+        total = _negative(self.product(), minus)
         while self.kind in ("+", "-"):
-            minus = self.take().kind == "-"
-            terms.append(_negative(self.product(), minus))
-        return terms[0] if len(terms) == 1 else Apply("sum", tuple(terms))
+            total = total - self.product() if self.take().kind == "-" else total + self.product()
+        return total
 
-    def product(self) -> Expression:
-        factors = [self.signed()]
+    def product(self) -> Value:
+        total = self.signed()
         while True:
             if self.kind == "*":
                 self.take()
-                factors.append(self.signed())
+                total = total * self.signed()
             elif self.kind == "/":
                 self.take()
-                factors.append(Apply("inverse", (self.signed(),)))
+                total = total / self.signed()
             elif self.kind in _STARTS or (self.kind == "|" and not self.bars):
-                factors.append(self.power())
+                total = total * self.power()
             elif self.kind == "number" and [t.text for t in self.tokens[self.at : self.at + 2]] == ["1", "["]:
                 self.take()  # the 1 of 1[a > 0]
             elif self.kind == "number":
                 raise FormulaError(f"{self.unexpected()}: write the number in front, or * before it")
             else:
-                return factors[0] if len(factors) == 1 else Apply("product", tuple(factors))
+                return total
 
     def signs(self) -> bool:
         """Whether the signs that stand here make a minus."""
@@ -233,23 +183,25 @@ class _Parser:
             minus ^= self.take().kind == "-"
         return minus
 
-    def signed(self) -> Expression:
+    def signed(self) -> Value:
         minus = self.signs()
         return _negative(self.power(), minus)
 
-    def power(self) -> Expression:
+    def power(self) -> Value:
         base = self.atom()
         if self.kind != "^":
             return base
         exponent = self.exponent()
-        numbers = [x.value for x in parts(exponent) if isinstance(x, Number)]
-        inside = {x.function for x in parts(exponent) if isinstance(x, Apply)}
-        named = any(isinstance(x, Name) for x in parts(exponent))
-        if max(numbers, default=0.0) > EXPONENT or inside & {"power", "exp"} or (len(numbers) > 2 and not named):
+        inside = topological(exponent)
+        numbers = [x.item() for x in inside if x.op is None and x.label is None]
+        named = any(x.label is not None for x in inside)
+        powers = any(x.op is not None and x.op.name in ("power", "pow", "exp") for x in inside)
+        if max(numbers, default=0.0) > EXPONENT or powers or (len(numbers) > 2 and not named):
             raise FormulaError(f"an exponent is a number up to {EXPONENT:.0f}, a fraction or a name: no powers in it")
-        return Apply("power", (base, exponent))
+        power: Value = mg.power(base, exponent if named else exponent.item())
+        return power
 
-    def exponent(self) -> Expression:
+    def exponent(self) -> Value:
         self.take()
         minus = self.signs()
         exponent = self.number() if self.kind == "raised" else self.atom()
@@ -257,7 +209,7 @@ class _Parser:
             raise FormulaError(f"a power of a power in column {self.tokens[self.at].column}: put brackets")
         return _negative(exponent, minus)
 
-    def atom(self) -> Expression:
+    def atom(self) -> Value:
         if self.depth == DEPTH:
             raise FormulaError(f"the formula is nested more than {DEPTH} deep")
         self.depth += 1
@@ -265,12 +217,12 @@ class _Parser:
         self.depth -= 1
         return found
 
-    def inside(self) -> Expression:
+    def inside(self) -> Value:
         kind = self.kind
         if kind == "number":
             return self.number()
         if kind == "name":
-            return Name(self.take().text)
+            return self.leaf(self.take().text)
         if kind == "function":
             return self.call()
         if kind in CLOSING:
@@ -279,23 +231,22 @@ class _Parser:
             self.take()
             if self.kind == "[":
                 raise FormulaError("only square roots are known: write x^{1/3} for others")
-            return Apply("sqrt", (self.atom(),))
+            return self.atom().sqrt()
         if kind == "\\frac":
             self.take()
-            above = self.digit()
-            return Apply("product", (above, Apply("inverse", (self.digit(),))))
+            return self.digit() / self.digit()
         if kind == "|":
             return self.absolute()
         raise self.unexpected()
 
-    def number(self) -> Expression:
+    def number(self) -> Value:
         token = self.take()
         value = FRACTIONS[token.text] if token.text in FRACTIONS else float(token.text)
         if abs(value) > LARGEST:
             raise FormulaError(f"the number in column {token.column} is too large: {LARGEST:.0e} is the most")
-        return _negative(Number(abs(value)), value < 0)
+        return _negative(Value(abs(value)), value < 0)
 
-    def digit(self) -> Expression:
+    def digit(self) -> Value:
         """What \\frac takes: something in braces, a name, or one digit."""
         token = self.tokens[self.at]
         if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
@@ -305,39 +256,41 @@ class _Parser:
             ]
         return self.atom()
 
-    def call(self) -> Expression:
+    def call(self) -> Value:
         token = self.take()
         if token.text == "e":
-            return Apply("exp", (self.exponent(),))
-        function = SPELLINGS[token.text]
+            return self.exponent().exp()
+        function = SPELLINGS.get(token.text, token.text)
         if function == "sigma":
             function = self.names.activation
         if self.kind == "'":
             self.take()
             function += "'"
-        if function not in FUNCTIONS or self.kind not in CLOSING:
+        known = _FUNCTIONS.get(function) or self.names.functions.get(function)
+        if known is None or self.kind not in CLOSING:
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
-        return Apply(function, (self.group(),))
+        found: Value = known(self.group())
+        return found
 
-    def group(self) -> Expression:
+    def group(self) -> Value:
         closing, bars, self.bars = CLOSING[self.take().kind], self.bars, 0
         found = self.sum()
         if self.kind in ("<", ">", "<=", ">="):
             sign, other = self.take().kind, self.sum()
-            sides = (found, other) if sign[0] == ">" else (other, found)
-            found = Apply("at least" if "=" in sign else "greater", sides)
+            more, less = (found, other) if sign[0] == ">" else (other, found)
+            found = _holds(more >= less if "=" in sign else more > less)
         self.expect(closing)
         self.bars = bars
         return found
 
-    def absolute(self) -> Expression:
+    def absolute(self) -> Value:
         self.take()
         self.bars += 1
         found = self.sum()
         self.expect("|")
         self.bars -= 1
-        return Apply("abs", (found,))
+        return abs(found)
 
 
-def _negative(x: Expression, minus: bool) -> Expression:
-    return Apply("negative", (x,)) if minus else x
+def _negative(x: Value, minus: bool) -> Value:
+    return -x if minus else x

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
+
+from microgradcnn.engine.record import TABLE, Primitive
 
 
 class FormulaError(ValueError):
@@ -14,16 +20,34 @@ class FormulaError(ValueError):
     steps = 0
 
 
-# Functions by their spellings; what sigma stands for depends on the graph.
-SPELLINGS = {name: name for name in ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")}
-SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
+# The lecture's functions by their spellings; what sigma stands for depends on the graph.
+_LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
+SPELLINGS = {name: name for name in _LECTURE} | {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
+
+
+@lru_cache(maxsize=256)
+def _takes_a_number(op: Primitive) -> bool:
+    """Whether a primitive is a function of one number that can be called by its name: −x has a sign of its own."""
+    if canonical(op.name) is None or op.name == "neg":
+        return False
+    if isinstance(op.forward, np.ufunc):
+        return op.forward.nin == 1
+    try:
+        inspect.signature(op.forward).bind(0.0)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class Names:
-    """The names that a formula may use, in all their spellings, and what σ means."""
+    """The names that a formula may use, in all their spellings, its functions, and what σ means.
+
+    Every primitive of one number is a function, where it is followed by a bracket and no label has its name.
+    """
 
     def __init__(self, labels: Iterable[str], activation: str = "sigmoid") -> None:
         self.activation = activation
+        self.functions = {str(canonical(op.name)): op for op in TABLE.values() if _takes_a_number(op)}
         self.labels: dict[str, str] = {}  # by the canonical spelling, as s_1_2
         self.tight: dict[str, set[str]] = {}  # by the spelling without underscores, as s12
         for label in labels:
@@ -52,12 +76,16 @@ class Names:
             if f"p_{a}" in self.labels and f"p_{b}" in self.labels and int(a) <= int(b)
         }
 
+    def callable(self) -> list[str]:
+        """The functions by their names, the lecture's first."""
+        return list(dict.fromkeys([*_LECTURE, *(op.name for op in self.functions.values())]))
+
     def unknown(self, name: str) -> str:
         """What to say about a name that is not known."""
         shown = name if len(name) <= 30 else name[:27] + "..."
         if name[:1] == "d" and len(name) > 1 and self.find(_spaced(name[1:])):
             return f"{shown} is a derivative: write it out"
-        known = [*self.labels.values(), *SPELLINGS]
+        known = [*self.labels.values(), *SPELLINGS, *self.callable()]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
 
@@ -151,11 +179,13 @@ def _named(match: re.Match[str], text: str, names: Names) -> Iterator[Token]:
     name, column = _canonical(match), match.start() + 1
     end = space.end() if (space := SPACE.match(text, match.end())) else match.end()
     label = names.find(name)
-    if name in SPELLINGS and (label is None or text[end : end + 1] in ("(", "'")):
+    after = text[end : end + 1]
+    own = name in names.functions and name not in names.labels and after in ("'", *CLOSING)
+    if own or (name in SPELLINGS and (label is None or after in ("(", "'"))):
         yield Token("function", name, column)
     elif label is not None:
         yield Token("name", label, column)
-    elif name == "e" and (text[end : end + 1] == "^" or text[end : end + 2] == "**"):
+    elif name == "e" and (after == "^" or text[end : end + 2] == "**"):
         yield Token("function", name, column)
     else:
         letters, _, index = name.partition("_")

@@ -30,7 +30,7 @@ from microgradcnn.views.cost.work import ARITHMETIC
 from microgradcnn.views.documents.document import Line, Step, Table, as_text
 from microgradcnn.views.documents.html import as_html
 from microgradcnn.views.documents.latex import as_latex, equations
-from microgradcnn.views.formulas.expression import Expr, derivative, equation, minus, multiply, symbol
+from microgradcnn.views.formulas.expression import Expr, derivative, equation, function_name, minus, multiply, symbol
 from microgradcnn.views.formulas.expression import add as plus
 from microgradcnn.views.formulas.expression import text as words
 
@@ -87,8 +87,7 @@ class Amounts:
         pieces: list[str | Expr] = []
         for kind, count in self.functions.items():
             before, after = ("(", ")") if len(count.terms) > 1 else ("", "")
-            name = "σ" if kind == "sigmoid" else kind
-            pieces += [(", " if pieces else "") + before, count.formula, f"{after} {name}"]
+            pieces += [(", " if pieces else "") + before, count.formula, f"{after} {function_name(kind)}"]
         return tuple(pieces)
 
 

@@ -77,12 +77,11 @@ class _Iteration:
         """Everything that has to be computed for what is wanted."""
         found: Needed = {}
         for value, mask in wanted:
-            op = self.found[value]
-            found[op] = found[op] | mask if op in found else mask
+            _add(found, self.found[value], mask)
         for op in self._backwards:
             if op in found:
                 for arg, mask in self.works[op].asked(found[op])[1]:
-                    found[arg] = found[arg] | mask if arg in found else mask
+                    _add(found, arg, mask)
         return found
 
     def cost(self, needed: Needed) -> Counter[str]:
@@ -113,5 +112,9 @@ def _union(parts: Sequence[Needed]) -> Needed:
     found: Needed = {}
     for part in parts:
         for op, mask in part.items():
-            found[op] = found[op] | mask if op in found else mask
+            _add(found, op, mask)
     return found
+
+
+def _add(found: Needed, op: Operation, mask: Array) -> None:
+    found[op] = found[op] | mask if op in found else mask

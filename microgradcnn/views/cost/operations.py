@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.targets.simplify import hashable
+from microgradcnn.targets.lines import hashable
+from microgradcnn.targets.notation import UnopenedError, by_notation
 
 Shape = tuple[int, ...]
 NONE: dict[str, Any] = {}
@@ -100,9 +103,24 @@ class Reader:
         args = [self._constant(p) if type(p) is Constant else self._found[p] for p in node.parents]
         if all(arg.known for arg in args):
             return self._known(node, _computed(node, args))
+        if node.op.name not in BUILT_IN and not node.op.opaque and (opened := self._opened(node, args)):
+            return opened
         rule = RULES.get(node.op.name)
         found = rule(self, node, *args) if rule else None
         return found or self.made(node.op.name, args, node.shape, node.static)
+
+    def _opened(self, node: Value, args: Sequence[Operation]) -> Operation | None:
+        """What a user's primitive is made of, if its notation says so."""
+        assert node.op is not None
+        inputs = [p if type(p) is Constant else Value(p.data) for p in node.parents]
+        try:
+            made = by_notation(node.op, inputs, node.static)
+        except UnopenedError:
+            return None
+        if not isinstance(made, Value) or made.shape != node.shape:
+            return None
+        self._found |= dict(zip(inputs, args, strict=True))
+        return self.read(topological(made))[made]
 
     def _constant(self, node: Value) -> Operation:
         return self._known(node, None if node.shape else _exact(node))
@@ -138,21 +156,11 @@ def _computed(node: Value, args: Sequence[Operation]) -> Factor | None:
     numbers = [arg.number for arg in args if arg.number is not None]
     if len(numbers) < len(args):
         return None
-    if node.op.name in _EXACTLY:
-        return _number(_EXACTLY[node.op.name], numbers)
-    if node.op.name in _SAME and len(set(numbers)) == 1:
+    if node.op.work == "arithmetic" and node.op.name in BUILT_IN and node.op.scalar is not None:
+        return _number(node.op.scalar, numbers)
+    if node.op.work == "moves" and len(set(numbers)) == 1:
         return numbers[0]
     return None if node.shape else _exact(node)
-
-
-_SAME = FREE | {"astype", "getitem", "unfold", "concatenate", "stack"}
-_EXACTLY: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "neg": operator.neg,
-}
 
 
 def _product(reader: Reader, node: Value, a: Operation, b: Operation) -> Operation | None:

@@ -14,7 +14,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.views.cost.polynomial import Polynomial
 from microgradcnn.views.documents import document
-from microgradcnn.views.documents.document import Step, Table
+from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.expression import symbol, value
 
 ROUNDS = 20  # over all points; the shortest time counts, as whatever disturbs one only adds to it
@@ -55,27 +55,17 @@ class Timing(Sequence[Measurement]):
     def step(self) -> Step:
         """The table."""
         names = list(self[0].sizes)
-        rows = [
-            [
-                *[(str(m.sizes[name]),) for name in names],
-                (f"{m.operations:,}",),
-                (shown(m.seconds),),
-                (shown(m.seconds / m.operations),),
-            ]
-            for m in self
-        ]
+        sizes: list[Line] = [(symbol(name),) for name in names]
+        rows: list[list[Line]] = []
+        for m in self:
+            times = (f"{m.operations:,}", shown(m.seconds), shown(m.seconds / m.operations))
+            rows.append([(said,) for said in (*[str(m.sizes[name]) for name in names], *times)])
         step = Step("One iteration, measured")
-        step.lines.append(
-            Table([*[(symbol(name),) for name in names], ("operations",), ("time",), ("time for each",)], rows)
-        )
+        step.lines.append(Table([*sizes, ("operations",), ("time",), ("time for each",)], rows))
         step.say("Exponents of the power law that fits best (least squares between logarithms):")
         fits = [("of the time", self.of_time), ("of the operations", self.of_operations)]
-        step.lines.append(
-            Table(
-                [("",), *[(symbol(name),) for name in names]],
-                [[(what,), *[(value(fit[name], 3),) for name in names]] for what, fit in fits],
-            )
-        )
+        fitted: list[list[Line]] = [[(what,), *[(value(fit[name], 3),) for name in names]] for what, fit in fits]
+        step.lines.append(Table([("",), *sizes], fitted))
         step.say("Functions and moving numbers take time too; large products of arrays are fast for their operations.")
         return step
 

@@ -19,13 +19,7 @@ from microgradcnn.views.cost.operations import Operation
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 ARITHMETIC = "operations"  # + − × ÷; work of any other kind is a function's, and has its name
-PRODUCTS = frozenset({"matmul", "conv2d", "conv2d_input", "conv2d_kernel"})
-SUMS = frozenset({"sum", "fold", "scatter"})
-MEANS = frozenset({"mean", "avg_pool2d"})
-CHOICES = frozenset({"max", "max_pool2d"})
-COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal"})
-MOVES = frozenset({"reshape", "transpose", "broadcast_to", "getitem", "concatenate", "stack", "unfold"})
-BY_TERMS = PRODUCTS | SUMS | MEANS | CHOICES | MOVES
+BY_TERMS = frozenset({"moves", "sum", "mean", "max", "product"})  # work that depends on how many there are
 
 REMEMBERED = 8  # masks of an operation: neighbouring coordinates of a parameter mostly need the same
 
@@ -58,7 +52,7 @@ class Work:
         primitive = TABLE.get(self.operation.name)
         if self.in_scalars or primitive is None or primitive.elementwise:
             return _unrepeated(mask, arg.support.shape) & arg.support
-        if primitive.name not in BY_TERMS:
+        if primitive.work not in BY_TERMS:
             return arg.support & mask.any()
         (rule,) = islice(primitive.chain, i, i + 1)
         assert rule is not None
@@ -79,12 +73,13 @@ def _measured(operation: Operation, given: Sequence[Array]) -> tuple[str, Array,
     if name in ("mul", "div", ""):
         work = np.broadcast_to(given[0] & given[1] if name == "mul" else given[0], shape)
         return ARITHMETIC, work, work
-    if name in BY_TERMS:
+    does = TABLE[name].work
+    if does in BY_TERMS:
         terms = _terms(operation, [support.astype(float) for support in given])
         support = np.greater(terms, 0)
-        return "max" if name in CHOICES else ARITHMETIC, support * _amount(name, terms), support
+        return "max" if does == "max" else ARITHMETIC, support * _amount(does, terms), support
     support = np.broadcast_to(given[1] | given[2] if name == "where" else True, shape)
-    return "comparison" if name in COMPARISONS else name, support, support
+    return {"": name, "arithmetic": ARITHMETIC}.get(does, does), support, support
 
 
 def _terms(operation: Operation, ones: Sequence[Array]) -> Array:
@@ -97,12 +92,12 @@ def _terms(operation: Operation, ones: Sequence[Array]) -> Array:
     return np.asarray(TABLE[name].forward(*ones, **static)).round().astype(int)
 
 
-def _amount(name: str, terms: Array) -> Array:
-    if name in MOVES:
+def _amount(work: str, terms: Array) -> Array:
+    if work == "moves":
         return np.zeros_like(terms)
-    if name in PRODUCTS:
+    if work == "product":
         return 2 * terms - 1
-    return np.where(terms > 1, terms, 0) if name in MEANS else terms - 1
+    return np.where(terms > 1, terms, 0) if work == "mean" else terms - 1
 
 
 def _unrepeated(mask: Array, shape: tuple[int, ...]) -> Array:

@@ -63,12 +63,39 @@ def _largest_family(graph: Graph, between: Sequence[Value]) -> list[Value]:
     return max([family(graph, letter) for letter in letters], key=len, default=[])
 
 
-class ChainRule:
-    """What the derivation of df/dx needs: links between stations, df/dstation for each, and `gradient`, df/dx."""
+class Backward:
+    """The way back from f to x: `outer` has df/dnode for nodes on the `path`, f's side first; `gradient` is df/dx."""
+
+    outer: dict[Value, Expr]
+    gradient: Expr
+
+    def __init__(self, graph: Graph, x: Value) -> None:
+        self.graph, self.x, self.path = graph, x, graph.depending_on(x)
+
+    def symbol(self, node: Value) -> Expr:
+        """df/dnode."""
+        return derivative(self.graph.names[self.graph.f], self.graph.names[node])
+
+    @property
+    def derivatives(self) -> dict[Value, Expr]:
+        """What f is differentiated by on the way to x, and x."""
+        return {**self.outer, self.x: self.gradient}
+
+    def definitions(self) -> Iterator[tuple[Expr, Expr]]:
+        """Every symbol and its formula, parents first, then the derivatives from f to x."""
+        for node in self.graph.order:
+            if node.op is not None and node in self.graph.names:
+                yield self.graph.names[node], self.graph.definition(node)
+        for node, e in self.derivatives.items():
+            yield self.symbol(node), e
+
+
+class ChainRule(Backward):
+    """What the derivation of df/dx needs: links between stations, df/dstation for each, and df/dx."""
 
     def __init__(self, graph: Graph, x: Value, stations: Sequence[Value]) -> None:
-        self.graph, self.x, self.stations = graph, x, list(stations)
-        self.path = graph.depending_on(x)
+        super().__init__(graph, x)
+        self.stations = list(stations)
         stops = {x, *stations}
         self.links: dict[Value, list[LocalDerivative]] = {
             t: graph.links(t, stops, self.path) for t in (graph.f, *reversed(self.stations))
@@ -78,7 +105,7 @@ class ChainRule:
             for link in self.links[t]:
                 if link.formula != ZERO:
                     self._into[link.node].append((t, link))
-        self.outer: dict[Value, Expr] = {}
+        self.outer = {}
         for station in reversed(self.stations):
             self.outer[station] = factored(simplified(add(ZERO, *(term for _, term in self.terms(station)))))
         paths = gathered([(t in graph.named_here, term) for t, term in self.terms(x) if t is not graph.f])
@@ -107,19 +134,6 @@ class ChainRule:
         """Whether df/dstation is short and speaks of no other derivative."""
         formula = self.outer[station]
         return size(formula) <= SHORT and "derivative" not in heads(formula)
-
-    def symbol(self, node: Value) -> Expr:
-        """df/dnode."""
-        return derivative(self.graph.names[self.graph.f], self.graph.names[node])
-
-    def definitions(self) -> Iterator[tuple[Expr, Expr]]:
-        """Every symbol and its formula, parents first, then the derivatives from f to x."""
-        for node in self.graph.order:
-            if node.op is not None and node in self.graph.names:
-                yield self.graph.names[node], self.graph.definition(node)
-        for station in reversed(self.stations):
-            yield self.symbol(station), self.outer[station]
-        yield self.symbol(self.x), self.gradient
 
 
 def gathered(terms: Sequence[tuple[bool, Expr]]) -> Expr:

@@ -51,7 +51,9 @@ class Derivation:
 
     def python(self) -> str:
         """The definitions as assignments, `df_dc_1 = ...` last; those of scalars are Python that SymPy reads."""
-        return "\n".join(f"{notation.python(left)} = {notation.python(right)}" for left, right in self.definitions)
+        functions = notation.definitions([right for _, right in self.definitions], set())
+        equations = [notation.equation(*sides) for sides in self.definitions]
+        return "\n".join(map(notation.python, [*functions, *equations]))
 
     def __repr__(self) -> str:
         return self.text()
@@ -108,6 +110,9 @@ def explain(
             if left not in defined:
                 defined.add(left)
                 derivation.definitions.append((left, right))
+    functions: set[str] = set()
+    for step in derivation.steps:
+        step.define_functions(functions)
     return derivation
 
 

@@ -23,12 +23,11 @@ from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.arrays import Data, ieee, shape_of
 from microgradcnn.engine.gradient import cotangents_of, seed_of, topological
 from microgradcnn.engine.value import Constant, Value, watcher
-from microgradcnn.views.derivations.undefined import undefined
+from microgradcnn.views.derivations.numbers import undefined
 from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import printed, symbol
 
 _MOST_ROWS = 200  # that str() prints
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
 
 
 @dataclass(frozen=True)
@@ -102,35 +101,23 @@ class Ledger(Sequence[Entry]):
 
     def _resets(self) -> Iterator[str]:
         held = [c for c in self.closings if c.before is not None and np.any(c.before)]
-        again = [c for c in held if np.array_equal(c.before, c.gradient)]
-        for those, why in (
-            (again, "this very gradient already: backward() has run before, and a second pass doubles it"),
-            (
-                [c for c in held if not np.array_equal(c.before, c.gradient)],
-                "what another pass left, and this one adds to it: a forgotten reset?",
-            ),
+        reset = f"Set .grad = None first for the gradient of {printed(self.start)} alone."
+        for again, why in (
+            (True, "this very gradient already: backward() has run before, and a second pass doubles it"),
+            (False, "what another pass left, and this one adds to it: a forgotten reset?"),
         ):
+            those = [(printed(c.leaf), c) for c in held if np.array_equal(c.before, c.gradient) is again]
+            sums = [f"{leaf}: {_show(c.before)} + {_show(c.gradient)} = {_show(c.after)}" for leaf, c in those]
             if those:
-                sums = [
-                    f"{printed(c.leaf)}: {_show(c.before)} + {_show(c.gradient)} = {_show(c.after)}" for c in those[:3]
-                ]
-                sums += ["..."] * (len(those) > 3)
-                reset = f"Set .grad = None first for the gradient of {printed(self.start)} alone."
-                leaves = _listed([printed(c.leaf) for c in those])
-                yield f"The .grad of {leaves} holds {why} ({'; '.join(sums)}). {reset}"
+                shown = "; ".join([*sums[:3], *["..."] * (len(sums) > 3)])
+                yield f"The .grad of {_listed([leaf for leaf, _ in those])} holds {why} ({shown}). {reset}"
 
     def __str__(self) -> str:
         head = ["#", "from", "to", "df/dfrom", "dfrom/dto", "sent", "total"]
         shown = self.entries[:_MOST_ROWS]
-        rows = [
-            [
-                str(e.step),
-                f"{printed(e.sender)} = {e.operation}",
-                printed(e.receiver),
-                *map(_show, (e.cotangent, e.local, e.sent, e.total)),
-            ]
-            for e in shown
-        ]
+        names = [(str(e.step), f"{printed(e.sender)} = {e.operation}", printed(e.receiver)) for e in shown]
+        numbers = [map(_show, (e.cotangent, e.local, e.sent, e.total)) for e in shown]
+        rows = [[*three, *four] for three, four in zip(names, numbers, strict=True)]
         widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
         table = [_line(row, widths) for row in [head, *rows]]
         more = [f"... and {len(self) - len(shown)} more"] if len(self) > len(shown) else []
@@ -228,12 +215,11 @@ def _operation(node: Value, names: dict[Value, str]) -> str:
     """`a * b`, or `sigmoid(a)`."""
     assert node.op is not None
     inputs = [_show(p.data) if type(p) is Constant else printed(names[p]) for p in node.parents]
-    if node.op.name in _INFIX:
-        return f" {_INFIX[node.op.name]} ".join(inputs)
-    if node.op.name == "power" and "exponent" in node.static:
-        return f"{inputs[0]} ** {node.static['exponent']:g}"
+    numbers = [f"{value:g}" for value in node.static.values() if isinstance(value, int | float)]
+    if node.op.infix and len(inputs) + len(numbers) == 2:
+        return f" {node.op.infix} ".join([*inputs, *numbers])
     static = [f"{key}={value}" for key, value in node.static.items()]
-    return f"{node.op.name}({', '.join([*inputs, *static])})"
+    return f"{printed(node.op.name)}({', '.join([*inputs, *static])})"
 
 
 def _show(x: Data) -> str:

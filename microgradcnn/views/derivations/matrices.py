@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.chain import Backward
 from microgradcnn.views.derivations.named_graph import Graph, recomputed
-from microgradcnn.views.derivations.numbers import compared, single, step_size, went
+from microgradcnn.views.derivations.numbers import compared, finite_difference, single, went
 from microgradcnn.views.derivations.windows import windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
-from microgradcnn.views.formulas.arguments import indexed
+from microgradcnn.views.formulas.arguments import indexed, times
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
     add,
-    derivative,
     equation,
+    functions,
     heads,
     minus,
     multiply,
@@ -39,32 +38,20 @@ MEANING = {
 }
 
 
-class Cotangents:
-    """df/dnode for every named node from f to x, as formulas in those before; `gradient` is df/dx."""
+class Cotangents(Backward):
+    """df/dnode for every named node from f to x, as formulas in those before."""
 
     def __init__(self, graph: Graph, x: Value) -> None:
-        self.graph, self.x, self.path = graph, x, graph.depending_on(x)
+        super().__init__(graph, x)
         self.nodes = [n for n in graph.order if n in self.path and n in graph.names and n is not graph.f and n is not x]
         stops = {x, *self.nodes}
-        self.found: dict[Value, Expr] = {}
         terms: dict[Value, list[Expr]] = {node: [] for node in stops}
         for t in (graph.f, *reversed(self.nodes)):
             seed = Value(np.ones(t.shape, t.dtype))  # a Value: what the rules make of raw numbers has no formula
             for link in graph.links(t, stops, self.path, seed, ONE if t is graph.f else self.symbol(t)):
                 terms[link.node].append(link.formula)
-        for node in (*reversed(self.nodes), x):
-            self.found[node] = simplified(add(*terms[node]))
-        self.gradient = self.found[x]
-
-    def symbol(self, node: Value) -> Expr:
-        """df/dnode."""
-        return derivative(self.graph.names[self.graph.f], self.graph.names[node])
-
-    def definitions(self) -> Iterable[tuple[Expr, Expr]]:
-        """Every symbol and its formula, parents first, then the cotangents from f to x."""
-        graph = self.graph
-        forward = [(graph.names[n], graph.definition(n)) for n in graph.order if n.op is not None and n in graph.names]
-        return [*forward, *((self.symbol(node), e) for node, e in self.found.items())]
+        self.outer = {node: simplified(add(*terms[node])) for node in reversed(self.nodes)}
+        self.gradient = simplified(add(*terms[x]))
 
 
 def tensor_steps(found: Cotangents) -> list[Step]:
@@ -77,7 +64,7 @@ def _loss(found: Cotangents) -> Step:
     graph, step = found.graph, Step("Loss")
     leaves = [node for node in graph.names if node.op is None and node.shape]
     for leaf in leaves:
-        step.say(graph.names[leaf], f" is of shape {_shape(leaf)}.")
+        step.say(graph.names[leaf], f" is of shape {times(leaf.shape)}.")
     if {1, 2} <= {node.ndim for node in graph.names}:
         step.say("Vectors are columns.")
     for node in graph.order:
@@ -88,9 +75,9 @@ def _loss(found: Cotangents) -> Step:
 
 def _backward(found: Cotangents) -> Step:
     step, used = Step("Backward"), set[str]()
-    for node, e in found.found.items():
+    for node, e in found.derivatives.items():
         step.say(equation(found.symbol(node), e), _of_shape(node))
-        used |= _functions(e)
+        used.update(functions(e))
         if "hadamard" in heads(e):
             used.add("⊙")
     if "⊙" in used:
@@ -111,9 +98,9 @@ def _repeated(found: Cotangents) -> list[Line]:
         for parent in (p for p in parents if p in found.path and p.shape != node.shape):
             lead = node.ndim - parent.ndim
             axes = [i for i in range(node.ndim) if i < lead or parent.shape[i - lead] != node.shape[i]]
-            what: Line = (formula(parent, found.graph.names), f" ({_shape(parent) or 'a number'})")
+            what: Line = (formula(parent, found.graph.names), f" ({times(parent.shape) or 'a number'})")
             where = ("axis " if len(axes) == 1 else "axes ") + ", ".join(map(str, axes))
-            lines.append((*what, f" was repeated to {_shape(node)}: its gradient is summed over {where}."))
+            lines.append((*what, f" was repeated to {times(node.shape)}: its gradient is summed over {where}."))
     return lines
 
 
@@ -126,21 +113,11 @@ def tensor_numbers(found: Cotangents) -> Step:
     for flat in sorted(largest.tolist()):
         place = tuple(int(i) for i in np.unravel_index(flat, gradient.shape))
         e = indexed(graph.names[x], place) if place else graph.names[x]
-        difference = _difference(graph.f, x, place, single(found.path))
+        difference = finite_difference(found, place)
         verdict = compared(float(gradient[place]), difference, single(found.path))
         rows.append([(e,), (value(gradient[place]),), (value(difference), verdict)])
     step.lines.append(Table([("element",), (found.symbol(x),), ("finite difference",)], rows))
     return step
-
-
-def _difference(f: Value, x: Value, place: tuple[int, ...], in_float32: bool) -> float:
-    data = np.array(x.data)
-    step, ends = step_size(in_float32, float(data[place])), []
-    for sign in (1, -1):
-        moved = data.copy()
-        moved[place] += sign * step
-        ends.append(recomputed(f, {x: moved if moved.shape else moved.item()})[0].item())
-    return (ends[0] - ends[1]) / (2 * step)
 
 
 def tensor_update(found: Cotangents, rate: float) -> Step:
@@ -153,13 +130,5 @@ def tensor_update(found: Cotangents, rate: float) -> Step:
     return step
 
 
-def _functions(e: Expr) -> set[str]:
-    return ({e.value} if e.head == "call" else set()).union(*map(_functions, e.args))
-
-
-def _shape(node: Value) -> str:
-    return "×".join(map(str, node.shape))
-
-
 def _of_shape(node: Value) -> str:
-    return f" ({_shape(node)})" if node.shape else " (a number)"
+    return f" ({times(node.shape) or 'a number'})"

@@ -21,8 +21,6 @@ from microgradcnn.views.formulas.notation import formula
 
 LARGEST = 30  # nodes of the graph in one unnamed formula: more, and a part of it is given a name
 SHORT = 3  # nodes in a formula that may be written several times
-_OFTEN = {"max", "max_pool2d", "log_softmax"}  # their rules speak of input and result more than once
-_BOTH = {"maximum", "minimum"}  # ... and theirs of both inputs
 
 
 class LocalDerivative(NamedTuple):
@@ -83,8 +81,8 @@ class Graph:
 
     def _needs_name(self, node: Value, weight: int) -> bool:
         users = self.consumers.get(node, [])
-        around = {n.op.name for n in (node, *users) if n.op is not None}
-        if len(users) > 1 or (node.shape and _OFTEN & around) or (weight > SHORT and _BOTH & around):
+        repeating = [n.op for n in (node, *users) if n.op is not None and n.op.repeats]
+        if len(users) > 1 or any(weight > SHORT if op.elementwise else node.shape for op in repeating):
             return True
         in_a_sum = all(n.op is not None and n.op.name in ("add", "sub") for n in (node, *users))
         return weight > LARGEST and not in_a_sum

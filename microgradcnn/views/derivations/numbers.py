@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Data
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.derivations.chain import ChainRule, base
+from microgradcnn.views.derivations.chain import Backward, ChainRule, base
 from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.steps import index_of
-from microgradcnn.views.derivations.undefined import undefined
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import shared_factor, simplified
 from microgradcnn.views.formulas.expression import (
@@ -54,6 +54,19 @@ class _Path(NamedTuple):
     def product(self) -> float:
         """What the path contributes, beside the shared factor."""
         return self.own_value * self.inner
+
+
+def undefined(f: Value, gradients: Mapping[Value, Data], names: Mapping[Value, Expr]) -> Line:
+    """What is not finite at the numbers that f was computed from: f itself, or else a gradient; () if all is."""
+    if not np.isfinite(f.data).all():
+        what = (" = ", value(f.item())) if f.shape == () else ()
+        return (names[f], *what, " is not finite at these numbers: it has no derivative there, and descent no step.")
+    for x, gradient in gradients.items():
+        if not np.isfinite(gradient).all():
+            what = (" = ", value(float(np.asarray(gradient)))) if x.shape == () else ()
+            slope = derivative(names[f], names[x])
+            return (slope, *what, " is not finite at these numbers: descent has no step there.")
+    return ()
 
 
 def undefined_step(graph: Graph, x: Value) -> Step | None:
@@ -145,12 +158,15 @@ def slope(rule: ChainRule) -> float:
     return _of(rule, rule.x)
 
 
-def finite_difference(rule: ChainRule) -> float:
-    """df/dx from f alone, at two points around x."""
-    x = _number(rule.x)
-    step = step_size(single(rule.path), x)
-    above, below = (recomputed(rule.graph.f, {rule.x: x + s})[0].item() for s in (step, -step))
-    return (above - below) / (2 * step)
+def finite_difference(rule: Backward, place: tuple[int, ...] = ()) -> float:
+    """df/dx, or what it is at one place of an array, from f alone, at two points around x."""
+    data = np.array(rule.x.data)
+    step, ends = step_size(single(rule.path), float(data[place])), []
+    for sign in (1, -1):
+        moved = data.copy()
+        moved[place] += sign * step
+        ends.append(recomputed(rule.graph.f, {rule.x: moved if moved.shape else moved.item()})[0].item())
+    return (ends[0] - ends[1]) / (2 * step)
 
 
 def compared(exact: float, difference: float, in_float32: bool) -> str:

@@ -14,7 +14,7 @@ from microgradcnn.engine.kernels import unfold
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.documents.document import Line, Step, Table
-from microgradcnn.views.formulas.arguments import indexed
+from microgradcnn.views.formulas.arguments import indexed, times
 from microgradcnn.views.formulas.expression import Expr, add, minus, multiply, number, size, symbol, value
 from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
@@ -56,7 +56,7 @@ class _Convolution:
         images = _called(self.graph, self.images, "the image")
         meets = (" meets the pixel ", _places(self.stride, self.padding), " of ", images)
         several = f" of {self.images.shape[1]} channels" if self.channel != "0" else ""
-        number = f": there are {_times(self.positions)} windows in each of {self.images.shape[0]} images{several}."
+        number = f": there are {times(self.positions)} windows in each of {self.images.shape[0]} images{several}."
         yield self.weight(("i", "j")), *meets, " in the window ", _WINDOW, number
         if self.kernels in path and self.kernels is not self.node:
             yield from self.table("weight", self.kernels.shape[2:], lambda at: (self.weight(at),), self.pixel_under)
@@ -108,7 +108,7 @@ def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
     size, stride = node.static["size"], node.static["stride"]
     holds = (" holds the pixels ", _places(stride, (0, 0)), " of ", _called(graph, images, "the image"))
     ranges = " and ".join(f"{letter} = {_range(n)}" for letter, n in zip("ij", size, strict=True))
-    number_of_them = f": there are {_times(node.shape[2:])} windows."
+    number_of_them = f": there are {times(node.shape[2:])} windows."
     yield "The window ", _WINDOW, f" of {name}", *holds, f" for {ranges}", number_of_them
     if name == "avg_pool2d":
         yield "Each of these pixels gets ", number(1 / math.prod(size)), " of the gradient of the window."
@@ -153,10 +153,6 @@ def _within(at: Pair, shape: Pair) -> bool:
 
 def _range(n: int) -> str:
     return ", ".join(map(str, range(n))) if n < 4 else f"0, …, {n - 1}"
-
-
-def _times(shape: Pair) -> str:
-    return "×".join(map(str, shape))
 
 
 def _pair(at: Pair) -> str:

@@ -51,11 +51,20 @@ class Step:
         """Add a line."""
         self.lines.append(pieces)
 
+    @property
+    def formulas(self) -> list[Expr]:
+        """The formulas in its lines, those of tables left out."""
+        return [e for line in self.lines if not isinstance(line, Table) for e in line if isinstance(e, Expr)]
+
     def explain_brackets(self) -> None:
         """Add what [a > 0] means, if it occurs."""
-        pieces = [piece for line in self.lines if not isinstance(line, Table) for piece in line]
-        if any("indicator" in heads(piece) for piece in pieces if isinstance(piece, Expr)):
+        if any("indicator" in heads(e) for e in self.formulas):
             self.say("[...] is 1 where the condition holds, else 0.")
+
+    def define_functions(self, told: set[str]) -> None:
+        """Add what the functions in it stand for, but for those `told` before."""
+        for definition in notation.definitions(self.formulas, told):
+            self.say(definition)
 
 
 def as_text(steps: Iterable[Step]) -> str:

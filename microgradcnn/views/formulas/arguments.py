@@ -5,7 +5,7 @@ An argument that has its usual value is not shown, nor what the shapes beside a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,46 +34,28 @@ def _setting(name: str, key: str, given: Any, static: Mapping[str, Any]) -> Expr
         return text(shown, code if name == "getitem" else f"index=s_[{code}]")
     if key == "shape" and name in ("reshape", "broadcast_to"):
         return text(str(given).replace("-", "−"), f"shape={given}")
-    return text(_SHOWN.get(key, _plainly)(name, key, given, static), f"{key}={given!r}")
+    return text(_shown(name, key, given, static), f"{key}={given!r}")
 
 
-def _plainly(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+def _shown(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
+    """An argument for people, nothing where they need not see it."""
+    usual: dict[str, Any] = {"axis": _USUAL_AXIS.get(name), "padding": (0, 0)}
+    usual["stride"] = static["size"] if name in _WINDOWS else (1, 1)
+    if key in ("image", "shape") or (key in usual and given == usual[key]) or (name, key) == ("conv2d_kernel", "size"):
+        return ""
+    if key in ("axis", "axes"):
+        axes = given if isinstance(given, tuple) else (given,)
+        return f"{key} {', '.join(map(str, axes))}".replace("-", "−")
+    if key == "size":
+        return times(given)
+    if key in ("stride", "padding"):
+        return f"{key} {given[0] if given[0] == given[1] else times(given)}"
     return f"{key} {given}"
 
 
-def _axis(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
-    axes = given if isinstance(given, tuple) else (given,)
-    return f"{key} {', '.join(map(str, axes))}".replace("-", "−") if given != _USUAL_AXIS.get(name) else ""
-
-
-def _stride(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
-    usual = static["size"] if name in _WINDOWS else (1, 1)
-    return f"stride {_pair(given)}" if given != usual else ""
-
-
-def _padding(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
-    return f"padding {_pair(given)}" if any(given) else ""
-
-
-def _size(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
-    return "" if name == "conv2d_kernel" else "×".join(map(str, given))
-
-
-def _nothing(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
-    return ""
-
-
-_SHOWN: dict[str, Callable[[str, str, Any, Mapping[str, Any]], str]] = {
-    **dict.fromkeys(("axis", "axes"), _axis),
-    **dict.fromkeys(("image", "shape"), _nothing),
-    "stride": _stride,
-    "padding": _padding,
-    "size": _size,
-}
-
-
-def _pair(given: tuple[int, int]) -> str:
-    return str(given[0]) if given[0] == given[1] else "×".join(map(str, given))
+def times(shape: Sequence[int]) -> str:
+    """Lengths as people write them: 2×3."""
+    return "×".join(map(str, shape))
 
 
 def _index(given: Any) -> tuple[str, str]:

@@ -8,10 +8,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from microgradcnn.views.formulas.algebra import is_negative
-from microgradcnn.views.formulas.expression import ONE, Expr, divide, flat, multiply, name_of, number, power, value
+from microgradcnn.views.formulas.expression import (
+    ONE,
+    Expr,
+    divide,
+    flat,
+    function_name,
+    multiply,
+    name_of,
+    number,
+    power,
+    value,
+)
 
 WORDS, EQUATION, COMPARE, SUM, PRODUCT, POWER, ATOM = range(7)  # how tightly each binds
 
@@ -21,7 +33,7 @@ _GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 NAMED = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}  # what is measured and no number
-_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
 
 def numeral(value: Any) -> str | tuple[int, int]:
@@ -42,7 +54,7 @@ class Emitter:
     fractions_are_atoms = False
     functions_need_dots = False
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
-    minus, plus, dot = "−", "+", "·"
+    minus, plus, dot, comma = "−", "+", "·", ", "
 
     def __call__(self, e: Expr) -> str:
         """The text of a formula."""
@@ -80,13 +92,8 @@ class Emitter:
         """How tightly a formula binds as this language writes it."""
         if e.head == "number":
             written = numeral(abs(e.value))
-            return (
-                SUM
-                if e.value < 0
-                else PRODUCT
-                if isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
-                else ATOM
-            )
+            spread = isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
+            return SUM if e.value < 0 else PRODUCT if spread else ATOM
         if e.head in ("product", "quotient", "derivative", "hadamard", "matmul"):
             if is_negative(e):
                 return SUM
@@ -145,13 +152,11 @@ class Emitter:
     def joined(self, parts: Sequence[str], factors: Sequence[Expr]) -> str:
         """Factors side by side, with a dot where they would run together."""
         pieces = [parts[0]]
-        for i in range(1, len(parts)):
-            before, now = factors[i - 1], factors[i]
-            apart = (
-                (starts_with_number(now) and not parts[i].startswith(self.bracket)) or is_word(before) or is_word(now)
-            )
-            apart = apart or (self.functions_need_dots and is_named_function(now) and parts[i - 1][-1] not in _ENDS)
-            pieces += [self.dot if apart else self.juxtaposed, parts[i]]
+        for (before, now), (part, following) in zip(pairwise(factors), pairwise(parts), strict=True):
+            apart = (starts_with_number(now) and not following.startswith(self.bracket)) or is_word(before)
+            apart = apart or is_word(now)
+            apart = apart or (self.functions_need_dots and is_named_function(now) and part[-1] not in _ENDS)
+            pieces += [self.dot if apart else self.juxtaposed, following]
         return "".join(pieces)
 
     juxtaposed = ""
@@ -168,11 +173,35 @@ class Emitter:
     def _compare(self, e: Expr) -> str:
         return self.spaced(e.value).join(self.within(side, SUM) for side in e.args)
 
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        """Something between two signs."""
+        return f"{left}{inside}{right}"
+
+    def function(self, name: str) -> str:
+        """The name of a function, with what stands between it and its arguments."""
+        return function_name(name)
+
+    def _call(self, e: Expr) -> str:
+        inside = self.comma.join(map(self.emit, shown(e.args)))
+        return self.fenced("|", inside, "|") if e.value == "abs" else self.function(e.value) + self.around(inside)
+
+    def around(self, inside: str) -> str:
+        """The brackets of a function's arguments."""
+        return self.fenced("(", inside, ")")
+
+    def _index(self, e: Expr) -> str:
+        inside = self.comma.join(map(self.position, e.value[0].split(", ")))
+        return self.within(e.args[0], ATOM) + self.fenced("[", inside, "]")
+
+    def position(self, part: str) -> str:
+        """A part of an index."""
+        return part
+
     def _indicator(self, e: Expr) -> str:
-        return f"[{self.emit(e.args[0])}]"
+        return self.fenced("[", self.emit(e.args[0]), "]")
 
     def _vector(self, e: Expr) -> str:
-        return self.brackets(", ".join(map(self.emit, e.args)))
+        return self.brackets(self.comma.join(map(self.emit, e.args)))
 
     def _value(self, e: Expr) -> str:
         digits, _, exponent = rounded(e).partition("e")
@@ -182,6 +211,15 @@ class Emitter:
         """A rounded number, with a power of ten if `exponent` is not empty."""
         done = NAMED.get(digits, digits).replace("-", self.minus)
         return f"{done}·10{exponent.translate(_SUPERSCRIPT)}" if exponent else done
+
+
+class Inline(Emitter):
+    """What the languages of two dimensions share within a line of words, where a tall derivative would push the lines
+    apart: it is written like a quotient in text."""
+
+    def level(self, e: Expr) -> int:
+        """dz/dc binds like a quotient."""
+        return PRODUCT if e.head == "derivative" else super().level(e)
 
 
 def shown(args: Iterable[Expr]) -> list[Expr]:
@@ -214,7 +252,7 @@ def is_named_function(e: Expr) -> bool:
     """Whether a formula starts with the name of a function of several letters."""
     while e.head == "power":
         e = e.args[0]
-    return e.head == "call" and len(e.value) > 1 and e.value not in ("sigmoid", "abs")
+    return e.head == "call" and len(function_name(e.value)) > 1 and e.value != "abs"
 
 
 def _factors(e: Expr) -> Iterator[Expr]:
@@ -276,7 +314,7 @@ class Text(Emitter):
 
     def _symbol(self, e: Expr) -> str:
         name = name_of(e.value)
-        base = name.base + _ACCENTS[name.accent] if name.accent else name.base
+        base = name.base + COMBINING[name.accent] if name.accent else name.base
         base = "ŷ" if base == "y\u0302" else base
         if all(c in _SUBSCRIPT for part in name.subscripts for c in part):
             comma = "" if all(len(part) == 1 for part in name.subscripts) else ","
@@ -303,13 +341,6 @@ class Text(Emitter):
 
     def _transpose(self, e: Expr) -> str:
         return f"{self.within(e.args[0], ATOM)}ᵀ"
-
-    def _call(self, e: Expr) -> str:
-        inside = ", ".join(map(self.emit, shown(e.args)))
-        return f"|{inside}|" if e.value == "abs" else f"{'σ' if e.value == 'sigmoid' else e.value}({inside})"
-
-    def _index(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}[{e.value[0]}]"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)

@@ -22,6 +22,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from microgradcnn.engine.record import TABLE
+
 _SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
 _CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = dict(zip(_SMALL.split(), "αβγδεζηθικλμνξπρστυφχψ", strict=True)) | {"omega": "ω"}
@@ -138,6 +140,11 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else "".join([c if c.isprintable() else "\ufffd" for c in text])
 
 
+def function_name(name: str) -> str:
+    """What people call a function: σ for the primitive sigmoid."""
+    return printed(TABLE[name].symbol if name in TABLE else name)
+
+
 def name_of(label: str) -> Name:
     """The parts of a label: y_hat is a y with a hat, c_1 and c1 have the subscript 1, s_1_2 has two.
 
@@ -176,14 +183,12 @@ def flat(e: Expr, head: str) -> Iterator[Expr]:
 
 def symbols(e: Expr) -> list[str]:
     """The labels in a formula, in order of appearance."""
-    found: dict[str, None] = {}
-    stack = [e]
-    while stack:
-        top = stack.pop()
-        if top.head == "symbol":
-            found[top.value] = None
-        stack.extend(reversed(top.args))
-    return list(found)
+    return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "symbol"))
+
+
+def functions(e: Expr) -> list[str]:
+    """The names of the functions in a formula, in order of appearance."""
+    return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "call"))
 
 
 def generic(formulas: Sequence[Expr], indices: Sequence[str]) -> Expr | None:
@@ -217,16 +222,21 @@ def flattened(e: Expr) -> Expr:
 
 def heads(e: Expr) -> set[str]:
     """What kinds of formula occur in a formula."""
-    return {e.head}.union(*map(heads, e.args))
+    return {part.head for part in _parts_of(e)}
 
 
 def size(e: Expr) -> int:
     """How many nodes the formula has."""
-    count, stack = 0, [e]
+    return sum(1 for _ in _parts_of(e))
+
+
+def _parts_of(e: Expr) -> Iterator[Expr]:
+    """The formula and all that it is made of, from left to right; any depth is fine."""
+    stack = [e]
     while stack:
-        count += 1
-        stack.extend(stack.pop().args)
-    return count
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(top.args))
 
 
 def replaced(e: Expr, new: Mapping[str, Expr]) -> Expr:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import ClassVar
 
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, PRODUCT, Emitter, numeral, shown
-from microgradcnn.views.formulas.expression import GREEK, Expr, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, Emitter, Inline, numeral
+from microgradcnn.views.formulas.expression import GREEK, Expr, function_name, name_of
 from microgradcnn.views.formulas.line_breaks import WIDE, width
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
@@ -26,18 +26,8 @@ class Latex(Emitter):
 
     fractions_are_atoms = True
     minus, dot, juxtaposed = "-", r" \cdot ", " "
-    signs: ClassVar[dict[str, str]] = {
-        "⊙": r"\odot",
-        "–": "-",
-        "≤": r"\le",
-        "≥": r"\ge",
-        "≠": r"\ne",
-        "←": r"\leftarrow",
-    }
-    named: ClassVar[dict[str, str]] = {
-        "sigmoid": r"\sigma",
-        **{name: "\\" + name for name in ("exp", "log", "tanh", "max", "min")},
-    }
+    signs: ClassVar[dict[str, str]] = {**_SIGNS, "–": "-", "≠": r"\ne", "←": r"\leftarrow"}
+    operators = ("exp", "log", "tanh", "max", "min")  # that LaTeX has a command for
 
     def spaced(self, sign: str) -> str:
         """A binary sign as LaTeX has it."""
@@ -99,19 +89,18 @@ class Latex(Emitter):
     def _transpose(self, e: Expr) -> str:
         return rf"{self.within(e.args[0], ATOM)}^{{\top}}"
 
-    def _call(self, e: Expr) -> str:
-        inside = ", ".join(map(self.emit, shown(e.args)))
-        if e.value == "abs":
-            return rf"\left|{inside}\right|"
-        name = words(e.value) if e.value.isascii() else rf"\text{{{words(e.value)}}}"
-        return self.named.get(e.value, rf"\operatorname{{{name}}}") + self.around(inside)
+    def function(self, name: str) -> str:
+        """A command of LaTeX, a Greek letter, or the name in upright letters."""
+        known = function_name(name)
+        if known in self.operators or known in _GREEK:
+            return _GREEK.get(known, f"\\{known}")
+        name = words(known)
+        return rf"\operatorname{{{name}}}" if known.isascii() and known.isidentifier() else rf"\text{{{name}}}"
 
-    def around(self, inside: str) -> str:
-        """The brackets of a function's arguments."""
-        return rf"\left({inside}\right)" if r"\frac" in inside else f"({inside})"
-
-    def _index(self, e: Expr) -> str:
-        return rf"{self.within(e.args[0], ATOM)}[{', '.join(map(self.position, e.value[0].split(', ')))}]"
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        """Something between two signs, which grow around fractions; bars always do."""
+        tall = left == "|" or (left == "(" and r"\frac" in inside)
+        return rf"\left{left}{inside}\right{right}" if tall else f"{left}{inside}{right}"
 
     def position(self, part: str) -> str:
         """A part of an index: a letter stands for a number."""
@@ -125,12 +114,8 @@ class Latex(Emitter):
         return tall
 
 
-class InlineLatex(Latex):
-    """LaTeX within a line of words, where a tall derivative would push the lines apart."""
-
-    def level(self, e: Expr) -> int:
-        """dz/dc binds like a quotient."""
-        return PRODUCT if e.head == "derivative" else super().level(e)
+class InlineLatex(Inline, Latex):
+    """LaTeX within a line of words."""
 
     def _derivative(self, e: Expr) -> str:
         return "d{}/d{}".format(*(self.within(a, ATOM) for a in e.args))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from keyword import iskeyword
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
 from microgradcnn.engine.record import TABLE
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, numeral, shown
-from microgradcnn.views.formulas.expression import Expr, flat, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, Inline, numeral
+from microgradcnn.views.formulas.expression import Expr, flat, function_name, name_of
 
 _ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
 _CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives
@@ -21,8 +20,8 @@ class MathML(Emitter):
 
     fractions_are_atoms = True
     bracket = (f"<mrow><mo>{OPEN}", f'<mrow><mo stretchy="false">{OPEN}')
-    dot, juxtaposed = "<mo>·</mo>", "<mo>\u2062</mo>"  # invisible times, for those who listen
-    minus, plus = "−", "+"
+    dot, comma = "<mo>·</mo>", "<mo>,</mo>"
+    juxtaposed = "<mo>\u2062</mo>"  # invisible times, for those who listen
 
     def spaced(self, sign: str) -> str:
         """A binary sign; the browser knows the space around it."""
@@ -76,7 +75,7 @@ class MathML(Emitter):
         if not name.subscripts:
             return base
         parts = [f"<mn>{s}</mn>" if s.isdecimal() else f"<mi>{escape(s)}</mi>" for s in name.subscripts]
-        return f"<msub>{base}{row('<mo>,</mo>'.join(parts)) if len(parts) > 1 else parts[0]}</msub>"
+        return f"<msub>{base}{row(self.comma.join(parts)) if len(parts) > 1 else parts[0]}</msub>"
 
     def _text(self, e: Expr) -> str:
         return f"<mtext>{escape(e.value[0])}</mtext>"
@@ -95,32 +94,14 @@ class MathML(Emitter):
     def _transpose(self, e: Expr) -> str:
         return f"<msup>{self.base(e.args[0])}<mo>⊤</mo></msup>"
 
-    def _call(self, e: Expr) -> str:
-        inside = "<mo>,</mo>".join(map(self.emit, shown(e.args)))
-        if e.value == "abs":
-            return self.fenced("|", inside, "|")
-        name = "σ" if e.value == "sigmoid" else escape(e.value)
-        return f"<mi>{name}</mi><mo>\u2061</mo>{self.fenced('(', inside, ')')}"
-
-    def _index(self, e: Expr) -> str:
-        inside = "<mo>,</mo>".join(map(self.position, e.value[0].split(", ")))
-        return f"{self.within(e.args[0], ATOM)}{self.fenced('[', inside, ']')}"
+    def function(self, name: str) -> str:
+        """The name, and that it is applied."""
+        return f"<mi>{escape(function_name(name))}</mi><mo>\u2061</mo>"
 
     def position(self, part: str) -> str:
         """A part of an index: a letter stands for a number."""
-        return (
-            f"<mn>{part}</mn>"
-            if part.isdecimal()
-            else f"<mi>{part}</mi>"
-            if part.isalpha()
-            else f"<mtext>{escape(part)}</mtext>"
-        )
-
-    def _indicator(self, e: Expr) -> str:
-        return self.fenced("[", self.emit(e.args[0]), "]")
-
-    def _vector(self, e: Expr) -> str:
-        return self.brackets("<mo>,</mo>".join(map(self.emit, e.args)))
+        tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mtext"
+        return f"<{tag}>{escape(part)}</{tag}>"
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = map(self.emit, e.args)
@@ -129,12 +110,8 @@ class MathML(Emitter):
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
 
 
-class InlineMathML(MathML):
-    """MathML within a line of words, where a tall derivative would push the lines apart."""
-
-    def level(self, e: Expr) -> int:
-        """dz/dc binds like a quotient."""
-        return PRODUCT if e.head == "derivative" else super().level(e)
+class InlineMathML(Inline, MathML):
+    """MathML within a line of words."""
 
     def _derivative(self, e: Expr) -> str:
         return "<mo>/</mo>".join(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args)
@@ -171,8 +148,8 @@ class Python(Emitter):
         return ATOM if e.head == "derivative" else super().level(e)
 
     def _symbol(self, e: Expr) -> str:
-        name = re.sub(r"\W|^(?=\d)", "_", e.value) or "_"
-        return name + "_" if iskeyword(name) or name in TABLE or name in _CALLED else name
+        name = identifier(e.value)
+        return name + "_" if name in TABLE or name in _CALLED else name
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number as Python has it."""
@@ -194,7 +171,13 @@ class Python(Emitter):
         return f"{self.within(e.args[0], ATOM)}.T"
 
     def _call(self, e: Expr) -> str:
-        return f"{e.value}({', '.join(map(self.emit, e.args))})"
+        return f"{identifier(e.value)}({', '.join(map(self.emit, e.args))})"
+
+    def _equation(self, e: Expr) -> str:
+        left, *right = map(self.emit, e.args)
+        if e.args[0].head == "call":  # the definition of a function
+            left, right = identifier(e.args[0].value), [f"lambda {left[left.index('(') + 1 : -1]}: {right[0]}"]
+        return " = ".join([left, *right])
 
     def _index(self, e: Expr) -> str:
         return f"{self.within(e.args[0], ATOM)}[{e.value[1]}]"
@@ -210,3 +193,9 @@ class Python(Emitter):
 
     def _matmul(self, e: Expr) -> str:
         return " @ ".join(self.factor(f) for f in e.args)
+
+
+def identifier(name: str) -> str:
+    """A name as Python takes it."""
+    name = "".join(c if f"_{c}".isidentifier() else "_" for c in name) or "_"
+    return f"{'' if name.isidentifier() else '_'}{name}{'_' if iskeyword(name) else ''}"

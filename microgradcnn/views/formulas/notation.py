@@ -7,14 +7,13 @@ text(e), latex(e), mathml(e), python(e)  a formula in four languages
 from __future__ import annotations
 
 import ast
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, settings
@@ -26,10 +25,12 @@ from microgradcnn.views.formulas.expression import (
     divide,
     equation,
     flattened,
+    functions,
     minus,
     multiply,
     number,
     power,
+    replaced,
     root,
     symbol,
 )
@@ -37,7 +38,7 @@ from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.latex import Latex
 from microgradcnn.views.formulas.mathml import MathML, Python
 
-__all__ = ["equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
+__all__ = ["definitions", "equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
 
@@ -105,11 +106,15 @@ def formula(value: Value, names: Mapping[Value, Expr], *, top: bool = False, gra
 
 def parsed(notation: str, operands: Operands) -> Expr:
     """The formula that a notation stands for. Raises ValueError if it is no Python expression that can be written."""
+    return _read(_tree(notation), operands).formula
+
+
+@lru_cache(maxsize=256)
+def _tree(notation: str) -> ast.expr:
     try:
-        tree = ast.parse(notation, mode="eval").body
+        return ast.parse(notation, mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"the notation {notation!r} is no Python expression") from error
-    return _read(tree, operands).formula
 
 
 def _atom(leaf: Value) -> Expr:
@@ -133,16 +138,55 @@ def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
         parts = [
             _Part(_aligned(q.formula, p.shape, node.ndim), q.array) for p, q in zip(node.parents, parts, strict=True)
         ]
-    names, said = _input_names(op, len(parts), tuple(node.static)), settings(op.name, node.static)
-    operands: dict[str, Any] = dict(said)
-    numbers = (item for item in node.static.items() if isinstance(item[1], int | float | np.number))
-    operands |= {key: number(given) for key, given in numbers if key != "index"}
+    return _written(op, parts, node.static)
+
+
+def _written(op: Primitive, parts: Sequence[_Part], static: Mapping[str, Any]) -> Expr:
+    """The primitive of these inputs: by its name, or as its notation has it."""
+    names, said = input_names(op, len(parts), tuple(static)), settings(op.name, static)
+    numbers = (item for item in static.items() if isinstance(item[1], int | float | np.number))
+    operands: dict[str, Any] = {**said, **{key: number(given) for key, given in numbers if key != "index"}}
+    if op.by_name:
+        definition(op)  # raises for a notation that cannot be written
+        first = {name: operands[name] for name in free_names(op) if name in said}
+        return _call(op.name, [*parts, *[_Part(e, False) for e in {**first, **said, **first}.values()]]).formula
     for i, name in enumerate(names):
         operands[name] = parts[i:] if i == len(names) - 1 and len(names) < len(parts) else parts[i]
-    written = parsed(op.notation, operands)
-    if written.head == "call" and written.value == op.name:
-        return call(op.name, *written.args, *[e for e in said.values() if e not in written.args])
-    return written
+    return parsed(op.notation, operands)
+
+
+def definitions(formulas: Iterable[Expr], told: set[str]) -> list[Expr]:
+    """What the functions in the formulas stand for, such as swish(x) = xσ(x), where their notation says so.
+
+    Those in `told` are left out, and those found are put there.
+    """
+    found: list[Expr] = []
+    for name in dict.fromkeys(name for e in formulas for name in functions(e)):
+        if name in TABLE and name not in told and (e := definition(TABLE[name])) is not None:
+            told.add(name)
+            found += [e, *definitions(e.args, told)]
+    return found
+
+
+def spelled_out(e: Expr, above: tuple[str, ...] = ()) -> Expr:
+    """The formula with what its functions stand for in their places, where their notation says so."""
+    args = tuple([spelled_out(a, above) for a in e.args])
+    known = e.head == "call" and e.value in TABLE and e.value not in above
+    if not known or (meant := definition(TABLE[e.value])) is None:
+        return Expr(e.head, args, e.value) if args else e
+    left, right = meant.args
+    body = spelled_out(right, (*above, e.value))
+    return replaced(body, {x.value: a for x, a in zip(left.args, args, strict=False)})
+
+
+@lru_cache(maxsize=256)
+def definition(op: Primitive) -> Expr | None:
+    """What a primitive written by its name stands for; None if only for itself. Raises ValueError as `parsed` does."""
+    if not op.by_name or op.opaque:
+        return None
+    names = dict.fromkeys([*input_names(op, op.inputs or 0, ()), *free_names(op)])
+    right = parsed(op.notation, {name: _Part(symbol(name), "@" in op.notation) for name in names})
+    return equation(call(op.name, *map(symbol, names)), flattened(right))
 
 
 def asks_for_nan(condition: Value) -> bool:
@@ -233,26 +277,6 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-@lru_cache(maxsize=256)
-def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
-    """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear."""
-    tree = ast.parse(op.notation, mode="eval")
-    functions = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
-    used.sort(key=lambda node: node.col_offset)
-    free = list(dict.fromkeys(node.id for node in used if node.id not in static))
-    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
-    for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
-        try:
-            names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        except (TypeError, ValueError):  # a ufunc has no signature
-            continue
-        names = [name for name in names[skipped:] if name not in static]
-        if set(free) <= set(names):
-            return names[:count]
-    return free
-
-
 def _read(node: ast.expr, operands: Operands) -> _Part:
     if isinstance(node, ast.Name):
         return _name(node.id, operands)
@@ -271,10 +295,13 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
         return _Part(Expr("transpose", (_read(node.value, operands).formula,)), True)
     if isinstance(node, ast.Subscript):
         x = _read(node.value, operands)
-        index = operands.get(node.slice.id) if isinstance(node.slice, ast.Name) else ast.literal_eval(node.slice)
-        return _Part(indexed(x.formula, index), x.array)
+        inside = ast.unparse(node).removeprefix(ast.unparse(node.value))[1:-1]
+        return _Part(indexed(x.formula, operands.get(inside, words(inside, inside))), x.array)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return _call(node.func.id, [part for a in node.args for part in _arguments(a, operands)])
+        parts = [part for a in node.args for part in _arguments(a, operands)]
+        return _call(
+            node.func.id, [*parts, *[_Part(e, False) for e in _keywords(node.func.id, node.keywords).values()]]
+        )
     raise ValueError(f"a notation is arithmetic on the inputs: {ast.unparse(node)!r} cannot be written")
 
 
@@ -299,6 +326,13 @@ def _call(name: str, parts: Sequence[_Part]) -> _Part:
     if name == "where":
         return _Part(Expr("cases", tuple(args)), array)
     return _Part(call(name, *args), array)
+
+
+def _keywords(name: str, given: Sequence[ast.keyword]) -> dict[str, Expr]:
+    """The settings in a call, written out or under the names of static arguments."""
+    named = {str(k.arg): k.value.id for k in given if isinstance(k.value, ast.Name)}
+    written = {str(k.arg): ast.literal_eval(k.value) for k in given if not isinstance(k.value, ast.Name)}
+    return settings(name, written) | {key: words(f"{key} {of}", f"{key}={of}") for key, of in named.items()}
 
 
 def _times(a: _Part, b: _Part) -> Expr:

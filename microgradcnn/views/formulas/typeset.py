@@ -11,14 +11,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from microgradcnn.views.formulas.emitter import ATOM, Text
+from microgradcnn.views.formulas.emitter import ATOM, COMBINING, Text
 from microgradcnn.views.formulas.expression import Expr, cut, name_of
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
 
 _ITALIC, _LOW, _HIGH, _END = "\ue002", "\ue003", "\ue004", "\ue005"  # marks within a text; private, as brackets are
 _SIGNS = re.compile(f"([{_ITALIC}{_LOW}{_HIGH}{_END}])")
-_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
 # Thousandths of the font's size, upright or italic, whichever is more; what is not listed is as wide as most letters.
 _SERIF = {
@@ -56,7 +55,7 @@ class Typeset(Text):
 
     def _symbol(self, e: Expr) -> str:
         name = name_of(clean(cut(e.value)))
-        base = unicodedata.normalize("NFC", name.base + _ACCENTS.get(name.accent, ""))
+        base = unicodedata.normalize("NFC", name.base + COMBINING.get(name.accent, ""))
         if not name.subscripts:
             return f"{_ITALIC}{base}{_END}" if base[:1].isalpha() else base
         if sum(len(part) > 1 and part.isalpha() for part in name.subscripts) > 1:  # words joined by _, not subscripts

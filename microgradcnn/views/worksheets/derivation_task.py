@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from microgradcnn.engine.value import Value
@@ -14,7 +15,7 @@ from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.steps import chain_steps, compressed, where_step
 from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import Expr, derivative, equation, heads, symbol
+from microgradcnn.views.formulas.expression import Expr, derivative, equation, functions, heads, symbol
 from microgradcnn.views.worksheets.stored_loss import StoredLoss, as_plain
 
 Lines = Sequence[Block]
@@ -64,17 +65,24 @@ class Material:
         """What the numbers are put in for, by label."""
         return {label: node for label, node in self.nodes.items() if node.op is None}
 
-    @property
+    @cached_property
+    def functions(self) -> list[Expr]:
+        """What the functions in f and in its gradients stand for that somebody defined, as equations."""
+        computed = [self.graph.definition(node) for node in self.nodes.values() if node.op is not None]
+        return notation.definitions([*computed, *(rule.gradient for rule in self.rules.values())], set())
+
+    @cached_property
     def has_sigmoid(self) -> bool:
         """Whether f takes σ of something."""
-        return any(node.op is not None and node.op.name == "sigmoid" for node in self.graph.order)
+        in_graph = any(node.op is not None and node.op.name == "sigmoid" for node in self.graph.order)
+        return in_graph or any("sigmoid" in functions(e) for e in self.functions)
 
     def formula(self, wrt: str) -> str:
         """df/dwrt as a student may write it."""
-        return notation.text(self.rules[wrt].gradient)
+        return notation.text(notation.spelled_out(self.rules[wrt].gradient))
 
     def definitions(self) -> Lines:
-        """What is computed from what, inputs first, families of equations that read alike as one."""
+        """What is computed from what, inputs first, families of equations that read alike as one; then functions."""
         families: dict[str, list[str]] = {}
         for label, node in self.nodes.items():
             if node.op is not None:
@@ -82,11 +90,12 @@ class Material:
         defined = {
             n: equation(self.graph.names[n], self.graph.definition(n)) for n in self.nodes.values() if n.op is not None
         }
-        return [
+        lines = [
             line
             for labels in families.values()
             for line in compressed([(label, defined[self.nodes[label]]) for label in labels])
         ]
+        return [*lines, *((e,) for e in self.functions)]
 
     def _check(self, wrt: str) -> None:
         """The formula that the key will print is the gradient."""

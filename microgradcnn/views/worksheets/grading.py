@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microgradcnn.views.answers.diagnosis import Kind
-from microgradcnn.views.answers.parser import evaluate, parse
+from microgradcnn.views.answers.parser import parse
 from microgradcnn.views.answers.tokens import FormulaError, Names
 from microgradcnn.views.worksheets.stored_loss import StoredLoss
 
@@ -171,7 +171,7 @@ def marked_number(question: Mapping[str, Any], given: str) -> tuple[float, str]:
     if not text:
         return _NOTHING
     try:
-        number = float(evaluate(parse(text, Names([])), {}))
+        number = parse(text, Names([])).item()
     except FormulaError as error:
         return 0.0, f"not read as a number: {error}"
     answer, tolerance, near = (question[part] for part in ("answer", "tolerance", "near"))

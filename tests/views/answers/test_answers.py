@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_formula import Tree, python_like, value_of
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -22,8 +23,7 @@ from microgradcnn.views.answers import evidence as question
 from microgradcnn.views.answers import mistakes
 from microgradcnn.views.answers import paths as terms
 from microgradcnn.views.answers.answer import Answer, check_answer
-from microgradcnn.views.answers.parser import Apply, Expression, Name, Number, evaluate, parse, write
-from microgradcnn.views.answers.tokens import FormulaError, Names
+from microgradcnn.views.answers.tokens import FormulaError
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
 E_SINGLE = "(w1*z1 + w2*z2 + w3*z3 - y)"
@@ -512,7 +512,7 @@ def test_a_verdict_is_one_sentence(name: str, options: dict[str, Any], wrt: str,
 
 def test_an_answer_says_how_it_was_read() -> None:
     gradient, *_ = asked("two_conv_average", "c_1")
-    assert check_answer("√f/4(z1 + z2)", gradient).read == "sqrt(f)/4*(z_1 + z_2)"
+    assert check_answer("√f/4(z1 + z2)", gradient).read == "(sqrt(f)/4)*(z_1 + z_2)"
 
 
 def test_what_nothing_explains_is_shown_at_a_point() -> None:
@@ -708,46 +708,43 @@ def test_bad_use() -> None:
 # How it is found out
 
 
-def trees() -> st.SearchStrategy[Expression]:
-    """Right answers with something in them replaced: a number, a name, a function, the order, a part left out."""
-    right = [row for row in RIGHT if row[0] == "single_layer" and row[1] == {} and row[2] == "s_1"]
-    start = parse(right[0][3], Names(POINT))
+def trees() -> st.SearchStrategy[Tree]:
+    """The right answer with something in it replaced: a number, a name, a function, the order, a part left out."""
+    error, slope = ("sum", "y_hat", ("negative", "y")), ("sum", 1.0, ("negative", "z_1"))
+    right = ("product", 2.0, error, "w_1", "z_1", slope, "x_1")
     return st.lists(st.tuples(st.integers(0, 40), st.sampled_from(CHANGES)), min_size=1, max_size=2).map(
-        lambda changes: functools.reduce(lambda tree, change: changed(tree, *change)[0], changes, start)
+        lambda changes: functools.reduce(lambda tree, change: changed(tree, *change)[0], changes, right)
     )
 
 
-POINT = dict.fromkeys(
-    ["y_hat", "y", "w_1", "w_2", "w_3", "z_1", "z_2", "z_3", "a_1", "a_2", "x_1", "x_2", "s_1", "f"], 0.0
-)
-CHANGES: list[Callable[[Expression], Expression]] = [
-    lambda x: Name("z_2") if x == Name("z_1") else Name("x_2") if isinstance(x, Name) else Number(3.0),
-    lambda x: Name("w_2") if x == Name("w_1") else Name("w_1"),
-    lambda x: Apply("product", (x, Number(1.0))),
-    lambda x: Apply("negative", (x,)),
-    lambda x: Apply("product", (Number(0.5), Apply("sum", (x, x)))),
-    lambda x: Apply("sqrt", (Apply("power", (x, Number(2.0))),)),
-    lambda x: Apply("sum", (x, Name("f"))),
-    lambda x: Apply(x.function, x.arguments[::-1]) if isinstance(x, Apply) else x,
-    lambda x: Apply(x.function, x.arguments[1:]) if isinstance(x, Apply) and len(x.arguments) > 2 else x,
+CHANGES: list[Callable[[Tree], Tree]] = [
+    lambda x: "z_2" if x == "z_1" else "x_2" if isinstance(x, str) else 3.0,
+    lambda x: "w_2" if x == "w_1" else "w_1",
+    lambda x: ("product", x, 1.0),
+    lambda x: ("negative", x),
+    lambda x: ("product", 0.5, ("sum", x, x)),
+    lambda x: ("sqrt", ("power", x, 2.0)),
+    lambda x: ("sum", x, "f"),
+    lambda x: (x[0], *x[:0:-1]) if isinstance(x, tuple) else x,
+    lambda x: (x[0], *x[2:]) if isinstance(x, tuple) and len(x) > 3 else x,
 ]
 
 
-def changed(x: Expression, at: int, change: Callable[[Expression], Expression]) -> tuple[Expression, int]:
+def changed(x: Tree, at: int, change: Callable[[Tree], Tree]) -> tuple[Tree, int]:
     """x with its part number `at` changed, and how many parts are still to pass."""
     if at == 0:
         return change(x), -1
     at -= 1
-    if not isinstance(x, Apply):
+    if not isinstance(x, tuple):
         return x, at
     arguments = []
-    for argument in x.arguments:
+    for argument in x[1:]:
         new, at = changed(argument, at, change) if at >= 0 else (argument, at)
         arguments.append(new)
-    return Apply(x.function, tuple(arguments)), at
+    return (x[0], *arguments), at
 
 
-def by_hand(tree: Expression) -> bool:
+def by_hand(tree: Tree) -> bool:
     """Whether the formula is df/ds_1, at points of this function's own and from the closed form."""
     rng = np.random.default_rng(99)
     s, x, w = rng.normal(size=(3, 2, 50)), rng.normal(size=(2, 50)), rng.normal(size=(3, 50))
@@ -757,13 +754,13 @@ def by_hand(tree: Expression) -> bool:
     values: dict[str, Any] = {"y": y, "y_hat": y_hat, "f": (y_hat - y) ** 2, "s_1": s[0, 0]}
     for letter, rows in (("w", w), ("z", z), ("a", a), ("x", x)):
         values |= {f"{letter}_{i}": row for i, row in enumerate(rows, start=1)}
-    found = evaluate(tree, values) + np.zeros(50)
+    found = value_of(tree, values) + np.zeros(50)
     return bool(np.allclose(found, 2.0 * (y_hat - y) * w[0] * z[0] * (1.0 - z[0]) * x[0], rtol=1e-9, atol=0.0))
 
 
 @given(trees())
-def test_changed_formulas_are_right_if_and_only_if_they_are(tree: Expression) -> None:
-    answer = check_answer(write(tree), asked("single_layer", "s_1")[0])
+def test_changed_formulas_are_right_if_and_only_if_they_are(tree: Tree) -> None:
+    answer = check_answer(python_like(tree), asked("single_layer", "s_1")[0])
     assert answer.right == by_hand(tree)
     assert answer.right == (not answer.diagnoses)
 

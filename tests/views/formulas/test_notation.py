@@ -269,7 +269,7 @@ def test_a_primitive_of_ones_own_prints() -> None:
         "ratio", lambda a, b: b / a, [lambda g, y, a, b: g, lambda g, y, a, b: g], notation="b / (a + 1)"
     )
     p, q = Value(2.0, label="p"), Value(3.0, label="q_2")
-    assert text(formula(swish(p), {})) == "pσ(p)"
+    assert text(formula(swish(p), {})) == "swish(p)"
     assert text(formula(ratio(p, q), {})) == "q₂/(p + 1)"
     unwritten = mg.primitive("unwritten", np.exp, [lambda g, y, x: g])
     assert text(formula(unwritten(p), {})) == "unwritten(p)"

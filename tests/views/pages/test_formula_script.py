@@ -1,4 +1,4 @@
-"""formula.js against views/formula.py: what one reads the other reads, to the same value; what one refuses, both do."""
+"""formula.js against the parser of answers: both read the same texts, to the same value, and refuse the same ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from conftest import needs_chromium
 from hypothesis import given
 from hypothesis import strategies as st
 from test_formula import AT as VALUES
-from test_formula import ATTACKS, MESSAGES, NAMES, READ, by_python, formulas, latex_like, python_like
+from test_formula import ATTACKS, MESSAGES, NAMES, READ, Tree, by_python, formulas, known, latex_like, python_like
 
-from microgradcnn.views.answers.parser import Expression, evaluate, parse, write
+from microgradcnn.views.answers.parser import parse, write
 from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.pages.assets import formula_script, literal
 
@@ -89,14 +89,15 @@ def test_attacks_are_refused(read: Read) -> None:
 
 def by_parser(text: str) -> float | None:
     try:
-        return float(evaluate(parse(text, NAMES), VALUES))
+        return parse(text, NAMES, known).item()
     except FormulaError:
         return None
 
 
 @given(formulas())
-def test_random_formulas_in_every_notation(read: Read, tree: Expression) -> None:
-    texts = [write(parse(python_like(tree), NAMES)), python_like(tree), latex_like(tree)]
+def test_random_formulas_in_every_notation(read: Read, tree: Tree) -> None:
+    texts = [python_like(tree), latex_like(tree)]
+    texts.append(write(parse(texts[0], NAMES), texts[0]))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(read(texts), [by_parser(text) for text in texts], rtol=1e-12)
 

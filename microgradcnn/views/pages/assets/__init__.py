@@ -38,7 +38,7 @@ def literal(data: object) -> str:
 
 
 def formula_script() -> str:
-    """formula.js, which reads and evaluates a student's formula as views/formula.py does, with its tables."""
+    """formula.js, which reads and evaluates a student's formula as views/answers/parser.py does, with its tables."""
     patterns = [tokens.NAME, tokens.SPACE, tokens.NUMBER, tokens.RAISED, tokens.SYMBOL]
     tables = [tokens.GREEK, tokens.FRACTIONS, tokens.SPELLINGS, tokens.SAME, tokens.WHY, tokens.CLOSING]
     bounds = [formula.LENGTH, formula.DEPTH, formula.EXPONENT, formula.LARGEST, formula.STEPS]

@@ -1,4 +1,4 @@
-// A student's formula: read and evaluated as views/tokens.py and views/formula.py do, whose tables and bounds come as
+// A student's formula: read and evaluated as views/answers/parser.py does, whose tables and bounds come as
 // NOTATION. The text is never handed to JavaScript: nothing but arithmetic on known names can come of it.
 // A tree is a number, {name}, or [function, tree, ...].
 "use strict";

@@ -1,0 +1,91 @@
+"""The part of the table that is about images: convolution, windows, and pooling over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.engine import kernels
+from microgradcnn.engine.arrays import shape_of
+from microgradcnn.engine.primitives import broadcast_to, reshape, sum, where
+from microgradcnn.engine.record import Primitive
+
+# Convolution is bilinear, and each of these three is what the other two need: if y = conv(x, w), then
+# Σ g·conv(x, w) = Σ conv_input(g, w)·x = Σ conv_kernel(x, g)·w for every g.
+conv2d: Primitive = Primitive(
+    "conv2d",
+    kernels.convolve,
+    (
+        lambda g, y, x, w, **s: conv2d_input(g, w, **s, image=shape_of(x)[2:]),
+        lambda g, y, x, w, **s: conv2d_kernel(x, g, **s, size=shape_of(w)[2:]),
+    ),
+    "conv2d(x, w)",
+    work="product",
+)
+conv2d_input: Primitive = Primitive(
+    "conv2d_input",
+    kernels.convolve_input,
+    (
+        lambda g, y, d, w, image, **s: conv2d(g, w, **s),
+        lambda g, y, d, w, image, **s: conv2d_kernel(g, d, **s, size=shape_of(w)[2:]),
+    ),
+    "conv2d_input(g, w)",
+    work="product",
+)
+conv2d_kernel: Primitive = Primitive(
+    "conv2d_kernel",
+    kernels.convolve_kernel,
+    (
+        lambda g, y, x, d, size, **s: conv2d_input(d, g, **s, image=shape_of(x)[2:]),
+        lambda g, y, x, d, size, **s: conv2d(x, g, **s),
+    ),
+    "conv2d_kernel(x, g)",
+    work="product",
+)
+
+# Windows of images, and pooling over them
+unfold: Primitive = Primitive(
+    "unfold",
+    kernels.unfold,
+    (lambda g, y, x, size, stride: fold(g, image=shape_of(x)[2:], stride=stride),),
+    "unfold(x)",
+    work="moves",
+)
+fold: Primitive = Primitive(
+    "fold",
+    kernels.fold,
+    (lambda g, y, x, image, stride: unfold(g, size=shape_of(x)[4:], stride=stride),),
+    "fold(x)",
+    work="sum",
+)
+avg_pool2d: Primitive = Primitive(
+    "avg_pool2d",
+    kernels.average,
+    (lambda g, y, x, size, stride: _spread(g / (size[0] * size[1]), x, size, stride),),
+    "avg_pool2d(x)",
+    work="mean",
+)
+
+
+def _spread(g: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
+    """Every number of g given to all pixels of its window."""
+    each = broadcast_to(reshape(g, shape=(*shape_of(g), 1, 1)), shape=(*shape_of(g), *size))
+    return fold(each, image=shape_of(x)[2:], stride=stride)
+
+
+def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
+    each = (*shape_of(y), 1, 1)
+    hit = where(unfold(x, size=size, stride=stride) >= reshape(y, shape=each), 1.0, 0.0)
+    share = hit / sum(hit, axis=(4, 5), keepdims=True)
+    return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], stride=stride)
+
+
+max_pool2d: Primitive = Primitive(
+    "max_pool2d",
+    lambda x, size, stride: np.max(kernels.unfold(x, size, stride), axis=(4, 5)),
+    (_max_pool_rule,),
+    "max_pool2d(x)",
+    work="max",
+    repeats=True,
+)

@@ -1,0 +1,233 @@
+"""What the notation of a primitive stands for, as a value: read as a tree, never run as text, and held against forward.
+
+A target that has no line for a primitive of the user's own writes the lines that its notation is made of. Whether it is
+made of what the targets know, and gives the numbers of `forward`, is found out here.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.engine import functions
+from microgradcnn.engine.arrays import as_data, quiet
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.record import TABLE, Primitive, input_names
+from microgradcnn.targets.lines import Line, lengths
+
+# Where a notation is held against forward: both signs, small, large, and where exp overflows.
+POINTS = (-800.0, -30.0, -3.7, -1.0, -0.6, 0.0, 0.3, 1.0, 2.9, 30.0, 800.0)
+DRAWN = 256  # points, or a few arrays of them
+CLOSE = {"float64": 1e-9, "float32": 1e-4}  # of the number, or a thousandth of it absolute
+
+Form = tuple[tuple[int, ...], np.dtype[Any]]  # of an input: its shape and type
+
+EXAMPLES = {
+    "python": ("Python", "xp.sinh(x)"),
+    "javascript": ("JavaScript", "Math.sinh(x)"),
+    "llvm": ("LLVM", "sinh"),
+    "onnx": ("ONNX", "Sinh"),
+}
+
+
+class UnopenedError(ValueError):
+    """Why a notation does not stand for its primitive."""
+
+
+def missing_line(line: Line, target: str) -> str:
+    """The sentence about a primitive that a target has no line for, with the fix."""
+    language, example = EXAMPLES[target]
+    return (
+        f"the primitive {line.op!r} has no line in {language}: {_why_not_opened(line)}; give mg.primitive a notation "
+        f"in mg functions that agrees with forward, or a line of its own, such as targets={{{target!r}: {example!r}}} "
+        "for sinh(x)"
+    )
+
+
+def _why_not_opened(line: Line) -> str:
+    op, forms = TABLE[line.op], [(lengths(arg.shape, 2), arg.dtype) for arg in line.args]
+    try:
+        why = disagreement(op, forms, lengths(line.static, 2))
+    except UnopenedError as error:
+        why = str(error)
+    return why or f"its notation, {op.notation}, does not give what its forward gives"
+
+
+def own_line(line: Line, target: str, args: Sequence[str], literal: Callable[[Any], str]) -> str:
+    """The user's own expression for a primitive, in these arguments. Raises ValueError if it has none."""
+    op = TABLE[line.op]
+    if target not in op.targets:
+        raise ValueError(missing_line(line, target))
+    given = dict(zip(input_names(op, len(args), tuple(line.static)), args, strict=False))
+    given |= {name: literal(value) for name, value in line.static.items()}
+    return re.sub(r"(?<![\w.])[^\W\d]\w*", lambda found: given.get(found[0], found[0]), op.targets[target])
+
+
+def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any]) -> Any:
+    """The value of a primitive by its notation, on Values or arrays.
+
+    Raises UnopenedError where the notation is made of anything else than operators, numbers and functions of mg.
+    """
+    _refuse_circles(op, ())
+    names = {**_defaults(op), **static}
+    called = input_names(op, len(inputs), tuple(static))
+    if len(called) > len(inputs):
+        raise UnopenedError(f"its notation, {op.notation}, has the names {', '.join(called)} for {len(inputs)} inputs")
+    for i, name in enumerate(called):
+        is_rest = i == len(called) - 1 and len(called) < len(inputs)
+        names[name] = tuple(inputs[i:]) if is_rest else inputs[i]
+    try:
+        return _value(_tree(op), names)
+    except (ArithmeticError, TypeError, ValueError, IndexError, AttributeError) as error:
+        if isinstance(error, UnopenedError):
+            raise
+        raise UnopenedError(f"its notation, {op.notation}, cannot be taken: {error}") from None
+
+
+def disagreement(op: Primitive, forms: Sequence[Form], static: Mapping[str, Any]) -> str | None:
+    """What differs between notation and forward on inputs of these forms, None if nothing does.
+
+    Compared are numbers drawn from POINTS, in the shapes of the inputs unless the primitive works element by element.
+    Where forward refuses its inputs nothing is compared. Raises UnopenedError as `by_notation` does.
+    """
+    items = tuple(static.items())
+    try:
+        hash(items)
+    except TypeError:  # a slice or an array
+        return _disagreement(op, tuple(forms), items)
+    return _remembered(op, tuple(forms), items)
+
+
+def _disagreement(op: Primitive, forms: tuple[Form, ...], items: tuple[tuple[str, Any], ...]) -> str | None:
+    rng, static = np.random.default_rng(0), dict(items)
+    shapes = [(DRAWN,) if op.elementwise else shape for shape, _ in forms]
+    rounds = max(3, DRAWN // max(1, *map(math.prod, shapes)))
+    compared = 0
+    for dtype in ["float64", *[str(dtype) for _, dtype in forms if dtype == np.float32][:1]] * rounds:
+        points: list[Any] = [
+            rng.choice(POINTS, shape).astype(dtype) if kind != np.bool_ else rng.choice((False, True), shape)
+            for shape, (_, kind) in zip(shapes, forms, strict=True)
+        ]
+        try:
+            expected = op.evaluate(points, static)
+        except Exception:
+            continue
+        compared += 1
+        found = quiet(by_notation, op, points, static)
+        if (said := _difference(op, points, found, expected, CLOSE[dtype])) is not None:
+            return said
+    return None if compared else f"its notation, {op.notation}, cannot be compared with its forward"
+
+
+_remembered = lru_cache(maxsize=256)(_disagreement)
+
+
+def _difference(op: Primitive, points: Sequence[Any], found: Any, expected: Any, close: float) -> str | None:
+    its = f"its notation, {op.notation}, gives"
+    found, expected = np.asarray(as_data(found, keep_bool=True)), np.asarray(as_data(expected, keep_bool=True))
+    if found.shape != expected.shape:
+        return f"{its} shape {found.shape} where its forward gives {expected.shape}"
+    if found.dtype != expected.dtype:
+        return f"{its} {found.dtype} where its forward gives {expected.dtype}"
+    alike = np.isclose(found, expected, close, close / 1000, equal_nan=True)
+    if alike.all():
+        return None
+    place = np.unravel_index(int(np.argmin(alike)), alike.shape)
+    at = ""
+    if all(np.shape(x) == found.shape for x in points):
+        at = " at " + ", ".join(f"{x[place]:g}" for x in points)
+    return f"{its} {found[place]:g}{at}, where its forward gives {expected[place]:g}"
+
+
+@lru_cache(maxsize=256)
+def _tree(op: Primitive) -> ast.expr:
+    try:
+        return ast.parse(op.notation, mode="eval").body
+    except SyntaxError:
+        raise UnopenedError(f"its notation, {op.notation}, is no Python expression") from None
+
+
+def _refuse_circles(op: Primitive, above: tuple[str, ...]) -> None:
+    """Raise UnopenedError if a notation is made of itself, through others of the user's own or at once."""
+    if op.name in above:
+        raise UnopenedError(f"its notation, {op.notation}, is not made of mg functions")
+    for node in ast.walk(_tree(op)):
+        name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+        if name in TABLE and name not in BUILT_IN and name not in _FUNCTIONS:
+            _refuse_circles(TABLE[name], (*above, op.name))
+
+
+def _defaults(op: Primitive) -> dict[str, Any]:
+    """The static arguments that forward has defaults for."""
+    try:
+        parameters = inspect.signature(op.forward).parameters.values()
+    except (TypeError, ValueError):  # a ufunc has no signature
+        return {}
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """What a part of a notation is: operators and functions of mg, on what its names stand for."""
+    match node:
+        case ast.Constant(value=int() | float() | None):
+            return node.value
+        case ast.Name(id=name) if name in names or name == "pi":
+            return names.get(name, math.pi)
+        case ast.UnaryOp(op=ast.USub()):
+            return -_value(node.operand, names)
+        case ast.BinOp() if type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)](_value(node.left, names), _value(node.right, names))
+        case ast.Compare(ops=[relation], comparators=[right]) if type(relation) in _OPERATORS:
+            return _OPERATORS[type(relation)](_value(node.left, names), _value(right, names))
+        case ast.Attribute(attr="T"):
+            return _value(node.value, names).T
+        case ast.Subscript():
+            return functions.getitem(_value(node.value, names), _value(node.slice, names))
+        case ast.Slice():
+            ends = (node.lower, node.upper, node.step)
+            return slice(*[None if end is None else _value(end, names) for end in ends])
+        case ast.Tuple() | ast.List():
+            return tuple(_arguments(node.elts, names))
+        case ast.Call(func=ast.Name(id=name)):
+            settings = {str(k.arg): _value(k.value, names) for k in node.keywords}
+            return _function(name, len(node.args))(*_arguments(node.args, names), **settings)
+    raise UnopenedError(f"{ast.unparse(node)!r} in its notation is nothing that the targets know")
+
+
+def _arguments(nodes: Sequence[ast.expr], names: Mapping[str, Any]) -> list[Any]:
+    """All of them, with those that a star stands for."""
+    found: list[Any] = []
+    for node in nodes:
+        found += _value(node.value, names) if isinstance(node, ast.Starred) else [_value(node, names)]
+    return found
+
+
+def _function(name: str, count: int) -> Callable[..., Any]:
+    """The function of mg of that name, or a primitive; max and min of two are maximum and minimum, as in the table."""
+    if name in ("max", "min") and count == 2:
+        return functions.maximum if name == "max" else functions.minimum
+    if name not in _FUNCTIONS and name not in TABLE:
+        raise UnopenedError(f"{name!r} in its notation is no function of mg")
+    return _FUNCTIONS.get(name) or TABLE[name]
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    return (float(base) if type(base) is int else base) ** exponent
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: getattr(functions, name) for name in {*BUILT_IN, "softmax"} if hasattr(functions, name)
+}
+_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    **{ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv},
+    **{ast.Pow: _power, ast.MatMult: operator.matmul, ast.Eq: functions.equal},
+    **{ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge},
+}
