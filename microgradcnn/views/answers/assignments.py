@@ -115,7 +115,7 @@ class _Builder:
                 made[node] = node.item() if node.label is None else self._named(node.label)
                 continue
             inputs = [made.get(p, p.data) for p in node.parents]  # a Constant's data
-            if node.op.name == "div" and type(inputs[1]) is float and inputs[1] == 0.0:
+            if node.op.name == "div" and getattr(inputs[1], "data", inputs[1]) == 0.0:
                 raise FormulaError("the formula divides by 0")
             key = (node.op, *inputs, *node.static.items())
             made[node] = self.made[key] = self.made[key] if key in self.made else node.op(*inputs, **node.static)

@@ -114,7 +114,7 @@ def _constant(evidence: Evidence, a: Array) -> Found:
 def _regularisation(evidence: Evidence, a: Array) -> Found:
     if evidence.theta is None:
         return ()
-    extra = ratio_of_rest(a - evidence.g, evidence.points(evidence.theta), evidence.g)
+    extra = _ratio_of_rest(a - evidence.g, evidence.points(evidence.theta), evidence.g)
     theta = evidence.theta.label
     if extra is None:
         return ()
@@ -134,7 +134,7 @@ def _missing_regularisation(evidence: Evidence) -> Diagnosis:
     return Diagnosis("regularisation", clause, -evidence.decay, (theta,))
 
 
-def ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:
+def _ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:
     """The k for which `rest`, a difference of numbers of that `size`, is k·b at all points."""
     k = slope(rest, b)
     return k if k and np.max(abs(rest - k * b)) <= 1e-9 * np.max(abs(k * b)) + 1e-15 * np.max(abs(size)) else None
