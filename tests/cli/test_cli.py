@@ -457,6 +457,35 @@ def test_check_of_a_formula_with_its_intermediates(capsys):
     assert run(capsys, "check", "conv_average", "--wrt", "z3", "--answer", "(ŷ - y)/2")[0] == 0
 
 
+SWISH = """
+import microgradcnn as mg
+from microgradcnn import Value
+swish = mg.primitive("swish", lambda x: x / (1.0 + mg.exp(-x)), [lambda g, y, x: g * (mg.sigmoid(x) * (1.0 + x - y))])
+w, x, y = Value(0.5, label="w"), Value(2.0, label="x"), Value(1.0, label="y")
+f = (swish(w * x) - y) ** 2
+"""
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_an_answer_may_call_a_primitive_of_the_file(capsys, tmp_path):
+    (tmp_path / "model.py").write_text(SWISH)
+    loss = f"{tmp_path / 'model.py'}:f"
+    right = "2(swish(w x) − y)σ(w x)(1 + w x − swish(w x))x"
+    code, out, _ = run(capsys, "check", loss, "--wrt", "w", "--answer", right)
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "Right: this is df/dw, at 96 random points.",
+            "read as: 2*(swish(w*x) - y)*sigmoid(w*x)*(1 + w*x - swish(w*x))*x",
+        ],
+    )
+    code, out, _ = run(capsys, "check", loss, "--wrt", "w", "--answer", right.replace("(1 + w x − swish(w x))", ""))
+    assert code == 1
+    code, _, err = run(capsys, "check", loss, "--wrt", "w", "--answer", "swihs(w x)")
+    assert code == 2
+    assert "swihs is not known here: did you mean swish? (column 1)" in err
+
+
 @pytest.mark.parametrize("answer", ["__import__('os')", "2**", "zz_1", "9**9**9"])
 def test_check_refuses_what_is_no_formula(capsys, answer):
     code, out, err = run(capsys, "check", "single_layer", "--wrt", "w_1", "--answer", answer)

@@ -135,6 +135,7 @@ REFUSED = [
     ("sigmoid x", "sigmoid in column 1 is a function: write sigmoid(...)"),
     ("x/0", "the formula divides by 0"),
     ("2/(1 - 1)*x", "the formula divides by 0"),
+    ("k = 0; x/(k*x)", "the formula divides by 0"),
     ("x" + "+x" * 2000, "the formula has 4001 characters: 4000 are the most"),
     ("(" * 41 + "x" + ")" * 41, "the formula is nested more than 40 deep"),
 ]

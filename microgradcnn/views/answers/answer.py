@@ -9,7 +9,7 @@ import numpy as np
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
-from microgradcnn.views.answers.evidence import COUNT, Question, same
+from microgradcnn.views.answers.evidence import COUNT, Evidence, same
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
 from microgradcnn.views.answers.proof import proved
@@ -61,15 +61,15 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
     if gradient.shape != ():
         raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
     with np.errstate(all="ignore"):
-        return _marked(answer, Question(gradient, loss, wrt))
+        return _marked(answer, Evidence(gradient, loss, wrt))
 
 
-def _marked(answer: str, question: Question) -> Answer:
-    formula = parse(answer, Names(question.values, question.activation), question.mentioned)
-    values = question.points(formula)
-    exactly = bool(np.all(np.isfinite(values))) and proved(question, formula)
-    if exactly or same(values, question.g):
+def _marked(answer: str, evidence: Evidence) -> Answer:
+    formula = parse(answer, Names(evidence.values, evidence.activation), evidence.mentioned)
+    values = evidence.points(formula)
+    exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
+    if exactly or same(values, evidence.g):
         how = "proved with SymPy" if exactly else f"at {COUNT} random points"
-        return Answer(True, f"Right: this is {question.name}, {how}.", (), write(formula, answer), exactly)
-    diagnoses = diagnose(question, formula, values)
+        return Answer(True, f"Right: this is {evidence.name}, {how}.", (), write(formula, answer), exactly)
+    diagnoses = diagnose(evidence, formula, values)
     return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula, answer))

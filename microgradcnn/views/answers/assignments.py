@@ -1,4 +1,4 @@
-"""A typed formula as a graph: `z = sigmoid(w*x + b); (z - y)**2`.
+"""Assignments as a graph, as they are typed on the command line: `z = sigmoid(w*x + b); (z - y)**2`.
 
 Every name is welcome here, other than in an answer: one that was not assigned is a leaf. What is written twice is one
 node, and what has no name inside is a number.
@@ -99,7 +99,7 @@ class _Builder:
             if token.kind == "name" and after.kind == "(" and self._looks_like_a_function(token.text):
                 raise FormulaError(
                     f"{shown(token.text)} in column {token.column} is none of the functions "
-                    f"{', '.join(known.callable())}; write * for a product"
+                    f"{', '.join(known.function_names())}; write * for a product"
                 )
         return self.build(formula)
 
@@ -115,7 +115,7 @@ class _Builder:
                 made[node] = node.item() if node.label is None else self._named(node.label)
                 continue
             inputs = [made.get(p, p.data) for p in node.parents]  # a Constant's data
-            if node.op.name == "div" and type(inputs[1]) is float and inputs[1] == 0.0:
+            if node.op.name == "div" and getattr(inputs[1], "data", inputs[1]) == 0.0:
                 raise FormulaError("the formula divides by 0")
             key = (node.op, *inputs, *node.static.items())
             made[node] = self.made[key] = self.made[key] if key in self.made else node.op(*inputs, **node.static)

@@ -94,16 +94,11 @@ class Points:
         op, parents = node.op, node.parents
         if op is None:
             return np.full((self.count, *node.shape), node.data)
-        inputs = [p.data if type(p) is Constant else known[p] for p in parents]
         if node.shape == () and all(p.shape == () for p in parents) and op.elementwise:  # all points at once
-            data = op.evaluate(inputs, node.static)
+            data = op.evaluate([p.data if type(p) is Constant else known[p] for p in parents], node.static)
             return data if np.ndim(data) else np.full(self.count, data)
-        one = [type(p) is Constant for p in parents]
-        each = [
-            op.evaluate([x if c else x[i] for x, c in zip(inputs, one, strict=True)], node.static)
-            for i in range(self.count)
-        ]
-        return np.array(each)
+        each = ([p.data if type(p) is Constant else known[p][i] for p in parents] for i in range(self.count))
+        return np.array([op.evaluate(inputs, node.static) for inputs in each])
 
 
 class Chain(NamedTuple):
@@ -128,7 +123,7 @@ class Path:
     chain: Chain | None = None
 
 
-class Question:
+class Evidence:
     """A gradient at random points, the values that have names there, and what the gradient is made of.
 
     `theta` is the parameter, None if it could not be found; `decay` the 2λ of a regularisation λθ²; `error` is ŷ − y,

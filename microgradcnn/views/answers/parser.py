@@ -29,7 +29,7 @@ from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
-from microgradcnn.views.formulas.emitter import ATOM
+from microgradcnn.views.formulas.emitter import ATOM, Emitter
 from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call
 from microgradcnn.views.formulas.mathml import Python
 from microgradcnn.views.formulas.notation import formula
@@ -73,10 +73,13 @@ def write(answer: Value, text: str) -> str:
 
 
 class _Typed(Python):
-    """A formula as a student may type it."""
+    """A formula as a student may type it: with decimals, labels, ^, sqrt and [a > 0]."""
 
-    def level(self, e: Expr) -> int:
-        return super().level(Expr("symbol", value="x") if e.head == "number" and e.value > 0 else e)
+    level = Emitter.level
+
+    def is_glyph(self, e: Expr) -> bool:
+        """A decimal needs no brackets."""
+        return True
 
     def _number(self, e: Expr) -> str:
         return np.format_float_positional(float(e.value), trim="-")
@@ -98,7 +101,7 @@ _FUNCTIONS: dict[str, Callable[[Value], Any]] = {
     "step": lambda a: _holds(a > 0.0),
     "relu'": lambda a: _holds(a > 0.0),
     "sigmoid'": lambda a: mg.sigmoid(a) * (1.0 - mg.sigmoid(a)),
-    "tanh'": lambda a: 1.0 - mg.tanh(a) ** 2,
+    "tanh'": lambda a: 1.0 - mg.square(mg.tanh(a)),
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.evidence import Question
+from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.formulas.expression import Expr, number, symbol
 from microgradcnn.views.formulas.notation import asks_for_nan, formula
 
@@ -26,22 +26,22 @@ MOST_SYMBOLS, MOST_ATOMS = 120, 40  # leaves, and functions of them
 MOST_PRODUCTS, MOST_POWER = 30_000, 40  # products of two terms, and the largest exponent
 
 
-def proved(question: Question, answer: Value) -> bool:
+def proved(evidence: Evidence, answer: Value) -> bool:
     """Whether SymPy shows that the answer is the gradient; False if it cannot tell or is not installed."""
     try:
         from sympy.polys.domains import QQ
         from sympy.polys.rings import PolyRing
     except ImportError:
         return False
-    leaves = [node for node in question.order if node.op is None and node.label is not None and node.shape == ()]
+    leaves = [node for node in evidence.order if node.op is None and node.label is not None and node.shape == ()]
     if len(leaves) > MOST_SYMBOLS:
         return False
     algebra = Ratios(PolyRing([f"x{i}" for i in range(len(leaves) + MOST_ATOMS)], QQ))
     graph = _Graph(algebra, {leaf: algebra.ratio(x) for leaf, x in zip(leaves, algebra.ring.gens, strict=False)})
     algebra.free = list(algebra.ring.gens[len(leaves) :])
     try:
-        wanted = graph(question.gradient)
-        graph.known |= {x: graph(question.named[x.label]) for x in topological(answer) if x.label is not None}
+        wanted = graph(evidence.gradient)
+        graph.known |= {x: graph(evidence.named[x.label]) for x in topological(answer) if x.label is not None}
         return algebra.same(wanted, graph(answer))
     except (Undecided, ArithmeticError, ValueError):
         return False

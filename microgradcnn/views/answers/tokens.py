@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
+from unicodedata import numeric
 
 import numpy as np
 
 from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.views.formulas import expression
 
 
 class FormulaError(ValueError):
@@ -76,7 +78,7 @@ class Names:
             if f"p_{a}" in self.labels and f"p_{b}" in self.labels and int(a) <= int(b)
         }
 
-    def callable(self) -> list[str]:
+    def function_names(self) -> list[str]:
         """The functions by their names, the lecture's first."""
         return list(dict.fromkeys([*_LECTURE, *(op.name for op in self.functions.values())]))
 
@@ -85,8 +87,9 @@ class Names:
         shown = name if len(name) <= 30 else name[:27] + "..."
         if name[:1] == "d" and len(name) > 1 and self.find(_spaced(name[1:])):
             return f"{shown} is a derivative: write it out"
-        known = [*self.labels.values(), *SPELLINGS, *self.callable()]
+        known = [*self.labels.values(), *SPELLINGS]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
+        meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
         return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
 
 
@@ -98,15 +101,9 @@ class Token(NamedTuple):
     column: int
 
 
-_LETTERS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu "
-    "nu xi pi rho sigma tau upsilon phi chi psi omega"
-)
-GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _LETTERS.split(), strict=True))
+GREEK = {letter: name for name, letter in expression.GREEK.items() if name.islower()}
 _LOW, _HIGH = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"), str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-FRACTIONS = dict(
-    zip("½⅓⅔¼¾⅕⅙⅛⅜⅝⅞", (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4, 1 / 5, 1 / 6, 1 / 8, 3 / 8, 5 / 8, 7 / 8), strict=True)
-)
+FRACTIONS = {glyph: numeric(glyph) for glyph in "½⅓⅔¼¾⅕⅙⅛⅜⅝⅞"}
 _HAT = r"\\(?:wide)?hat[ ]*\{[ ]*[A-Za-z][ ]*\}|\\(?:wide)?hat[ ]+[A-Za-z]|[A-Za-z]\u0302|ŷ"
 _FONT = r"\\(?:operatorname|mathrm|mathit|mathbf|text)\{[A-Za-z]+\}"
 _COMMAND = rf"\\(?:{'|'.join(set(GREEK.values()) | {'exp', 'log', 'ln', 'tanh'})})(?![A-Za-z])"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import ChainRule, base, family
@@ -22,6 +23,8 @@ from microgradcnn.views.formulas.expression import (
     symbols,
 )
 
+T = TypeVar("T")
+
 MOST_TERMS = 8  # a sum of more paths than this is not written out a second time
 
 
@@ -34,7 +37,7 @@ def loss_step(rule: ChainRule) -> Step:
     inner = [node for node in graph.order if node in graph.names and node.op is not None]
     alike = {base(graph, node) for node in inner if node in rule.path and node.label is not None}
     shown = [node for node in inner if node in rule.path or node.label is None or base(graph, node) not in alike]
-    for members in _by_letter(rule, shown):
+    for members in by_letter(shown, rule.graph.label):
         for line in compressed([(graph.label(n), equation(graph.names[n], graph.definition(n))) for n in members]):
             step.say(*line)
     return step
@@ -77,7 +80,7 @@ def chain_steps(rule: ChainRule, written_out: bool) -> list[Step]:
     if not rule.stations:
         return [total]
     outer, inner = Step("Outer"), Step("Inner")
-    for members in reversed(_by_letter(rule, rule.stations)):
+    for members in reversed(by_letter(rule.stations, rule.graph.label)):
         for line in compressed([(graph.label(s), equation(rule.symbol(s), *_outer(rule, s))) for s in members]):
             outer.say(*line)
     for t, link in into:
@@ -121,11 +124,11 @@ def listed(rule: ChainRule, nodes: Sequence[Value]) -> list[str | Expr]:
     return [piece for name in names for piece in (", ", name)][1:]
 
 
-def _by_letter(rule: ChainRule, nodes: Iterable[Value]) -> list[list[Value]]:
-    """Nodes of one letter together, letters in order of appearance."""
-    found: dict[str, list[Value]] = {}
-    for node in nodes:
-        found.setdefault(base(rule.graph, node), []).append(node)
+def by_letter(items: Iterable[T], label: Callable[[T], str] = str) -> list[list[T]]:
+    """What has labels of one letter together, letters in order of appearance."""
+    found: dict[str, list[T]] = {}
+    for item in items:
+        found.setdefault(name_of(label(item)).base, []).append(item)
     return list(found.values())
 
 

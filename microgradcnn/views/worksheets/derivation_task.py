@@ -10,9 +10,9 @@ from typing import Any
 
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.tokens import FormulaError
-from microgradcnn.views.derivations.chain import ChainRule, base, chosen_stations
+from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
 from microgradcnn.views.derivations.named_graph import Graph
-from microgradcnn.views.derivations.steps import chain_steps, compressed, where_step
+from microgradcnn.views.derivations.steps import by_letter, chain_steps, compressed, where_step
 from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, functions, heads, symbol
@@ -83,18 +83,13 @@ class Material:
 
     def definitions(self) -> Lines:
         """What is computed from what, inputs first, families of equations that read alike as one; then functions."""
-        families: dict[str, list[str]] = {}
-        for label, node in self.nodes.items():
-            if node.op is not None:
-                families.setdefault(base(self.graph, node), []).append(label)
         defined = {
-            n: equation(self.graph.names[n], self.graph.definition(n)) for n in self.nodes.values() if n.op is not None
+            label: equation(self.graph.names[n], self.graph.definition(n))
+            for label, n in self.nodes.items()
+            if n.op is not None
         }
-        lines = [
-            line
-            for labels in families.values()
-            for line in compressed([(label, defined[self.nodes[label]]) for label in labels])
-        ]
+        families = ([(label, defined[label]) for label in labels] for labels in by_letter(defined))
+        lines = [line for family in families for line in compressed(family)]
         return [*lines, *((e,) for e in self.functions)]
 
     def _check(self, wrt: str) -> None:

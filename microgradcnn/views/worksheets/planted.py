@@ -15,7 +15,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Kind
 from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.chain import ChainRule, gathered
-from microgradcnn.views.derivations.steps import compressed
+from microgradcnn.views.derivations.steps import by_letter, compressed
 from microgradcnn.views.documents.document import Lettered, Line
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified, split
@@ -65,10 +65,7 @@ class Account:
 
     def families(self) -> list[list[Value]]:
         """The t's by their letters: df/dt of one family may stand in one line."""
-        found: dict[str, list[Value]] = {}
-        for t in self.outer:
-            found.setdefault(name_of(self.rule.graph.label(t)).base, []).append(t)
-        return list(found.values())
+        return by_letter(self.outer, self.rule.graph.label)
 
     def lines(self) -> list[Line]:
         """Outer derivatives, inner ones, and the sum."""

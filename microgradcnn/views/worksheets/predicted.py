@@ -17,6 +17,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
 from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.numbers import AGREES, finite_difference, numbers_step, update_step
+from microgradcnn.views.derivations.steps import by_letter
 from microgradcnn.views.documents.document import Line, Table
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, name_of, symbol, value
 from microgradcnn.views.worksheets.derivation_task import Material, Task
@@ -178,12 +179,9 @@ def _misses(found: Prediction, wanted: Wanted) -> list[Miss]:
 
 def given(numbers: Mapping[str, float]) -> list[Line]:
     """The numbers as they are written, one line for each letter: (c_1, …, c_4) = (1, 0.5, −1, 1)."""
-    families: dict[str, list[str]] = {}
-    for label in numbers:
-        families.setdefault(name_of(label).base, []).append(label)
     return [
         _listed([symbol(label) for label in labels], [value(numbers[label]) for label in labels])
-        for labels in families.values()
+        for labels in by_letter(numbers)
     ]
 
 

@@ -20,8 +20,9 @@ from typing import Any
 from microgradcnn.engine.arguments import check_value, several
 from microgradcnn.engine.value import Value
 from microgradcnn.files import json_text
+from microgradcnn.views.derivations.steps import by_letter
 from microgradcnn.views.documents.document import Table
-from microgradcnn.views.formulas.expression import add, call, equation, minus, name_of, number, symbol, value
+from microgradcnn.views.formulas.expression import add, call, equation, minus, number, symbol, value
 from microgradcnn.views.worksheets import handout
 from microgradcnn.views.worksheets.derivation_task import Lines, Material, Task, derive
 from microgradcnn.views.worksheets.grading import FORMAT, SCHEME
@@ -151,10 +152,8 @@ def _planned(material: Material, questions: int, rng: Random) -> list[Task | Wan
 
 def _mixed(labels: Sequence[str], rng: Random) -> list[str]:
     """The labels shuffled, with their letters in turn."""
-    families: dict[str, list[str]] = {}
-    for label in rng.sample(labels, len(labels)):
-        families.setdefault(name_of(label).base, []).append(label)
-    return [label for turn in zip_longest(*families.values()) for label in turn if label is not None]
+    families = by_letter(rng.sample(labels, len(labels)))
+    return [label for turn in zip_longest(*families) for label in turn if label is not None]
 
 
 def _mistakes(material: Material, labels: Sequence[str], rng: Random) -> Iterator[Task]:

@@ -19,8 +19,7 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.answers import answer as answers
-from microgradcnn.views.answers import evidence as question
-from microgradcnn.views.answers import mistakes
+from microgradcnn.views.answers import evidence, mistakes
 from microgradcnn.views.answers import paths as terms
 from microgradcnn.views.answers.answer import Answer, check_answer
 from microgradcnn.views.answers.tokens import FormulaError
@@ -684,6 +683,13 @@ def test_where_nothing_is_recorded() -> None:
         assert check_answer("2(y − ŷ)z_1", gradient).verdict == "Not quite: the sign is wrong: it is −the gradient."
 
 
+def test_an_answer_that_is_no_number_is_told_and_not_an_error_of_the_graph() -> None:
+    gradient, loss, theta = asked("single_layer", "w_1")
+    with mg.debug():
+        answer = check_answer("2(ŷ − y)z_1 + ln(-1)", gradient, loss, theta)
+    assert str(answer) == "Not quite: your answer is not a number at some points where the gradient is one."
+
+
 def test_labels_that_two_values_share_are_no_names() -> None:
     a, b = Value(2.0, label="x"), Value(3.0, label="x")
     with pytest.raises(FormulaError, match="x is not known here"):
@@ -778,9 +784,9 @@ def test_the_values_stay_as_they_are() -> None:
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 def test_the_error_takes_both_signs_and_every_unit_both_slopes(name: str, activation: str) -> None:
     label = "w_1" if name == "single_layer" else "c_1"
-    found = question.Question(asked(name, label, activation=activation)[0], None, None)
+    found = evidence.Evidence(asked(name, label, activation=activation)[0], None, None)
     assert found.error is not None
-    assert found.g.shape == (question.COUNT,)
+    assert found.g.shape == (evidence.COUNT,)
     signs = np.sign(found.error)
     assert min((signs > 0).sum(), (signs < 0).sum()) >= 10
     for unit in (x for label, x in found.values.items() if label.startswith("a_")):
@@ -790,7 +796,7 @@ def test_the_error_takes_both_signs_and_every_unit_both_slopes(name: str, activa
 def test_no_test_here_depends_on_lucky_points() -> None:
     for seed in range(5):
         for row in RIGHT[::7] + WRONG[::7]:
-            points = question.Points([asked(row[0], row[2], **row[1])[0]], seed=seed)
+            points = evidence.Points([asked(row[0], row[2], **row[1])[0]], seed=seed)
             assert np.isfinite(points(asked(row[0], row[2], **row[1])[0])).all()
 
 
@@ -813,20 +819,20 @@ def one_sided(gradient: Value, roots: list[Value]) -> Any:
     return points, points(gradient)
 
 
-SAMPLED = question._sampled
+SAMPLED = evidence._sampled
 BREAKAGES = {
     "everything is the same": (answers, "same", lambda a, b, tolerance=0.0: True),
     "nothing is the same": (answers, "same", lambda a, b, tolerance=0.0: False),
     "one in a thousand is near enough": (answers, "same", lambda a, b: bool(np.allclose(a, b, rtol=1e-3))),
-    "the sign is not looked at": (answers, "same", lambda a, b: question.same(abs(a), abs(b))),
+    "the sign is not looked at": (answers, "same", lambda a, b: evidence.same(abs(a), abs(b))),
     "one point is enough": (answers, "same", lambda a, b: bool(np.isclose(a[:5], b[:5]).any())),
-    "ŷ > y at all points": (question, "_sampled", one_sided),
+    "ŷ > y at all points": (evidence, "_sampled", one_sided),
     "no path is looked at": (terms, "_solved", lambda columns, target: None),
     "no ratio is constant": (mistakes, "ratio", lambda a, b: None),
     "no index is tried": (mistakes, "_index", lambda *arguments: ()),
     "no √f is seen": (mistakes, "_with_error", lambda *arguments: None),
     "no other parameter is tried": (mistakes, "_other", lambda *arguments: ()),
-    "SymPy proves everything": (answers, "proved", lambda question, answer: True),
+    "SymPy proves everything": (answers, "proved", lambda evidence, answer: True),
 }
 
 

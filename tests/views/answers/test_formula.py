@@ -19,7 +19,7 @@ from microgradcnn import Value
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.answers import answer as answers
 from microgradcnn.views.answers import parser as formula
-from microgradcnn.views.answers.evidence import Question
+from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.answers.parser import STEPS, parse, write
 from microgradcnn.views.answers.tokens import FormulaError, Names
 
@@ -208,10 +208,10 @@ def test_an_answer_is_a_graph_with_gradients() -> None:
 
 def test_an_answer_at_many_points_at_once() -> None:
     leaves = [Value(1.0, label=label) for label in ("w", "x", "y")]
-    question = Question((leaves[0] * leaves[1] - leaves[2]).square(), None, None)
-    w, x, y = (question.values[label] for label in "wxy")
-    found = parse("e^{-w x}(y + ½)^2 − √2/(1 + w²)", Names(question.values), question.mentioned)
-    np.testing.assert_allclose(question.points(found), np.exp(-w * x) * (y + 0.5) ** 2 - 2**0.5 / (1 + w * w))
+    evidence = Evidence((leaves[0] * leaves[1] - leaves[2]).square(), None, None)
+    w, x, y = (evidence.values[label] for label in "wxy")
+    found = parse("e^{-w x}(y + ½)^2 − √2/(1 + w²)", Names(evidence.values), evidence.mentioned)
+    np.testing.assert_allclose(evidence.points(found), np.exp(-w * x) * (y + 0.5) ** 2 - 2**0.5 / (1 + w * w))
 
 
 MESSAGES = [
@@ -549,7 +549,7 @@ def test_an_attack_is_refused_within_the_bounds_and_python_sees_nothing_of_it(
     def evaluated(*arguments: Any, **named: Any) -> Any:
         raise AssertionError("evaluated")
 
-    names = Names(Question(gradient, None, None).values)
+    names = Names(Evidence(gradient, None, None).values)
     with monkeypatch.context() as patched:
         for function in ("eval", "exec", "compile", "open", "__import__"):
             patched.setattr(builtins, function, evaluated)

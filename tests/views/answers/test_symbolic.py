@@ -17,7 +17,7 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views.answers import proof as symbolic
 from microgradcnn.views.answers.answer import check_answer
-from microgradcnn.views.answers.evidence import Question
+from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.answers.parser import parse
 from microgradcnn.views.answers.tokens import Names
 from microgradcnn.views.derivations.named_graph import Graph
@@ -163,8 +163,8 @@ def test_a_proof_is_given_up_in_bounded_steps(text: str, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(symbolic.Ratios, "product", counted)
     (gradient,) = mg.grad(x * x * y * w, [x])
-    question = Question(gradient, None, None)
-    assert not symbolic.proved(question, parse(text, Names(question.values), question.mentioned))
+    evidence = Evidence(gradient, None, None)
+    assert not symbolic.proved(evidence, parse(text, Names(evidence.values), evidence.mentioned))
     assert steps <= symbolic.MOST_PRODUCTS
 
 
@@ -174,7 +174,7 @@ def test_a_huge_graph_is_left_alone() -> None:
     for leaf in leaves:
         total = (total + leaf).tanh()
     (gradient,) = mg.grad(total, [x])
-    assert not symbolic.proved(Question(gradient, None, None), Value(0.0))
+    assert not symbolic.proved(Evidence(gradient, None, None), Value(0.0))
 
 
 # Against random graphs: the printed formula of a gradient is proved, or not refuted, and never something else
@@ -188,13 +188,13 @@ def test_no_formula_is_proved_that_numbers_refute(
     f, leaves = graph
     by = data.draw(st.sampled_from([leaf for leaf in leaves if leaf in topological(f)]))
     (gradient,) = mg.grad(f, [by])
-    question = Question(gradient, None, None)
-    labels = [label for label, node in question.nodes.items() if node.op is not None]
-    assume(str(by.label) in question.named)
-    used = question.mentioned(data.draw(st.sampled_from(labels or [str(by.label)])))
-    answer = used + Value(shift) * question.mentioned(str(by.label))
-    if symbolic.proved(question, answer):
-        np.testing.assert_allclose(question.points(answer), question.g, rtol=1e-6, atol=1e-9)
+    evidence = Evidence(gradient, None, None)
+    labels = [label for label, node in evidence.nodes.items() if node.op is not None]
+    assume(str(by.label) in evidence.named)
+    used = evidence.mentioned(data.draw(st.sampled_from(labels or [str(by.label)])))
+    answer = used + Value(shift) * evidence.mentioned(str(by.label))
+    if symbolic.proved(evidence, answer):
+        np.testing.assert_allclose(evidence.points(answer), evidence.g, rtol=1e-6, atol=1e-9)
 
 
 def test_a_graph_is_what_its_definition_says() -> None:
@@ -206,14 +206,14 @@ def test_a_graph_is_what_its_definition_says() -> None:
     def compare(graph: tuple[Value, list[Value]]) -> None:
         f, _ = graph
         f.label = "F"
-        question = Question(f, None, None)
+        evidence = Evidence(f, None, None)
         definition = python(Graph(f).definition(f)).replace("**", "^")
         try:
-            answer = parse(definition, Names(question.values, "sigmoid"), question.mentioned)
+            answer = parse(definition, Names(evidence.values, "sigmoid"), evidence.mentioned)
         except ValueError:  # where(...) and some functions are none that a student may write
             return
-        np.testing.assert_allclose(question.points(answer), question.g, rtol=1e-9)
-        proofs.append(symbolic.proved(question, answer))
+        np.testing.assert_allclose(evidence.points(answer), evidence.g, rtol=1e-9)
+        proofs.append(symbolic.proved(evidence, answer))
 
     compare()
     assert len(proofs) > 60
