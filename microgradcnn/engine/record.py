@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py fills it
+
+
+class Rules(Protocol):
+    """The chain rule of a primitive: a rule for each input by its number, None where no gradient flows."""
+
+    def __getitem__(self, k: int, /) -> Callable[..., Any] | None: ...
 
 
 class Primitive:
@@ -33,7 +38,7 @@ class Primitive:
         self,
         name: str,
         forward: Callable[..., Any],
-        chain: Iterable[Callable[..., Any] | None],
+        chain: Rules,
         notation: str,
         scalar: Callable[..., Any] | None = None,
     ) -> None:
@@ -65,16 +70,13 @@ class Primitive:
 
 
 class Each:
-    """The chain of a primitive with any number of inputs: `rule(i, g, y, *inputs, **static)` is the rule of input i."""
+    """The chain of a primitive with any number of inputs: `rule(k, g, y, *inputs, **static)` is the rule of input k."""
 
     def __init__(self, rule: Callable[..., Any]) -> None:
         self.rule = rule
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        i = 0
-        while True:
-            yield partial(self.rule, i)
-            i += 1
+    def __getitem__(self, k: int) -> Callable[..., Any]:
+        return partial(self.rule, k)
 
 
 def primitive(
@@ -104,9 +106,8 @@ class _Given:
     def __init__(self, name: str, rules: tuple[Callable[..., Any] | None, ...]) -> None:
         self.name, self.rules = name, rules
 
-    def __iter__(self) -> Iterator[Callable[..., Any] | None]:
-        yield from self.rules
-        yield from repeat(self._missing)
+    def __getitem__(self, k: int) -> Callable[..., Any] | None:
+        return self.rules[k] if k < len(self.rules) else self._missing
 
     def _missing(self, *arguments: Any, **static: Any) -> Any:
         raise TypeError(

@@ -241,7 +241,7 @@ def _input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str
     used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
     used.sort(key=lambda node: node.col_offset)
     free = list(dict.fromkeys(node.id for node in used if node.id not in static))
-    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
+    rules = [rule for k in range(count) if (rule := op.chain[k]) is not None]
     for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
         try:
             names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
