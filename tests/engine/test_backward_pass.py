@@ -83,6 +83,19 @@ def test_an_error_in_a_rule_is_not_taken_for_arithmetic() -> None:
         mg.primitive("always_wrong", lambda x: x, [rule])(Value(1.0)).backward()
 
 
+@pytest.mark.usefixtures("own_primitives")
+def test_a_rule_may_run_a_pass_of_its_own() -> None:
+    """What is held while `.grad` is written, so that threads can add into one leaf, is not held while rules run."""
+    held: list[bool] = []
+
+    def rule(g: Any, y: Any, x: Any) -> Any:
+        held.append(gradient._writing_gradients.locked())
+        return g * 2.0
+
+    mg.primitive("twice", lambda x: 2.0 * x, [rule])(Value(1.0)).backward()
+    assert held == [False]
+
+
 # What where() needs
 
 
