@@ -59,6 +59,7 @@ from microgradcnn.protocols import copying as _copying  # noqa: F401, gives Valu
 from microgradcnn.protocols import numpy as _interop  # noqa: F401, gives Value its place in NumPy's functions
 from microgradcnn.protocols.leaving import GraphLeft
 from microgradcnn.protocols.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
+from microgradcnn.protocols.old_pickles import MOVED as _MOVED
 
 if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
@@ -87,73 +88,14 @@ _LATER = {
 }
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
-__all__ = [
-    "Answer",
-    "Cost",
-    "Derivation",
-    "GradientCheck",
-    "GraphLeft",
-    "Ledger",
-    "NonFiniteError",
-    "Picture",
-    "Primitive",
-    "Program",
-    "Value",
-    "Worksheet",
-    "abs",
-    "astype",
-    "avg_pool2d",
-    "broadcast_to",
-    "check_answer",
-    "check_gradients",
-    "compile",
-    "concatenate",
-    "conv2d",
-    "cost",
-    "debug",
-    "draw",
-    "equal",
-    "exp",
-    "explain",
-    "expm1",
-    "export_onnx",
-    "getitem",
-    "grad",
-    "ledger",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "matmul",
-    "max",
-    "max_pool2d",
-    "maximum",
-    "mean",
-    "minimum",
-    "negative",
-    "nn",
-    "no_grad",
-    "not_equal",
-    "optim",
-    "power",
-    "primitive",
-    "relu",
-    "reshape",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "sqrt",
-    "square",
-    "stack",
-    "sum",
-    "tanh",
-    "transpose",
-    "where",
-    "worksheet",
-]
+__all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
+__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to"]
+__all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv2d", "cost", "debug", "draw", "equal"]
+__all__ += ["exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p", "log_softmax"]
+__all__ += ["logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d", "maximum"]
+__all__ += ["mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power", "primitive", "relu"]
+__all__ += ["reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh", "transpose"]
+__all__ += ["where", "worksheet"]
 
 
 def __getattr__(name: str) -> _Any:
@@ -164,3 +106,8 @@ def __getattr__(name: str) -> _Any:
         if name in names:
             return getattr(import_module(f"microgradcnn.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is offered, imported already or not, without the modules that only old pickles ask for."""
+    return sorted({*globals()} - {*_MOVED} | {*__all__})

@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from microgradcnn.engine.arrays import quiet
-from microgradcnn.engine.gradient import cotangents_of
-from microgradcnn.engine.value import Value, watcher
+from microgradcnn.engine.gradient import Watcher, cotangents, watching
+from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 
-_RULES = unwrap(cotangents_of).__code__  # the function from which all chain rules are called
+_RULES = unwrap(cotangents).__code__  # the function from which all chain rules are called
 
 
 class NonFiniteError(ArithmeticError):
@@ -33,19 +33,15 @@ def debug() -> Iterator[None]:
     The error names the primitive, the values that went in, and the line of the user's code that computed the node (the
     lines of nodes made before the context are not known). Everything inside runs a few times slower.
     """
-    token = watcher.set(_Watcher())
-    try:
+    with watching(_Debugger()):
         yield
-    finally:
-        watcher.reset(token)
 
 
-class _Watcher:
+class _Debugger(Watcher):
     def __init__(self) -> None:
         self.lines: WeakKeyDictionary[Value, str] = WeakKeyDictionary()
 
     def value(self, node: Value) -> None:
-        """Called with every new node."""
         self.lines[node], in_a_rule = _users_line()
         if not in_a_rule and not _finite(node._data):  # what a rule gives comes to gradient()
             raise self._error(
@@ -53,15 +49,13 @@ class _Watcher:
             )
 
     def start(self, root: Value, seed: Any) -> None:
-        """Called with the node that a backward pass starts from, and its cotangent."""
         for what, data in ((root.describe(), root._data), ("the seed", _raw(seed))):
             if not _finite(data):
                 raise self._error(f"{what} is {_what(data)} before any gradient is taken", root, _inputs(root.parents))
 
-    def gradient(self, node: Value, parent: Value, g: Any, c: Any) -> None:
-        """Called with every cotangent `c` that `node`, whose own is `g`, sends to `parent`."""
-        if not _finite(_raw(c)):
-            what = f"{_what(_raw(c))} came out of the chain rule of {node.op.name if node.op else ''}"
+    def gradient(self, node: Value, k: int, parent: Value, g: Any, sent: Any, total: Any) -> None:
+        if not _finite(_raw(total)):
+            what = f"{_what(_raw(total))} came out of the chain rule of {node.op.name if node.op else ''}"
             details = f"df/dy = {_show(_raw(g))}, y = {_show(node._data)}, {_inputs(node.parents)}"
             raise self._error(f"{what} for {parent.describe()}", node, details)
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
@@ -139,21 +139,12 @@ class OfMany(Protocol[P]):
     def __call__(self, values: Sequence[Any], /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
 
 
-def of_one(function: Callable[Concatenate[Any, P], Any]) -> OfOne[P]:
-    """The function itself."""
-    return cast(OfOne[P], function)
+def _itself(function: Any) -> Any:
+    return function
 
 
-def of_two(function: Callable[Concatenate[Any, Any, P], Any]) -> OfTwo[P]:
-    """The function itself."""
-    return cast(OfTwo[P], function)
-
-
-def of_three(function: Callable[[Any, Any, Any], Any]) -> OfThree:
-    """The function itself."""
-    return cast(OfThree, function)
-
-
-def of_many(function: Callable[Concatenate[Any, P], Any]) -> OfMany[P]:
-    """The function itself."""
-    return cast(OfMany[P], function)
+# Decorators that change nothing but what a type checker knows of the function.
+of_one: Callable[[Callable[Concatenate[Any, P], Any]], OfOne[P]] = _itself
+of_two: Callable[[Callable[Concatenate[Any, Any, P], Any]], OfTwo[P]] = _itself
+of_three: Callable[[Callable[[Any, Any, Any], Any]], OfThree] = _itself
+of_many: Callable[[Callable[Concatenate[Any, P], Any]], OfMany[P]] = _itself

@@ -1,23 +1,25 @@
 """The chain rule, run over a graph from its last node to its leaves.
 
 `backward` runs the rules of the table on numbers and arrays and writes `.grad`. `grad` runs the very same rules on
-Values, so that the gradient is a graph again, to any order. Both are `cotangents_of`: the cotangent of a node is
-df/dnode, the sum of what every node computed from it sends back.
+Values, so that the gradient is a graph again, to any order. Both are `cotangents`, the backward pass: the cotangent of
+a node is df/dnode, the sum of what every node computed from it sends back. What calculus does not say is in three
+functions: `_in_ieee_arithmetic`, `_nothing_from_nothing` (of a branch not taken), `_unbroadcast`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
-from microgradcnn.engine.record import TABLE
-from microgradcnn.engine.value import Constant, Value, watcher
+from microgradcnn.engine.value import Constant, Value, switched, watcher
 
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 
@@ -31,7 +33,7 @@ def backward(self: Value, seed: object = None) -> None:
     """
     order = topological(self)
     start = seed_of(self, seed._data if isinstance(seed, Value) else seed)
-    gradients = cotangents_of(self, start, order, None, on_values=False)
+    gradients = cotangents(self, start, order)
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
@@ -62,10 +64,9 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
         if any(p in needed for p in node.parents):
             needed.add(node)
     order = [node for node in order if node in needed]
-    cotangents = cotangents_of(f, seed_of(f, seed), order, needed, on_values=True)
-    zeros = (np.zeros(t.shape, t.dtype) for t in targets)
-    found = [cotangents.get(t, zero) for t, zero in zip(targets, zeros, strict=True)]
-    return [c if isinstance(c, Value) else Value(c) for c in found]
+    found = cotangents(f, seed_of(f, seed), order, on_values=True)
+    gradients = [found[t] if t in found else np.zeros(t.shape, t.dtype) for t in targets]
+    return [g if isinstance(g, Value) else Value(g) for g in gradients]
 
 
 def topological(root: Value) -> list[Value]:
@@ -88,74 +89,93 @@ def topological(root: Value) -> list[Value]:
 
 
 @np.errstate(all="ignore")
-def cotangents_of(
-    f: Value, seed: Any, order: list[Value], needed: Collection[Value] | None, on_values: bool
-) -> dict[Value, Any]:
-    """df/dnode for every node in `order` that f depends on; with `on_values` as Values, otherwise as raw data."""
-    where, watch = TABLE["where"], watcher.get()
-    if watch is not None:
-        watch.start(f, seed)
-    cotangents = {f: seed}
-    chosen: set[Value] = set()  # what a where() chose between: its cotangent may be 0 because it was not taken
-    for node in reversed(order):
-        op, g = node.op, cotangents.get(node)
-        if op is None or g is None:
-            continue
-        static, parents = node.static, node.parents
-        if on_values:
-            arguments = (g, node, *[p._data if type(p) is Constant else p for p in parents])
-        elif len(parents) == 2:
-            arguments = (g, node._data, parents[0]._data, parents[1]._data)
-        else:
-            arguments = (g, node._data, *[p._data for p in parents])
-        if op is where or (chosen and node in chosen):
-            chosen.update(parents)
-        for parent, rule in zip(parents, op.chain):  # noqa: B905, strict costs a tenth of the pass
-            if rule is None or type(parent) is Constant or not (needed is None or parent in needed):
-                continue
-            try:
-                c = rule(*arguments, **static) if static else rule(*arguments)
-            except ArithmeticError:  # Python's floats raise, or turn complex, where IEEE has an answer
-                c = 0j
-            if type(c) is not float or type(parent._data) is not float or chosen:
-                if type(c) is complex:
-                    c = rule(*map(ieee, arguments), **static)
-                if node in chosen and c is not g and op.elementwise:
-                    c = _nothing_from_nothing(g, c)
-                c = _matched(c, parent, node)
-                if c is None:
-                    continue
-            before = cotangents.get(parent)
-            cotangents[parent] = c if before is None else before + c
-            if watch is not None:
-                watch.gradient(node, parent, g, cotangents[parent])
-    return cotangents
+def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = False) -> dict[Value, Any]:
+    """df/dnode for every node in `order` that f depends on: raw data, or `on_values` Values.
 
-
-def _nothing_from_nothing(g: Any, c: Any) -> Any:
-    """c, but 0 where it is NaN and g is 0: what a where() did not take sends back nothing, and 0·inf would be NaN.
-
-    A c that is no NaN stays, although it is 0 already: a second derivative may flow through it.
+    From f back, the cotangent g of a node is complete when its turn comes: all that was computed from it has had its
+    own. Each rule of the node then tells what it sends to one of its inputs, where that is added up. Nothing is sent
+    out of `order`. `optional` is what some where() chose between, and all that this was computed from.
     """
-    if type(c) is np.ndarray and not np.isnan(c).any():
-        return c
-    where, equal = TABLE["where"], TABLE["equal"]
-    return where(equal(c, c), c, where(equal(g, 0.0), 0.0, c))
+    found, wanted, optional, watch = {f: seed}, _differentiable(order), set[Value](), _told_of_start(f, seed)
+    for node in reversed(order):
+        if (op := node.op) is None or (g := found.get(node)) is None:
+            continue
+        arguments, static = _arguments_of_rules(node, g, on_values), node.static
+        if op is primitives.where or (optional and node in optional):
+            optional.update(node.parents)
+        for k, parent in enumerate(node.parents):
+            if parent in wanted and (rule := op.chain[k]) is not None:
+                try:
+                    sent = rule(*arguments, **static) if static else rule(*arguments)
+                except ArithmeticError:
+                    sent = _in_ieee_arithmetic(rule, arguments, static)
+                if type(sent) is not float or type(parent._data) is not float or optional:
+                    sent = _mended(sent, rule, arguments, node, parent, node in optional)
+                found[parent] = sent if parent not in found else found[parent] + sent
+                if watch is not None:
+                    watch.gradient(node, k, parent, g, sent, found[parent])
+    return found
 
 
-def _matched(c: Any, parent: Value, node: Value) -> Any:
-    """The cotangent `c` in the shape and dtype of `parent`: what broadcasting repeated is summed.
+def _differentiable(order: Sequence[Value]) -> set[Value]:
+    """Those of the nodes to which gradients are sent: comparisons have none."""
+    return {node for node in order if type(node._data) is float or dtype_of(node._data).kind != "b"}
 
-    None for the result of a comparison, which has no gradient.
+
+def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]:
+    """What every rule of the node is called with: its cotangent g, its value and its inputs."""
+    if on_values:
+        return g, node, *[p._data if type(p) is Constant else p for p in node.parents]
+    first, second = node._first, node._second
+    if second is not None:
+        return g, node._data, first._data, second._data
+    if type(first) is not tuple:
+        return g, node._data, first._data
+    return g, node._data, *[p._data for p in first]
+
+
+def _mended(
+    sent: Any, rule: Callable[..., Any], arguments: tuple[Any, ...], node: Value, parent: Value, below_where: bool
+) -> Any:
+    """What a rule of `node` gave for `parent`, as it is sent: between plain floats, most often, that is the same.
+
+    `below_where`: some where() may not have taken what was computed from the node.
+    """
+    if sent is None:
+        raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
+    if type(sent) is complex:
+        sent = _in_ieee_arithmetic(rule, arguments, node.static)
+    if below_where and node.op is not None and node.op.elementwise:
+        sent = _nothing_from_nothing(sent, arguments[0])
+    return _unbroadcast(sent, parent, node)
+
+
+def _in_ieee_arithmetic(rule: Callable[..., Any], arguments: tuple[Any, ...], static: dict[str, Any]) -> Any:
+    """What the rule gives as arrays compute: where Python's floats raise or turn complex, they have inf or NaN."""
+    return rule(*map(ieee, arguments), **static)
+
+
+def _nothing_from_nothing(sent: Any, g: Any) -> Any:
+    """What is sent, but 0 where it is NaN and g is 0: no gradient comes from what a where() did not take.
+
+    By the rules alone an infinite slope there would give 0·inf, which is NaN. What is no NaN stays as it is, although
+    it is 0 already: a second derivative may flow through it.
+    """
+    if sent is g or (type(sent) is np.ndarray and not np.isnan(sent).any()):
+        return sent
+    where, equal = primitives.where, primitives.equal
+    return where(equal(sent, sent), sent, where(equal(g, 0.0), 0.0, sent))
+
+
+def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
+    """What is sent, in the shape and dtype of the parent: where one number was repeated by broadcasting, it is summed.
+
+    Each of the copies has an effect on f of its own, and df/d(the number) has them all.
     """
     data = parent._data
-    if type(c) is np.ndarray and type(data) is np.ndarray and c.shape == data.shape and c.dtype is data.dtype:
-        return c
-    shape, wanted = shape_of(c), shape_of(data)
-    if parent.dtype.kind == "b":
-        return None
-    if c is None:
-        raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
+    if type(sent) is np.ndarray and type(data) is np.ndarray and sent.shape == data.shape and sent.dtype is data.dtype:
+        return sent
+    shape, wanted = shape_of(sent), parent.shape
     if shape != wanted:
         lead = len(shape) - len(wanted)
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]
@@ -164,10 +184,10 @@ def _matched(c: Any, parent: Value, node: Value) -> Any:
             raise ValueError(
                 f"the chain rule of {node.op} gave a gradient of shape {shape} to {parent.describe()} of shape {wanted}"
             )
-        c = TABLE["reshape"](TABLE["sum"](c, axis=tuple(repeated), keepdims=True), shape=wanted)
-    if dtype_of(c) != parent.dtype:
-        c = TABLE["astype"](c, dtype=parent.dtype)
-    return c if isinstance(c, Value) else plain(c)
+        sent = primitives.reshape(primitives.sum(sent, axis=tuple(repeated), keepdims=True), shape=wanted)
+    if dtype_of(sent) != parent.dtype:
+        sent = primitives.astype(sent, dtype=parent.dtype)
+    return sent if isinstance(sent, Value) else plain(sent)
 
 
 def seed_of(f: Value, seed: object) -> Any:
@@ -181,7 +201,38 @@ def seed_of(f: Value, seed: object) -> Any:
     start = seed if isinstance(seed, Value) else as_data(1.0 if seed is None else seed)
     if shape_of(start) != f.shape:
         raise ValueError(f"the seed has shape {shape_of(start)}, but {f.describe()} has shape {f.shape}")
-    return start if dtype_of(start) == f.dtype else TABLE["astype"](start, dtype=f.dtype)
+    return start if dtype_of(start) == f.dtype else primitives.astype(start, dtype=f.dtype)
+
+
+class Watcher:
+    """Who looks on while Values are computed and gradients are taken, inside `watching`: it is told, and does nothing.
+
+    A subclass does something with what it wants to know.
+    """
+
+    def value(self, node: Value) -> None:
+        """`node` has been computed."""
+
+    def start(self, f: Value, seed: Any) -> None:
+        """A backward pass starts from f, with the cotangent `seed`."""
+
+    def gradient(self, node: Value, k: int, parent: Value, g: Any, sent: Any, total: Any) -> None:
+        """`node`, whose cotangent is g, has sent `sent` to its input number k, `parent`, which has now got `total`."""
+
+
+@contextmanager
+def watching(looks_on: Watcher) -> Iterator[None]:
+    """A context, for this thread, in which `looks_on` is told of every Value and every gradient, and no other is."""
+    with switched(watcher, looks_on):
+        yield
+
+
+def _told_of_start(f: Value, seed: Any) -> Watcher | None:
+    """Who watches, told that a pass starts; None if nobody does."""
+    watch: Watcher | None = watcher.get()
+    if watch is not None:
+        watch.start(f, seed)
+    return watch
 
 
 setattr(Value, "backward", backward)  # noqa: B010, mypy takes a declared method for read-only

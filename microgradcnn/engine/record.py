@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from functools import lru_cache, partial
-from itertools import repeat
 from keyword import iskeyword
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +22,12 @@ ON_NUMBERS = {"javascript", "llvm"}  # targets whose programs know no arrays
 # two are added up; or it is one operation, which the notation tells.
 WORKS = ("moves", "sum", "mean", "max", "product", "arithmetic", "comparison")
 _WORK_OF_SIGNS = {**dict.fromkeys("+-*/", "arithmetic"), **dict.fromkeys(("<", "<=", ">", ">=", "=="), "comparison")}
+
+
+class Rules(Protocol):
+    """The chain rule of a primitive: a rule for each input by its number, None where no gradient flows."""
+
+    def __getitem__(self, k: int, /) -> Callable[..., Any] | None: ...
 
 
 class Primitive:
@@ -50,7 +55,7 @@ class Primitive:
         self,
         name: str,
         forward: Callable[..., Any],
-        chain: Iterable[Callable[..., Any] | None],
+        chain: Rules,
         notation: str,
         scalar: Callable[..., Any] | None = None,
         targets: Mapping[str, str] | None = None,
@@ -97,16 +102,13 @@ class Primitive:
 
 
 class Each:
-    """The chain of a primitive with any number of inputs: `rule(i, g, y, *inputs, **static)` is the rule of input i."""
+    """The chain of a primitive with any number of inputs: `rule(k, g, y, *inputs, **static)` is the rule of input k."""
 
     def __init__(self, rule: Callable[..., Any]) -> None:
         self.rule = rule
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        i = 0
-        while True:
-            yield partial(self.rule, i)
-            i += 1
+    def __getitem__(self, k: int) -> Callable[..., Any]:
+        return partial(self.rule, k)
 
 
 def primitive(
@@ -169,7 +171,7 @@ def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]
     Raises SyntaxError for a notation that is no Python expression.
     """
     free = [name for name in free_names(op) if name not in static]
-    rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
+    rules = [rule for k in range(count) if (rule := op.chain[k]) is not None]
     for function, skipped in [(op.forward, 0), *[(rule, 2) for rule in rules]]:
         try:
             names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -205,9 +207,8 @@ class _Given:
     def __len__(self) -> int:
         return len(self.rules)
 
-    def __iter__(self) -> Iterator[Callable[..., Any] | None]:
-        yield from self.rules
-        yield from repeat(self._missing)
+    def __getitem__(self, k: int) -> Callable[..., Any] | None:
+        return self.rules[k] if k < len(self.rules) else self._missing
 
     def _missing(self, *arguments: Any, **static: Any) -> Any:
         raise TypeError(

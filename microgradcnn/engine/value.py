@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,7 +27,7 @@ from microgradcnn.system.callers import is_augmented
 
 _next_birth = itertools.count(1).__next__
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
-watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # set by mg.debug(): sees every value and gradient
+watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # the Watcher of gradient.py who looks on
 
 _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
@@ -36,7 +36,7 @@ DETACHED: dict[str, Any] = {"detached": True}  # the static of a leaf that has l
 # Not in the class: a type checker that reads it there takes `grad` for an attribute, whatever else it is declared as.
 _SLOTS = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
 
-Method: TypeAlias = Callable[..., "Value"]
+T = TypeVar("T")
 Numbers: TypeAlias = float | np.ndarray[Any, np.dtype[Any]]  # what `data` and `grad` are; a np.float32 is as a float
 
 
@@ -197,42 +197,18 @@ class Value:
 
     # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py,
     # ~ & | ^ in logic.py, what leaves the graph in leaving.py.
-    __and__: Method
-    __float__: Callable[[], float]
-    __int__: Callable[[], int]
-    __invert__: Method
-    __or__: Method
-    __round__: Callable[..., Any]
-    __xor__: Method
-    __pow__: Method
-    __rpow__: Method
-    __neg__: Method
-    __abs__: Method
-    __getitem__: Method
-    abs: Method
-    astype: Method
-    avg_pool2d: Method
-    backward: Callable[..., None]
-    conv2d: Method
-    exp: Method
-    log: Method
-    log_softmax: Method
-    matmul: Method
-    max: Method
-    max_pool2d: Method
-    maximum: Method
-    mean: Method
-    minimum: Method
-    relu: Method
-    reshape: Method
-    sigmoid: Method
-    softmax: Method
-    softplus: Method
-    sqrt: Method
-    square: Method
-    sum: Method
-    tanh: Method
-    transpose: Method
+    if TYPE_CHECKING:
+        __float__: Callable[[], float]
+        __int__: Callable[[], int]
+        __round__: Callable[..., Any]
+        backward: Callable[..., None]
+
+        def _attached(self, *inputs: Any, **static: Any) -> Value: ...
+
+        __and__ = __or__ = __xor__ = __invert__ = __pow__ = __rpow__ = __neg__ = __abs__ = __getitem__ = _attached
+        abs = astype = avg_pool2d = conv2d = exp = log = log_softmax = matmul = max = max_pool2d = maximum = _attached
+        mean = minimum = relu = reshape = sigmoid = softmax = softplus = sqrt = square = sum = tanh = _attached
+        transpose = _attached
 
 
 class Constant(Value):
@@ -295,13 +271,20 @@ setattr(Primitive, "__call__", _call)  # noqa: B010, a primitive called on Value
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
-    """A context, for this thread, in which operations on Values record nothing: their results are leaves."""
-    token = _recording.set(False)
+def switched(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """A context, for this thread, in which the variable has that value."""
+    token = variable.set(value)
     try:
         yield
     finally:
-        _recording.reset(token)
+        variable.reset(token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """A context, for this thread, in which operations on Values record nothing: their results are leaves."""
+    with switched(_recording, False):
+        yield
 
 
 def is_recording() -> bool:

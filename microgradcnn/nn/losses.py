@@ -1,4 +1,4 @@
-"""What networks are made of, with PyTorch's names and shapes: layers, models, and losses right in both tails."""
+"""Losses with PyTorch's names and shapes, right in both tails; each refuses shapes that broadcasting would mispair."""
 
 from __future__ import annotations
 
@@ -9,41 +9,6 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import bare_array, shape_of
 from microgradcnn.engine.value import Value
-from microgradcnn.nn.layers import (
-    AvgPool2d,
-    Conv2d,
-    Dropout,
-    Flatten,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
-from microgradcnn.nn.models import lenet
-from microgradcnn.nn.module import Module
-
-__all__ = [
-    "AvgPool2d",
-    "Conv2d",
-    "Dropout",
-    "Flatten",
-    "Linear",
-    "MaxPool2d",
-    "Module",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Tanh",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "hinge_loss",
-    "lenet",
-    "mse_loss",
-]
 
 
 def mse_loss(prediction: Any, target: Any) -> Value:

@@ -38,6 +38,7 @@ class Optimiser(ABC):
 
     numbers: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
     memories: ClassVar[tuple[str, ...]] = ()  # lists with an array for every parameter
+    error_if_nonfinite: bool | None = None  # of the class too: pickles from before it have none of their own
 
     def __init__(
         self,

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.gradient import Watcher, watching
 from microgradcnn.engine.record import TABLE, Primitive
-from microgradcnn.engine.value import Value, no_grad, watcher
+from microgradcnn.engine.value import Value, no_grad, switched
 
 Shape: TypeAlias = tuple[int | str, ...]
 
@@ -80,7 +81,7 @@ def summarised(model: Any, shape: tuple[int, ...] | None) -> Summary:
     return Summary(rows, _size(model.parameters()), None if shape is None else run.count)
 
 
-class _Run:
+class _Run(Watcher):
     """A forward pass that is watched: what shape comes out of every Module, and how many operations are in it."""
 
     def __init__(self) -> None:
@@ -90,12 +91,8 @@ class _Run:
 
     def through(self, model: Any, shape: tuple[int, ...]) -> None:
         dtype = next((p.dtype for p in model.parameters()), np.float64)
-        with (
-            _set(watcher, self),
-            _set(observer, self.called),
-            no_grad(),
-            in_mode(model, training=False),
-        ):  # a table draws no random numbers
+        # Not in training mode: a table draws no random numbers.
+        with watching(self), switched(observer, self.called), no_grad(), in_mode(model, training=False):
             self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
 
     def called(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -107,7 +104,6 @@ class _Run:
         return output
 
     def value(self, node: Value) -> None:
-        """Called with every node that is made."""
         self.count += _work(node)
 
 
@@ -121,15 +117,6 @@ def in_mode(model: Any, training: bool) -> Iterator[None]:
     finally:
         for module, mode in before:
             module.training = mode
-
-
-@contextmanager
-def _set(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)
 
 
 def _inner(module: Any) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from copy import deepcopy
+from copyreg import __newobj__  # type: ignore[attr-defined]  # a name that every pickle of an object may have
 from typing import Any
 from weakref import ref
 
@@ -38,10 +39,10 @@ def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     listing = getattr(_pickling, "listing", _none)()
     if listing is not None and node in listing.waiting:
         listing.waiting.discard(node)
-        return _blank, (), ((), fields)
+        return __newobj__, (type(node),), ((), fields)
     listing = _Listing(topological(node)[:-1])
     _pickling.listing = ref(listing)
-    return _blank, (), (listing, fields)
+    return __newobj__, (type(node),), (listing, fields)
 
 
 def _set_state(node: Value, state: tuple[Any, Any]) -> None:
@@ -77,7 +78,7 @@ def _none() -> None:
     """What a dead reference gives."""
 
 
-def _blank() -> Value:
+def _blank() -> Value:  # old pickles name it
     return Value.__new__(Value)
 
 

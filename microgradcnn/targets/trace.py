@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arguments import check_value, no_value
-from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.gradient import Watcher, grad, topological, watching
 from microgradcnn.engine.record import TABLE
-from microgradcnn.engine.value import Constant, Value, no_grad, watcher
+from microgradcnn.engine.value import Constant, Value, no_grad
 from microgradcnn.targets.lines import Line, Lines, Rows, in_order, lengths, plain
 from microgradcnn.targets.notation import UnopenedError, by_notation, disagreement
 from microgradcnn.targets.row_axis import FEW, MANY, RowsError, refuse_along_rows, replay
@@ -140,7 +140,7 @@ def _example(arg: Line, n: int) -> Value:
         return leaf > 0.0 if arg.dtype == np.bool_ else leaf
 
 
-class _Graph:
+class _Graph(Watcher):
     """The nodes of a loss and of its gradients, in order of birth, and what the engine said about each gradient.
 
     `new` are the nodes to differentiate by those that were recorded, where these are others; `gradients` are gradients
@@ -161,27 +161,20 @@ class _Graph:
 
     def _differentiated(self, wrt: list[Value]) -> list[Value]:
         loss = self.outputs[0]
-        token = watcher.set(self)
-        try:
+        with watching(self):
             return grad(loss, wrt, Value(np.ones((), loss.dtype)))
-        finally:
-            watcher.reset(token)
 
     def start(self, f: Value, seed: Value) -> None:
-        """The engine begins a pass."""
         self.totals[seed] = [f]
 
-    def value(self, node: Value) -> None:
-        """The engine has made a node; the order of births says all that is needed."""
-
-    def gradient(self, node: Value, parent: Value, g: Any, total: Any) -> None:
-        """The engine has sent something from `node` to `parent`, whose gradient so far is `total`."""
+    def gradient(self, node: Value, k: int, parent: Value, g: Any, sent: Any, total: Any) -> None:
         if not isinstance(total, Value):
             return
         before = self._latest.get(parent)
         if before is not None:
             self.totals[before].remove(parent)
-        self.sent.setdefault(total if before is None else total.parents[1], (node, parent))
+        if isinstance(sent, Value):
+            self.sent.setdefault(sent, (node, parent))
         self.totals.setdefault(total, []).append(parent)
         self._latest[parent] = total
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,7 +53,7 @@ class Work:
             return _unrepeated(mask, arg.support.shape) & arg.support
         if primitive.work not in BY_TERMS:
             return arg.support & mask.any()
-        (rule,) = islice(primitive.chain, i, i + 1)
+        rule = primitive.chain[i]
         assert rule is not None
         inputs = [arg.support.astype(float) for arg in self.args]
         with np.errstate(all="ignore"):

@@ -13,6 +13,7 @@ x is used 2 times: what comes back (steps 1 and 2) is added up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,8 @@ import numpy as np
 
 from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.arrays import Data, ieee, shape_of
-from microgradcnn.engine.gradient import cotangents_of, seed_of, topological
-from microgradcnn.engine.value import Constant, Value, watcher
+from microgradcnn.engine.gradient import Watcher, cotangents, seed_of, topological, watching
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.numbers import undefined
 from microgradcnn.views.documents.document import text_line
 from microgradcnn.views.formulas.expression import printed, symbol
@@ -132,11 +133,8 @@ def ledger(f: Value, seed: object = None) -> Ledger:
     check_value(f, "ledger takes a Value", "mg.ledger({})")
     order, start = topological(f), seed_of(f, seed.data if isinstance(seed, Value) else seed)
     clerk = _Clerk(node_names(order))
-    token = watcher.set(clerk)
-    try:
-        gradients = cotangents_of(f, start, order, None, on_values=False)
-    finally:
-        watcher.reset(token)
+    with watching(clerk):
+        gradients = cotangents(f, start, order)
     leaves = {leaf: g for leaf, g in gradients.items() if leaf.op is None}
     closings = [
         Closing(clerk.names[leaf], leaf.grad, g, g if leaf.grad is None else leaf.grad + g)
@@ -146,58 +144,39 @@ def ledger(f: Value, seed: object = None) -> Ledger:
     return Ledger(clerk.names[f], start, tuple(clerk.entries), tuple(closings), lost)
 
 
-class _Clerk:
-    """Writes down what the engine sends; it stands where mg.debug()'s watcher does."""
+class _Clerk(Watcher):
+    """Writes down what the engine sends."""
 
     def __init__(self, names: dict[Value, str]) -> None:
         self.names = names
         self.entries: list[Entry] = []
-        self._received: dict[str, int] = {}
-        self._node: Value | None = None
-        self._rules: Iterator[Any] = iter(())
-        self._totals: dict[Value, Data] = {}
+        self._received = Counter[str]()
 
-    def start(self, f: Value, seed: Data) -> None:
-        """The engine begins a pass."""
-
-    def value(self, node: Value) -> None:
-        """The engine has made a node: never, where rules are run on numbers."""
-
-    def gradient(self, node: Value, parent: Value, g: Data, total: Data) -> None:
-        """The engine has sent something from `node`, whose cotangent is g, to `parent`, which now has `total`."""
-        if node is not self._node:
-            self._node, self._rules = node, (rule for rule in _rules(node) if rule is not None)
-        rule, before = next(self._rules), self._totals.get(parent)
-        local = _ruled(rule, 1.0, node) if node.shape == parent.shape == () else None
-        sent = total if before is None else total - before
-        if before is not None and local is not None and before + (exact := _ruled(rule, g, node)) == total:
-            sent = exact  # the difference may have lost digits
-        self._totals[parent] = total
-        to, operation = self.names[parent], _operation(node, self.names)
-        nth = self._received[to] = self._received.get(to, 0) + 1
-        step = len(self.entries) + 1
-        self.entries.append(Entry(step, self.names[node], operation, to, g, local, sent, total, nth))
+    def gradient(self, node: Value, k: int, parent: Value, g: Data, sent: Data, total: Data) -> None:
+        to = self.names[parent]
+        self._received[to] += 1
+        step, operation, local = len(self.entries) + 1, _operation(node, self.names), _local(node, k)
+        self.entries.append(Entry(step, self.names[node], operation, to, g, local, sent, total, self._received[to]))
 
 
 def local_derivatives(node: Value) -> list[tuple[bool, float | None]]:
-    """For every parent of a node: whether a gradient flows to it, and d(node)/d(parent), None but between scalars."""
-    scalar = [node.shape == parent.shape == () for parent in node.parents]
-    return [
-        (rule is not None, _ruled(rule, 1.0, node) if rule is not None and one else None)
-        for rule, one in zip(_rules(node), scalar, strict=True)
-    ]
-
-
-def _rules(node: Value) -> Iterator[Any]:
-    """For every parent of a node the chain rule that the engine runs, None where it runs none."""
+    """For every input of a node: whether a gradient flows to it, and d(node)/d(input), None but between scalars."""
     assert node.op is not None
-    for parent, rule in zip(node.parents, node.op.chain, strict=False):
-        yield None if type(parent) is Constant or parent.dtype == np.bool_ else rule
+    chain = node.op.chain
+    flows = [
+        type(p) is not Constant and p.dtype != np.bool_ and chain[k] is not None for k, p in enumerate(node.parents)
+    ]
+    return [(flow, _local(node, k) if flow else None) for k, flow in enumerate(flows)]
 
 
-def _ruled(rule: Any, g: Data, node: Value) -> float:
+def _local(node: Value, k: int) -> float | None:
+    """d(node)/d(input number k), to which a gradient flows."""
+    assert node.op is not None
+    rule, inputs = node.op.chain[k], [p.data for p in node.parents]
+    if rule is None or not node.shape == np.shape(inputs[k]) == ():
+        return None
     with np.errstate(all="ignore"):
-        return float(rule(*map(ieee, (g, node.data, *(p.data for p in node.parents))), **node.static))
+        return float(rule(*map(ieee, (1.0, node.data, *inputs)), **node.static))
 
 
 def node_names(order: list[Value]) -> dict[Value, str]:

@@ -6,17 +6,16 @@ arrays, number by number. A level is `live` if a browser can compute it; otherwi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import islice
 from operator import add
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.gradient import cotangents_of, grad, topological
-from microgradcnn.engine.value import Constant, Value, watcher
+from microgradcnn.engine.gradient import Watcher, cotangents, grad, topological, watching
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.drawing.colours import Grid, gradient_scale, largest, plane
@@ -113,18 +112,15 @@ class Level:
     def _differentiate(self) -> None:
         """The gradient of every box, and of every edge what the engine sends along it."""
         reached = [node for node in self.order if node.dtype != np.bool_]
-        clerk = _Clerk()
-        token = watcher.set(clerk)
-        try:
+        with watching(clerk := _Clerk()):
             self.gradients = dict(zip(reached, grad(self.f, reached), strict=True))
-        finally:
-            watcher.reset(token)
         known = {**self._constants, **self.names}
         for link, edge in zip(self.links, self.drawing.edges, strict=True):
             child, parent, members = self.nodes[link.child], self.nodes[link.parent], self.members(link.child)
             assert child is not None
             assert parent is not None
-            sent = [c for m in members for k, c in clerk.sent(m, parent) if edge.argument in (None, k)]
+            arguments = [(m, k) for m in members for k, p in enumerate(m.parents) if p is parent]
+            sent = [clerk.sent[m, k] for m, k in arguments if (m, k) in clerk.sent and edge.argument in (None, k)]
             if not sent:
                 continue
             link.sent = reduce(add, sent)
@@ -136,44 +132,21 @@ class Level:
                 link.sent_formula = _written(link.sent, {**known, **above})
 
 
-class _Clerk:
-    """Writes down what the engine sends from where to where; it stands where mg.debug()'s watcher does."""
+class _Clerk(Watcher):
+    """Writes down what the engine sends from every node to its inputs, by their numbers."""
 
     def __init__(self) -> None:
-        self._sent: dict[tuple[Value, Value], list[Value]] = {}
-        self._latest: dict[Value, Any] = {}
+        self.sent: dict[tuple[Value, int], Value] = {}
 
-    def start(self, f: Value, seed: Any) -> None:
-        """The engine begins a pass."""
-
-    def value(self, node: Value) -> None:
-        """The engine has made a node."""
-
-    def gradient(self, node: Value, parent: Value, g: Any, total: Any) -> None:
-        """The engine has sent something from `node` to `parent`, whose gradient so far is `total`."""
-        before = self._latest.get(parent)
-        c = total if before is None else total.parents[1] if isinstance(total, Value) else total - before
-        self._sent.setdefault((node, parent), []).append(c if isinstance(c, Value) else Value(c))
-        self._latest[parent] = total
-
-    def sent(self, node: Value, parent: Value) -> Iterator[tuple[int, Value]]:
-        """What the node sent to the parent, with the number of the argument that it is there."""
-        assert node.op is not None
-        arguments = [k for k, p in enumerate(node.parents) if p is parent]
-        return zip(arguments, self._sent.get((node, parent), []), strict=False)
+    def gradient(self, node: Value, k: int, parent: Value, g: Any, sent: Any, total: Any) -> None:
+        self.sent[node, k] = sent if isinstance(sent, Value) else Value(sent)
 
 
 def _local(child: Value, members: Sequence[Value], parent: Value, argument: int | None) -> Value:
     """d(child)/d(parent) as a graph, through the members of the child's box and its `argument`, or all of them."""
-    if argument is None:
-        needed = {parent, *members}
-        found = cotangents_of(child, 1.0, list(members), needed, on_values=True)[parent]
-    else:
-        assert child.op is not None
-        rule = next(islice(child.op.chain, argument, None))
-        assert rule is not None
-        inputs = [p.data if type(p) is Constant else p for p in child.parents]
-        found = rule(1.0, child, *inputs, **child.static)
+    with watching(clerk := _Clerk()):
+        through_all = cotangents(child, 1.0, [parent, *members], on_values=True)[parent]
+    found = through_all if argument is None else clerk.sent[child, argument]
     return found if isinstance(found, Value) else Value(found)
 
 

@@ -1,0 +1,68 @@
+"""Pickles from before the package had rooms: the modules that they name, found where their classes are now.
+
+A pickle says in which module every class is, by the names of its day. Here graphs, models, optimisers, data sets and
+what training gave are found again; what is made of a graph by one call, a picture or a derivation, is made anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_PACKAGE = "microgradcnn"
+
+# An old module, or a class of it that has gone another way than the rest, and where that is now.
+MOVED = {
+    "augmentation": "data.augmentation",
+    "check": "checking.check",
+    "columns": "data.columns",
+    "copying": "protocols.copying",
+    "dataset": "data.dataset",
+    "debug": "checking.debug",
+    "functions": "engine.functions",
+    "layers": "nn.layers",
+    "leaving": "protocols.leaving",
+    "logic": "engine.logic",
+    "models": "nn.models",
+    "module": "nn.module",
+    "optim": "nn.optim",
+    "primitives": "engine.primitives",
+    "readers": "data.readers",
+    "readers.Dataset": "data.dataset.Dataset",
+    "record": "engine.record",
+    "scaling": "data.scaling",
+    "summary": "nn.summary",
+    "summary.Row": "nn.summary.LayerRow",
+    "value": "engine.value",
+    "views.ledger": "views.derivations.ledger",
+}
+
+
+class _OldModules:
+    """Makes an old module, where no other finder has one of that name: empty, it looks in the new place for a name.
+
+    It is no MetaPathFinder and Loader by descent: importlib.abc takes longer to import than the whole package.
+    """
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        package, _, old = name.partition(".")
+        return ModuleSpec(name, self) if package == _PACKAGE and old in MOVED else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Python makes one."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        old = module.__name__.removeprefix(f"{_PACKAGE}.")
+
+        def moved(name: str) -> Any:
+            place, _, attribute = MOVED.get(f"{old}.{name}", f"{MOVED[old]}.{name}").rpartition(".")
+            return getattr(import_module(f"{_PACKAGE}.{place}"), attribute)
+
+        vars(module)["__getattr__"] = moved
+
+
+sys.meta_path.append(_OldModules())
