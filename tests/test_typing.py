@@ -212,6 +212,7 @@ def test_the_readme_has_such_programs() -> None:
     assert len(blocks()) >= 2
 
 
+@pytest.mark.slow
 def test_the_readmes_programs_and_users_models_pass_and_every_type_is_known(tmp_path: Path) -> None:
     """One run of mypy, which takes seconds, for all of it."""
     files = {"users.py": USERS} | {f"readme_{i}.py": block for i, block in enumerate(blocks())}

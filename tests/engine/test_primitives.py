@@ -18,6 +18,7 @@ from autograd.core import make_vjp
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
+from slow_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -291,6 +292,7 @@ CASES: dict[str, list[Case]] = {
 
 EVERY = [pytest.param(name, case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)]
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal")
+OF_WINDOWS = {"conv2d", "conv2d_input", "conv2d_kernel", "fold", "unfold", "avg_pool2d", "max_pool2d"}  # large cases
 WITH_GRADIENT = [row for row in EVERY if row.values[0] not in COMPARISONS]
 ELEMENT_BY_ELEMENT = [name for name in CASES if TABLE[name].scalar is not None]
 
@@ -383,7 +385,13 @@ def test_value(name: str, case: Case) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15 * largest)  # sums may run in any order
 
 
-@pytest.mark.parametrize(("name", "case"), WITH_GRADIENT)
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        pytest.param(*row.values, id=row.id, marks=pytest.mark.slow if row.values[0] in OF_WINDOWS else ())
+        for row in WITH_GRADIENT
+    ],
+)
 def test_first_and_second_derivative_against_differences(name: str, case: Case) -> None:
     wrt = [i for i in range(len(case.inputs)) if i not in case.fixed]
     found = errors(lambda *xs: TABLE[name](*xs, **case.static), lambda *xs: case.formula(np, *xs), case.inputs, wrt)
@@ -608,7 +616,7 @@ def gathered(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.bincount(source.ravel(), g.ravel(), minlength=size).reshape(shape)
 
 
-@pytest.mark.parametrize("name", [*PARTIALS, *COMPARISONS])
+@pytest.mark.parametrize("name", slow_but("mul", "where", "less", among=[*PARTIALS, *COMPARISONS]))
 @given(data=st.data())
 def test_broadcasting(name: str, data: st.DataObject) -> None:
     count = 3 if name == "where" else 2

@@ -90,7 +90,11 @@ MODELS: dict[str, tuple[Callable[[Any], nn.Module], tuple[int, ...], Callable[..
 }
 
 
-@pytest.mark.parametrize(("backend", "dtype"), WAYS, indirect=["backend"])
+@pytest.mark.parametrize(
+    ("backend", "dtype"),
+    [pytest.param(*way, marks=pytest.mark.slow if way[1] == np.float32 else ()) for way in WAYS],
+    indirect=["backend"],
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_compiled_model_is_the_eager_one(name: str, backend: str, dtype: Any) -> None:
     build, shape, loss, targets = MODELS[name]

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from slow_cases import slow_but
 
 from microgradcnn.data import load, shrink, two_classes
 from microgradcnn.engines import ENGINES, accuracy_of, engine
@@ -36,7 +37,7 @@ def flat(network):
     return np.concatenate([p.data.ravel() for p in network.parameters.values()])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 def test_all_engines_follow_the_same_trajectory(name, activation):
     x, y = rows(name)

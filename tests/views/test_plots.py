@@ -328,6 +328,7 @@ def test_the_figure_of_a_training_run_shows_what_was_learnt(
     assert len(training_figure(experiment("single_layer", whole, training={"epochs": 3}), whole).axes) == 2
 
 
+@pytest.mark.slow
 def test_train_plots(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     plot = tmp_path / "new" / "run.svg"
     arguments = ["train", "conv_average", "--data", "side", "--epochs", "20", "--out", str(tmp_path)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slow_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -290,7 +291,7 @@ def marked(row: tuple[Any, ...], given: bool) -> Answer:
     return check_answer(row[3], gradient, loss, theta) if given else check_answer(row[3], gradient)
 
 
-@pytest.mark.parametrize("given", [True, False], ids=["loss and wrt given", "gradient alone"])
+@pytest.mark.parametrize("given", slow_but(True, among=[True, False]), ids=["loss and wrt given", "gradient alone"])
 @pytest.mark.parametrize("row", RIGHT, ids=[f"{r[0]}-{r[2]}-{i}" for i, r in enumerate(RIGHT)])
 def test_a_right_answer(row: tuple[Any, ...], given: bool) -> None:
     answer = marked(row, given)
@@ -300,7 +301,7 @@ def test_a_right_answer(row: tuple[Any, ...], given: bool) -> None:
     assert answer.diagnosis is None
 
 
-@pytest.mark.parametrize("given", [True, False], ids=["loss and wrt given", "gradient alone"])
+@pytest.mark.parametrize("given", slow_but(True, among=[True, False]), ids=["loss and wrt given", "gradient alone"])
 @pytest.mark.parametrize("row", WRONG, ids=[f"{r[0]}-{r[2]}-{r[4]}-{i}" for i, r in enumerate(WRONG)])
 def test_a_wrong_answer(row: tuple[Any, ...], given: bool) -> None:
     answer = marked(row, given)
@@ -344,7 +345,7 @@ def closed_form(network: str, label: str) -> str:
 
 
 PARAMETERS = [
-    (name, label)
+    pytest.param(name, label, marks=() if name == "single_layer" else pytest.mark.slow)
     for name in NETWORKS
     for label in NETWORKS[name](seed=3).example([0.1] * NETWORKS[name]().inputs, 0).parameters
 ]
@@ -379,9 +380,9 @@ def test_every_parameter_with_relu_and_regularisation(name: str, label: str) -> 
         assert [d.kind for d in answer.diagnoses] == kinds, (text, answer.verdict)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_the_gradient_of_another_parameter_is_called_by_its_name(name: str) -> None:
-    labels = [label for network, label in PARAMETERS if network == name]
+    labels = [label for network, label in (p.values for p in PARAMETERS) if network == name]
     for label in labels[::3]:
         for other in labels:
             answer = check_answer(f"(ŷ − y)·{closed_form(name, other)}", asked(name, label)[0])
@@ -833,7 +834,7 @@ BREAKAGES = {
 }
 
 
-@pytest.mark.parametrize("symbolic", [True, False], ids=["with SymPy", "without"])
+@pytest.mark.parametrize("symbolic", slow_but(False, among=[True, False]), ids=["with SymPy", "without"])
 def test_the_checker_judges_the_tables_rightly(symbolic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not symbolic:
         without_sympy(monkeypatch)
@@ -844,7 +845,7 @@ def without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sympy.polys.rings", None)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES)
+@pytest.mark.parametrize("breakage", slow_but(*list(BREAKAGES)[:2], among=BREAKAGES))
 def test_a_broken_checker_is_noticed(breakage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     without_sympy(monkeypatch)  # which would make up for some
     monkeypatch.setattr(*BREAKAGES[breakage])

@@ -455,6 +455,7 @@ def refusal(text: str) -> FormulaError | None:
     return None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60) | st.text(alphabet="yz_12 ()[]{}|^*/+-√\\.σ'ŷ₁²½<>=efp", max_size=80))
 def test_any_text_is_a_formula_or_refused(text: str) -> None:
     error = refusal(text)
