@@ -6,13 +6,13 @@ numbers, and with another number of rows, than it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -28,17 +28,6 @@ every_way = pytest.mark.parametrize("way", WAYS)
 every_way_here = pytest.mark.parametrize("way", HERE)
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 every_size = pytest.mark.parametrize("size", slow_but("small", among=SIZES))
-
-
-def offenders(cases: Iterable[str], check: Callable[[str], None]) -> dict[str, str]:
-    """What is wrong with which of many cases, each of which raises what it finds: empty if nothing is."""
-    found = {}
-    for case in cases:
-        try:
-            check(case)
-        except Exception as error:
-            found[case] = f"{type(error).__name__}: {error}"
-    return found
 
 
 def answer(way: str, loss: Callable[..., Value], parameters: Sequence[Any], inputs: Sequence[Any] = ()) -> Answer:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from slow_cases import slow_but
+from many_cases import slow_but
 
 from microgradcnn.data import load, shrink, two_classes
 from microgradcnn.experiment import experiment, predict

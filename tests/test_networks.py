@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from slow_cases import slow_but
+from many_cases import slow_but
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.lesson.closed_forms import closed_form

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -349,6 +349,7 @@ def test_a_gross_error_is_wrong_even_where_1e_7_could_not_be_told(spoil: Callabl
     assert result.doubt > 1e-7
 
 
+@pytest.mark.slow
 def test_noise_that_no_graph_shows(own_primitives: None) -> None:
     """A user's primitive that computes in float32 inside: only the differences can tell."""
     coarse = mg.primitive(

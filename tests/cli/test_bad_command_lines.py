@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import one_sentence, run, strict
-from slow_cases import slow_but
+from many_cases import slow_but
 
 OWN = {
     "raises.py": "raise ValueError('one\\ntwo \\x1b[31mred')",

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import needs_pdflatex
-from slow_cases import slow_but
+from many_cases import slow_but
 
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import gradcheck, train

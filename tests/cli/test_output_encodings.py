@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import EXAMPLES, QUICK, Done, commands, prepare, run, strict
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn
 

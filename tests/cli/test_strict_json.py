@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import EXAMPLES, QUICK, embedded, prepare, run, strict
-from slow_cases import slow_but
+from many_cases import slow_but
 
 OWN = """
 from microgradcnn import Value
@@ -206,6 +206,7 @@ def test_the_polynomials_of_a_cost(here: Path) -> None:
     assert strict((here / "new.json").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_times_and_their_exponents() -> None:
     done = run("cost", "single_layer", "--measure", "--json")
     assert done.code == 0

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from slow_cases import slow_but
 
 from microgradcnn.classification import classification
 from microgradcnn.classifier import SIDE, Classifier, load_classifier, new_model, save_classifier
@@ -235,7 +234,8 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(
 # Data
 
 
-@pytest.mark.parametrize("packed", slow_but(True, among=[False, True]))
+@pytest.mark.slow
+@pytest.mark.parametrize("packed", [False, True])
 def test_mnists_own_test_part_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path, packed: bool) -> None:
     folder = tmp_path / "mnist"
     write_idx(folder, "train", *quadrants(60, 0), packed)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from command_line import EXAMPLES, FORMULA, TRAINED, Done, embedded, one_sentence, prepare, run, strict
 from conftest import ROOT
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import nn
@@ -65,7 +65,7 @@ def here(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-@pytest.fixture(params=slow_but(0o077, among=[0o022, 0o077]), ids=oct)
+@pytest.fixture(params=[0o022, 0o077], ids=oct)
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     """The mask that new files get; the one before is put back."""
     before = os.umask(request.param)
@@ -96,6 +96,7 @@ def test_every_command_that_writes_is_here() -> None:
 # Modes
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_a_new_file_has_the_mode_of_the_umask(umask: int) -> None:
     found = {}
@@ -110,6 +111,7 @@ def is_of_the_key(path: Path) -> bool:
     return path.name.startswith("key")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_new_files_in_a_folder_have_the_mode_of_the_umask_and_keys_are_secret(umask: int) -> None:
     keys = 0
@@ -154,8 +156,9 @@ def test_what_the_lesson_writes_for_machines_is_strict(lesson: tuple[Done, Path]
         strict(path.read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("kept", slow_but(0o640, among=[0o640, 0o444]), ids=oct)
+@pytest.mark.parametrize("kept", [0o640, 0o444], ids=oct)
 def test_an_existing_file_keeps_its_mode(kept: int) -> None:
     found = {}
     for name, arguments in TO_A_PATH.items():

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn.cli import main

@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 from every_backend import HERE, answer, compiled, every_size, every_way, padded
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value, nn

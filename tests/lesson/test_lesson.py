@@ -212,6 +212,7 @@ def test_the_example_is_the_one_that_is_worked_out_by_hand():
     assert representatives(hand_example("single_layer")) == ["w_1", "s_1", "u_1", "v_1"]
 
 
+@pytest.mark.slow
 def test_without_digits_the_pages_compute_with_side(rows):
     data = {"side": lessons.data_sets()["side"]}
     assert len(problem("conv_average", data).rows) == 40

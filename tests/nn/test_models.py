@@ -123,6 +123,7 @@ def test_lenet_itself(backend: str) -> None:
     assert "def program(x, t, _0_weight, _0_bias, _3_weight, _3_bias, " in program.source
 
 
+@pytest.mark.slow
 def test_jax_takes_classes_in_float32() -> None:
     """Without a warning that an array of float64 among the lines becomes one of float32."""
     model = perceptron(3)(np.float32)

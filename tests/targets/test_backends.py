@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 from test_primitives import CASES, COMPARISONS, draw
 
 import microgradcnn as mg

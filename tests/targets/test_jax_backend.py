@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT
-from slow_cases import slow_but
+from many_cases import slow_but
 
 from microgradcnn.extras import MissingExtra
 from microgradcnn.targets.backends.jax import JaxProgram

@@ -9,7 +9,7 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
-from slow_cases import slow_but
+from many_cases import slow_but
 
 from microgradcnn.targets.native.llvm_functions import definitions, symbol
 from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 from test_backends import BACKENDS, by_engine, by_program, difference
 
 import microgradcnn as mg
@@ -267,6 +267,7 @@ def patterns(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ..
     return ones[0], ones[1], ones[2][draw(st.integers(0, len(shape))) :]
 
 
+@pytest.mark.slow
 @given(patterns(), st.integers(1, 4), st.integers(1, 5), st.sampled_from(["numpy", "jit"]), st.booleans())
 @example(((), (), ()), 2, 3, "numpy", False)
 @example(((3, 1), (1, 2), (2,)), 3, 2, "jit", True)

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from slow_cases import slow_but
+from many_cases import slow_but
 
 from microgradcnn.data import load, shrink, two_classes
 from microgradcnn.engines import ENGINES, accuracy_of, engine
@@ -38,7 +38,7 @@ def flat(network):
 
 
 @pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
-@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+@pytest.mark.parametrize("activation", slow_but("sigmoid", among=["sigmoid", "relu"]))
 def test_all_engines_follow_the_same_trajectory(name, activation):
     x, y = rows(name)
     runs = {}

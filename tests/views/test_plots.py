@@ -276,6 +276,7 @@ def test_the_colours_are_those_of_okabe_and_ito() -> None:
     assert len(set(plots.COLOURS)) == len(plots.COLOURS)
 
 
+@pytest.mark.slow
 def test_a_rendered_plot_says_what_it_shows_and_is_the_same_again() -> None:
     files = {}
     for suffix in plots.FORMATS:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -762,6 +762,7 @@ def by_hand(tree: Expression) -> bool:
     return bool(np.allclose(found, 2.0 * (y_hat - y) * w[0] * z[0] * (1.0 - z[0]) * x[0], rtol=1e-9, atol=0.0))
 
 
+@pytest.mark.slow
 @given(trees())
 def test_changed_formulas_are_right_if_and_only_if_they_are(tree: Expression) -> None:
     answer = check_answer(write(tree), asked("single_layer", "s_1")[0])

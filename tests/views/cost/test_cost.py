@@ -18,7 +18,7 @@ import pytest
 from conftest import ROOT, needs_pdflatex
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -263,6 +263,7 @@ def assert_right(found, loss, groups, **sizes):
     assert found.counts(**sizes) == {n: {"operations": 0, **part.work} for n, part in parts.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(*[st.integers(2, 11)] * 3, st.sampled_from([0.0, 0.5]), st.sampled_from(["sigmoid", "relu"]))
 def test_single_layer_at_other_sizes(n, m, k, regularise, activation):
@@ -285,7 +286,8 @@ def test_convolutional_networks_at_other_sizes(costs, name, n, filters, position
     assert_right(costs[name], *convolutional(name, n, filters, image, kernel), **sizes)
 
 
-@pytest.mark.parametrize("name", slow_but("conv_linear", among=["conv_linear", "two_conv_average_linear"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["conv_linear", "two_conv_average_linear"])
 def test_square_images_give_the_same_polynomials(costs, name):
     assert mg.cost(network_cost.builder(name), network_cost.COUNTED["convolutional"]).parts == costs[name].parts
 
@@ -881,6 +883,7 @@ def test_the_command(capsys):
     assert f"{lecture} m ≥ 1." in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_the_command_for_a_convolutional_network(capsys):
     code, out, _ = run(capsys, "cost", "conv_average", "--regularise", "0.1", "--activation", "relu")
     assert code == 0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import run, strict
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn.networks import NETWORKS

@@ -11,7 +11,7 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import one_sentence, run, strict
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 

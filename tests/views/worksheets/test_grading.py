@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slow_cases import slow_but
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -174,6 +174,7 @@ def test_a_number(answer: str, share: float, words: str) -> None:
     assert (found, words in diagnosis) == (share, True), diagnosis
 
 
+@pytest.mark.slow
 def test_numbers_that_tell_what_went_wrong() -> None:
     seen = set()
     for name in NETWORKS:

@@ -24,8 +24,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from conftest import needs_chromium, needs_pdflatex
+from many_cases import slow_but
 from playwright.sync_api import Page
-from slow_cases import slow_but
 from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
