@@ -46,6 +46,7 @@ EXAMPLES = {
     "cost": ("cost", "conv_average"),
     "cost --out": ("cost", "single_layer", "--out", "new.tex"),
 }
+QUICK = ("networks", "source", "explain", "explain a file", "check", "grade")  # stand for all while one works
 OWN = """print("σ of λ")
 from microgradcnn import Value
 f = (Value(2.0, label="ζ") * Value(-1.5, label="naïve")).sigmoid()

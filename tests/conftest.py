@@ -1,14 +1,18 @@
-"""What every test gets: a check that it leaks no global state, Hypothesis without chance or clock; and a browser."""
+"""What every test gets: checks that it leaks no global state and is marked slow if it starts a process; a browser.
+
+Hypothesis runs without chance or clock.
+"""
 
 from __future__ import annotations
 
 import gc
 import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pytest
@@ -29,6 +33,37 @@ settings.load_profile("repeatable")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in its background, and its children
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOW = (
+    "slow: needs a browser, TeX, a process of its own or seconds of computing, or is one more case of a kind for which "
+    "fast ones stand; `pytest -m 'not slow'` leaves these out while one works"
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the mark means, as `pytest --markers` says it."""
+    config.addinivalue_line("markers", SLOW)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Slow by nature: what opens a page in the browser, and JAX as a case among others, a third of a second each."""
+    cases = item.callspec.id.split("-") if hasattr(item, "callspec") else []
+    if "browser" in getattr(item, "fixturenames", ()) or "jax" in cases:
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fails a test that starts a process, of Python, a browser or TeX, and is not marked slow."""
+
+    def refuse(*command: Any, **settings: Any) -> NoReturn:
+        pytest.fail(f"{item.name} starts a process, {command[1:] or settings}: mark it with pytest.mark.slow")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("slow") is None:
+            patch.setattr(subprocess.Popen, "__init__", refuse)
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -26,7 +27,7 @@ SIZES = ("small", "large")  # what the jit opens into scalars, and what it does 
 every_way = pytest.mark.parametrize("way", WAYS)
 every_way_here = pytest.mark.parametrize("way", HERE)
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
-every_size = pytest.mark.parametrize("size", SIZES)
+every_size = pytest.mark.parametrize("size", slow_but("small", among=SIZES))
 
 
 def answer(way: str, loss: Callable[..., Value], parameters: Sequence[Any], inputs: Sequence[Any] = ()) -> Answer:

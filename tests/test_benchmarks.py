@@ -103,6 +103,7 @@ def test_deep_chain_checks_its_own_gradient(script: Any, monkeypatch: pytest.Mon
         benchmark.chain(10)
 
 
+@pytest.mark.slow
 def test_import_time_imports_what_it_says(script: Any) -> None:
     benchmark = script("import_time")
     assert benchmark.IMPORTS["microgradcnn"].endswith("microgradcnn")
@@ -145,6 +146,7 @@ def descent(harness: Any, rate: float, slope: float = 2.0) -> Any:
     return harness.Task(step, lambda: harness.numbers(p @ p, [slope * p], [p]))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_clock")
 @pytest.mark.parametrize("wrong", [{"rate": 0.1, "slope": 2.1}, {"rate": 0.11}, {"rate": -0.1}])
 def test_a_wrong_gradient_and_a_wrong_update_are_caught_before_any_sample(script: Any, wrong: Any) -> None:
@@ -155,6 +157,7 @@ def test_a_wrong_gradient_and_a_wrong_update_are_caught_before_any_sample(script
         harness.medians({"right": descent(harness, 0.1), "wrong": descent(harness, **wrong)})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(
     ("name", "size"),
@@ -177,6 +180,7 @@ def test_the_compiled_programs_and_the_numpy_that_they_are_measured_by_compute_t
     harness.check_tasks({peer: make(*arguments) for peer, make in (by_hand | benchmark.OURS).items()})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 def test_lenet_is_the_same_by_hand_eager_and_compiled(script: Any) -> None:
     benchmark, harness = script("lenet"), script("harness")
@@ -209,12 +213,14 @@ def test_moons_mlp_is_micrograds_network_in_another_order(script: Any) -> None:
     np.testing.assert_allclose(script("moons_mlp").by_neuron(), [step(), *(p.grad for p in parameters)], rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_clock")
 def test_moons_mlp_measures_compiling(script: Any, cache: Path) -> None:
     assert 0.0 < script("moons_mlp").compiling() < 60.0
     assert list(cache.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_clock", "cache")
 def test_small_convolution_measures_what_numpy_computes(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = script("small_convolution")
@@ -234,6 +240,7 @@ def test_small_convolution_adds_up_parts_of_the_rows(script: Any) -> None:
     np.testing.assert_allclose(np.concatenate([found[0][None], found[1]]), [loss, *gradient], rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_clock")
 def test_a_peer_that_is_not_installed_is_left_out_but_we_are_not(script: Any, capsys: Any) -> None:
     harness = script("harness")
@@ -292,6 +299,7 @@ def test_results_are_recorded_in_the_place_of_earlier_ones(
     assert len((tmp_path / "results" / "results.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_is_not_that_of_the_process_that_started_this_one() -> None:
     program = "import numpy as np, harness; before = harness.peak_memory(); np.ones(8_000_000)"
     program += "; print(before, harness.peak_memory())"

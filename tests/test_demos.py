@@ -29,11 +29,13 @@ def test_every_demo_is_listed():
     assert {path.name for path in DEMOS.glob("*.py")} == set(SAYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("demo", [name for name in SAYS if name != "what_each_exercise_adds.py"])
 def test_demo(demo):
     assert SAYS[demo] in output(demo)
 
 
+@pytest.mark.slow
 def test_bars_are_a_ladder():
     """Each network of the lecture adds what the one before cannot do; the rungs are those of the worked lecture."""
     reached = dict(re.findall(r"^(\w+) +([\d.]+)$", output("what_each_exercise_adds.py"), re.MULTILINE))

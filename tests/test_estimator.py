@@ -178,6 +178,7 @@ def test_the_model_is_an_ordinary_one(tmp_path):
     assert [p.shape for p in network.model_.parameters()] == [(4, 6), (4,), (2, 4), (2,)]
 
 
+@pytest.mark.slow
 def test_without_scikit_learn_there_is_one_sentence():
     code = "import sys; sys.modules['sklearn'] = None\nimport microgradcnn as mg\nmg.estimator"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

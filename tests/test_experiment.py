@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from many_cases import slow_but
 
 from microgradcnn.data import load, shrink, two_classes
 from microgradcnn.experiment import experiment, predict
@@ -17,18 +18,19 @@ def accuracies(name, data, epochs):
     return [run.test_accuracy for run in runs]
 
 
+@pytest.mark.slow
 def test_breast_cancer_over_ten_splits():
     data = two_classes(load("breast_cancer"))
     assert np.median(accuracies("single_layer", data, epochs=2000)) >= 0.95
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_sixes_and_sevens_over_ten_splits(name):
     digits = shrink(two_classes(load("digits"), ("6", "7")), 3)
     assert np.median(accuracies(name, digits, epochs=1000)) >= 0.97
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_side_from_each_of_ten_starts(name):
     assert min(accuracies(name, two_classes(load("side")), epochs=500)) >= 0.97
 

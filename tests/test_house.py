@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,11 @@ SOURCES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path.read_text(encoding="utf-8")
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    return {name: ast.parse(source) for name, source in SOURCES.items()}
 
 
 def imported(node: ast.AST, module: str) -> Iterator[str]:
@@ -84,13 +89,16 @@ def public_definitions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, a
             yield from public_definitions(node, f"{inside}{node.name}.")
 
 
-IMPORTS = {
-    (module, target)
-    for module, tree in TREES.items()
-    for node in ast.walk(tree)
-    for name in imported(node, module)
-    if (target := of_the_package(name)) not in (None, module)
-}
+@cache
+def imports() -> set[tuple[str, str]]:
+    """Pairs of a module of the package and another one that it imports, in a function or not."""
+    return {
+        (module, target)
+        for module, tree in trees().items()
+        for node in ast.walk(tree)
+        for name in imported(node, module)
+        if (target := of_the_package(name)) not in (None, module)
+    }
 
 
 def test_every_module_has_a_room() -> None:
@@ -107,7 +115,7 @@ def test_imports_point_to_rooms_before() -> None:
     places = {room: place for place, room in enumerate(ROOMS)}
     wrong = [
         f"{module} imports {target}"
-        for module, target in IMPORTS
+        for module, target in imports()
         if places[room_of(module) or ""] < places[room_of(target) or ""]
     ]
     assert wrong == []
@@ -115,7 +123,7 @@ def test_imports_point_to_rooms_before() -> None:
 
 def test_no_room_imports_in_a_circle() -> None:
     """Modules whose imports, followed inside their room, lead back to them."""
-    after = {module: {target for importer, target in IMPORTS if importer == module} for module in SOURCES}
+    after = {module: {target for importer, target in imports() if importer == module} for module in SOURCES}
     circles = []
     for module in SOURCES:
         seen, waiting = set(), [*after[module]]
@@ -130,7 +138,7 @@ def test_no_room_imports_in_a_circle() -> None:
 def test_no_private_name_is_imported_from_another_module() -> None:
     private = [
         f"{module}, line {node.lineno}: {name}"
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for node in ast.walk(tree)
         for name in imported(node, module)
         if re.search(r"(^|\.)_(?!_)", name) and of_the_package(name) is not None
@@ -141,7 +149,7 @@ def test_no_private_name_is_imported_from_another_module() -> None:
 def test_no_two_public_classes_have_one_name() -> None:
     names = Counter(
         node.name
-        for tree in TREES.values()
+        for tree in trees().values()
         for node in tree.body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
@@ -152,7 +160,7 @@ def test_only_numpy_and_the_standard_library_at_import() -> None:
     allowed = {*sys.stdlib_module_names, "numpy", "microgradcnn"}
     wrong = [
         f"{module}, line {node.lineno}: import {name} inside the function that needs it"
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for node in at_module_level(tree)
         for name in imported(node, module)
         if name.split(".")[0] not in allowed | {AT_IMPORT.get(module)}
@@ -185,12 +193,12 @@ def test_a_script_runs_no_text_and_asks_for_nothing(script: str) -> None:
 
 def test_modules_are_named_for_what_they_do_and_say_what_they_are_for() -> None:
     assert [module for module in SOURCES if VAGUE & set(module.split("."))] == []
-    assert [module for module, tree in TREES.items() if not ast.get_docstring(tree)] == []
+    assert [module for module, tree in trees().items() if not ast.get_docstring(tree)] == []
 
 
 def test_everything_public_is_documented_and_annotated() -> None:
     wrong = []
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         for name, node in public_definitions(tree):
             where = f"{module}, line {node.lineno}: {name}"
             decorators = [ast.unparse(d) for d in getattr(node, "decorator_list", [])]
@@ -216,8 +224,9 @@ def test_what_the_package_offers() -> None:
 
 
 LEAKS = """
-import gc, sys
+import gc, subprocess, sys
 import numpy as np
+import pytest
 import microgradcnn as mg
 from microgradcnn.engine import value
 
@@ -234,16 +243,21 @@ def test_errors_back(): np.seterr(all="warn", under="ignore")
 def test_collector(): gc.disable()
 def test_collector_back(): gc.enable()
 def test_recursion(): sys.setrecursionlimit(5000)
+def test_process(): subprocess.run([sys.executable, "-c", ""])
+@pytest.mark.slow
+def test_slow_process(): subprocess.run([sys.executable, "-c", ""])
 """
 
 
-def test_a_test_that_leaks_global_state_fails(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_test_that_leaks_global_state_or_starts_a_process_unmarked_fails(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_leaks.py").write_text(LEAKS, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rE", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE", str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    errors = {line.split("::")[1].split(" ")[0] for line in run.stdout.splitlines() if line.startswith("ERROR ")}
+    told = re.findall(r"^(ERROR|FAILED) .*::test_(\w+)", run.stdout, re.MULTILINE)
     leaking = {"switch", "watcher", "errors", "collector"}
     expected = {"new", "changed", "recursion", *leaking, *(f"{name}_back" for name in leaking)}
-    assert errors == {f"test_{name}" for name in expected}, run.stdout
-    assert "13 passed, 11 errors" in run.stdout
+    assert {name for outcome, name in told if outcome == "ERROR"} == expected, run.stdout
+    assert [name for outcome, name in told if outcome == "FAILED"] == ["process"]
+    assert "1 failed, 14 passed, 11 errors" in run.stdout

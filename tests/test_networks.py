@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from many_cases import slow_but
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import (
@@ -323,7 +324,7 @@ def test_every_gradient_is_the_one_written_out_by_hand(
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-@NAMES
+@pytest.mark.parametrize("name", slow_but("single_layer", "conv_average", among=BY_HAND))
 def test_sympy_differentiates_the_lectures_loss_to_the_same_gradients(name: str, activation: str) -> None:
     network, rows = case(name, activation, regularise=0.01)
     y = network.predict(rows).item() + 0.8

@@ -37,6 +37,7 @@ def test_there_are_five() -> None:
     assert [path.stem for path in NOTEBOOKS] == list(SAYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(path: Path) -> None:
     saved = json.loads(path.read_text(encoding="utf-8"))

@@ -140,6 +140,7 @@ def result_here(seed: int) -> list[str]:
     return names["result"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_in_this_process_and_another() -> None:
     program = PROGRAM.format(seed=5) + "print(result)"
     elsewhere = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -216,6 +216,7 @@ def test_the_guide_has_such_programs() -> None:
     assert len(programs()) >= 2
 
 
+@pytest.mark.slow
 def test_the_guides_programs_and_users_models_pass_and_every_type_is_known(tmp_path: Path) -> None:
     """One run of mypy, which takes seconds, for all of it."""
     files = {"users.py": USERS} | programs()

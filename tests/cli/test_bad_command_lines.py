@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import one_sentence, run, strict
+from many_cases import slow_but
 
 OWN = {
     "raises.py": "raise ValueError('one\\ntwo \\x1b[31mred')",
@@ -285,6 +286,7 @@ def named(arguments: tuple[str, ...]) -> str:
     return ascii(" ".join(arguments))[1:60] or "nothing"
 
 
+EVERY = [arguments for arguments, _ in LINES]
 IDS = [named(arguments) for arguments, _ in LINES]
 
 
@@ -304,7 +306,7 @@ def test_a_bad_line_gets_one_sentence_and_exit_code_2(arguments: tuple[str, ...]
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("arguments", [arguments for arguments, _ in LINES], ids=IDS)
+@pytest.mark.parametrize("arguments", slow_but(*EVERY[::10], among=EVERY), ids=IDS)
 def test_with_json_it_is_an_object_as_well(arguments: tuple[str, ...]) -> None:
     done = run(arguments[0], "--json", *arguments[1:])
     found = strict(done.out)
@@ -391,6 +393,7 @@ def test_a_name_of_no_data_set_gets_a_guess_that_is_near_or_none(name: str) -> N
 PROCESSES = [("train", "single_layer", "--data", os.fsdecode(b"\xff\xfe.csv")), ("ledger", "exits.py:f")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", PROCESSES, ids=map(named, PROCESSES))
 def test_a_process_of_its_own_says_the_same(here: Path, arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-P", "-m", "microgradcnn", *arguments]

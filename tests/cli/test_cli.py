@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import needs_pdflatex
+from many_cases import slow_but
 
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import train
@@ -119,7 +120,7 @@ def test_target_by_name_and_by_number(capsys, tmp_path):
         assert run(capsys, "train", "single_layer", *arguments)[0] == 0
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", "conv_average", among=NETWORKS))
 def test_gradcheck(capsys, name):
     code, out, _ = run(capsys, "gradcheck", name)
     assert code == 0
@@ -219,6 +220,7 @@ def test_a_dead_start_is_said_and_answers_no(capsys, tmp_path):
     assert "a dead start" in codes[1]
 
 
+@pytest.mark.slow
 def test_no_progress_bar_and_no_colour_into_a_pipe(tmp_path):
     command = [sys.executable, "-m", "microgradcnn", "train", "conv_average", "--data", "side", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -228,6 +230,7 @@ def test_no_progress_bar_and_no_colour_into_a_pipe(tmp_path):
     assert "converged at epoch" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_reader_of_a_pipe_may_leave(tmp_path):
     command = f"{sys.executable} -m microgradcnn networks | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
@@ -402,6 +405,7 @@ f = Value(2.0, label="c_1") * Value(1.0, label="#a_%b&") * Value(1.0, label="<ζ
 """
 
 
+@pytest.mark.slow
 @needs_pdflatex
 def test_the_latex_document_compiles(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -11,10 +11,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from command_line import EXAMPLES, Done, commands, prepare, run, strict
+from command_line import EXAMPLES, QUICK, Done, commands, prepare, run, strict
+from many_cases import slow_but
 
 import microgradcnn
 
+EXPLAIN = ("explain", "two_conv_average", "--wrt", "c_5")
 ENCODINGS = ("cp1252", "latin-1", "ascii")
 COMMANDS = commands()
 ESCAPE = re.compile(r"\\u[0-9a-f]{4}|\\x[0-9a-f]{2}")
@@ -74,7 +76,7 @@ def test_every_command_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", slow_but(*QUICK, among=EXAMPLES))
 def test_a_command_prints_what_the_stream_takes(name: str, encoding: str, folders: Folders) -> None:
     (wanted, files), (found, same_files) = (
         folders.as_utf_8(*EXAMPLES[name]),
@@ -86,7 +88,7 @@ def test_a_command_prints_what_the_stream_takes(name: str, encoding: str, folder
     assert same_files == files
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", slow_but(*QUICK, among=EXAMPLES))
 def test_json_says_the_same_in_ascii(name: str, folders: Folders) -> None:
     arguments = (*EXAMPLES[name], "--json")
     (wanted, _), (found, _) = folders.as_utf_8(*arguments), folders.run(*arguments, encoding="ascii")
@@ -96,7 +98,7 @@ def test_json_says_the_same_in_ascii(name: str, folders: Folders) -> None:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("form", ["text", "latex", "mathml", "json"])
-@pytest.mark.parametrize("arguments", [("explain", "two_conv_average", "--wrt", "c_5"), ("cost", "single_layer")])
+@pytest.mark.parametrize("arguments", slow_but(EXPLAIN, among=[EXPLAIN, ("cost", "single_layer")]))
 def test_every_format_in_every_encoding(arguments: tuple[str, ...], form: str, encoding: str) -> None:
     wanted, found = in_utf_8(*arguments, "--format", form), run(*arguments, "--format", form, encoding=encoding)
     assert (found.code, found.err) == (0, "")
@@ -145,6 +147,7 @@ def process(*arguments: str, redirect: str = "", **environment: str) -> Done:
     return Done(done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding))
 
 
+@pytest.mark.slow
 def test_a_process_obeys_its_environment() -> None:
     lines = (("networks",), ("explain", "--help"), ("explain", "conv_average", "--wrt", "c_1"))
     for arguments, encoding in zip(lines, ENCODINGS, strict=True):
@@ -153,6 +156,7 @@ def test_a_process_obeys_its_environment() -> None:
         assert readable(found.out, run(*arguments).out)
 
 
+@pytest.mark.slow
 def test_the_locale_of_a_bare_machine(tmp_path: Path) -> None:
     """C, without Python's own mending: files are read and written as UTF-8 all the same."""
     (tmp_path / "σ.csv").write_text("α,β,κ\n" + "".join(f"{i},{i * i % 7},{'νμ'[i % 2]}\n" for i in range(20)), "utf-8")
@@ -179,6 +183,7 @@ CLOSINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "redirect", "codes"), CLOSINGS)
 def test_streams_that_are_closed_or_full(arguments: tuple[str, ...], redirect: str, codes: set[int]) -> None:
     done = process(*arguments, redirect=redirect)
@@ -188,6 +193,7 @@ def test_streams_that_are_closed_or_full(arguments: tuple[str, ...], redirect: s
     assert "Exception ignored" not in done.err
 
 
+@pytest.mark.slow
 def test_a_mistake_with_closed_streams() -> None:
     for redirect in (">&- 2>&-", "2>/dev/full"):
         done = process("explain", "x*", "--wrt", "x", "--json", redirect=redirect)
@@ -195,6 +201,7 @@ def test_a_mistake_with_closed_streams() -> None:
         assert "Traceback" not in done.out + done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--help",), ("explain", "two_conv_linear", "--wrt", "c_1")], ids=" ".join)
 def test_a_pipe_whose_reader_has_left(arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
@@ -206,12 +213,14 @@ def test_a_pipe_whose_reader_has_left(arguments: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_the_first_line_is_enough_for_head() -> None:
     done = process("source", "lenet", "--arrays", redirect="| head -n 1; exit ${PIPESTATUS[0]}")
     assert (done.code, done.err) == (0, "")
     assert done.out.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_told() -> None:
     done = process("ledger", "two_conv_linear", redirect=">/dev/full")
     assert (done.code, done.err.count("\n")) == (2, 1)
@@ -242,6 +251,7 @@ def interrupted(tmp_path: Path, module: str, *command: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "entry"),
     [
@@ -262,6 +272,7 @@ def test_ctrl_c_while_modules_are_imported(module: str, entry: str, tmp_path: Pa
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_a_command_imports_what_it_needs(tmp_path: Path) -> None:
     plot = ("train", "conv_linear", "--data", "side", "--epochs", "2", "--out", str(tmp_path), "--plot", "p.svg")
     for module, arguments in (("matplotlib", plot), ("sklearn", ("train", "lenet", "--data", "digits"))):
@@ -270,6 +281,7 @@ def test_ctrl_c_while_a_command_imports_what_it_needs(tmp_path: Path) -> None:
         assert (done.err.count("\n"), "Traceback" in done.err) == (1, False)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_program_that_imports_the_package_stays_its_own(tmp_path: Path) -> None:
     program = "try:\n    import microgradcnn\nexcept KeyboardInterrupt:\n    print('caught')\n"
     for module in ("numpy", "microgradcnn.engine.value"):

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from microgradcnn.cli import main
 
 
@@ -63,6 +65,7 @@ def command(folder, *arguments, form="module", **settings):
     return subprocess.run([sys.executable, *by, *arguments], env=environment, cwd=folder, text=True, **streams)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_a_command_works_is_one_line_and_while_it_leaves_is_silent(tmp_path):
     stop = "os.kill(os.getpid(), signal.SIGINT)"
     (tmp_path / "now.py").write_text(f"import os, signal\n{stop}\nwhile True: pass\n")

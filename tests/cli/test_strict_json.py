@@ -10,7 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from command_line import EXAMPLES, embedded, prepare, run, strict
+from command_line import EXAMPLES, QUICK, embedded, prepare, run, strict
+from many_cases import slow_but
 
 OWN = """
 from microgradcnn import Value
@@ -52,7 +53,7 @@ def test_the_reader_of_these_tests_is_strict(bare: str) -> None:
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", slow_but(*QUICK, among=EXAMPLES))
 def test_every_command(name: str) -> None:
     done = run(*EXAMPLES[name], "--json")
     assert done.code == 0, done.err
@@ -60,7 +61,7 @@ def test_every_command(name: str) -> None:
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", ["explain --out", "ledger --out", "cost --out"])
+@pytest.mark.parametrize("name", ["explain --out", "ledger --out", pytest.param("cost --out", marks=pytest.mark.slow)])
 def test_a_file_keeps_its_own_format_while_json_is_printed(name: str) -> None:
     assert run(*EXAMPLES[name]).code == 0
     path = Path(EXAMPLES[name][-1])
@@ -205,6 +206,7 @@ def test_the_polynomials_of_a_cost(here: Path) -> None:
     assert strict((here / "new.json").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_times_and_their_exponents() -> None:
     done = run("cost", "single_layer", "--measure", "--json")
     assert done.code == 0

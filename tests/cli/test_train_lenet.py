@@ -117,6 +117,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     return folder, json.loads(out.getvalue())
 
 
+@pytest.mark.slow
 def test_the_ten_digits_are_learnt(digits: tuple[Path, dict[str, Any]]) -> None:
     folder, record = digits
     assert record["test_accuracy"] >= 0.985
@@ -128,6 +129,7 @@ def test_the_ten_digits_are_learnt(digits: tuple[Path, dict[str, Any]]) -> None:
     assert float(lines[-1].split(",")[-1]) == pytest.approx(record["test_accuracy"])
 
 
+@pytest.mark.slow
 def test_the_parameters_file_says_what_it_holds(digits: tuple[Path, dict[str, Any]]) -> None:
     about, arrays = read_arrays(digits[0] / "parameters.npz", KIND)
     assert about["network"] == "lenet"
@@ -137,6 +139,7 @@ def test_the_parameters_file_says_what_it_holds(digits: tuple[Path, dict[str, An
     np.testing.assert_array_equal(arrays["scale"], np.full(64, 16.0))
 
 
+@pytest.mark.slow
 def test_predict_gives_classes_and_probabilities(
     digits: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +157,7 @@ def test_predict_gives_classes_and_probabilities(
     assert (code, out.splitlines()[0].split()) == (0, ["row", "probability", "class"])
 
 
+@pytest.mark.slow
 def test_export_takes_rows_as_they_are_in_the_data(
     digits: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -171,6 +175,7 @@ def test_export_takes_rows_as_they_are_in_the_data(
     np.testing.assert_allclose(found, predict(load_trained(parameters), data), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_files_of_others_are_told_apart(
     digits: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -232,6 +237,7 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(
 # Data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_mnists_own_test_part_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path, packed: bool) -> None:
     folder = tmp_path / "mnist"
@@ -366,6 +372,7 @@ def test_the_defaults_are_those_that_are_said() -> None:
     assert again.training == done.training
 
 
+@pytest.mark.slow
 def test_the_plot_is_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     write_idx(tmp_path / "idx", "train", *quadrants(20, 0))
     plot = tmp_path / "plots" / "run.svg"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from command_line import EXAMPLES, FORMULA, TRAINED, Done, embedded, one_sentence, prepare, run, strict
 from documentation import MANUAL
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import nn
@@ -93,6 +94,7 @@ def test_every_command_that_writes_is_here() -> None:
 # Modes
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_a_new_file_has_the_mode_of_the_umask(umask: int) -> None:
     found = {}
@@ -107,6 +109,7 @@ def is_of_the_key(path: Path) -> bool:
     return path.name.startswith("key")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_new_files_in_a_folder_have_the_mode_of_the_umask_and_keys_are_secret(umask: int) -> None:
     keys = 0
@@ -132,6 +135,7 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
         os.umask(before)
 
 
+@pytest.mark.slow
 def test_the_lesson_has_the_mode_of_the_umask(lesson: tuple[Done, Path]) -> None:
     done, folder = lesson
     assert (done.code, done.err) == (0, "")
@@ -141,6 +145,7 @@ def test_the_lesson_has_the_mode_of_the_umask(lesson: tuple[Done, Path]) -> None
     assert {oct(mode(path)) for path in files} == {"0o640"}
 
 
+@pytest.mark.slow
 def test_what_the_lesson_writes_for_machines_is_strict(lesson: tuple[Done, Path]) -> None:
     _, folder = lesson
     blocks = [block for page in folder.rglob("*.html") for block in embedded(page.read_text("utf-8"))]
@@ -149,6 +154,7 @@ def test_what_the_lesson_writes_for_machines_is_strict(lesson: tuple[Done, Path]
         strict(path.read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("kept", [0o640, 0o444], ids=oct)
 def test_an_existing_file_keeps_its_mode(kept: int) -> None:
@@ -164,6 +170,7 @@ def test_an_existing_file_keeps_its_mode(kept: int) -> None:
     assert found == dict.fromkeys(TO_A_PATH, oct(kept))
 
 
+@pytest.mark.slow
 def test_existing_files_in_a_folder_keep_their_modes(here: Path) -> None:
     for name, arguments in TO_A_FOLDER.items():
         assert run(*filled(arguments, "again")).code == 0, name
@@ -182,7 +189,7 @@ def test_existing_files_in_a_folder_keep_their_modes(here: Path) -> None:
 # Links
 
 
-@pytest.mark.parametrize("name", TO_A_PATH)
+@pytest.mark.parametrize("name", slow_but("explain .txt", "graph .svg", "grade", among=TO_A_PATH))
 def test_a_link_stays_and_what_it_names_is_written(name: str, here: Path) -> None:
     arguments = TO_A_PATH[name]
     link = written_to(arguments, "link")
@@ -251,6 +258,7 @@ def test_in_python(tmp_path: Path, umask: int) -> None:
     assert (tmp_path / "link").is_symlink()
 
 
+@pytest.mark.slow
 def test_no_other_file_is_left(here: Path) -> None:
     for name, arguments in TO_A_PATH.items():
         before = {path.name for path in here.iterdir()}
@@ -273,7 +281,7 @@ OF_ALL = "\x1b[31m\n\x07\u202e\x9b1m\r\udce9"
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", [OF_ALL, *ODD], ids=ascii)
+@pytest.mark.parametrize("name", slow_but(ODD[0], among=[OF_ALL, *ODD]), ids=ascii)
 def test_an_odd_name_is_told_so_that_a_terminal_obeys_nothing(name: str) -> None:
     """The name with all of that in it is told by every command, each of the others by two."""
     every = {**TO_A_PATH, **TO_A_FOLDER}

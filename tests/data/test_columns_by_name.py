@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from command_line import Done, one_sentence, run, strict
 from conftest import ROOT
+from many_cases import slow_but
 
 from microgradcnn.data import load, two_classes
 from microgradcnn.data.scaling import Scaling
@@ -311,7 +312,7 @@ def test_an_image_for_a_table_is_never_taken_without_a_word(table: tuple[str, ..
 
 
 @every_kind
-@pytest.mark.parametrize("form", ["pixel_{row}_{column}", "pixel{i}", "p_{i}"])
+@pytest.mark.parametrize("form", slow_but("p_{i}", among=["pixel_{row}_{column}", "pixel{i}", "p_{i}"]))
 def test_pixels_in_another_order_are_put_in_order(network: str, form: str, tmp_path: Path) -> None:
     images, y = squares(40, 6, 6)
     rows, names = images.reshape(40, 36), pixel_names(6, 6, form)

@@ -382,6 +382,7 @@ def test_pixels_by_name_are_images(network: str, form: str, tmp_path: Path) -> N
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_data_sets_and_arrays_of_images_are_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=np.random.default_rng(0).random((20, 5, 4)), y=np.arange(20) % 2)
     options = ("--epochs", "1", "--engine", "eager", "--out", tmp_path)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from every_backend import BACKENDS, answer, compiled, every_backend, from_source
+from every_backend import answer, compiled, every_backend, from_source
+from many_cases import offenders
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
@@ -188,7 +189,7 @@ case(
     (0, 2),
 )
 
-every_case = pytest.mark.parametrize("name", CASES)
+PARTS = 3
 
 
 def arrays(shapes: tuple[Shape, ...]) -> list[np.ndarray]:
@@ -210,45 +211,49 @@ def expected(name: str) -> Any:
         return error
 
 
-@every_case
-def test_numpys_value_and_gradients_in_their_shapes(name: str) -> None:
-    wanted, given = expected(name), arrays(CASES[name].shapes)
-    if isinstance(wanted, Exception):
-        with pytest.raises(type(wanted)) as raised:
-            answer("eager", loss_of(name), given)
-        assert "\n" not in str(raised.value)
-        return
-    value = CASES[name].function(*[Value(x) for x in given[:-1]])
-    np.testing.assert_array_equal(value.data, wanted)
-    assert value.shape == np.shape(wanted)
-    for way in ("eager", "grad"):
-        loss, gradients = answer(way, loss_of(name), given)
-        assert [np.shape(g) for g in gradients] == [x.shape for x in given]
-        np.testing.assert_array_equal(loss, np.sum(wanted) + 5.0)
-        np.testing.assert_array_equal(gradients[-1], [2.0, 4.0])
+def test_numpys_value_and_gradients_in_their_shapes() -> None:
+    def check(name: str) -> None:
+        wanted, given = expected(name), arrays(CASES[name].shapes)
+        value = CASES[name].function(*[Value(x) for x in given[:-1]])
+        np.testing.assert_array_equal(value.data, wanted)
+        assert value.shape == np.shape(wanted)
+        for way in ("eager", "grad"):
+            loss, gradients = answer(way, loss_of(name), given)
+            assert [np.shape(g) for g in gradients] == [x.shape for x in given]
+            np.testing.assert_array_equal(loss, np.sum(wanted) + 5.0)
+            np.testing.assert_array_equal(gradients[-1], [2.0, 4.0])
+
+    assert offenders(COMPILED, check) == []
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if isinstance(expected(name), Exception)])
+def test_what_numpy_refuses_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(type(expected(name))) as raised:
+        answer("eager", loss_of(name), arrays(CASES[name].shapes))
+    assert "\n" not in str(raised.value)
 
 
 COMPILED = [name for name in CASES if not isinstance(expected(name), Exception)]  # the others have no loss
-every_program = pytest.mark.parametrize("name", COMPILED)
 
 
-@pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "jax"])
-@every_program
-def test_a_program_gives_the_engines_answer(name: str, backend: str) -> None:
-    agree(answer(backend, loss_of(name), arrays(CASES[name].shapes)), name)
+@pytest.mark.parametrize("part", range(PARTS))
+@every_backend
+def test_a_program_gives_the_engines_answer(backend: str, part: int) -> None:
+    """In parts, which run side by side."""
+
+    def check(name: str) -> None:
+        agree(answer(backend, loss_of(name), arrays(CASES[name].shapes)), name)
+
+    assert offenders(COMPILED[part::PARTS], check) == []
 
 
-@pytest.mark.skipif("jax" not in BACKENDS, reason="JAX is not installed")
-@every_program
-def test_jax_gives_the_engines_answer(name: str) -> None:
-    agree(answer("jax", loss_of(name), arrays(CASES[name].shapes)), name)
+def test_the_source_gives_the_engines_answer() -> None:
+    def check(name: str) -> None:
+        given = arrays(CASES[name].shapes)
+        with warnings.catch_warnings(action="ignore"):
+            agree(from_source(compiled("numpy", loss_of(name), given).program, *given), name)
 
-
-@every_program
-def test_the_source_gives_the_engines_answer(name: str) -> None:
-    given = arrays(CASES[name].shapes)
-    with warnings.catch_warnings(action="ignore"):
-        agree(from_source(compiled("numpy", loss_of(name), given).program, *given), name)
+    assert offenders(COMPILED, check) == []
 
 
 def agree(found: Any, name: str) -> None:

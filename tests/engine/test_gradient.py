@@ -401,9 +401,10 @@ def chain(x: Value, depth: int) -> Value:
 
 
 @pytest.mark.usefixtures("no_garbage_collector")
-def test_a_million_nodes_deep() -> None:
+@pytest.mark.parametrize("depth", [10**4, pytest.param(10**6, marks=pytest.mark.slow)])
+def test_a_million_nodes_deep(depth: int) -> None:
     x = Value(0.25)
-    y = chain(x, 10**6)
+    y = chain(x, depth)
     alive = weakref.ref(y.parents[0])
     assert y.data == 0.25
     y.backward()
@@ -413,9 +414,10 @@ def test_a_million_nodes_deep() -> None:
 
 
 @pytest.mark.usefixtures("no_garbage_collector")
-def test_grad_of_a_hundred_thousand_nodes() -> None:
+@pytest.mark.parametrize("depth", [10**4, pytest.param(10**5, marks=pytest.mark.slow)])
+def test_grad_of_a_hundred_thousand_nodes(depth: int) -> None:
     x = Value(0.25)
-    y = chain(x, 10**5) * x
+    y = chain(x, depth) * x
     (g,) = mg.grad(y, [x])
     (h,) = mg.grad(g, [x])
     assert (g.data, h.data) == (0.5, 2.0)
@@ -563,6 +565,7 @@ print(digest.hexdigest(), float(np.sum(first[0].data)))
 """
 
 
+@pytest.mark.slow
 def test_gradients_are_the_same_bit_for_bit_in_every_process() -> None:
     seen = set()
     for hash_seed in ("0", "1", "random"):

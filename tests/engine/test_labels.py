@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn.cli import main
@@ -38,7 +39,7 @@ def neuron(kind, n):
     return (z - y) ** 2, w
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_but("subscripts", "signs", among=KINDS))
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_label_takes_as_much_room_with_a_hundred_thousand_characters_as_with_some_hundreds(view, kind):
     short, long = (VIEWS[view](*neuron(kind, n)) for n in (360, 99_990))

@@ -63,6 +63,7 @@ def test_the_mixed_second_derivative_of_a_power_is_the_same_both_ways(way: Any, 
     assert not near, "d²/dxdy and d²/dydx differ"
 
 
+@pytest.mark.slow
 @WAYS
 def test_every_way_and_dtype_has_the_same_second_derivatives(way: Any) -> None:
     for at, order in itertools.product(GRID, [(0, 0), (0, 1), (1, 0), (1, 1)]):

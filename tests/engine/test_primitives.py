@@ -18,6 +18,7 @@ from autograd.core import make_vjp
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
+from many_cases import offenders, slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -289,9 +290,9 @@ CASES: dict[str, list[Case]] = {
     "max_pool2d": pool_cases(lambda n, w: n.max(w, axis=(4, 5)), np.max),
 }
 
-EVERY = [pytest.param(name, case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)]
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal")
-WITH_GRADIENT = [row for row in EVERY if row.values[0] not in COMPARISONS]
+OF_WINDOWS = {"conv2d", "conv2d_input", "conv2d_kernel", "fold", "unfold", "avg_pool2d", "max_pool2d"}  # large cases
+WITH_GRADIENT = [name for name in CASES if name not in COMPARISONS]
 ELEMENT_BY_ELEMENT = [name for name in CASES if TABLE[name].scalar is not None]
 
 
@@ -371,81 +372,98 @@ def test_every_primitive_has_a_case() -> None:
     assert set(CASES) == set(TABLE)
 
 
-@pytest.mark.parametrize(("name", "case"), EVERY)
-def test_value(name: str, case: Case) -> None:
-    op, expected = TABLE[name], np.asarray(case.formula(np, *case.inputs))
-    if case.loops is not None:
-        assert gap(expected, case.loops(*case.inputs)) < 1e-14
-    for found in (op(*case.inputs, **case.static), op(*map(Value, case.inputs), **case.static).data):
-        assert np.shape(found) == expected.shape
-        assert np.asarray(found).dtype == expected.dtype
-        largest = float(np.max(np.abs(np.nan_to_num(expected, posinf=0.0, neginf=0.0)), initial=1.0))
-        np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15 * largest)  # sums may run in any order
+@pytest.mark.parametrize("name", CASES)
+def test_value(name: str) -> None:
+    def check(case: Case) -> None:
+        op, expected = TABLE[name], np.asarray(case.formula(np, *case.inputs))
+        if case.loops is not None:
+            assert gap(expected, case.loops(*case.inputs)) < 1e-14
+        for found in (op(*case.inputs, **case.static), op(*map(Value, case.inputs), **case.static).data):
+            assert np.shape(found) == expected.shape
+            assert np.asarray(found).dtype == expected.dtype
+            largest = float(np.max(np.abs(np.nan_to_num(expected, posinf=0.0, neginf=0.0)), initial=1.0))
+            np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15 * largest)  # sums may run in any order
+
+    assert offenders(CASES[name], check) == []
 
 
-@pytest.mark.parametrize(("name", "case"), WITH_GRADIENT)
-def test_first_and_second_derivative_against_differences(name: str, case: Case) -> None:
-    wrt = [i for i in range(len(case.inputs)) if i not in case.fixed]
-    found = errors(lambda *xs: TABLE[name](*xs, **case.static), lambda *xs: case.formula(np, *xs), case.inputs, wrt)
-    assert max(found) < SHARP
+@pytest.mark.parametrize("name", slow_but(*{*WITH_GRADIENT} - OF_WINDOWS, among=WITH_GRADIENT))
+def test_first_and_second_derivative_against_differences(name: str) -> None:
+    def check(case: Case) -> None:
+        wrt = [i for i in range(len(case.inputs)) if i not in case.fixed]
+        found = errors(lambda *xs: TABLE[name](*xs, **case.static), lambda *xs: case.formula(np, *xs), case.inputs, wrt)
+        assert max(found) < SHARP
+
+    assert offenders(CASES[name], check) == []
 
 
-@pytest.mark.parametrize(("name", "case"), WITH_GRADIENT)
-def test_first_and_second_derivative_against_autograd(name: str, case: Case) -> None:
-    wrt = [i for i in range(len(case.inputs)) if i not in case.fixed]
-    first, second = derivatives(lambda *xs: TABLE[name](*xs, **case.static), case.inputs, wrt)
-    c = weights(np.shape(case.formula(np, *case.inputs)), 3)
+@pytest.mark.parametrize("name", WITH_GRADIENT)
+def test_first_and_second_derivative_against_autograd(name: str) -> None:
+    def check(case: Case) -> None:
+        wrt = [i for i in range(len(case.inputs)) if i not in case.fixed]
+        first, second = derivatives(lambda *xs: TABLE[name](*xs, **case.static), case.inputs, wrt)
+        c = weights(np.shape(case.formula(np, *case.inputs)), 3)
 
-    def loss(*xs: Any) -> Any:
-        return anp.sum(c * case.formula(anp, *xs)) + 0.0 * sum(anp.sum(xs[i]) for i in wrt)
+        def loss(*xs: Any) -> Any:
+            return anp.sum(c * case.formula(anp, *xs)) + 0.0 * sum(anp.sum(xs[i]) for i in wrt)
 
-    def slope(*xs: Any) -> Any:
-        gradients = autograd.grad(loss, wrt)(*xs)
-        parts = [anp.sum(g * weights(g.shape, 4 + k)) for k, g in enumerate(gradients)]
-        return sum(parts) + 0.0 * sum(anp.sum(xs[i]) for i in wrt)
+        def slope(*xs: Any) -> Any:
+            gradients = autograd.grad(loss, wrt)(*xs)
+            parts = [anp.sum(g * weights(g.shape, 4 + k)) for k, g in enumerate(gradients)]
+            return sum(parts) + 0.0 * sum(anp.sum(xs[i]) for i in wrt)
 
-    for mine, theirs in zip(first, autograd.grad(loss, wrt)(*case.inputs), strict=True):
-        assert gap(mine, theirs) < EXACT
-    for mine, theirs in zip(second, autograd.grad(slope, wrt)(*case.inputs), strict=True):
-        assert gap(mine, theirs) < EXACT
+        for mine, theirs in zip(first, autograd.grad(loss, wrt)(*case.inputs), strict=True):
+            assert gap(mine, theirs) < EXACT
+        for mine, theirs in zip(second, autograd.grad(slope, wrt)(*case.inputs), strict=True):
+            assert gap(mine, theirs) < EXACT
 
-
-@pytest.mark.parametrize(("name", "case"), WITH_GRADIENT)
-def test_backward_gives_what_grad_gives(name: str, case: Case) -> None:
-    leaves = [Value(x) for x in case.inputs]
-    y = TABLE[name](*leaves, **case.static)
-    c = weights(y.shape, 3)
-    y.backward(c)
-    for i, (leaf, g) in enumerate(zip(leaves, mg.grad(y, leaves, seed=c), strict=True)):
-        assert g.shape == leaf.shape
-        if i in case.fixed:
-            assert leaf.grad is None
-            assert not np.any(g.data)
-        else:
-            np.testing.assert_array_equal(leaf.grad, g.data)
-            assert np.asarray(leaf.grad).dtype == leaf.dtype
+    assert offenders(CASES[name], check) == []
 
 
-@pytest.mark.parametrize(("name", "case"), EVERY)
-def test_float32_is_kept(name: str, case: Case) -> None:
-    if name == "astype":
-        case = case._replace(static={"dtype": np.dtype(np.float32)})
-    leaves = [Value(np.asarray(x, np.float32)) if i not in case.fixed else x for i, x in enumerate(case.inputs)]
-    y = TABLE[name](*leaves, **case.static)
-    expected = np.asarray(case.formula(np, *case.inputs))
-    assert y.dtype == (np.float32 if expected.dtype == float else expected.dtype)
-    np.testing.assert_allclose(y.data, expected, rtol=1e-5, atol=1e-5)
-    if name in COMPARISONS:
-        return
-    wrt = [x for x in leaves if isinstance(x, Value)]
-    y.backward(np.asarray(weights(y.shape, 3), np.float32))
-    doubles, _ = derivatives(
-        lambda *xs: TABLE[name](*xs, **case.static), case.inputs, [i for i in range(len(leaves)) if i not in case.fixed]
-    )
-    for leaf, g, double in zip(wrt, mg.grad(y, wrt, seed=weights(y.shape, 3)), doubles, strict=True):
-        assert leaf.grad.dtype == g.dtype == np.float32
-        assert gap(leaf.grad, double) < 1e-5
-        assert gap(g.data, double) < 1e-5
+@pytest.mark.parametrize("name", WITH_GRADIENT)
+def test_backward_gives_what_grad_gives(name: str) -> None:
+    def check(case: Case) -> None:
+        leaves = [Value(x) for x in case.inputs]
+        y = TABLE[name](*leaves, **case.static)
+        c = weights(y.shape, 3)
+        y.backward(c)
+        for i, (leaf, g) in enumerate(zip(leaves, mg.grad(y, leaves, seed=c), strict=True)):
+            assert g.shape == leaf.shape
+            if i in case.fixed:
+                assert leaf.grad is None
+                assert not np.any(g.data)
+            else:
+                np.testing.assert_array_equal(leaf.grad, g.data)
+                assert np.asarray(leaf.grad).dtype == leaf.dtype
+
+    assert offenders(CASES[name], check) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float32_is_kept(name: str) -> None:
+    def check(case: Case) -> None:
+        if name == "astype":
+            case = case._replace(static={"dtype": np.dtype(np.float32)})
+        leaves = [Value(np.asarray(x, np.float32)) if i not in case.fixed else x for i, x in enumerate(case.inputs)]
+        y = TABLE[name](*leaves, **case.static)
+        expected = np.asarray(case.formula(np, *case.inputs))
+        assert y.dtype == (np.float32 if expected.dtype == float else expected.dtype)
+        np.testing.assert_allclose(y.data, expected, rtol=1e-5, atol=1e-5)
+        if name in COMPARISONS:
+            return
+        wrt = [x for x in leaves if isinstance(x, Value)]
+        y.backward(np.asarray(weights(y.shape, 3), np.float32))
+        doubles, _ = derivatives(
+            lambda *xs: TABLE[name](*xs, **case.static),
+            case.inputs,
+            [i for i in range(len(leaves)) if i not in case.fixed],
+        )
+        for leaf, g, double in zip(wrt, mg.grad(y, wrt, seed=weights(y.shape, 3)), doubles, strict=True):
+            assert leaf.grad.dtype == g.dtype == np.float32
+            assert gap(leaf.grad, double) < 1e-5
+            assert gap(g.data, double) < 1e-5
+
+    assert offenders(CASES[name], check) == []
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -555,27 +573,29 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("other", OTHERS, ids=lambda o: f"{type(o).__name__}{np.shape(o)}{np.asarray(o).dtype}")
 @pytest.mark.parametrize("mine", [ARRAY[0], 1.7], ids=["array", "scalar"])
-def test_numbers_and_arrays_on_either_side(operation: Any, other: Any, mine: Any) -> None:
-    for flip in (False, True):
-        both = (lambda a, b: operation(b, a)) if flip else operation
-        v = Value(mine)
-        y = both(v, other)
-        assert type(y) is Value
-        expected = np.asarray(both(np.asarray(mine), np.asarray(other, float)))
-        np.testing.assert_allclose(y.data, expected, rtol=1e-6 if y.dtype == np.float32 else 1e-15)
-        assert y.shape == expected.shape
-        if y.dtype == bool:
-            continue
-        (g,) = mg.grad(y, [v], seed=np.ones(y.shape))
-        y.backward(np.ones(y.shape))
-        slope = differences(
-            lambda x, both=both: float(np.sum(both(x, np.asarray(other, float)))), [np.asarray(mine)], 0
-        )
-        assert gap(v.grad, slope) < (1e-6 if np.asarray(other).dtype == np.float32 else SHARP)
-        np.testing.assert_array_equal(g.data, v.grad)
-        assert v.grad.dtype == v.dtype if np.ndim(mine) else type(v.grad) is float
+def test_numbers_and_arrays_on_either_side(operation: Any, mine: Any) -> None:
+    def check(other: Any) -> None:
+        for flip in (False, True):
+            both = (lambda a, b: operation(b, a)) if flip else operation
+            v = Value(mine)
+            y = both(v, other)
+            assert type(y) is Value
+            expected = np.asarray(both(np.asarray(mine), np.asarray(other, float)))
+            np.testing.assert_allclose(y.data, expected, rtol=1e-6 if y.dtype == np.float32 else 1e-15)
+            assert y.shape == expected.shape
+            if y.dtype == bool:
+                continue
+            (g,) = mg.grad(y, [v], seed=np.ones(y.shape))
+            y.backward(np.ones(y.shape))
+            slope = differences(
+                lambda x, both=both: float(np.sum(both(x, np.asarray(other, float)))), [np.asarray(mine)], 0
+            )
+            assert gap(v.grad, slope) < (1e-6 if np.asarray(other).dtype == np.float32 else SHARP)
+            np.testing.assert_array_equal(g.data, v.grad)
+            assert v.grad.dtype == v.dtype if np.ndim(mine) else type(v.grad) is float
+
+    assert offenders(OTHERS, check) == []
 
 
 @pytest.mark.parametrize("other", [ARRAY, ARRAY[0], [1.0, 2.0, 3.0], np.ones((4, 2, 3))])
@@ -608,7 +628,7 @@ def gathered(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.bincount(source.ravel(), g.ravel(), minlength=size).reshape(shape)
 
 
-@pytest.mark.parametrize("name", [*PARTIALS, *COMPARISONS])
+@pytest.mark.parametrize("name", slow_but("mul", "where", "less", among=[*PARTIALS, *COMPARISONS]))
 @given(data=st.data())
 def test_broadcasting(name: str, data: st.DataObject) -> None:
     count = 3 if name == "where" else 2

@@ -5,12 +5,14 @@ A source needs NumPy and nothing else, so what stands in it is plain Python.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from every_backend import BACKENDS, answer, compiled, every_way_here, from_source
+from many_cases import offenders
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -142,7 +144,8 @@ for kind, exponent in {"float64": np.float64(1.5), "float32": np.float32(0.5), "
 for kind, dtype in {"name": "float64", "type": np.float64, "dtype": np.dtype("float64"), "float": float}.items():
     CASES[f"astype {kind}"] = (lambda x, d=dtype: mg.astype(x, d), lambda x: x, CUBE)
 
-every_case = pytest.mark.parametrize("name", CASES)
+OTHER_KINDS = re.compile(r"\b(int8|int32|uint8)")  # of numbers: Python's and int64 stand for them
+every_kind = pytest.mark.parametrize("others", [False, pytest.param(True, marks=pytest.mark.slow)])
 
 
 def numbers(shape: tuple[int, ...]) -> np.ndarray:
@@ -174,17 +177,25 @@ def plainly(name: str) -> Any:
     return loss(x), slopes.reshape(shape)
 
 
+def of_kind(others: bool) -> list[str]:
+    return [name for name in CASES if bool(OTHER_KINDS.search(name)) == others]
+
+
 @every_way_here
-@every_case
-def test_every_engine_takes_them(name: str, way: str) -> None:
-    x = numbers(CASES[name][2])
-    value, (gradient,) = answer(way, loss_of(name), [x])
-    expected, slopes = plainly(name)
-    np.testing.assert_allclose(value, expected, rtol=1e-12)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(gradient, answer("eager", loss_of(name), [x])[1][0], rtol=1e-12, atol=1e-13)
+@every_kind
+def test_every_engine_takes_them(others: bool, way: str) -> None:
+    def check(name: str) -> None:
+        x = numbers(CASES[name][2])
+        value, (gradient,) = answer(way, loss_of(name), [x])
+        expected, slopes = plainly(name)
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(gradient, answer("eager", loss_of(name), [x])[1][0], rtol=1e-12, atol=1e-13)
+
+    assert offenders(of_kind(others), check) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("jax" not in BACKENDS, reason="JAX is not installed")
 @pytest.mark.parametrize("part", range(4))
 def test_jax_takes_them(part: int) -> None:
@@ -197,15 +208,18 @@ def test_jax_takes_them(part: int) -> None:
         np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-13, err_msg=name)
 
 
-@every_case
-def test_the_source_is_plain(name: str) -> None:
-    x = numbers(CASES[name][2])
-    program = compiled("numpy", loss_of(name), [x]).program
-    assert "np." not in program.source
-    value, (gradient,) = from_source(program, x)
-    expected, (slopes,) = answer("eager", loss_of(name), [x])
-    np.testing.assert_allclose(value, expected, rtol=1e-12)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-13)
+@every_kind
+def test_the_source_is_plain(others: bool) -> None:
+    def check(name: str) -> None:
+        x = numbers(CASES[name][2])
+        program = compiled("numpy", loss_of(name), [x]).program
+        assert "np." not in program.source
+        value, (gradient,) = from_source(program, x)
+        expected, (slopes,) = answer("eager", loss_of(name), [x])
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-13)
+
+    assert offenders(of_kind(others), check) == []
 
 
 ROWS: dict[str, Callable[[Any, Any], Any]] = {

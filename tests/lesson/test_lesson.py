@@ -156,12 +156,14 @@ def sources(folder):
     return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_an_index_and_a_page_for_each_network(editions):
     pages = {"index.html", *(f"{name}.html" for name in NETWORKS)}
     assert set(sources(editions[False])) == pages | {f"{name}_graph.html" for name in NETWORKS}
     assert set(sources(editions[True])) == pages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", [False, True])
 def test_pages_need_each_other_and_nothing_else(editions, student):
     files = sources(editions[student])
@@ -173,6 +175,7 @@ def test_pages_need_each_other_and_nothing_else(editions, student):
         assert len(text) < 300_000
 
 
+@pytest.mark.slow
 def test_the_teachers_pages_derive_and_the_students_do_not(editions):
     """No derivation, no formula of a gradient, no backward pass in the source of a student's page."""
     for name in NETWORKS:
@@ -210,6 +213,7 @@ def test_the_example_is_the_one_that_is_worked_out_by_hand():
     assert representatives(NETWORKS["single_layer"]().hand_example()) == ["w_1", "s_1", "u_1", "v_1"]
 
 
+@pytest.mark.slow
 def test_without_digits_the_pages_compute_with_side(rows):
     data = {"side": lessons.data_sets()["side"]}
     assert len(problem("conv_average", data).rows) == 40

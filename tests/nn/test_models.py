@@ -90,7 +90,11 @@ MODELS: dict[str, tuple[Callable[[Any], nn.Module], tuple[int, ...], Callable[..
 }
 
 
-@pytest.mark.parametrize(("backend", "dtype"), WAYS, indirect=["backend"])
+@pytest.mark.parametrize(
+    ("backend", "dtype"),
+    [pytest.param(*way, marks=pytest.mark.slow if way[1] == np.float32 else ()) for way in WAYS],
+    indirect=["backend"],
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_compiled_model_is_the_eager_one(name: str, backend: str, dtype: Any) -> None:
     build, shape, loss, targets = MODELS[name]
@@ -119,6 +123,7 @@ def test_lenet_itself(backend: str) -> None:
     assert "def program(x, t, _0_weight, _0_bias, _3_weight, _3_bias, " in program.source
 
 
+@pytest.mark.slow
 def test_jax_takes_classes_in_float32() -> None:
     """Without a warning that an array of float64 among the lines becomes one of float32."""
     model = perceptron(3)(np.float32)

@@ -156,6 +156,7 @@ def test_second_derivatives(loss: Any, hessian: Any) -> None:
     np.testing.assert_allclose(rows, hessian, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_all_of_it_is_there_and_comes_when_it_is_asked_for() -> None:
     assert mg.nn is nn
     assert sorted(nn.__all__) == nn.__all__

@@ -22,7 +22,10 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     **{f"pickle-{p}": lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in range(pickle.HIGHEST_PROTOCOL + 1)},
     "pickle in Python": lambda x: pickle._loads(pickle._dumps(x)),  # type: ignore[attr-defined]
 }
-every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+FAST = ("deepcopy", f"pickle-{pickle.HIGHEST_PROTOCOL}")
+every_way = pytest.mark.parametrize(
+    "way", [pytest.param(way, id=name, marks=() if name in FAST else pytest.mark.slow) for name, way in WAYS.items()]
+)
 
 
 def some_graph() -> tuple[Value, Value, Value]:
@@ -167,8 +170,9 @@ def chain(depth: int) -> tuple[Value, Value]:
 
 
 @pytest.mark.parametrize("name", ["deepcopy", f"pickle-{pickle.HIGHEST_PROTOCOL}"])
-def test_a_hundred_thousand_nodes_deep(name: str) -> None:
-    x, y = chain(10**5)
+@pytest.mark.parametrize("depth", [10**4, pytest.param(10**5, marks=pytest.mark.slow)])
+def test_many_thousand_nodes_deep(name: str, depth: int) -> None:
+    x, y = chain(depth)
     z, leaf = WAYS[name]((y, x))
     z.backward()
     assert leaf.grad == 1.0

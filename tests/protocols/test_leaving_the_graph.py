@@ -88,6 +88,7 @@ for _ in range(3):
 """
 
 
+@pytest.mark.slow
 def test_python_shows_it_once_a_line() -> None:
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     shown = [line for line in run.stderr.splitlines() if "GraphLeft" in line]

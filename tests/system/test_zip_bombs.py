@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +125,18 @@ class Member:
     """One file in a zip file: what it is called, its deflated bytes, and what the directory says of it."""
 
     def __init__(self, name: str, head: bytes, zeros: int = 0, said: int | None = None) -> None:
-        self.name, (self.packed, self.crc) = name, of_zeros(head, zeros)
+        self.name, self.head, self.zeros = name, head, zeros
         self.size = len(head) + zeros if said is None else said
+
+    @cached_property
+    def deflated(self) -> tuple[bytes, int]:
+        """The bytes in the file, and the CRC of what they unpack to."""
+        return of_zeros(self.head, self.zeros)
 
     def entry(self, where: int | None) -> bytes:
         """The header before the bytes, or, with the place of that, the line in the directory; both in ZIP64."""
-        sizes, name = struct.pack("<QQ", self.size, len(self.packed)), self.name.encode()
-        fields = (45, 0, 8, 0, 33, self.crc, 0xFFFFFFFF, 0xFFFFFFFF, len(name))
+        sizes, name = struct.pack("<QQ", self.size, len(self.deflated[0])), self.name.encode()
+        fields = (45, 0, 8, 0, 33, self.deflated[1], 0xFFFFFFFF, 0xFFFFFFFF, len(name))
         if where is None:
             return struct.pack("<4s5H3L2H", b"PK\3\4", *fields, 20) + name + struct.pack("<HH", 1, 16) + sizes
         more = struct.pack("<HH", 1, 24) + sizes + struct.pack("<Q", where)
@@ -144,11 +150,11 @@ def zip_file(path: Path, members: Sequence[Member], overlapping: int = 1) -> Pat
         lines = []
         for member in members:
             where = stream.tell()
-            stream.write(member.entry(None) + member.packed)
+            stream.write(member.entry(None) + member.deflated[0])
             lines.append(member.entry(where))
             for i in range(1, overlapping):
                 again = Member(f"{i}{member.name}", b"")
-                again.packed, again.crc, again.size = member.packed, member.crc, member.size
+                again.deflated, again.size = member.deflated, member.size
                 lines.append(again.entry(where))
         start, directory = stream.tell(), b"".join(lines)
         count, size = len(lines), len(directory)
@@ -304,15 +310,16 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     return bounded(folder, COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_little_memory_is_taken_and_a_sentence_is_said(command: str, outcomes: dict[str, Outcome]) -> None:
+@pytest.mark.slow
+def test_little_memory_is_taken_and_a_sentence_is_said(outcomes: dict[str, Outcome]) -> None:
     """A bomb is bad input; where it is the newest checkpoint, the one before is taken."""
-    done = outcomes[command]
-    assert done.peak < PEAK
-    assert one_sentence(done.err), done.err
-    goes_on = command.startswith("resume") and command != "resume all"
-    assert done.code == (0 if goes_on else 2), done.err
-    assert not goes_on or "checkpoint-00000004.npz" in done.err
+    wrong = {}
+    for command, done in outcomes.items():
+        goes_on = command.startswith("resume") and command != "resume all"
+        told = one_sentence(done.err) and (not goes_on or "checkpoint-00000004.npz" in done.err)
+        if done.peak >= PEAK or done.code != (0 if goes_on else 2) or not told:
+            wrong[command] = done
+    assert wrong == {}
 
 
 FOR_THEIR_SIZES = [
@@ -322,12 +329,11 @@ FOR_THEIR_SIZES = [
 ]
 
 
-@pytest.mark.parametrize("command", FOR_THEIR_SIZES)
-def test_the_size_is_the_reason(command: str, outcomes: dict[str, Outcome]) -> None:
-    said = outcomes[command].err
-    for name in (*BOMBS, *WAYS):
-        said = said.replace(name, "")
-    assert re.search(REASON, said), said
+@pytest.mark.slow
+def test_the_size_is_the_reason(outcomes: dict[str, Outcome]) -> None:
+    named = re.compile("|".join(re.escape(name) for name in (*BOMBS, *WAYS)))
+    said = {command: named.sub("", outcomes[command].err) for command in FOR_THEIR_SIZES}
+    assert {command: err for command, err in said.items() if not re.search(REASON, err)} == {}
 
 
 # What is no bomb

@@ -12,6 +12,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from many_cases import offenders
 from test_backends import by_engine, difference, leaves
 from test_source import executed
 
@@ -23,7 +24,12 @@ from microgradcnn.targets.native import jit
 WAYS = ("numpy", "jit", "fused", "jax", "source")  # the jit opens small programs into scalars; "fused" keeps it from it
 LARGE = 300  # copies of a few numbers, which are too many to be opened into scalars
 every_size = pytest.mark.parametrize(
-    ("way", "copies"), [*((way, 1) for way in WAYS), ("numpy", LARGE), ("jit", LARGE)], indirect=["way"]
+    ("way", "copies"),
+    [
+        *(pytest.param(way, 1, marks=pytest.mark.slow if way == "jit" else ()) for way in WAYS),
+        *(("numpy", LARGE), ("jit", LARGE)),
+    ],
+    indirect=["way"],
 )
 
 
@@ -327,15 +333,17 @@ EMPTY_ROWS: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("case", EMPTY)
-def test_empty_arrays(way: str, case: str) -> None:
-    loss, arrays = EMPTY[case]
-    ps = leaves(arrays, "pq"[: len(arrays)])
-    value, gradients, _ = compiled(way, loss(*ps), ps)()
-    wanted, expected = by_engine(loss, [], arrays, "float64")
-    assert np.array_equal(value, wanted, equal_nan=True)
-    assert [np.shape(g) for g in gradients] == [x.shape for x in arrays]
-    assert all(np.array_equal(g, e, equal_nan=True) for g, e in zip(gradients, expected, strict=True))
+def test_empty_arrays(way: str) -> None:
+    def check(case: str) -> None:
+        loss, arrays = EMPTY[case]
+        ps = leaves(arrays, "pq"[: len(arrays)])
+        value, gradients, _ = compiled(way, loss(*ps), ps)()
+        wanted, expected = by_engine(loss, [], arrays, "float64")
+        assert np.array_equal(value, wanted, equal_nan=True)
+        assert [np.shape(g) for g in gradients] == [x.shape for x in arrays]
+        assert all(np.array_equal(g, e, equal_nan=True) for g, e in zip(gradients, expected, strict=True))
+
+    assert offenders(EMPTY, check) == []
 
 
 @pytest.mark.parametrize("case", EMPTY_ROWS)
@@ -405,16 +413,18 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", ARGUMENTS)
-def test_arguments_that_are_numpys_numbers(way: str, case: str) -> None:
-    def loss(x: Any) -> Value:
-        return mg.sum(mg.square(ARGUMENTS[case](x))) + mg.sum(x)
+def test_arguments_that_are_numpys_numbers(way: str) -> None:
+    def check(case: str) -> None:
+        def loss(x: Any) -> Value:
+            return mg.sum(mg.square(ARGUMENTS[case](x))) + mg.sum(x)
 
-    (x,) = leaves([X], "x")
-    f = loss(x)
-    assert "np." not in mg.compile(f, [x]).source
-    value, gradients, _ = compiled(way, f, [x])()
-    assert difference((value, gradients), by_engine(loss, [], [X], "float64")) <= 1e-14
+        (x,) = leaves([X], "x")
+        f = loss(x)
+        assert "np." not in mg.compile(f, [x]).source
+        value, gradients, _ = compiled(way, f, [x])()
+        assert difference((value, gradients), by_engine(loss, [], [X], "float64")) <= 1e-14
+
+    assert offenders(ARGUMENTS, check) == []
 
 
 # Primitives of the user's own: the jit leaves the program to NumPy, and JAX says what it needs

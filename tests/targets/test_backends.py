@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
+from many_cases import slow_but
 from test_primitives import CASES, COMPARISONS, draw
 
 import microgradcnn as mg
@@ -30,7 +31,7 @@ WAYS = ("numpy", "jit", "fused")  # the jit opens small programs into scalars, a
 HERE = ("numpy", "jit")  # JAX takes a third of a second to compile a program: it gets many primitives in one
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
-every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+every_dtype = pytest.mark.parametrize("dtype", slow_but("float64", among=TOLERANCE))
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 
@@ -39,7 +40,7 @@ def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGRADCNN_CACHE", "")
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=slow_but("numpy", "jit", among=WAYS))
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A backend; the jit twice."""
     if request.param == "fused":
@@ -145,7 +146,7 @@ def case_losses(name: str) -> list[tuple[Callable[..., Value], list[Any]]]:
 
 
 @every_dtype
-@pytest.mark.parametrize("backend", HERE)
+@pytest.mark.parametrize("backend", slow_but("numpy", among=HERE))
 @pytest.mark.parametrize("name", CASES)
 def test_a_primitive_on_parameters(name: str, backend: str, dtype: str) -> None:
     cases = case_losses(name)
@@ -158,6 +159,7 @@ def test_a_primitive_on_parameters(name: str, backend: str, dtype: str) -> None:
         assert difference(found, by_engine(loss, [], [0.9 * x for x in arrays], dtype)) <= TOLERANCE[dtype]
 
 
+@pytest.mark.slow
 def test_primitives_on_parameters_with_jax() -> None:
     chosen = [(name, *case_losses(name)[-1]) for name in CASES]
     ends = np.cumsum([len(arrays) for _, _, arrays in chosen])
@@ -301,6 +303,7 @@ def test_a_primitive_over_rows(name: str, way: str, dtype: str) -> None:
         assert difference(found, by_engine(row_loss(function), *at, dtype)) <= tolerance, i
 
 
+@pytest.mark.slow
 @every_dtype
 def test_primitives_over_rows_with_jax(dtype: str) -> None:
     functions = [(name, function) for name in ROWS for function in ROWS[name][: 2 if dtype == "float64" else 1]]
@@ -418,7 +421,7 @@ def agree(network: Network, found: tuple[Any, Any], x: np.ndarray, y: np.ndarray
     return gap(found[0], loss) <= 1e-12 and gap(joined(found[1]), joined(gradients)) <= 1e-12
 
 
-every_network = pytest.mark.parametrize("name", NETWORKS)
+every_network = pytest.mark.parametrize("name", slow_but("single_layer", "two_conv_linear", among=NETWORKS))
 every_form = pytest.mark.parametrize("form", ["rows", "scalars"])
 
 
@@ -434,6 +437,7 @@ def test_networks(name: str, form_and_backend: tuple[str, str], activation: str,
         assert agree(network, program(*given(form, x, y)), x, y), n
 
 
+@pytest.mark.slow
 @every_network
 @every_form
 def test_networks_with_jax(name: str, form: str) -> None:
@@ -503,6 +507,7 @@ def built(steps: Sequence[tuple[int, int, int]], x: Any, y: Any, p: Any, q: Any,
     return last[0] + 2.0 * last[1] + 0.1 * mg.sum(W * W) - last[2]
 
 
+@pytest.mark.slow
 @given_(STEPS, st.sampled_from(WAYS))
 @settings(max_examples=100)
 def test_any_program(steps: list[tuple[int, int, int]], way: str) -> None:

@@ -72,6 +72,7 @@ def two(command: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
         yield both
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds() -> None:
     command = [sys.executable, "-W", "error", str(DEMO), "--steps=20"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -95,6 +96,7 @@ def test_parameters_that_differ_are_an_error(
     assert "a: after 5 steps the parameters differ by 1.0e-08 at most" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_error_in_a_worker_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "jax.py").write_text("raise ModuleNotFoundError\n", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -106,6 +108,7 @@ def test_an_error_in_a_worker_is_told_in_a_sentence(tmp_path: Path, monkeypatch:
         assert not any(map(alive, both))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_worker_killed_in_training_ends_all(victim: int) -> None:
     with running(FOR_EVER) as demo:
@@ -119,6 +122,7 @@ def test_a_worker_killed_in_training_ends_all(victim: int) -> None:
         assert not any(map(alive, both))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stuck_ends_too() -> None:
     with running(FOR_EVER) as demo:
         both = workers(demo)
@@ -131,6 +135,7 @@ def test_a_worker_that_is_stuck_ends_too() -> None:
         assert not any(map(alive, both))
 
 
+@pytest.mark.slow
 def test_a_worker_killed_before_it_meets_the_other_ends_all() -> None:
     with running(FOR_EVER) as demo:
         both = workers(demo)
@@ -141,6 +146,7 @@ def test_a_worker_killed_before_it_meets_the_other_ends_all() -> None:
         assert not any(map(alive, both))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all() -> None:
     with running(FOR_EVER) as demo:
         both = workers(demo)
@@ -151,6 +157,7 @@ def test_ctrl_c_ends_all() -> None:
         assert not any(map(alive, both))
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_parent() -> None:
     with running(FOR_EVER) as demo:
         workers(demo)
@@ -160,6 +167,7 @@ def test_workers_end_with_a_killed_parent() -> None:
         assert demo.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_worker_without_a_parent_ends_when_nothing_is_heard_of_its_peer(victim: int, tmp_path: Path) -> None:
     """A stopped process is what a machine without power looks like from outside."""
@@ -223,6 +231,7 @@ print("all is well")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "devices"), [(ROWS_OF_ITS_OWN, "1,1"), (ROWS_OF_ITS_OWN, "2,2"), (DEVICES_OF_ITS_OWN, "1,2")]
 )

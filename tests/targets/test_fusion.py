@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -60,7 +61,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("n", [1, 3, 8, 100])
+@pytest.mark.parametrize("n", slow_but(1, 8, among=[1, 3, 8, 100]))
 def test_losses(name, n):
     function, shape = LOSSES[name]
     x, p = draw(n, 5), draw(*shape, seed=1)

@@ -109,6 +109,7 @@ def kernels_in(compiled: mg.Program) -> int:
     return compiled._engine.ir.count("%out = load ptr")
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     n=st.integers(2, 3), c=st.integers(1, 2), filters=st.tuples(st.integers(1, 3), st.integers(1, 7)),

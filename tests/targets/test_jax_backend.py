@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT
+from many_cases import slow_but
 
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import MissingExtra
@@ -19,7 +20,7 @@ from microgradcnn.targets.backends.jax import JaxProgram, JaxTrainer
 
 ROWS = 8
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
+dtypes = pytest.mark.parametrize("dtype", slow_but("float64", among=TOLERANCE))
 
 
 def single_layer(x: Any, y: Any, strength: Any, S: Any, w: Any, *, xp: Any = np) -> tuple[Any, list[Any], list[Any]]:
@@ -177,6 +178,7 @@ def test_nothing_is_traced_twice() -> None:
     assert traced.times == 3
 
 
+@pytest.mark.slow
 def test_the_same_bits_every_time() -> None:
     def descent() -> list[float]:
         trainer = program().bind(*numbers(rows=1000))
@@ -260,6 +262,7 @@ for rows in (7, 3):
 """
 
 
+@pytest.mark.slow
 def test_four_devices() -> None:
     flags = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     environment = {

@@ -9,6 +9,7 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
+from many_cases import slow_but
 
 from microgradcnn.targets.native.llvm_functions import definitions, symbol
 from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
@@ -142,7 +143,7 @@ def worst(name: str, kind: str, run: Callable[..., np.ndarray]) -> float:
 
 @every_width
 @every_kind
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", slow_but("exp", "log", among=EXACT))
 def test_right_to_two_ulp(name, kind, width):
     assert worst(name, kind, compiled(name, kind, lanes_of(kind, width))) <= BOUND
 

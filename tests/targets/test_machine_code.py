@@ -246,6 +246,7 @@ def test_the_oldest_are_dropped(folder, monkeypatch):
     assert {path.name for path in kept(folder)} == {*names, "notes.txt"}
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(folder):
     script = f"""
 import ctypes

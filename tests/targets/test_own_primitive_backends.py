@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from every_backend import BACKENDS, answer, compiled, every_backend, every_size, from_source, padded
+from many_cases import offenders
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -193,7 +194,6 @@ USES |= {
         lambda p: mg.sum(mg.tanh(mg.conv2d(bordered()(p).reshape(1, 1, 5, 6), np.ones((1, 1, 2, 2))))), [numbers(3, 4)]
     ),
 }
-every_use = pytest.mark.parametrize("name", USES)
 NAMES = ("sine", "cosine", "cube", "arctan", "arctan_into", "softsign", "leak", "hypotenuse", "damped", "log_sum_exp")
 NAMES += ("norm", "rolled", "added_up", "outer_product", "bordered")
 
@@ -234,13 +234,15 @@ def agree(found: Any, expected: Any) -> None:
 
 
 @every_backend
-@every_use
-def test_the_engines_numbers_or_one_sentence(name: str, backend: str) -> None:
-    use = USES[name]()
-    expected = by_engine(use)
-    found = or_one_sentence(lambda: by_program(backend, use))
-    if found is not None:
-        agree(found, expected)
+def test_the_engines_numbers_or_one_sentence(backend: str) -> None:
+    def check(name: str) -> None:
+        use = USES[name]()
+        expected = by_engine(use)
+        found = or_one_sentence(lambda: by_program(backend, use))
+        if found is not None:
+            agree(found, expected)
+
+    assert offenders(USES, check) == []
 
 
 @every_size
@@ -256,22 +258,24 @@ def test_small_and_large_programs(name: str, backend: str, size: str) -> None:
         agree(found, expected)
 
 
-@every_use
-def test_the_source_gives_the_engines_numbers_or_there_is_none(name: str) -> None:
-    use = USES[name]()
+def test_the_source_gives_the_engines_numbers_or_there_is_none() -> None:
+    def check(name: str) -> None:
+        use = USES[name]()
 
-    def run() -> Any:
-        return from_source(
-            compiled("numpy", use.loss, use.parameters, use.inputs).program, *use.inputs, *use.parameters
-        )
+        def run() -> Any:
+            return from_source(
+                compiled("numpy", use.loss, use.parameters, use.inputs).program, *use.inputs, *use.parameters
+            )
 
-    if use.inputs and np.ndim(use.inputs[0]) == 1:
-        program = or_one_sentence(lambda: compiled("numpy", use.loss, [0.3], [0.4]).program)
-        found = program and or_one_sentence(lambda: from_source(program, *use.inputs, *use.parameters))
-    else:
-        found = or_one_sentence(run)
-    if found is not None:
-        agree(found, by_engine(use))
+        if use.inputs and np.ndim(use.inputs[0]) == 1:
+            program = or_one_sentence(lambda: compiled("numpy", use.loss, [0.3], [0.4]).program)
+            found = program and or_one_sentence(lambda: from_source(program, *use.inputs, *use.parameters))
+        else:
+            found = or_one_sentence(run)
+        if found is not None:
+            agree(found, by_engine(use))
+
+    assert offenders(USES, check) == []
 
 
 @every_backend

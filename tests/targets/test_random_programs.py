@@ -24,6 +24,7 @@ def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGRADCNN_CACHE", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_engine_gives_one_answer(part: int) -> None:
     """In parts, which run side by side; the programs that are shown on failure can be pasted."""
@@ -74,7 +75,10 @@ WRONG: list[tuple[str, str, str, Any]] = [
 right_pool: Callable[..., Any] = TABLE["max_pool2d"].forward
 
 
-@pytest.mark.parametrize(("engine", "name", "field", "wrong"), WRONG, ids=[f"{w[0]}-{w[1]}" for w in WRONG])
+@pytest.mark.parametrize(
+    ("engine", "name", "field", "wrong"),
+    [pytest.param(*w, id=f"{w[0]}-{w[1]}", marks=pytest.mark.slow if w[0] == "jit" else ()) for w in WRONG],
+)
 def test_a_wrong_rule_in_one_engine_is_found_and_the_program_made_short(
     engine: str, name: str, field: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from many_cases import slow_but
 from test_backends import BACKENDS, by_engine, by_program, difference
 
 import microgradcnn as mg
@@ -78,7 +79,7 @@ def arrays(n: int, seed: int) -> tuple[list[Any], list[Any]]:
     return [rng.normal(size=(n, 3)), rng.normal(size=n), rng.normal()], [rng.normal(size=3), rng.normal(size=(2, 3))]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jit"])
+@pytest.mark.parametrize("backend", slow_but("numpy", among=["numpy", "jit"]))
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_accepted(name: str, backend: str) -> None:
     for recorded, called in ((4, 7), (1, 5), (3, 1), (2, 3)):
@@ -266,6 +267,7 @@ def patterns(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ..
     return ones[0], ones[1], ones[2][draw(st.integers(0, len(shape))) :]
 
 
+@pytest.mark.slow
 @given(patterns(), st.integers(1, 4), st.integers(1, 5), st.sampled_from(["numpy", "jit"]), st.booleans())
 @example(((), (), ()), 2, 3, "numpy", False)
 @example(((3, 1), (1, 2), (2,)), 3, 2, "jit", True)

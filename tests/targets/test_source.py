@@ -65,6 +65,7 @@ def alone() -> dict[tuple[str, str], tuple[Any, Any, Any, Any]]:
     return {case[:2]: (*case[2:], result) for case, result in zip(cases, found, strict=True)}
 
 
+@pytest.mark.slow
 @every_network
 @every_form
 def test_an_empty_interpreter_gives_the_same_numbers(name: str, form: str, alone: Any) -> None:
@@ -73,6 +74,7 @@ def test_an_empty_interpreter_gives_the_same_numbers(name: str, form: str, alone
     assert not [module for module in modules if module.split(".")[0] in ("microgradcnn", "jax", "scipy")]
 
 
+@pytest.mark.slow
 @every_network
 @every_form
 def test_the_source_with_jax(name: str, form: str) -> None:

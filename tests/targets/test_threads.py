@@ -81,6 +81,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_has_threads_of_its_own():
     subprocess.run([sys.executable, "-c", FORKING], check=True, timeout=60)  # JAX, in this process, warns of forks

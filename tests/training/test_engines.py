@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from many_cases import slow_but
 
 from microgradcnn.data import load, shrink, two_classes
 from microgradcnn.engine.value import Value
@@ -37,8 +38,8 @@ def flat(network):
     return np.concatenate([p.data.ravel() for p in network.parameters.values()])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
+@pytest.mark.parametrize("activation", slow_but("sigmoid", among=["sigmoid", "relu"]))
 def test_all_engines_follow_the_same_trajectory(name, activation):
     x, y = rows(name)
     runs = {}

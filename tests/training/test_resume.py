@@ -536,6 +536,7 @@ def runs() -> Iterator[Runs]:
         server.stdin.close()
 
 
+@pytest.mark.slow
 def test_kill_9_at_fifty_random_moments(tmp_path: Path, runs: Runs) -> None:
     """Half in every call of a save in turn, half at any time; the run then goes on and ends with the same bits."""
     began = time.monotonic()

@@ -276,6 +276,7 @@ def test_the_colours_are_those_of_okabe_and_ito() -> None:
     assert len(set(plots.COLOURS)) == len(plots.COLOURS)
 
 
+@pytest.mark.slow
 def test_a_rendered_plot_says_what_it_shows_and_is_the_same_again() -> None:
     files = {}
     for suffix in plots.FORMATS:
@@ -328,6 +329,7 @@ def test_the_figure_of_a_training_run_shows_what_was_learnt(
     assert len(training_figure(experiment("single_layer", whole, training={"epochs": 3}), whole).axes) == 2
 
 
+@pytest.mark.slow
 def test_train_plots(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     plot = tmp_path / "new" / "run.svg"
     arguments = ["train", "conv_average", "--data", "side", "--epochs", "20", "--out", str(tmp_path)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from many_cases import slow_but
 from test_formula import Tree, python_like, value_of
 
 import microgradcnn as mg
@@ -289,7 +290,7 @@ def marked(row: tuple[Any, ...], given: bool) -> Answer:
     return check_answer(row[3], gradient, loss, theta) if given else check_answer(row[3], gradient)
 
 
-@pytest.mark.parametrize("given", [True, False], ids=["loss and wrt given", "gradient alone"])
+@pytest.mark.parametrize("given", slow_but(True, among=[True, False]), ids=["loss and wrt given", "gradient alone"])
 @pytest.mark.parametrize("row", RIGHT, ids=[f"{r[0]}-{r[2]}-{i}" for i, r in enumerate(RIGHT)])
 def test_a_right_answer(row: tuple[Any, ...], given: bool) -> None:
     answer = marked(row, given)
@@ -299,7 +300,7 @@ def test_a_right_answer(row: tuple[Any, ...], given: bool) -> None:
     assert answer.diagnosis is None
 
 
-@pytest.mark.parametrize("given", [True, False], ids=["loss and wrt given", "gradient alone"])
+@pytest.mark.parametrize("given", slow_but(True, among=[True, False]), ids=["loss and wrt given", "gradient alone"])
 @pytest.mark.parametrize("row", WRONG, ids=[f"{r[0]}-{r[2]}-{r[4]}-{i}" for i, r in enumerate(WRONG)])
 def test_a_wrong_answer(row: tuple[Any, ...], given: bool) -> None:
     answer = marked(row, given)
@@ -343,7 +344,7 @@ def closed_form(network: str, label: str) -> str:
 
 
 PARAMETERS = [
-    (name, label)
+    pytest.param(name, label, marks=() if name == "single_layer" else pytest.mark.slow)
     for name in NETWORKS
     for label in NETWORKS[name](seed=3).example([0.1] * NETWORKS[name]().inputs, 0).parameters
 ]
@@ -378,9 +379,9 @@ def test_every_parameter_with_relu_and_regularisation(name: str, label: str) -> 
         assert [d.kind for d in answer.diagnoses] == kinds, (text, answer.verdict)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_the_gradient_of_another_parameter_is_called_by_its_name(name: str) -> None:
-    labels = [label for network, label in PARAMETERS if network == name]
+    labels = [label for network, label in (p.values for p in PARAMETERS) if network == name]
     for label in labels[::3]:
         for other in labels:
             answer = check_answer(f"(ŷ − y)·{closed_form(name, other)}", asked(name, label)[0])
@@ -764,6 +765,7 @@ def by_hand(tree: Tree) -> bool:
     return bool(np.allclose(found, 2.0 * (y_hat - y) * w[0] * z[0] * (1.0 - z[0]) * x[0], rtol=1e-9, atol=0.0))
 
 
+@pytest.mark.slow
 @given(trees())
 def test_changed_formulas_are_right_if_and_only_if_they_are(tree: Tree) -> None:
     answer = check_answer(python_like(tree), asked("single_layer", "s_1")[0])
@@ -836,7 +838,7 @@ BREAKAGES = {
 }
 
 
-@pytest.mark.parametrize("symbolic", [True, False], ids=["with SymPy", "without"])
+@pytest.mark.parametrize("symbolic", slow_but(False, among=[True, False]), ids=["with SymPy", "without"])
 def test_the_checker_judges_the_tables_rightly(symbolic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not symbolic:
         without_sympy(monkeypatch)
@@ -847,7 +849,7 @@ def without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sympy.polys.rings", None)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES)
+@pytest.mark.parametrize("breakage", slow_but(*list(BREAKAGES)[:2], among=BREAKAGES))
 def test_a_broken_checker_is_noticed(breakage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     without_sympy(monkeypatch)  # which would make up for some
     monkeypatch.setattr(*BREAKAGES[breakage])

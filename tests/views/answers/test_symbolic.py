@@ -111,6 +111,7 @@ def test_without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not check_answer("3x", gradient)
 
 
+@pytest.mark.slow
 def test_sympy_is_imported_only_where_it_is_used() -> None:
     code = "import sys, microgradcnn, microgradcnn.views.answers.answer; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -180,6 +181,7 @@ def test_a_huge_graph_is_left_alone() -> None:
 # Against random graphs: the printed formula of a gradient is proved, or not refuted, and never something else
 
 
+@pytest.mark.slow
 @given(graphs(), st.sampled_from([0.0, 1.0]), st.data())
 @settings(max_examples=100)
 def test_no_formula_is_proved_that_numbers_refute(
@@ -197,6 +199,7 @@ def test_no_formula_is_proved_that_numbers_refute(
         np.testing.assert_allclose(evidence.points(answer), evidence.g, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_graph_is_what_its_definition_says() -> None:
     """The printed definition, given as an answer, is proved to be the node, but for a few that are too large."""
     proofs: list[bool] = []

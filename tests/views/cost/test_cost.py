@@ -18,6 +18,7 @@ import pytest
 from conftest import ROOT, needs_pdflatex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -261,6 +262,7 @@ def assert_right(found, loss, groups, **sizes):
     assert found.counts(**sizes) == {n: {"operations": 0, **part.work} for n, part in parts.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(*[st.integers(2, 11)] * 3, st.sampled_from([0.0, 0.5]), st.sampled_from(["sigmoid", "relu"]))
 def test_single_layer_at_other_sizes(n, m, k, regularise, activation):
@@ -283,6 +285,7 @@ def test_convolutional_networks_at_other_sizes(costs, name, n, filters, position
     assert_right(costs[name], *convolutional(name, n, filters, image, kernel), **sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["conv_linear", "two_conv_average_linear"])
 def test_square_images_give_the_same_polynomials(costs, name):
     sizes = {size: about.counted for size, about in NETWORKS[name].cost_sizes().items()}
@@ -316,7 +319,7 @@ def in_scalars(network, n):
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 @pytest.mark.parametrize("regularise", [0.0, 0.5])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", "conv_linear", among=NETWORKS))
 def test_scalars_and_arrays_count_alike(name, regularise, activation):
     sizes = {"m": 3, "k": 2} if name == "single_layer" else {"filters": 2, "image": (4, 3), "kernel": (2, 2)}
     network = NETWORKS[name](**sizes, regularise=regularise, activation=activation)
@@ -753,7 +756,7 @@ SQUARES = {"P", "q"}
 
 
 @pytest.mark.parametrize(("activation", "regularise"), [("sigmoid", 0.0), ("relu", 0.1)])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_what_is_printed_holds_where_it_says_at_the_smallest_sizes_and_at_others(name, activation, regularise):
     counted_network = network_cost.network_cost(name, activation, regularise)
     for found in (counted_network.found, counted_network.lecture):
@@ -769,6 +772,7 @@ def test_what_is_printed_holds_where_it_says_at_the_smallest_sizes_and_at_others
             found.at(n=1)
 
 
+@pytest.mark.slow
 def test_one_filter_is_below_where_the_polynomials_of_averages_hold(capsys):
     found = network_cost.network_cost("conv_average")
     assert found.found.least == {"n": 2, "F": 2, "P": 4, "q": 1}
@@ -838,6 +842,7 @@ def test_names_are_escaped():
     assert r"\&\_\%\$\#\{x\}\textbackslash{}" in found.latex()
 
 
+@pytest.mark.slow
 @needs_pdflatex
 def test_the_latex_compiles(tmp_path, costs):
     text = costs["conv_linear"].latex()
@@ -877,6 +882,7 @@ def test_the_command(capsys):
     assert f"{lecture} m ≥ 1." in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_the_command_for_a_convolutional_network(capsys):
     code, out, _ = run(capsys, "cost", "conv_average", "--regularise", "0.1", "--activation", "relu")
     assert code == 0
@@ -931,7 +937,14 @@ def test_the_latex_has_every_character(capsys, monkeypatch):
     assert "U+" not in out  # how words are written that LaTeX's fonts lack
 
 
-@pytest.mark.parametrize(("form", "suffix"), [("text", ".txt"), ("latex", ".tex"), ("mathml", ".html")])
+@pytest.mark.parametrize(
+    ("form", "suffix"),
+    [
+        ("text", ".txt"),
+        pytest.param("latex", ".tex", marks=pytest.mark.slow),
+        pytest.param("mathml", ".html", marks=pytest.mark.slow),
+    ],
+)
 def test_the_command_writes_a_file(capsys, tmp_path, form, suffix):
     _, printed, _ = run(capsys, "cost", "single_layer", "--format", form)
     path = tmp_path / f"cost{suffix}"

@@ -6,11 +6,13 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 from command_line import run, strict
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn.networks import NETWORKS
@@ -64,22 +66,23 @@ def summed(counts: Counts) -> dict[str, int]:
     return total
 
 
-@pytest.fixture(scope="module")
-def costs() -> Callable[[str, tuple[str, ...]], Any]:
-    """What `cost --json` says of a network, found once."""
-    known: dict[Any, Any] = {}
+Costs = Callable[[str, tuple[str, ...]], tuple[Any, str]]
 
-    def found(name: str, options: tuple[str, ...]) -> Any:
-        if (name, options) not in known:
-            done = run("cost", name, *options, "--json")
-            assert done.code == 0, done.err
-            known[name, options] = strict(done.out)
-        return known[name, options]
+
+@pytest.fixture(scope="module")
+def costs() -> Costs:
+    """What `cost --json` and `cost` say of a network, found once."""
+
+    @cache
+    def found(name: str, options: tuple[str, ...]) -> tuple[Any, str]:
+        done = run("cost", name, *options, "--json")
+        assert done.code == 0, done.err
+        return strict(done.out), run("cost", name, *options).out
 
     return found
 
 
-every_network = pytest.mark.parametrize("name", NETWORKS)
+every_network = pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 every_option = pytest.mark.parametrize("options", OPTIONS[:2], ids=" ".join)
 
 
@@ -92,10 +95,8 @@ def lecture_sizes(record: Any) -> dict[str, int]:
 
 @every_option
 @every_network
-def test_both_lines_say_the_same_at_the_lectures_sizes(
-    name: str, options: tuple[str, ...], costs: Callable[[str, tuple[str, ...]], Any]
-) -> None:
-    record, text = costs(name, options), run("cost", name, *options).out
+def test_both_lines_say_the_same_at_the_lectures_sizes(name: str, options: tuple[str, ...], costs: Costs) -> None:
+    record, text = costs(name, options)
     others = [{"n": n, "m": m} for n in range(2, 6) for m in ((2, 3, 9) if name == "single_layer" else (9,))]
     for other in others:
         sizes = lecture_sizes(record) | other
@@ -120,10 +121,8 @@ def some_sizes(name: str) -> Iterator[dict[str, int]]:
 
 
 @every_network
-def test_every_polynomial_holds_from_the_smallest_size_or_says_from_which(
-    name: str, costs: Callable[[str, tuple[str, ...]], Any]
-) -> None:
-    record, text = costs(name, ()), run("cost", name).out
+def test_every_polynomial_holds_from_the_smallest_size_or_says_from_which(name: str, costs: Costs) -> None:
+    record, text = costs(name, ())
     variables = set(record["parts"][0]["operations"]["terms"][0]) - {"coefficient"}
     fixed = {size: number for size, number in lecture_sizes(record).items() if size not in variables}
     least = {size: int(number) for size, number in re.findall(r"([a-zA-Z]) ≥ (\d+)", text.partition("In all")[0])}
@@ -137,8 +136,8 @@ def test_every_polynomial_holds_from_the_smallest_size_or_says_from_which(
 
 
 @every_network
-def test_text_and_json_have_the_same_polynomials(name: str, costs: Callable[[str, tuple[str, ...]], Any]) -> None:
-    record, text = costs(name, ()), run("cost", name).out
+def test_text_and_json_have_the_same_polynomials(name: str, costs: Costs) -> None:
+    record, text = costs(name, ())
     for part in record["parts"]:
         assert part["operations"]["text"] in text
     assert record["lecture"]["operations"]["text"] in text

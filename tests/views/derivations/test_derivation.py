@@ -11,6 +11,7 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from many_cases import slow_but
 from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
@@ -78,7 +79,7 @@ def read_back(derivation: Derivation) -> Any:
     return known[left]
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=networks.NETWORKS))
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 @pytest.mark.parametrize("regularise", [0.0, 0.003])
 def test_the_lectures_gradients_are_sympys(name: str, activation: str, regularise: float) -> None:
@@ -142,6 +143,7 @@ def evaluated(derivation: Derivation, leaves: list[Value]) -> float:
     return float(known[source.splitlines()[-1].split(" = ")[0]])
 
 
+@pytest.mark.slow
 @given(graphs(), st.data())
 @settings(max_examples=500)
 def test_any_graph(graph: tuple[Value, list[Value]], data: st.DataObject) -> None:
@@ -257,7 +259,7 @@ def test_the_lectures_results(name: str, label: str) -> None:
     assert f"= {PRINTED[name, label]}\n" in derivation.text()
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", "conv_average", among=networks.NETWORKS))
 @pytest.mark.parametrize("options", [{}, {"activation": "relu", "regularise": 0.001}])
 def test_every_derivation_is_well_formed_and_agrees(name: str, options: dict[str, Any]) -> None:
     ex = example(name, **options)
@@ -375,6 +377,7 @@ def test_nested_kinks_stay_short() -> None:
     assert len(derivation.python()) < 10_000
 
 
+@pytest.mark.slow
 def test_long_sums_and_deep_labelled_chains() -> None:
     x = Value(0.5, label="x_1")
     node = x
@@ -604,6 +607,7 @@ def test_labels_that_look_alike_are_told_apart() -> None:
     assert "\x1b" not in str(derivation) + derivation.latex() + derivation.mathml()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [None, "h"])
 def test_deep_graphs(label: str | None) -> None:
     x = Value(0.5, label="x")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import one_sentence, run, strict
+from many_cases import slow_but
 
 import microgradcnn as mg
 
@@ -35,7 +36,7 @@ LABELS = {
     "dots": "a." * (LENGTH // 2) + "weight",
     "spaces": " " * LENGTH + "a",
 }
-every_label = pytest.mark.parametrize("kind", LABELS)
+every_label = pytest.mark.parametrize("kind", slow_but("words", "markup", among=LABELS))
 
 
 class TooManyCallsError(AssertionError):

@@ -206,6 +206,7 @@ def number_of(e: Any) -> complex:
     return complex(sympy.sympify(e, locals=SYMBOLS).subs(point))
 
 
+@pytest.mark.slow
 @given(expressions())
 def test_simplification_keeps_the_value(e: Expr) -> None:
     before = number_of(python(e))
@@ -215,6 +216,7 @@ def test_simplification_keeps_the_value(e: Expr) -> None:
         assert number_of(python(new)) == pytest.approx(before, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(expressions())
 def test_every_emitter_writes_what_is_meant(e: Expr) -> None:
     """The Unicode line read back by a small reader of its own gives what the Python line gives."""

@@ -23,7 +23,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.formulas.latex import words
 
-pytestmark = needs_pdflatex
+pytestmark = [needs_pdflatex, pytest.mark.slow]
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath,amssymb}

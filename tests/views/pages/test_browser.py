@@ -29,6 +29,7 @@ def test_a_page_is_shown(page: Page, tmp_path: Path) -> None:
         page.goto("http://example.org")
 
 
+@pytest.mark.slow
 def test_an_error_on_a_page_fails_its_test(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
     (tmp_path / "test_wrong.py").write_text(WRONG, encoding="utf-8")

@@ -448,6 +448,7 @@ def test_a_large_graph_starts_collapsed_and_can_be_opened(labels: bool) -> None:
     parsed(picture)
 
 
+@pytest.mark.slow
 def test_a_large_graph_opened_whole_has_every_node() -> None:
     f = unrolled(180, labels=False)
     assert len(topological(f)) > 500

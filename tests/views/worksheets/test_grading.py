@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from many_cases import slow_but
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -76,7 +77,7 @@ def as_file(fields: dict[str, str]) -> bytes:
 # Marks
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_the_key_itself_gets_all_marks_and_nothing_none(name: str) -> None:
     rows = key(name).rows(Answers(right_answers(made(name))))
     assert [row.marks for row in rows] == [1.0] * 6 + [6.0]
@@ -173,6 +174,7 @@ def test_a_number(answer: str, share: float, words: str) -> None:
     assert (found, words in diagnosis) == (share, True), diagnosis
 
 
+@pytest.mark.slow
 def test_numbers_that_tell_what_went_wrong() -> None:
     seen = set()
     for name in NETWORKS:

@@ -24,6 +24,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from conftest import needs_chromium, needs_pdflatex
+from many_cases import slow_but
 from playwright.sync_api import Page
 from test_notation import check_latex, check_mathml
 
@@ -47,7 +48,10 @@ from microgradcnn.views.worksheets.worksheet import Worksheet
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
 VARIANTS = [("sigmoid", 0.0), ("relu", 0.0), ("sigmoid", 0.01), ("relu", 0.01)]
 SHEETS = [(name, *VARIANTS[(i + step) % 4]) for i, name in enumerate(NETWORKS) for step in (0, 1)]
-every_sheet = pytest.mark.parametrize(("name", "activation", "decay"), SHEETS)
+every_sheet = pytest.mark.parametrize(
+    ("name", "activation", "decay"),
+    [pytest.param(*sheet, marks=() if sheet[0] == "single_layer" else pytest.mark.slow) for sheet in SHEETS],
+)
 
 
 @cache
@@ -143,7 +147,7 @@ def test_what_was_planted_is_what_check_answer_finds(name: str, activation: str,
         assert mg.check_answer(question["answer"], gradient, example.loss, theta).right
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", slow_but(0, 1, among=range(8)))
 def test_the_line_that_goes_wrong(seed: int) -> None:
     for task in made("conv_average", seed=str(seed)).tasks:
         if task.kind == "mistake":
@@ -162,7 +166,7 @@ def test_the_line_that_goes_wrong(seed: int) -> None:
             assert lines[5] != right[5]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_kinds_are_balanced_and_questions_differ(name: str) -> None:
     for questions in (1, 5, 6):
         kinds = Counter(task.kind for task in made(name, questions=questions).tasks)
@@ -216,6 +220,7 @@ def test_a_plant_that_is_no_mistake_or_another_is_not_used() -> None:
     assert mend(material, "c_1", Plant("sign", both)) is None
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "microgradcnn", "worksheet", "conv_average", "--seed", "7", "--out"]
     for hashing in "12":
@@ -227,6 +232,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first == {name: content.encode() for name, content in made("conv_average").files().items()}
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_sheet() -> None:
     sheets = [made("single_layer", seed=str(seed)) for seed in range(10)]
     assert len({sheet.identifier for sheet in sheets}) == 10
@@ -266,7 +272,13 @@ def leaks(source: str, answers: set[str]) -> list[str]:
     return [answer for answer, text in present.items() if re.search(rf"(?<![\d.−-])(?<!−</mo>){text}{end}", packed)]
 
 
-@pytest.mark.parametrize(("name", "seed"), [*((name, "7") for name in NETWORKS), ("conv_linear", "zq8xk")])
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        *(pytest.param(name, "7", marks=() if name == "single_layer" else pytest.mark.slow) for name in NETWORKS),
+        pytest.param("conv_linear", "zq8xk", marks=pytest.mark.slow),
+    ],
+)
 def test_no_answer_is_on_the_sheet(name: str, seed: str) -> None:
     sheet = made(name, seed=seed)
     answers = set(spellings(sheet))
@@ -335,6 +347,7 @@ def test_the_documents_are_well_formed(name: str, activation: str, decay: float)
                 check_mathml(ElementTree.fromstring(formula))
 
 
+@pytest.mark.slow
 @needs_pdflatex
 @pytest.mark.parametrize("name", NETWORKS)
 def test_pdflatex_sets_sheet_and_key(name: str, tmp_path: Path) -> None:
@@ -365,6 +378,7 @@ def neuron() -> tuple[Value, list[Value]]:
 HOSTILE = r"100% <b>\input{x}</b> $\alpha$ #1 & {~^_ Übungsblatt Ærø \end{document} Ж"
 
 
+@pytest.mark.slow
 @needs_pdflatex
 def test_a_hostile_title_and_seed_are_printed_as_they_are(tmp_path: Path) -> None:
     sheet = mg.worksheet(*neuron(), seed=HOSTILE, questions=4, title=HOSTILE + "\n q1: 3")
