@@ -20,7 +20,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.experiment import experiment, load_trained, predict, save_trained
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.pages import lesson_pages
-from microgradcnn.lesson.run import check_network, network_row
+from microgradcnn.lesson.run import NetworkRow, check_network, network_row
 from microgradcnn.networks import Network, dot, named
 
 
@@ -247,11 +247,28 @@ def test_its_cost_is_counted_in_its_own_sizes(kind: type[Network]) -> None:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lesson's pages of both, and of the one without a closed form, as a teacher gets them."""
-    folder, data = tmp_path_factory.mktemp("lesson"), {"side": two_classes(load("side"))}
-    rows = [network_row(kind.name, data) for kind in (*CLASSES, NotWorkedOut)]
+def rows() -> list[NetworkRow]:
+    """Both, and the one without a closed form, checked and trained as the lesson does it."""
+    return [network_row(kind.name, {"side": two_classes(load("side"))}) for kind in (*CLASSES, NotWorkedOut)]
+
+
+def test_the_lesson_checks_and_trains_it(rows: list[NetworkRow], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     assert all(row.right for row in rows)
+    monkeypatch.setattr("microgradcnn.lesson.run.lesson", lambda *_, **__: iter(rows))
+    monkeypatch.setattr("microgradcnn.lesson.run.ladder", lambda: iter([]))
+    monkeypatch.setattr("microgradcnn.cli.commands.lesson.lesson_pages", lambda *_: iter([]))
+    assert main(["lesson", "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == [row.network for row in rows]
+    assert all(line.endswith("right") for line in lines[2:5])
+    assert lines[4].split()[3] == "none"
+    assert json.loads((tmp_path / "lesson.json").read_text())[2]["checks"]["closed form"] is None
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, rows: list[NetworkRow]) -> Path:
+    """The lesson's pages of them, as a teacher gets them."""
+    folder, data = tmp_path_factory.mktemp("lesson"), {"side": two_classes(load("side"))}
     for name, text in lesson_pages(rows, data, {"conv_average": 0.73}):
         (folder / name).write_text(text, encoding="utf-8")
     return folder

@@ -26,6 +26,7 @@ from microgradcnn.views.documents.html import as_html, html_lines
 from microgradcnn.views.drawing.boxes import shown
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, heads, symbol
+from microgradcnn.views.pages.assets import asset
 from microgradcnn.views.pages.charts import curves, tiles
 from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
 from microgradcnn.views.pages.picture import draw
@@ -35,38 +36,42 @@ STEP = 1e-5  # of the finite differences
 UNREADABLE = {"cases", "compare", "indicator", "derivative"}  # in the formula of a box
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Section = tuple[str, str, str]  # id, title, HTML
 
 
 @dataclass(frozen=True)
 class Page:
     """A page of the lesson: its sections, its scripts, and the files that it shows beside itself, by their names."""
 
-    sections: list[Section]
+    sections: str
     script: str
     beside: dict[str, str]
 
 
 def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool) -> Page:
     """The page of the network of a row of the lesson's table, trained on `data`, for teachers or students."""
-    name, example, task = row.network, NETWORKS[row.network]().hand_example(), problem(row.network, data)
-    sections, beside = [("network", "The network", _network(row, task, student))], dict[str, str]()
+    network, task = NETWORKS[row.network](), problem(row.network, data)
+    pieces = _about(network, task) | _checks(row) | _runs(row, data)
+    example = network.hand_example()
     fills: dict[str, dict[str, str]] = {}
+    derived, beside = "", dict[str, str]()
     if not student:
-        beside[file := f"{name}_graph.html"] = draw(example.loss).html()  # before backward, which it steps through
+        beside[f"{row.network}_graph.html"] = draw(example.loss).html()  # before backward, which it steps through
         example.loss.backward()
         derivation = explain(example.loss, list(example.parameters.values()))
         fills = _fills(derivation)
-        sections.append(("graph", "Its graph", _graph(file, name)))
-        sections.append(("derivation", "The chain rule", _derivations(example, derivation)))
-    sections += [
-        ("checks", "Numbers to check against", _checks(row, example, student)),
-        ("exercise", "Check your answer", _exercise(name, task, fills, student)),
-        ("landscape", "The loss as a landscape", _landscape(task, student)),
-        ("training", "Trained on data", _runs(row, data, student)),
-        ("cost", "What one iteration costs", _cost(name, student)),
-        ("program", "The program", _program(example, student)),
-    ]
+        derived = _derived(row.network, example, derivation)
+    sections = asset("network.html").format(
+        **pieces,
+        **_numbers(example, student),
+        **_program(example, student),
+        derived=derived,
+        slips=note(student, *network.slips),
+        root=note(student, "root", "quotient"),
+        descent=note(student, "descent"),
+        decay=note(student, *(["decay"] if "c" in network.parameters else [])),
+        boxes=boxes(task, fills),
+        cost="" if student else _cost(row.network),
+    )
     script = "\n".join([scripts(), task.script("task", key=not student), start_script("task", fills)])
     return Page(sections, script, beside)
 
@@ -101,41 +106,34 @@ def _fills(derivation: Derivation) -> dict[str, dict[str, str]]:
     return {"The lecture's √f": lecture, "Right: ŷ − y": right}
 
 
-# The sections
+# What stands in assets/network.html
 
 
-def _network(row: NetworkRow, task: Problem, student: bool) -> str:
-    network = NETWORKS[row.network]()
-    where = f"The network of the lecture's {row.section}" if row.section else f"The network {row.network}"
-    about = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if task.activation == "sigmoid" else ""
-    return (
-        f"<p>{escape(where, quote=False)}: {_flat(network).size} weights{about}.</p>"
-        f"{sliding(network, f'drawn-{row.network}')}{note(student, *network.slips)}"
-    )
+def _about(network: Network, task: Problem) -> dict[str, object]:
+    where = f"of the lecture's {network.section}" if network.section else network.name
+    first, last = (str(task.parameters[i].label) for i in (0, -1))
+    return {
+        "where": f"The network {where}",
+        "weights": _flat(network).size,
+        "sigma": "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if task.activation == "sigmoid" else "",
+        "drawing": sliding(network, f"drawn-{network.name}"),
+        "rows": len(task.rows),
+        "what": "small images" if network.takes_images() else "points of <code>wedge</code>",
+        "training": training(task),
+        "landscape": landscape(task, first, last),
+    }
 
 
-def _graph(file: str, name: str) -> str:
-    return (
-        "<p>One example, to step through forward and backward, with every number and where it comes from; change a "
-        f'number, or let it descend. <a href="{file}">Open it in a window of its own</a>.</p>'
-        f'<iframe src="{file}" title="The graph of {name}" loading="lazy"></iframe>'
-    )
-
-
-def _derivations(example: Example, derivation: Derivation) -> str:
-    """One derivation for every kind of weight in full, and all results."""
-    pieces = [note(False, "chain")]
+def _derived(name: str, example: Example, derivation: Derivation) -> str:
+    """The graph; one derivation for every kind of weight in full, and all results."""
+    steps = []
     for i, label in enumerate(representatives(example)):
         title = notation.mathml(derivative(symbol("f"), symbol(label)))
         told = explain(example.loss, [example.parameters[label]]).mathml()
-        pieces.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
+        steps.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
     lines = [(equation(derivative(symbol("f"), symbol(x)), g),) for x, g in derivation.gradients.items()]
-    pieces += [
-        '<details><summary>All of them</summary><div class="derivation">',
-        *html_lines(lines),
-        "</div></details>",
-    ]
-    return "".join(pieces)
+    pieces = {"chain": note(False, "chain"), "steps": "".join(steps), "all": "".join(html_lines(lines))}
+    return asset("derived.html").format(name=name, file=f"{name}_graph.html", **pieces)
 
 
 def representatives(example: Example) -> list[str]:
@@ -147,25 +145,23 @@ def representatives(example: Example) -> list[str]:
     )
 
 
-def _checks(row: NetworkRow, example: Example, student: bool) -> str:
-    """The example's numbers, gradients by differences, and how far all ways to find them are apart."""
-    given = _values([*example.inputs, example.y])
-    found = _values([*example.z, example.prediction, example.loss])
+def _checks(row: NetworkRow) -> dict[str, object]:
+    """How far all ways to find the gradients are apart."""
+    closed = row.checks.closed_form
+    by_hand = "" if closed is None else f"the lecture's closed form (with the sign put right) {closed:.0e}, "
+    ways = "three" if closed is None else "four"
+    return {"checks": row.checks, "regularise": REGULARISE, "by_hand": by_hand, "ways": ways}
+
+
+def _numbers(example: Example, student: bool) -> dict[str, str]:
+    """The example's numbers, and gradients by differences."""
     header = ["weight", "value", "by finite differences", *([] if student else ["by the chain rule"])]
     rows = []
     for p in example.parameters.values():
         numbers = [p.item(), _difference(example.loss, p), *([] if student else [float(p.grad)])]
         rows.append([_name(p), *(shown(x, 6) for x in numbers)])
-    checks, closed = row.checks, row.checks.closed_form
-    ways, by_hand = "three", ""
-    if closed is not None:
-        ways, by_hand = "four", f"the lecture's closed form (with the sign put right) {closed:.0e}, "
-    apart = (
-        f"<p>Over random rows and with λ = {REGULARISE:g} the gradients found in {ways} ways agree: as a share "
-        f"of the largest, the scalar form is {checks.scalar_form:.0e} away from the tensor form, {by_hand}and finite "
-        f"differences {checks.differences:.0e}.</p>"
-    )
-    return f'<p class="values">One example: {given}. Then {found}.</p>{table(header, rows)}{apart}'
+    given, found = [*example.inputs, example.y], [*example.z, example.prediction, example.loss]
+    return {"given": _values(given), "found": _values(found), "numbers": table(header, rows)}
 
 
 def _values(nodes: Iterable[Value]) -> str:
@@ -178,33 +174,14 @@ def _difference(loss: Value, p: Value) -> float:
     return (above.item() - below.item()) / (2.0 * STEP)
 
 
-def _exercise(name: str, task: Problem, fills: Mapping[str, Mapping[str, str]], student: bool) -> str:
-    what = "small images" if NETWORKS[name].takes_images() else "points of <code>wedge</code>"
-    about = (
-        f"<p>Gradient descent on {len(task.rows)} {what}, λ = 0. A weight whose box has a formula follows it, all "
-        "others follow the true gradient.</p>"
-    )
-    asked = f"{note(student, 'root', 'quotient')}{boxes(task, fills)}"
-    return f"{asked}<h3>Train with your formulas</h3>{about}{training(task)}"
-
-
-def _landscape(task: Problem, student: bool) -> str:
-    about = (
-        "<p>The loss over two of the weights, all others as training left them, and 60 steps of gradient descent. "
-        "Click on the map, or move with the arrow keys, to start elsewhere.</p>"
-    )
-    first, last = (str(task.parameters[i].label) for i in (0, -1))
-    return f"{about}{landscape(task, first, last)}{note(student, 'descent')}"
-
-
-def _runs(row: NetworkRow, data: Mapping[str, Dataset], student: bool) -> str:
-    pieces = [] if "c" not in NETWORKS[row.network]().parameters else [note(student, "decay")]
-    for name, done in row.runs.items():
-        learnt = _run(done, data[name])
-        pieces.append(f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(data[name])}{learnt}")
+def _runs(row: NetworkRow, data: Mapping[str, Dataset]) -> dict[str, str]:
+    pieces = [
+        f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(data[name])}{_run(done, data[name])}"
+        for name, done in row.runs.items()
+    ]
     losses = {name: [epoch["loss"] for epoch in done.training.history] for name, done in row.runs.items()}
     about = f"The loss of {row.network} over the epochs of training"
-    return f"{curves(losses, about)}{''.join(pieces)}"
+    return {"curves": curves(losses, about), "runs": "".join(pieces)}
 
 
 def _classes(data: Dataset) -> str:
@@ -241,28 +218,21 @@ def _learnt(network: Network, data: Dataset) -> Iterator[str]:
         yield tiles(np.asarray(p.data).reshape(-1, p.shape[-1] if p.shape else 1), name)
 
 
-def _cost(name: str, student: bool) -> str:
-    """The lecture's questions Q1 and Q2, and the count of operations for teachers."""
-    asked = (
-        "<p>How does the time of one iteration of gradient descent grow with the number of rows, inputs and hidden "
-        "units or filters: of the final layer's update, and of what lies before it?</p>"
-    )
-    if student:
-        return asked
+def _cost(name: str) -> str:
+    """The count of operations."""
     *counts, convention = network_cost(name).steps(name)
     folded = f"<details><summary>What was counted how</summary>{as_html([convention])}</details>"
-    return f"{asked}{as_html(counts)}{folded}"
+    return f"{as_html(counts)}{folded}"
 
 
-def _program(example: Example, student: bool) -> str:
+def _program(example: Example, student: bool) -> dict[str, object]:
     inputs, parameters = [*example.inputs, example.y], list(example.parameters.values())
     if student:
         source, words = compile(example.loss, [], [*inputs, *parameters]).source, "The loss as a program."
     else:
         source = compile(example.loss, parameters, inputs).source
         words = "The loss and all its derivatives as one straight-line program; what is computed once is used again."
-    lines = len(source.splitlines())
-    return f"<p>{words}</p><details><summary>{lines} lines</summary><pre>{escape(source)}</pre></details>"
+    return {"program_is": words, "lines": len(source.splitlines()), "program": escape(source)}
 
 
 # HTML

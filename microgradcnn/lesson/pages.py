@@ -8,7 +8,7 @@ from html import escape
 
 from microgradcnn.data import Dataset
 from microgradcnn.lesson.errata import SLIPS
-from microgradcnn.lesson.page import Section, network_page, table
+from microgradcnn.lesson.page import network_page, table
 from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import schematic
 from microgradcnn.networks import NETWORKS
@@ -17,6 +17,14 @@ from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
 
 TITLE = "Backpropagation, network by network"
+ABOUT = {
+    False: "the network drawn, its graph, the chain rule step by step, numbers to check against, boxes that check a "
+    "student's formula and train with it, the loss as a landscape, training on real data, and the program. "
+    "<code>microgradcnn lesson --student</code> writes the edition for students, without the key.",
+    True: "find the derivatives of the loss on paper, write them into the boxes, and have them tested at random "
+    "points. A box says which of the usual mistakes it sees. Then train with your formulas, beside the true gradient. "
+    "The key is not in these pages: they find their derivatives by differences.",
+}
 
 
 def lesson_pages(
@@ -34,27 +42,25 @@ def lesson_pages(
         lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
         yield f"{row.network}.html", _page(row.network, lead, page.sections, names, page.script)
     lead = "Student's edition" if student else "Teacher's edition"
-    sections = [
-        ("about", "What is here", _about(student)),
-        ("networks", "The networks", _cards(rows)),
-        ("ladder", "What each exercise adds", _ladder(ladder)),
-        ("results", "Checked and trained", _results(rows)),
-        ("errata", "Where the lecture slips", _errata(student)),
-    ]
+    sections = asset("index.html").format(
+        about=ABOUT[student],
+        cards="".join(map(_card, rows)),
+        ladder=bars(
+            ladder, f"The accuracy of each network on bars: {', '.join(f'{n} {a:.2f}' for n, a in ladder.items())}"
+        ),
+        results=_results(rows),
+        errata="".join(f"<li>{slip.told(student)}</li>" for slip in SLIPS.values()),
+    )
     yield "index.html", _page(TITLE, lead, sections, names)
 
 
-def _page(title: str, lead: str, sections: Sequence[Section], names: Sequence[str], script: str = "") -> str:
+def _page(title: str, lead: str, sections: str, names: Sequence[str], script: str = "") -> str:
     links = [("index.html", "Lesson"), *((f"{name}.html", name) for name in names)]
     items = "".join(
         f'<li><a href="{file}"{" aria-current=page" * (name == title)}>{escape(name)}</a></li>' for file, name in links
     )
-    body = "\n".join(
-        f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{escape(words)}</h2>{html}</section>'
-        for key, words, html in sections
-    )
     script = f"{script}\n{asset('wide.js')}".strip()
-    whole = asset("lesson.html").format(links=items, title=escape(title), lead=lead, sections=body, script=script)
+    whole = asset("lesson.html").format(links=items, title=escape(title), lead=lead, sections=sections, script=script)
     return html_document(whole, title, style("lesson.css"))
 
 
@@ -64,44 +70,11 @@ def _formula(loss: str) -> str:
     return escape(low.replace("..", " … "))
 
 
-def _about(student: bool) -> str:
-    all_pages = (
-        "<p>Six networks of a lecture, from one hidden layer to two filters with a linear classifier. Every page works "
-        "offline, with the keyboard, and on paper.</p>"
-    )
-    if student:
-        return all_pages + (
-            "<p>On each page: find the derivatives of the loss on paper, write them into the boxes, and have them "
-            "tested at random points. A box says which of the usual mistakes it sees. Then train with your formulas, "
-            "beside the true gradient. The key is not in these pages: they find their derivatives by differences.</p>"
-        )
-    return all_pages + (
-        "<p>On each page: the network drawn, its graph, the chain rule step by step, numbers to check against, boxes "
-        "that check a student's formula and train with it, the loss as a landscape, training on real data, and the "
-        "program. <code>microgradcnn lesson --student</code> writes the edition for students, without the key.</p>"
-    )
-
-
-def _cards(rows: Sequence[NetworkRow]) -> str:
-    cards = "".join(
+def _card(row: NetworkRow) -> str:
+    return (
         f'<li><h3><a href="{row.network}.html">{row.network}</a></h3><p>{escape(row.section.capitalize())}</p>'
         f"{schematic(NETWORKS[row.network](), equations=False)}<p>{_formula(row.loss)}</p></li>"
-        for row in rows
     )
-    return f'<ul class="cards">{cards}</ul>'
-
-
-def _ladder(ladder: Mapping[str, float]) -> str:
-    return (
-        "<p>The data set <code>bars</code>: is a bar vertical or horizontal, wherever it lies? One filter, averaged, "
-        "adds up the same four numbers whatever is where. Two filters with a linear classifier can tell. The share of "
-        "images told right by the best of four starts, each 4,000 epochs at η = 0.5:</p>"
-        + bars(ladder, "The accuracy of each network on bars: " + ", ".join(f"{n} {a:.2f}" for n, a in ladder.items()))
-    )
-
-
-def _errata(student: bool) -> str:
-    return f"<ul>{''.join(f'<li>{slip.told(student)}</li>' for slip in SLIPS.values())}</ul>"
 
 
 def _results(rows: Sequence[NetworkRow]) -> str:
@@ -118,7 +91,4 @@ def _results(rows: Sequence[NetworkRow]) -> str:
         ]
         for row in rows
     ]
-    return f'<div class="results">{table(header, cells)}</div>' + (
-        "<p>Gradients were found in four ways; given is the largest difference, as a share of the largest component. "
-        "Test is the accuracy on the fifth of the rows that training did not see.</p>"
-    )
+    return table(header, cells)

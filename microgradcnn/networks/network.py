@@ -77,8 +77,8 @@ class Network(ABC):
     formula: ClassVar[str] = "(ŷ − y)²"  # its loss for one example
     slips: ClassVar[Sequence[str]] = ()  # of the lecture that concern it, by their keys in lesson/errata.py
     unit_name: ClassVar[str] = "hidden unit"  # what a row of the first parameter makes
-    parts: ClassVar[Mapping[str, str]] = {"S": "hidden layer", "c": "filters", "w": "final layer"}  # in the cost
-    by_hand: ClassVar[Mapping[str, Sequence[float]]] = BY_HAND  # numbers, as often as there is room
+    parts: ClassVar[Mapping[str, str]] = {"S": "hidden layer", "c": "filters", "w": "final layer"}  # told in the cost
+    by_hand: ClassVar[Mapping[str, Sequence[float]]] = BY_HAND  # numbers for letters, repeated where more are needed
 
     m: int
     image: tuple[int, ...] | None = None
@@ -88,8 +88,9 @@ class Network(ABC):
 
     def __init__(self, activation: str = "sigmoid", regularise: float = 0.0, seed: int = 0) -> None:
         self.activation, self.regularise = activation, float(regularise)
-        if lost := [name for name in (*self.arguments(), *([] if self.image else ["m"])) if not hasattr(self, name)]:
-            raise TypeError(f"{self.name} has no {lost[0]}: keep self.{lost[0]} before super().__init__(...)")
+        for name in (*self.arguments(), *([] if self.image else ["m"])):
+            if not hasattr(self, name):
+                raise TypeError(f"{self.name} has no {name}: keep self.{name} before super().__init__(...)")
         if activation not in ACTIVATIONS:
             raise ValueError(f"the activation is {' or '.join(ACTIVATIONS)}, not {activation!r}")
         if not 0 <= regularise < math.inf:
@@ -180,8 +181,9 @@ class Network(ABC):
     def pictures(self, image: tuple[int, ...] | None) -> Array | None:
         """The first parameter as pictures, (units, height, width), if a row of it meets every pixel of an `image`."""
         weights = np.asarray(next(iter(self.parameters.values())).data)
-        fits = image is not None and weights.ndim == 2 and weights.shape[1] == math.prod(image)
-        return weights.reshape(-1, *image) if image is not None and fits else None
+        if image is None or weights.shape[1:] != (math.prod(image),):
+            return None
+        return weights.reshape(-1, *image)
 
     @classmethod
     def arguments(cls) -> list[str]:

@@ -1,1 +1,1 @@
-"""Where boxes and edges stand, and their pictures: SVG, DOT, charts."""
+"""Where boxes and edges stand, and their pictures: SVG and DOT."""
