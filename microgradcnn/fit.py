@@ -20,32 +20,17 @@ from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.training.accuracy import ACCURACIES, at_least
 from microgradcnn.training.batches import ENGINES, Array, Objective, batches, outputs
-from microgradcnn.training.checkpoint import digest
+from microgradcnn.training.checkpoint import Saving, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
-from microgradcnn.training.schedule import Saving, Schedule, Singly, check_known, grouped, opened
+from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, grouped
 from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
 
-__all__ = [
-    "OF_MODELS",
-    "OF_NETWORKS",
-    "DivergedError",
-    "Patience",
-    "Saving",
-    "Schedule",
-    "Training",
-    "accuracy",
-    "evaluate",
-    "fit",
-    "train",
-]
+__all__ = ["DivergedError", "Patience", "Saving", "Schedule", "Training", "accuracy", "evaluate", "fit", "train"]
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]
-
-OF_NETWORKS = Schedule(20_000, None, "inverse", None, "gradient_descent")
-OF_MODELS = Schedule()
 
 
 @dataclass
@@ -106,7 +91,8 @@ def train(
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
     about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
-    checkpoints = opened(saving, schedule.epochs, about | schedule.about() | {"seed": seed, "engine": engine})
+    about |= schedule.about() | {"seed": seed, "engine": engine}
+    checkpoints = None if saving is None else saving.open(schedule.epochs, about)
     found = None if checkpoints is None else checkpoints.found
     start = found.state["start"] if found is not None else _start(network, x, y, schedule)
     stable, rate, equal = start
@@ -169,7 +155,7 @@ def fit(
     with in_mode(model, training=True):
         rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
         descent = Descent(rows, schedule.optimiser, seed, dropouts)
-        recorder = Recorder(descent, opened(saving, schedule.epochs, about))
+        recorder = Recorder(descent, None if saving is None else saving.open(schedule.epochs, about))
 
         def validate() -> dict[str, float]:
             measured = {} if unseen is None else evaluate(model, *unseen, loss)

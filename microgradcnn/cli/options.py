@@ -16,7 +16,7 @@ from microgradcnn.experiment import Trained, load_trained
 from microgradcnn.files import FileError
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.nn.models import MODELS
-from microgradcnn.training.schedule import Saving
+from microgradcnn.training.checkpoint import Saving
 
 _Number = TypeVar("_Number", int, float)
 

@@ -125,6 +125,28 @@ class Checkpoints:
         return [self.folder / numbered[number] for number in sorted(numbered)]
 
 
+@dataclass(frozen=True)
+class Saving:
+    """Save a run in `folder` after `every` epochs, None for a hundredth of them; with `resume` go on from there.
+
+    Raises ValueError for `every` < 1.
+    """
+
+    folder: str | Path
+    every: int | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.every is not None and self.every < 1:
+            raise ValueError(f"every must be at least 1, not {self.every}")
+
+    def open(self, epochs: int, about: Mapping[str, Any]) -> Checkpoints:
+        """The checkpoints of the run that is described, with the one to go on from. Raises FileError as they do."""
+        checkpoints = Checkpoints(self.folder, about, self.every or max(epochs // 100, 1))
+        checkpoints.begin(self.resume)
+        return checkpoints
+
+
 def digest(*arrays: Array) -> str:
     """A SHA-256 over the shapes, dtypes and numbers of arrays, for what a run is about; takes time in their size."""
     found = hashlib.sha256()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
-from microgradcnn.training.checkpoint import Checkpoints
+from microgradcnn.training.checkpoint import Saving
 
 
 class Singly(TypedDict, total=False):
@@ -22,6 +22,12 @@ class Singly(TypedDict, total=False):
     checkpoint: str | Path | None
     every: int | None
     resume: bool
+
+
+def check_known(word: str, known: Iterable[str]) -> None:
+    """Raise ValueError for a word that is none of those that are known."""
+    if word not in known:
+        raise ValueError(f"{word!r} is none of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -56,20 +62,8 @@ class Schedule:
         return {"schedule" if name == "decay" else name: part for name, part in asdict(self).items()}
 
 
-@dataclass(frozen=True)
-class Saving:
-    """Save a run in `folder` after `every` epochs, None for a hundredth of them; with `resume` go on from there.
-
-    Raises ValueError for `every` < 1.
-    """
-
-    folder: str | Path
-    every: int | None = None
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        if self.every is not None and self.every < 1:
-            raise ValueError(f"every must be at least 1, not {self.every}")
+OF_NETWORKS = Schedule(20_000, None, "inverse", None, "gradient_descent")  # what `train` takes unless told otherwise
+OF_MODELS = Schedule()  # what `fit` takes
 
 
 def grouped(
@@ -90,18 +84,3 @@ def grouped(
     if folder is None and (every is not None or resume):
         raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
     return schedule, saving if folder is None else Saving(folder, every, bool(resume))
-
-
-def opened(saving: Saving | None, epochs: int, about: dict[str, Any]) -> Checkpoints | None:
-    """The checkpoints of the run that is described, with the one to go on from. Raises FileError as they do."""
-    if saving is None:
-        return None
-    checkpoints = Checkpoints(saving.folder, about, saving.every or max(epochs // 100, 1))
-    checkpoints.begin(saving.resume)
-    return checkpoints
-
-
-def check_known(word: str, known: Iterable[str]) -> None:
-    """Raise ValueError for a word that is none of those that are known."""
-    if word not in known:
-        raise ValueError(f"{word!r} is none of {', '.join(known)}")

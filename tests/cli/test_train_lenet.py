@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from microgradcnn.cli import main
-from microgradcnn.cli.commands.train import OF_MODELS, SHIFT
+from microgradcnn.cli.commands.train import OF_LENET, SHIFT
 from microgradcnn.data import Dataset, load, load_parts, resampling, shrink, split, with_classes
 from microgradcnn.data.dataset import DataError, numbered
 from microgradcnn.data.scaling import Scaling
@@ -355,7 +355,7 @@ def test_the_help_gives_the_defaults_of_both(capsys: pytest.CaptureFixture[str])
     _, out, _ = run(capsys, "train", "--help")
     words = " ".join(out.split())
     for option in ("epochs", "rate", "schedule", "optimiser", "batch"):
-        assert f"; lenet: {OF_MODELS.about()[option]})" in words, option
+        assert f"; lenet: {OF_LENET.about()[option]})" in words, option
     assert f"at random in every step ({SHIFT})" in words
     for network in ("at most this many (20000;", "weight of the squared parameters (0.001)", "(sigmoid)", "(inverse;"):
         assert network in words
@@ -364,7 +364,7 @@ def test_the_help_gives_the_defaults_of_both(capsys: pytest.CaptureFixture[str])
 def test_the_defaults_are_those_that_are_said() -> None:
     data = with_classes(load("digits"), ("0", "1", "2"))
     few = Dataset(data.x[:60], data.y[:60], data.features, "digit", (8, 8), "few", data.classes)
-    options = {"schedule": replace(OF_MODELS, epochs=2), "shift": SHIFT, "engine": "jit"}
+    options = {"schedule": replace(OF_LENET, epochs=2), "shift": SHIFT, "engine": "jit"}
     done = experiment("lenet", few, seed=3, training=options)
     assert [row["rate"] for row in done.training.history] == pytest.approx([2e-3, 1e-3])
     assert done.rows == (48, 12)

@@ -24,15 +24,15 @@ from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset
 from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
-from microgradcnn.fit import OF_NETWORKS, Schedule
 from microgradcnn.networks import NETWORKS
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.training.batches import ENGINES
+from microgradcnn.training.schedule import OF_NETWORKS, Schedule
 from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
-OF_MODELS, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
+OF_LENET, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
 REGULARISE = 1e-3
 PARTS = {"hidden": "k", "filters": "filters", "kernel": "kernel"}  # what options call a network's arguments
 PARTS |= {"activation": "activation", "regularise": "regularise"}
@@ -79,7 +79,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _default(option: str) -> str:
     """What an option is where it is left out, for networks and for models."""
     words = {"rate": "half the largest stable one", "batch": "all"}
-    return f"({words.get(option) or OF_NETWORKS.about()[option]}; lenet: {OF_MODELS.about()[option]})"
+    return f"({words.get(option) or OF_NETWORKS.about()[option]}; lenet: {OF_LENET.about()[option]})"
 
 
 def plot_file(text: str) -> Path:
@@ -150,7 +150,7 @@ def _training(options: argparse.Namespace) -> Record:
     """The schedule, and what else training is asked for."""
     model = options.network in MODELS
     given = {name: getattr(options, name) for name in ("epochs", "rate", "batch", "optimiser")}
-    schedule = replace(OF_MODELS if model else OF_NETWORKS, **_said(given | {"decay": options.schedule}))
+    schedule = replace(OF_LENET if model else OF_NETWORKS, **_said(given | {"decay": options.schedule}))
     shift = SHIFT if options.shift is None else options.shift
     return {"schedule": schedule, "engine": options.engine} | ({"shift": shift} if model else {})
 
