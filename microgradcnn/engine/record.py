@@ -128,9 +128,12 @@ def primitive(
 def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
     """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear.
 
-    Raises SyntaxError for a notation that is no Python expression.
+    Raises ValueError for a notation that is no Python expression.
     """
-    tree = ast.parse(op.notation, mode="eval")
+    try:
+        tree = ast.parse(op.notation, mode="eval")
+    except SyntaxError:
+        raise ValueError(f"the notation {op.notation!r} is no Python expression") from None
     functions = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
     used.sort(key=lambda node: node.col_offset)
