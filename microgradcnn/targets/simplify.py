@@ -69,8 +69,7 @@ class _Simplifier:
     def opened(self, line: Line, before: Line) -> Line:
         """What a notation is made of, for `line`, which is `before` on new arguments; itself if it cannot be had."""
         try:
-            has_lines = all(target in TABLE[line.op].targets for target in self.targets)
-            steps = [] if has_lines else steps_of(line)
+            steps = [] if all(target in TABLE[line.op].targets for target in self.targets) else steps_of(line)
         except UnopenedError:
             steps = []
         self.new.update((arg, arg) for arg in line.args)
