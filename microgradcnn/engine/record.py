@@ -165,10 +165,19 @@ def primitive(
 
 
 @lru_cache(maxsize=256)
+def syntax_of(notation: str) -> ast.expr:
+    """The syntax tree of a notation. Raises ValueError for one that is no Python expression."""
+    try:
+        return ast.parse(notation, mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(f"the notation {notation!r} is no Python expression") from error
+
+
+@lru_cache(maxsize=256)
 def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
     """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear.
 
-    Raises SyntaxError for a notation that is no Python expression.
+    Raises ValueError for a notation that is no Python expression.
     """
     free = [name for name in free_names(op) if name not in static]
     rules = [rule for k in range(count) if (rule := op.chain[k]) is not None]
@@ -187,11 +196,11 @@ def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]
 def free_names(op: Primitive) -> list[str]:
     """The names in a notation but those of functions, as they appear; none if it only calls what Python cannot.
 
-    Raises SyntaxError as `input_names` does.
+    Raises ValueError as `input_names` does.
     """
     if op.opaque and (not op.name.isidentifier() or iskeyword(op.name)):
         return []
-    tree = ast.parse(op.notation, mode="eval")
+    tree = syntax_of(op.notation)
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
     used.sort(key=lambda node: node.col_offset)

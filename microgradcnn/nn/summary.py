@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.gradient import Watcher, watching
-from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.engine.record import TABLE, Primitive, syntax_of
 from microgradcnn.engine.value import Value, no_grad, switched
 
 Shape: TypeAlias = tuple[int | str, ...]
@@ -160,8 +160,8 @@ def _in_notation(op: Primitive, above: tuple[Primitive, ...]) -> int:
     if op.opaque:
         return 1
     try:
-        parts = list(ast.walk(ast.parse(op.notation)))
-    except SyntaxError:
+        parts = list(ast.walk(syntax_of(op.notation)))
+    except ValueError:
         return 1
     called = [part.func.id for part in parts if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)]
     inside = [TABLE[name] for name in called if name in TABLE and TABLE[name] not in (*above, op)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
+from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names, syntax_of
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, settings
@@ -106,15 +106,7 @@ def formula(value: Value, names: Mapping[Value, Expr], *, top: bool = False, gra
 
 def parsed(notation: str, operands: Operands) -> Expr:
     """The formula that a notation stands for. Raises ValueError if it is no Python expression that can be written."""
-    return _read(_tree(notation), operands).formula
-
-
-@lru_cache(maxsize=256)
-def _tree(notation: str) -> ast.expr:
-    try:
-        return ast.parse(notation, mode="eval").body
-    except SyntaxError as error:
-        raise ValueError(f"the notation {notation!r} is no Python expression") from error
+    return _read(syntax_of(notation), operands).formula
 
 
 def _atom(leaf: Value) -> Expr:
