@@ -10,7 +10,7 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from test_house import IMPORTS, ROOMS, SOURCES, TREES, room_of
+from test_house import ROOMS, SOURCES, imports, room_of, trees
 
 PAGE = Path(__file__).parents[1] / "demos" / "guide" / "modules.md"
 HEAD = """# Every module, with its first sentence
@@ -45,7 +45,7 @@ def page() -> str:
 
 def _imported(module: str) -> list[str]:
     """What it imports of its own room, where there is no circle, in an order that is always the same."""
-    return sorted(target for importer, target in IMPORTS if importer == module and room_of(target) == room_of(module))
+    return sorted(target for importer, target in imports() if importer == module and room_of(target) == room_of(module))
 
 
 def _section(folder: str, modules: list[str]) -> str:
@@ -61,7 +61,7 @@ def _section(folder: str, modules: list[str]) -> str:
 
 def _sentence(module: str) -> str:
     """The first sentence of the module's docstring."""
-    docstring = TREES[module].body[0].value.value  # type: ignore[attr-defined]  # test_house.py: every module has one
+    docstring = trees()[module].body[0].value.value  # type: ignore[attr-defined]  # test_house.py: every module has one
     first = re.split(r"(?<=\.)\s|\n\n", docstring.strip())[0]
     return " ".join(first.split()).replace("|", r"\|")
 

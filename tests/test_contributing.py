@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from command_line import run, strict
 from documentation import CONTRIBUTING, run_examples
-from microgradcnn.train import train
+from microgradcnn.fit import train
 
 import microgradcnn as mg
 from microgradcnn import cli, nn
