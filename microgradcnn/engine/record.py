@@ -166,7 +166,7 @@ def primitive(
 def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]:
     """What the notation calls the inputs, in their order: as forward or a rule calls them, else as they appear.
 
-    Raises SyntaxError for a notation that is no Python expression.
+    Raises ValueError for a notation that is no Python expression.
     """
     free = [name for name in free_names(op) if name not in static]
     rules = [rule for rule, _ in zip(op.chain, range(count), strict=False) if rule is not None]
@@ -185,11 +185,14 @@ def input_names(op: Primitive, count: int, static: tuple[str, ...]) -> list[str]
 def free_names(op: Primitive) -> list[str]:
     """The names in a notation but those of functions, as they appear; none if it only calls what Python cannot.
 
-    Raises SyntaxError as `input_names` does.
+    Raises ValueError as `input_names` does.
     """
     if op.opaque and (not op.name.isidentifier() or iskeyword(op.name)):
         return []
-    tree = ast.parse(op.notation, mode="eval")
+    try:
+        tree = ast.parse(op.notation, mode="eval")
+    except SyntaxError:
+        raise ValueError(f"the notation {op.notation!r} is no Python expression") from None
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
     used.sort(key=lambda node: node.col_offset)

@@ -6,6 +6,7 @@ may carry a power of n.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -72,6 +73,7 @@ class Line:
 
 
 LEAVES = frozenset({"input", "parameter", "constant", "number"})
+COMPARISONS = frozenset(name for name in BUILT_IN if TABLE[name].chain == (None, None))  # which give booleans
 
 
 def is_own(line: Line) -> bool:
@@ -151,6 +153,22 @@ def hashable(static: Any) -> Any:
     if isinstance(static, np.ndarray):
         return static.shape, str(static.dtype), static.tobytes()
     return repr(static)
+
+
+def broadcast(shapes: list[Shape]) -> Shape | None:
+    """The shape that these give together, None if they do not fit."""
+    found: list[Any] = []
+    for i in range(1, 1 + max(map(len, shapes))):
+        lengths = {shape[-i] for shape in shapes if len(shape) >= i} - {1}
+        if len(lengths) > 1:
+            return None
+        found.insert(0, lengths.pop() if lengths else 1)
+    return tuple(found)
+
+
+def known_size(shape: Shape) -> int:
+    """How many numbers there are for every row, or altogether where there are no rows."""
+    return math.prod(length for length in shape if isinstance(length, int))
 
 
 def own_shape(line: Line) -> Shape:

@@ -21,7 +21,7 @@ from microgradcnn.engine import functions
 from microgradcnn.engine.arrays import as_data, quiet
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE, Primitive, input_names
-from microgradcnn.targets.lines import Line, lengths
+from microgradcnn.targets.lines import Line, hashable, lengths
 
 # Where a notation is held against forward: both signs, small, large, and where exp overflows.
 POINTS = (-800.0, -30.0, -3.7, -1.0, -0.6, 0.0, 0.3, 1.0, 2.9, 30.0, 800.0)
@@ -29,6 +29,8 @@ DRAWN = 256  # points, or a few arrays of them
 CLOSE = {"float64": 1e-9, "float32": 1e-4}  # of the number, or a thousandth of it absolute
 
 Form = tuple[tuple[int, ...], np.dtype[Any]]  # of an input: its shape and type
+
+_compared: dict[Any, str | None] = {}  # what differs, by primitives, forms and static arguments
 
 EXAMPLES = {
     "python": ("Python", "xp.sinh(x)"),
@@ -76,7 +78,6 @@ def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any])
 
     Raises UnopenedError where the notation is made of anything else than operators, numbers and functions of mg.
     """
-    _refuse_circles(op, ())
     names = {**_defaults(op), **static}
     called = input_names(op, len(inputs), tuple(static))
     if len(called) > len(inputs):
@@ -86,9 +87,9 @@ def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any])
         names[name] = tuple(inputs[i:]) if is_rest else inputs[i]
     try:
         return _value(_tree(op), names)
+    except UnopenedError:
+        raise
     except (ArithmeticError, TypeError, ValueError, IndexError, AttributeError) as error:
-        if isinstance(error, UnopenedError):
-            raise
         raise UnopenedError(f"its notation, {op.notation}, cannot be taken: {error}") from None
 
 
@@ -98,16 +99,14 @@ def disagreement(op: Primitive, forms: Sequence[Form], static: Mapping[str, Any]
     Compared are numbers drawn from POINTS, in the shapes of the inputs unless the primitive works element by element.
     Where forward refuses its inputs nothing is compared. Raises UnopenedError as `by_notation` does.
     """
-    items = tuple(static.items())
-    try:
-        hash(items)
-    except TypeError:  # a slice or an array
-        return _disagreement(op, tuple(forms), items)
-    return _remembered(op, tuple(forms), items)
+    key = _made_of(op), tuple(forms), hashable(dict(static))
+    if key not in _compared:
+        _compared[key] = _disagreement(op, forms, dict(static))
+    return _compared[key]
 
 
-def _disagreement(op: Primitive, forms: tuple[Form, ...], items: tuple[tuple[str, Any], ...]) -> str | None:
-    rng, static = np.random.default_rng(0), dict(items)
+def _disagreement(op: Primitive, forms: Sequence[Form], static: dict[str, Any]) -> str | None:
+    rng = np.random.default_rng(0)
     shapes = [(DRAWN,) if op.elementwise else shape for shape, _ in forms]
     rounds = max(3, DRAWN // max(1, *map(math.prod, shapes)))
     compared = 0
@@ -118,7 +117,7 @@ def _disagreement(op: Primitive, forms: tuple[Form, ...], items: tuple[tuple[str
         ]
         try:
             expected = op.evaluate(points, static)
-        except Exception:
+        except Exception:  # whatever the user's forward refuses numbers with
             continue
         compared += 1
         found = quiet(by_notation, op, points, static)
@@ -127,12 +126,9 @@ def _disagreement(op: Primitive, forms: tuple[Form, ...], items: tuple[tuple[str
     return None if compared else f"its notation, {op.notation}, cannot be compared with its forward"
 
 
-_remembered = lru_cache(maxsize=256)(_disagreement)
-
-
 def _difference(op: Primitive, points: Sequence[Any], found: Any, expected: Any, close: float) -> str | None:
     its = f"its notation, {op.notation}, gives"
-    found, expected = np.asarray(as_data(found, keep_bool=True)), np.asarray(as_data(expected, keep_bool=True))
+    found, expected = (np.asarray(as_data(x, keep_bool=True)) for x in (found, expected))
     if found.shape != expected.shape:
         return f"{its} shape {found.shape} where its forward gives {expected.shape}"
     if found.dtype != expected.dtype:
@@ -155,14 +151,17 @@ def _tree(op: Primitive) -> ast.expr:
         raise UnopenedError(f"its notation, {op.notation}, is no Python expression") from None
 
 
-def _refuse_circles(op: Primitive, above: tuple[str, ...]) -> None:
-    """Raise UnopenedError if a notation is made of itself, through others of the user's own or at once."""
-    if op.name in above:
+def _made_of(op: Primitive, above: tuple[Primitive, ...] = ()) -> tuple[Primitive, ...]:
+    """The primitive and those of the user's own in its notation, and in theirs.
+
+    Raises UnopenedError if it is made of itself, at once or through others.
+    """
+    if op in above:
         raise UnopenedError(f"its notation, {op.notation}, is not made of mg functions")
-    for node in ast.walk(_tree(op)):
-        name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-        if name in TABLE and name not in BUILT_IN and name not in _FUNCTIONS:
-            _refuse_circles(TABLE[name], (*above, op.name))
+    calls = [node.func for node in ast.walk(_tree(op)) if isinstance(node, ast.Call)]
+    names = {f.id for f in calls if isinstance(f, ast.Name)} - BUILT_IN - _FUNCTIONS.keys()
+    inner = [part for name in sorted(names & TABLE.keys()) for part in _made_of(TABLE[name], (*above, op))]
+    return op, *inner
 
 
 def _defaults(op: Primitive) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import bare_array
-from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.backends.numpy import Blocks
@@ -22,7 +21,7 @@ from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.plan import planned
-from microgradcnn.targets.python import has_line, shape_text
+from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import trace
 
@@ -39,10 +38,12 @@ def compile(
     Either all inputs are scalars and the loss is that of one example: the program takes an array with a number for
     every row for each of them, and gives means. Or rows are axis 0 of the inputs, and the loss may end in one mean over
     them; a plain number that was computed from x.shape stays what it was. Leaves that are named in neither list are
-    constants. `also` are further scalars to compute on the way. The
-    backend is "numpy", "jit" (LLVM, extra `jit`) or "jax" (extra `jax`). Raises ValueError for what is no scalar or no
-    leaf, for a leaf that was changed after the loss was computed and for a loss that mixes rows, TypeError for what is
-    no Value, MissingExtra where an extra is not installed. The time to compile grows with the number of operations.
+    constants. `also` are further scalars to compute on the way. The backend is "numpy", "jit" (LLVM, extra `jit`) or
+    "jax" (extra `jax`). A primitive of your own is opened by its notation; one that cannot be, and has no line in
+    `targets`, is run by NumPy, also for the jit, which warns. Raises ValueError for what is no scalar or no leaf, for a
+    leaf that was changed after the loss was computed, for a loss that mixes rows and for a primitive that JAX cannot
+    run, TypeError for what is no Value, MissingExtra where an extra is not installed. The time to compile grows with
+    the number of operations.
     """
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
@@ -55,7 +56,8 @@ class Program:
         if backend not in BACKENDS:
             raise ValueError(f"the backend is {', '.join(BACKENDS)}, not {backend!r}")
         self.backend = backend
-        self._lines = simplified(opened(trace(loss, wrt, inputs, also), _has_line(backend)))
+        targets = ("python", "llvm") if backend == "jit" else ("python",)
+        self._lines = simplified(opened(trace(loss, wrt, inputs, also), *targets))
         self._wrt, self._names = wrt, [v.describe() for v in inputs]
         self._engine = BACKENDS[backend](self._lines)
 
@@ -128,11 +130,6 @@ class Backend(Protocol):
 
     def trainer(self, wrt: Sequence[Value], inputs: Sequence[Array], n: int) -> Trainer:
         """The program bound to `inputs` of n rows, starting from the data of `wrt`."""
-
-
-def _has_line(backend: str) -> Callable[[str], bool]:
-    """Which primitives of the user's own have a line in the program's source, and in LLVM where that is wanted."""
-    return lambda name: has_line(name) and (backend != "jit" or "llvm" in TABLE[name].targets)
 
 
 def _numpy(lines: Lines) -> Backend:

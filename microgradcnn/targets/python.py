@@ -11,16 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, Rows, Shape
 from microgradcnn.targets.notation import own_line
 
 Text = Callable[[Line, Sequence[str]], str]
-
-
-def has_line(name: str) -> bool:
-    """Whether there is an expression for the primitive of that name."""
-    return name in EXPRESSIONS or "python" in TABLE[name].targets
 
 
 def expression(line: Line, args: Sequence[str]) -> str:

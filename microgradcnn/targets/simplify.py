@@ -7,7 +7,8 @@ numbers are taken together, which changes a result by a rounding at most.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.lines import LEAVES, Line, Lines, Shape, hashable, in_order, is_own
+from microgradcnn.targets.lines import LEAVES, Line, Lines, broadcast, hashable, in_order, is_own, known_size
 from microgradcnn.targets.notation import UnopenedError
 from microgradcnn.targets.trace import steps_of
 
@@ -27,15 +28,16 @@ def simplified(lines: Lines) -> Lines:
     return _rewritten(lines, _Simplifier(RULES))
 
 
-def opened(lines: Lines, has_line: Callable[[str], bool]) -> Lines:
+def opened(lines: Lines, *targets: str) -> Lines:
     """The same with what the notations are made of for primitives of the user's own, where that can be had.
 
-    Those stay that a target has a line for, by name, and those whose notation says less, or something else, than they
-    compute. All gradients are there already, by the rules that the user gave.
+    Those stay that have a line of their own for all `targets`, and those whose notation says less, or something else,
+    than they compute. All gradients are there already, by the rules that the user gave.
     """
     if not any(map(is_own, in_order(lines.outputs))):
         return lines
-    return _rewritten(lines, _Simplifier({}, has_line))
+    # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
+    return Context().run(_rewritten, lines, _Simplifier({}, targets))
 
 
 def _rewritten(lines: Lines, simplifier: _Simplifier) -> Lines:
@@ -51,8 +53,8 @@ def _rewritten(lines: Lines, simplifier: _Simplifier) -> Lines:
 class _Simplifier:
     """Old lines in, new lines out, each kept once."""
 
-    def __init__(self, rules: Mapping[str, tuple[Rule, ...]], has_line: Callable[[str], bool] = bool) -> None:
-        self.rules, self.has_line = rules, has_line
+    def __init__(self, rules: Mapping[str, tuple[Rule, ...]], targets: Sequence[str] = ()) -> None:
+        self.rules, self.targets = rules, targets
         self.new: dict[Line, Line] = {}
         self.kept: dict[Any, Line] = {}
 
@@ -64,21 +66,19 @@ class _Simplifier:
         taken = line if args == line.args else line.changed(line.op, args)
         self.new[line] = self.opened(taken, line) if is_own(line) else self.made(taken)
 
-    def opened(self, taken: Line, line: Line) -> Line:
-        """What the notation of `taken`, which is `line` on new arguments, is made of; itself if it cannot be had."""
-        if self.has_line(line.op):
-            return self.made(taken)
+    def opened(self, line: Line, before: Line) -> Line:
+        """What a notation is made of, for `line`, which is `before` on new arguments; itself if it cannot be had."""
         try:
-            steps = steps_of(taken)
+            has_lines = all(target in TABLE[line.op].targets for target in self.targets)
+            steps = [] if has_lines else steps_of(line)
         except UnopenedError:
-            return self.made(taken)
-        self.new.update((arg, arg) for arg in taken.args)
+            steps = []
+        self.new.update((arg, arg) for arg in line.args)
         for step in steps[:-1]:
-            step.within = line.sent or line.within
-        for step in steps:
-            for part in (*step.args, step):
-                self.take(part)
-        return self.new[steps[-1]]
+            step.within = before.sent or before.within
+        for part in (part for step in steps for part in (*step.args, step)):
+            self.take(part)
+        return self.new[steps[-1]] if steps else self.made(line)
 
     def made(self, line: Line) -> Line:
         """`line` simplified, or the equal one that there is already."""
@@ -132,7 +132,7 @@ def _fold(self: _Simplifier, line: Line) -> Line | None:
     """Numbers and arrays that are known now are computed now, if that makes nothing larger."""
     if not all(arg.op in ("number", "constant") and not arg.power for arg in line.args) or line.varies:
         return None
-    if _size(line.shape) > max(_size(arg.shape) for arg in line.args):
+    if known_size(line.shape) > max(known_size(arg.shape) for arg in line.args):
         return None
     value = TABLE[line.op].evaluate([arg.value for arg in line.args], line.static)
     if np.shape(value):
@@ -242,7 +242,7 @@ def _no_need_to_repeat(self: _Simplifier, line: Line) -> Line | None:
         if source is None:
             continue
         others = [source.shape, *(a.shape for j, a in enumerate(line.args) if j != i)]
-        if _broadcast(others) == line.shape:
+        if broadcast(others) == line.shape:
             args = [source if j == i else a for j, a in enumerate(line.args)]
             return self.line(line.op, *args, like=line, **line.static)
     return None
@@ -251,7 +251,7 @@ def _no_need_to_repeat(self: _Simplifier, line: Line) -> Line | None:
 def _column_times_row(self: _Simplifier, line: Line) -> Line | None:
     """A matrix product with one term is a product element by element."""
     a, b = line.args
-    if len(a.shape) >= 2 and len(b.shape) >= 2 and a.shape[-1] == 1 and _broadcast([a.shape, b.shape]) == line.shape:
+    if len(a.shape) >= 2 and len(b.shape) >= 2 and a.shape[-1] == 1 and broadcast([a.shape, b.shape]) == line.shape:
         return self.line("mul", a, b, like=line)
     return None
 
@@ -261,7 +261,7 @@ def _no_new_axis(self: _Simplifier, line: Line) -> Line | None:
     for i, arg in enumerate(line.args):
         if arg.op == "reshape" and arg.shape[:1] == (1,) and arg.shape[1:] == arg.args[0].shape:
             args = [arg.args[0] if j == i else a for j, a in enumerate(line.args)]
-            if _broadcast([a.shape for a in args]) == line.shape:
+            if broadcast([a.shape for a in args]) == line.shape:
                 return self.line(line.op, *args, like=line, **line.static)
     return None
 
@@ -327,21 +327,6 @@ def _nothing_to_guard(self: _Simplifier, line: Line) -> Line | None:
     if then is g and rest.op == "relu":
         return self.line("where", condition, g, self.line("where", is_zero, zero, rest, like=c), like=line)
     return None
-
-
-def _size(shape: Shape) -> float:
-    return float(np.prod([1 if not isinstance(length, int) else length for length in shape]))
-
-
-def _broadcast(shapes: list[Shape]) -> Shape | None:
-    """The shape that these give together, None if they do not fit."""
-    found: list[Any] = []
-    for i in range(1, 1 + max(map(len, shapes))):
-        lengths = {shape[-i] for shape in shapes if len(shape) >= i} - {1}
-        if len(lengths) > 1:
-            return None
-        found.insert(0, lengths.pop() if lengths else 1)
-    return tuple(found)
 
 
 _REPEATED = (_no_need_to_repeat, _no_new_axis)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from contextvars import Context
 from operator import attrgetter
 from typing import Any
 
@@ -63,16 +62,11 @@ def recorded(outputs: Sequence[Value], leaves: Sequence[Value]) -> Lines:
 
     The leaves are the inputs, which keep their data as `value`; all others are constants.
     """
-    found = {v: Line("input", shape=v.shape, dtype=v.dtype, label=v.label, value=v.data) for v in leaves}
-    for v in reached(outputs):
-        if v.op is None:
-            found.setdefault(v, _constant(v.data, v.data, v.label))
-        else:
-            args = [_constant(p.data, p.data) if type(p) is Constant else found[p] for p in v.parents]
-            static = {name: plain(value) for name, value in v.static.items()}
-            found[v] = Line(v.op.name, tuple(args), static, v.shape, v.dtype, label=v.label)
-    loss, *also = (found[v] for v in outputs)
-    return Lines([found[v] for v in leaves], [], loss, [], also, per_example=True)
+    graph = _Graph(list(outputs), (), {})
+    lines = _Reader(graph, graph, (), leaves, per_example=False, shared=leaves).lines()
+    for line, leaf in zip(lines.inputs, leaves, strict=True):
+        line.value = leaf.data
+    return lines
 
 
 def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[Value], dynamic: bool = True) -> Lines:
@@ -97,10 +91,6 @@ def steps_of(line: Line) -> list[Line]:
     Raises UnopenedError where the notation is made of other things, or gives other numbers than forward, and RowsError
     where it mixes rows.
     """
-    return Context().run(_steps_of, line)  # neither no_grad() nor debug() is about the nodes that are made on the way
-
-
-def _steps_of(line: Line) -> list[Line]:
     few, many = (_by_notation(line, n) for n in (FEW, MANY))
     graphs = _Graph([few[1]], (), {}), _Graph([many[1]], (), {})
     reader = _Reader(*graphs, (), (), per_example=line.varies and line.axis is None)

@@ -10,7 +10,7 @@ from microgradcnn import Value
 from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.backends import numpy as in_blocks
 from microgradcnn.targets.lines import Line
-from microgradcnn.targets.native import fusion, jit
+from microgradcnn.targets.native import jit, llvm
 from microgradcnn.targets.native.fusion import FusedGroup, grouped
 
 
@@ -132,7 +132,7 @@ def test_a_cheap_line_alone_is_left_to_numpy():
 
 
 def test_a_wrong_pass_is_noticed(monkeypatch):
-    monkeypatch.setitem(fusion.BINARY, "sub", "fadd")
+    monkeypatch.setitem(llvm.BINARY, "sub", "fadd")
     function, _ = LOSSES["one row for all"]
     x, p = draw(20, 5), draw(5, seed=1)
     with pytest.raises(AssertionError):

@@ -41,6 +41,10 @@ class program(JaxProgram):  # noqa: N801, called as a function is
     def bind(self, inputs: list[Any], parameters: list[Any]) -> JaxTrainer:
         return self.trainer([Value(p) for p in parameters], inputs, len(inputs[0]))
 
+    def evaluate(self, inputs: list[Any], parameters: list[Any]) -> tuple[float, list[Any], list[float]]:
+        trainer = self.bind(inputs, parameters)
+        return trainer.evaluate(), trainer.parts(trainer.gradient), trainer.also
+
     def jaxpr(self, inputs: list[Any], parameters: list[Any]) -> str:
         return self.lowered([Value(p) for p in parameters], inputs)
 

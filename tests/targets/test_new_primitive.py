@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import Any, NamedTuple
 
 import mpmath
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.usefixtures("own_primitives")
 
 TOLERANCE = {"float64": 1e-11, "float32": 2e-5}
 POINTS = np.array([[-2.5, -1.0, -0.3], [0.4, 1.25, 3.0]])
-every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +154,9 @@ OWN = {
     "with lines of its own": Own(sinh, mpmath.sinh),
 }
 every_own = pytest.mark.parametrize("name", OWN)
+PROGRAMS = [*product(OWN, ("numpy", "jit", "fused", "source"), TOLERANCE), *product(OWN, ["jax"], ["float64"])]
+PROGRAMS += [("of one input", "jax", "float32")]  # a third of a second each
+FILES = sorted({*product(OWN, TOLERANCE)} - {("with lines of its own", "float64")})  # onnxruntime has one Sinh only
 C, D = np.array([[0.5, -1.5, 2.0], [1.0, -0.25, 0.75]]), np.array([[1.0, 0.5, -2.0], [-0.5, 1.5, 1.0]])
 
 
@@ -190,9 +193,7 @@ def check(name: str, dtype: str, run: Callable[[Value, Value], Any]) -> None:
     close(curvature, second, dtype)
 
 
-@every_dtype
-@pytest.mark.parametrize("backend", ["numpy", "jit", "fused", "jax", "source"])
-@every_own
+@pytest.mark.parametrize(("name", "backend", "dtype"), PROGRAMS)
 def test_a_program(name: str, backend: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if backend == "fused":
         monkeypatch.setattr(jit, "OPENED", -1)
@@ -228,12 +229,9 @@ def test_javascript(name: str, page: Any) -> None:
     check(name, "float64", run)
 
 
-@every_dtype
-@every_own
+@pytest.mark.parametrize(("name", "dtype"), FILES)
 def test_onnx(name: str, dtype: str, tmp_path: Any) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    if (name, dtype) == ("with lines of its own", "float64"):
-        pytest.skip("onnxruntime has Sinh of float32 only")
 
     def run(f: Value, x: Value) -> Any:
         found = []
@@ -326,6 +324,12 @@ def test_a_page_shows_recorded_numbers_and_says_why(tmp_path: Any) -> None:
     assert said in (tmp_path / "opaque.html").read_text()
     mg.draw(swish()(x) * 2.0).save(tmp_path / "live.html")
     assert "numbers that were recorded" not in (tmp_path / "live.html").read_text()
+    for own in (swish, centred, sinh):  # also number by number
+        x = Value(POINTS, label="x")
+        mg.draw(mg.sum(own()(x) * x)).save(tmp_path / "arrays.html")
+        page = (tmp_path / "arrays.html").read_text()
+        assert "numbers that were recorded" not in page
+        assert "Number by number" in page
 
 
 REFUSING: dict[str, Callable[[Value, Any], Any]] = {
@@ -390,6 +394,35 @@ def test_a_notation_that_is_right_in_float64_alone() -> None:
         else:
             with pytest.raises(ValueError, match=r"gives -7\.40148 at -800, where its forward gives -7\.37"):
                 _ = program.source
+
+
+def test_another_definition_is_compared_anew() -> None:
+    """Also where a primitive stays and what it is made of changes."""
+    rule = [lambda g, y, x: g]
+    mg.primitive("inner", lambda x: x + 1.0, rule, "x + 1")
+    outer = mg.primitive("outer", lambda x: 2.0 * (x + 1.0), rule, "2 * inner(x)")
+    x = Value(np.array([0.5]), label="x")
+    assert "outer" not in mg.compile(mg.sum(outer(x)), [x]).source
+    mg.primitive("inner", lambda x: x + 3.0, rule, "x + 3")
+    program = mg.compile(mg.sum(outer(x)), [x])
+    with pytest.raises(ValueError, match=r"2 \* inner\(x\), gives .* where its forward gives"):
+        _ = program.source
+    assert program()[0] == 3.0
+
+
+def test_static_arguments_with_defaults() -> None:
+    leak = mg.primitive(
+        "leak",
+        lambda x, slope=0.25: np.where(x > 0.0, x, slope * x),
+        [lambda g, y, x, slope=0.25: g * mg.where(x > 0.0, 1.0, slope)],
+        "where(x > 0, x, slope * x)",
+    )
+    x = Value(np.array([-2.0, 1.0]), label="x")
+    for backend in ("numpy", "jit", "jax"):
+        program = mg.compile(mg.sum(leak(x) + leak(x, slope=0.5)), [x], [], backend)
+        assert program()[0] == 0.5
+        np.testing.assert_array_equal(program()[1][0], [0.75, 2.0])
+        assert "leak" not in program.source
 
 
 def test_two_that_are_made_of_each_other() -> None:

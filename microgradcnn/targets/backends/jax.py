@@ -46,17 +46,6 @@ class JaxProgram:
 
         return cls(program, lines.loss.dtype, [leaf.varies for leaf in lines.inputs])
 
-    def evaluate(self, inputs: Sequence[Array], parameters: Sequence[Array]) -> tuple[float, list[Array], list[float]]:
-        """The loss, its gradients and the further scalars.
-
-        Raises ValueError if the devices cannot share the rows evenly, or the processes disagree about the parameters.
-        """
-        arrays = self._checked(inputs, parameters)
-        if len(self._devices) > 1:  # jax.jit places by itself, and faster, what is all in one process
-            arrays = self._place(*arrays)
-        loss, gradients, also = self._value(*arrays)
-        return float(loss), [np.array(g) for g in gradients], [float(a) for a in also]
-
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Array]) -> str:
         """The text of the program as JAX has traced it, for arrays of these shapes: the jaxpr."""
         with self._precision():
@@ -65,7 +54,7 @@ class JaxProgram:
     def trainer(self, wrt: Sequence[Value], inputs: Sequence[Array], n: int) -> JaxTrainer:
         """The program bound to `inputs`, which with several processes are the rows of this one.
 
-        Raises ValueError as `evaluate` does.
+        Raises ValueError if the devices cannot share the rows evenly, or the processes disagree about the parameters.
         """
         return JaxTrainer(self, wrt, inputs)
 

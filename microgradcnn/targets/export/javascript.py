@@ -20,17 +20,15 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.gradient import topological
-from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
-from microgradcnn.targets.export.naming import Naming
-from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.export.source import PER_LINE, Naming
+from microgradcnn.targets.lines import COMPARISONS, LEAVES, Line, Lines, in_order
 from microgradcnn.targets.notation import own_line
 from microgradcnn.targets.scalars import opened_arrays, operations
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import recorded
 
 MOST_OPERATIONS = 20_000  # on numbers, into which arrays are opened
-PER_LINE = 100  # characters before a list is broken into lines
 
 
 def function(outputs: Sequence[Value], leaves: Sequence[Value], name: str = "program") -> str:
@@ -45,7 +43,7 @@ def function(outputs: Sequence[Value], leaves: Sequence[Value], name: str = "pro
             raise ValueError(f"{leaf.describe()} was computed: the function takes leaves, Values made by hand")
     for output in outputs:
         topological(output)  # refuses a leaf that was changed
-    lines = opened(recorded(outputs, leaves), has_line)
+    lines = opened(recorded(outputs, leaves), "javascript")
     if any(line.shape for line in in_order(lines.outputs)):
         lines = _in_scalars(lines)
     lines = simplified(lines)
@@ -80,11 +78,6 @@ def _text(lines: Lines, name: str) -> str:
 def _listed(items: Sequence[str]) -> str:
     whole = f"[{', '.join(items)}]"
     return whole if len(whole) <= PER_LINE else "[\n  " + ",\n  ".join(items) + ",\n]"
-
-
-def has_line(name: str) -> bool:
-    """Whether there is an expression for the primitive of that name."""
-    return name in EXPRESSIONS or "javascript" in TABLE[name].targets
 
 
 def _expression(line: Line, args: Sequence[str]) -> str:
@@ -145,7 +138,6 @@ RESERVED = frozenset(
         *("Math", "NaN", "Number", "undefined"),
     }
 )
-COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal"})
 
 # What every primitive on numbers is in JavaScript: an expression in its arguments {0}, {1}, ...
 EXPRESSIONS: dict[str, str | Callable[[Line, Sequence[str]], str]] = {

@@ -16,7 +16,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import write_whole
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.targets.export.onnx_operators import IR_VERSION, OPSET, has_line, operator
+from microgradcnn.targets.export.onnx_operators import IR_VERSION, OPSET, operator
 from microgradcnn.targets.export.onnx_writer import Writer
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, Shape, in_order, own_shape
 from microgradcnn.targets.row_axis import FEW, RowsError
@@ -66,7 +66,7 @@ def _exported(
     _check(output, leaves)
     parameters = [v for v in topological(output) if v.op is None and v not in set(leaves)]
     try:
-        lines = _idiomatic(opened(trace_forward(output, parameters, leaves, dynamic), has_line))
+        lines = _idiomatic(opened(trace_forward(output, parameters, leaves, dynamic), "onnx"))
     except RowsError as error:
         raise RowsError(f"{error}; or give dynamic=False to export it for this number of rows alone") from None
     labels = [names.get(v) or v.label or f"parameter_{i}" for i, v in enumerate(parameters, 1)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.export.onnx_writer import Writer
-from microgradcnn.targets.lines import Line, Rows, Shape
+from microgradcnn.targets.lines import COMPARISONS, Line, Rows, Shape
 from microgradcnn.targets.notation import missing_line
 
 OPSET, IR_VERSION = 16, 8
@@ -32,11 +32,6 @@ def operator(writer: Writer, line: Line, args: list[str]) -> str:
         rest = zip(args[len(conditions) :], line.args[len(conditions) :], strict=True)
         args = conditions + [writer.cast(name) if arg.dtype.kind == "b" else name for name, arg in rest]
     return writer.node(row, *args) if isinstance(row, str) else row(writer, line, args)
-
-
-def has_line(name: str) -> bool:
-    """Whether there is an operator for the primitive of that name."""
-    return name in OPERATORS or "onnx" in TABLE[name].targets
 
 
 def _own(line: Line) -> Row:
@@ -302,5 +297,4 @@ OPERATORS: dict[str, Row] = {
     "gemm": lambda w, line, args: w.node("Gemm", *args, **line.static),
     "softmax": lambda w, line, args: w.node("Softmax", *args, axis=line.static["axis"]),
 }
-COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal"}
 ANY_TYPE = {"reshape", "transpose", "broadcast_to", "getitem", "concatenate", "stack"}  # booleans too

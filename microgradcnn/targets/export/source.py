@@ -8,13 +8,13 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from microgradcnn.targets.export.naming import Naming
 from microgradcnn.targets.lines import Line, Lines, in_order
 from microgradcnn.targets.python import DEFINITIONS, definitions, expression, number
 
 PER_LINE = 100  # characters before a list is broken into lines
+LONGEST = 60  # characters of a name; of one that is longer, the beginning and the end
 
 
 def source(lines: Lines) -> str:
@@ -66,6 +66,22 @@ def _identifier(label: str) -> str:
     """A label as a name of Python's, which takes x² for x2 and other letters for one another."""
     name = "".join(c if f"_{c}".isidentifier() else "_" for c in unicodedata.normalize("NFKC", label))
     return name if name.isidentifier() and not keyword.iskeyword(name) else f"_{name}"
+
+
+class Naming(dict[Line, str]):
+    """The names of lines; none is among those `taken`, and `identifier` makes a wanted name one of the language."""
+
+    def __init__(self, taken: Iterable[str], identifier: Callable[[str], str]) -> None:
+        self._taken, self._identifier = set(taken), identifier
+
+    def give(self, line: Line, wanted: str) -> None:
+        """Call the line as is wanted, with underscores behind it as long as that name is taken."""
+        name = self._identifier(wanted)
+        name = name if len(name) <= LONGEST else name[:40] + name[-20:]
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        self[line] = name
 
 
 class _Names:

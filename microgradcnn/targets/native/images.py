@@ -4,53 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.lines import Line, Rows, Shape, lengths
+from microgradcnn.targets.lines import Line, Rows, lengths
 from microgradcnn.targets.native.convolution import ConvolutionLoops, has_loops
 from microgradcnn.targets.native.llvm import FunctionEmitter
 
 LARGEST_WINDOW = 64  # pixels of a window to pool, all of which the text names
 
 
-@dataclass(eq=False)
 class ImageKernel:
-    """A line to be computed by a kernel of its own, from `arrays`."""
-
-    line: Line
-    arrays: Sequence[Line]
+    """A line to be computed by a kernel of its own, from `arrays`; in the form of a group of one line."""
 
     in_place, is_flat, channels = False, False, 1
     numbers: Sequence[Line] = ()
 
-    @property
-    def args(self) -> Sequence[Line]:
-        """What has to be there before."""
-        return self.arrays
-
-    @property
-    def lines(self) -> Sequence[Line]:
-        """The line itself."""
-        return [self.line]
-
-    @property
-    def outputs(self) -> Sequence[Line]:
-        """The line itself."""
-        return [self.line]
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of its result."""
-        return self.line.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of its numbers."""
-        return self.line.dtype
+    def __init__(self, line: Line, arrays: Sequence[Line]) -> None:
+        self.line, self.shape, self.dtype = line, line.shape, line.dtype
+        self.arrays = self.args = arrays
+        self.lines = self.outputs = [line]
 
     def text(self, name: str, lanes: int) -> str:
         """LLVM's text of the function `name`."""

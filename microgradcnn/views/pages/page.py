@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.gradient import topological
-from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
 from microgradcnn.files import json_text
 from microgradcnn.targets.lines import in_order
@@ -120,7 +119,7 @@ def _other_drawing(f: Value, drawing: Drawing) -> Drawing | None:
 
 def _scalar_level(f: Value, leaves: Sequence[Value]) -> Iterator[Level]:
     """The graph of the same numbers one by one, if it is small and its derivatives are those of the arrays."""
-    lines = opened(recorded([f], leaves), lambda name: TABLE[name].elementwise)
+    lines = opened(recorded([f], leaves), "javascript")
     if any(line.op in IN_PAIRS for line in in_order([lines.loss])):
         return
     (loss,), grids = opened_arrays([lines.loss], lines.inputs)
