@@ -12,12 +12,11 @@ import onnxruntime
 import pytest
 from command_line import run, strict
 from documentation import CONTRIBUTING, run_examples
-from microgradcnn.fit import train
 
 import microgradcnn as mg
 from microgradcnn import cli, nn
 from microgradcnn.engine.record import TABLE
-from microgradcnn.fit import fit
+from microgradcnn.fit import fit, train
 from microgradcnn.networks import NETWORKS
 from microgradcnn.targets.export.onnx_operators import OPERATORS
 from microgradcnn.targets.program import BACKENDS
