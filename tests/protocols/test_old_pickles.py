@@ -143,6 +143,14 @@ def test_no_other_module_is_made_up(name: str) -> None:
         importlib.import_module(name)
 
 
+def test_nothing_that_is_offered_is_covered_by_an_old_module() -> None:
+    """Importing `microgradcnn.optim` sets mg.optim: to what has all of the optimisers, and lists them."""
+    assert {*MOVED} & {*mg.__all__} == {"optim"}
+    old = importlib.import_module("microgradcnn.optim")
+    assert old.SGD is mg.optim.SGD
+    assert {"Adam", "SGD", "SCHEDULES"} <= {*dir(old)} & {*dir(mg.optim)}
+
+
 CODE = f"""
 import pickle, sys
 import microgradcnn as mg
@@ -153,6 +161,7 @@ with open({str(FILES / "tables.pickle")!r}, "rb") as file:
     pickle.load(file)
 import microgradcnn.layers
 assert not {{"layers", "value", "summary", "check", "functions"}} & {{*dir(mg)}}, dir(mg)
+assert callable(mg.debug)
 assert {{*mg.__all__, *before}} <= {{*dir(mg)}}
 """
 
