@@ -10,7 +10,7 @@ softsign = mg.primitive(
     "softsign",
     forward=lambda x: x / (1.0 + np.abs(x)),
     chain=[lambda g, y, x: g / (1.0 + mg.abs(x)) ** 2],
-    notation="softsign(x)",
+    notation="x / (1 + abs(x))",
 )
 
 x = mg.Value(np.array([-2.0, 0.5, 3.0]), label="x")

@@ -17,7 +17,7 @@ _PACKAGE = "microgradcnn"
 # An old module, or a class of it that has gone another way than the rest, and where that is now. Importing a module
 # sets an attribute of the package, so no row is called as a function there: the errors of the old `debug` are lost.
 MOVED = {
-    "augmentation": "data.augmentation",
+    "augmentation": "data.images",
     "check": "checking.check",
     "columns": "data.columns",
     "copying": "protocols.copying",
@@ -25,7 +25,7 @@ MOVED = {
     "functions": "engine.functions",
     "layers": "nn.layers",
     "leaving": "protocols.leaving",
-    "logic": "engine.logic",
+    "logic": "protocols.logic",
     "models": "nn.models",
     "module": "nn.module",
     "optim": "nn.optim",
@@ -36,6 +36,8 @@ MOVED = {
     "scaling": "data.scaling",
     "summary": "nn.summary",
     "summary.Row": "nn.summary.LayerRow",
+    "train": "fit",
+    "trained": "experiment",
     "value": "engine.value",
     "views.ledger": "views.derivations.ledger",
 }

@@ -166,6 +166,7 @@ assert {{*mg.__all__, *before}} <= {{*dir(mg)}}
 """
 
 
+@pytest.mark.slow
 def test_nobody_sees_the_old_modules() -> None:
     """Not in sys.modules before they are asked for, never in dir(mg), which is what a completion offers."""
     subprocess.run([sys.executable, "-c", CODE], check=True)

@@ -195,7 +195,7 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     }
     if done.trained.network.name in MODELS:
         part = "a fifth, drawn with the seed" if test is None else "its own"
-        record |= {"train_loss": done.train["loss"], "test_loss": done.test["loss"]}
+        record |= {"train_loss": done.train_loss, "test_loss": done.test_loss}
         return record | {"image": done.trained.network.image, "test_part": part}
     last = run.history[-1] if run.history else {}
     record |= {name: last.get(name) for name in ("loss", "gradient_norm")}
