@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from microgradcnn.data import as_images, resampling, shrink, split
 from microgradcnn.data.columns import arranged, columns_of, different_texts, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
-from microgradcnn.engine.arrays import dtype_of
+from microgradcnn.engine.arrays import Array, dtype_of
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.fit import Training, accuracy, evaluate, fit, train
@@ -25,8 +25,6 @@ from microgradcnn.training.batches import outputs
 
 TEST_FRACTION = 0.2
 KIND = "parameters file that train wrote"
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class ImageModel:

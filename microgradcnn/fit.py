@@ -13,13 +13,13 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from microgradcnn import nn
-from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.training.accuracy import ACCURACIES, at_least
-from microgradcnn.training.batches import ENGINES, Array, Objective, batches, outputs
+from microgradcnn.training.batches import ENGINES, Objective, batches, outputs
 from microgradcnn.training.checkpoint import Saving, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder

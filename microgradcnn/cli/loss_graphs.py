@@ -10,11 +10,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from microgradcnn.cli.user_scripts import find_in_script, is_script
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Example, Network
@@ -130,7 +130,7 @@ def loss_graph(
     return _of_formula(what, seed)
 
 
-def _of_network(network: Network, row: np.ndarray[Any, Any], arrays: bool) -> LossGraph:
+def _of_network(network: Network, row: Array, arrays: bool) -> LossGraph:
     if not arrays:
         return _of_example(network.name, network.example(row, 1.0))
     inputs = {network.input_letter: Value(row[None], label=network.input_letter), "y": Value([1.0], label="y")}

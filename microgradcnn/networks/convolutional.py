@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.networks.network import COUNTED_AT, Array, CostSize, Network, dot, mean, named
+from microgradcnn.networks.network import COUNTED_AT, CostSize, Network, dot, mean, named
 
 SQUARES = (4, 9, 16, 25)
 

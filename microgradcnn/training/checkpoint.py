@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.files import FileError, make_folder, read_arrays, remove, write_arrays
 
 KIND = "checkpoint"
 KEPT = 2  # the newest, and the one before in case the newest is damaged
 _NAME = re.compile(r"checkpoint-(\d+)\.npz")
 _UNFINISHED = re.compile(r"\.checkpoint-\d+\.npz\..+")  # what a killed process was writing
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class CheckpointWarning(UserWarning):

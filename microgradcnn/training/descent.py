@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.optim import OPTIMISERS
-from microgradcnn.training.batches import Array, Batches
+from microgradcnn.training.batches import Batches
 from microgradcnn.training.checkpoint import Checkpoint, Checkpoints
 from microgradcnn.training.stopping import GOING, History
 

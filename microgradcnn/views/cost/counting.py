@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.trace import reached
 from microgradcnn.views.cost.building import OBJECTIVE
 from microgradcnn.views.cost.operations import Operation, Reader
-from microgradcnn.views.cost.work import Array, Work
+from microgradcnn.views.cost.work import Work
 
 Groups = Mapping[str, Sequence[Value]]
 Needed = dict[Operation, Array]
