@@ -1,4 +1,4 @@
-"""Add a primitive to the table: its value, its chain rule, its notation. Then differentiate through it, twice."""
+"""Add a primitive in one statement: its value, its chain rule, its notation. Then differentiate through it, twice."""
 
 import numpy as np
 
@@ -28,3 +28,6 @@ print(mg.check_gradients(lambda v: softsign(v).square().sum(), x))
 
 wrong = mg.primitive("wrong_softsign", softsign.forward, [lambda g, y, x: g / (1.0 + mg.abs(x))])
 print(mg.check_gradients(lambda v: wrong(v).square().sum(), x))
+
+# The notation says what it is made of: so it has a program, here the source, and is counted, exported and explained.
+print(mg.compile(f, [x]).source)

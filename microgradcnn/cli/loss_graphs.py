@@ -1,6 +1,6 @@
 """What a user names on the command line, a network, a formula or a Value of their own file, as a graph with a loss.
 
-conv_average                              one example of one of the six networks
+conv_average                              one example of a network, by its name
 "z = sigmoid(w*x + b); (z - y)**2"        a formula: every name that is not assigned is a leaf
 model.py:loss                             a Value at the top level of a file, or a function there that returns one
 """

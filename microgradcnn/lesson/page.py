@@ -1,4 +1,4 @@
-"""The lesson's page of one network: drawn, derived, checked, asked, trained. Students get no derivation and no key."""
+"""The lesson's page of one network: drawn, derived, checked, asked, trained; for students without the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job: each of the lecture's networks built, differentiated, checked four ways, and trained."""
+"""The table of the lesson: every network's gradients found four ways, its trainings, and the ladder of exercises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters over an image, the networks of the lecture's second section and its exercises: one class, set five ways."""
+"""Filters over an image, the networks of the lecture's second section and exercises: a class, and five that set it."""
 
 from __future__ import annotations
 

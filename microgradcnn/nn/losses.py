@@ -1,4 +1,4 @@
-"""Losses with PyTorch's names and shapes, right in both tails; each refuses shapes that broadcasting would mispair."""
+"""The mean squared error, and losses of classes that are right in both tails; shapes that mispair are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Module: what layers and models are. Their parameters are found by walking attributes, in order, by dotted names."""
+"""Module, what layers and models are: parameters found by walking attributes, in order, by dotted names."""
 
 from __future__ import annotations
 

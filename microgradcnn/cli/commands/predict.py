@@ -1,4 +1,4 @@
-"""`microgradcnn predict`."""
+"""`microgradcnn predict`: a class for every row of a data set, by what train wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn train`."""
+"""`microgradcnn train`: a network or lenet trained on a data set, tested, saved and plotted."""
 
 from __future__ import annotations
 

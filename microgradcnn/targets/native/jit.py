@@ -1,4 +1,4 @@
-"""The jit backend: one loop over rows, compiled by LLVM for this processor and kept on disk.
+"""The jit backend: which programs become one compiled loop over rows, which are fused, what NumPy runs.
 
 It takes programs of scalars, and programs over arrays that are small enough to be opened into scalars.
 """

@@ -1,4 +1,4 @@
-"""How many operations one iteration of gradient descent takes, counted in the graph of a loss.
+"""The count at one size: what the objective takes, and what every update adds to it, or would by itself.
 
 The objective comes first, then the update of each group of parameters, θ − η df/dθ, those nearest to the loss first, as
 in the backward pass. What several need is counted once, with the first.

@@ -1,4 +1,4 @@
-"""The page of chain rule that the lecture writes, from any graph.
+"""explain: which steps the derivation of a gradient has, for scalars and for arrays, and the forms it is given in.
 
 print(explain(f, c1))                       steps for a terminal
 explain(f, c1, through="z").latex()         ... through the z's, for LaTeX
