@@ -47,9 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Slow by nature: what opens a page in the browser, and JAX as a case among others, a third of a second each."""
+    """Slow by nature: what opens a page in the browser, and as cases among others JAX, and machine code out of its room."""
     cases = item.callspec.id.split("-") if hasattr(item, "callspec") else []
-    if "browser" in getattr(item, "fixturenames", ()) or "jax" in cases:
+    compiled = "jax" in cases or ("jit" in cases and "targets" not in item.path.parts)
+    if "browser" in getattr(item, "fixturenames", ()) or compiled:
         item.add_marker(pytest.mark.slow)
 
 

@@ -10,9 +10,13 @@ import modules_page
 import pytest
 from conftest import ROOT
 from documentation import CHANGELOG, GUIDE, MANUAL, PAGES, README, Block, blocks, links, places, run_examples
+from many_cases import slow_but
 from test_house import PACKAGE, ROOMS, SOURCES
 
 matplotlib.use("Agg")
+
+
+QUICK = [page for page in MANUAL if page.name in ("README.md", "values.md", "primitives.md")]
 
 
 def name(page: Path) -> str:
@@ -20,7 +24,7 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.usefixtures("own_primitives")
-@pytest.mark.parametrize("page", MANUAL, ids=name)
+@pytest.mark.parametrize("page", slow_but(*QUICK, among=MANUAL), ids=name)
 def test_the_examples(page: Path, tmp_path: Path) -> None:
     from matplotlib import pyplot
 

@@ -141,6 +141,7 @@ def test_four_ways_to_find_the_gradients_agree(kind: type[Network], activation: 
         assert checks.differences <= 1e-8
 
 
+@pytest.mark.slow
 def test_a_wrong_closed_form_is_noticed_and_none_is_none(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     right = TwoHidden.worked_out
     monkeypatch.setattr(TwoHidden, "worked_out", lambda *a: {n: 1.001 * g for n, g in right(*a).items()})
@@ -232,6 +233,7 @@ def test_it_is_explained_drawn_traced_and_asked_about(kind: type[Network], tmp_p
     assert mg.explain(arrays, list(network.parameters.values())).gradients.keys() == network.parameters.keys()
 
 
+@pytest.mark.slow
 @each
 def test_its_cost_is_counted_in_its_own_sizes(kind: type[Network]) -> None:
     found = network_cost(kind.name)
@@ -252,6 +254,7 @@ def rows() -> list[NetworkRow]:
     return [network_row(kind.name, {"side": two_classes(load("side"))}) for kind in (*CLASSES, NotWorkedOut)]
 
 
+@pytest.mark.slow
 def test_the_lesson_checks_and_trains_it(rows: list[NetworkRow], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     assert all(row.right for row in rows)
     monkeypatch.setattr("microgradcnn.lesson.run.lesson", lambda *_, **__: iter(rows))
@@ -277,6 +280,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, rows: list[NetworkRow]) -> P
 SECTIONS = ["network", "graph", "derivation", "checks", "exercise", "landscape", "training", "cost", "program"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["TwoHidden", "ConvMax", "NotWorkedOut"])
 def test_a_page_of_the_lesson_tells_it_all(pages: Path, name: str) -> None:
     text = (pages / f"{name}.html").read_text(encoding="utf-8")
