@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 import pytest
 import sympy
+from conftest import needs_chromium
 
 import microgradcnn as mg
 from microgradcnn.cli import main
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 Numbers = Callable[..., Any]
 A, B = sympy.symbols("a b", real=True)
@@ -329,6 +334,31 @@ def test_pictures_name_it_and_pages_have_its_numbers(own: Own) -> None:
     page = mg.draw(loss, wrt=leaves).html()
     assert ('body class="static recorded"' in page) == (own is OPAQUE)
     assert ("own_atan" in page and "has no line in JavaScript" in page) == (own is OPAQUE)
+
+
+COMPUTED = """() => {
+  const [level] = microgradcnn.levels;
+  const {values, gradients} = level.compute(microgradcnn.state.numbers);
+  const titles = [...document.querySelectorAll(".node title")].map((title) => title.textContent);
+  const place = titles.findIndex((title) => title.startsWith("a:"));
+  return [values[place][0], gradients[place][0]];
+}"""  # the value and the gradient of a, as the page's own program has them
+
+
+@needs_chromium
+@every
+def test_a_page_computes_it_again_from_changed_numbers(own: Own, page: Page, tmp_path: Path) -> None:
+    """The primitive in JavaScript, and its rule: f and df/da in a browser, at numbers that Python has not seen."""
+    loss, leaves, _ = _loss(own)
+    file = mg.draw(loss, wrt=leaves).save(tmp_path / "own.html")
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    for a in (-2.5, -0.4, 1.75):
+        numbers = [a, PLACE["b"]][: len(own.symbols)]
+        page.locator("input[data-place='0']").first.fill(str(a))
+        value, slope = page.evaluate(COMPUTED)
+        assert value == a
+        assert slope == pytest.approx(_slopes(own, *numbers, y=PLACE["y"])[0], rel=1e-11)
 
 
 COSTS: list[tuple[Own, int, dict[str, int]]] = [  # n − 1 sums, 2n for the update, and so many operations a number:
