@@ -1,4 +1,4 @@
-"""Add a primitive to the table: its value, its chain rule, its notation. Then differentiate through it, twice."""
+"""Add a primitive in one statement: its value, its chain rule, its notation. Then differentiate through it, twice."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ softsign = mg.primitive(
     "softsign",
     forward=lambda x: x / (1.0 + np.abs(x)),
     chain=[lambda g, y, x: g / (1.0 + mg.abs(x)) ** 2],
-    notation="softsign(x)",
+    notation="x / (1 + abs(x))",
 )
 
 x = mg.Value(np.array([-2.0, 0.5, 3.0]), label="x")
@@ -28,3 +28,6 @@ print(mg.check_gradients(lambda v: softsign(v).square().sum(), x))
 
 wrong = mg.primitive("wrong_softsign", softsign.forward, [lambda g, y, x: g / (1.0 + mg.abs(x))])
 print(mg.check_gradients(lambda v: wrong(v).square().sum(), x))
+
+# The notation says what it is made of: so it has a program, here the source, and is counted, exported and explained.
+print(mg.compile(f, [x]).source)

@@ -16,10 +16,10 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.engine.arrays import check_unmasked
+from microgradcnn.engine.arrays import Array, check_unmasked
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.training.batches import Array, Objective, batches, outputs
+from microgradcnn.training.batches import Objective, batches, outputs
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, ModelLoop
 from microgradcnn.training.schedule import Schedule

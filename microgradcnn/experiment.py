@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from microgradcnn.data import as_images, resampling, shrink, split
 from microgradcnn.data.columns import arranged, columns_of, different_texts, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
-from microgradcnn.engine.arrays import dtype_of
+from microgradcnn.engine.arrays import Array, dtype_of
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.fit import Training, accuracy, evaluate, fit, train
@@ -26,8 +25,6 @@ from microgradcnn.training.batches import outputs
 
 TEST_FRACTION = 0.2
 KIND = "parameters file that train wrote"
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class ImageModel:
@@ -144,26 +141,18 @@ def predict(trained: Trained, data: Any) -> Array:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What came out: the trained network, how training went, and what was measured on both parts of the data.
+    """What came out: the trained network, how training went, and the accuracies on both parts of the data.
 
-    `train` and `test` have the accuracy, and for a model the loss.
+    A model of images has losses too.
     """
 
     trained: Trained
     training: Training
     rows: tuple[int, int]
-    train: Mapping[str, float]
-    test: Mapping[str, float]
-
-    @property
-    def train_accuracy(self) -> float:
-        """The share of the rows to train on that are predicted right."""
-        return self.train["accuracy"]
-
-    @property
-    def test_accuracy(self) -> float:
-        """The share of the other rows that are predicted right."""
-        return self.test["accuracy"]
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float | None = None
+    test_loss: float | None = None
 
 
 def experiment(
@@ -200,11 +189,12 @@ def experiment(
     parts = [(trained.scaled(part.x), part.y) for part in (learn, unseen)]
     if isinstance(built, Network):
         run = train(built, *parts[0], seed=seed, **(training or {}))
-        measured = [{"accuracy": accuracy(built, *part)} for part in parts]
+        measured = [accuracy(built, *part) for part in parts]
     else:
         parts = [(built.images(x), y) for x, y in parts]
         run = fit(built.module, *parts[0], seed=seed, validation=parts[1], **(training or {}))
-        measured = [evaluate(built.module, *part) for part in parts]
+        learnt, tested = (evaluate(built.module, *part) for part in parts)
+        measured = [learnt["accuracy"], tested["accuracy"], learnt["loss"], tested["loss"]]
     return Experiment(trained, run, (len(learn.x), len(unseen.x)), *measured)
 
 

@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.system import archives
+from microgradcnn.system.archives import Array
 
 FORMAT = 2  # 1 had no SHA-256
 DESCRIPTION = "description.json"
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class FileError(ValueError):

@@ -1,6 +1,6 @@
 """Training, a network of the lecture until it has converged or a model of layers for some epochs; and how right it is.
 
-`train` and `fit` check what they are given, and run the loop of training.loop under a Schedule, saved as a Saving says.
+`train` and `fit` check what they are given, and run the loop of training.loop under a Schedule, with Checkpoints.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from microgradcnn import nn
-from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.training.accuracy import ACCURACIES, at_least
-from microgradcnn.training.batches import ENGINES, Array, Objective, batches, outputs
-from microgradcnn.training.checkpoint import Saving, digest
+from microgradcnn.training.batches import ENGINES, Objective, batches, outputs
+from microgradcnn.training.checkpoint import Checkpoints, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
 from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, grouped
 from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
 
-__all__ = ["DivergedError", "Patience", "Saving", "Schedule", "Training", "accuracy", "evaluate", "fit", "train"]
+__all__ = ["Checkpoints", "DivergedError", "Patience", "Schedule", "Training", "accuracy", "evaluate", "fit", "train"]
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]
@@ -66,7 +66,7 @@ def train(
     *,
     seed: int = 0,
     engine: str = "numpy",
-    saving: Saving | None = None,
+    checkpoints: Checkpoints | None = None,
     progress: bool = False,
     **singly: Unpack[Singly],
 ) -> Training:
@@ -76,7 +76,7 @@ def train(
     rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
     take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. `engine` is "eager"
     or a backend of mg.compile; all take the same steps. An epoch costs a forward and backward pass of n rows, two with
-    batches. A `saving` saves the run, also at its end and on Ctrl-C, so that it goes on to the bit as if it had never
+    batches. `checkpoints` save the run, also at its end and on Ctrl-C, so that it goes on to the bit as if it had never
     stopped; the network's own numbers are not used then.
 
     Without groups the arguments are epochs, rate, schedule (the decay), batch and optimiser, those of OF_NETWORKS
@@ -86,21 +86,21 @@ def train(
     """
     if len(np.shape(x)) != 2 or len(x) == 0 or np.shape(y) != (len(x),):
         raise ValueError(f"x must be (n, inputs) and y (n,) with n ≥ 1, not {np.shape(x)} and {np.shape(y)}")
-    schedule, saving = grouped(OF_NETWORKS, schedule, saving, singly)
+    schedule, checkpoints = grouped(OF_NETWORKS, schedule, checkpoints, singly)
     check_known(engine, ENGINES)
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
     about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
     about |= schedule.about() | {"seed": seed, "engine": engine}
-    checkpoints = None if saving is None else saving.open(schedule.epochs, about)
-    found = None if checkpoints is None else checkpoints.found
+    folder = None if checkpoints is None else checkpoints.open(schedule.epochs, about)
+    found = None if folder is None else folder.found
     start = found.state["start"] if found is not None else _start(network, x, y, schedule)
     stable, rate, equal = start
     if found is None and (dead := dead_start(network, x)) is not None:
         return Training(rate, stable, "dead", dead)
     rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
     descent = Descent(rows, schedule.optimiser, seed)
-    recorder, stop = Recorder(descent, checkpoints, start=start), Converged(y)
+    recorder, stop = Recorder(descent, folder, start=start), Converged(y)
     status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
@@ -121,7 +121,7 @@ def fit(
     engine: str = "numpy",
     validation: tuple[Any, Any] | None = None,
     stop: Stop = all_epochs,
-    saving: Saving | None = None,
+    checkpoints: Checkpoints | None = None,
     progress: bool = False,
     **singly: Unpack[Singly],
 ) -> Training:
@@ -136,9 +136,9 @@ def fit(
     ValueError for arguments, rows or targets that do not fit, MissingExtra for an engine that is not installed. An
     epoch costs a forward and a backward pass over n rows.
 
-    `saving`, and the arguments without groups, are as in `train`, with the defaults of OF_MODELS.
+    `checkpoints`, and the arguments without groups, are as in `train`, with the defaults of OF_MODELS.
     """
-    schedule, saving = grouped(OF_MODELS, schedule, saving, singly)
+    schedule, checkpoints = grouped(OF_MODELS, schedule, checkpoints, singly)
     check_known(engine, ENGINES)
     if schedule.rate is None:
         raise ValueError("fit needs a learning rate, such as 1e-3: only train finds one")
@@ -155,7 +155,7 @@ def fit(
     with in_mode(model, training=True):
         rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
         descent = Descent(rows, schedule.optimiser, seed, dropouts)
-        recorder = Recorder(descent, None if saving is None else saving.open(schedule.epochs, about))
+        recorder = Recorder(descent, None if checkpoints is None else checkpoints.open(schedule.epochs, about))
 
         def validate() -> dict[str, float]:
             measured = {} if unseen is None else evaluate(model, *unseen, loss)

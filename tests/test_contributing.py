@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
 import pytest
 from command_line import run, strict
+from conftest import needs_chromium
 from documentation import CONTRIBUTING, run_examples
-from microgradcnn.fit import train
+from every_backend import from_source
 
 import microgradcnn as mg
 from microgradcnn import cli, nn
+from microgradcnn.data import load, two_classes
 from microgradcnn.engine.record import TABLE
-from microgradcnn.fit import fit
+from microgradcnn.fit import fit, train
+from microgradcnn.lesson.pages import lesson_pages
+from microgradcnn.lesson.run import network_row
 from microgradcnn.networks import NETWORKS
-from microgradcnn.targets.export.onnx_operators import OPERATORS
+from microgradcnn.targets.export.javascript import function
 from microgradcnn.targets.program import BACKENDS
-from microgradcnn.targets.python import EXPRESSIONS
 
 
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The names that the blocks define, and the folder that they were run in; what they add is taken out again."""
-    tables: list[dict[str, Any]] = [TABLE, BACKENDS, EXPRESSIONS, OPERATORS, NETWORKS]
+    tables: list[dict[str, Any]] = [TABLE, BACKENDS, NETWORKS]
     before = [dict(table) for table in tables]
     folder = tmp_path_factory.mktemp("contributing")
     yield run_examples(CONTRIBUTING, folder) | {"folder": folder}
@@ -40,25 +44,83 @@ def sigmoid(x: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def test_the_primitive(added: dict[str, Any], tmp_path: Path) -> None:
-    """Its derivative by hand is σ(a)(1 + a(1 − σ(a))), a = wx."""
-    x, w = mg.Value(0.8, label="x"), mg.Value(1.5, label="w")
-    f = added["swish"](w * x)
+class Own(NamedTuple):
+    """A primitive of the page at wx = 1.2: its value and d/dw by hand, what is told of it, and what is counted."""
+
+    name: str
+    value: float
+    slope: float
+    told: str
+    answer: str
+    operations: str
+
+    def leaves(self) -> list[mg.Value]:
+        """x and w."""
+        return [mg.Value(X, label="x"), mg.Value(W, label="w")]
+
+
+X, W = 0.8, 1.5
+A, S = X * W, sigmoid(X * W)
+PRIMITIVES = [
+    Own(
+        *("swish", A * S, X * S * (1.0 + A * (1.0 - S)), "swish(x) = xσ(x)"),
+        *("x*sigmoid(w*x)*(1 + w*x*(1 - sigmoid(w*x)))", "2n − 1"),  # x·σ(x), and the sum
+    ),
+    Own("sinh", math.sinh(A), X * math.cosh(A), "f = sinh(wx)", "x*sqrt(1 + sinh(w*x)^2)", "n − 1"),
+]
+each_primitive = pytest.mark.parametrize("own", PRIMITIVES, ids=lambda own: own.name)
+
+
+@each_primitive
+def test_a_primitive_in_every_view(added: dict[str, Any], own: Own, tmp_path: Path) -> None:
+    x, w = own.leaves()
+    op = added[own.name]
+    f = op(w * x)
     f.label = "f"
-    a = 0.8 * 1.5
-    slope = 0.8 * sigmoid(a) * (1.0 + a * (1.0 - sigmoid(a)))
     (gradient,) = mg.grad(f, [w])
-    assert gradient.item() == pytest.approx(slope, rel=1e-14)
-    assert "wxσ(wx)" in mg.explain(f, w).text()
+    assert (f.item(), gradient.item()) == pytest.approx((own.value, own.slope), rel=1e-14)
+    derivation = mg.explain(f, w).text()
+    assert own.told in derivation
+    assert "✓" in derivation
     assert mg.ledger(f)[0].receiver == "t1"
-    assert mg.check_answer("x*sigmoid(w*x)*(1 + w*x*(1 - sigmoid(w*x)))", gradient)
-    mg.draw(f).save(tmp_path / "f.html")
-    for backend in ("numpy", "jit", "jax", "as_written"):
-        loss, (found,) = mg.compile(f, [w], [x], backend)(0.8)
-        assert (loss, found) == pytest.approx((a * sigmoid(a), slope), rel=1e-12)
-    mg.export_onnx(f, tmp_path / "f.onnx", [x], dtype=np.float64, dynamic=False)
-    (found,) = onnxruntime.InferenceSession(tmp_path / "f.onnx").run(None, {"x": np.array(0.8)})
-    assert found == pytest.approx(a * sigmoid(a), rel=1e-12)
+    assert mg.check_answer(own.answer, gradient)
+    assert not mg.check_answer(f"2*({own.answer})", gradient)
+    found = mg.cost(lambda n: (op(v := mg.Value(np.ones(n), label="v")).sum(), [v]), ["n"])
+    assert str(found["objective"].operations) == own.operations
+    assert op.name in mg.draw(f).svg()
+    assert len(mg.worksheet(f, [w], seed="mine", questions=3).files()) == 6
+    typed = run("explain", f"{op.name}(w*x)", "--at", f"w={W},x={X}", "--wrt", "w")
+    assert (typed.code, "✓" in typed.out) == (0, True)
+
+
+@each_primitive
+@pytest.mark.parametrize("way", ["source", "numpy", "jit", "jax", "as_written"])
+def test_a_primitive_in_every_program(added: dict[str, Any], own: Own, way: str) -> None:
+    x, w = own.leaves()
+    program = mg.compile(added[own.name](w * x), [w], [x], "numpy" if way == "source" else way)
+    loss, (found,) = from_source(program, X, W) if way == "source" else program(X)
+    assert (loss, found) == pytest.approx((own.value, own.slope), rel=1e-12)
+
+
+@needs_chromium
+@each_primitive
+def test_a_primitive_on_a_page(added: dict[str, Any], own: Own, page: Any) -> None:
+    x, w = own.leaves()
+    f = added[own.name](w * x)
+    text = function([f, *mg.grad(f, [w])], [x, w])
+    found = page.evaluate(f"(v) => {{ {text}; return program(v); }}", [X, W])
+    assert found == pytest.approx([own.value, own.slope], rel=1e-12)
+
+
+@each_primitive
+def test_a_primitive_in_a_file(added: dict[str, Any], own: Own, tmp_path: Path) -> None:
+    """onnxruntime has a Sinh of float32 alone."""
+    x, w = own.leaves()
+    f = added[own.name](w * x)
+    for output, wanted in ((f, own.value), (mg.grad(f, [w])[0], own.slope)):
+        mg.export_onnx(output, tmp_path / "f.onnx", [x], dynamic=False)
+        (found,) = onnxruntime.InferenceSession(tmp_path / "f.onnx").run(None, {"x": np.array(X, np.float32)})
+        assert found == pytest.approx(wanted, rel=1e-6)
 
 
 def test_the_layer(added: dict[str, Any], tmp_path: Path) -> None:
@@ -73,7 +135,7 @@ def test_the_layer(added: dict[str, Any], tmp_path: Path) -> None:
     mg.export_onnx(model, tmp_path / "model.onnx", (2,))
 
 
-def test_the_network(added: dict[str, Any], tmp_path: Path) -> None:
+def test_the_network(added: dict[str, Any]) -> None:
     """Its gradient by hand is df/du_2 = 2(ŷ − y) z_1 z_2(1 − z_2) x_2."""
     network = added["Both"](m=3)
     x, y = np.random.default_rng(0).normal(size=(30, 3)), np.zeros(30)
@@ -88,16 +150,43 @@ def test_the_network(added: dict[str, Any], tmp_path: Path) -> None:
     for engine in ("eager", "numpy", "jit"):
         trained = added["Both"](**network.options())
         assert train(trained, x, y, epochs=200, engine=engine).history[-1]["loss"] < 0.8 * start
+
+
+def test_the_network_in_every_command(added: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved = ["--parameters", "parameters.npz"]
     for command in (
+        ["networks"],
+        ["gradcheck", "both"],
         ["explain", "both", "--wrt", "u_2"],
         ["check", "both", "--wrt", "u_2", "--answer", "2(z1 z2 - y) z1 z2 (1 - z2) x2"],
         ["ledger", "both"],
         ["source", "both", "--wrt", "u_2"],
         ["source", "both", "--arrays"],
-        ["graph", "both", "-o", tmp_path / "both.svg"],
-        ["worksheet", "both", "--out", tmp_path / "sheet"],
+        ["graph", "both", "-o", "both.svg"],
+        ["worksheet", "both", "--out", "sheet"],
+        ["cost", "both"],
+        ["train", "both", "--data", "wedge", "--epochs", "300"],
+        ["predict", "both", "--data", "wedge", *saved],
+        ["export", "both", *saved, "--out", "both.onnx"],
     ):
-        assert run(*command).code == 0, command
+        done = run(*command)
+        assert done.code == 0, (command, done.err)
+    assert "both                     beyond it       (z1·z2 − y)²" in run("networks").out
+    rows, scores = load("wedge").x[:5], run("predict", "both", "--data", "wedge", *saved, "--json")
+    (found,) = onnxruntime.InferenceSession("both.onnx").run(None, {"x": np.float32(rows)})
+    assert np.ravel(found) == pytest.approx(
+        [row["prediction"] for row in strict(scores.out)["predictions"][:5]], rel=1e-5
+    )
+
+
+def test_the_network_has_a_page_in_the_lesson(added: dict[str, Any]) -> None:
+    data = {"side": two_classes(load("side"))}
+    row = network_row("both", data)
+    assert row.right
+    pages = dict(lesson_pages([row], data, {}))
+    assert "The network both: " in pages["both.html"]
+    assert "both.html" in pages["index.html"]
 
 
 def test_the_command(added: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """What a user names on the command line, a network, a formula or a Value of their own file, as a graph with a loss.
 
-conv_average                              one example of one of the six networks
+conv_average                              one example of a network, by its name
 "z = sigmoid(w*x + b); (z - y)**2"        a formula: every name that is not assigned is a leaf
 model.py:loss                             a Value at the top level of a file, or a function there that returns one
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from microgradcnn.cli.user_scripts import find_in_script, is_script
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Example, Network
@@ -130,7 +130,7 @@ def loss_graph(
     return _of_formula(what, seed)
 
 
-def _of_network(network: Network, row: np.ndarray[Any, Any], arrays: bool) -> LossGraph:
+def _of_network(network: Network, row: Array, arrays: bool) -> LossGraph:
     if not arrays:
         return _of_example(network.name, network.example(row, 1.0))
     inputs = {network.input_letter: Value(row[None], label=network.input_letter), "y": Value([1.0], label="y")}

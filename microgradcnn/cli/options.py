@@ -16,7 +16,7 @@ from microgradcnn.experiment import Trained, load_trained
 from microgradcnn.files import FileError
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 from microgradcnn.nn.models import MODELS
-from microgradcnn.training.checkpoint import Saving
+from microgradcnn.training.checkpoint import Checkpoints
 
 _Number = TypeVar("_Number", int, float)
 
@@ -103,12 +103,12 @@ def saving_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the folder")
 
 
-def chosen_saving(options: argparse.Namespace) -> Saving | None:
+def chosen_checkpoints(options: argparse.Namespace) -> Checkpoints | None:
     """What `saving_arguments` gave. Raises ValueError for a part of it without a folder."""
     for given, flag in ((options.every, "--every"), (options.resume, "--resume")):
         if given and options.checkpoint is None:
             raise ValueError(f"{flag} needs --checkpoint DIR, the folder that a run is saved in")
-    return None if options.checkpoint is None else Saving(options.checkpoint, options.every, options.resume)
+    return None if options.checkpoint is None else Checkpoints(options.checkpoint, options.every, options.resume)
 
 
 def how_to_resume(options: argparse.Namespace) -> str:

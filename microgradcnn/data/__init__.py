@@ -1,4 +1,4 @@
-"""Data to train on: built in or from files, reduced to two classes, shrunk, split."""
+"""Rows to learn from, with their labels: read, prepared, and brought to what something was trained on."""
 
 from microgradcnn.data.built_in import BUILT_IN
 from microgradcnn.data.dataset import DataError, Dataset

@@ -1,4 +1,4 @@
-"""The data sets that are known by name."""
+"""The data sets that are known by name: side, bars and wedge, made here; digits and more, from other packages."""
 
 from collections.abc import Callable
 

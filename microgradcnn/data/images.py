@@ -6,13 +6,11 @@ import itertools
 import math
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from microgradcnn.data.dataset import DataError, Dataset, listed, numbered
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from microgradcnn.engine.arrays import Array
 
 _PIXEL = re.compile(r"(?:p|px|pix|pixel)[ _]?(\d+)(?:[ _,x](\d+))?|(\d+)x(\d+)", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Data to train on: loaded by name or from files, without some columns, with some classes, split."""
+"""`load`, of any file or name, and what chooses among its rows and columns: dropped, of some classes, split."""
 
 import gzip
 import os

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Data: TypeAlias = Any  # a Python float (float64), a np.float32, a bool, or a read-only ndarray of one of these
 
 _FLOAT64 = np.dtype(np.float64)

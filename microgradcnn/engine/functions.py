@@ -13,7 +13,7 @@ import numpy as np
 
 from microgradcnn.engine import images, primitives
 from microgradcnn.engine.arguments import explained, of_many, of_one, of_three, of_two
-from microgradcnn.engine.arrays import as_data, check_unmasked, shape_of
+from microgradcnn.engine.arrays import Array, as_data, check_unmasked, shape_of
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
 
@@ -287,7 +287,7 @@ def pair(given: int | tuple[int, int], name: str, least: int) -> tuple[int, int]
 _BASIC = (int, slice, np.integer, np.bool_, type(...))  # what an index may hold besides None and arrays
 
 
-def _index_array(part: Any) -> np.ndarray[Any, Any]:
+def _index_array(part: Any) -> Array:
     check_unmasked(part)
     array = np.array(part)
     return array if array.size or isinstance(part, np.ndarray) else array.astype(np.intp)

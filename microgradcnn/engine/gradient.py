@@ -79,10 +79,10 @@ def topological(root: Value) -> list[Value]:
     while stack:
         node = stack.pop()
         for parent in node.parents:
-            if parent._birth > node._birth:
+            if (birth := parent._birth) > node._birth:
                 changed = parent.describe()
                 raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
-            if parent not in seen and type(parent) is not Constant:
+            if birth and parent not in seen:  # a constant has none
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=attrgetter("_birth"))

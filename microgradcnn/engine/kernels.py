@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.arrays import dtype_of, shape_of
+from microgradcnn.engine.arrays import Array, dtype_of, shape_of
 
 Pair = tuple[int, int]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 COPIED = 1 << 18  # numbers that are copied at a time, for all windows of some images
 

@@ -1,15 +1,15 @@
-"""The lesson's page of one network: drawn, derived, checked, asked, trained. Students get no derivation and no key."""
+"""The lesson's page of one network: drawn, derived, checked, asked, trained; for students without the key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 
 from microgradcnn.data import Dataset, load, two_classes
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, fit_scaling
 from microgradcnn.fit import train
@@ -34,8 +34,6 @@ from microgradcnn.views.pages.picture import draw
 ROWS = 40  # of data in a page
 STEP = 1e-5  # of the finite differences
 UNREADABLE = {"cases", "compare", "indicator", "derivative"}  # in the formula of a box
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The main job: each of the lecture's networks built, differentiated, checked four ways, and trained."""
+"""The table of the lesson: every network's gradients found four ways, its trainings, and the ladder of exercises."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from microgradcnn.checking.check import check_gradients
 from microgradcnn.data import Dataset, load, shrink, two_classes
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra
@@ -21,8 +21,6 @@ from microgradcnn.networks import NETWORKS, Network
 REGULARISE = 1e-3
 TOLERANCE = 1e-7
 ROWS = 4
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

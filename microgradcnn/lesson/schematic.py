@@ -1,4 +1,4 @@
-"""A network drawn as the lecture draws it: an image with its pixels, the filter sliding over it, the z's, the output.
+"""A network drawn as the lecture draws it: pixels with the filter sliding over them, or inputs, z's, the output.
 
 An SVG that needs nothing around it. The filter slides by CSS alone; it stands still in print, and where the reader's
 system asks for less motion.

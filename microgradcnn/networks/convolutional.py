@@ -1,4 +1,4 @@
-"""Filters over an image, the networks of the lecture's second section and its exercises: one class, set five ways."""
+"""Filters over an image, the networks of the lecture's second section and exercises: a class, and five that set it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.networks.network import COUNTED_AT, Array, CostSize, Network, dot, mean, named
+from microgradcnn.networks.network import COUNTED_AT, CostSize, Network, dot, mean, named
 
 SQUARES = (4, 9, 16, 25)
 

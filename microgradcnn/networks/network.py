@@ -19,7 +19,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.data import as_images
 from microgradcnn.data.dataset import Dataset
-from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
@@ -35,8 +35,6 @@ BY_HAND: Mapping[str, Sequence[float]] = {
     "p": (0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0),
 }
 OTHERS_BY_HAND = (0.5, -0.5, 1.0)
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

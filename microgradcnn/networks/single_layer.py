@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.networks.network import Array, Network, dot, named
+from microgradcnn.networks.network import Network, dot, named
 
 LECTURE_ROWS = "suv"  # the weight rows of the lecture's three hidden units
 

@@ -1,4 +1,4 @@
-"""What networks are made of, with PyTorch's names and shapes: layers, models, and losses right in both tails."""
+"""What networks are made of, with PyTorch's names and shapes: layers, losses, optimisers, models by name."""
 
 from microgradcnn.nn.layers import (
     AvgPool2d,

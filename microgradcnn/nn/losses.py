@@ -1,4 +1,4 @@
-"""Losses with PyTorch's names and shapes, right in both tails; each refuses shapes that broadcasting would mispair."""
+"""The mean squared error, and losses of classes that are right in both tails; shapes that mispair are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.engine.arrays import bare_array, shape_of
+from microgradcnn.engine.arrays import Array, bare_array, shape_of
 from microgradcnn.engine.value import Value
 
 
@@ -63,7 +63,7 @@ def cross_entropy(logits: Any, target: Any) -> Value:
     return -mg.mean(mg.sum(mg.where(hit, log_p, 0.0), axis=1) / hits)
 
 
-def _target(target: Any) -> tuple[Any, np.ndarray[Any, Any]]:
+def _target(target: Any) -> tuple[Any, Array]:
     """The target as a Value or an array, and its numbers."""
     if isinstance(target, Value):
         return target, np.asarray(target.data)
@@ -71,7 +71,7 @@ def _target(target: Any) -> tuple[Any, np.ndarray[Any, Any]]:
     return numbers, numbers
 
 
-def _span(numbers: np.ndarray[Any, Any]) -> str:
+def _span(numbers: Array) -> str:
     if numbers.dtype.kind not in "biuf":
         return f"of type {numbers.dtype}"
     return f"from {numbers.min()} to {numbers.max()}" if numbers.size else "none"

@@ -1,4 +1,4 @@
-"""Models that are known by name."""
+"""LeNet, and the table of the models that are trained and saved by name."""
 
 from __future__ import annotations
 

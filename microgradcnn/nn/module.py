@@ -1,4 +1,4 @@
-"""Module: what layers and models are. Their parameters are found by walking attributes, in order, by dotted names."""
+"""Module, what layers and models are: parameters found by walking attributes, in order, by dotted names."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import get_annotations
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
-from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.nn.summary import Summary, observer, summarised
 
 KIND = "model file that model.save wrote"
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 M = TypeVar("M", bound="Module")
 V = TypeVar("V", Value, "Module")
 R = TypeVar("R")

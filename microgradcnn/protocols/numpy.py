@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import numpy as np
-
 from microgradcnn.engine import functions, primitives
 from microgradcnn.engine.arguments import explained
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.protocols import logic
 
@@ -40,7 +39,7 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
 _OURS = sorted({f.__name__ for f in BY_NUMPY_NAME.values() if f.__module__ in (functions.__name__, logic.__name__)})
 
 
-def _array(self: Value, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+def _array(self: Value, dtype: Any = None, copy: Any = None) -> Array:
     raise TypeError(
         f"NumPy cannot make an array of {self.describe()} without losing its graph: mg.stack joins Values, "
         ".data is the number or array inside (and where pandas asks for one in df @ v, write mg.matmul(df, v))"

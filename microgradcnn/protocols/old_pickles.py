@@ -11,22 +11,21 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
 
 _PACKAGE = "microgradcnn"
 
-# An old module, or a class of it that has gone another way than the rest, and where that is now.
+# An old module, or a class of it that has gone another way than the rest, and where that is now. Importing a module
+# sets an attribute of the package, so no row is called as a function there: the errors of the old `debug` are lost.
 MOVED = {
-    "augmentation": "data.augmentation",
+    "augmentation": "data.images",
     "check": "checking.check",
     "columns": "data.columns",
     "copying": "protocols.copying",
     "dataset": "data.dataset",
-    "debug": "checking.debug",
     "functions": "engine.functions",
     "layers": "nn.layers",
     "leaving": "protocols.leaving",
-    "logic": "engine.logic",
+    "logic": "protocols.logic",
     "models": "nn.models",
     "module": "nn.module",
     "optim": "nn.optim",
@@ -37,13 +36,15 @@ MOVED = {
     "scaling": "data.scaling",
     "summary": "nn.summary",
     "summary.Row": "nn.summary.LayerRow",
+    "train": "fit",
+    "trained": "experiment",
     "value": "engine.value",
     "views.ledger": "views.derivations.ledger",
 }
 
 
 class _OldModules:
-    """Makes an old module, where no other finder has one of that name: empty, it looks in the new place for a name.
+    """Makes an old module, where no other finder has one of that name: it has all that is in the new place.
 
     It is no MetaPathFinder and Loader by descent: importlib.abc takes longer to import than the whole package.
     """
@@ -57,12 +58,12 @@ class _OldModules:
 
     def exec_module(self, module: ModuleType) -> None:
         old = module.__name__.removeprefix(f"{_PACKAGE}.")
-
-        def moved(name: str) -> Any:
-            place, _, attribute = MOVED.get(f"{old}.{name}", f"{MOVED[old]}.{name}").rpartition(".")
-            return getattr(import_module(f"{_PACKAGE}.{place}"), attribute)
-
-        vars(module)["__getattr__"] = moved
+        there = vars(import_module(f"{_PACKAGE}.{MOVED[old]}"))
+        vars(module).update({name: it for name, it in there.items() if name == "__doc__" or not name.startswith("__")})
+        for row, place in MOVED.items():
+            if row.startswith(f"{old}."):
+                where, _, name = place.rpartition(".")
+                setattr(module, row.removeprefix(f"{old}."), getattr(import_module(f"{_PACKAGE}.{where}"), name))
 
 
 sys.meta_path.append(_OldModules())

@@ -12,11 +12,11 @@ from warnings import warn
 import numpy as np
 
 from microgradcnn.engine.arguments import several
-from microgradcnn.engine.arrays import bare_array
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.backends.numpy import Blocks
-from microgradcnn.targets.backends.trainer import Array, Trainer
+from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.notation import missing_line

@@ -1,1 +1,1 @@
-"""What training is made of: batches, steps of descent, checkpoints, and what a person sees meanwhile."""
+"""What training is made of: the loop, its steps and their schedule, when it stops, checkpoints, what is shown."""

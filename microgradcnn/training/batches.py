@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.program import BACKENDS, compile
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them
 
 ENGINES = ("eager", *BACKENDS)

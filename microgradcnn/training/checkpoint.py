@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.files import FileError, make_folder, read_arrays, remove, write_arrays
 
 KIND = "checkpoint"
 KEPT = 2  # the newest, and the one before in case the newest is damaged
 _NAME = re.compile(r"checkpoint-(\d+)\.npz")
 _UNFINISHED = re.compile(r"\.checkpoint-\d+\.npz\..+")  # what a killed process was writing
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class CheckpointWarning(UserWarning):
@@ -41,7 +40,7 @@ class Checkpoint:
     arrays: dict[str, Array]
 
 
-class Checkpoints:
+class CheckpointFolder:
     """The checkpoints of one run in a folder, the newest and the one before.
 
     `about` says which run this is, in nested dicts that JSON can hold: what is trained, the arguments of the training,
@@ -126,7 +125,7 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
-class Saving:
+class Checkpoints:
     """Save a run in `folder` after `every` epochs, None for a hundredth of them; with `resume` go on from there.
 
     Raises ValueError for `every` < 1.
@@ -140,11 +139,11 @@ class Saving:
         if self.every is not None and self.every < 1:
             raise ValueError(f"every must be at least 1, not {self.every}")
 
-    def open(self, epochs: int, about: Mapping[str, Any]) -> Checkpoints:
+    def open(self, epochs: int, about: Mapping[str, Any]) -> CheckpointFolder:
         """The checkpoints of the run that is described, with the one to go on from. Raises FileError as they do."""
-        checkpoints = Checkpoints(self.folder, about, self.every or max(epochs // 100, 1))
-        checkpoints.begin(self.resume)
-        return checkpoints
+        found = CheckpointFolder(self.folder, about, self.every or max(epochs // 100, 1))
+        found.begin(self.resume)
+        return found
 
 
 def digest(*arrays: Array) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import no_grad
 from microgradcnn.networks import Network
@@ -16,8 +17,6 @@ from microgradcnn.training.stopping import GOING, History
 SMALL = 1e-3  # the gradient's norm at convergence, as a share of what it was at the start
 BELOW_VARIANCE = 0.9  # the mean squared error of a converged network, at most, as a share of the variance of y
 KRYLOV = 50  # Hessian-vector products, at most, to find λmax
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Converged:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.optim import OPTIMISERS
-from microgradcnn.training.batches import Array, Batches
-from microgradcnn.training.checkpoint import Checkpoint, Checkpoints
+from microgradcnn.training.batches import Batches
+from microgradcnn.training.checkpoint import Checkpoint, CheckpointFolder
 from microgradcnn.training.stopping import GOING, History
 
 
@@ -76,7 +77,7 @@ class Recorder:
     `found` one, the descent goes on from there, and `status` is what it was then.
     """
 
-    def __init__(self, descent: Descent, checkpoints: Checkpoints | None = None, **constants: Any) -> None:
+    def __init__(self, descent: Descent, checkpoints: CheckpointFolder | None = None, **constants: Any) -> None:
         self.descent, self.checkpoints, self.constants = descent, checkpoints, constants
         self.status = GOING
         self._rows = array("d")  # the history in one block, so that a save takes it as it is

@@ -17,8 +17,8 @@ import numpy as np
 
 from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.data.images import shifted
+from microgradcnn.engine.arrays import Array
 from microgradcnn.networks import Network
-from microgradcnn.training.batches import Array
 from microgradcnn.training.descent import Recorder
 from microgradcnn.training.progress import bar
 from microgradcnn.training.schedule import Schedule

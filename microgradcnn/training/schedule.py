@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
-from microgradcnn.training.checkpoint import Saving
+from microgradcnn.training.checkpoint import Checkpoints
 
 
 class Singly(TypedDict, total=False):
-    """What a Schedule and a Saving hold, under the names that `train` and `fit` take it by without either."""
+    """What a Schedule and Checkpoints hold, under the names that `train` and `fit` take it by without either."""
 
     epochs: int
     rate: float | None
@@ -67,8 +67,8 @@ OF_MODELS = Schedule()  # what `fit` takes
 
 
 def grouped(
-    default: Schedule, schedule: Schedule | str | None, saving: Saving | None, singly: Mapping[str, Any]
-) -> tuple[Schedule, Saving | None]:
+    default: Schedule, schedule: Schedule | str | None, checkpoints: Checkpoints | None, singly: Mapping[str, Any]
+) -> tuple[Schedule, Checkpoints | None]:
     """The groups: as they are given, or `default` with the parts that are given singly, `schedule` as its decay.
 
     Raises ValueError for a part that is given twice or makes no sense, TypeError for one that there is not.
@@ -79,8 +79,10 @@ def grouped(
         raise ValueError(f"a Schedule is given, and {', '.join(parts)} besides: put all of it into the Schedule")
     if not isinstance(schedule, Schedule):
         schedule = replace(default, **parts | ({} if schedule is None else {"decay": schedule}))
-    if saving is not None and (folder, every, resume) != (None, None, None):
-        raise ValueError("a Saving is given, and checkpoint, every or resume besides: put all of it into the Saving")
+    if checkpoints is not None and (folder, every, resume) != (None, None, None):
+        raise ValueError(
+            "Checkpoints are given, and checkpoint, every or resume besides: put all of it into the Checkpoints"
+        )
     if folder is None and (every is not None or resume):
         raise ValueError("every and resume need checkpoint, the folder that a run is saved in")
-    return schedule, saving if folder is None else Saving(folder, every, bool(resume))
+    return schedule, checkpoints if folder is None else Checkpoints(folder, every, bool(resume))

@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
 
 Axes: TypeAlias = Any  # matplotlib.axes.Axes; this module is imported without matplotlib
 Figure: TypeAlias = Any  # matplotlib.figure.Figure
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 History: TypeAlias = Sequence[Mapping[str, float]]
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"

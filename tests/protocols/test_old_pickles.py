@@ -143,6 +143,14 @@ def test_no_other_module_is_made_up(name: str) -> None:
         importlib.import_module(name)
 
 
+def test_nothing_that_is_offered_is_covered_by_an_old_module() -> None:
+    """Importing `microgradcnn.optim` sets mg.optim: to what has all of the optimisers, and lists them."""
+    assert {*MOVED} & {*mg.__all__} == {"optim"}
+    old = importlib.import_module("microgradcnn.optim")
+    assert old.SGD is mg.optim.SGD
+    assert {"Adam", "SGD", "SCHEDULES"} <= {*dir(old)} & {*dir(mg.optim)}
+
+
 CODE = f"""
 import pickle, sys
 import microgradcnn as mg
@@ -153,10 +161,12 @@ with open({str(FILES / "tables.pickle")!r}, "rb") as file:
     pickle.load(file)
 import microgradcnn.layers
 assert not {{"layers", "value", "summary", "check", "functions"}} & {{*dir(mg)}}, dir(mg)
+assert callable(mg.debug)
 assert {{*mg.__all__, *before}} <= {{*dir(mg)}}
 """
 
 
+@pytest.mark.slow
 def test_nobody_sees_the_old_modules() -> None:
     """Not in sys.modules before they are asked for, never in dir(mg), which is what a completion offers."""
     subprocess.run([sys.executable, "-c", CODE], check=True)

@@ -18,7 +18,7 @@ import pytest
 
 from microgradcnn import files
 from microgradcnn.files import FileError
-from microgradcnn.training.checkpoint import Checkpoints, CheckpointWarning, digest
+from microgradcnn.training.checkpoint import CheckpointFolder, CheckpointWarning, digest
 
 ABOUT = {"network": "linear", "options": {"m": 3, "image": (2, 2)}, "rate": 0.1, "batch": None}
 
@@ -29,9 +29,9 @@ def contents(epoch: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return state, {"w": np.arange(3.0) / 3.0 + epoch, "0.history": np.full((9, 2), np.nan), "n": np.array(epoch)}
 
 
-def save(folder: Path, *epochs: int) -> Checkpoints:
+def save(folder: Path, *epochs: int) -> CheckpointFolder:
     """A process that goes on in the folder, and saves after these epochs."""
-    checkpoints = Checkpoints(folder, ABOUT)
+    checkpoints = CheckpointFolder(folder, ABOUT)
     checkpoints.newest()
     for epoch in epochs:
         checkpoints.save(epoch, *contents(epoch))
@@ -40,7 +40,7 @@ def save(folder: Path, *epochs: int) -> Checkpoints:
 
 def newest(folder: Path) -> int | None:
     """The epoch of the newest checkpoint, in which nothing may have changed."""
-    found = Checkpoints(folder, ABOUT).newest()
+    found = CheckpointFolder(folder, ABOUT).newest()
     if found is None:
         return None
     state, arrays = contents(found.epoch)
@@ -82,25 +82,25 @@ def test_epochs_are_in_the_order_of_numbers_and_not_of_letters(tmp_path: Path) -
 
 
 def test_a_new_run_makes_its_folder(tmp_path: Path) -> None:
-    assert Checkpoints(tmp_path / "a" / "b", ABOUT).begin(resume=False) is None
+    assert CheckpointFolder(tmp_path / "a" / "b", ABOUT).begin(resume=False) is None
     assert names(tmp_path / "a" / "b") == []
 
 
 def test_resuming_where_there_is_nothing_starts_anew_and_says_so(tmp_path: Path) -> None:
     with pytest.warns(CheckpointWarning, match=re.escape(f"{tmp_path / 'new'} has no checkpoint: training starts")):
-        assert Checkpoints(tmp_path / "new", ABOUT).begin(resume=True) is None
+        assert CheckpointFolder(tmp_path / "new", ABOUT).begin(resume=True) is None
 
 
 def test_a_new_run_never_takes_the_folder_of_another(tmp_path: Path) -> None:
     save(tmp_path, 1, 2)
     with pytest.raises(FileError, match=f"{name(2)} is there already: resume its run, or give another folder than"):
-        Checkpoints(tmp_path, ABOUT).begin(resume=False)
+        CheckpointFolder(tmp_path, ABOUT).begin(resume=False)
     assert newest(tmp_path) == 2
 
 
 def test_saving_without_looking_removes_nothing_of_another_run(tmp_path: Path) -> None:
     save(tmp_path, 1, 2)
-    Checkpoints(tmp_path, ABOUT).save(3, *contents(3))
+    CheckpointFolder(tmp_path, ABOUT).save(3, *contents(3))
     assert names(tmp_path) == [name(1), name(2), name(3)]
 
 
@@ -109,7 +109,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) 
     others = [".checkpoint-x.npz.abc", "checkpoint-4.npz.bak", "history.csv", "xcheckpoint-00000001.npz"]
     for file in (f".{name(5)}.abcd_123", f".{name(4)}.x", *others):
         (tmp_path / file).write_bytes(b"half")
-    found = Checkpoints(tmp_path, ABOUT).begin(resume=True)
+    found = CheckpointFolder(tmp_path, ABOUT).begin(resume=True)
     assert found is not None
     assert names(tmp_path) == sorted([*others, name(4)])
 
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder, resume, says in (("file", True, "read"), ("file", False, "read"), ("file/below", False, "read")):
         with pytest.raises(FileError, match=f"cannot be {says}"):
-            Checkpoints(tmp_path / folder, ABOUT).begin(resume)
+            CheckpointFolder(tmp_path / folder, ABOUT).begin(resume)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_another_run_is_refused_with_what_differs(
     save(tmp_path, 1, 2)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(FileError) as caught:
-        Checkpoints(tmp_path, ABOUT | change).begin(resume=True)
+        CheckpointFolder(tmp_path, ABOUT | change).begin(resume=True)
     assert f"{tmp_path / name(2)} is of another run, with {says}: start this one as" in str(caught.value)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -183,7 +183,7 @@ def test_if_all_are_damaged_nothing_starts_anew(tmp_path: Path, epochs: tuple[in
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(FileError) as caught:
-        Checkpoints(tmp_path, ABOUT).begin(resume=True)
+        CheckpointFolder(tmp_path, ABOUT).begin(resume=True)
     assert str(caught.value).endswith(": to start anew, give another folder")
     assert "\n" not in str(caught.value)
     assert all(name(epoch) in str(caught.value) for epoch in epochs)
@@ -234,7 +234,7 @@ def test_a_save_stopped_in_any_system_call_leaves_the_one_before(
         (tmp_path / name(3)).unlink(missing_ok=True)
         at += 1
     assert at >= 6
-    Checkpoints(tmp_path, ABOUT).begin(resume=True)
+    CheckpointFolder(tmp_path, ABOUT).begin(resume=True)
     assert names(tmp_path) == [name(2), name(3)]
 
 
@@ -315,7 +315,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_one_before(tmp_path: Path) -> 
 
 
 def test_a_folder_that_went_away_is_a_sentence(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path / "gone", ABOUT)
+    checkpoints = CheckpointFolder(tmp_path / "gone", ABOUT)
     with pytest.raises(FileError, match=f"{name(1)} cannot be written: No such file or directory"):
         checkpoints.save(1, *contents(1))
 

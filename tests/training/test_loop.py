@@ -14,7 +14,7 @@ import pytest
 import microgradcnn
 from microgradcnn import nn
 from microgradcnn.cli import main
-from microgradcnn.fit import Patience, Saving, Schedule, fit, train
+from microgradcnn.fit import Checkpoints, Patience, Schedule, fit, train
 from microgradcnn.networks import conv_linear
 from microgradcnn.training.descent import Descent
 from microgradcnn.training.stopping import GOING, all_epochs
@@ -36,12 +36,12 @@ def test_groups_are_what_their_parts_are_singly(tmp_path: Path) -> None:
     schedule = Schedule(decay="cosine", **parts)
     for teach, build in ((fit, linear), (train, conv_linear)):
         folders = [tmp_path / f"{teach.__name__}-{way}" for way in ("grouped", "singly")]
-        grouped = teach(build(), ROWS, CLASSES, schedule, saving=Saving(folders[0], every=2))
+        grouped = teach(build(), ROWS, CLASSES, schedule, checkpoints=Checkpoints(folders[0], every=2))
         singly = teach(build(), ROWS, CLASSES, **parts, schedule="cosine", checkpoint=folders[1], every=2)
         assert grouped == singly
         assert len(grouped.history) == 3
         assert [path.name for path in sorted(folders[0].iterdir())] == [p.name for p in sorted(folders[1].iterdir())]
-        again = teach(build(), ROWS, CLASSES, schedule, saving=Saving(folders[1], resume=True))
+        again = teach(build(), ROWS, CLASSES, schedule, checkpoints=Checkpoints(folders[1], resume=True))
         assert again == singly
 
 
@@ -60,7 +60,11 @@ def test_no_batch_is_one_step_with_all_rows() -> None:
             ValueError,
             "a Schedule is given, and rate, epochs besides",
         ),
-        ({"saving": Saving("x"), "checkpoint": "y"}, ValueError, "a Saving is given, and checkpoint, every or resume"),
+        (
+            {"checkpoints": Checkpoints("x"), "checkpoint": "y"},
+            ValueError,
+            "Checkpoints are given, and checkpoint, every or resume",
+        ),
         ({"schedule": Schedule(rate=None)}, ValueError, "fit needs a learning rate, such as 1e-3"),
         ({"epoch": 3}, TypeError, "unexpected keyword argument 'epoch'"),
         ({"every": 3}, ValueError, "every and resume need checkpoint, the folder that a run is saved in"),

@@ -7,10 +7,8 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +24,7 @@ from microgradcnn.fit import DivergedError, Training, fit, train
 from microgradcnn.networks import Network, conv_linear, single_layer
 from microgradcnn.nn.optim import OPTIMISERS
 from microgradcnn.training.batches import ENGINES
-from microgradcnn.training.checkpoint import Checkpoint, Checkpoints, CheckpointWarning
+from microgradcnn.training.checkpoint import Checkpoint, CheckpointFolder, CheckpointWarning
 from microgradcnn.training.descent import Descent
 
 Array = np.ndarray[Any, Any]
@@ -130,7 +128,7 @@ def test_checkpoints_change_nothing_about_a_run(tmp_path: Path, every: int | Non
 
 def test_a_run_is_saved_a_hundred_times_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
-    monkeypatch.setattr(Checkpoints, "save", lambda self, epoch, state, arrays: saved.append(epoch))
+    monkeypatch.setattr(CheckpointFolder, "save", lambda self, epoch, state, arrays: saved.append(epoch))
     train(built(), X, Y, checkpoint=tmp_path, **OPTIONS | {"epochs": 1001, "batch": None, "rate": 1e-6})
     assert saved == [*range(10, 1001, 10), 1001]
 
@@ -226,14 +224,14 @@ EARLY = ("generator", "start", "history", "parameters", "optimiser.steps", "opti
 @pytest.mark.parametrize(("part", "step"), [*((part, 27) for part in EARLY), ("lowest", 47), ("best", 47)])
 def test_a_wrong_restore_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, step: int) -> None:
     stopped(tmp_path, step)
-    newest = Checkpoints.newest
+    newest = CheckpointFolder.newest
 
-    def wrong(self: Checkpoints) -> Checkpoint | None:
+    def wrong(self: CheckpointFolder) -> Checkpoint | None:
         found = newest(self)
         return found and without(found, part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "newest", wrong)
+        patch.setattr(CheckpointFolder, "newest", wrong)
         assert resumed(tmp_path) != straight()
     stopped(tmp_path / "right", step)
     assert resumed(tmp_path / "right") == straight()
@@ -475,9 +473,14 @@ x, y = ROWS.normal(size=(24, 9)), ROWS.integers(2, size=24).astype(float)
 warnings.filterwarnings("error")
 warnings.filterwarnings("ignore", "[^ ]* has no checkpoint: training starts anew")
 
-def run(folder, result, call):
-    "Train in the folder, going on from what is there; with a call, be killed in that system call after training began."
-    left = call
+def run(folder, result, call, event):
+    "Train in the folder, going on from what is there; be killed in that system call, or at that call of any function."
+    left, events = call, 0
+    def profile(frame, kind, argument):
+        nonlocal events
+        events += 1
+        if events == event:
+            os.kill(os.getpid(), signal.SIGKILL)
     def counted(real):
         def called(*arguments, **options):
             nonlocal left
@@ -490,17 +493,21 @@ def run(folder, result, call):
     for name in CALLS:
         setattr(os, name, counted(getattr(os, name)))
     network = single_layer(m=9, k=2)
+    sys.setprofile(profile)
     training = train(network, x, y, epochs=25, rate=0.4, optimiser="adam", batch=5, schedule="constant", seed=3,
                      checkpoint=folder, every=1, resume=True)
+    sys.setprofile(None)
     with open(result, "wb") as file:
         file.write(b"".join(p.data.tobytes() for p in network.parameters.values()) + repr(training).encode())
+    with open(result + ".events", "w") as file:
+        file.write(str(events))
 
 for line in sys.stdin:
-    folder, result, call = line.split()
+    folder, result, call, event = line.split()
     child = os.fork()
     if child == 0:
         try:
-            run(folder, result, int(call))
+            run(folder, result, int(call), int(event))
             os._exit(0)
         finally:
             os._exit(1)
@@ -516,10 +523,10 @@ class Runs:
     def __init__(self, server: subprocess.Popen[str]) -> None:
         self.ask, self.answer = server.stdin, server.stdout
 
-    def start(self, folder: Path, call: int = 0) -> int:
-        """The id of a new process that goes on in the folder, and is killed in its system call of that number."""
-        print(folder, folder.with_suffix(".result"), call, file=self.ask, flush=True)
-        return int(self.answer.readline())
+    def start(self, folder: Path, call: int = 0, event: int = 0) -> None:
+        """A new process goes on in the folder, and is killed in its system call, or function call, of that number."""
+        print(folder, folder.with_suffix(".result"), call, event, file=self.ask, flush=True)
+        self.answer.readline()
 
     def end(self) -> int:
         """The exit code of the process when it has ended, -9 if it was killed."""
@@ -539,20 +546,18 @@ def runs() -> Iterator[Runs]:
 @pytest.mark.slow
 def test_kill_9_at_fifty_random_moments(tmp_path: Path, runs: Runs) -> None:
     """Half in every call of a save in turn, half at any time; the run then goes on and ends with the same bits."""
-    began = time.monotonic()
     runs.start(tmp_path / "straight")
     assert runs.end() == 0
-    took, expected = time.monotonic() - began, (tmp_path / "straight.result").read_bytes()
-    times, calls = np.random.default_rng(0), iter(range(20, 200))  # in a row: every call of a save has its turn
+    expected = (tmp_path / "straight.result").read_bytes()
+    events, calls = int((tmp_path / "straight.result.events").read_text()), iter(range(20, 200))  # every call in turn
+    times = np.random.default_rng(0)
     killed, half_written, epochs = 0, 0, set()
     for moment in range(200):
         folder = tmp_path / str(moment)
         if killed % 2:
             runs.start(folder, call=next(calls))
         else:
-            process = runs.start(folder)
-            time.sleep(took * times.uniform())
-            os.kill(process, signal.SIGKILL)
+            runs.start(folder, event=int(times.integers(1, events)))
         if runs.end() != -9:
             continue  # it was done before
         killed += 1

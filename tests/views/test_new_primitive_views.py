@@ -382,6 +382,7 @@ def test_a_name_of_any_kind(name: str, notation: str | None) -> None:
 
 
 @needs_pdflatex
+@pytest.mark.slow
 def test_latex_takes_every_name(tmp_path: Path) -> None:
     c, p = scalars(c_1=0.5, p_1=2.0)
     bodies = []

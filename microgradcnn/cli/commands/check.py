@@ -1,4 +1,4 @@
-"""`microgradcnn check`."""
+"""`microgradcnn check`: is a formula the gradient, and if not, which mistake is it?"""
 
 from __future__ import annotations
 

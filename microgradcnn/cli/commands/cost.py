@@ -1,4 +1,4 @@
-"""`microgradcnn cost`."""
+"""`microgradcnn cost`: what one iteration costs a network, operations as polynomials and measured times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn explain`."""
+"""`microgradcnn explain`: a gradient derived step by step, printed or as a whole document."""
 
 from __future__ import annotations
 

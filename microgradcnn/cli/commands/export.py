@@ -1,4 +1,4 @@
-"""`microgradcnn export`."""
+"""`microgradcnn export`: what train wrote, with the scaling of its inputs, as an ONNX file."""
 
 from __future__ import annotations
 

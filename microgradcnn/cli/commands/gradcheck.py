@@ -1,4 +1,4 @@
-"""`microgradcnn gradcheck`."""
+"""`microgradcnn gradcheck`: every gradient of a network, beside three other ways to find it."""
 
 from __future__ import annotations
 

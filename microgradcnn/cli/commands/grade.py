@@ -1,4 +1,4 @@
-"""`microgradcnn grade`."""
+"""`microgradcnn grade`: a folder of answer files, marked with the keys of their sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn graph`."""
+"""`microgradcnn graph`: a graph drawn, with its gradients, as a picture or a page to step through."""
 
 from __future__ import annotations
 

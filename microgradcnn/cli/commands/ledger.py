@@ -1,4 +1,4 @@
-"""`microgradcnn ledger`."""
+"""`microgradcnn ledger`: every addition into a gradient, in the order of the backward pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn lesson`."""
+"""`microgradcnn lesson`: the main job, its table printed and its pages written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn networks`."""
+"""`microgradcnn networks`: the networks that are known by name, with their losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn predict`."""
+"""`microgradcnn predict`: a class for every row of a data set, by what train wrote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from microgradcnn.cli.options import chosen_trained, data_arguments, network_arg
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.data.dataset import DataError, Dataset, dropping, listed
-from microgradcnn.experiment import Array, predict
+from microgradcnn.engine.arrays import Array
+from microgradcnn.experiment import predict
 
 SUMMARY = "predict with the parameters that train wrote"
 

@@ -1,4 +1,4 @@
-"""`microgradcnn source`."""
+"""`microgradcnn source`: the program of a loss and its gradients, to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`microgradcnn train`."""
+"""`microgradcnn train`: a network or lenet trained on a data set, tested, saved and plotted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from microgradcnn.cli.figure import description, training_figure
 from microgradcnn.cli.options import (
-    chosen_saving,
+    chosen_checkpoints,
     count,
     count_or_0,
     data_arguments,
@@ -92,7 +92,7 @@ def plot_file(text: str) -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Train, print the result, write history.csv and parameters.npz; 1 if the start was dead."""
-    saving = chosen_saving(options)
+    checkpoints = chosen_checkpoints(options)
     _check_options(options)
     data, test, columns = _data(options)
     make_folder(options.out)
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         shrunk=options.shrink,
         columns=columns,
         network=_parts(options),
-        training=_training(options) | {"saving": saving, "progress": True},
+        training=_training(options) | {"checkpoints": checkpoints, "progress": True},
     )
     history, parameters = write_run(options.out, done)
     head = {"network": options.network, "data": data.name, "classes": data.classes}
@@ -195,7 +195,7 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     }
     if done.trained.network.name in MODELS:
         part = "a fifth, drawn with the seed" if test is None else "its own"
-        record |= {"train_loss": done.train["loss"], "test_loss": done.test["loss"]}
+        record |= {"train_loss": done.train_loss, "test_loss": done.test_loss}
         return record | {"image": done.trained.network.image, "test_part": part}
     last = run.history[-1] if run.history else {}
     record |= {name: last.get(name) for name in ("loss", "gradient_norm")}

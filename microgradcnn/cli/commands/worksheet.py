@@ -1,4 +1,4 @@
-"""`microgradcnn worksheet`."""
+"""`microgradcnn worksheet`: a sheet of questions about a graph, its key, and a file for the answers."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.backends.calls import IN_PLACE, STEPS, UFUNCS
@@ -323,7 +324,7 @@ def _row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> An
     return np.array([forward(*row, **static) for row in zip(*np.broadcast_arrays(*columns), strict=True)])
 
 
-def _address(array: np.ndarray[Any, Any]) -> int:
+def _address(array: Array) -> int:
     address: int = array.__array_interface__["data"][0]
     return address
 

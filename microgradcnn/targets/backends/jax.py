@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.targets.backends.trainer import Array, Trainer
+from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Lines
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.arrays import quiet
+from microgradcnn.engine.arrays import Array, quiet
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends import buffers as blocks
 from microgradcnn.targets.backends.threads import LANES, in_lanes
-from microgradcnn.targets.backends.trainer import Array, VectorTrainer
+from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Trainer(ABC):

@@ -1,1 +1,1 @@
-"""Programs taken elsewhere: JavaScript for pages, ONNX."""
+"""Programs as text or a file to take elsewhere: Python to read, JavaScript for pages, ONNX."""

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.export.onnx_writer import Writer
 from microgradcnn.targets.lines import COMPARISONS, Line, Rows, Shape
@@ -176,7 +177,7 @@ def _axes(part: Any) -> int:
     return part.ndim if isinstance(part, np.ndarray) and part.dtype.kind == "b" else 1
 
 
-def _places(line: Line, whole: Shape, part: Shape) -> tuple[np.ndarray[Any, Any], int]:
+def _places(line: Line, whole: Shape, part: Shape) -> tuple[Array, int]:
     """Where in the flattened array what an index picks lies, in its shape, for one row if there are rows; and if so."""
     rows = int(isinstance(whole[0], Rows))
     parts, sizes = _parts(line.static["index"], len(whole)), _fixed(whole)

@@ -8,8 +8,6 @@ import numpy as np
 
 from microgradcnn.extras import require
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
 
 class Writer:
     """Collects nodes and initializers; `dtype` is that of all numbers in the file. Raises MissingExtra without onnx."""

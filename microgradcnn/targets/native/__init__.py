@@ -1,1 +1,1 @@
-"""Programs as LLVM IR, compiled for this machine: the jit backend."""
+"""What the jit backend is made of: programs in LLVM's language, and that compiled for this machine."""

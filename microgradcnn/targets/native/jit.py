@@ -1,4 +1,4 @@
-"""The jit backend: one loop over rows, compiled by LLVM for this processor and kept on disk.
+"""The jit backend: which programs become one compiled loop over rows, which are fused, what NumPy runs.
 
 It takes programs of scalars, and programs over arrays that are small enough to be opened into scalars.
 """
@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.backends.threads import in_lanes, shares
-from microgradcnn.targets.backends.trainer import Array, VectorTrainer
+from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, Lines, in_order, is_own
 from microgradcnn.targets.native import fusion
 from microgradcnn.targets.native.fusion import FusedGroup, grouped

@@ -1,1 +1,1 @@
-"""Exact numbers of operations, as polynomials in the sizes."""
+"""Operations counted exactly, as polynomials in the sizes, and beside them the time that they take."""

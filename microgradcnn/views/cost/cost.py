@@ -1,4 +1,4 @@
-"""cost: the exact number of operations of one iteration of gradient descent, as polynomials in the sizes of a graph.
+"""cost: the counts of a graph at several sizes put together, part by part, and told as text, LaTeX and HTML.
 
 >>> import numpy as np
 >>> import microgradcnn as mg

@@ -1,4 +1,4 @@
-"""How many operations one iteration of gradient descent takes, counted in the graph of a loss.
+"""The count at one size: what the objective takes, and what every update adds to it, or would by itself.
 
 The objective comes first, then the update of each group of parameters, θ − η df/dθ, those nearest to the loss first, as
 in the backward pass. What several need is counted once, with the first.
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.trace import reached
 from microgradcnn.views.cost.building import OBJECTIVE
 from microgradcnn.views.cost.operations import Operation, Reader
-from microgradcnn.views.cost.work import Array, Work
+from microgradcnn.views.cost.work import Work
 
 Groups = Mapping[str, Sequence[Value]]
 Needed = dict[Operation, Array]

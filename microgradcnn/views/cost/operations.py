@@ -19,7 +19,7 @@ from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.targets.lines import hashable
-from microgradcnn.targets.notation import UnopenedError, by_notation
+from microgradcnn.targets.notation import by_notation
 
 Shape = tuple[int, ...]
 NONE: dict[str, Any] = {}
@@ -115,7 +115,7 @@ class Reader:
         inputs = [p if type(p) is Constant else Value(p.data) for p in node.parents]
         try:
             made = by_notation(node.op, inputs, node.static)
-        except UnopenedError:
+        except ValueError:  # a notation that cannot be read, or of what is not known
             return None
         if not isinstance(made, Value) or made.shape != node.shape:
             return None

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.record import TABLE
 from microgradcnn.views.cost.operations import Operation
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 ARITHMETIC = "operations"  # + − × ÷; work of any other kind is a function's, and has its name
 BY_TERMS = frozenset({"moves", "sum", "mean", "max", "product"})  # work that depends on how many there are

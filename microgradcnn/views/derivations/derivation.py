@@ -1,4 +1,4 @@
-"""The page of chain rule that the lecture writes, from any graph.
+"""explain: which steps the derivation of a gradient has, for scalars and for arrays, and the forms it is given in.
 
 print(explain(f, c1))                       steps for a terminal
 explain(f, c1, through="z").latex()         ... through the z's, for LaTeX
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
-from microgradcnn.views.derivations.matrices import Cotangents, tensor_numbers, tensor_steps, tensor_update
+from microgradcnn.views.derivations.matrices import Cotangents, tensor_numbers, tensor_steps
 from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.numbers import numbers_step, undefined_step, update_step
 from microgradcnn.views.derivations.steps import chain_steps, loss_step, where_step
@@ -88,14 +88,14 @@ def explain(
         f, targets, through = _moved(f, targets, through, at)
     graph, derivation = Graph(f), Derivation()
     _check_dependence(graph, targets)
-    defined: set[Expr] = set()
+    defined: dict[Expr, Expr] = {}
     for x in targets:
         rule: ChainRule | Cotangents
         lost = undefined_step(graph, x)
         if any(node.shape for node in graph.depending_on(x)):
             rule = Cotangents(graph, x)
             told = tensor_steps(rule)
-            told += [lost] if lost else [tensor_numbers(rule), tensor_update(rule, rate)]
+            told += [lost] if lost else [tensor_numbers(rule), update_step(rule, rate)]
         else:
             rule = ChainRule(graph, x, chosen_stations(graph, x, through))
             told = [loss_step(rule), where_step(rule), *chain_steps(rule, written_out)]
@@ -107,9 +107,8 @@ def explain(
         derivation.steps += [step for step in told if step.lines not in before]
         derivation.gradients[graph.label(x)] = rule.gradient
         for left, right in rule.definitions():
-            if left not in defined:
-                defined.add(left)
-                derivation.definitions.append((left, right))
+            defined.setdefault(left, right)
+    derivation.definitions = list(defined.items())
     functions: set[str] = set()
     for step in derivation.steps:
         step.define_functions(functions)

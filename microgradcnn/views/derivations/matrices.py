@@ -7,24 +7,13 @@ import numpy as np
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import Backward
-from microgradcnn.views.derivations.named_graph import Graph, recomputed
-from microgradcnn.views.derivations.numbers import compared, finite_difference, single, went
+from microgradcnn.views.derivations.named_graph import Graph
+from microgradcnn.views.derivations.numbers import compared, finite_difference, single
 from microgradcnn.views.derivations.windows import windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, times
-from microgradcnn.views.formulas.expression import (
-    ONE,
-    Expr,
-    add,
-    equation,
-    functions,
-    heads,
-    minus,
-    multiply,
-    symbol,
-    value,
-)
+from microgradcnn.views.formulas.expression import ONE, Expr, add, equation, functions, heads, value
 from microgradcnn.views.formulas.notation import formula
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
@@ -117,16 +106,6 @@ def tensor_numbers(found: Cotangents) -> Step:
         verdict = compared(float(gradient[place]), difference, single(found.path))
         rows.append([(e,), (value(gradient[place]),), (value(difference), verdict)])
     step.lines.append(Table([("element",), (found.symbol(x),), ("finite difference",)], rows))
-    return step
-
-
-def tensor_update(found: Cotangents, rate: float) -> Step:
-    """One step of gradient descent for this parameter, and what f becomes."""
-    graph, x, step = found.graph, found.graph.names[found.x], Step("Update")
-    step.say(equation(x, add(x, minus(multiply(symbol("eta"), found.symbol(found.x)))), sign="←"))
-    new = found.x.data - rate * grad(graph.f, found.x)[0].data
-    after = recomputed(graph.f, {found.x: new})[0].item()
-    step.say("With ", equation(symbol("eta"), value(rate)), ", ", *went(graph, x, after))
     return step
 
 

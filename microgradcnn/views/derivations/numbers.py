@@ -134,23 +134,24 @@ def _lost_sign(rule: ChainRule, exact: float) -> list[Line]:
     return [(*line, ", and here ", less, ": it would give ", value(-exact), " and step uphill.")]
 
 
-def update_step(rule: ChainRule, rate: float) -> Step:
-    """One step of gradient descent for this parameter, and what f becomes."""
-    graph, step = rule.graph, Step("Update")
-    x, old, now = graph.names[rule.x], _number(rule.x), slope(rule)
+def update_step(rule: Backward, rate: float) -> Step:
+    """One step of gradient descent for this parameter, with its numbers if there is one of each, and what f becomes."""
+    graph, x, step = rule.graph, rule.graph.names[rule.x], Step("Update")
     moved = add(x, minus(multiply(symbol("eta"), rule.symbol(rule.x))))
-    numbers = add(value(old, 6), minus(multiply(number(rate), value(now))))
-    step.say(equation(x, equation(moved, numbers, value(old - rate * now, 6)), sign="←"))
-    after = recomputed(graph.f, {rule.x: old - rate * now})[0].item()
-    step.say(*went(graph, x, after))
-    return step
-
-
-def went(graph: Graph, x: Expr, after: float) -> Line:
-    """Where an update of x takes f, which may be out of where it is finite."""
+    if isinstance(rule, ChainRule):
+        old, now = _number(rule.x), slope(rule)
+        new: Data = old - rate * now
+        numbers = add(value(old, 6), minus(multiply(number(rate), value(now))))
+        step.say(equation(x, equation(moved, numbers, value(new, 6)), sign="←"))
+    else:
+        new = rule.x.data - rate * grad(graph.f, rule.x)[0].data
+        step.say(equation(x, moved, sign="←"))
+    after = recomputed(graph.f, {rule.x: new})[0].item()
+    given: Line = () if isinstance(rule, ChainRule) else ("With ", equation(symbol("eta"), value(rate)), ", ")
     out = "" if np.isfinite(after) else ": the step leaves where it is finite, and a smaller rate may not"
-    f = graph.names[graph.f]
-    return (f, " goes from ", value(graph.f.item(), 6), " to ", value(after, 6), " (", x, f" alone){out}.")
+    goes = (graph.names[graph.f], " goes from ", value(graph.f.item(), 6), " to ", value(after, 6))
+    step.say(*given, *goes, " (", x, f" alone){out}.")
+    return step
 
 
 def slope(rule: ChainRule) -> float:

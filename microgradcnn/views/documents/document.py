@@ -1,4 +1,4 @@
-"""Steps of words, formulas and tables; as text for a terminal, with long equations in several rows."""
+"""What a document is made of, steps of words, formulas and tables; and its text for a terminal."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microgradcnn.engine.arrays import Data, shape_of
-from microgradcnn.views.drawing.colours import Grid, Scale, plane
+from microgradcnn.engine.arrays import Array, Data, shape_of
+from microgradcnn.views.drawing.colours import Scale, plane
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortened, typeset, width
@@ -40,7 +40,7 @@ class Box:
     value: str
     gradient: str
     tints: tuple[str, str]
-    maps: tuple[Grid, Grid | None] | None
+    maps: tuple[Array, Array | None] | None
     leaf: bool
     size: tuple[float, float]
 
@@ -72,7 +72,7 @@ def box(
     return Box(index, group, runs, words, note, *texts, tints, maps, leaf, size)
 
 
-def map_size(grid: Grid | None) -> tuple[float, float]:
+def map_size(grid: Array | None) -> tuple[float, float]:
     """The width and height of a heat map: square cells, but no strip that is too thin to see."""
     rows, columns = grid.shape if grid is not None and grid.size else (1, 1)
     longest = max(rows, columns)
@@ -107,7 +107,7 @@ def _tint(data: Data, scale: Scale) -> str:
 
 
 def _size(
-    runs: Sequence[Run], texts: tuple[str, str], note: str, maps: tuple[Grid, Grid | None] | None
+    runs: Sequence[Run], texts: tuple[str, str], note: str, maps: tuple[Array, Array | None] | None
 ) -> tuple[float, float]:
     heading = width(runs, FORMULA) + 4.0
     if maps is None:

@@ -10,17 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.arrays import Data
+from microgradcnn.engine.arrays import Array, Data
 
 MOST_IMAGES = 1000  # beside each other, before they are averaged
 LARGEST_MAP = 16  # cells to a side of a heat map; larger arrays are averaged
 NOT_FINITE = "#d9d9d9"
-
-Grid = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def largest(numbers: Iterable[Data]) -> float:
     return found
 
 
-def plane(data: Data) -> Grid:
+def plane(data: Data) -> Array:
     """An array as at most 16×16 cells: images and rows side by side or below each other, large ones averaged."""
     a = np.asarray(data, dtype=float)
     if a.ndim < 2:
@@ -72,7 +69,7 @@ def plane(data: Data) -> Grid:
     return _averaged(_averaged(a).T).T
 
 
-def _wrapped(row: Grid) -> Grid:
+def _wrapped(row: Array) -> Array:
     """A row that is too long, as several below each other."""
     columns = row.size if row.size <= LARGEST_MAP else math.ceil(math.sqrt(row.size))
     filled = np.zeros(columns * -(-row.size // columns)) if columns else row
@@ -80,7 +77,7 @@ def _wrapped(row: Grid) -> Grid:
     return filled.reshape(-1, columns) if columns else row.reshape(0, 0)
 
 
-def _mosaic(images: Grid) -> Grid:
+def _mosaic(images: Array) -> Array:
     """Images beside and below each other, nearly a square."""
     count, height, width = images.shape
     square = math.sqrt(max(count, 1) * height / max(width, 1))
@@ -90,7 +87,7 @@ def _mosaic(images: Grid) -> Grid:
     return images.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
 
 
-def _averaged(a: Grid) -> Grid:
+def _averaged(a: Array) -> Array:
     """The rows put together to at most 16, each the mean of its share."""
     if len(a) <= LARGEST_MAP:
         return a

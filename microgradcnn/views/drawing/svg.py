@@ -18,9 +18,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing import layout
 from microgradcnn.views.drawing.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
-from microgradcnn.views.drawing.colours import Grid, gradient_scale, value_scale
+from microgradcnn.views.drawing.colours import gradient_scale, value_scale
 from microgradcnn.views.drawing.layout import Point
 from microgradcnn.views.drawing.scene import Drawing, Edge
 from microgradcnn.views.formulas.expression import cut
@@ -125,7 +126,7 @@ def _text(kind: str, text: str, x: float, y: float, more: str = "") -> str:
     return f'<text class="{kinds}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
-def _heat_map(grid: Grid | None, x: float, y: float, kind: str) -> str:
+def _heat_map(grid: Array | None, x: float, y: float, kind: str) -> str:
     """A heat map with its middle at a point."""
     width, height = map_size(grid)
     if grid is None or not grid.size:

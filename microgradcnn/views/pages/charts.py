@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing.colours import value_scale
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 285.0, 56.0, 20.0, 616.0, 230.0
 POINTS = 300  # of a curve, at most
 TILE = 26.0
-
-Grid = np.ndarray[Any, np.dtype[Any]]
 
 
 def curves(losses: Mapping[str, Sequence[float]], about: str, step: str = "epochs") -> str:
@@ -61,7 +59,7 @@ def bars(shares: Mapping[str, float], about: str, least: float = 0.5) -> str:
     return f'<div class="bars" role="img" aria-label="{escape(about, quote=True)}">{rows}</div>'
 
 
-def tiles(array: Grid, name: str, grey: bool = False) -> str:
+def tiles(array: Array, name: str, grey: bool = False) -> str:
     """A small array as tiles, orange below 0 and blue above, with its numbers; or grey, from 0 to 1, without them."""
     grid = np.atleast_2d(np.asarray(array, dtype=float))
     rows, columns = grid.shape

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import Watcher, cotangents, grad, topological, watching
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.derivations.ledger import node_names
-from microgradcnn.views.drawing.colours import Grid, gradient_scale, largest, plane
+from microgradcnn.views.drawing.colours import gradient_scale, largest, plane
 from microgradcnn.views.drawing.scene import Drawing, constant_formula
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
@@ -158,7 +159,7 @@ def _written(derivative: Value, names: Mapping[Value, Expr]) -> Expr | None:
         return None
 
 
-def cells(node: Value) -> Grid | None:
+def cells(node: Value) -> Array | None:
     """Which number each cell of a node's heat map shows, -1 for none; None if the map shows means of numbers."""
     places = plane(np.arange(1.0, 1.0 + np.size(node.data)).reshape(node.shape))
     shown = places[places > 0]

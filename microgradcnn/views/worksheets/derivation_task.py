@@ -1,4 +1,4 @@
-"""What a worksheet is about, and what it asks: here a gradient to derive."""
+"""A gradient to derive, and what every kind of question is made from: a graph, its labels, its derivations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worksheets about the gradients of any loss written out in scalars, with their keys.
+"""worksheet: which questions a seed draws from a loss in scalars; the sheet, its key and the file for answers.
 
 sheet = worksheet(f, [w_1, w_2], seed="a long one")
 for name, text in sheet.files().items():
