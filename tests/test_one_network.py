@@ -260,6 +260,25 @@ def test_mistakes_are_one_sentence(command: str, said: str, capsys: pytest.Captu
     assert "Traceback" not in told.err
 
 
+SIZED = pytest.mark.xfail(strict=True, reason="a network whose m is fixed is trained on whatever the data are")
+
+
+@SIZED
+def test_data_of_another_size_are_refused_by_the_networks_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "recurrent", "--data", "rows2.csv"]) == 2
+    assert "recurrent takes rows of 3 numbers" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["softplus_head", pytest.param("recurrent", marks=SIZED)])
+def test_the_lesson_has_a_page_of_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for other in set(OWN) - {name}:
+        del NETWORKS[other]
+    assert main(["lesson", "--student"]) in (0, 1)  # 1: this one does not converge on every data set
+    assert Path("lesson", f"{name}.html").exists()
+    assert name in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_the_script_is_a_command_line(name: str, script: Path) -> None:
