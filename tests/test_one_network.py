@@ -275,7 +275,7 @@ def test_the_lesson_has_a_page_of_it(name: str, capsys: pytest.CaptureFixture[st
     for other in set(OWN) - {name}:
         del NETWORKS[other]
     assert main(["lesson", "--student"]) in (0, 1)  # 1: this one does not converge on every data set
-    assert Path("lesson", f"{name}.html").exists()
+    assert Path("lesson-student", f"{name}.html").exists()
     assert name in capsys.readouterr().out
 
 
