@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from microgradcnn.extras import require
 from microgradcnn.training.batches import Objective, batches, outputs
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, ModelLoop
-from microgradcnn.training.schedule import Schedule
+from microgradcnn.training.schedule import OF_MODELS
 from microgradcnn.training.stopping import GOING, Patience
 
 require("sklearn", "data", package="scikit-learn", needed_by="microgradcnn.estimator")
@@ -80,7 +81,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         self.model_ = self._model(x.shape[1], outputs, rng)
         rows = batches(self.backend, self._objective(len(x), loss), self.model_.parameters(), x, y)
-        schedule = Schedule(self.max_iter, batch=self.batch_size)
+        schedule = replace(OF_MODELS, epochs=self.max_iter, batch=self.batch_size)
         descent, stop = Descent(rows, SOLVERS[self.solver], rng), Patience(self.tol, self.n_iter_no_change)
         try:
             status = ModelLoop(Recorder(descent), schedule, self.learning_rate_init, stop).run()

@@ -79,7 +79,11 @@ class ImageModel:
 
 
 def _built(name: str, **options: Any) -> Network | ImageModel:
-    return NETWORKS[name](**options) if name in NETWORKS else ImageModel(name, **options)
+    if name not in NETWORKS:
+        return ImageModel(name, **options)
+    built = NETWORKS[name](**options)
+    built.name = name
+    return built
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,8 @@ def experiment(
         raise DataError(f"{unseen.name} has the classes {theirs}, not {ours} as in training")
     sizes = {"classes": len(data.classes or ()), "image": data.image} if kind is None else kind.sizes_for(data)
     built = _built(name, seed=seed, **sizes | (network or {}))
+    if isinstance(built, Network):
+        built.check_rows(learn.x)
     scaling = fit_scaling(learn) if scale else unscaled(data.x.shape[1])
     trained = Trained(built, scaling, data.classes, shrunk, columns or columns_of(data))
     unseen = unseen if test is None else trained.arranged(unseen)

@@ -24,7 +24,7 @@ from microgradcnn.training.checkpoint import Checkpoints, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
-from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, grouped
+from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, check_whole, grouped
 from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
 
 __all__ = ["Checkpoints", "DivergedError", "Patience", "Schedule", "Training", "accuracy", "evaluate", "fit", "train"]
@@ -87,6 +87,7 @@ def train(
     if len(np.shape(x)) != 2 or len(x) == 0 or np.shape(y) != (len(x),):
         raise ValueError(f"x must be (n, inputs) and y (n,) with n ≥ 1, not {np.shape(x)} and {np.shape(y)}")
     schedule, checkpoints = grouped(OF_NETWORKS, schedule, checkpoints, singly)
+    check_whole("seed", seed, 0)
     check_known(engine, ENGINES)
     x, y = _frozen(x), _frozen(y)
     _check_finite(x, y)
@@ -139,6 +140,7 @@ def fit(
     `checkpoints`, and the arguments without groups, are as in `train`, with the defaults of OF_MODELS.
     """
     schedule, checkpoints = grouped(OF_MODELS, schedule, checkpoints, singly)
+    check_whole("seed", seed, 0)
     check_known(engine, ENGINES)
     if schedule.rate is None:
         raise ValueError("fit needs a learning rate, such as 1e-3: only train finds one")

@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Slow by nature: what opens a page in the browser, and as cases among others JAX, and machine code out of its room."""
+    """Slow by nature: what opens a page in the browser; JAX as a case among others, machine code out of its room."""
     cases = item.callspec.id.split("-") if hasattr(item, "callspec") else []
     compiled = "jax" in cases or ("jit" in cases and "targets" not in item.path.parts)
     if "browser" in getattr(item, "fixturenames", ()) or compiled:

@@ -231,7 +231,6 @@ def test_train_predict_and_export_are_one_way(name: str, capsys: pytest.CaptureF
     np.testing.assert_allclose(np.ravel(exported), again, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.xfail(strict=True, reason="the file names the class, not the row of NETWORKS, and nobody can read it")
 def test_a_name_in_networks_is_enough(capsys: pytest.CaptureFixture[str]) -> None:
     """Registered under another name than its class says: what train wrote is what predict reads."""
 
@@ -260,17 +259,16 @@ def test_mistakes_are_one_sentence(command: str, said: str, capsys: pytest.Captu
     assert "Traceback" not in told.err
 
 
-SIZED = pytest.mark.xfail(strict=True, reason="a network whose m is fixed is trained on whatever the data are")
-
-
-@SIZED
 def test_data_of_another_size_are_refused_by_the_networks_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "recurrent", "--data", "rows2.csv"]) == 2
     assert "recurrent takes rows of 3 numbers" in capsys.readouterr().err
 
 
+NO_DATA = pytest.mark.xfail(strict=True, reason="the lesson has no data of three columns to train it on, and says so")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["softplus_head", pytest.param("recurrent", marks=SIZED)])
+@pytest.mark.parametrize("name", ["softplus_head", pytest.param("recurrent", marks=NO_DATA)])
 def test_the_lesson_has_a_page_of_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for other in set(OWN) - {name}:
         del NETWORKS[other]

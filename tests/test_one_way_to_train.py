@@ -238,7 +238,6 @@ def test_mistakes_are_sentences(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.xfail(strict=True, reason="Python's own words, about what the caller does not see")
 @pytest.mark.parametrize(("mistake", "said"), BAD_SENTENCES, ids=lambda case: str(case))
 @ways
 def test_mistakes_of_type_are_sentences_about_the_argument(way: Way, mistake: dict[str, Any], said: str) -> None:

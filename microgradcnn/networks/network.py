@@ -70,7 +70,7 @@ class Network(ABC):
     unknown activation, a negative λ or a size below 1, and TypeError if the constructor does not keep an argument.
     """
 
-    name: ClassVar[str]  # the class's own unless it gives another
+    name: str  # the class's own unless it gives another; the one in NETWORKS for what is built from there
     section: ClassVar[str] = ""  # where the lecture has it
     formula: ClassVar[str] = "(ŷ − y)²"  # its loss for one example
     slips: ClassVar[Sequence[str]] = ()  # of the lecture that concern it, by their keys in lesson/errata.py

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -17,6 +19,7 @@ class Singly(TypedDict, total=False):
 
     epochs: int
     rate: float | None
+    decay: str
     batch: int | None
     optimiser: str
     checkpoint: str | Path | None
@@ -30,28 +33,53 @@ def check_known(word: str, known: Iterable[str]) -> None:
         raise ValueError(f"{word!r} is none of {', '.join(known)}")
 
 
+USUAL: Any = ...  # what stands for a part of a Schedule that nobody has given
+
+
+def check_whole(name: str, number: object, least: int) -> None:
+    """Raise TypeError or ValueError, by its name, for what is no whole number, or less than the least."""
+    if not isinstance(number, Integral):
+        raise TypeError(f"{name} must be a whole number, not {number!r}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, not {number}")
+
+
+def check_number(name: str, number: object) -> None:
+    """Raise TypeError, by its name, for what is no number."""
+    if not isinstance(number, Real):
+        raise TypeError(f"{name} must be a number, not {number!r}")
+
+
 @dataclass(frozen=True)
 class Schedule:
     """At most `epochs` epochs of steps on `batch` rows each, at a rate that falls from `rate` as `decay` says.
 
     `decay` and `optimiser` are names of nn.optim's. `batch` None takes all rows in one step; `rate` None leaves it to
-    `train` to find one. Raises ValueError for other names, for epochs or rows < 1 and for a rate that is not positive.
+    `train` to find one. What is left out is as `train`, OF_NETWORKS, or `fit`, OF_MODELS, has it. Raises ValueError for
+    other names, for epochs or rows < 1 and for a rate that is not positive, TypeError for what is no number.
     """
 
-    epochs: int = 20
-    rate: float | None = 1e-3
-    decay: str = "constant"
-    batch: int | None = 64
-    optimiser: str = "adam"
+    epochs: int = USUAL
+    rate: float | None = USUAL
+    decay: str = USUAL
+    batch: int | None = USUAL
+    optimiser: str = USUAL
 
     def __post_init__(self) -> None:
-        check_known(self.decay, SCHEDULES)
-        check_known(self.optimiser, OPTIMISERS)
+        for word, known in ((self.decay, SCHEDULES), (self.optimiser, OPTIMISERS)):
+            if word is not USUAL:
+                check_known(word, known)
         for name, number in (("epochs", self.epochs), ("batch", self.batch)):
-            if number is not None and number < 1:
-                raise ValueError(f"{name} must be at least 1, not {number}")
-        if self.rate is not None and not 0 < self.rate < math.inf:
-            raise ValueError(f"the learning rate must be a positive number, not {self.rate}")
+            if number is not None and number is not USUAL:
+                check_whole(name, number, 1)
+        if self.rate is not None and self.rate is not USUAL:
+            check_number("the learning rate", self.rate)
+            if not 0 < self.rate < math.inf:
+                raise ValueError(f"the learning rate must be a positive number, not {self.rate}")
+
+    def completed(self, usual: Schedule) -> Schedule:
+        """This one, with the parts of `usual` where it says nothing."""
+        return replace(usual, **{name: part for name, part in vars(self).items() if part is not USUAL})
 
     def share(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0, as a share of that at the start."""
@@ -63,7 +91,7 @@ class Schedule:
 
 
 OF_NETWORKS = Schedule(20_000, None, "inverse", None, "gradient_descent")  # what `train` takes unless told otherwise
-OF_MODELS = Schedule()  # what `fit` takes
+OF_MODELS = Schedule(20, 1e-3, "constant", 64, "adam")  # what `fit` takes
 
 
 def grouped(
@@ -74,10 +102,21 @@ def grouped(
     Raises ValueError for a part that is given twice or makes no sense, TypeError for one that there is not.
     """
     parts = dict(singly)
+    for name in parts:
+        if name not in Singly.__annotations__:
+            near = difflib.get_close_matches(name, Singly.__annotations__, n=1)
+            meant = f", did you mean {near[0]}=?" if near else f": a schedule's are {', '.join(Singly.__annotations__)}"
+            raise TypeError(f"training got an unexpected keyword argument {name!r}{meant}")
+    if checkpoints is not None and not isinstance(checkpoints, Checkpoints):
+        raise TypeError(
+            f"checkpoints are Checkpoints(folder), not {checkpoints!r}: checkpoint= takes a folder by itself"
+        )
     folder, every, resume = (parts.pop(name, None) for name in ("checkpoint", "every", "resume"))
     if isinstance(schedule, Schedule) and parts:
         raise ValueError(f"a Schedule is given, and {', '.join(parts)} besides: put all of it into the Schedule")
-    if not isinstance(schedule, Schedule):
+    if isinstance(schedule, Schedule):
+        schedule = schedule.completed(default)
+    else:
         schedule = replace(default, **parts | ({} if schedule is None else {"decay": schedule}))
     if checkpoints is not None and (folder, every, resume) != (None, None, None):
         raise ValueError(
