@@ -132,10 +132,11 @@ def fit(
     in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile;
     Dropout needs "eager". Rows that are images, (n, channels, height, width), are moved at random by up to `shift`
     pixels in every step, which teaches that a place says little about a class. `stop` ends training before its epochs
-    have run out, as Patience() does. The same arguments give the same bits. Ctrl-C keeps the parameters of the last
-    whole epoch, and so does a DivergedError, raised where a loss or a parameter becomes NaN or infinite. Raises
-    ValueError for arguments, rows or targets that do not fit, MissingExtra for an engine that is not installed. An
-    epoch costs a forward and a backward pass over n rows.
+    have run out, as Patience() does: a function of the history that gives "epochs" to go on, else the status to end
+    with. The same arguments give the same bits. Ctrl-C keeps the parameters of the last whole epoch, and so does a
+    DivergedError, raised where a loss or a parameter becomes NaN or infinite. Raises ValueError for arguments, rows or
+    targets that do not fit, MissingExtra for an engine that is not installed. An epoch costs a forward and a backward
+    pass over n rows.
 
     `checkpoints`, and the arguments without groups, are as in `train`, with the defaults of OF_MODELS.
     """

@@ -1,7 +1,7 @@
 """Pickles from before the package had rooms: the modules that they name, found where their classes are now.
 
 A pickle says in which module every class is, by the names of its day. Here graphs, models, optimisers, data sets and
-what training gave are found again; what is made of a graph by one call, a picture or a derivation, is made anew.
+what `train` gave are found again; what is made by one call, as a picture, a derivation or a Fit, is made anew.
 """
 
 from __future__ import annotations
