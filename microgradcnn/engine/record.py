@@ -17,6 +17,7 @@ from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
 TARGETS = ("python", "javascript", "llvm", "onnx")  # what a record may have a line of its own for
 ON_NUMBERS = {"javascript", "llvm"}  # targets whose programs know no arrays
+_POINTS = (0.7, -1.3, 2.6, -0.4)  # where a user's scalar is held against forward
 
 # What each number of a value takes: t numbers are moved (for nothing), added up, averaged or compared, or t products of
 # two are added up; or it is one operation, which the notation tells.
@@ -147,7 +148,11 @@ def primitive(
     In expressions the inputs and the static arguments are called as in the notation. A line for JavaScript or the jit
     says that the primitive works element by element. Without any of it NumPy runs the primitive, also for the jit,
     which warns; a page shows recorded numbers; source, JAX and ONNX refuse it by name.
-    Raises ValueError for a name that the table has, for a target that there is not, and for any other work.
+
+    `scalar` is held against `forward` here, at a few numbers, where it needs no static argument; the line for Python,
+    like a notation, where source or JAX use it. Those for JavaScript, the jit and ONNX are taken as given.
+    Raises ValueError for a name that the table has, for a target that there is not, for any other work, for a line for
+    Python that is no expression, and for a `scalar` that gives other numbers than `forward`.
     """
     if not isinstance(name, str) or not name:
         raise ValueError(f"a primitive has a name, such as 'swish', and {name!r} is none")
@@ -158,19 +163,38 @@ def primitive(
             raise ValueError(f"the targets of a primitive are {', '.join(TARGETS)}, not {target!r}")
     if work not in ("", "moves", "sum", "product"):
         raise ValueError(f"the work of the primitive {name!r} is 'moves', 'sum' or 'product', not {work!r}")
+    if targets and "python" in targets:
+        syntax_of(targets["python"].strip(), f"the primitive {name!r} cannot be written in Python:")
     rules = tuple(chain)
+    if scalar is not None:
+        _check_scalar(name, forward, scalar, len(rules))
     inputs = ("x",) if len(rules) == 1 else [f"x_{i}" for i in range(1, len(rules) + 1)]
     written = notation or f"{name}({', '.join(inputs)})"
     return Primitive(name, forward, _Given(name, rules), written, scalar, targets, symbol=symbol, work=work)
 
 
+def _check_scalar(name: str, forward: Callable[..., Any], scalar: Callable[..., Any], inputs: int) -> None:
+    """Raise ValueError where `scalar` gives another number than `forward`; where either raises, none is compared."""
+    for i in range(len(_POINTS)):
+        point = [_POINTS[(i + k) % len(_POINTS)] for k in range(inputs)]
+        try:
+            found, expected = float(scalar(*point)), float(quiet(forward, *map(ieee, point)))
+        except Exception:  # whatever the user's functions refuse numbers with, or the lack of a static argument
+            continue
+        if not np.isclose(found, expected, 1e-9, 1e-12, equal_nan=True):
+            raise ValueError(
+                f"the scalar of the primitive {name!r} gives {found:.12g} at {', '.join(map(str, point))}, where its "
+                f"forward gives {expected:.12g}: both must be the same function"
+            )
+
+
 @lru_cache(maxsize=256)
-def syntax_of(notation: str) -> ast.expr:
-    """The syntax tree of a notation. Raises ValueError for one that is no Python expression."""
+def syntax_of(text: str, what: str = "the notation") -> ast.expr:
+    """The syntax tree of a notation, or of what else. Raises ValueError for one that is no Python expression."""
     try:
-        return ast.parse(notation, mode="eval").body
+        return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        raise ValueError(f"the notation {notation!r} is no Python expression") from error
+        raise ValueError(f"{what} {text!r} is no Python expression") from error
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,8 @@
 """What the notation of a primitive stands for, as a value: read as a tree, never run as text, and held against forward.
 
 A target that has no line for a primitive of the user's own writes the lines that its notation is made of. Whether it is
-made of what the targets know, and gives the numbers of `forward`, is found out here.
+made of what the targets know, and gives the numbers of `forward`, is found out here. A line for Python is held against
+these as well, and run for it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ POINTS = (-800.0, -30.0, -3.7, -1.0, -0.6, 0.0, 0.3, 1.0, 2.9, 30.0, 800.0)
 DRAWN = 256  # points, or a few arrays of them
 CLOSE = {"float64": 1e-9, "float32": 1e-4}  # of the number, or a thousandth of it absolute
 
+_NAME = r"(?<![\w.])[^\W\d]\w*"  # in an expression, unless it is an attribute's
 Form = tuple[tuple[int, ...], np.dtype[Any]]  # of an input: its shape and type
 
 _compared: dict[Any, str | None] = {}  # what differs, by primitives, forms and static arguments
@@ -47,30 +49,34 @@ class UnopenedError(ValueError):
 def missing_line(line: Line, target: str) -> str:
     """The sentence about a primitive that a target has no line for, with the fix."""
     language, example = EXAMPLES[target]
+    why = _difference_of(line) or f"its notation, {TABLE[line.op].notation}, does not give what its forward gives"
     return (
-        f"the primitive {line.op!r} has no line in {language}: {_why_not_opened(line)}; give mg.primitive a notation "
-        f"in mg functions that agrees with forward, or a line of its own, such as targets={{{target!r}: {example!r}}} "
-        "for sinh(x)"
+        f"the primitive {line.op!r} has no line in {language}: {why}; give mg.primitive a notation in mg functions "
+        f"that agrees with forward, or a line of its own, such as targets={{{target!r}: {example!r}}} for sinh(x)"
     )
 
 
-def _why_not_opened(line: Line) -> str:
-    op, forms = TABLE[line.op], [(lengths(arg.shape, 2), arg.dtype) for arg in line.args]
+def _difference_of(line: Line, text: str = "") -> str | None:
+    """Why the notation, or a line in Python, does not stand for a primitive on such arguments, None if it does."""
+    forms = [(lengths(arg.shape, 2), arg.dtype) for arg in line.args]
     try:
-        why = disagreement(op, forms, lengths(line.static, 2))
+        return disagreement(TABLE[line.op], forms, lengths(line.static, 2), text)
     except UnopenedError as error:
-        why = str(error)
-    return why or f"its notation, {op.notation}, does not give what its forward gives"
+        return str(error)
 
 
 def own_line(line: Line, target: str, args: Sequence[str], literal: Callable[[Any], str]) -> str:
-    """The user's own expression for a primitive, in these arguments. Raises ValueError if it has none."""
+    """The user's own expression for a primitive, in these arguments. Raises ValueError for none, or a wrong one."""
     op = TABLE[line.op]
     if target not in op.targets:
         raise ValueError(missing_line(line, target))
-    given = dict(zip(input_names(op, len(args), tuple(line.static)), args, strict=False))
-    given |= {name: literal(value) for name, value in line.static.items()}
-    return re.sub(r"(?<![\w.])[^\W\d]\w*", lambda found: given.get(found[0], found[0]), op.targets[target])
+    text = op.targets[target]
+    if target == "python" and (why := _difference_of(line, text)):
+        raise ValueError(f"the primitive {line.op!r} cannot be written in Python: {why}; correct its line in targets=")
+    static = {**_defaults(op), **line.static}
+    given = {name: literal(static[name]) for name in re.findall(_NAME, text) if name in static}
+    given |= zip(input_names(op, len(args), tuple(line.static)), args, strict=False)
+    return re.sub(_NAME, lambda found: given.get(found[0], found[0]), text)
 
 
 def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any]) -> Any:
@@ -93,19 +99,29 @@ def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any])
         raise UnopenedError(f"its notation, {op.notation}, cannot be taken: {error}") from None
 
 
-def disagreement(op: Primitive, forms: Sequence[Form], static: Mapping[str, Any]) -> str | None:
-    """What differs between notation and forward on inputs of these forms, None if nothing does.
+def _by_line(line: str, op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any]) -> Any:
+    """The value of a primitive by its line in Python, on arrays. Raises UnopenedError where that raises anything."""
+    try:
+        called = zip(input_names(op, len(inputs), tuple(static)), inputs, strict=False)
+        return eval(line.strip(), {"xp": np, "numpy": np, **_defaults(op), **static, **dict(called)})
+    except Exception as error:  # whatever the user's line refuses numbers with
+        raise UnopenedError(f"its line, {line}, cannot be taken: {error}") from None
+
+
+def disagreement(op: Primitive, forms: Sequence[Form], static: Mapping[str, Any], line: str = "") -> str | None:
+    """What differs between notation, or a `line` in Python, and forward on inputs of these forms, None if nothing does.
 
     Compared are numbers drawn from POINTS, in the shapes of the inputs unless the primitive works element by element.
-    Where forward refuses its inputs nothing is compared. Raises UnopenedError as `by_notation` does.
+    Where forward refuses all inputs a line is taken as given. Raises UnopenedError as `by_notation` and `_by_line` do.
     """
-    key = _made_of(op), tuple(forms), hashable(dict(static))
+    key = (op, line) if line else _made_of(op), tuple(forms), hashable(dict(static))
     if key not in _compared:
-        _compared[key] = _disagreement(op, forms, dict(static))
+        _compared[key] = _disagreement(op, forms, dict(static), line)
     return _compared[key]
 
 
-def _disagreement(op: Primitive, forms: Sequence[Form], static: dict[str, Any]) -> str | None:
+def _disagreement(op: Primitive, forms: Sequence[Form], static: dict[str, Any], line: str) -> str | None:
+    its = f"its line, {line}," if line else f"its notation, {op.notation},"
     rng = np.random.default_rng(0)
     shapes = [(DRAWN,) if op.elementwise else shape for shape, _ in forms]
     rounds = max(3, DRAWN // max(1, *map(math.prod, shapes)))
@@ -120,14 +136,13 @@ def _disagreement(op: Primitive, forms: Sequence[Form], static: dict[str, Any]) 
         except Exception:  # whatever the user's forward refuses numbers with
             continue
         compared += 1
-        found = quiet(by_notation, op, points, static)
-        if (said := _difference(op, points, found, expected, CLOSE[dtype])) is not None:
+        found = quiet(_by_line, line, op, points, static) if line else quiet(by_notation, op, points, static)
+        if (said := _difference(f"{its} gives", points, found, expected, CLOSE[dtype])) is not None:
             return said
-    return None if compared else f"its notation, {op.notation}, cannot be compared with its forward"
+    return None if compared or line else f"{its} cannot be compared with its forward"
 
 
-def _difference(op: Primitive, points: Sequence[Any], found: Any, expected: Any, close: float) -> str | None:
-    its = f"its notation, {op.notation}, gives"
+def _difference(its: str, points: Sequence[Any], found: Any, expected: Any, close: float) -> str | None:
     found, expected = (np.asarray(as_data(x, keep_bool=True)) for x in (found, expected))
     if found.shape != expected.shape:
         return f"{its} shape {found.shape} where its forward gives {expected.shape}"

@@ -6,6 +6,7 @@ What is expected is the closed form of the value, of the chain that the user wro
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from every_backend import from_source
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.engine.record import primitive_named
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.targets.native import jit
 
@@ -445,6 +447,116 @@ def test_rows_that_mix_are_refused() -> None:
 def test_what_mg_primitive_refuses() -> None:
     with pytest.raises(ValueError, match="the targets of a primitive are python, javascript, llvm, onnx, not 'C'"):
         mg.primitive("odd", np.sin, [None], targets={"C": "sin"})
+
+
+def test_an_operator_that_onnx_does_not_have(tmp_path: Any) -> None:
+    odd = mg.primitive("odd", np.sinh, [lambda g, y, x: g], targets={"onnx": "Sinhh"})
+    x = Value(np.ones(3), label="x")
+    said = "^the primitive 'odd' is Sinhh in ONNX, which has no such operator in opset 16$"
+    with pytest.raises(ValueError, match=said):
+        mg.export_onnx(odd(x), tmp_path / "x.onnx", x)
+
+
+# Lines for Python and for numbers that are not what forward computes
+
+LINES: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "another function": (lambda x: 2 * x, "3*x", r"3\*x, gives \S+ at \S+, where its forward gives"),
+    "another one far away": (
+        lambda x: np.logaddexp(0.0, x),
+        "xp.log(1 + xp.exp(x))",
+        "gives inf at 800, where its forward",
+    ),
+    "another shape": (lambda x: x + 1.0, "xp.sum(x)", r"gives shape \(\) where its forward gives \(3,\)"),
+    "another type": (lambda x: np.where(x > 0.0, 1.0, 0.0), "x > 0.0", "gives bool where its forward gives float64"),
+    "nothing of NumPy's": (lambda x: x, "xp.no_such(x)", "cannot be taken: module 'numpy' has no attribute 'no_such'"),
+    "an unknown name": (lambda x: x, "x * k", "cannot be taken: name 'k' is not defined"),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("name", LINES)
+def test_a_line_in_python_that_differs_is_found_and_said(name: str, backend: str) -> None:
+    """The notation, which is right for the first, does not stand in for it."""
+    forward, line, said = LINES[name]
+    odd = mg.primitive("odd", forward, [lambda g, y, x: g], "2*x", targets={"python": line})
+    x = Value(np.array([0.25, 1.0, 2.0]), label="x")
+    said = rf"^the primitive 'odd' cannot be written in Python: its line, .*{said}.*; correct its line in targets=$"
+    with pytest.raises(ValueError, match=said):
+        _ = mg.compile(mg.sum(odd(x)), [x], [], backend).source
+    assert mg.compile(mg.sum(odd(x)), [x])()[0] == pytest.approx(np.sum(forward(x.data)), rel=1e-15)
+
+
+def test_a_line_in_python_that_cannot_be_compared_is_taken_as_given() -> None:
+    """Numbers that are drawn are no probabilities; the entropy of a fair coin is log 2."""
+
+    def forward(x: Any) -> Any:
+        if np.any(x <= 0.0) or not np.isclose(np.sum(x), 1.0):
+            raise ValueError("these are no probabilities")
+        return -np.sum(x * np.log(x))
+
+    entropy = mg.primitive("entropy", forward, [None], targets={"python": "-xp.sum(x * xp.log(x))"})
+    x, w = Value(np.array([0.5, 0.5]), label="x"), Value(3.0, label="w")
+    program = mg.compile(entropy(x) * w, [w])
+    assert "-xp.sum(" in program.source
+    loss, (gradient,) = from_source(program, 3.0)
+    assert (loss, gradient) == pytest.approx((3.0 * math.log(2.0), math.log(2.0)), rel=1e-15)
+
+
+def test_a_line_has_the_default_of_a_static_argument() -> None:
+    leak = mg.primitive(
+        "leak",
+        lambda x, slope=0.25, unused=None: np.where(x > 0.0, x, slope * x),
+        [lambda g, y, x, slope=0.25: g * mg.where(x > 0.0, 1.0, slope)],
+        "leak(x)",
+        targets={"python": " xp.where(x > 0, x, slope * x)", "javascript": "x > 0 ? x : slope * x"},
+    )
+    x = Value(np.array([-2.0, 1.0]), label="x")
+    loss, (gradient,) = from_source(mg.compile(mg.sum(leak(x) + leak(x, slope=0.5)), [x]), x.data)
+    assert loss == 0.5
+    np.testing.assert_array_equal(gradient, [0.75, 2.0])
+    assert "x_1 > 0 ? x_1 : 0.25 * x_1" in function([leak(x)], [x])
+
+
+def test_a_line_that_is_no_python_is_refused_at_once() -> None:
+    said = r"^the primitive 'odd' cannot be written in Python: 'xp\.sinh\(x' is no Python expression$"
+    with pytest.raises(ValueError, match=said):
+        mg.primitive("odd", np.sinh, [None], targets={"python": "xp.sinh(x"})
+    with pytest.raises(ValueError, match="there is no primitive 'odd'"):
+        primitive_named("odd")
+
+
+# name: forward, scalar, what is said
+SCALARS: dict[str, tuple[Callable[..., Any], Callable[..., Any], str]] = {
+    "of one input": (lambda x: 2 * x, lambda x: 3 * x, "gives 2.1 at 0.7, where its forward gives 1.4"),
+    "of two": (np.subtract, lambda a, b: b - a, "gives -2 at 0.7, -1.3, where its forward gives 2"),
+    "for x < 0 alone": (np.abs, lambda x: x, "gives -1.3 at -1.3, where its forward gives 1.3"),
+    "with a default": (lambda x, k=2.0: k * x, lambda x, k=3.0: k * x, "gives 2.1 at 0.7, where its forward gives 1.4"),
+    "no number": (np.sqrt, lambda x: abs(x) ** 0.5, "gives 1.1401754251 at -1.3, where its forward gives nan"),
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_a_scalar_that_differs_is_refused_at_once(name: str) -> None:
+    forward, scalar, said = SCALARS[name]
+    rules = [None] * (2 if name == "of two" else 1)
+    said = rf"^the scalar of the primitive 'odd' {re.escape(said)}: both must be the same function$"
+    with pytest.raises(ValueError, match=said):
+        mg.primitive("odd", forward, rules, scalar=scalar)
+    with pytest.raises(ValueError, match="there is no primitive 'odd'"):
+        primitive_named("odd")
+
+
+@pytest.mark.parametrize(
+    ("forward", "scalar"),
+    [
+        (np.sqrt, math.sqrt),  # raises below 0
+        (np.sqrt, lambda x: math.sqrt(x) if x >= 0.0 else math.nan),
+        (lambda x, k: k * x, lambda x, k: k * x),
+        (lambda x: 1.0 / np.floor(x), lambda x: 1.0 / math.floor(x)),  # inf, and raises at 0.7
+    ],
+)
+def test_a_scalar_that_agrees_where_it_is_compared(forward: Any, scalar: Any) -> None:
+    assert mg.primitive("even", forward, [None], scalar=scalar).scalar is scalar
 
 
 def test_a_function_that_c_does_not_have() -> None:

@@ -25,7 +25,7 @@ Row: TypeAlias = str | Callable[[Writer, Line, list[str]], str]
 
 def operator(writer: Writer, line: Line, args: list[str]) -> str:
     """Write the operators of a line; returns the name of the result. Raises ValueError for what has none, by name."""
-    row = OPERATORS.get(line.op) or _own(line)
+    row = OPERATORS.get(line.op) or _own(writer, line)
     if line.dtype.kind == "b" and line.op not in COMPARISONS | ANY_TYPE:
         raise ValueError(f"{line.op} of booleans has no operator in ONNX: mg.where(condition, 1.0, 0.0) makes numbers")
     if line.op not in ANY_TYPE:
@@ -35,11 +35,13 @@ def operator(writer: Writer, line: Line, args: list[str]) -> str:
     return writer.node(row, *args) if isinstance(row, str) else row(writer, line, args)
 
 
-def _own(line: Line) -> Row:
+def _own(writer: Writer, line: Line) -> Row:
     """The operator that a user's primitive names, with its static arguments as attributes."""
     name = TABLE[line.op].targets.get("onnx")
     if name is None:
         raise ValueError(missing_line(line, "onnx"))
+    if not writer.onnx.defs.has(name, OPSET, ""):
+        raise ValueError(f"the primitive {line.op!r} is {name} in ONNX, which has no such operator in opset {OPSET}")
     return lambda w, line, args: w.node(name, *args, **line.static)
 
 
