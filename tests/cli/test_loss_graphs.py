@@ -128,7 +128,7 @@ REFUSED = [
     (
         "sin(x)",
         "'sin' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step, square, "
-        "expm1, softplus; write * for a product",
+        "expm1, log1p, softplus, where, maximum, minimum; write * for a product",
     ),
     ("x if y else w", "'if' in column 3 has no place in a formula"),
     ("e*x", "e is known in e^x only, or once it is assigned (column 1)"),

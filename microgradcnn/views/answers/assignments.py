@@ -57,7 +57,8 @@ def _pieces(text: str) -> Iterator[tuple[str, str, int]]:
     start = 0
     for piece in re.split("[;\n]", text):
         if piece.strip():
-            equals = _EQUALS.search(piece)
+            found = ((sign, piece[: sign.start()]) for sign in _EQUALS.finditer(piece))
+            equals = next((sign for sign, before in found if before.count("(") <= before.count(")")), None)  # f(x, k=2)
             left, right = ("", 0) if equals is None else (piece[: equals.start()], equals.end())
             column = start + len(left) - len(left.lstrip()) + 1
             name = canonical(left)

@@ -7,13 +7,15 @@ exponents and steps. The text is never handed to Python. The same things may be 
     \frac{a}{b}  \frac12  a/b  ½  x^2  x**2  x²  x^{-1}           quotients and powers
     √f  \sqrt f  \sqrt{f}  sqrt(f)  |x|  \sigma(x)  σ(x)  σ'(x)    functions
     z_1  z1  z_{1}  z₁  \hat{y}  ŷ  y_hat  yhat  \lambda  λ         names
+    max(a, b)  own_hypot(a, b)  leaky(a, 0.25)  leaky(a, slope=0.25)     several arguments, the static ones last
+    where(a > 0, 1, 0.25)  {1 if a > 0, else ¼}                   one of two numbers
     [a_1 > 0]  (a_1 > 0)  1[a_1 > 0]  step(a_1)                  1 where it holds, otherwise 0
 
 What could be read in two ways is read so: * and / and juxtaposition bind alike and go from left to right, so √f/4(…) is
 (√f/4)·(…) and 1/2 x is (1/2)·x; a root without brackets takes the next number, name or bracket alone; -x^2 is -(x^2);
 x^12 is x to the 12th; z_12 and z12 have index 12 (or 1 and 2, where only z_1_2 is known); letters that are no name
 are a product of names (wx is w·x); e^{x} is exp(x) where no e is known; σ is the activation of the graph. The lecture's
-p_{47}, pixel 7 in the window whose first pixel is 4, is p_7. Every primitive of one number is a function, a user's too.
+p_{47}, pixel 7 in the window whose first pixel is 4, is p_7. Every primitive of numbers is a function, a user's too.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
+from microgradcnn.views.formulas.arguments import settings
 from microgradcnn.views.formulas.emitter import ATOM, Emitter
 from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call
 from microgradcnn.views.formulas.mathml import Python
@@ -68,7 +71,8 @@ def write(answer: Value, text: str) -> str:
     own: dict[Value, Expr] = {}  # a user's functions by their names: a notation may repeat what is in it
     for node in topological(answer):
         if node.op is not None and node.op.name not in mg.BUILT_IN:
-            own[node] = call(node.op.name, *(formula(p, own) for p in node.parents))
+            static = settings(node.op.name, node.static).values()
+            own[node] = call(node.op.name, *(formula(p, own) for p in node.parents), *static)
     return _Typed()(formula(answer, own))
 
 
@@ -96,18 +100,34 @@ class _Typed(Python):
         return f"[{self.emit(e.args[0])}]" if e.args[1:] == (ONE, ZERO) else super()._cases(e)
 
 
-# The functions that are no primitives.
-_FUNCTIONS: dict[str, Callable[[Value], Any]] = {
+def _holds(condition: Value) -> Any:
+    """1 where it holds, otherwise 0."""
+    return mg.where(condition, 1.0, 0.0)
+
+
+def _where(holds: Value, a: Value, b: Value) -> Any:
+    """a where a comparison holds, otherwise b. Raises FormulaError for any other condition."""
+    inside = [(p.label, p.data) for p in holds.parents]
+    if holds.op is None or holds.op.name != "where" or inside[1:] != [(None, 1.0), (None, 0.0)]:
+        raise FormulaError("a condition is a comparison, such as a > 0")
+    return mg.where(holds.parents[0], a, b)
+
+
+# The functions that are no primitives, and the one that takes a comparison.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "step": lambda a: _holds(a > 0.0),
     "relu'": lambda a: _holds(a > 0.0),
     "sigmoid'": lambda a: mg.sigmoid(a) * (1.0 - mg.sigmoid(a)),
     "tanh'": lambda a: 1.0 - mg.square(mg.tanh(a)),
+    "where": _where,
 }
 
 
-def _holds(condition: Value) -> Any:
-    """1 where it holds, otherwise 0."""
-    return mg.where(condition, 1.0, 0.0)
+def _constant(x: Value) -> float:
+    """A static argument, whole where it can be. Raises ValueError for one that is no finite number."""
+    if any(node.label is not None for node in topological(x)) or not math.isfinite(x.item()):
+        raise ValueError("a static argument is a number")
+    return int(x.item()) if x.item().is_integer() else x.item()
 
 
 _STARTS = ("name", "function", "\\sqrt", "\\frac", *CLOSING)
@@ -272,18 +292,49 @@ class _Parser:
         known = _FUNCTIONS.get(function) or self.names.functions.get(function)
         if known is None or self.kind not in CLOSING:
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
-        found: Value = known(self.group())
-        return found
+        inputs, static = self.names.parameters(function)
+        given, names = self.arguments(), iter([*inputs, *static])
+        found = {name or next(names, ""): value for name, value in given}
+        try:
+            if len(found) < len(given) or "" in found:
+                raise TypeError("an argument is given twice, or there are too many")
+            values = [found.pop(name) for name in inputs]
+            result: Value = known(*values, **{name: _constant(x) for name, x in found.items()})
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            called = f"{token.text}({', '.join([*inputs, *static])})"
+            point = ", and decimals take a point" if len(given) > len(inputs) else ""
+            raise FormulaError(f"{token.text} in column {token.column} is called as {called}{point}") from error
+        return result
 
     def group(self) -> Value:
+        return self.arguments()[0][1]
+
+    def arguments(self) -> list[tuple[str, Value]]:
+        """What stands in brackets, and the names that static arguments have there."""
         closing, bars, self.bars = CLOSING[self.take().kind], self.bars, 0
+        found = [self.argument()]
+        while self.kind == ",":
+            self.take()
+            found.append(self.argument())
+        self.expect(closing)
+        self.bars = bars
+        return found
+
+    def argument(self) -> tuple[str, Value]:
+        name, found = self.take().text if self.kind == "static" else "", self.compared()
+        if self.kind == "if":
+            self.take()
+            condition = self.compared()
+            self.expect("else")
+            found = _where(condition, found, self.compared())
+        return name, found
+
+    def compared(self) -> Value:
         found = self.sum()
         if self.kind in ("<", ">", "<=", ">="):
             sign, other = self.take().kind, self.sum()
             more, less = (found, other) if sign[0] == ">" else (other, found)
             found = _holds(more >= less if "=" in sign else more > less)
-        self.expect(closing)
-        self.bars = bars
         return found
 
     def absolute(self) -> Value:

@@ -6,13 +6,15 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import numeric
 
 import numpy as np
 
-from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
 from microgradcnn.views.formulas import expression
 
 
@@ -28,10 +30,12 @@ SPELLINGS = {name: name for name in _LECTURE} | {"ln": "log", "sigma": "sigma", 
 
 
 @lru_cache(maxsize=256)
-def _takes_a_number(op: Primitive) -> bool:
-    """Whether a primitive is a function of one number that can be called by its name: −x has a sign of its own."""
-    if canonical(op.name) is None or op.name == "neg":
-        return False
+def _takes_numbers(op: Primitive) -> bool:
+    """Whether a primitive is a function of numbers that can be called by its name: −x has a sign of its own."""
+    if op.name not in BUILT_IN:
+        return bool(op.inputs) and (op.name.isidentifier() or canonical(op.name) is not None)
+    if op.name in ("neg", "maximum", "minimum", "where"):
+        return op.name != "neg"
     if isinstance(op.forward, np.ufunc):
         return op.forward.nin == 1
     try:
@@ -44,12 +48,14 @@ def _takes_a_number(op: Primitive) -> bool:
 class Names:
     """The names that a formula may use, in all their spellings, its functions, and what σ means.
 
-    Every primitive of one number is a function, where it is followed by a bracket and no label has its name.
+    Every primitive of numbers with a name is a function, where a bracket follows it and no label has its name.
     """
 
     def __init__(self, labels: Iterable[str], activation: str = "sigmoid") -> None:
         self.activation = activation
-        self.functions = {str(canonical(op.name)): op for op in TABLE.values() if _takes_a_number(op)}
+        self.functions = {canonical(op.name) or op.name: op for op in TABLE.values() if _takes_numbers(op)}
+        for short in ("max", "min"):  # as formulas write them
+            self.functions.setdefault(short, TABLE[f"{short}imum"])
         self.labels: dict[str, str] = {}  # by the canonical spelling, as s_1_2
         self.tight: dict[str, set[str]] = {}  # by the spelling without underscores, as s12
         for label in labels:
@@ -82,6 +88,21 @@ class Names:
         """The functions by their names, the lecture's first."""
         return list(dict.fromkeys([*_LECTURE, *(op.name for op in self.functions.values())]))
 
+    def parameters(self, function: str) -> tuple[list[str], list[str]]:
+        """What a function's inputs are called, and its static arguments in the order in which formulas write them."""
+        op = self.functions.get(function)
+        if op is None or (op.inputs == 1 and op.name in BUILT_IN):
+            return ["x"], []
+        try:
+            inputs, free = input_names(op, op.inputs or 0, ()), free_names(op)
+        except ValueError:  # a notation that Python does not read
+            inputs, free = [f"x_{i + 1}" for i in range(op.inputs or 0)], []
+        named: list[inspect.Parameter] = []
+        with suppress(ValueError):  # some functions written in C have no signature, and a ufunc's is about arrays
+            named = [] if isinstance(op.forward, np.ufunc) else [*inspect.signature(op.forward).parameters.values()]
+        given = [p.name for p in named if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)][len(inputs) :]
+        return inputs, [name for name in dict.fromkeys([*free, *given]) if name not in inputs]
+
     def unknown(self, name: str) -> str:
         """What to say about a name that is not known."""
         shown = name if len(name) <= 30 else name[:27] + "..."
@@ -94,7 +115,7 @@ class Names:
 
 
 class Token(NamedTuple):
-    """A piece of the text: its kind (number, raised, name, function or the symbol itself) and where it stands."""
+    """A piece of the text: number, raised, name, function, static or the symbol itself; and where it stands."""
 
     kind: str
     text: str
@@ -120,6 +141,10 @@ SYMBOL = re.compile(
 SAME = {"**": "^", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac"}
 SAME |= dict.fromkeys(("·", "×", "⋅", "∙", "\\cdot", "\\times"), "*") | {"\\dfrac": "\\frac"}
 SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
+WORD = re.compile(r"[^\W\d]\w*")  # a function's name, where it is no label's: größe, log1p
+COMMA = re.compile(",")  # between arguments
+CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )")  # {1 if a > 0, else 0.25}, as people read where
+STATIC = re.compile(rf"({WORD.pattern})(?: *=(?!=)|(?= +-?[0-9.]))")  # slope=0.25, or slope 0.25 as people read it
 WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -150,25 +175,51 @@ def canonical(name: str) -> str | None:
 
 def tokenize(text: str, names: Names) -> Iterator[Token]:
     """The text cut up, names resolved. Raises FormulaError at the first thing that belongs in no formula."""
-    at = 0
+    at, last, calls = 0, Token("", "", 0), [""]  # what is open: the functions, and the brackets that are of none
     while at < len(text):
         found = SPACE.match(text, at)
         if found is None:
-            found = NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at)
-            found = found or SYMBOL.match(text, at)
-            if found is None:
-                why = WHY.get(text[at], "has no place in a formula")
-                command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
-                raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
-            if found.re is NAME:
-                yield from _named(found, text, names)
-            elif found.re is RAISED:
-                yield Token("^", found[0], at + 1)
-                yield Token("raised", found[0].translate(_HIGH), at + 1)
-            else:
-                symbol = SAME.get(found[0], found[0])
-                yield Token(symbol if found.re is SYMBOL else "number", found[0], at + 1)
+            found = _match(text, at, calls[-1], names)
+            for token in _tokens(found, text, names):
+                if token.kind in CLOSING:
+                    calls.append(last.text if last.kind == "function" else token.kind)
+                elif token.kind in CLOSING.values() and len(calls) > 1:
+                    calls.pop()
+                last = token
+                yield token
         at = found.end()
+
+
+def _match(text: str, at: int, inside: str, names: Names) -> re.Match[str]:
+    """The next piece of the text, among the arguments of a function or inside a bracket."""
+    found = STATIC.match(text, at)
+    if found and found[1] in names.parameters(inside)[1] and ("=" in found[0] or found[1] not in names.labels):
+        return found
+    found = (CASE.match(text, at) if inside == "{" else None) or WORD.match(text, at)
+    if found and (found.re is CASE or (found[0] in names.functions and canonical(found[0]) is None)):
+        return found
+    found = NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at) or SYMBOL.match(text, at)
+    found = found or (COMMA.match(text, at) if inside not in ("", *CLOSING) else None)
+    if found is None:
+        why = WHY.get(text[at], "has no place in a formula")
+        command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
+        raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
+    return found
+
+
+def _tokens(found: re.Match[str], text: str, names: Names) -> Iterator[Token]:
+    """What a piece of the text stands for."""
+    column = found.start() + 1
+    if found.re is NAME:
+        yield from _named(found, text, names)
+    elif found.re is RAISED:
+        yield Token("^", found[0], column)
+        yield Token("raised", found[0].translate(_HIGH), column)
+    elif found.re is STATIC:
+        yield Token("static", found[1], column)
+    else:
+        kinds = {NUMBER: "number", WORD: "function", CASE: found[0].strip(", ")}
+        yield Token(kinds.get(found.re, SAME.get(found[0], found[0])), found[0], column)
 
 
 def _named(match: re.Match[str], text: str, names: Names) -> Iterator[Token]:

@@ -163,9 +163,9 @@ def test_labels_win_over_everything_else() -> None:
 
 
 def test_every_primitive_of_one_number_is_a_function() -> None:
-    texts = ["square(w_1)", "softplus(w_1)", "expm1(w_1)", "log(w_1)"]
+    texts = ["square(w_1)", "softplus(w_1)", "expm1(w_1)", "log(w_1)", "log1p(w_1)"]
     w = AT["w_1"]
-    right = [w * w, math.log(1 + math.exp(w)), math.exp(w) - 1, math.log(w)]
+    right = [w * w, math.log(1 + math.exp(w)), math.exp(w) - 1, math.log(w), math.log(1 + w)]
     assert [parse(text, NAMES, known).item() for text in texts] == pytest.approx(right, rel=1e-14)
     for text in ("neg(w_1)", "sum(w_1)", "add(w_1)", "reshape(w_1)", "astype(w_1)", "log_softmax(w_1)", "equal(y)"):
         with pytest.raises(FormulaError, match="is not known here"):
@@ -190,6 +190,84 @@ def test_a_users_primitive_is_a_function(scalar: Any) -> None:
         answers.check_answer("2 swsh(wx)", gradient, f, w)
     with pytest.raises(FormulaError, match=r"swish in column 1 is a function: write swish\(...\)"):
         answers.check_answer("swish'(wx)", gradient, f, w)
+
+
+SEVERAL = [  # formulas with several arguments, and how they are written
+    ("own_hypot(z_1, z_2)", "own_hypot(z_1, z_2)"),
+    ("2own_hypot[z_1 + 1, |z_2|]", "2*own_hypot(z_1 + 1, abs(z_2))"),
+    ("own_hypot(x_1, own_hypot(x_2, y))", "own_hypot(x_1, own_hypot(x_2, y))"),
+    ("leaky(z_1)", "leaky(z_1)"),
+    ("leaky(z_1, 0.25)", "leaky(z_1, slope=0.25)"),
+    ("leaky(z_1, slope = -1/4)", "leaky(z_1, slope=-0.25)"),
+    ("leaky(z_1, ¼)", "leaky(z_1, slope=0.25)"),
+    ("scaled(z_1, k 2)", "scaled(z_1, k=2)"),  # as people read it
+    ("scaled(z_1, k -2)", "scaled(z_1, k=-2)"),
+    ("größe(z_1)", "größe(z_1)"),
+    ("{größe{z_1}}", "größe(z_1)"),
+    ("maximum(z_1, y) − minimum(z_1, 0)", "max(z_1, y) - min(z_1, 0)"),
+    ("where(z_1 > 0, 1, 0.25)", "where(z_1 > 0, 1, 0.25)"),
+    ("2{1 if z_1 > 0, else ¼}", "2*where(z_1 > 0, 1, 0.25)"),
+    ("{1 if z_1 > 0, else {y if y ≥ x_1, else x_1}}", "where(z_1 > 0, 1, where(y >= x_1, y, x_1))"),
+    ("where((z_1 > 0), 1, 0.25)", "where(z_1 > 0, 1, 0.25)"),
+    ("where(z_1 > y, [x_1 > 0], x_2 > 0)", "where(z_1 > y, [x_1 > 0], [x_2 > 0])"),
+]
+MISCALLED = [
+    ("own_hypot(z_1)", "own_hypot in column 1 is called as own_hypot(p, q)"),
+    ("2*own_hypot(1, 2, 3)", "own_hypot in column 3 is called as own_hypot(p, q), and decimals take a point"),
+    ("leaky(z_1, y)", "leaky in column 1 is called as leaky(x, slope), and decimals take a point"),
+    ("leaky(z_1, 1/0)", "leaky in column 1 is called as leaky(x, slope), and decimals take a point"),
+    ("leaky(z_1, 2, slope=2)", "leaky in column 1 is called as leaky(x, slope), and decimals take a point"),
+    ("leaky(slope=2)", "leaky in column 1 is called as leaky(x, slope)"),
+    ("leaky(z_1, slop=2)", "slop is not known here: did you mean log? (column 12)"),
+    ("scaled(z_1)", "scaled in column 1 is called as scaled(x, k)"),
+    ("where(z_1 > 0, 1)", "where in column 1 is called as where(condition, a, b)"),
+    ("where(z_1, 1, 2)", "where in column 1 is called as where(condition, a, b)"),
+    ("{1 if z_1, else 2}", "a condition is a comparison, such as a > 0"),
+    ("max(1)", "max in column 1 is called as max(a, b)"),
+    ("max(1, 2, 3)", "max in column 1 is called as max(a, b), and decimals take a point"),
+    ("σ(0,5)", "sigma in column 1 is called as sigma(x), and decimals take a point"),
+    ("own_hypot((1, 2))", "',' in column 13 has no place here: decimals take a point"),
+    ("own_hypot(|1, 2|)", "',' in column 13 is not expected there: | is missing"),
+    ("own_hypot(1,, 2)", "',' in column 13 is not expected there"),
+    ("own_hypot(1, 2", "the end in column 15 is not expected there: ) is missing"),
+    ("größer(z_1)", "gr is not known here (column 1)"),
+]
+
+
+@pytest.fixture
+def _own_functions(own_primitives: None) -> None:
+    rules: list[Any] = [lambda g, y, p, q: g * p / y, lambda g, y, p, q: g * q / y]
+    mg.primitive("own_hypot", np.hypot, rules, "sqrt(p**2 + q**2)")
+    slopes = [lambda g, y, x, slope=0.1: g * mg.where(x > 0.0, 1.0, slope)]
+    mg.primitive("leaky", lambda x, slope=0.1: np.maximum(x, slope * x), slopes, "maximum(x, slope*x)")
+    mg.primitive("scaled", lambda x, *, k: k * x, [lambda g, y, x, k: k * g])
+    mg.primitive("größe", lambda x: np.sqrt(1.0 + x * x), [lambda g, y, x: g * x / y], "sqrt(1 + x**2)")
+
+
+@pytest.mark.usefixtures("_own_functions")
+@pytest.mark.parametrize(("text", "written"), SEVERAL)
+def test_functions_take_several_arguments_and_static_ones(text: str, written: str) -> None:
+    names = Names(LABELS)
+    found = parse(text, names, known)
+    functions = {
+        "own_hypot": math.hypot,
+        "leaky": lambda x, slope=0.1: max(x, slope * x),
+        "scaled": lambda x, k: k * x,
+        "größe": lambda x: math.hypot(1.0, x),
+        **{"max": max, "min": min, "abs": abs, "where": lambda condition, a, b: a if condition else b},
+    }
+    python = written.replace("[", "(").replace("]", ")")
+    assert found.item() == pytest.approx(float(eval(python, {"__builtins__": {}}, {**functions, **AT})), rel=1e-14)
+    assert write(found, text) == written
+    assert write(parse(written, names, known), written) == written
+
+
+@pytest.mark.usefixtures("_own_functions")
+@pytest.mark.parametrize(("text", "message"), MISCALLED)
+def test_a_wrong_call_is_one_sentence_that_says_how_it_is_called(text: str, message: str) -> None:
+    with pytest.raises(FormulaError) as caught:
+        parse(text, Names(LABELS))
+    assert str(caught.value) == message
 
 
 def test_an_answer_is_a_graph_with_gradients() -> None:
@@ -320,7 +398,7 @@ ATTACKS = [
         "numpy.load('x')",
         "mg.grad(f,w_1)",
     ),
-    *("factorial(9)", "range(9)", "sum([1])", "max(1, 2)", "pow(2, 9)", "divmod(1, 2)", "round(2)", "bytes(9)"),
+    *("factorial(9)", "range(9)", "sum([1])", "max([1, 2])", "pow(2, 9)", "divmod(1, 2)", "round(2)", "bytes(9)"),
     # statements and everything else in Python
     *("lambda: 0", "lambda x: x", "(lambda: 1)()", "[x for x in y]", "{x: y}", "{x for x in y}", "(x for x in y)"),
     *("f'{y}'", 'f"{y}"', "rb''", "'a'*9", '"a"', "`ls`", "$(ls)", "${y}", "%s", "%(y)s", "{0!r}", "{0.__class__}"),
