@@ -47,9 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Slow by nature: what opens a page in the browser; JAX as a case among others, machine code out of its room."""
+    """Slow by nature: what opens a page in the browser; JAX and, but for test_backends.py, machine code as one case."""
     cases = item.callspec.id.split("-") if hasattr(item, "callspec") else []
-    compiled = "jax" in cases or ("jit" in cases and "targets" not in item.path.parts)
+    compiled = "jax" in cases or ("jit" in cases and item.path.name != "test_backends.py")
     if "browser" in getattr(item, "fixturenames", ()) or compiled:
         item.add_marker(pytest.mark.slow)
 

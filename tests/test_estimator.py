@@ -34,6 +34,7 @@ def halves(data):
     return train_test_split(data.data, data.target, test_size=0.2, random_state=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_scikit_learns_checks(estimator, check):

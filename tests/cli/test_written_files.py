@@ -21,6 +21,8 @@ from microgradcnn import nn
 from microgradcnn.experiment import load_trained
 from microgradcnn.files import FileError, write_whole
 
+pytestmark = pytest.mark.slow
+
 # A command for every kind of file that is written to a path of the user's; {} is the path
 TO_A_PATH = {
     "export": ("export", "single_layer", "--parameters", TRAINED, "--out", "{}.onnx"),

@@ -553,6 +553,7 @@ def many_blocks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 @every_network
 @pytest.mark.parametrize("copied", [1 << 25, 0], ids=["laid out", "copied in parts"])
 def test_networks_over_many_blocks(

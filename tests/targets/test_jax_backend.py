@@ -239,6 +239,8 @@ import jax
 import numpy as np
 from test_jax_backend import joined, numbers, program, single_layer
 
+pytestmark = pytest.mark.slow
+
 assert jax.device_count() == 4
 inputs, parameters = numbers()
 expected = single_layer(*inputs, *parameters)

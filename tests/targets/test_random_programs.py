@@ -75,6 +75,7 @@ WRONG: list[tuple[str, str, str, Any]] = [
 right_pool: Callable[..., Any] = TABLE["max_pool2d"].forward
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine", "name", "field", "wrong"),
     [pytest.param(*w, id=f"{w[0]}-{w[1]}", marks=pytest.mark.slow if w[0] == "jit" else ()) for w in WRONG],

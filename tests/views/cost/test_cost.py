@@ -136,6 +136,7 @@ def test_relu_is_counted_apart():
     assert found.total.functions == {name: poly("nmk", nk=1) for name in ("relu", "comparison", "where")}
 
 
+@pytest.mark.slow
 def test_conv_average_by_hand(costs):
     # A row: FP products of q terms, F means of P, their mean, e and its square; the mean over rows.
     average = costs["conv_average"]

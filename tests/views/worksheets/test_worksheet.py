@@ -298,6 +298,7 @@ def test_what_a_student_gets_does_not_depend_on_the_key(name: str, activation: s
         assert file.startswith("key") or source == sheet.files()[file]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_nothing_is_hidden_in_the_sources(name: str) -> None:
     for file, source in made(name).files().items():
