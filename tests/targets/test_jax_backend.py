@@ -18,6 +18,8 @@ from microgradcnn.engine.value import Value
 from microgradcnn.extras import MissingExtra
 from microgradcnn.targets.backends.jax import JaxProgram, JaxTrainer
 
+pytestmark = pytest.mark.slow
+
 ROWS = 8
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 dtypes = pytest.mark.parametrize("dtype", slow_but("float64", among=TOLERANCE))
@@ -238,8 +240,6 @@ FOUR_DEVICES = """
 import jax
 import numpy as np
 from test_jax_backend import joined, numbers, program, single_layer
-
-pytestmark = pytest.mark.slow
 
 assert jax.device_count() == 4
 inputs, parameters = numbers()
