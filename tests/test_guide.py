@@ -53,7 +53,7 @@ def test_the_reading_order_is_within_the_first_two_screens() -> None:
     linked = [Path(written).stem for written, *_ in links(README) if "microgradcnn/engine/" in written]
     assert linked == order
     first = "\n".join(README.read_text(encoding="utf-8").splitlines()[:80])
-    assert all(f"microgradcnn/engine/{module}.py" in first for module in order)
+    assert all(f"microgradcnn/engine/{module}" in first for module in order)
 
 
 def test_the_plan_of_the_house_has_every_room_in_order() -> None:
@@ -102,7 +102,8 @@ def test_the_changelog_sends_to_modules_that_are_there() -> None:
     ]
     moved = [(before, now) for old, (now,) in rows[2:] for before in old]
     as_a_whole = {("commands", "cli.commands"), ("views.script", "views.pages.assets")}
-    lost = {pair for pair in moved if not {pair[1], f"{pair[1]}.{pair[0].rpartition('.')[2]}"} & SOURCES.keys()}
+    here = {*SOURCES, "engine.functions", "nn.layers"}  # which are folders now
+    lost = {pair for pair in moved if not {pair[1], f"{pair[1]}.{pair[0].rpartition('.')[2]}"} & here}
     assert len(rows) > 50
     assert lost == as_a_whole
 

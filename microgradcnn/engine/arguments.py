@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+
+import numpy as np
 
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Operand: TypeAlias = Any  # a Value, a number or an array
+Axis: TypeAlias = int | Sequence[int] | None
 
 _OURS = {"dim": "ax", "dims": "ax", "keepdim": "keepdims"}  # how our names for them start
 
@@ -87,6 +93,28 @@ def no_value(x: object) -> str:
 def shown(x: object) -> str:
     """`x` as an error shows it: short, by its type where it has no text of its own."""
     return f"a {type(x).__name__}" if callable(x) or type(x).__repr__ is object.__repr__ else glimpse(x)
+
+
+def axes_of(function: str, axis: Axis) -> tuple[int, ...] | None:
+    """The axes of a reduction as the table has them: a tuple, or None for all. Raises TypeError as `axis_of` does."""
+    if axis is None:
+        return None
+    if isinstance(axis, Sequence | np.ndarray) and not isinstance(axis, str):
+        return tuple([axis_of(function, a) for a in axis])
+    return (axis_of(function, axis),)
+
+
+def axis_of(function: str, axis: Any) -> int:
+    """The axis as an integer. Raises TypeError, by the name of the function, for what is none."""
+    if isinstance(axis, Value):
+        raise TypeError(
+            f"the axis of {function} is an integer, not {axis.describe()}: mg.stack and mg.concatenate take their "
+            "Values in one list, mg.maximum and mg.minimum take two"
+        )
+    try:
+        return operator.index(axis)
+    except TypeError:
+        raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}") from None
 
 
 class OfOne(Protocol[P]):

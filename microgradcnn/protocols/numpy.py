@@ -36,7 +36,9 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "ndim": lambda value: value.ndim,
     "size": lambda value: value._data.size if value.shape else 1,
 }
-_OURS = sorted({f.__name__ for f in BY_NUMPY_NAME.values() if f.__module__ in (functions.__name__, logic.__name__)})
+_OURS = sorted(
+    {f.__name__ for f in BY_NUMPY_NAME.values() if f.__module__.startswith((functions.__name__, logic.__name__))}
+)
 
 
 def _array(self: Value, dtype: Any = None, copy: Any = None) -> Array:

@@ -1,0 +1,40 @@
+"""Dropout: numbers set to 0 at random while a model is trained."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import dtype_of
+from microgradcnn.engine.value import Value
+from microgradcnn.nn.layers.linear import Generator, check_generator
+from microgradcnn.nn.module import Module
+
+
+class Dropout(Module):
+    """In train() mode 0 with probability p, otherwise x/(1 − p), drawn anew at every call; in eval() mode x itself.
+
+    (Srivastava et al. 2014.) A program of mg.compile draws nothing, so compile a model in eval() mode. Raises
+    ValueError unless 0 ≤ p < 1.
+    """
+
+    p: float
+
+    def __init__(self, p: float = 0.5, *, rng: Generator) -> None:
+        check_generator(rng)
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"p is the probability of a 0, from 0 to below 1, not {p}")
+        self.p, self.rng = p, rng
+
+    def forward(self, x: Any) -> Value:
+        """The shape of x."""
+        if not self.training or self.p == 0.0:
+            return x
+        shape, keep = np.shape(x), 1.0 - self.p
+        drawn = (self.rng.random(math.prod(shape)) < keep) / keep
+        mask = Value(drawn.astype(dtype_of(x)), label=f"{self._path}.mask" if self._path else "mask")
+        # All in one axis: a program for any number of rows then refuses the mask, even one that was drawn for one row.
+        return (mg.reshape(x, -1) * mask).reshape(shape)
