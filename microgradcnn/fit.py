@@ -45,7 +45,7 @@ class Training:
     is a network's 2/λmax at the start.
     """
 
-    rate: float
+    rate: float = math.nan  # of a pickled Fit, which had it in its history alone
     stable_rate: float | None = None
     status: str = GOING
     message: str = ""
@@ -55,6 +55,9 @@ class Training:
     def converged(self) -> bool:
         """Whether the gradient became small and the mean squared error clearly smaller than the variance of y."""
         return self.status == "converged"
+
+
+Fit = Training  # what fit gave before there was one of both: pickles of it find the class under that name
 
 
 @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own

@@ -275,10 +275,9 @@ OLD_RESULTS = {  # what training gave before the package had rooms, by the names
     "experiment": ("microgradcnn.experiment", "Experiment"),
     "trained": ("microgradcnn.trained", "Trained"),
 }
-LOST = pytest.mark.xfail(raises=(ImportError, AttributeError), strict=True, reason="not among the classes that moved")
 
 
-@pytest.mark.parametrize("verb", [pytest.param(verb, marks=LOST if verb == "fit" else ()) for verb in OLD_RESULTS])
+@pytest.mark.parametrize("verb", OLD_RESULTS)
 def test_old_pickles_of_what_training_gave_find_their_class(verb: str) -> None:
     module, name = OLD_RESULTS[verb]
     assert isinstance(pickle.loads(f"c{module}\n{name}\n.".encode()), type)

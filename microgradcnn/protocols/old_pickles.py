@@ -1,7 +1,8 @@
 """Pickles from before the package had rooms: the modules that they name, found where their classes are now.
 
-A pickle says in which module every class is, by the names of its day. Here graphs, models, optimisers, data sets and
-what `train` gave are found again; what is made by one call, as a picture, a derivation or a Fit, is made anew.
+A pickle says in which module every class is, by the names of its day. Here graphs, models, optimisers, data sets, what
+`train` and `fit` gave, pictures, derivations, answers and worksheets are found again. Not so what the two classes held
+that are one with another now: the Classifier and the Classification of images, which save_trained keeps in a file.
 """
 
 from __future__ import annotations
@@ -39,7 +40,24 @@ MOVED = {
     "train": "fit",
     "trained": "experiment",
     "value": "engine.value",
+    "views.boxes": "views.drawing.boxes",
+    "views.colours": "views.drawing.colours",
+    "views.derivation": "views.derivations.derivation",
+    "views.diagnosis": "views.answers.diagnosis",
+    "views.document": "views.documents.document",
+    "views.expression": "views.formulas.expression",
+    "views.groups": "views.drawing.groups",
+    "views.handout": "views.worksheets.handout",
+    "views.layout": "views.drawing.layout",
+    "views.layout.Box": "views.drawing.layout.Place",
     "views.ledger": "views.derivations.ledger",
+    "views.picture": "views.pages.picture",
+    "views.polynomial": "views.cost.polynomial",
+    "views.task": "views.worksheets.derivation_task",
+    "views.timing": "views.cost.timing",
+    "views.typesetting": "views.formulas.typeset",
+    "views.work": "views.cost.work",
+    "views.worksheet": "views.worksheets.worksheet",
 }
 
 

@@ -1,7 +1,7 @@
 """Pickles that older versions wrote: they load, compute and learn; only the names of their modules have changed.
 
-`graphs_and_models.pickle` and `tables.pickle` are in tests/files as they were written before the package had rooms, and
-`graph.joblib` by joblib.dump; the numbers that they gave then are here, or follow by hand.
+`graphs_and_models.pickle`, `tables.pickle` and `results.pickle` are in tests/files as they were written before the
+package had rooms, and `graph.joblib` by joblib.dump; the numbers that they gave then are here, or follow by hand.
 """
 
 from __future__ import annotations
@@ -118,6 +118,39 @@ def test_what_was_found_of_a_graph_or_a_model(tables: Any) -> None:
     assert tables["function"] is mg.relu
     assert tables["loss"] is nn.cross_entropy
     assert tables["network"].parameters["c"].shape == (1, 1, 2, 2)
+
+
+@pytest.fixture(scope="module")
+def results() -> Any:
+    """Of f = (σ(2w + b) − 1)² at w = 0.5, b = −0.2, each pickled by itself."""
+    found = pickle.loads((FILES / "results.pickle").read_bytes())
+    return {name: pickle.loads(written) for name, written in found.items()}
+
+
+def test_what_was_made_of_a_graph(results: Any, tmp_path: Path) -> None:
+    z = 1.0 / (1.0 + np.exp(-0.8))
+    slope = 4.0 * (z - 1.0) * z * (1.0 - z)
+    assert f"= {slope:.4f}".replace("-", "−") in str(results["derivation"])
+    assert "4(σ(2w + b) − 1)σ(2w + b)(1 − σ(2w + b))" in str(results["derivation"])
+    assert results["right"]
+    assert not results["wrong"]
+    assert "none of the usual mistakes" in str(results["wrong"])
+    for name in ("f.svg", "f.html"):
+        results["picture"].save(tmp_path / name)
+        assert f"{(z - 1.0) ** 2:.4g}" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_a_worksheet(results: Any) -> None:
+    w, b = Value(0.5, label="w"), Value(-0.2, label="b")
+    now = mg.worksheet(((w * 2.0 + b).sigmoid() - 1.0) ** 2, [w, b], questions=2)
+    assert results["worksheet"].files() == now.files()
+
+
+def test_what_fit_gave(results: Any) -> None:
+    done = results["fit"]
+    assert (done.status, len(done.history), done.history[0]["rate"]) == ("epochs", 3, 0.1)
+    assert done.history[-1]["loss"] < done.history[0]["loss"]
+    assert not done.converged
 
 
 @pytest.mark.parametrize("old", MOVED)

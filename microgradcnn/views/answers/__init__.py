@@ -1,1 +1,5 @@
 """A student's formula, read, judged and diagnosed."""
+
+from microgradcnn.views.answers.answer import Answer
+
+__all__ = ["Answer"]
