@@ -211,7 +211,7 @@ def test_a_wrong_shape_is_refused_by_name(case: str, kind: Callable[[Any], Any])
         (lambda: nn.Linear(0, 2, rng=rng()), ValueError, "one of everything at least, not a weight of shape (2, 0)"),
         (lambda: nn.Conv2d(1, 2, 0, rng=rng()), ValueError, "kernel_size must be at least 1, not 0"),
         (lambda: nn.Conv2d(1, 2, 3, padding=-1, rng=rng()), ValueError, "padding must be at least 0, not -1"),
-        (lambda: nn.Conv2d(1, 2, 3, padding="same", rng=rng()), TypeError, "padding is a number or a pair, not 'same'"),
+        (lambda: nn.Conv2d(1, 2, 3, padding="full", rng=rng()), ValueError, "a pair, 'same' or 'valid', not 'full'"),
         (lambda: nn.AvgPool2d(2, 0), ValueError, "stride must be at least 1, not 0"),
         (lambda: nn.MaxPool2d((2, 2, 2)), TypeError, "kernel_size is a number or a pair, not (2, 2, 2)"),
         (lambda: nn.Linear(3, 2, rng=rng(), init="xavier"), ValueError, "init is uniform, glorot, he, not 'xavier'"),
