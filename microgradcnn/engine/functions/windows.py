@@ -115,7 +115,7 @@ def avg_pool2d(
         for k in (0, 1)
     )
     share = size[0] * size[1] / (rows[:, None] * columns)
-    return y if (share == 1.0).all() else y * share.astype(dtype_of(y))
+    return y if (share == 1.0).all() else y * share.astype(dtype_of(y))[None, None]
 
 
 @of_one

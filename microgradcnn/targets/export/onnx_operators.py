@@ -7,21 +7,18 @@ those of opset 16 (2022), the first in which ScatterElements adds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.engine.kernels import reach
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.export.onnx_writer import Writer
+from microgradcnn.targets.export.onnx_images import OF_IMAGES
+from microgradcnn.targets.export.onnx_writer import Row, Writer, fixed_lengths, lengths_for_reshape
 from microgradcnn.targets.lines import COMPARISONS, Line, Rows, Shape
 from microgradcnn.targets.notation import missing_line
 
 OPSET, IR_VERSION = 16, 8
-
-Row: TypeAlias = str | Callable[[Writer, Line, list[str]], str]
 
 
 def operator(writer: Writer, line: Line, args: list[str]) -> str:
@@ -44,16 +41,6 @@ def _own(writer: Writer, line: Line) -> Row:
     if not writer.onnx.defs.has(name, OPSET, ""):
         raise ValueError(f"the primitive {line.op!r} is {name} in ONNX, which has no such operator in opset {OPSET}")
     return lambda w, line, args: w.node(name, *args, **line.static)
-
-
-def _lengths(shape: Shape) -> list[int]:
-    """A shape for Reshape, which counts the length that is -1 itself."""
-    return [-1 if isinstance(length, Rows) else length for length in shape]
-
-
-def _fixed(shape: Shape) -> list[int]:
-    """The lengths that do not depend on the number of rows."""
-    return [length for length in shape if not isinstance(length, Rows)]
 
 
 # Functions that ONNX lacks, by others that keep the digits near 0
@@ -88,7 +75,7 @@ def _reshape(w: Writer, line: Line, args: list[str]) -> str:
         return args[0]
     if len(after) == 2 and len(before) > 2 and before[0] == after[0]:
         return w.node("Flatten", args[0], axis=1)
-    return w.node("Reshape", args[0], w.integers(*_lengths(after)))
+    return w.node("Reshape", args[0], w.integers(*lengths_for_reshape(after)))
 
 
 def _transpose(w: Writer, line: Line, args: list[str]) -> str:
@@ -132,7 +119,7 @@ def _getitem(w: Writer, line: Line, args: list[str]) -> str:
     parts = _parts(line.static["index"], len(shape))
     if any(isinstance(part, np.ndarray | bool | np.bool_) for part in parts):
         places, rows = _places(line, shape, line.shape)
-        size = math.prod(_fixed(shape))
+        size = math.prod(fixed_lengths(shape))
         if len(shape) - rows != 1:
             name = w.node("Reshape", name, w.integers(*[-1] * rows, size))
         return w.node("Gather", name, w.constant(places, "places"), axis=rows)
@@ -155,7 +142,7 @@ def _scatter(w: Writer, line: Line, args: list[str]) -> str:
     """ScatterElements into zeros, which are one axis long, or two where there are rows."""
     places, rows = _places(line, line.shape, line.args[0].shape)
     added = w.node("Reshape", args[0], w.integers(*[-1] * rows, places.size))
-    shape = w.integers(math.prod(_fixed(line.shape)))
+    shape = w.integers(math.prod(fixed_lengths(line.shape)))
     if rows:
         shape = w.node("Concat", w.node("Shape", added, start=0, end=1), shape, axis=0)
     zeros = w.node("ConstantOfShape", shape, value=w.onnx.numpy_helper.from_array(np.zeros(1, w.dtype)))
@@ -163,7 +150,7 @@ def _scatter(w: Writer, line: Line, args: list[str]) -> str:
     if rows:
         indices = w.node("Expand", indices, w.node("Shape", added))
     found = w.node("ScatterElements", zeros, indices, added, axis=rows, reduction="add")
-    return w.node("Reshape", found, w.integers(*_lengths(line.shape)))
+    return w.node("Reshape", found, w.integers(*lengths_for_reshape(line.shape)))
 
 
 def _parts(index: Any, n: int) -> list[Any]:
@@ -183,112 +170,12 @@ def _axes(part: Any) -> int:
 def _places(line: Line, whole: Shape, part: Shape) -> tuple[Array, int]:
     """Where in the flattened array what an index picks lies, in its shape, for one row if there are rows; and if so."""
     rows = int(isinstance(whole[0], Rows))
-    parts, sizes = _parts(line.static["index"], len(whole)), _fixed(whole)
+    parts, sizes = _parts(line.static["index"], len(whole)), fixed_lengths(whole)
     if len(sizes) + rows == len(whole) and whole[:rows] == part[:rows]:
         places = np.arange(math.prod(sizes)).reshape(sizes)[tuple(parts[rows:])]
         if places.shape == part[rows:]:
             return places, rows
     raise ValueError(f"{line.op} moves the rows from axis 0, which the ONNX export leaves where it is: {parts}")
-
-
-# Images
-
-
-def _conv2d(w: Writer, line: Line, args: list[str]) -> str:
-    return w.node("Conv", *args, kernel_shape=line.args[1].shape[2:], **_window(line))
-
-
-def _conv2d_input(w: Writer, line: Line, args: list[str]) -> str:
-    """ConvTranspose, told how many pixels the last windows did not reach."""
-    size, around = line.args[1].shape[2:], line.static["padding"]
-    left = _left(line, line.args[0].shape[2:], size, [2 * pad for pad in around])
-    return w.node("ConvTranspose", *args, kernel_shape=size, output_padding=left, **_window(line))
-
-
-def _conv2d_kernel(w: Writer, line: Line, args: list[str]) -> str:
-    """Conv of the images by g, with channels for examples and examples for channels, and strides for dilations.
-
-    What a channel is in its group is the example, and all examples are the channels of that group.
-    """
-    images, kernels = args
-    groups, (_, channels, *image) = line.static.get("groups", 1), line.args[0].shape
-    if groups == 1:
-        images = w.node("Transpose", images, perm=[1, 0, 2, 3])
-    else:
-        each = _fixed((channels,))[0] // groups
-        images = w.node("Reshape", images, w.integers(-1, groups, each, *_fixed(tuple(image))))
-        images = w.node("Transpose", images, perm=[2, 1, 0, 3, 4])
-        images = w.node("Reshape", images, w.integers(each, -1, *_fixed(tuple(image))))
-    kernels = w.node("Transpose", kernels, perm=[1, 0, 2, 3])
-    given = _window(line)
-    given["strides"], given["dilations"] = given.get("dilations"), given["strides"]
-    found = w.node("Conv", images, kernels, **given)
-    found = w.node("Slice", found, w.integers(0, 0), w.integers(*line.static["size"]), w.integers(2, 3))
-    return w.node("Transpose", found, perm=[1, 0, 2, 3])
-
-
-def _unfold(w: Writer, line: Line, args: list[str]) -> str:
-    """The pixels of all windows gathered by rows, then by columns."""
-    counts, sizes, name = _fixed(line.shape[2:4]), _fixed(line.shape[4:]), args[0]
-    if "padding" in line.static:
-        name = _padded(w, line, name, line.static.get("beyond", 0.0))
-    each = zip((2, 4), counts, line.static["stride"], sizes, line.static.get("dilation", (1, 1)), strict=True)
-    for axis, count, step, size, apart in each:
-        places = np.arange(count)[:, None] * step + np.arange(size) * apart
-        name = w.node("Gather", name, w.constant(places, "places"), axis=axis)
-    return w.node("Transpose", name, perm=[0, 1, 2, 4, 3, 5])
-
-
-def _fold(w: Writer, line: Line, args: list[str]) -> str:
-    """ConvTranspose of every channel alone, by kernels that have a single 1."""
-    rows, columns, *size = _fixed(line.args[0].shape[2:])
-    sides = line.static.get("padding", ((0, 0), (0, 0)))
-    moved = w.node("Transpose", args[0], perm=[0, 1, 4, 5, 2, 3])
-    flat = w.node("Reshape", moved, w.integers(-1, math.prod(size), rows, columns))
-    kernels = w.constant(np.eye(math.prod(size)).reshape(-1, 1, *size), "kernels")
-    left = _left(line, (rows, columns), tuple(size), list(map(sum, sides)))
-    added = w.node("ConvTranspose", flat, kernels, kernel_shape=size, output_padding=left, **_window(line))
-    return w.node("Reshape", added, w.integers(*_lengths(line.shape)))
-
-
-def _avg_pool2d(w: Writer, line: Line, args: list[str]) -> str:
-    counted = {"count_include_pad": 1} if "padding" in line.static else {}
-    return w.node("AveragePool", *args, kernel_shape=line.static["size"], **_window(line), **counted)
-
-
-def _max_pool2d(w: Writer, line: Line, args: list[str]) -> str:
-    size, given = line.static["size"], _window(line)
-    if any(pad >= k for pad, k in zip(given.get("pads", ()), size * 2, strict=False)):  # which onnxruntime refuses
-        args = [_padded(w, line, args[0], -np.inf)]
-        del given["pads"]
-    return w.node("MaxPool", *args, kernel_shape=size, **given)
-
-
-def _padded(w: Writer, line: Line, images: str, beyond: float) -> str:
-    """The images with the padding of the line around them."""
-    return w.node("Pad", images, w.integers(0, 0, *_pads(line)[:2], 0, 0, *_pads(line)[2:]), w.constant(beyond))
-
-
-def _window(line: Line) -> dict[str, Any]:
-    """The attributes that say where windows lie, those of them that are not usual."""
-    given, renamed = dict[str, Any](), {"stride": "strides", "dilation": "dilations", "groups": "group"}
-    given |= {name: line.static[key] for key, name in renamed.items() if key in line.static}
-    if "padding" in line.static:
-        given["pads"] = _pads(line)
-    return given
-
-
-def _pads(line: Line) -> list[int]:
-    """The pixels above and on the left, below and on the right: of a convolution, as many on both sides."""
-    sides = [pad if isinstance(pad, tuple) else (pad, pad) for pad in line.static["padding"]]
-    return [side[end] for end in (0, 1) for side in sides]
-
-
-def _left(line: Line, windows: Shape, size: Shape, padding: list[int]) -> list[int]:
-    """How many pixels at the end of an image, padding included, no window of that size reaches; for both axes."""
-    tall = reach((_fixed(size)[0], _fixed(size)[1]), line.static.get("dilation", (1, 1)))
-    each = zip(_fixed(windows), tall, line.static["image"], line.static["stride"], padding, strict=True)
-    return [pixels + pad - (count - 1) * step - length for count, length, pixels, step, pad in each]
 
 
 OPERATORS: dict[str, Row] = {
@@ -331,13 +218,7 @@ OPERATORS: dict[str, Row] = {
     "scatter": _scatter,
     "concatenate": lambda w, line, args: w.node("Concat", *args, axis=line.static["axis"]),
     "stack": _stack,
-    "conv2d": _conv2d,
-    "conv2d_input": _conv2d_input,
-    "conv2d_kernel": _conv2d_kernel,
-    "unfold": _unfold,
-    "fold": _fold,
-    "avg_pool2d": _avg_pool2d,
-    "max_pool2d": _max_pool2d,
+    **OF_IMAGES,
     # What the export makes of several lines
     "gemm": lambda w, line, args: w.node("Gemm", *args, **line.static),
     "softmax": lambda w, line, args: w.node("Softmax", *args, axis=line.static["axis"]),

@@ -48,6 +48,8 @@ def _shown(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
         return f"{key} {', '.join(map(str, axes))}".replace("-", "−")
     if key == "size":
         return times(given)
+    if key == "beyond":  # for max_pool2d
+        return "−∞ beyond the edges"
     if key in ("stride", "padding", "dilation"):
         return f"{key} {_of_both_axes(given)}"
     return f"{key} {given}"
