@@ -23,7 +23,9 @@ from microgradcnn.engine.functions import (
     avg_pool2d,
     broadcast_to,
     concatenate,
+    conv1d,
     conv2d,
+    conv_transpose2d,
     equal,
     exp,
     expm1,
@@ -90,12 +92,12 @@ _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
 __all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to"]
-__all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv2d", "cost", "debug", "draw", "equal"]
-__all__ += ["exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p", "log_softmax"]
-__all__ += ["logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d", "maximum"]
-__all__ += ["mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power", "primitive", "relu"]
-__all__ += ["reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh", "transpose"]
-__all__ += ["where", "worksheet"]
+__all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d"]
+__all__ += ["cost", "debug", "draw", "equal", "exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger"]
+__all__ += ["log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max"]
+__all__ += ["max_pool2d", "maximum", "mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power"]
+__all__ += ["primitive", "relu", "reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum"]
+__all__ += ["tanh", "transpose", "where", "worksheet"]
 
 
 def __getattr__(name: str) -> _Any:

@@ -48,44 +48,37 @@ conv2d_kernel: Primitive = Primitive(
 unfold: Primitive = Primitive(
     "unfold",
     kernels.unfold,
-    (lambda g, y, x, size, stride: fold(g, image=shape_of(x)[2:], stride=stride),),
+    (lambda g, y, x, size, beyond=0.0, **s: fold(g, image=shape_of(x)[2:], **s),),
     "unfold(x)",
     work="moves",
 )
 fold: Primitive = Primitive(
-    "fold",
-    kernels.fold,
-    (lambda g, y, x, image, stride: unfold(g, size=shape_of(x)[4:], stride=stride),),
-    "fold(x)",
-    work="sum",
+    "fold", kernels.fold, (lambda g, y, x, image, **s: unfold(g, size=shape_of(x)[4:], **s),), "fold(x)", work="sum"
 )
 avg_pool2d: Primitive = Primitive(
     "avg_pool2d",
     kernels.average,
-    (lambda g, y, x, size, stride: _spread(g / (size[0] * size[1]), x, size, stride),),
+    (lambda g, y, x, size, **s: _spread(g / (size[0] * size[1]), x, size, **s),),
     "avg_pool2d(x)",
     work="mean",
 )
 
 
-def _spread(g: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
+def _spread(g: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
     """Every number of g given to all pixels of its window."""
     each = broadcast_to(reshape(g, shape=(*shape_of(g), 1, 1)), shape=(*shape_of(g), *size))
-    return fold(each, image=shape_of(x)[2:], stride=stride)
+    return fold(each, image=shape_of(x)[2:], **s)
 
 
-def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], stride: tuple[int, int]) -> Any:
-    each = (*shape_of(y), 1, 1)
-    hit = where(unfold(x, size=size, stride=stride) >= reshape(y, shape=each), 1.0, 0.0)
+def _max_pool(x: Any, size: tuple[int, int], stride: tuple[int, int], **s: Any) -> Any:
+    return np.max(kernels.unfold(x, size, stride, **s, beyond=-np.inf), axis=(4, 5))
+
+
+def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
+    each, beyond = (*shape_of(y), 1, 1), {"beyond": -np.inf} if "padding" in s else {}
+    hit = where(unfold(x, size=size, **s, **beyond) >= reshape(y, shape=each), 1.0, 0.0)
     share = hit / sum(hit, axis=(4, 5), keepdims=True)
-    return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], stride=stride)
+    return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], **s)
 
 
-max_pool2d: Primitive = Primitive(
-    "max_pool2d",
-    lambda x, size, stride: np.max(kernels.unfold(x, size, stride), axis=(4, 5)),
-    (_max_pool_rule,),
-    "max_pool2d(x)",
-    work="max",
-    repeats=True,
-)
+max_pool2d: Primitive = Primitive("max_pool2d", _max_pool, (_max_pool_rule,), "max_pool2d(x)", work="max", repeats=True)

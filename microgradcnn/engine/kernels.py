@@ -1,7 +1,7 @@
 """What NumPy lacks, on raw arrays: sigmoid and log-softmax that keep their digits, scatter, convolution, pooling.
 
-Images are (n, channels, height, width), kernels (filters, channels, kh, kw); sizes, strides and paddings are pairs. As
-in every deep-learning library, convolution here is cross-correlation: the kernel is not flipped.
+Images are (n, channels, height, width), kernels (filters, channels/groups, kh, kw); sizes, strides, paddings and
+dilations are pairs. As in every deep-learning library, convolution is cross-correlation: the kernel is not flipped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import numpy as np
 from microgradcnn.engine.arrays import Array, dtype_of, shape_of
 
 Pair = tuple[int, int]
+Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
+
+NO_SIDES: Sides = ((0, 0), (0, 0))
 
 COPIED = 1 << 18  # numbers that are copied at a time, for all windows of some images
 
@@ -100,87 +103,120 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
-def unfold(x: Array, size: Pair, stride: Pair, padding: Pair = (0, 0)) -> Array:
-    """The windows of `size` of (n, c, h, w) images, as a view of shape (n, c, rows, columns, *size)."""
-    shape = (*x.shape[:2], *_windows(x, size, stride, padding), *size)
-    if padding != (0, 0):
-        x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+def unfold(
+    x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1), beyond: float = 0.0
+) -> Array:
+    """The windows of `size` of (n, c, h, w) images, as a view of shape (n, c, rows, columns, *size).
+
+    The pixels of a window are `dilation` apart; `padding` pixels on each side of an image are `beyond`.
+    """
+    shape = (*x.shape[:2], *_windows(x, size, stride, padding, dilation), *size)
+    if padding != NO_SIDES:
+        x = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=beyond)
     image, channel, row, column = x.strides
-    strides = (image, channel, row * stride[0], column * stride[1], row, column)
+    strides = (image, channel, row * stride[0], column * stride[1], row * dilation[0], column * dilation[1])
     return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)  # a third of sliding_window_view's time
 
 
-def _windows(x: Array, size: Pair, stride: Pair, padding: Pair = (0, 0)) -> Pair:
+def reach(size: Pair, dilation: Pair = (1, 1)) -> Pair:
+    """How far the pixels of a window lie apart, the first and the last included."""
+    return dilation[0] * (size[0] - 1) + 1, dilation[1] * (size[1] - 1) + 1
+
+
+def _windows(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Pair:
     """How many windows of `size` lie below and beside each other."""
     if x.ndim != 4:
         raise ValueError(f"images are (n, channels, height, width), not of shape {x.shape}")
-    height, width = x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]
-    if size[0] > height or size[1] > width:
+    (tall, wide), height, width = reach(size, dilation), x.shape[2] + sum(padding[0]), x.shape[3] + sum(padding[1])
+    if tall > height or wide > width:
         shape = (*x.shape[:2], height, width)
-        raise ValueError(f"a window of {size} does not fit into images of shape {shape}, padding included")
-    return (height - size[0]) // stride[0] + 1, (width - size[1]) // stride[1] + 1
+        raise ValueError(f"a window of {(tall, wide)} does not fit into images of shape {shape}, padding included")
+    return (height - tall) // stride[0] + 1, (width - wide) // stride[1] + 1
 
 
-def fold(windows: Array, image: Pair, stride: Pair, padding: Pair = (0, 0)) -> Array:
+def fold(windows: Array, image: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
     """The adjoint of `unfold`: every window added back to where it came from, as (n, c, *image)."""
     n, c, rows, columns, kh, kw = windows.shape
-    padded = np.zeros((n, c, image[0] + 2 * padding[0], image[1] + 2 * padding[1]), windows.dtype)
-    apart = stride[0] >= kh and stride[1] >= kw
-    for i in range(kh):
-        for j in range(kw):
-            place = padded[:, :, i : i + stride[0] * rows : stride[0], j : j + stride[1] * columns : stride[1]]
+    padded = np.zeros((n, c, image[0] + sum(padding[0]), image[1] + sum(padding[1])), windows.dtype)
+    (tall, wide), ((top, _), (left, _)) = reach((kh, kw), dilation), padding
+    apart = stride[0] >= tall and stride[1] >= wide
+    rights = _along(kw, columns, stride[1], dilation[1])
+    for i, down in enumerate(_along(kh, rows, stride[0], dilation[0])):
+        for j, right in enumerate(rights):
+            place = padded[:, :, down, right]
             if apart:  # no pixel is in two windows
                 place[...] = windows[..., i, j]
             else:
                 np.add(place, windows[..., i, j], out=place)
-    return padded[:, :, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]]
+    return padded[:, :, top : top + image[0], left : left + image[1]]
 
 
-def convolve(x: Array, w: Array, stride: Pair, padding: Pair) -> Array:
-    """y[n, f, r, s] = Σ over c, i, j of x[n, c, r + i, s + j] · w[f, c, i, j] (at stride 1, without padding)."""
-    if w.ndim != 4 or x.ndim != 4 or x.shape[1] != w.shape[1]:
+def _along(size: int, windows: int, stride: int, dilation: int = 1) -> list[slice]:
+    """For every place along an axis of a window, the pixels that lie there in all windows."""
+    return [slice(i, i + stride * windows, stride) for i in range(0, dilation * size, dilation)]
+
+
+def convolve(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair = (1, 1), groups: int = 1) -> Array:
+    """y[n, f, r, s] = Σ over c, i, j of x[n, c, r + i, s + j] · w[f, c, i, j] (at stride 1, without padding).
+
+    With `groups` the filters and the channels are shared out, and a filter meets the channels of its own group only.
+    """
+    if w.ndim != 4 or x.ndim != 4 or x.shape[1] != groups * w.shape[1] or len(w) % groups:
         raise ValueError(
             f"images (n, channels, height, width) of shape {x.shape} and kernels "
-            f"(filters, channels, height, width) of shape {w.shape} need the same number of channels"
+            f"(filters, channels, height, width) of shape {w.shape} "
+            + ("need the same number of channels" if groups == 1 else f"cannot be shared out to {groups} groups")
         )
     n, filters = len(x), len(w)
-    rows, columns = _windows(x, w.shape[2:], stride, padding)
+    rows, columns = _windows(x, w.shape[2:], stride, _both(padding), dilation)
     if not x.size or not w.size:
         return np.zeros((n, filters, rows, columns), np.result_type(x, w))
     y = np.empty((n, filters, rows, columns), np.result_type(x, w))
-    for part in _parts(n, w[0].size * rows * columns):
-        product = matmul(w.reshape(filters, -1), _places(x[part], w.shape[2:], stride, padding))
+    weights = w.reshape(groups, filters // groups, -1)
+    for part in _parts(n, groups * w[0].size * rows * columns):
+        product = weights @ _places(x[part], w.shape[2:], stride, padding, dilation, groups)
         y[part] = product.reshape(filters, rows, columns, -1).transpose(3, 0, 1, 2)
     return y
 
 
-def convolve_input(g: Array, w: Array, stride: Pair, padding: Pair, image: Pair) -> Array:
+def convolve_input(
+    g: Array, w: Array, stride: Pair, padding: Pair, image: Pair, dilation: Pair = (1, 1), groups: int = 1
+) -> Array:
     """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
-    (n, filters, rows, columns), (c, kh, kw) = g.shape, w.shape[1:]
+    (n, _, rows, columns), (kh, kw), c = g.shape, w.shape[2:], groups * w.shape[1]
     if not g.size or not w.size:
         return np.zeros((n, c, *image), np.result_type(g, w))
     x = np.empty((n, c, *image), np.result_type(g, w))
-    for part in _parts(n, w[0].size * rows * columns):
-        sent = matmul(w.reshape(filters, -1).T, _channels(g[part])).reshape(c, kh, kw, rows, columns, -1)
+    weights = w.reshape(groups, len(w) // groups, -1).swapaxes(1, 2)
+    downs, rights = (_along((kh, kw)[k], (rows, columns)[k], stride[k], dilation[k]) for k in (0, 1))
+    for part in _parts(n, c * kh * kw * rows * columns):
+        sent = (weights @ _channels(g[part], groups)).reshape(c, kh, kw, rows, columns, -1)
         padded = np.zeros((c, image[0] + 2 * padding[0], image[1] + 2 * padding[1], sent.shape[-1]), x.dtype)
-        for i in range(kh):
-            for j in range(kw):
-                place = padded[:, i : i + stride[0] * rows : stride[0], j : j + stride[1] * columns : stride[1]]
+        for i, down in enumerate(downs):
+            for j, right in enumerate(rights):
+                place = padded[:, down, right]
                 np.add(place, sent[:, i, j], out=place)
         pixels = padded[:, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]]
         x[part] = pixels.transpose(3, 0, 1, 2)
     return x
 
 
-def convolve_kernel(x: Array, g: Array, stride: Pair, padding: Pair, size: Pair) -> Array:
+def convolve_kernel(
+    x: Array, g: Array, stride: Pair, padding: Pair, size: Pair, dilation: Pair = (1, 1), groups: int = 1
+) -> Array:
     """The adjoint of `convolve` in its kernels: what each weight receives from g, (n, filters, rows, columns)."""
-    n, filters, rows, columns = g.shape
+    (n, filters, rows, columns), c = g.shape, x.shape[1]
     if not x.size or not g.size:
-        return np.zeros((filters, x.shape[1], *size), np.result_type(x, g))
-    total = np.zeros((filters, x.shape[1] * size[0] * size[1]), np.result_type(x, g))
-    for part in _parts(n, total[0].size * rows * columns):
-        total += matmul(_channels(g[part]), _places(x[part], size, stride, padding).T)
-    return total.reshape(filters, -1, *size)
+        return np.zeros((filters, c // groups, *size), np.result_type(x, g))
+    total = np.zeros((groups, filters // groups, c // groups * size[0] * size[1]), np.result_type(x, g))
+    for part in _parts(n, c * size[0] * size[1] * rows * columns):
+        total += _channels(g[part], groups) @ _places(x[part], size, stride, padding, dilation, groups).swapaxes(1, 2)
+    return total.reshape(filters, c // groups, *size)
+
+
+def _both(padding: Pair) -> Sides:
+    """As much on both sides."""
+    return (padding[0],) * 2, (padding[1],) * 2
 
 
 def _parts(n: int, each: int) -> Iterator[slice]:
@@ -189,23 +225,30 @@ def _parts(n: int, each: int) -> Iterator[slice]:
     return (slice(start, start + length) for start in range(0, n, length))
 
 
-def _channels(y: Array) -> Array:
-    """A row for every channel, with all its pixels, images innermost: neighbours are as many numbers in a run."""
-    return np.ascontiguousarray(y.transpose(1, 2, 3, 0)).reshape(y.shape[1], -1)
+def _channels(y: Array, groups: int) -> Array:
+    """A row for every channel, with all its pixels, images innermost: neighbours are as many numbers in a run.
+
+    The rows of every group are a matrix. So are those of `_places`, whose result is to have no name: as long as one
+    lives, the next cannot lie where it lies, in a core's cache.
+    """
+    return np.ascontiguousarray(y.transpose(1, 2, 3, 0)).reshape(groups, y.shape[1] // groups, -1)
 
 
-def _places(x: Array, size: Pair, stride: Pair, padding: Pair) -> Array:
+def _places(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """A row for every place in a window, with what lies there in all windows, images innermost."""
-    images = _channels(x).reshape(*x.shape[1:], -1).transpose(3, 0, 1, 2)
-    windows = unfold(images, size, stride, padding).transpose(1, 4, 5, 2, 3, 0)
-    return windows.reshape(x.shape[1] * size[0] * size[1], -1)
+    images = _channels(x, 1).reshape(*x.shape[1:], -1).transpose(3, 0, 1, 2)
+    windows = unfold(images, size, stride, _both(padding), dilation).transpose(1, 4, 5, 2, 3, 0)
+    return windows.reshape(groups, x.shape[1] // groups * size[0] * size[1], -1)
 
 
-def average(x: Array, size: Pair, stride: Pair) -> Array:
+def average(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
     """The mean of every window, (n, c, rows, columns); a sum of shifted images is faster than a mean over a view."""
-    rows, columns = _windows(x, size, stride)
+    rows, columns = _windows(x, size, stride, padding)
+    if padding != NO_SIDES:
+        x = np.pad(x, ((0, 0), (0, 0), *padding))
     total = np.zeros((*x.shape[:2], rows, columns), x.dtype)
-    for i in range(size[0]):
-        for j in range(size[1]):
-            total += x[:, :, i : i + stride[0] * rows : stride[0], j : j + stride[1] * columns : stride[1]]
+    rights = _along(size[1], columns, stride[1])
+    for down in _along(size[0], rows, stride[0]):
+        for right in rights:
+            total += x[:, :, down, right]
     return np.divide(total, size[0] * size[1], out=total)

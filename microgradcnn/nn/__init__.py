@@ -2,7 +2,9 @@
 
 from microgradcnn.nn.layers import (
     AvgPool2d,
+    Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Flatten,
     Linear,
@@ -17,6 +19,16 @@ from microgradcnn.nn.losses import binary_cross_entropy_with_logits, cross_entro
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Module
 
-__all__ = ["AvgPool2d", "Conv2d", "Dropout", "Flatten", "Linear", "MaxPool2d", "Module", "ReLU", "Sequential"]
-__all__ += ["Sigmoid", "Softmax", "Tanh", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "lenet"]
+__all__ = ["AvgPool2d", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout", "Flatten", "Linear", "MaxPool2d", "Module"]
+__all__ += [
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "hinge_loss",
+    "lenet",
+]
 __all__ += ["mse_loss"]

@@ -146,13 +146,22 @@ def _work_of_a_number(y: Value, op: Primitive) -> float:
     if op.work == "moves":
         return 0
     if op.work == "product":
-        return 2 * (y.parents[0].shape[-1] if op.infix == "@" else math.prod(y.parents[1].shape[1:])) - 1
+        return 2 * _products(y, op) - 1
     if op.work in ("sum", "mean", "max"):
         share = math.prod(y.parents[0].shape) / (math.prod(y.shape) or 1)
         return math.prod(y.static.get("size", (share,))) - (op.work != "mean")
     if op.name == "log_softmax":  # the largest, x − it, exp, their sum, log, minus that
         return 5 - 1 / y.shape[y.static["axis"]]
     return _in_notation(op, ())
+
+
+def _products(y: Value, op: Primitive) -> float:
+    """The products of two that are added up for a number: by @, by a convolution, or by its adjoint in the images."""
+    a, b = (p.shape for p in y.parents)
+    if op.infix == "@":
+        return a[-1]
+    sent = math.prod(a) / (math.prod(y.shape) or 1) if op.name == "conv2d_input" else 1
+    return math.prod(b[1:]) * sent
 
 
 def _in_notation(op: Primitive, above: tuple[Primitive, ...]) -> int:

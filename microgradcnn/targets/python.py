@@ -69,13 +69,29 @@ def _reduction(name: str) -> Text:
 
 
 def _with(name: str, *statics: str) -> Text:
-    """A call of one of the definitions, with arguments that are no arrays, and xp."""
+    """A call of one of the definitions, with arguments that are no arrays, those that the line has, and xp."""
 
     def text(line: Line, args: Sequence[str]) -> str:
-        given = [f"{s}={_static(line.static[s])}" for s in statics]
+        given = [f"{s}={_argument(line.static[s])}" for s in statics if s in line.static]
         return f"{name}({', '.join([*args, *given, 'xp=xp'])})"
 
     return text
+
+
+def _convolution(*statics: str) -> Text:
+    names = ("stride", "padding", *statics, "dilation", "groups")
+    return lambda line, args: _with(_function(line), *names)(line, args)
+
+
+def _windows(line: Line, args: Sequence[str], **beyond: float) -> str:
+    """The windows that are pooled."""
+    unfolded = line.changed("unfold", line.args, {**line.static, **(beyond if "padding" in line.static else {})})
+    return expression(unfolded, args)
+
+
+def _function(line: Line) -> str:
+    """The name among DEFINITIONS of what a line is, if it is there."""
+    return f"grouped_{line.op}" if "groups" in line.static else line.op
 
 
 def _argument(value: Any) -> str:
@@ -151,18 +167,14 @@ EXPRESSIONS: dict[str, str | Text] = {
     ),
     "concatenate": _joined("concatenate"),
     "stack": _joined("stack"),
-    "conv2d": _with("conv2d", "stride", "padding"),
-    "conv2d_input": _with("conv2d_input", "stride", "padding", "image"),
-    "conv2d_kernel": _with("conv2d_kernel", "stride", "padding", "size"),
-    "unfold": _with("unfold", "size", "stride"),
-    "fold": _with("fold", "image", "stride"),
+    "conv2d": _convolution(),
+    "conv2d_input": _convolution("image"),
+    "conv2d_kernel": _convolution("size"),
+    "unfold": _with("unfold", "size", "stride", "padding", "dilation", "beyond"),
+    "fold": _with("fold", "image", "stride", "padding", "dilation"),
     "avg_pool2d": lambda line, args: f"xp.mean({_windows(line, args)}, axis=(4, 5))",
-    "max_pool2d": lambda line, args: f"xp.max({_windows(line, args)}, axis=(4, 5))",
+    "max_pool2d": lambda line, args: f"xp.max({_windows(line, args, beyond=-np.inf)}, axis=(4, 5))",
 }
-
-
-def _windows(line: Line, args: Sequence[str]) -> str:
-    return f"unfold({args[0]}, size={line.static['size']}, stride={line.static['stride']}, xp=xp)"
 
 
 # The functions that expressions call, and what these need in turn.
@@ -170,6 +182,9 @@ NEEDS = {
     "conv2d": ("unfold",),
     "conv2d_kernel": ("unfold",),
     "conv2d_input": ("fold",),
+    "grouped_conv2d": ("unfold", "by_groups"),
+    "grouped_conv2d_kernel": ("unfold", "by_groups"),
+    "grouped_conv2d_input": ("fold", "by_groups"),
     "fold": ("add_at",),
     "scatter": ("add_at",),
     "avg_pool2d": ("unfold",),
@@ -199,49 +214,79 @@ def log_softmax(x, axis, xp):
     return shifted - xp.log1p(xp.sum(rest, axis, keepdims=True))
 ''',
     "unfold": '''
-def unfold(x, size, stride, xp, padding=(0, 0)):
-    """The windows of images (n, c, h, w), as (n, c, rows, columns, *size)."""
-    x = xp.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    rows, columns = ((x.shape[2 + i] - size[i]) // stride[i] + 1 for i in (0, 1))
+def unfold(x, size, stride, xp, padding=((0, 0), (0, 0)), dilation=(1, 1), beyond=0.0):
+    """The windows of images (n, c, h, w), as (n, c, rows, columns, *size), with the same number beyond the edges."""
+    x = xp.pad(x, ((0, 0), (0, 0), *padding), constant_values=beyond)
+    rows, columns = ((x.shape[2 + i] - dilation[i] * (size[i] - 1) - 1) // stride[i] + 1 for i in (0, 1))
 
     def part(i, j):
+        i, j = dilation[0] * i, dilation[1] * j
         return x[:, :, i : i + stride[0] * rows : stride[0], j : j + stride[1] * columns : stride[1]]
 
     return xp.stack([xp.stack([part(i, j) for j in range(size[1])], axis=-1) for i in range(size[0])], axis=-2)
 ''',
     "fold": '''
-def fold(windows, image, stride, xp, padding=(0, 0)):
+def fold(windows, image, stride, xp, padding=((0, 0), (0, 0)), dilation=(1, 1)):
     """Every window added back to where unfold took it from, as (n, c, *image)."""
     n, c, rows, columns, kh, kw = windows.shape
-    out = xp.zeros((n, c, image[0] + 2 * padding[0], image[1] + 2 * padding[1]), windows.dtype)
+    (top, bottom), (left, right) = padding
+    out = xp.zeros((n, c, top + image[0] + bottom, left + image[1] + right), windows.dtype)
     for i in range(kh):
         for j in range(kw):
-            down, right = slice(i, i + stride[0] * rows, stride[0]), slice(j, j + stride[1] * columns, stride[1])
-            out = add_at(out, (slice(None), slice(None), down, right), windows[..., i, j], xp)
-    return out[:, :, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]]
+            y, x = dilation[0] * i, dilation[1] * j
+            place = (slice(y, y + stride[0] * rows, stride[0]), slice(x, x + stride[1] * columns, stride[1]))
+            out = add_at(out, (slice(None), slice(None), *place), windows[..., i, j], xp)
+    return out[:, :, top : top + image[0], left : left + image[1]]
 ''',
     "conv2d": '''
-def conv2d(x, w, stride, padding, xp):
+def conv2d(x, w, stride, padding, xp, dilation=(1, 1)):
     """The cross-correlation of images (n, c, h, w) with kernels (filters, c, kh, kw)."""
-    windows = unfold(x, w.shape[2:], stride, xp, padding)
+    windows = unfold(x, w.shape[2:], stride, xp, [(p, p) for p in padding], dilation)
     return xp.transpose(xp.tensordot(windows, w, ((1, 4, 5), (1, 2, 3))), (0, 3, 1, 2))
 ''',
     "conv2d_input": '''
-def conv2d_input(g, w, stride, padding, image, xp):
+def conv2d_input(g, w, stride, padding, image, xp, dilation=(1, 1)):
     """What conv2d sends back to its images, from g = df/dy."""
     windows = xp.transpose(xp.tensordot(g, w, ((1,), (0,))), (0, 3, 1, 2, 4, 5))
-    return fold(windows, image, stride, xp, padding)
+    return fold(windows, image, stride, xp, [(p, p) for p in padding], dilation)
 ''',
     "conv2d_kernel": '''
-def conv2d_kernel(x, g, stride, padding, size, xp):
+def conv2d_kernel(x, g, stride, padding, size, xp, dilation=(1, 1)):
     """What conv2d sends back to its kernels, from g = df/dy."""
-    return xp.tensordot(g, unfold(x, size, stride, xp, padding), ((0, 2, 3), (0, 2, 3)))
+    windows = unfold(x, size, stride, xp, [(p, p) for p in padding], dilation)
+    return xp.tensordot(g, windows, ((0, 2, 3), (0, 2, 3)))
+''',
+    "by_groups": '''
+def by_groups(x, axis, groups, xp):
+    """x with an axis for the groups before that axis, which they share out."""
+    return xp.reshape(x, (*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :]))
+''',
+    "grouped_conv2d": '''
+def grouped_conv2d(x, w, stride, padding, groups, xp, dilation=(1, 1)):
+    """conv2d of every group of channels with its own kernels, (filters, c / groups, kh, kw) altogether."""
+    windows = unfold(x, w.shape[2:], stride, xp, [(p, p) for p in padding], dilation)
+    y = xp.einsum("ngcrsij,gfcij->ngfrs", by_groups(windows, 1, groups, xp), by_groups(w, 0, groups, xp))
+    return xp.reshape(y, (y.shape[0], w.shape[0], *y.shape[3:]))
+''',
+    "grouped_conv2d_input": '''
+def grouped_conv2d_input(g, w, stride, padding, image, groups, xp, dilation=(1, 1)):
+    """What grouped_conv2d sends back to its images, from g = df/dy."""
+    windows = xp.einsum("ngfrs,gfcij->ngcrsij", by_groups(g, 1, groups, xp), by_groups(w, 0, groups, xp))
+    windows = xp.reshape(windows, (g.shape[0], groups * w.shape[1], *windows.shape[3:]))
+    return fold(windows, image, stride, xp, [(p, p) for p in padding], dilation)
+''',
+    "grouped_conv2d_kernel": '''
+def grouped_conv2d_kernel(x, g, stride, padding, size, groups, xp, dilation=(1, 1)):
+    """What grouped_conv2d sends back to its kernels, from g = df/dy."""
+    windows = unfold(x, size, stride, xp, [(p, p) for p in padding], dilation)
+    w = xp.einsum("ngcrsij,ngfrs->gfcij", by_groups(windows, 1, groups, xp), by_groups(g, 1, groups, xp))
+    return xp.reshape(w, (g.shape[1], *w.shape[2:]))
 ''',
 }
 
 
-def definitions(used: Iterable[str]) -> list[str]:
-    """The functions that these primitives need, those that others call first."""
+def definitions(lines: Iterable[Line]) -> list[str]:
+    """The functions that these lines need, those that others call first."""
     needed: dict[str, None] = {}
 
     def add(name: str) -> None:
@@ -250,6 +295,6 @@ def definitions(used: Iterable[str]) -> list[str]:
         if name in DEFINITIONS:
             needed[name] = None
 
-    for op in sorted(used):
-        add(op)
+    for name in sorted(set(map(_function, lines))):
+        add(name)
     return [DEFINITIONS[name].strip() for name in needed]

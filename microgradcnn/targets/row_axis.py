@@ -173,6 +173,7 @@ MIXES: dict[str, Callable[[Value, Value, int], bool]] = {
     "concatenate": _along_static_axis,
     "getitem": _picks,
     "conv2d": _not_images,
+    "conv2d_input": _not_images,
     "unfold": _along_pixels,
     "fold": _along_pixels,
     "avg_pool2d": _along_pixels,

@@ -145,8 +145,8 @@ def _max(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     return found.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else found
 
 
-def _max_pool(x: Grid, size: tuple[int, int], stride: tuple[int, int]) -> Any:
-    return _max(TABLE["unfold"].forward(x, size, stride), (4, 5), False)
+def _max_pool(x: Grid, **windows: Any) -> Any:
+    return _max(TABLE["unfold"].forward(x, **windows, beyond=-math.inf), (4, 5), False)
 
 
 def _log_softmax(x: Grid, axis: int) -> Any:

@@ -43,7 +43,10 @@ MISUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: mg.avg_pool2d(V, kernel=2), "did you mean kernel_size="),
     (lambda: np.reshape(V, shape=(4, 4)), r"mg\.reshape\(x, \*shape\): it has no shape=$"),
     (lambda: np.where(V > 0), r"mg\.where is called as mg\.where\(condition, a, b\)"),
-    (lambda: mg.conv2d(V), r"mg\.conv2d\(x, w, stride=1, padding=0\): missing a required argument: 'w'"),
+    (
+        lambda: mg.conv2d(V),
+        r"mg\.conv2d\(x, w, stride=1, padding=0, dilation=1, groups=1\): missing a required argument: 'w'",
+    ),
     (lambda: mg.sum(V, 0, True, 1), "too many positional arguments"),
     (lambda: mg.softmax(V, axis=None), "is an integer, such as -1 for the last, not None"),
     (lambda: mg.log_softmax(V, axis=(0, 1)), r"is an integer, such as -1 for the last, not \(0, 1\)"),

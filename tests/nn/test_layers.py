@@ -51,11 +51,13 @@ def test_plain_arrays_stay_plain(layer: nn.Module) -> None:
     assert isinstance(layer(np.ones((1, 1, 2, 2))), np.ndarray)
 
 
-@pytest.mark.parametrize("kind", ["Linear", "Conv2d"])
+@pytest.mark.parametrize("kind", ["Linear", "Conv2d", "Conv1d", "ConvTranspose2d"])
 def test_gradients_of_a_layer(kind: str) -> None:
     shape, layer = {
         "Linear": ((3, 4), nn.Linear(4, 2, rng=rng())),
         "Conv2d": ((1, 1, 3, 2), nn.Conv2d(1, 2, 2, stride=(2, 1), padding=1, rng=rng())),
+        "Conv1d": ((1, 2, 4), nn.Conv1d(2, 2, 2, padding="same", groups=2, rng=rng())),
+        "ConvTranspose2d": ((1, 2, 2, 2), nn.ConvTranspose2d(2, 2, 2, 2, output_padding=(1, 0), groups=2, rng=rng())),
     }[kind]
 
     def function(x: Value, weight: Value, bias: Value) -> Any:
@@ -87,6 +89,9 @@ def test_a_float32_layer_computes_in_float32() -> None:
     [
         (lambda init: nn.Linear(300, 100, rng=rng(), init=init), 300, 100),
         (lambda init: nn.Conv2d(8, 32, (5, 6), rng=rng(), init=init), 8 * 30, 32 * 30),
+        (lambda init: nn.Conv2d(32, 32, (5, 6), groups=4, rng=rng(), init=init), 8 * 30, 32 * 30),
+        (lambda init: nn.Conv1d(8, 40, 30, rng=rng(), init=init), 8 * 30, 40 * 30),
+        (lambda init: nn.ConvTranspose2d(8, 32, (5, 6), rng=rng(), init=init), 32 * 30, 8 * 30),
     ],
 )
 def test_how_weights_are_drawn(layer: Callable[[str], Any], fan_in: int, fan_out: int) -> None:
@@ -159,6 +164,7 @@ def test_a_program_does_not_take_one_mask_for_all_time(n: int) -> None:
 # What it says
 
 IMAGES, ROWS = np.zeros((2, 3, 8, 8)), np.zeros((4, 5))
+SEQUENCES = np.zeros((2, 3, 5))
 CONV, AFTER = nn.Conv2d(1, 2, 3, rng=rng()), nn.Conv2d(3, 2, 9, padding=(0, 1), rng=rng())
 
 WRONG: dict[str, tuple[nn.Module, Any, str]] = {
@@ -171,6 +177,34 @@ WRONG: dict[str, tuple[nn.Module, Any, str]] = {
         IMAGES,
         "images (n, 3, height, width) of 9×7 at least, not an input of shape (2, 3, 8",
     ),
+    "Conv2d, dilated": (nn.Conv2d(3, 3, 3, dilation=4, groups=3, rng=rng()), IMAGES, "height, width) of 9×9 at least"),
+    "Conv2d, of the same size": (
+        nn.Conv2d(1, 2, 9, padding="same", rng=rng()),
+        IMAGES,
+        "images (n, 1, height, width),",
+    ),
+    "Conv1d": (
+        nn.Conv1d(4, 2, 3, rng=rng()),
+        SEQUENCES,
+        "rows (n, 4, length) of 3 at least, not an input of shape (2,",
+    ),
+    "Conv1d, too short": (
+        nn.Conv1d(3, 2, 4, padding=1, dilation=3, rng=rng()),
+        SEQUENCES,
+        "length) of 8 at least, not",
+    ),
+    "Conv1d, of images": (
+        nn.Conv1d(3, 2, 1, rng=rng()),
+        IMAGES,
+        "rows (n, 3, length), not an input of shape (2, 3, 8,",
+    ),
+    "ConvTranspose2d": (
+        nn.ConvTranspose2d(1, 2, 3, rng=rng()),
+        IMAGES,
+        "images (n, 1, height, width), not an input of",
+    ),
+    "AvgPool2d, sticking out": (nn.AvgPool2d(9, 1, ceil_mode=True), IMAGES, "height, width) of 9×9 at least, not"),
+    "MaxPool2d, dilated": (nn.MaxPool2d(3, padding=1, dilation=5), IMAGES, "height, width) of 9×9 at least, not"),
     "AvgPool2d": (nn.AvgPool2d(2), ROWS, "images (n, channels, height, width) of 2×2 at least, not an input of"),
     "AvgPool2d, too small": (nn.AvgPool2d((1, 9)), IMAGES, "images (n, channels, height, width) of 1×9 at least, not"),
     "MaxPool2d": (nn.MaxPool2d(1), ROWS, "images (n, channels, height, width), not an input of shape (4, 5)"),
@@ -211,7 +245,21 @@ def test_a_wrong_shape_is_refused_by_name(case: str, kind: Callable[[Any], Any])
         (lambda: nn.Linear(0, 2, rng=rng()), ValueError, "one of everything at least, not a weight of shape (2, 0)"),
         (lambda: nn.Conv2d(1, 2, 0, rng=rng()), ValueError, "kernel_size must be at least 1, not 0"),
         (lambda: nn.Conv2d(1, 2, 3, padding=-1, rng=rng()), ValueError, "padding must be at least 0, not -1"),
-        (lambda: nn.Conv2d(1, 2, 3, padding="same", rng=rng()), TypeError, "padding is a number or a pair, not 'same'"),
+        (lambda: nn.Conv2d(1, 2, 3, padding="full", rng=rng()), ValueError, "a pair, 'same' or 'valid', not 'full'"),
+        (
+            lambda: nn.Conv2d(3, 4, 3, groups=2, rng=rng()),
+            ValueError,
+            "in_channels must be divisible by groups: 3 is not",
+        ),
+        (lambda: nn.Conv1d(4, 3, 3, groups=2, rng=rng()), ValueError, "out_channels must be divisible by groups: 3 is"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, groups=2.0, rng=rng()), TypeError, "groups is a number, not 2.0"),
+        (lambda: nn.Conv1d(1, 2, 3, 2, "same", rng=rng()), ValueError, "padding='same' is for stride 1, not (1, 2)"),
+        (lambda: nn.Conv1d(1, 2, (3,), rng=rng()), TypeError, "kernel_size is a number, not (3,)"),
+        (
+            lambda: nn.MaxPool2d(3, 1, 2),
+            ValueError,
+            "padding is at most half of kernel_size: (2, 2) is too much for (3",
+        ),
         (lambda: nn.AvgPool2d(2, 0), ValueError, "stride must be at least 1, not 0"),
         (lambda: nn.MaxPool2d((2, 2, 2)), TypeError, "kernel_size is a number or a pair, not (2, 2, 2)"),
         (lambda: nn.Linear(3, 2, rng=rng(), init="xavier"), ValueError, "init is uniform, glorot, he, not 'xavier'"),

@@ -414,6 +414,10 @@ def test_the_table_of_a_model_of_ones_own() -> None:
         (nn.Sigmoid(), (3,), 3),
         (nn.MaxPool2d(2), (1, 4, 4), 4 * 3),
         (nn.AvgPool2d(3, 1), (1, 4, 4), 4 * 9),
+        (nn.Conv2d(4, 6, 2, groups=2, bias=False, rng=rng()), (4, 3, 3), 6 * 4 * (8 + 7)),
+        (nn.Conv1d(2, 3, 2, rng=rng()), (2, 5), 3 * 4 * (4 + 3 + 1)),
+        # Every product but the first is added to others, for each of the 2·16 numbers: then comes the bias.
+        (nn.ConvTranspose2d(3, 2, 2, stride=2, rng=rng()), (3, 2, 2), 2 * (3 * 4 * 2 * 4) - 32 + 32),
         (nn.Softmax(), (4,), 3 + 4 + 4 + 3 + 1 + 4 + 4),
         (nn.Flatten(), (2, 2, 2), 0),
         (nn.Linear(5, 1, bias=False, rng=rng()), (5,), 9),

@@ -32,7 +32,7 @@ from microgradcnn.engine.functions.elementwise import (
 from microgradcnn.engine.functions.products import matmul
 from microgradcnn.engine.functions.reductions import log_softmax, max, mean, softmax, sum
 from microgradcnn.engine.functions.shapes import astype, broadcast_to, concatenate, getitem, reshape, stack, transpose
-from microgradcnn.engine.functions.windows import avg_pool2d, conv2d, max_pool2d, pair
+from microgradcnn.engine.functions.windows import avg_pool2d, conv1d, conv2d, conv_transpose2d, max_pool2d, pair
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
 
@@ -45,7 +45,9 @@ __all__ = [
     "avg_pool2d",
     "broadcast_to",
     "concatenate",
+    "conv1d",
     "conv2d",
+    "conv_transpose2d",
     "equal",
     "exp",
     "expm1",

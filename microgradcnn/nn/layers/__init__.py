@@ -5,10 +5,10 @@ They are typed for Values; of a raw array those without parameters make an array
 
 from microgradcnn.nn.layers.activations import ReLU, Sigmoid, Softmax, Tanh
 from microgradcnn.nn.layers.containers import Flatten, Sequential
-from microgradcnn.nn.layers.convolution import Conv2d
+from microgradcnn.nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
 from microgradcnn.nn.layers.dropout import Dropout
 from microgradcnn.nn.layers.linear import INITIALISATIONS, Linear
 from microgradcnn.nn.layers.pooling import AvgPool2d, MaxPool2d
 
-__all__ = ["INITIALISATIONS", "AvgPool2d", "Conv2d", "Dropout", "Flatten", "Linear", "MaxPool2d", "ReLU", "Sequential"]
-__all__ += ["Sigmoid", "Softmax", "Tanh"]
+__all__ = ["INITIALISATIONS", "AvgPool2d", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout", "Flatten", "Linear"]
+__all__ += ["MaxPool2d", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh"]

@@ -23,13 +23,18 @@ INITIALISATIONS: dict[str, Draw] = {
 
 
 class Affine(Module):
-    """What Linear and Conv2d share: a `weight`, and a `bias` for each output unless there is none."""
+    """What Linear and the convolutions share: a `weight`, and a `bias` for each output unless there is none."""
 
     weight: Value
     bias: Value | None
 
-    def draw(self, shape: tuple[int, ...], bias: bool, init: str, rng: Generator, dtype: Any) -> None:
-        """Draw `weight` in that shape, outputs first, and `bias`. Raises TypeError or ValueError as the layers say."""
+    def draw(
+        self, shape: tuple[int, ...], bias: bool, init: str, rng: Generator, dtype: Any, outputs: int | None = None
+    ) -> None:
+        """Draw `weight` in that shape, and `bias` for as many outputs, by default those along its first axis.
+
+        Raises TypeError or ValueError as the layers say.
+        """
         check_generator(rng)
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"parameters are float64 or float32, not {np.dtype(dtype)}")
@@ -42,7 +47,8 @@ class Affine(Module):
         self.weight = Value(INITIALISATIONS[init](rng, shape, *fans).astype(dtype))
         self.bias = None
         if bias:
-            start = INITIALISATIONS[init](rng, shape[:1], *fans) if init == "uniform" else np.zeros(shape[0])
+            units = (shape[0] if outputs is None else outputs,)
+            start = INITIALISATIONS[init](rng, units, *fans) if init == "uniform" else np.zeros(units)
             self.bias = Value(start.astype(dtype))
 
 

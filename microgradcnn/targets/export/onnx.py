@@ -171,8 +171,8 @@ def _fused(line: Line, args: tuple[Line, ...], once: list[bool]) -> Line | None:
     if line.op == "add":
         for product, bias, alone in ((args[0], args[1], once[0]), (args[1], args[0], once[1])):
             if alone and len(product.args) == 2 and product.shape == line.shape:
-                if product.op == "conv2d" and (vector := _vector(bias, product.shape)) is not None:
-                    return line.changed("conv2d", (*product.args, vector), product.static)
+                if product.op in ("conv2d", "conv2d_input") and (vector := _vector(bias, product.shape)) is not None:
+                    return line.changed(product.op, (*product.args, vector), product.static)
                 if product.op in ("gemm", "matmul") and len(line.shape) == 2 and bias.shape == line.shape[1:]:
                     return line.changed("gemm", (*product.args, bias), product.static)
     return None

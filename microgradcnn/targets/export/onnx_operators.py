@@ -7,20 +7,18 @@ those of opset 16 (2022), the first in which ScatterElements adds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.export.onnx_writer import Writer
+from microgradcnn.targets.export.onnx_images import OF_IMAGES
+from microgradcnn.targets.export.onnx_writer import Row, Writer, fixed_lengths, lengths_for_reshape
 from microgradcnn.targets.lines import COMPARISONS, Line, Rows, Shape
 from microgradcnn.targets.notation import missing_line
 
 OPSET, IR_VERSION = 16, 8
-
-Row: TypeAlias = str | Callable[[Writer, Line, list[str]], str]
 
 
 def operator(writer: Writer, line: Line, args: list[str]) -> str:
@@ -43,16 +41,6 @@ def _own(writer: Writer, line: Line) -> Row:
     if not writer.onnx.defs.has(name, OPSET, ""):
         raise ValueError(f"the primitive {line.op!r} is {name} in ONNX, which has no such operator in opset {OPSET}")
     return lambda w, line, args: w.node(name, *args, **line.static)
-
-
-def _lengths(shape: Shape) -> list[int]:
-    """A shape for Reshape, which counts the length that is -1 itself."""
-    return [-1 if isinstance(length, Rows) else length for length in shape]
-
-
-def _fixed(shape: Shape) -> list[int]:
-    """The lengths that do not depend on the number of rows."""
-    return [length for length in shape if not isinstance(length, Rows)]
 
 
 # Functions that ONNX lacks, by others that keep the digits near 0
@@ -87,7 +75,7 @@ def _reshape(w: Writer, line: Line, args: list[str]) -> str:
         return args[0]
     if len(after) == 2 and len(before) > 2 and before[0] == after[0]:
         return w.node("Flatten", args[0], axis=1)
-    return w.node("Reshape", args[0], w.integers(*_lengths(after)))
+    return w.node("Reshape", args[0], w.integers(*lengths_for_reshape(after)))
 
 
 def _transpose(w: Writer, line: Line, args: list[str]) -> str:
@@ -131,7 +119,7 @@ def _getitem(w: Writer, line: Line, args: list[str]) -> str:
     parts = _parts(line.static["index"], len(shape))
     if any(isinstance(part, np.ndarray | bool | np.bool_) for part in parts):
         places, rows = _places(line, shape, line.shape)
-        size = math.prod(_fixed(shape))
+        size = math.prod(fixed_lengths(shape))
         if len(shape) - rows != 1:
             name = w.node("Reshape", name, w.integers(*[-1] * rows, size))
         return w.node("Gather", name, w.constant(places, "places"), axis=rows)
@@ -154,7 +142,7 @@ def _scatter(w: Writer, line: Line, args: list[str]) -> str:
     """ScatterElements into zeros, which are one axis long, or two where there are rows."""
     places, rows = _places(line, line.shape, line.args[0].shape)
     added = w.node("Reshape", args[0], w.integers(*[-1] * rows, places.size))
-    shape = w.integers(math.prod(_fixed(line.shape)))
+    shape = w.integers(math.prod(fixed_lengths(line.shape)))
     if rows:
         shape = w.node("Concat", w.node("Shape", added, start=0, end=1), shape, axis=0)
     zeros = w.node("ConstantOfShape", shape, value=w.onnx.numpy_helper.from_array(np.zeros(1, w.dtype)))
@@ -162,7 +150,7 @@ def _scatter(w: Writer, line: Line, args: list[str]) -> str:
     if rows:
         indices = w.node("Expand", indices, w.node("Shape", added))
     found = w.node("ScatterElements", zeros, indices, added, axis=rows, reduction="add")
-    return w.node("Reshape", found, w.integers(*_lengths(line.shape)))
+    return w.node("Reshape", found, w.integers(*lengths_for_reshape(line.shape)))
 
 
 def _parts(index: Any, n: int) -> list[Any]:
@@ -182,71 +170,12 @@ def _axes(part: Any) -> int:
 def _places(line: Line, whole: Shape, part: Shape) -> tuple[Array, int]:
     """Where in the flattened array what an index picks lies, in its shape, for one row if there are rows; and if so."""
     rows = int(isinstance(whole[0], Rows))
-    parts, sizes = _parts(line.static["index"], len(whole)), _fixed(whole)
+    parts, sizes = _parts(line.static["index"], len(whole)), fixed_lengths(whole)
     if len(sizes) + rows == len(whole) and whole[:rows] == part[:rows]:
         places = np.arange(math.prod(sizes)).reshape(sizes)[tuple(parts[rows:])]
         if places.shape == part[rows:]:
             return places, rows
     raise ValueError(f"{line.op} moves the rows from axis 0, which the ONNX export leaves where it is: {parts}")
-
-
-# Images
-
-
-def _conv2d(w: Writer, line: Line, args: list[str]) -> str:
-    return w.node("Conv", *args, kernel_shape=line.args[1].shape[2:], **_window(line))
-
-
-def _conv2d_input(w: Writer, line: Line, args: list[str]) -> str:
-    """ConvTranspose, told how many pixels the last windows did not reach."""
-    image, size = line.static["image"], line.args[1].shape[2:]
-    left = _left(line.args[0].shape[2:], size, image, line.static["stride"], line.static["padding"])
-    return w.node("ConvTranspose", *args, kernel_shape=size, output_padding=left, **_window(line))
-
-
-def _conv2d_kernel(w: Writer, line: Line, args: list[str]) -> str:
-    """Conv of the images by g, with channels for examples and examples for channels, and strides for dilations."""
-    images, kernels = (w.node("Transpose", name, perm=[1, 0, 2, 3]) for name in args)
-    given = _window(line)
-    found = w.node("Conv", images, kernels, pads=given["pads"], dilations=given["strides"])
-    found = w.node("Slice", found, w.integers(0, 0), w.integers(*line.static["size"]), w.integers(2, 3))
-    return w.node("Transpose", found, perm=[1, 0, 2, 3])
-
-
-def _unfold(w: Writer, line: Line, args: list[str]) -> str:
-    """The pixels of all windows gathered by rows, then by columns."""
-    rows, columns, kh, kw = _fixed(line.shape[2:])
-    (down, right), name = line.static["stride"], args[0]
-    for axis, count, step, size in ((2, rows, down, kh), (4, columns, right, kw)):
-        places = np.arange(count)[:, None] * step + np.arange(size)
-        name = w.node("Gather", name, w.constant(places, "places"), axis=axis)
-    return w.node("Transpose", name, perm=[0, 1, 2, 4, 3, 5])
-
-
-def _fold(w: Writer, line: Line, args: list[str]) -> str:
-    """ConvTranspose of every channel alone, by kernels that have a single 1."""
-    rows, columns, *size = _fixed(line.args[0].shape[2:])
-    stride, image = line.static["stride"], line.static["image"]
-    moved = w.node("Transpose", args[0], perm=[0, 1, 4, 5, 2, 3])
-    flat = w.node("Reshape", moved, w.integers(-1, math.prod(size), rows, columns))
-    kernels = w.constant(np.eye(math.prod(size)).reshape(-1, 1, *size), "kernels")
-    left = _left((rows, columns), tuple(size), image, stride, (0, 0))
-    added = w.node("ConvTranspose", flat, kernels, kernel_shape=size, strides=stride, output_padding=left)
-    return w.node("Reshape", added, w.integers(*_lengths(line.shape)))
-
-
-def _pool(name: str) -> Row:
-    return lambda w, line, args: w.node(name, *args, kernel_shape=line.static["size"], strides=line.static["stride"])
-
-
-def _window(line: Line) -> dict[str, Any]:
-    return {"strides": line.static["stride"], "pads": line.static["padding"] * 2}
-
-
-def _left(windows: Shape, size: Shape, image: Any, stride: Any, padding: Any) -> list[int]:
-    """How many pixels at the end of an image, padding included, no window of that size reaches; for both axes."""
-    each = zip(_fixed(windows), _fixed(size), image, stride, padding, strict=True)
-    return [pixels + 2 * pad - (count - 1) * step - length for count, length, pixels, step, pad in each]
 
 
 OPERATORS: dict[str, Row] = {
@@ -289,13 +218,7 @@ OPERATORS: dict[str, Row] = {
     "scatter": _scatter,
     "concatenate": lambda w, line, args: w.node("Concat", *args, axis=line.static["axis"]),
     "stack": _stack,
-    "conv2d": _conv2d,
-    "conv2d_input": _conv2d_input,
-    "conv2d_kernel": _conv2d_kernel,
-    "unfold": _unfold,
-    "fold": _fold,
-    "avg_pool2d": _pool("AveragePool"),
-    "max_pool2d": _pool("MaxPool"),
+    **OF_IMAGES,
     # What the export makes of several lines
     "gemm": lambda w, line, args: w.node("Gemm", *args, **line.static),
     "softmax": lambda w, line, args: w.node("Softmax", *args, axis=line.static["axis"]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from microgradcnn.extras import require
+from microgradcnn.targets.lines import Line, Rows, Shape
 
 
 class Writer:
@@ -79,3 +81,16 @@ def _unused(wanted: str, taken: set[str]) -> str:
         found = f"{wanted}_{i}"
     taken.add(found)
     return found
+
+
+Row: TypeAlias = str | Callable[[Writer, Line, list[str]], str]  # an operator, or what writes a line in some of them
+
+
+def lengths_for_reshape(shape: Shape) -> list[int]:
+    """A shape for Reshape, which counts the length that is -1 itself."""
+    return [-1 if isinstance(length, Rows) else length for length in shape]
+
+
+def fixed_lengths(shape: Shape) -> list[int]:
+    """The lengths that do not depend on the number of rows."""
+    return [length for length in shape if not isinstance(length, Rows)]

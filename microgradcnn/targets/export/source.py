@@ -25,7 +25,6 @@ def source(lines: Lines) -> str:
     """
     order = [line for line in in_order(lines.outputs) if line.op != "number"]
     names = _Names(lines, order)
-    used = {line.op for line in order}
     forward = names.forward
     body: list[str] = []
     for heading, part in (
@@ -40,7 +39,7 @@ def source(lines: Lines) -> str:
         body = [_counting(lines, names), "", *body]
     arguments = ", ".join([*(names[leaf] for leaf in (*lines.inputs, *lines.parameters)), "xp=numpy"])
     program = [f"def program({arguments}):", *(f"    {text}".rstrip() for text in body)]
-    return "\n\n\n".join(["import numpy", *definitions(used), "\n".join(program)]) + "\n"
+    return "\n\n\n".join(["import numpy", *definitions(order), "\n".join(program)]) + "\n"
 
 
 def _counting(lines: Lines, names: _Names) -> str:

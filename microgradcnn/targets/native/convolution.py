@@ -1,4 +1,4 @@
-"""Convolutions at stride 1 as compiled loops over the images themselves: no window is ever copied.
+"""Plain convolutions at stride 1 as compiled loops over the images themselves: no window is ever copied.
 
 A vector holds neighbours of one row of pixels. As many sums as there are registers for are added up at a time, of some
 rows of pixels and filters that share what they load. Pixels beyond the edge are masked, not stored.
@@ -26,7 +26,8 @@ def has_loops(line: Line, lanes: int) -> bool:
     *_, kh, kw = lengths((line if line.op == "conv2d_kernel" else line.args[1]).shape, 1)
     (top, left), widths = line.static["padding"], [lengths(image.shape, 1)[3] for image in images]
     small = kw <= SUMS and top < kh and left < kw and min(widths) > 0 and max(widths) <= LONGEST * lanes
-    return line.static["stride"] == (1, 1) and small
+    plain = line.static["stride"] == (1, 1) and line.static.keys().isdisjoint(("dilation", "groups"))
+    return plain and small
 
 
 class ConvolutionLoops(FunctionEmitter):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from microgradcnn.engine.kernels import unfold
+from microgradcnn.engine.kernels import NO_SIDES, unfold
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.documents.document import Line, Step, Table
@@ -49,13 +49,17 @@ class _Convolution:
         self.positions: Pair = values.shape[2:]
         self.stride: Pair = node.static["stride"]
         self.padding: Pair = node.static["padding"]
+        self.dilation: Pair = node.static.get("dilation", (1, 1))
+        self.groups: int = node.static.get("groups", 1)
         self.channel = "0" if self.kernels.shape[1] == 1 else "channel"
 
     def told(self, path: Collection[Value]) -> Iterator[Line | Table]:
         """Where the windows lie; which pixels each weight met and which weights each pixel, for what is on the path."""
         images = _called(self.graph, self.images, "the image")
-        meets = (" meets the pixel ", _places(self.stride, self.padding), " of ", images)
-        several = f" of {self.images.shape[1]} channels" if self.channel != "0" else ""
+        meets = (" meets the pixel ", _places(self.stride, self.padding, self.dilation), " of ", images)
+        several = f" of {self.images.shape[1]} channels" if self.images.shape[1] > 1 else ""
+        if self.groups > 1:
+            several += f" in {self.groups} groups, counted within the group of the filter"
         number = f": there are {times(self.positions)} windows in each of {self.images.shape[0]} images{several}."
         yield self.weight(("i", "j")), *meets, " in the window ", _WINDOW, number
         if self.kernels in path and self.kernels is not self.node:
@@ -79,13 +83,15 @@ class _Convolution:
 
     def pixel_under(self, weight: Pair, window: Pair) -> str:
         """The pixel that a weight meets in a window."""
-        at = tuple(self.stride[k] * window[k] + weight[k] - self.padding[k] for k in (0, 1))
+        at = tuple(self.stride[k] * window[k] + self.dilation[k] * weight[k] - self.padding[k] for k in (0, 1))
         return _pair(at) if _within(at, self.images.shape[2:]) else "–"
 
     def weight_over(self, pixel: Pair, window: Pair) -> str:
         """The weight that a pixel meets in a window; nothing where the pixel lies outside."""
-        at = tuple(pixel[k] + self.padding[k] - self.stride[k] * window[k] for k in (0, 1))
-        return _pair(at) if _within(at, self.kernels.shape[2:]) else ""
+        away = tuple(pixel[k] + self.padding[k] - self.stride[k] * window[k] for k in (0, 1))
+        at = tuple(away[k] // self.dilation[k] for k in (0, 1))
+        met = all(away[k] % self.dilation[k] == 0 for k in (0, 1))
+        return _pair(at) if met and _within(at, self.kernels.shape[2:]) else ""
 
     def table(
         self, what: str, shape: Pair, name: Callable[[Pair], Line], cell: Callable[[Pair, Pair], str]
@@ -105,11 +111,13 @@ _WINDOW = Expr("vector", (symbol("r"), symbol("s")))
 
 def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
     (images,) = node.parents
-    size, stride = node.static["size"], node.static["stride"]
-    holds = (" holds the pixels ", _places(stride, (0, 0)), " of ", _called(graph, images, "the image"))
+    size, padding = node.static["size"], node.static.get("padding", NO_SIDES)
+    places = _places(node.static["stride"], (padding[0][0], padding[1][0]), node.static.get("dilation", (1, 1)))
+    holds = (" holds the pixels ", places, " of ", _called(graph, images, "the image"))
     ranges = " and ".join(f"{letter} = {_range(n)}" for letter, n in zip("ij", size, strict=True))
     number_of_them = f": there are {times(node.shape[2:])} windows."
-    yield "The window ", _WINDOW, f" of {name}", *holds, f" for {ranges}", number_of_them
+    beyond = f" (beyond its edges {'0' if name == 'avg_pool2d' else '−∞'})" if padding != NO_SIDES else ""
+    yield "The window ", _WINDOW, f" of {name}", *holds, f"{beyond} for {ranges}", number_of_them
     if name == "avg_pool2d":
         yield "Each of these pixels gets ", number(1 / math.prod(size)), " of the gradient of the window."
     else:
@@ -121,24 +129,29 @@ def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
 
 def _largest(node: Value, images: Value) -> Table:
     """Which pixels were the largest, for the first image."""
-    stride, rows = node.static["stride"], list[list[Line]]()
-    seen = unfold(np.asarray(images.data), node.static["size"], stride)[0]
+    places, rows = node.static, list[list[Line]]()
+    seen = unfold(np.asarray(images.data), **places, beyond=-np.inf)[0]
+    (top, _), (left, _) = places.get("padding", NO_SIDES)
     for channel, r, s in np.ndindex(node.shape[1:]):
         window = seen[channel, r, s]
-        hit = np.argwhere(window == window.max()) + np.array([r, s]) * stride
+        hit = np.argwhere(window == window.max()) * places.get("dilation", (1, 1))
+        hit += np.array([r, s]) * places["stride"] - (top, left)
         largest = ", ".join(_pair(tuple(at)) for at in hit.tolist())
         rows.append([(str(channel),), (_pair((r, s)),), (largest,), (value(float(window.max())),)])
     return Table([("channel",), ("window",), ("largest pixel",), ("its value",)], rows)
 
 
-def _places(stride: Pair, padding: Pair) -> Expr:
+def _places(stride: Pair, padding: Pair, dilation: Pair) -> Expr:
     """(2r + i − 1, 2s + j − 1): the pixel at (i, j) of the window (r, s)."""
-    return Expr("vector", tuple([_along(*each) for each in zip("rs", "ij", stride, padding, strict=True)]))
+    return Expr("vector", tuple([_along(*each) for each in zip("rs", "ij", stride, padding, dilation, strict=True)]))
 
 
-def _along(window: str, offset: str, stride: int, padding: int) -> Expr:
-    start = symbol(window) if stride == 1 else multiply(number(stride), symbol(window))
-    return add(start, symbol(offset), *([minus(number(padding))] if padding else []))
+def _along(window: str, offset: str, stride: int, padding: int, dilation: int) -> Expr:
+    steps = [
+        symbol(name) if n == 1 else multiply(number(n), symbol(name))
+        for name, n in ((window, stride), (offset, dilation))
+    ]
+    return add(*steps, *([minus(number(padding))] if padding else []))
 
 
 def _called(graph: Graph, node: Value, otherwise: str) -> Expr:

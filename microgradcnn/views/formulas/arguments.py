@@ -48,9 +48,18 @@ def _shown(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
         return f"{key} {', '.join(map(str, axes))}".replace("-", "−")
     if key == "size":
         return times(given)
-    if key in ("stride", "padding"):
-        return f"{key} {given[0] if given[0] == given[1] else times(given)}"
+    if key == "beyond":  # for max_pool2d
+        return "−∞ beyond the edges"
+    if key in ("stride", "padding", "dilation"):
+        return f"{key} {_of_both_axes(given)}"
     return f"{key} {given}"
+
+
+def _of_both_axes(given: Any) -> str:
+    """A number or a pair for each axis of an image, once where they are alike."""
+    if given[0] == given[1]:
+        return _of_both_axes(given[0]) if isinstance(given[0], tuple) else str(given[0])
+    return str(given) if isinstance(given[0], tuple) else times(given)
 
 
 def times(shape: Sequence[int]) -> str:

@@ -338,6 +338,8 @@ ARRAYS = {
     "vectors": (lambda a, b: (a @ b).square(), (3,), (3,)),
     "images": (lambda x, w: x.conv2d(w).square().sum(), (2, 2, 5, 4), (3, 2, 2, 3)),
     "images, in steps": (lambda x, w: x.conv2d(w, stride=(2, 1)).square().sum(), (2, 2, 4, 4), (3, 2, 2, 3)),
+    "images, in groups": (lambda x, w: mg.conv2d(x, w, 1, 0, (1, 2), 2).square().sum(), (2, 4, 3, 4), (2, 2, 2, 2)),
+    "images, transposed": (lambda x, w: mg.conv_transpose2d(x, w, 2).square().sum(), (1, 2, 3, 2), (2, 2, 2, 2)),
     "a bias": (lambda x, b: (x + b).sigmoid().sum(), (3, 4), (4,)),
     "a column": (lambda x, b: (x * b).square().mean(), (3, 4), (3, 1)),
     "stacked and joined": (lambda x, y: (mg.stack([x, y]) * mg.concatenate([x, y]).reshape(2, -1)).sum(), (3,), (3,)),

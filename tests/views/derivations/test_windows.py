@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +47,13 @@ def tables(derivation: Derivation) -> list[list[list[str]]]:
     ]
 
 
-@pytest.mark.parametrize(("stride", "padding"), [(1, 0), ((2, 1), 0), (2, 1), ((2, 3), (1, 2))])
-def test_every_pixel_met_the_weight_that_convolution_multiplies_it_by(stride: object, padding: object) -> None:
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation"),
+    [(1, 0, 1), ((2, 1), 0, 1), (2, 1, 1), ((2, 3), (1, 2), 1), (1, 1, (3, 1)), ((1, 2), (1, 2), (2, 3))],
+)
+def test_every_pixel_met_the_weight_that_convolution_multiplies_it_by(stride: Any, padding: Any, dilation: Any) -> None:
     x, k = leaf("x", 1, 1, 4, 3), Value(np.arange(1.0, 7.0).reshape(1, 1, 2, 3), label="k")
-    y = mg.conv2d(x, k, stride, padding)  # type: ignore[arg-type]
+    y = mg.conv2d(x, k, stride, padding, dilation)
     of_weights, of_pixels = tables(explain(y.sum(), [k, x]))
     windows = [at.removeprefix("window ") for at in of_pixels[0][1:]]
     assert (
@@ -60,13 +64,13 @@ def test_every_pixel_met_the_weight_that_convolution_multiplies_it_by(stride: ob
     for place, row in zip(np.ndindex(4, 3), of_pixels[1:], strict=True):
         one = np.zeros((1, 1, 4, 3))
         one[0, 0, place[0], place[1]] = 1.0
-        met = mg.conv2d(one, k.data, stride, padding).ravel().astype(int).tolist()  # type: ignore[arg-type]
+        met = mg.conv2d(one, k.data, stride, padding, dilation).ravel().astype(int).tolist()
         assert row == [str(place), *("" if w == 0 else str(divmod(w - 1, 3)) for w in met)]
     numbered = np.arange(1.0, 13.0).reshape(1, 1, 4, 3)
     for place, row in zip(np.ndindex(2, 3), of_weights[1:], strict=True):
         one = np.zeros((1, 1, 2, 3))
         one[0, 0, place[0], place[1]] = 1.0
-        met = mg.conv2d(numbered, one, stride, padding).ravel().astype(int).tolist()  # type: ignore[arg-type]
+        met = mg.conv2d(numbered, one, stride, padding, dilation).ravel().astype(int).tolist()
         assert row == [f"k[f, 0, {place[0]}, {place[1]}]", *("–" if p == 0 else str(divmod(p - 1, 3)) for p in met)]
 
 
@@ -106,6 +110,30 @@ def test_the_largest_pixels() -> None:
         ["0", "(0, 1)", "(1, 2), (1, 3)", "5"],
     ]]  # fmt: skip
     assert "The largest of these pixels gets the gradient of the window; equal ones share it." in str(told)
+
+
+def test_pooling_of_images_with_padding() -> None:
+    x = Value(np.array([[1.0, 2.0, 0.0], [0.0, 0.0, -5.0]]).reshape(1, 1, 2, 3), label="x")
+    pooled = mg.max_pool2d(-x.square(), 2, 2, 1, (1, 2), True)
+    told = explain(pooled.square().sum(), x)
+    assert (
+        "The window (r, s) of max_pool2d holds the pixels (2r + i − 1, 2s + 2j − 1) of t₁ (beyond its edges −∞) "
+        "for i = 0, 1 and j = 0, 1: there are 2×2 windows."
+    ) in lines(told)
+    (table,) = tables(told)
+    assert [row[2:] for row in table[1:]] == [["(0, 1)", "−4"], ["(0, 1)", "−4"], ["(1, 1)", "0"], ["(1, 1)", "0"]]
+    told = explain(mg.avg_pool2d(x, 2, ceil_mode=True).square().sum(), x)
+    assert "avg_pool2d(x, 2×2, padding ((0, 0), (0, 1)))" in str(told)
+    assert "✗" not in str(told)
+
+
+def test_groups_of_channels() -> None:
+    x, k = leaf("x", 2, 4, 3, 3), leaf("k", 2, 2, 2, 2)
+    told = lines(explain(mg.conv2d(x, k, dilation=(1, 2), groups=2).sum(), k))
+    assert told[0] == (
+        "k[f, channel, i, j] meets the pixel (r + i, s + 2j) of x in the window (r, s): there are 2×1 windows in each "
+        "of 2 images of 4 channels in 2 groups, counted within the group of the filter."
+    )
 
 
 def test_channels_and_what_is_too_large_for_a_table() -> None:
