@@ -16,6 +16,10 @@ _FLOAT64 = np.dtype(np.float64)
 _QUIET = Context()
 _QUIET.run(np.seterr, all="ignore")  # NumPy keeps its error state in the context
 
+# A step makes many arrays and frees them. C's allocator on Linux gives such memory back to the system and asks for it
+# anew in the next step, a page fault for every 4 kB, unless it has once seen a block as large as this come and go.
+np.empty(2**25 - 2**16, np.uint8)
+
 
 def as_data(x: object, keep_bool: bool = False) -> Data:
     """`x` as a Value holds it: a Python float, a np.float32, or a read-only array that nobody else can write.

@@ -236,7 +236,7 @@ def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g * b if a.ndim == 1 else matmul(_column(g), _row(b))
     if a.ndim == 1:  # y[..., j] = Σ a[i] b[..., i, j]
         return sum(_row(g) * b, axis=(-1,), keepdims=False)
-    return g @ _swap(b)
+    return matmul(g, _swap(b))
 
 
 def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -244,6 +244,8 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g * a if b.ndim == 1 else _column(a) * _row(g)
     if b.ndim == 1:
         return g @ a if a.ndim == 2 else sum(_column(g) * a, axis=(-2,), keepdims=False)
+    if b.ndim == 2 < a.ndim:  # every row of the stack goes through the one matrix
+        a, g = (reshape(v, shape=(math.prod(v.shape[:-1]), v.shape[-1])) for v in (a, g))
     return _swap(a) @ g
 
 
