@@ -204,7 +204,10 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
             raise ValueError(
                 f"the chain rule of {node.op} gave a gradient of shape {shape} to {parent.describe()} of shape {wanted}"
             )
-        sent = primitives.reshape(primitives.sum(sent, axis=tuple(repeated), keepdims=True), shape=wanted)
+        if type(sent) is np.ndarray:
+            sent = np.add.reduce(sent, axis=tuple(repeated)).reshape(wanted)
+        else:
+            sent = primitives.reshape(primitives.sum(sent, axis=tuple(repeated), keepdims=True), shape=wanted)
     if dtype_of(sent) != parent.dtype:
         sent = primitives.astype(sent, dtype=parent.dtype)
     return sent if isinstance(sent, Value) else plain(sent)

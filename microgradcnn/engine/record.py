@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
+from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet, quiet_context
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
 TARGETS = ("python", "javascript", "llvm", "onnx")  # what a record may have a line of its own for
@@ -87,7 +87,8 @@ class Primitive:
                 for given in inputs:
                     if type(given) is not np.ndarray and type(given) is not float:
                         check_unmasked(given)
-                return plain(quiet(self.forward, *inputs, **static))
+                y = quiet_context().run(self.forward, *inputs, **static)
+                return y if type(y) is np.ndarray and y.ndim else plain(y)
         if self.scalar is not None:
             try:
                 return self.scalar(*inputs, **static) if static else self.scalar(*inputs)
