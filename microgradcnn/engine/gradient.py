@@ -205,7 +205,7 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
                 f"the chain rule of {node.op} gave a gradient of shape {shape} to {parent.describe()} of shape {wanted}"
             )
         if type(sent) is np.ndarray:
-            sent = np.add.reduce(sent, axis=tuple(repeated)).reshape(wanted)
+            sent = kernels.total(sent, tuple(repeated)).reshape(wanted)
         else:
             sent = primitives.reshape(primitives.sum(sent, axis=tuple(repeated), keepdims=True), shape=wanted)
     if dtype_of(sent) != parent.dtype:

@@ -71,6 +71,29 @@ def matmul(a: Array, b: Array) -> Array:
     return np.dot(a.reshape(math.prod(a.shape[:-1]), len(b)), b).reshape(a.shape[:-1] + b.shape[1:])
 
 
+def total(x: Array, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
+    """np.add.reduce; over the first axes, or a short last one, by a product with ones: a fraction of the time.
+
+    NumPy too adds first axes up one after another, and up to 128 numbers of a row without halving them.
+    """
+    if axis and type(x) is np.ndarray and len(axis) < x.ndim and x.dtype.kind == "f" and x.flags.c_contiguous:
+        n = len(axis)
+        if axis == tuple(range(n)):
+            count = math.prod(x.shape[:n])
+            y = np.dot(np.ones(count, x.dtype), x.reshape(count, math.prod(x.shape[n:])))
+            return y.reshape((*[1] * n, *x.shape[n:]) if keepdims else x.shape[n:])
+        if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
+            y = np.dot(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), np.ones(x.shape[-1], x.dtype))
+            return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def mean(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    """The sum by how many numbers go into it; NaN of nothing."""
+    s = total(x, axis, keepdims)
+    return s / (np.size(x) / (np.size(s) or 1))
+
+
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
     last = np.swapaxes(x, axis, -1)
@@ -79,8 +102,7 @@ def log_softmax(x: Array, axis: int) -> Array:
     shifted = flat - flat.reshape(-1)[largest][:, None]
     rest = np.exp(shifted)
     rest.reshape(-1)[largest] = 0.0
-    total = np.dot(rest, np.ones((rest.shape[1], 1), rest.dtype))  # a fraction of the time of sums of short rows
-    return (shifted - np.log1p(total)).reshape(last.shape).swapaxes(axis, -1)
+    return (shifted - np.log1p(total(rest, (1,), keepdims=True))).reshape(last.shape).swapaxes(axis, -1)
 
 
 def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:

@@ -53,7 +53,8 @@ def _kept(reduced: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
     if axis is None:
         return reduced  # one number, which broadcasts already
     axes = [a % len(shape_of(x)) for a in axis]
-    return reshape(reduced, shape=tuple([1 if i in axes else n for i, n in enumerate(shape_of(x))]))
+    shape = tuple([1 if i in axes else n for i, n in enumerate(shape_of(x))])
+    return reduced if shape_of(reduced) == shape else reshape(reduced, shape=shape)
 
 
 def _count(x: Any, y: Any) -> float:
@@ -201,14 +202,14 @@ minimum: Primitive = Primitive(
 # Reductions: axis is None or a tuple
 sum: Primitive = Primitive(
     "sum",
-    lambda x, axis, keepdims: np.add.reduce(x, axis=axis, keepdims=keepdims),
+    kernels.total,
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis), shape=shape_of(x)),),
     "sum(x)",
     work="sum",
 )
 mean: Primitive = Primitive(
     "mean",
-    lambda x, axis, keepdims: (s := np.add.reduce(x, axis=axis, keepdims=keepdims)) / _count(x, s),
+    kernels.mean,
     (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
     "mean(x)",
     work="mean",
@@ -262,7 +263,7 @@ reshape: Primitive = Primitive(
 transpose: Primitive = Primitive(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
-    (lambda g, y, x, axes: g.T if axes is None else transpose(g, axes=tuple(np.argsort(axes).tolist())),),
+    (lambda g, y, x, axes: g.T if axes is None else transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))),),
     "x.T",
     work="moves",
 )
