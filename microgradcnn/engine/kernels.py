@@ -37,19 +37,25 @@ def sigmoid_of_number(x: float) -> float:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """np.where; of arrays alike by masks of their bits, a fraction of the time: no branch is guessed."""
-    if not all(type(x) is np.ndarray for x in (condition, a)) or condition.shape != a.shape:
+    """np.where; of arrays alike by masks of their bits, a fraction of the time: no branch is guessed.
+
+    The condition may lack leading axes, as a mask of attention does, and b may be a number.
+    """
+    if not all(type(x) is np.ndarray for x in (condition, a)) or a.shape[a.ndim - condition.ndim :] != condition.shape:
         return np.where(condition, a, b)
     if condition.dtype != np.bool_ or a.dtype.kind != "f":
         return np.where(condition, a, b)
     integer = f"i{a.itemsize}"
     mask = np.negative(condition.view("i1"), dtype=integer)
     if type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0:
-        return np.bitwise_and(mask, a.view(integer), out=mask).view(a.dtype)
-    if type(b) is not np.ndarray or b.shape != a.shape or b.dtype != a.dtype:
+        return np.bitwise_and(mask, a.view(integer)).view(a.dtype)
+    if type(b) is float:
+        b = np.full((), b, a.dtype)
+    elif type(b) is not np.ndarray or b.shape != a.shape or b.dtype != a.dtype:
         return np.where(condition, a, b)
-    np.bitwise_and(mask, a.view(integer) ^ b.view(integer), out=mask)
-    return np.bitwise_xor(mask, b.view(integer), out=mask).view(a.dtype)
+    bits = np.bitwise_xor(a.view(integer), b.view(integer))
+    np.bitwise_and(mask, bits, out=bits)
+    return np.bitwise_xor(bits, b.view(integer), out=bits).view(a.dtype)
 
 
 def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:

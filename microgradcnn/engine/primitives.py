@@ -148,7 +148,7 @@ softplus: Primitive = Primitive(
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
     # g - p Σg, with g(1 - p) taken together so that a p near 1 costs no digits: 1 - p = -expm1(log p).
-    return -(g * expm1(y)) - exp(y) * (sum(g, axis=(axis,), keepdims=True) - g)
+    return exp(y) * (g - sum(g, axis=(axis,), keepdims=True)) - g * expm1(y)
 
 
 log_softmax: Primitive = Primitive(
