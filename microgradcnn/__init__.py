@@ -38,6 +38,7 @@ from microgradcnn.engine.functions import (
     mean,
     minimum,
     negative,
+    normalised,
     power,
     relu,
     reshape,
@@ -93,8 +94,8 @@ __all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_
 __all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv2d", "cost", "debug", "draw", "equal"]
 __all__ += ["exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p", "log_softmax"]
 __all__ += ["logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d", "maximum"]
-__all__ += ["mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power", "primitive", "relu"]
-__all__ += ["reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh", "transpose"]
+__all__ += ["mean", "minimum", "negative", "nn", "no_grad", "normalised", "not_equal", "optim", "power", "primitive"]
+__all__ += ["relu", "reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh", "transpose"]
 __all__ += ["where", "worksheet"]
 
 

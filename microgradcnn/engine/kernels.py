@@ -100,6 +100,12 @@ def mean(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     return s / (np.size(x) / (np.size(s) or 1))
 
 
+def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
+    """(x - mean)/√(variance + eps) over the axes."""
+    centred = x - mean(x, axis, keepdims=True)
+    return centred / np.sqrt(mean(np.square(centred), axis, keepdims=True) + eps)
+
+
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
     last = np.swapaxes(x, axis, -1)

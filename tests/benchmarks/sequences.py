@@ -1,7 +1,8 @@
 """One step of a character RNN, of makemore's MLP with embeddings and BatchNorm, and of a small GPT block.
 
-Needs llvmlite and torch. Targets, against the fastest of PyTorch's eager ways: ours eager at most its time, ours compiled
-at most half of it. The parts are "rnn float32", as PyTorch users run it, and so on. Ours are written with functions of arrays, PyTorch's with its fused layers, and the RNN also step by step.
+Needs llvmlite and torch. Targets, against the fastest of PyTorch's eager ways: ours eager at most its time, ours
+compiled at most half of it. The parts are "rnn float32", as PyTorch users run it, and so on. Ours are written with
+functions of arrays, PyTorch's with its fused layers, and the RNN also step by step.
 """
 
 import sys
@@ -86,14 +87,9 @@ def mlp_data(dtype, rows, block, C, width, H):
     return arrays, [E, W1, gain + dtype(1.0), shift, W2, b2]
 
 
-def normalised(x, axis):
-    centred = x - mg.mean(x, axis=axis, keepdims=True)
-    return centred / mg.sqrt(mg.mean(mg.square(centred), axis=axis, keepdims=True) + EPS)
-
-
 def mlp(E, W1, gain, shift, W2, b2, block, after):
     x = embedded(E, block).reshape(len(block), -1)
-    h = mg.tanh(normalised(x @ W1.T, 0) * gain + shift)
+    h = mg.tanh(mg.normalised(x @ W1.T, 0) * gain + shift)
     return mg.nn.cross_entropy(h @ W2.T + b2, after)
 
 
@@ -124,14 +120,14 @@ def gelu(x):
 def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after):
     n, (T, C) = len(text), P.shape
     x = embedded(E, text) + P
-    qkv = (normalised(x, -1) * g1 + s1) @ Wa.T + ba
+    qkv = (mg.normalised(x, -1) * g1 + s1) @ Wa.T + ba
     q, k, v = (qkv.reshape(n, T, 3, HEADS, C // HEADS)[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
     scores = q @ k.transpose(0, 1, 3, 2) * (1.0 / np.sqrt(C // HEADS))
     scores = mg.where(np.tri(T, dtype=bool), scores, -np.inf)
     mixed = (mg.softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(n, T, C)
     x = x + mixed @ Wp.T + bp
-    x = x + gelu((normalised(x, -1) * g2 + s2) @ Wu.T + bu) @ Wd.T + bd
-    logits = (normalised(x, -1) * g3 + s3) @ Wo.T + bo
+    x = x + gelu((mg.normalised(x, -1) * g2 + s2) @ Wu.T + bu) @ Wd.T + bd
+    logits = (mg.normalised(x, -1) * g3 + s3) @ Wo.T + bo
     return mg.nn.cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
 
 
