@@ -128,7 +128,7 @@ def _receivers(node: Value, g: Any, found: dict[Value, Any], wanted: set[Value],
     raw = type(x._data) is np.ndarray and not isinstance(g, Value) and not isinstance(total, Value)
     if x not in wanted or not raw or watcher.get() is not None:
         return node.parents
-    if x in own:
+    if total is not None and x in own:
         kernels.add_at(total, g, **node.static)
     else:
         sent = kernels.scatter(g, **node.static, shape=x.shape)

@@ -77,7 +77,7 @@ def matmul(a: Array, b: Array) -> Array:
     return np.dot(a.reshape(math.prod(a.shape[:-1]), len(b)), b).reshape(a.shape[:-1] + b.shape[1:])
 
 
-def total(x: Array, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
+def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
     """np.add.reduce; over the first axes, or a short last one, by a product with ones: a fraction of the time.
 
     NumPy too adds first axes up one after another, and up to 128 numbers of a row without halving them.
@@ -91,7 +91,8 @@ def total(x: Array, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any
         if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
             y = np.dot(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), np.ones(x.shape[-1], x.dtype))
             return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    whole: Any = np.add.reduce
+    return whole(x, axis=axis, keepdims=keepdims)
 
 
 def mean(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
@@ -109,7 +110,7 @@ def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
     last = np.swapaxes(x, axis, -1)
-    flat = last.reshape(-1, last.shape[-1])
+    flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
     largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
     shifted = flat - flat.reshape(-1)[largest][:, None]
     rest = np.exp(shifted)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import autograd
@@ -101,6 +102,10 @@ def power_cases() -> list[Case]:
         Case(lambda n, x, e=e: x**e, (draw(2, 3) if float(e).is_integer() else positive(2, 3),), {"exponent": e})
         for e in (0, 1, 2, 3, -1, -2, 0.5, 1.5, -0.5, 2.0)
     ]
+
+
+def normalised(n: Any, x: Any, axis: Any, eps: float) -> Any:
+    return (x - n.mean(x, axis=axis, keepdims=True)) / n.sqrt(n.var(x, axis=axis, keepdims=True) + eps)
 
 
 def reduction_cases(reduce: str) -> list[Case]:
@@ -255,6 +260,10 @@ CASES: dict[str, list[Case]] = {
     "sum": reduction_cases("sum"),
     "mean": reduction_cases("mean"),
     "max": reduction_cases("max"),
+    "normalised": [
+        Case(partial(normalised, axis=axis, eps=eps), (draw(2, 3, 4),), {"axis": axis, "eps": eps})
+        for axis, eps in (((0,), 1e-5), ((-1,), 1e-5), ((0, 2), 1e-3), (None, 0.1))
+    ],
     "matmul": [Case(contraction, (draw(*a), draw(*b, seed=1))) for a, b in MATMULS],
     "reshape": [
         Case(lambda n, x, s=s: n.reshape(x, s), (draw(2, 3, 4),), {"shape": s}) for s in ((6, 4), (24,), (4, -1, 1, 3))
