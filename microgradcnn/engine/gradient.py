@@ -124,7 +124,8 @@ def _receivers(node: Value, g: Any, found: dict[Value, Any], wanted: set[Value],
 
     The rule gives g among zeros, and adding these up would take as long for every part of x as for the whole.
     """
-    x, total = node._first, found.get(node._first)
+    (x,) = node.parents
+    total = found.get(x)
     raw = type(x._data) is np.ndarray and not isinstance(g, Value) and not isinstance(total, Value)
     if x not in wanted or not raw or watcher.get() is not None:
         return node.parents
