@@ -230,7 +230,10 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
     "sum": over_axes(mg.sum),
     "mean": over_axes(mg.mean),
     "max": over_axes(mg.max),
-    "normalised": [lambda x, p: p * mg.normalised(x * p, axis=-1), lambda x, p: p * mg.normalised(x + p, axis=1, eps=0.5)],
+    "normalised": [
+        lambda x, p: p * mg.normalised(x * p, axis=-1),
+        lambda x, p: p * mg.normalised(x + p, axis=1, eps=0.5),
+    ],
     "matmul": [
         lambda x, p: x @ p.T,
         lambda x, p: x @ p[0],

@@ -141,6 +141,7 @@ FUNCTIONS: dict[str, Any] = {
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
         "unfold": lambda x, size, stride: windows(x, size, stride), "scatter": scatter, "log_softmax": log_softmax,
+        "normalised": lambda x, eps, axis=None: (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps),
         "avg_pool2d": lambda x, size, stride: windows(x, size, stride).mean((4, 5)),
         "max_pool2d": lambda x, size, stride: windows(x, size, stride).max((4, 5)),
         "reshape": np.reshape, "transpose": np.transpose, "matmul": np.matmul,
