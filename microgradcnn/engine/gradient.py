@@ -79,8 +79,9 @@ def topological(root: Value) -> list[Value]:
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
+        younger = node._birth
         for parent in node.parents:
-            if (birth := parent._birth) > node._birth:
+            if (birth := parent._birth) > younger:
                 changed = parent.describe()
                 raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
             if birth and parent not in seen:  # a constant has none
@@ -140,7 +141,7 @@ def _receivers(node: Value, g: Any, found: dict[Value, Any], wanted: set[Value],
 
 def _differentiable(order: Sequence[Value]) -> set[Value]:
     """Those of the nodes to which gradients are sent: comparisons have none."""
-    return {node for node in order if type(node._data) is float or dtype_of(node._data).kind != "b"}
+    return {node for node in order if type(data := node._data) is float or dtype_of(data).kind != "b"}
 
 
 def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]:
@@ -197,18 +198,17 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
     if type(sent) is np.ndarray and type(data) is np.ndarray and sent.shape == data.shape and sent.dtype is data.dtype:
         return sent
     shape, wanted = shape_of(sent), parent.shape
-    if shape != wanted:
-        lead = len(shape) - len(wanted)
+    lead = len(shape) - len(wanted)
+    if lead > 0 and shape[lead:] == wanted and type(sent) is np.ndarray:  # a bias, most often
+        sent = kernels.total(sent, tuple(range(lead)))
+    elif shape != wanted:
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]
-        kept = tuple(1 if i in repeated else n for i, n in enumerate(shape))
+        kept = tuple([1 if i in repeated else n for i, n in enumerate(shape)])
         if lead < 0 or kept[lead:] != wanted:
             raise ValueError(
                 f"the chain rule of {node.op} gave a gradient of shape {shape} to {parent.describe()} of shape {wanted}"
             )
-        if type(sent) is np.ndarray:
-            sent = kernels.total(sent, tuple(repeated)).reshape(wanted)
-        else:
-            sent = primitives.reshape(primitives.sum(sent, axis=tuple(repeated), keepdims=True), shape=wanted)
+        sent = primitives.reshape(primitives.sum(sent, axis=tuple(repeated), keepdims=True), shape=wanted)
     if dtype_of(sent) != parent.dtype:
         sent = primitives.astype(sent, dtype=parent.dtype)
     return sent if isinstance(sent, Value) else plain(sent)

@@ -136,12 +136,16 @@ def of_data(function: Callable[..., Any]) -> Callable[..., Array]:
     return lambda *arrays, **static: Array(function(*[x.data for x in arrays], **static))
 
 
+def normalised(x: np.ndarray, eps: float, axis: tuple[int, ...] | None = None) -> np.ndarray:
+    return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
+
+
 FUNCTIONS: dict[str, Any] = {
     **{name: each(getattr(np, name)) for name in ("exp", "log", "tanh", "sqrt", "abs", "sign", "expm1", "log1p")},
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
         "unfold": lambda x, size, stride: windows(x, size, stride), "scatter": scatter, "log_softmax": log_softmax,
-        "normalised": lambda x, eps, axis=None: (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps),
+        "normalised": normalised,
         "avg_pool2d": lambda x, size, stride: windows(x, size, stride).mean((4, 5)),
         "max_pool2d": lambda x, size, stride: windows(x, size, stride).max((4, 5)),
         "reshape": np.reshape, "transpose": np.transpose, "matmul": np.matmul,
