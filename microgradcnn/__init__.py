@@ -40,6 +40,7 @@ from microgradcnn.engine.functions import (
     mean,
     minimum,
     negative,
+    normalised,
     power,
     relu,
     reshape,
@@ -91,13 +92,13 @@ _LATER = {
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
-__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to"]
-__all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d"]
-__all__ += ["cost", "debug", "draw", "equal", "exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger"]
-__all__ += ["log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max"]
-__all__ += ["max_pool2d", "maximum", "mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power"]
-__all__ += ["primitive", "relu", "reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum"]
-__all__ += ["tanh", "transpose", "where", "worksheet"]
+__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to", "check_answer"]
+__all__ += ["check_gradients", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cost", "debug"]
+__all__ += ["draw", "equal", "exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p"]
+__all__ += ["log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d"]
+__all__ += ["maximum", "mean", "minimum", "negative", "nn", "no_grad", "normalised", "not_equal", "optim", "power"]
+__all__ += ["primitive", "relu", "reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh"]
+__all__ += ["transpose", "where", "worksheet"]
 
 
 def __getattr__(name: str) -> _Any:

@@ -16,6 +16,10 @@ _FLOAT64 = np.dtype(np.float64)
 _QUIET = Context()
 _QUIET.run(np.seterr, all="ignore")  # NumPy keeps its error state in the context
 
+# A step makes many arrays and frees them. C's allocator on Linux gives such memory back to the system and asks for it
+# anew in the next step, a page fault for every 4 kB, unless it has once seen a block as large as this come and go.
+np.empty(2**25 - 2**16, np.uint8)
+
 
 def as_data(x: object, keep_bool: bool = False) -> Data:
     """`x` as a Value holds it: a Python float, a np.float32, or a read-only array that nobody else can write.
@@ -84,12 +88,15 @@ def dtype_of(x: Any) -> np.dtype[Any]:
     return dtype if dtype is not None else np.dtype(type(x))
 
 
+quiet_context = _QUIET.copy  # a context whose `run` is `quiet`, without the time of one more call
+
+
 def quiet(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`function(*args, **kwargs)` on raw data as IEEE arithmetic has it: 1/0 is inf, sqrt(-1) NaN, without a warning.
 
     It runs in a context of its own (a quarter of the time of np.errstate), so it must not ask for no_grad() or debug().
     """
-    return _QUIET.copy().run(function, *args, **kwargs)
+    return quiet_context().run(function, *args, **kwargs)
 
 
 def is_array_like(x: object) -> bool:
@@ -105,7 +112,7 @@ def check_unmasked(x: object) -> None:
         for part in x:
             if type(part) is not float:
                 check_unmasked(part)
-    elif isinstance(x, np.ndarray) and np.any(getattr(x, "mask", False)):
+    elif type(x) is not np.ndarray and isinstance(x, np.ndarray) and np.any(getattr(x, "mask", False)):
         raise ValueError(
             f"{glimpse(x)} has masked entries, and a Value has no mask: .filled(number) puts numbers there, "
             ".compressed() leaves them out"

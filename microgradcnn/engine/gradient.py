@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine import primitives
+from microgradcnn.engine import kernels, primitives
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.engine.value import Constant, Value, switched, watcher
 
+_PART = primitives.getitem
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 
 
@@ -78,8 +79,9 @@ def topological(root: Value) -> list[Value]:
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
+        younger = node._birth
         for parent in node.parents:
-            if (birth := parent._birth) > node._birth:
+            if (birth := parent._birth) > younger:
                 changed = parent.describe()
                 raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
             if birth and parent not in seen:  # a constant has none
@@ -94,16 +96,17 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
 
     From f back, the cotangent g of a node is complete when its turn comes: all that was computed from it has had its
     own. Each rule of the node then tells what it sends to one of its inputs, where that is added up. Nothing is sent
-    out of `order`. `optional` is what some where() chose between, and all that this was computed from.
+    out of `order`. `optional` is what some where() chose between, and all that this was computed from; `own`, to whose
+    cotangents parts are added in place.
     """
-    found, wanted, optional, watch = {f: seed}, _differentiable(order), set[Value](), _told_of_start(f, seed)
+    found, wanted, optional, watch, own = {f: seed}, _differentiable(order), set[Value](), _told(f, seed), set[Value]()
     for node in reversed(order):
         if (op := node.op) is None or (g := found.get(node)) is None:
             continue
         arguments, static = _arguments_of_rules(node, g, on_values), node.static
         if op is primitives.where or (optional and node in optional):
             optional.update(node.parents)
-        for k, parent in enumerate(node.parents):
+        for k, parent in enumerate(_receivers(node, g, found, wanted, own) if op is _PART else node.parents):
             if parent in wanted and (rule := op.chain[k]) is not None:
                 try:
                     sent = rule(*arguments, **static) if static else rule(*arguments)
@@ -117,9 +120,28 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
     return found
 
 
+def _receivers(node: Value, g: Any, found: dict[Value, Any], wanted: set[Value], own: set[Value]) -> tuple[Value, ...]:
+    """The parents of a part x[index] to which its rule has to send: none, if g was added to x's cotangent in place.
+
+    The rule gives g among zeros, and adding these up would take as long for every part of x as for the whole.
+    """
+    (x,) = node.parents
+    total = found.get(x)
+    raw = type(x._data) is np.ndarray and not isinstance(g, Value) and not isinstance(total, Value)
+    if x not in wanted or not raw or watcher.get() is not None:
+        return node.parents
+    if total is not None and x in own:
+        kernels.add_at(total, g, **node.static)
+    else:
+        sent = kernels.scatter(g, **node.static, shape=x.shape)
+        found[x] = sent if total is None else total + sent
+        own.add(x)
+    return ()
+
+
 def _differentiable(order: Sequence[Value]) -> set[Value]:
     """Those of the nodes to which gradients are sent: comparisons have none."""
-    return {node for node in order if type(node._data) is float or dtype_of(node._data).kind != "b"}
+    return {node for node in order if type(data := node._data) is float or dtype_of(data).kind != "b"}
 
 
 def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]:
@@ -176,10 +198,12 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
     if type(sent) is np.ndarray and type(data) is np.ndarray and sent.shape == data.shape and sent.dtype is data.dtype:
         return sent
     shape, wanted = shape_of(sent), parent.shape
-    if shape != wanted:
-        lead = len(shape) - len(wanted)
+    lead = len(shape) - len(wanted)
+    if lead > 0 and shape[lead:] == wanted and type(sent) is np.ndarray:  # a bias, most often
+        sent = kernels.total(sent, tuple(range(lead)))
+    elif shape != wanted:
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]
-        kept = tuple(1 if i in repeated else n for i, n in enumerate(shape))
+        kept = tuple([1 if i in repeated else n for i, n in enumerate(shape)])
         if lead < 0 or kept[lead:] != wanted:
             raise ValueError(
                 f"the chain rule of {node.op} gave a gradient of shape {shape} to {parent.describe()} of shape {wanted}"
@@ -227,7 +251,7 @@ def watching(looks_on: Watcher) -> Iterator[None]:
         yield
 
 
-def _told_of_start(f: Value, seed: Any) -> Watcher | None:
+def _told(f: Value, seed: Any) -> Watcher | None:
     """Who watches, told that a pass starts; None if nobody does."""
     watch: Watcher | None = watcher.get()
     if watch is not None:

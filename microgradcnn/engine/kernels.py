@@ -40,19 +40,25 @@ def sigmoid_of_number(x: float) -> float:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """np.where; of arrays alike by masks of their bits, a fraction of the time: no branch is guessed."""
-    if not all(type(x) is np.ndarray for x in (condition, a)) or condition.shape != a.shape:
+    """np.where; of arrays alike by masks of their bits, a fraction of the time: no branch is guessed.
+
+    The condition may lack leading axes, as a mask of attention does, and b may be a number.
+    """
+    if not all(type(x) is np.ndarray for x in (condition, a)) or a.shape[a.ndim - condition.ndim :] != condition.shape:
         return np.where(condition, a, b)
     if condition.dtype != np.bool_ or a.dtype.kind != "f":
         return np.where(condition, a, b)
     integer = f"i{a.itemsize}"
     mask = np.negative(condition.view("i1"), dtype=integer)
     if type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0:
-        return np.bitwise_and(mask, a.view(integer), out=mask).view(a.dtype)
-    if type(b) is not np.ndarray or b.shape != a.shape or b.dtype != a.dtype:
+        return np.bitwise_and(mask, a.view(integer)).view(a.dtype)
+    if type(b) is float:
+        b = np.full((), b, a.dtype)
+    elif type(b) is not np.ndarray or b.shape != a.shape or b.dtype != a.dtype:
         return np.where(condition, a, b)
-    np.bitwise_and(mask, a.view(integer) ^ b.view(integer), out=mask)
-    return np.bitwise_xor(mask, b.view(integer), out=mask).view(a.dtype)
+    bits = np.bitwise_xor(a.view(integer), b.view(integer))
+    np.bitwise_and(mask, bits, out=bits)
+    return np.bitwise_xor(bits, b.view(integer), out=bits).view(a.dtype)
 
 
 def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:
@@ -63,20 +69,56 @@ def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a @ b; by np.dot, which is the same for one or two axes and faster, where it can be."""
-    arrays = type(a) is np.ndarray and type(b) is np.ndarray
-    return np.dot(a, b) if arrays and 0 < a.ndim < 3 and 0 < b.ndim < 3 else np.matmul(a, b)
+    """a @ b; by np.dot, which is the same for one or two axes and faster, where it can be.
+
+    All rows of a stack times one matrix are one product: np.matmul makes a small one of each matrix in the stack.
+    """
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or not a.ndim or not 0 < b.ndim < 3:
+        return np.matmul(a, b)
+    if a.ndim < 3 or a.shape[-1] != b.shape[0]:
+        return np.dot(a, b) if a.ndim < 3 else np.matmul(a, b)
+    return np.dot(a.reshape(math.prod(a.shape[:-1]), len(b)), b).reshape(a.shape[:-1] + b.shape[1:])
+
+
+def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
+    """np.add.reduce; over the first axes, or a short last one, by a product with ones: a fraction of the time.
+
+    NumPy too adds first axes up one after another, and up to 128 numbers of a row without halving them.
+    """
+    if axis and type(x) is np.ndarray and len(axis) < x.ndim and x.dtype.kind == "f" and x.flags.c_contiguous:
+        n = len(axis)
+        if axis == tuple(range(n)):
+            count = math.prod(x.shape[:n])
+            y = np.dot(np.ones(count, x.dtype), x.reshape(count, math.prod(x.shape[n:])))
+            return y.reshape((*[1] * n, *x.shape[n:]) if keepdims else x.shape[n:])
+        if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
+            y = np.dot(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), np.ones(x.shape[-1], x.dtype))
+            return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
+    whole: Any = np.add.reduce
+    return whole(x, axis=axis, keepdims=keepdims)
+
+
+def mean(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    """The sum by how many numbers go into it; NaN of nothing."""
+    s = total(x, axis, keepdims)
+    return s / (np.size(x) / (np.size(s) or 1))
+
+
+def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
+    """(x - mean)/√(variance + eps) over the axes."""
+    centred = x - mean(x, axis, keepdims=True)
+    return centred / np.sqrt(mean(np.square(centred), axis, keepdims=True) + eps)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
     last = np.swapaxes(x, axis, -1)
-    flat = last.reshape(-1, last.shape[-1])
-    largest = np.arange(len(flat)), flat.argmax(1)
-    shifted = flat - flat[largest][:, None]
+    flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
+    largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
+    shifted = flat - flat.reshape(-1)[largest][:, None]
     rest = np.exp(shifted)
-    rest[largest] = 0.0
-    return (shifted - np.log1p(rest.sum(1, keepdims=True))).reshape(last.shape).swapaxes(axis, -1)
+    rest.reshape(-1)[largest] = 0.0
+    return (shifted - np.log1p(total(rest, (1,), keepdims=True))).reshape(last.shape).swapaxes(axis, -1)
 
 
 def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
@@ -96,11 +138,20 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
 def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """The adjoint of x[index]: zeros of x's shape to which g is added at that index."""
     out = np.zeros(shape, dtype_of(g))
-    if any(isinstance(part, np.ndarray) for part in (index if isinstance(index, tuple) else (index,))):
-        np.add.at(out, index, g)  # an array may name a place twice
-    else:
-        out[index] = g  # ten times as fast
+    add_at(out, g, index)
     return out
+
+
+def add_at(total: Array, g: Array, index: Any) -> None:
+    """Add g to `total` at that index, in place."""
+    if type(index) is np.ndarray and index.dtype.kind in "iu" and total.size and total.flags.c_contiguous:
+        row = total[0].size  # whole rows, as of embeddings: number by number np.add.at takes a quarter of the time
+        places = index.reshape(-1, 1).astype(np.intp) * row + np.arange(row)
+        np.add.at(total.reshape(-1), places.reshape(-1), np.reshape(g, -1))
+    elif any(isinstance(part, np.ndarray) for part in (index if isinstance(index, tuple) else (index,))):
+        np.add.at(total, index, g)  # an array may name a place twice
+    else:
+        total[index] += g  # ten times as fast
 
 
 def unfold(

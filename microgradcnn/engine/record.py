@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet
+from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet, quiet_context
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
 TARGETS = ("python", "javascript", "llvm", "onnx")  # what a record may have a line of its own for
@@ -43,11 +43,12 @@ class Primitive:
     They write it `by_name`, as σ(x), where the notation is `opaque`, which says no more than that, or has an input
     twice; `repeats` if its chain rules have one twice, so that a long input needs a name. `work` is one of WORKS, or
     "" for the value of a function. `targets` are the lines that a user's primitive has of its own, as `primitive` says.
+    `composed`: all that is made of a graph but its gradient knows it by its notation, as a user's primitive.
     """
 
     __slots__ = (
-        *("by_name", "chain", "elementwise", "forward", "infix", "inputs", "name", "notation", "opaque", "repeats"),
-        *("scalar", "symbol", "targets", "work"),
+        *("by_name", "chain", "composed", "elementwise", "forward", "infix", "inputs", "name", "notation", "opaque"),
+        *("repeats", "scalar", "symbol", "targets", "work"),
     )
 
     __call__: Callable[..., Any]  # value.py gives it: a Value if there is one among the inputs, otherwise plain data
@@ -64,8 +65,9 @@ class Primitive:
         symbol: str | None = None,
         work: str = "",
         repeats: bool = False,
+        composed: bool = False,
     ) -> None:
-        self.name, self.forward, self.chain = name, forward, chain
+        self.name, self.forward, self.chain, self.composed = name, forward, chain, composed
         self.notation, self.scalar, self.targets = notation, scalar, dict(targets or {})
         is_ufunc = isinstance(forward, np.ufunc) and forward.signature is None
         self.elementwise = scalar is not None or is_ufunc or not ON_NUMBERS.isdisjoint(self.targets)
@@ -87,7 +89,8 @@ class Primitive:
                 for given in inputs:
                     if type(given) is not np.ndarray and type(given) is not float:
                         check_unmasked(given)
-                return plain(quiet(self.forward, *inputs, **static))
+                y = quiet_context().run(self.forward, *inputs, **static)
+                return y if type(y) is np.ndarray and y.ndim else plain(y)
         if self.scalar is not None:
             try:
                 return self.scalar(*inputs, **static) if static else self.scalar(*inputs)

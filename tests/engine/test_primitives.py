@@ -103,6 +103,10 @@ def power_cases() -> list[Case]:
     ]
 
 
+def normalised(n: Any, x: Any, axis: Any, eps: float) -> Any:
+    return (x - n.mean(x, axis=axis, keepdims=True)) / n.sqrt(n.var(x, axis=axis, keepdims=True) + eps)
+
+
 def reduction_cases(reduce: str) -> list[Case]:
     axes: list[Any] = [None, (), (0,), (1,), (2,), (-1,), (-3,), (0, 1), (0, -1), (-2, 2), (0, 1, 2)]
     return [
@@ -255,6 +259,10 @@ CASES: dict[str, list[Case]] = {
     "sum": reduction_cases("sum"),
     "mean": reduction_cases("mean"),
     "max": reduction_cases("max"),
+    "normalised": [
+        Case(lambda n, x, a=axis, e=eps: normalised(n, x, a, e), (draw(2, 3, 4),), {"axis": axis, "eps": eps})
+        for axis, eps in (((0,), 1e-5), ((-1,), 1e-5), ((0, 2), 1e-3), (None, 0.1))
+    ],
     "matmul": [Case(contraction, (draw(*a), draw(*b, seed=1))) for a, b in MATMULS],
     "reshape": [
         Case(lambda n, x, s=s: n.reshape(x, s), (draw(2, 3, 4),), {"shape": s}) for s in ((6, 4), (24,), (4, -1, 1, 3))

@@ -30,7 +30,7 @@ from microgradcnn.engine.functions.elementwise import (
     where,
 )
 from microgradcnn.engine.functions.products import matmul
-from microgradcnn.engine.functions.reductions import log_softmax, max, mean, softmax, sum
+from microgradcnn.engine.functions.reductions import log_softmax, max, mean, normalised, softmax, sum
 from microgradcnn.engine.functions.shapes import astype, broadcast_to, concatenate, getitem, reshape, stack, transpose
 from microgradcnn.engine.functions.windows import avg_pool2d, conv1d, conv2d, conv_transpose2d, max_pool2d, pair
 from microgradcnn.engine.record import TABLE
@@ -62,6 +62,7 @@ __all__ = [
     "mean",
     "minimum",
     "negative",
+    "normalised",
     "pair",
     "power",
     "relu",
@@ -78,7 +79,7 @@ __all__ = [
     "where",
 ]
 
-BUILT_IN = frozenset(TABLE)
+BUILT_IN = frozenset(name for name, op in TABLE.items() if not op.composed)  # what every target knows by itself
 
 METHODS = (
     *(abs, astype, avg_pool2d, conv2d, exp, expm1, log, log1p, log_softmax, matmul, max, max_pool2d, maximum, mean),

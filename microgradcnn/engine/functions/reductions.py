@@ -42,3 +42,10 @@ def log_softmax(x: Operand, axis: int = -1) -> Any:
 def softmax(x: Operand, axis: int = -1) -> Any:
     """exp(x) / Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
     return exp(log_softmax(x, axis))
+
+
+@of_one
+@explained
+def normalised(x: Operand, axis: Axis = None, eps: float = 1e-5) -> Any:
+    """(x - mean)/√(variance + eps) over all axes, or over one or several; the variance is the biased one."""
+    return primitives.normalised(x, axis=axes_of("normalised", axis), eps=float(eps))

@@ -16,7 +16,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.backends.calls import IN_PLACE, STEPS, UFUNCS
+from microgradcnn.targets.backends.calls import IN_PLACE, STEPS, UFUNCS, is_flat_product, product
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths, own_shape
 from microgradcnn.targets.plan import Plan
 
@@ -182,7 +182,7 @@ class _Block:
             if line.op in STEPS:
                 self.code += STEPS[line.op](line, name, args)
             elif line.op == "matmul":
-                self.code.append(f"{'dot' if _is_flat_product(line) else 'matmul'}({', '.join(args)}, {name})")
+                self.code.append(product(line, name, args))
             else:
                 # By position is faster, but the two selections warn of it.
                 out = f"out={name}" if line.op in ("maximum", "minimum") else name
@@ -290,7 +290,7 @@ class _Block:
             text = f"dot({args})" if line.op in ("inner", "matmul") else f"sum_({args}, {axis!r})"
             text = f"{name} = float({text})" if line.dtype == np.float32 else f"{name} = {text}"
             first, more = text, text
-        elif line.op == "sum" or (line.op == "matmul" and _is_flat_product(line)):
+        elif line.op == "sum" or (line.op == "matmul" and is_flat_product(line)):
             call = (
                 f"sum_({args}, {axis!r}, None, %s, {line.static.get('keepdims')})"
                 if line.op == "sum"
@@ -312,11 +312,6 @@ def _views_of_parameters(lines: Iterable[Line]) -> list[Line]:
         if line.op in VIEWS and (line.args[0] in found or (line.args[0].op == "parameter" and line.args[0].shape)):
             found.append(line)
     return found
-
-
-def _is_flat_product(line: Line) -> bool:
-    """Whether a product is one that np.dot takes, which is faster than np.matmul."""
-    return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
 
 
 def _row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -56,3 +56,19 @@ STEPS: dict[str, Steps] = {
 
 
 IN_PLACE = frozenset({*UFUNCS, "sigmoid", "relu", "softplus", "power"})
+
+
+def is_flat_product(line: Line) -> bool:
+    """Whether a product is one that np.dot takes, which is faster than np.matmul."""
+    return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
+
+
+def product(line: Line, out: str, args: Sequence[str]) -> str:
+    """A call that writes a product; all rows of a stack go through one matrix in one product of np.dot."""
+    a, b = line.args
+    if is_flat_product(line):
+        return f"dot({args[0]}, {args[1]}, {out})"
+    if len(b.shape) != 2 or own_shape(line)[:-1] != own_shape(a)[:-1]:
+        return f"matmul({args[0]}, {args[1]}, {out})"
+    inner, outer = b.shape
+    return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"

@@ -140,7 +140,7 @@ def _written(op: Primitive, parts: Sequence[_Part], static: Mapping[str, Any]) -
     operands: dict[str, Any] = {**said, **{key: number(given) for key, given in numbers if key != "index"}}
     if op.by_name:
         definition(op)  # raises for a notation that cannot be written
-        first = {name: operands[name] for name in free_names(op) if name in said}
+        first = {} if op.composed else {name: operands[name] for name in free_names(op) if name in said}
         return _call(op.name, [*parts, *[_Part(e, False) for e in {**first, **said, **first}.values()]]).formula
     for i, name in enumerate(names):
         operands[name] = parts[i:] if i == len(names) - 1 and len(names) < len(parts) else parts[i]
@@ -154,7 +154,9 @@ def definitions(formulas: Iterable[Expr], told: set[str]) -> list[Expr]:
     """
     found: list[Expr] = []
     for name in dict.fromkeys(name for e in formulas for name in functions(e)):
-        if name in TABLE and name not in told and (e := definition(TABLE[name])) is not None:
+        if name not in TABLE or TABLE[name].composed:
+            continue
+        if name not in told and (e := definition(TABLE[name])) is not None:
             told.add(name)
             found += [e, *definitions(e.args, told)]
     return found

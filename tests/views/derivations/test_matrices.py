@@ -136,11 +136,16 @@ def of_data(function: Callable[..., Any]) -> Callable[..., Array]:
     return lambda *arrays, **static: Array(function(*[x.data for x in arrays], **static))
 
 
+def normalised(x: np.ndarray, eps: float, axis: tuple[int, ...] | None = None) -> np.ndarray:
+    return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
+
+
 FUNCTIONS: dict[str, Any] = {
     **{name: each(getattr(np, name)) for name in ("exp", "log", "tanh", "sqrt", "abs", "sign", "expm1", "log1p")},
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
         "unfold": lambda x, size, stride: windows(x, size, stride), "scatter": scatter, "log_softmax": log_softmax,
+        "normalised": normalised,
         "avg_pool2d": lambda x, size, stride: windows(x, size, stride).mean((4, 5)),
         "max_pool2d": lambda x, size, stride: windows(x, size, stride).max((4, 5)),
         "reshape": np.reshape, "transpose": np.transpose, "matmul": np.matmul,
@@ -267,6 +272,9 @@ CASES: dict[str, tuple[Value, list[Value]]] = {
     "log_softmax": (X.log_softmax() * Y, [X]),
     "log_softmax over rows": ((2 * X).log_softmax(axis=0) * Y, [X]),
     "log_softmax of a vector": (v.softmax() * v, [v]),
+    "normalised": (mg.normalised(X * u, axis=0) * Y, [X, u]),
+    "normalised rows": (mg.normalised(X * Y, axis=-1, eps=0.1).square(), [X, Y]),
+    "normalised, all numbers": (mg.normalised(X) * Y, [X]),
     "conv2d": (mg.conv2d(images, kernels), [images, kernels]),
     "conv2d with a stride and padding": (mg.conv2d(images, kernels, (2, 1), 1), [images, kernels]),
     "conv2d twice": (mg.conv2d(mg.conv2d(picture, kernels[:, :1]).tanh(), leaf("l", 1, 3, 2, 2)), [picture]),
