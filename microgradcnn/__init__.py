@@ -19,38 +19,75 @@ from microgradcnn.checking.check import GradientCheck, check_gradients
 from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
     abs,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
     astype,
     avg_pool2d,
     broadcast_to,
+    ceil,
+    clip,
     concatenate,
     conv2d,
+    cos,
+    cosh,
+    deg2rad,
     equal,
+    erf,
     exp,
+    exp2,
     expm1,
+    floor,
+    gelu,
     getitem,
+    hypot,
+    isfinite,
+    isinf,
+    isnan,
+    leaky_relu,
     log,
     log1p,
+    log2,
+    log10,
     log_softmax,
+    logaddexp,
+    logaddexp2,
     matmul,
     max,
     max_pool2d,
     maximum,
     mean,
     minimum,
+    mod,
+    nan_to_num,
     negative,
+    ones_like,
     power,
+    rad2deg,
+    reciprocal,
     relu,
     reshape,
     sigmoid,
+    sign,
+    silu,
+    sin,
+    sinc,
+    sinh,
     softmax,
     softplus,
     sqrt,
     square,
     stack,
     sum,
+    tan,
     tanh,
     transpose,
     where,
+    zeros_like,
 )
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.record import Primitive, primitive
@@ -89,13 +126,16 @@ _LATER = {
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
-__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to"]
-__all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv2d", "cost", "debug", "draw", "equal"]
-__all__ += ["exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p", "log_softmax"]
-__all__ += ["logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d", "maximum"]
-__all__ += ["mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power", "primitive", "relu"]
-__all__ += ["reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh", "transpose"]
-__all__ += ["where", "worksheet"]
+__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan"]
+__all__ += ["arctan2", "arctanh", "astype", "avg_pool2d", "broadcast_to", "ceil", "check_answer", "check_gradients"]
+__all__ += ["clip", "compile", "concatenate", "conv2d", "cos", "cosh", "cost", "debug", "deg2rad", "draw", "equal"]
+__all__ += ["erf", "exp", "exp2", "explain", "expm1", "export_onnx", "floor", "gelu", "getitem", "grad", "hypot"]
+__all__ += ["isfinite", "isinf", "isnan", "leaky_relu", "ledger", "log", "log10"]
+__all__ += ["log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or"]
+__all__ += ["logical_xor", "matmul", "max", "max_pool2d", "maximum", "mean", "minimum", "mod", "nan_to_num"]
+__all__ += ["negative", "nn", "no_grad", "not_equal", "ones_like", "optim", "power", "primitive", "rad2deg"]
+__all__ += ["reciprocal", "relu", "reshape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softmax", "softplus"]
+__all__ += ["sqrt", "square", "stack", "sum", "tan", "tanh", "transpose", "where", "worksheet", "zeros_like"]
 
 
 def __getattr__(name: str) -> _Any:
