@@ -69,14 +69,17 @@ def _ratio(z: Any, above: tuple[float, ...], below: tuple[float, ...]) -> Any:
 
 
 def _known(
-    forward: np.ufunc, scalar: Callable[[float], float], rule: Callable[[Any, Any, Any], Any], onnx: bool = True
+    forward: np.ufunc, scalar: Callable[[float], float], rule: Callable[[Any, Any, Any], Any], base: str = ""
 ) -> Primitive:
-    """The record of a function that is math's `scalar`, under that name in C, JavaScript and, capitalised, ONNX."""
+    """The record of a function that is math's `scalar`, under that name in C and JavaScript.
+
+    So it is in ONNX, capitalised, unless it is a logarithm to a `base`, as formulas write that.
+    """
     name, c = forward.__name__, scalar.__name__
     targets = {"python": f"xp.{name}(x)", "javascript": f"Math.{c}(x)", "llvm": c}
-    if onnx:
+    if not base:
         targets["onnx"] = c.capitalize()
-    return Primitive(name, forward, (rule,), f"{name}(x)", scalar, targets)
+    return Primitive(name, forward, (rule,), f"{name}(x)", scalar, targets, symbol=f"log{base}" if base else None)
 
 
 # Circular and hyperbolic functions
@@ -104,8 +107,8 @@ arctan2: Primitive = Primitive(
 )
 
 # Exponentials, logarithms and what is made of squares
-log2: Primitive = _known(np.log2, math.log2, lambda g, y, x: g / (x * math.log(2.0)), onnx=False)
-log10: Primitive = _known(np.log10, math.log10, lambda g, y, x: g / (x * math.log(10.0)), onnx=False)
+log2: Primitive = _known(np.log2, math.log2, lambda g, y, x: g / (x * math.log(2.0)), base="₂")
+log10: Primitive = _known(np.log10, math.log10, lambda g, y, x: g / (x * math.log(10.0)), base="₁₀")
 erf: Primitive = Primitive(
     "erf",
     _erf,

@@ -128,18 +128,18 @@ def hypot(a: Operand, b: Operand) -> Any:
 @of_one
 def sinc(x: Operand) -> Any:
     """sin(πx)/(πx), and 1 at 0, where all derivatives are taken to be 0."""
-    at_zero = primitives.equal(x, 0.0)
-    angle = math.pi * primitives.where(at_zero, 1.0, x)
-    return primitives.where(at_zero, 1.0, elementary.sin(angle) / angle)
+    angle = primitives.mul(math.pi, x)
+    below = primitives.where(primitives.equal(angle, 0.0), 1.0, angle)
+    return primitives.where(primitives.equal(x, 0.0), 1.0, elementary.sin(angle) / below)
 
 
 @of_one
 def deg2rad(x: Operand) -> Any:
     """An angle in degrees as one in radians."""
-    return primitives.mul(x, math.pi / 180.0)
+    return primitives.mul(math.pi / 180.0, x)
 
 
 @of_one
 def rad2deg(x: Operand) -> Any:
     """An angle in radians as one in degrees."""
-    return primitives.mul(x, 180.0 / math.pi)
+    return primitives.mul(180.0 / math.pi, x)
