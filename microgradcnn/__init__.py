@@ -19,41 +19,78 @@ from microgradcnn.checking.check import GradientCheck, check_gradients
 from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
     abs,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
     astype,
     avg_pool2d,
     broadcast_to,
+    ceil,
+    clip,
     concatenate,
     conv1d,
     conv2d,
     conv_transpose2d,
+    cos,
+    cosh,
+    deg2rad,
     equal,
+    erf,
     exp,
+    exp2,
     expm1,
+    floor,
+    gelu,
     getitem,
+    hypot,
+    isfinite,
+    isinf,
+    isnan,
+    leaky_relu,
     log,
     log1p,
+    log2,
+    log10,
     log_softmax,
+    logaddexp,
+    logaddexp2,
     matmul,
     max,
     max_pool2d,
     maximum,
     mean,
     minimum,
+    mod,
+    nan_to_num,
     negative,
     normalised,
+    ones_like,
     power,
+    rad2deg,
+    reciprocal,
     relu,
     reshape,
     sigmoid,
+    sign,
+    silu,
+    sin,
+    sinc,
+    sinh,
     softmax,
     softplus,
     sqrt,
     square,
     stack,
     sum,
+    tan,
     tanh,
     transpose,
     where,
+    zeros_like,
 )
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.record import Primitive, primitive
@@ -92,13 +129,16 @@ _LATER = {
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
-__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to", "check_answer"]
-__all__ += ["check_gradients", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cost", "debug"]
-__all__ += ["draw", "equal", "exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p"]
-__all__ += ["log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d"]
-__all__ += ["maximum", "mean", "minimum", "negative", "nn", "no_grad", "normalised", "not_equal", "optim", "power"]
-__all__ += ["primitive", "relu", "reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh"]
-__all__ += ["transpose", "where", "worksheet"]
+__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan"]
+__all__ += ["arctan2", "arctanh", "astype", "avg_pool2d", "broadcast_to", "ceil", "check_answer", "check_gradients"]
+__all__ += ["clip", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cos", "cosh", "cost", "debug"]
+__all__ += ["deg2rad", "draw", "equal", "erf", "exp", "exp2", "explain", "expm1", "export_onnx", "floor", "gelu"]
+__all__ += ["getitem", "grad", "hypot", "isfinite", "isinf", "isnan", "leaky_relu", "ledger", "log", "log1p", "log10"]
+__all__ += ["log2", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor"]
+__all__ += ["matmul", "max", "max_pool2d", "maximum", "mean", "minimum", "mod", "nan_to_num", "negative", "nn"]
+__all__ += ["no_grad", "normalised", "not_equal", "ones_like", "optim", "power", "primitive", "rad2deg", "reciprocal"]
+__all__ += ["relu", "reshape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softmax", "softplus", "sqrt"]
+__all__ += ["square", "stack", "sum", "tan", "tanh", "transpose", "where", "worksheet", "zeros_like"]
 
 
 def __getattr__(name: str) -> _Any:

@@ -66,7 +66,7 @@ PRIMITIVES = [
         *("swish", A * S, X * S * (1.0 + A * (1.0 - S)), "swish(x) = xσ(x)"),
         *("x*sigmoid(w*x)*(1 + w*x*(1 - sigmoid(w*x)))", "2n − 1"),  # x·σ(x), and the sum
     ),
-    Own("sinh", math.sinh(A), X * math.cosh(A), "f = sinh(wx)", "x*sqrt(1 + sinh(w*x)^2)", "n − 1"),
+    Own("own_sinh", math.sinh(A), X * math.cosh(A), "f = own_sinh(wx)", "x*sqrt(1 + own_sinh(w*x)^2)", "n − 1"),
 ]
 each_primitive = pytest.mark.parametrize("own", PRIMITIVES, ids=lambda own: own.name)
 

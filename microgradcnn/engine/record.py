@@ -141,7 +141,7 @@ def primitive(
     notation, is all that source, the jit, JAX, JavaScript and ONNX need: they compute the value by it, if it gives the
     numbers that `forward` gives, and the gradient by your chain. What cannot be written so has its line in `targets`:
 
-        mg.primitive("sinh", np.sinh, [lambda g, y, x: g * mg.sqrt(1.0 + y * y)], "sinh(x)", targets={
+        mg.primitive("own_sinh", np.sinh, [lambda g, y, x: g * mg.sqrt(1.0 + y * y)], "own_sinh(x)", targets={
             "python": "xp.sinh(x)",         # an expression; xp is numpy or jax.numpy
             "javascript": "Math.sinh(x)",   # an expression in numbers
             "llvm": "sinh",                 # a function of C's <math.h> that takes the inputs, for the jit

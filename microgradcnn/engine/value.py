@@ -195,8 +195,7 @@ class Value:
     __gt__, _ = _operator("greater")
     __ge__, _ = _operator("greater_equal")
 
-    # Attached where they are documented: the functions of the same names in functions.py, backward in gradient.py,
-    # ~ & | ^ in logic.py, what leaves the graph in leaving.py.
+    # Attached where they are documented: engine/functions, gradient.py, logic.py for ~ & | ^, leaving.py.
     if TYPE_CHECKING:
         __float__: Callable[[], float]
         __int__: Callable[[], int]
@@ -208,7 +207,10 @@ class Value:
         __and__ = __or__ = __xor__ = __invert__ = __pow__ = __rpow__ = __neg__ = __abs__ = __getitem__ = _attached
         abs = astype = avg_pool2d = conv2d = exp = log = log_softmax = matmul = max = max_pool2d = maximum = _attached
         mean = minimum = relu = reshape = sigmoid = softmax = softplus = sqrt = square = sum = tanh = _attached
-        transpose = _attached
+        transpose = sin = cos = tan = sinh = cosh = arcsin = arccos = arctan = arctan2 = arcsinh = arccosh = _attached
+        arctanh = log2 = log10 = exp2 = erf = logaddexp = logaddexp2 = hypot = sinc = deg2rad = rad2deg = _attached
+        reciprocal = sign = floor = ceil = mod = clip = leaky_relu = silu = gelu = isnan = isinf = isfinite = _attached
+        nan_to_num = __mod__ = __rmod__ = _attached
 
 
 class Constant(Value):

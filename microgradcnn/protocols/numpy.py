@@ -11,6 +11,13 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.protocols import logic
 
+
+@explained
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """`mg.clip`, whose bounds NumPy calls a_min and a_max as well."""
+    return functions.clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+
+
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in functions.METHODS},
     "add": primitives.add,
@@ -23,6 +30,11 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "less_equal": primitives.less_equal,
     "greater": primitives.greater,
     "greater_equal": primitives.greater_equal,
+    "fabs": functions.abs,
+    "remainder": functions.mod,
+    "radians": functions.deg2rad,
+    "degrees": functions.rad2deg,
+    "clip": clip,
     "amax": functions.max,
     "invert": logic.logical_not,
     "bitwise_and": logic.logical_and,
@@ -31,14 +43,13 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "where": explained(functions.where),
     **{f.__name__: f for f in (functions.power, functions.equal, functions.transpose, logic.not_equal)},
     **{f.__name__: f for f in (functions.broadcast_to, functions.concatenate, functions.stack, logic.logical_not)},
+    **{f.__name__: f for f in (functions.zeros_like, functions.ones_like)},
     **{f.__name__: f for f in (logic.logical_and, logic.logical_or, logic.logical_xor)},
     "shape": lambda value: value.shape,
     "ndim": lambda value: value.ndim,
     "size": lambda value: value._data.size if value.shape else 1,
 }
-_OURS = sorted(
-    {f.__name__ for f in BY_NUMPY_NAME.values() if f.__module__.startswith((functions.__name__, logic.__name__))}
-)
+_OURS = sorted(name for name in BY_NUMPY_NAME if hasattr(functions, name) or hasattr(logic, name))
 
 
 def _array(self: Value, dtype: Any = None, copy: Any = None) -> Array:

@@ -65,6 +65,16 @@ def _difference_of(line: Line, text: str = "") -> str | None:
         return str(error)
 
 
+def rows(target: str) -> dict[str, str]:
+    """The lines that records of the package's own table have for a target, with {0}, {1}, ... for their inputs."""
+    found = {}
+    for op in (TABLE[name] for name in sorted(BUILT_IN) if target in TABLE[name].targets):
+        places = {name: f"{{{i}}}" for i, name in enumerate(input_names(op, op.inputs or 0, ()))}
+        pieces = re.split(rf"({_NAME})", op.targets[target])
+        found[op.name] = "".join([places.get(piece, piece) for piece in pieces])
+    return found
+
+
 def own_line(line: Line, target: str, args: Sequence[str], literal: Callable[[Any], str]) -> str:
     """The user's own expression for a primitive, in these arguments. Raises ValueError for none, or a wrong one."""
     op = TABLE[line.op]

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.elementary import FAR, NEAR, SPLIT
 from microgradcnn.targets.lines import Line, Rows, Shape
-from microgradcnn.targets.notation import own_line
+from microgradcnn.targets.notation import own_line, rows
 
 Text = Callable[[Line, Sequence[str]], str]
 
@@ -124,6 +125,7 @@ def _joined(name: str) -> Text:
 
 # What every primitive is called in Python: an expression in its arguments {0}, {1}, ... and in xp.
 EXPRESSIONS: dict[str, str | Text] = {
+    **rows("python"),
     "add": "{0} + {1}",
     "sub": "{0} - {1}",
     "mul": "{0} * {1}",
@@ -177,6 +179,12 @@ EXPRESSIONS: dict[str, str | Text] = {
 }
 
 
+def _listed(numbers: Sequence[float]) -> str:
+    """A tuple, a few numbers a line."""
+    lines = [", ".join(map(repr, numbers[i : i + 4])) for i in range(0, len(numbers), 4)]
+    return f"({(',' + chr(10) + ' ' * 9).join(lines)})"
+
+
 # The functions that expressions call, and what these need in turn.
 NEEDS = {
     "conv2d": ("unfold",),
@@ -212,6 +220,29 @@ def log_softmax(x, axis, xp):
     places = xp.reshape(xp.arange(x.shape[axis]), [-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
     rest = xp.where(places == top, 0.0, xp.exp(shifted))
     return shifted - xp.log1p(xp.sum(rest, axis, keepdims=True))
+''',
+    "erf": f'''
+def erf(x, xp):
+    """The error function, by the rational approximations of W. J. Cody, Math. Comp. 23 (1969)."""
+
+    def ratio(z, above, below):
+        p, q = above[0], below[0]
+        for a, b in zip(above[1:], below[1:]):
+            p, q = p * z + a, q * z + b
+        return p / q
+
+    size = xp.minimum(xp.abs(x), 6.0)
+    near = x * ratio(
+        size * size,
+        {_listed(NEAR[0])},
+        {_listed(NEAR[1])},
+    )
+    far = 1.0 - xp.exp(-size * size) * ratio(
+        size,
+        {_listed(FAR[0])},
+        {_listed(FAR[1])},
+    )
+    return xp.where(size <= {SPLIT}, near, xp.copysign(far, x))
 ''',
     "unfold": '''
 def unfold(x, size, stride, xp, padding=((0, 0), (0, 0)), dilation=(1, 1), beyond=0.0):

@@ -42,6 +42,9 @@ FORMULAS = [
     ("[x > 0]*w + [x <= 0]*b + step(y)*w*x", "b + w*x"),
     ("sigmoid'(x) + tanh'(y)*w + relu'(y)*x", "exp(-x)/(1 + exp(-x))**2 + (1 - tanh(y)**2)*w + x"),
     ("k = 3; e = w*x - y; k*e^2", "3*(w*x - y)**2"),
+    ("sin(x)*y + cos(w x)^2 - tan(b)", "sin(x)*y + cos(w*x)**2 - tan(b)"),
+    (r"\arctan(x) + arctan2(x, y) + sinh(y)", "atan(x) + atan2(x, y) + sinh(y)"),
+    ("erf(x) + log2(w) + log_10(y) + log₂(w)", "erf(x) + 2*log(w, 2) + log(y, 10)"),
     ("out = w*x; out(1 - out)", "w*x*(1 - w*x)"),
 ]
 
@@ -126,9 +129,10 @@ REFUSED = [
     ("log = x; x", "'log' in column 1 is no name that can be assigned"),
     ("z*x; z = x", "z in column 6 has a meaning already: assign a name once, before it is used"),
     (
-        "sin(x)",
-        "'sin' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step, square, "
-        "expm1, log1p, softplus, where, maximum, minimum; write * for a product",
+        "cot(x)",
+        "'cot' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step, square, "
+        "expm1, log1p, softplus, where, maximum, minimum, sin, cos, tan, sinh, cosh, arcsin, arccos, arctan, arcsinh, "
+        "arccosh, arctanh, arctan2, log2, log10, erf, logaddexp, hypot, sign, floor, mod; write * for a product",
     ),
     ("x if y else w", "'if' in column 3 has no place in a formula"),
     ("e*x", "e is known in e^x only, or once it is assigned (column 1)"),

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import autograd
 import autograd.numpy as anp
+import autograd.scipy.special
 import numpy as np
 import pytest
+import scipy.special
 from autograd.core import make_vjp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,14 @@ def draw(*shape: int, low: float = -2.0, high: float = 2.0, seed: int = 0) -> np
 
 def positive(*shape: int, seed: int = 0) -> np.ndarray:
     return draw(*shape, low=0.3, high=2.5, seed=seed)
+
+
+def inside(*shape: int, seed: int = 0) -> np.ndarray:
+    return draw(*shape, low=-0.9, high=0.9, seed=seed)
+
+
+def above_one(*shape: int, seed: int = 0) -> np.ndarray:
+    return draw(*shape, low=1.2, high=3.0, seed=seed)
 
 
 # References that take more than a line
@@ -241,6 +251,22 @@ CASES: dict[str, list[Case]] = {
     "tanh": unary(lambda n, x: n.tanh(x)),
     "sigmoid": unary(lambda n, x: 1.0 / (1.0 + n.exp(-x))),
     "softplus": unary(lambda n, x: n.log(1.0 + n.exp(x))),
+    **{name: unary(lambda n, x, f=name: getattr(n, f)(x)) for name in ("sin", "cos", "sinh", "cosh", "arctan")},
+    "tan": unary(lambda n, x: n.sin(x) / n.cos(x), inside),
+    "arcsin": unary(lambda n, x: n.arcsin(x), inside),
+    "arccos": unary(lambda n, x: n.arccos(x), inside),
+    "arcsinh": unary(lambda n, x: n.log(x + n.sqrt(x * x + 1.0))),
+    "arccosh": unary(lambda n, x: n.log(x + n.sqrt(x * x - 1.0)), above_one),
+    "arctanh": unary(lambda n, x: 0.5 * n.log((1.0 + x) / (1.0 - x)), inside),
+    "arctan2": binary(lambda n, a, b: n.arctan2(a, b)),
+    "log2": unary(lambda n, x: n.log(x) / n.log(2.0), positive),
+    "log10": unary(lambda n, x: n.log(x) / n.log(10.0), positive),
+    "erf": unary(lambda n, x: {np: scipy.special, anp: autograd.scipy.special}[n].erf(x)),
+    "logaddexp": binary(lambda n, a, b: n.log(n.exp(a) + n.exp(b))),
+    "hypot": binary(lambda n, a, b: n.sqrt(a * a + b * b)),
+    "sign": unary(lambda n, x: n.sign(x)),
+    "floor": unary(lambda n, x: n.floor(x)),
+    "mod": binary(lambda n, a, b: a - b * n.floor(a / b), right=positive),
     "log_softmax": [
         Case(lambda n, x, a=a: stable_log_softmax(n, x, a), (draw(2, 3, 4),), {"axis": a}) for a in (-1, 0, 1, -2)
     ],
@@ -720,6 +746,7 @@ def test_a_function_is_a_method_and_takes_raw_numbers(function: Callable[..., An
     images, kernel = draw(2, 3, 4, 4), draw(2, 3, 2, 2)
     extra = {"astype": (np.float32,), "avg_pool2d": (2,), "conv2d": (kernel,), "matmul": (kernel[0, 0].repeat(2, 0),)}
     extra |= {"max_pool2d": (2,), "maximum": (0.1,), "minimum": (0.1,), "reshape": (-1,)}
+    extra |= dict.fromkeys(("arctan2", "hypot", "logaddexp", "logaddexp2", "mod"), (0.7,))
     arguments = extra.get(function.__name__, ())
     plain = function(np.abs(images), *arguments)
     assert not isinstance(plain, Value)

@@ -72,6 +72,9 @@ USES: dict[str, tuple[int, list[Callable[..., Any]]]] = {
     **{name: (2, [lambda a, b, op=TABLE[name]: op(a, b) * 2.0, TABLE[name]]) for name in COMPARED},
     **{name: (1, [TABLE[name]]) for name in ("neg", "square", "sqrt", "abs", "exp", "expm1", "log", "log1p", "tanh")},
     **{name: (1, [TABLE[name]]) for name in ("sigmoid", "softplus", "relu")},
+    **{name: (1, [TABLE[name]]) for name in ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "erf")},
+    **{name: (1, [TABLE[name]]) for name in ("arcsinh", "arccosh", "arctanh", "log2", "log10", "sign", "floor")},
+    **{name: (2, [TABLE[name]]) for name in ("arctan2", "logaddexp", "hypot", "mod")},
     "power": (1, [lambda x, e=e: x**e for e in EXPONENTS]),
     "where": (3, [lambda a, b, c: mg.where(a < b, c, a * b), lambda a, b, c: mg.where(a, b, c)]),
     "astype": (

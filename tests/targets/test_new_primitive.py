@@ -115,10 +115,10 @@ def _gelu_slope(x: Any) -> Any:
 
 def sinh() -> Any:
     return mg.primitive(
-        "sinh",
+        "own_sinh",
         np.sinh,
         [lambda g, y, x: g * mg.sqrt(1.0 + y * y)],
-        "sinh(x)",
+        "own_sinh(x)",
         targets={"python": "xp.sinh(x)", "javascript": "Math.sinh(x)", "llvm": "sinh", "onnx": "Sinh"},
     )
 
@@ -362,7 +362,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str, str]] = {
     ),
     "another shape": (lambda x: x + 1.0, "sum(x + 1)", r"gives shape \(\) where its forward gives \(3,\)"),
     "no expression": (lambda x: x, "x =", "x =, is no Python expression"),
-    "nothing of mg's": (lambda x: x, "arctan(x)", "'arctan' in its notation is no function of mg"),
+    "nothing of mg's": (lambda x: x, "cbrt(x)", "'cbrt' in its notation is no function of mg"),
     "an unknown name": (lambda x: x, "k * x", r"its notation, k \* x, has the names k, x for 1 inputs"),
     "itself": (lambda x: x, "odd(x) * 1", r"odd\(x\) \* 1, is not made of mg functions"),
     "text to run": (lambda x: x, "__import__('os').getcwd()", "in its notation is nothing that the targets know"),

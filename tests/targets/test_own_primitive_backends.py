@@ -47,7 +47,7 @@ def cube() -> Any:
 
 
 def arctan() -> Any:
-    return mg.primitive("arctan", np.arctan, [lambda g, y, x: g / (1.0 + x * x)], scalar=math.atan)
+    return mg.primitive("own_arctan", np.arctan, [lambda g, y, x: g / (1.0 + x * x)], scalar=math.atan)
 
 
 def arctan_of_arrays() -> Any:
@@ -194,8 +194,8 @@ USES |= {
         lambda p: mg.sum(mg.tanh(mg.conv2d(bordered()(p).reshape(1, 1, 5, 6), np.ones((1, 1, 2, 2))))), [numbers(3, 4)]
     ),
 }
-NAMES = ("sine", "cosine", "cube", "arctan", "arctan_into", "softsign", "leak", "hypotenuse", "damped", "log_sum_exp")
-NAMES += ("norm", "rolled", "added_up", "outer_product", "bordered")
+NAMES = ("sine", "cosine", "cube", "own_arctan", "arctan_into", "softsign", "leak", "hypotenuse", "damped")
+NAMES += ("log_sum_exp", "norm", "rolled", "added_up", "outer_product", "bordered")
 
 
 def or_one_sentence(ask: Callable[[], Any]) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine import primitives
+from microgradcnn.engine import elementary, primitives
 from microgradcnn.engine.arguments import Operand, explained, of_one, of_three, of_two
-from microgradcnn.engine.arrays import as_data
+from microgradcnn.engine.arrays import as_data, dtype_of
 
 
 @of_one
@@ -116,3 +117,116 @@ def equal(a: Operand, b: Operand) -> Any:
 def where(condition: Operand, a: Operand, b: Operand) -> Any:
     """a where the condition holds, otherwise b; nothing flows back into what was not taken, not even NaN."""
     return primitives.where(condition, a, b)
+
+
+@of_one
+def reciprocal(x: Operand) -> Any:
+    """1/x."""
+    return primitives.div(1.0, x)
+
+
+@of_one
+def sign(x: Operand) -> Any:
+    """1 where x > 0, -1 where x < 0, 0 at 0; its derivative is 0."""
+    return elementary.sign(x)
+
+
+@of_one
+def floor(x: Operand) -> Any:
+    """The largest whole number that is not above x; its derivative is 0."""
+    return elementary.floor(x)
+
+
+@of_one
+def ceil(x: Operand) -> Any:
+    """The smallest whole number that is not below x; its derivative is 0."""
+    return primitives.neg(elementary.floor(primitives.neg(x)))
+
+
+@of_two
+def mod(a: Operand, b: Operand) -> Any:
+    """a - b⌊a/b⌋, the remainder with the sign of b; also `a % b`."""
+    return elementary.mod(a, b)
+
+
+@of_one
+@explained
+def clip(x: Operand, min: Operand = None, max: Operand = None) -> Any:
+    """x, but min where x is less, and max where x is more (also where max is less than min); None is no bound.
+
+    The gradient goes to x from min to max, both ends included, as in PyTorch, otherwise to the bound. NaN stays NaN.
+    """
+    if min is not None and max is not None:
+        min = primitives.minimum(min, max)
+    inside = x if max is None else primitives.where(primitives.greater(x, max), max, x)
+    return inside if min is None else primitives.where(primitives.less(x, min), min, inside)
+
+
+@of_one
+@explained
+def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Any:
+    """x where x > 0, otherwise negative_slope·x, which has its derivative at 0 too."""
+    return primitives.where(primitives.greater(x, 0.0), x, primitives.mul(negative_slope, x))
+
+
+@of_one
+def silu(x: Operand) -> Any:
+    """x·σ(x), the swish (Hendrycks and Gimpel 2016; Elfwing et al. 2018)."""
+    return primitives.mul(x, primitives.sigmoid(x))
+
+
+@of_one
+@explained
+def gelu(x: Operand, approximate: str = "none") -> Any:
+    """x·Φ(x) with Φ the normal distribution, or "tanh", an approximation to 5e-4 (Hendrycks and Gimpel 2016).
+
+    Raises ValueError for another `approximate` than "none" and "tanh".
+    """
+    if approximate == "none":
+        return primitives.mul(0.5, x) * (1.0 + elementary.erf(primitives.div(x, math.sqrt(2.0))))
+    if approximate == "tanh":
+        inside = primitives.add(x, 0.044715 * power(x, 3))
+        return primitives.mul(0.5, x) * (1.0 + primitives.tanh(math.sqrt(2.0 / math.pi) * inside))
+    raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+
+
+@of_one
+def isnan(x: Operand) -> Any:
+    """Where x is NaN, as booleans."""
+    return primitives.equal(primitives.equal(x, x), False)
+
+
+@of_one
+def isinf(x: Operand) -> Any:
+    """Where x is inf or -inf, as booleans."""
+    return primitives.equal(primitives.abs(x), math.inf)
+
+
+@of_one
+def isfinite(x: Operand) -> Any:
+    """Where x is neither NaN nor inf nor -inf, as booleans."""
+    return primitives.less(primitives.abs(x), math.inf)
+
+
+@of_one
+@explained
+def nan_to_num(x: Operand, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """x with numbers for NaN, inf and -inf, of which the largest and the smallest finite ones are the defaults."""
+    largest = float(np.finfo(dtype_of(x)).max)
+    finite = primitives.where(primitives.equal(x, -math.inf), -largest if neginf is None else neginf, x)
+    finite = primitives.where(primitives.equal(x, math.inf), largest if posinf is None else posinf, finite)
+    return primitives.where(primitives.equal(x, x), finite, nan)
+
+
+@of_one
+@explained
+def zeros_like(x: Operand) -> Any:
+    """Zeros in the shape and dtype of x, to which no gradient flows; x goes in, so that they have as many rows."""
+    return primitives.where(primitives.less(x, x), x, 0.0)
+
+
+@of_one
+@explained
+def ones_like(x: Operand) -> Any:
+    """Ones in the shape and dtype of x, as `zeros_like`."""
+    return primitives.where(primitives.less(x, x), x, 1.0)

@@ -139,7 +139,7 @@ class _Writer:
         if line.varies and not line.shape and line.op not in BUILT_IN and TABLE[line.op].scalar is None:
             forward = partial(_row_by_row, forward)  # which nobody said to work element by element
         text = f"{self.constant(forward)}({', '.join(args)})"
-        return f"float({text})" if line.shape == () and line.dtype == np.float32 else text
+        return f"float({text})" if own_shape(line) == () and line.dtype == np.float32 else text
 
 
 class _Block:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, own_shape
 
 # The ufunc that writes a primitive's value into a buffer, after its arguments.
 UFUNCS: dict[str, str] = {
-    **{op: op for op in ("add", "square", "sqrt", "exp", "expm1", "log", "log1p", "tanh", "maximum", "minimum")},
-    **{op: op for op in ("less", "less_equal", "greater", "greater_equal", "equal")},
-    **{"sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "abs": "absolute", "pow": "power"},
+    name: op.forward.__name__ for name, op in TABLE.items() if name in BUILT_IN and isinstance(op.forward, np.ufunc)
 }
 
 Steps = Callable[[Line, str, list[str]], list[str]]

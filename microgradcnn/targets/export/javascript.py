@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.elementary import FAR, NEAR, SPLIT
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.source import PER_LINE, Naming
 from microgradcnn.targets.lines import COMPARISONS, LEAVES, Line, Lines, in_order
-from microgradcnn.targets.notation import own_line
+from microgradcnn.targets.notation import own_line, rows
 from microgradcnn.targets.scalars import opened_arrays, operations
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import recorded
@@ -141,6 +142,7 @@ RESERVED = frozenset(
 
 # What every primitive on numbers is in JavaScript: an expression in its arguments {0}, {1}, ...
 EXPRESSIONS: dict[str, str | Callable[[Line, Sequence[str]], str]] = {
+    **rows("javascript"),
     "add": "{0} + {1}",
     "sub": "{0} - {1}",
     "mul": "{0} * {1}",
@@ -181,6 +183,30 @@ function sigmoid(x) { // from exp(-|x|), which cannot overflow
   return x < 0 ? e / (1 + e) : 1 - e / (1 + e);
 }
 """
+_ERF = f"""
+function erf(x) {{ // by the rational approximations of W. J. Cody, Math. Comp. 23 (1969)
+  const polynomial = (z, coefficients) => coefficients.reduce((sum, c) => sum * z + c);
+  const ratio = (z, [above, below]) => polynomial(z, above) / polynomial(z, below);
+  const size = Math.min(Math.abs(x), 6);
+  if (size <= {SPLIT})
+    return x * ratio(size * size, {list(map(list, NEAR))});
+  return Math.sign(x) * (1 - Math.exp(-size * size) * ratio(size, {list(map(list, FAR))}));
+}}
+"""
+_LOGADDEXP = """
+function logaddexp(a, b) { // from the larger, which cannot overflow
+  return a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+}
+"""
+_MOD = """
+function mod(a, b) { // with the sign of b, JavaScript's has that of a
+  const rest = a % b;
+  return rest !== 0 ? (rest < 0 === b < 0 ? rest : rest + b) : b < 0 ? -0 : 0;
+}
+"""
 
 # The functions that primitives' expressions call.
-DEFINITIONS = {"pow": _POW, "power": _POW, "sigmoid": _SIGMOID}
+DEFINITIONS = {
+    **{"pow": _POW, "power": _POW, "sigmoid": _SIGMOID},
+    **{"erf": _ERF, "logaddexp": _LOGADDEXP, "mod": _MOD},
+}

@@ -16,7 +16,7 @@ from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.export.onnx_images import OF_IMAGES
 from microgradcnn.targets.export.onnx_writer import Row, Writer, fixed_lengths, lengths_for_reshape
 from microgradcnn.targets.lines import COMPARISONS, Line, Rows, Shape
-from microgradcnn.targets.notation import missing_line
+from microgradcnn.targets.notation import missing_line, rows
 
 OPSET, IR_VERSION = 16, 8
 
@@ -59,6 +59,39 @@ def _log1p(w: Writer, line: Line, args: list[str]) -> str:
     ratio = w.node("Div", small, w.node("Add", small, w.constant(2.0)))
     inside = w.node("Mul", w.node("Atanh", ratio), w.constant(2.0))
     return w.node("Where", near, inside, w.node("Log", w.node("Add", args[0], w.constant(1.0))))
+
+
+def _log_to(base: float) -> Row:
+    return lambda w, line, args: w.node("Mul", w.node("Log", *args), w.constant(1.0 / math.log(base)))
+
+
+def _logaddexp(w: Writer, line: Line, args: list[str]) -> str:
+    """max(a, b) + softplus(-|a - b|), and a + log 2 where they are equal, both infinite perhaps."""
+    apart = w.node("Neg", w.node("Abs", w.node("Sub", *args)))
+    found = w.node("Add", w.node("Max", *args), w.node("Softplus", apart))
+    return w.node("Where", w.node("Equal", *args), w.node("Add", args[0], w.constant(math.log(2.0))), found)
+
+
+def _hypot(w: Writer, line: Line, args: list[str]) -> str:
+    return w.node("Sqrt", w.node("Add", *[w.node("Mul", x, x) for x in args]))
+
+
+def _arctan2(w: Writer, line: Line, args: list[str]) -> str:
+    """2 arctan of a/(b + √(a² + b²)), or of (√(a² + b²) - b)/a for b < 0, whose sum would cancel."""
+    (a, b), zero = args, w.constant(0.0)
+    length, left, flat = _hypot(w, line, args), w.node("Less", b, zero), w.node("Equal", a, zero)
+    above = w.node("Where", left, w.node("Sub", length, b), a)
+    below = w.node("Where", left, a, w.node("Add", b, length))
+    half = w.node("Atan", w.node("Div", above, below))
+    on_axis = w.node("Where", left, w.constant(math.pi), zero)
+    return w.node("Where", flat, on_axis, w.node("Mul", half, w.constant(2.0)))
+
+
+def _mod(w: Writer, line: Line, args: list[str]) -> str:
+    """The remainder with the sign of a, and b more where that is not the sign of b."""
+    rest = w.node("Mod", *args, fmod=1)
+    other_sign = w.node("Less", w.node("Mul", w.node("Sign", rest), w.node("Sign", args[1])), w.constant(0.0))
+    return w.node("Where", other_sign, w.node("Add", rest, args[1]), rest)
 
 
 def _where(w: Writer, line: Line, args: list[str]) -> str:
@@ -179,6 +212,7 @@ def _places(line: Line, whole: Shape, part: Shape) -> tuple[Array, int]:
 
 
 OPERATORS: dict[str, Row] = {
+    **rows("onnx"),
     "add": "Add",
     "sub": "Sub",
     "mul": "Mul",
@@ -196,6 +230,12 @@ OPERATORS: dict[str, Row] = {
     "tanh": "Tanh",
     "sigmoid": "Sigmoid",
     "softplus": "Softplus",
+    "log2": _log_to(2.0),
+    "log10": _log_to(10.0),
+    "logaddexp": _logaddexp,
+    "hypot": _hypot,
+    "arctan2": _arctan2,
+    "mod": _mod,
     "log_softmax": lambda w, line, args: w.node("LogSoftmax", *args, axis=line.static["axis"]),
     "less": "Less",
     "less_equal": "LessOrEqual",

@@ -15,11 +15,11 @@ import numpy as np
 
 from microgradcnn.targets.lines import Line, Rows, Shape, lengths
 from microgradcnn.targets.native.images import ImageKernel
-from microgradcnn.targets.native.llvm import FUNCTIONS, FunctionEmitter, called, has_instructions
+from microgradcnn.targets.native.llvm import FUNCTIONS, LIBRARY, FunctionEmitter, called, has_instructions
 from microgradcnn.targets.native.machine_code import MachineCode
 from microgradcnn.targets.plan import Plan
 
-WORTH_A_PASS = FUNCTIONS | {"power", "where"}  # worth a compiled pass even alone
+WORTH_A_PASS = FUNCTIONS | LIBRARY.keys() | {"power", "where"}  # worth a compiled pass even alone
 
 FULL, PER_ROW, ONE_ROW, PER_CHANNEL, NUMBER = range(5)  # how an operand lies beside the group's shape
 

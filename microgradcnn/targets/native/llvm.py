@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, is_own
 from microgradcnn.targets.native.llvm_functions import definitions, symbol
+from microgradcnn.targets.notation import rows
 
 # No flag that takes x - x for 0 (reassoc), 1/-0.0 for 1/0.0 (nsz) or 3/3 for 3·(1/3) (arcp): NaN in, NaN out, and kinks
 # stay where they are. Rows are added up in lanes by hand, so that nothing has to be reordered.
@@ -209,15 +211,18 @@ def has_instructions(line: Line) -> bool:
     """Whether a line on numbers is computed by instructions, or by the C function that a user's primitive names."""
     if is_own(line):
         return "llvm" in TABLE[line.op].targets and not line.static
-    return line.op in ("where", "power") or any(line.op in table for table in (BINARY, RELATIONS, FUNCTIONS, EMITTED))
+    tables = (BINARY, RELATIONS, FUNCTIONS, EMITTED, LIBRARY)
+    return line.op in ("where", "power") or any(line.op in table for table in tables)
 
 
 def called(lines: Iterable[Line], kind: str, lanes: Iterable[int]) -> str:
     """LLVM's text of the functions that these lines call, for each of these numbers of lanes."""
     lines = list(lines)
-    names = {line.op for line in lines} & FUNCTIONS | ({"pow"} if any(map(_needs_pow, lines)) else set())
-    own = {_library_function(line, kind): len(line.args) for line in lines if is_own(line)}
-    declared = [f"declare {kind} @{name}({', '.join([kind] * count)}) nounwind" for name, count in own.items()]
+    ops = {line.op for line in lines}
+    names = ops & FUNCTIONS | ({"pow"} if any(map(_needs_pow, lines)) else set())
+    names |= {"softplus"} if "logaddexp" in ops else set()
+    library = {_library_function(line, kind): len(line.args) for line in lines if is_own(line) or line.op in LIBRARY}
+    declared = [f"declare {kind} @{name}({', '.join([kind] * count)}) nounwind" for name, count in library.items()]
     return "\n".join([*declared, *(definitions(sorted(names), kind, n) for n in dict.fromkeys(lanes))])
 
 
@@ -258,10 +263,32 @@ def _relu(f: FunctionEmitter, x: str) -> str:
     return f.select(f.compare("ole", x, f.constant(0.0)), f.constant(0.0), x)
 
 
+def _sign(f: FunctionEmitter, x: str) -> str:
+    zero, one = f.constant(0.0), f.constant(1.0)
+    negative = f.select(f.compare("olt", x, zero), f.constant(-1.0), f.binary("fadd", x, zero))  # 0 or NaN
+    return f.select(f.compare("ogt", x, zero), one, negative)
+
+
+def _mod(f: FunctionEmitter, a: str, b: str) -> str:
+    """The remainder with the sign of a, and b more where that is not the sign of b."""
+    rest, zero = f.make(f"frem {f.type} {a}, {b}"), f.constant(0.0)
+    signs = f.make(f"xor {f.mask} {f.compare('olt', rest, zero)}, {f.compare('olt', b, zero)}")
+    differ = f.make(f"and {f.mask} {signs}, {f.compare('one', rest, zero)}")
+    return f.select(differ, f.binary("fadd", rest, b), rest)
+
+
+def _logaddexp(f: FunctionEmitter, a: str, b: str) -> str:
+    """max(a, b) + softplus(-|a - b|), and a + log 2 where they are equal, both infinite perhaps."""
+    apart = f.make(f"fneg {f.type} {f.intrinsic('fabs', f.binary('fsub', a, b))}")
+    found = f.binary("fadd", EMITTED["maximum"](f, a, b), f.call("softplus", apart))
+    return f.select(f.compare("oeq", a, b), f.binary("fadd", a, f.constant(math.log(2.0))), found)
+
+
 # Primitives by the instruction that computes them, or by what is emitted for them; the rest call llvm_functions.py.
 BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 RELATIONS = {"less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq"}
 FUNCTIONS = frozenset({"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "pow"})
+LIBRARY = rows("llvm")  # a function of C's, for one number after the other
 EMITTED: dict[str, Any] = {
     "neg": lambda f, x: f.make(f"fneg {FAST} {f.type} {x}"),
     "square": lambda f, x: f.binary("fmul", x, x),
@@ -270,6 +297,10 @@ EMITTED: dict[str, Any] = {
     "relu": _relu,
     "maximum": _larger("oge"),
     "minimum": _larger("ole"),
+    "sign": _sign,
+    "floor": lambda f, x: f.intrinsic("floor", x),
+    "mod": _mod,
+    "logaddexp": _logaddexp,
     "reshape": lambda f, x: x,
     "astype": lambda f, x: x,
 }

@@ -5,17 +5,17 @@ exponents and steps. The text is never handed to Python. The same things may be 
 
     2*(a + b)  2(a + b)  2\cdot(a+b)  2·\left(a + b\right)       products, also by juxtaposition
     \frac{a}{b}  \frac12  a/b  ½  x^2  x**2  x²  x^{-1}           quotients and powers
-    √f  \sqrt f  \sqrt{f}  sqrt(f)  |x|  \sigma(x)  σ(x)  σ'(x)    functions
+    √f  \sqrt f  \sqrt{f}  sqrt(f)  |x|  ⌊x⌋  \sin(x)  σ(x)  σ'(x)    functions
     z_1  z1  z_{1}  z₁  \hat{y}  ŷ  y_hat  yhat  \lambda  λ         names
     max(a, b)  own_hypot(a, b)  leaky(a, 0.25)  leaky(a, slope=0.25)     several arguments, the static ones last
     where(a > 0, 1, 0.25)  {1 if a > 0, else ¼}                   one of two numbers
     [a_1 > 0]  (a_1 > 0)  1[a_1 > 0]  step(a_1)                  1 where it holds, otherwise 0
 
 What could be read in two ways is read so: * and / and juxtaposition bind alike and go from left to right, so √f/4(…) is
-(√f/4)·(…) and 1/2 x is (1/2)·x; a root without brackets takes the next number, name or bracket alone; -x^2 is -(x^2);
-x^12 is x to the 12th; z_12 and z12 have index 12 (or 1 and 2, where only z_1_2 is known); letters that are no name
-are a product of names (wx is w·x); e^{x} is exp(x) where no e is known; σ is the activation of the graph. The lecture's
-p_{47}, pixel 7 in the window whose first pixel is 4, is p_7. Every primitive of numbers is a function, a user's too.
+(√f/4)·(…) and 1/2 x is (1/2)·x; a root without brackets takes the next number, name or bracket; -x^2 is -(x^2); x^12
+is x to the 12th; z_12 and z12 have index 12 (or 1 and 2, where only z_1_2 is known); letters that are no name are a
+product of names (wx is w·x); without such a name π is the number and e^{x} is exp(x); σ is the graph's activation. The
+lecture's p_{47}, pixel 7 in the window whose first pixel is 4, is p_7. Every primitive of numbers is a function.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def write(answer: Value, text: str) -> str:
 class _Typed(Python):
     """A formula as a student may type it: with decimals, labels, ^, sqrt and [a > 0]."""
 
-    level = Emitter.level
+    level, inverts = Emitter.level, False
 
     def is_glyph(self, e: Expr) -> bool:
         """A decimal needs no brackets."""
@@ -249,7 +249,7 @@ class _Parser:
         if kind == "function":
             return self.call()
         if kind in CLOSING:
-            return self.group()
+            return self.group().floor() if kind == "⌊" else self.group()
         if kind == "\\sqrt":
             self.take()
             if self.kind == "[":
@@ -290,7 +290,7 @@ class _Parser:
             self.take()
             function += "'"
         known = _FUNCTIONS.get(function) or self.names.functions.get(function)
-        if known is None or self.kind not in CLOSING:
+        if known is None or self.kind not in ("(", "[", "{"):
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
         inputs, static = self.names.parameters(function)
         given, names = self.arguments(), iter([*inputs, *static])

@@ -4,8 +4,8 @@ The two graphs become, primitive by primitive, fractions of polynomials in the l
 the difference of their cross products is 0. That no proof is found says nothing.
 
 An atom stands for what is no rational function: σ(a), √a, [a > 0], log a. e^a is σ/(1 − σ), so sigmoid, tanh and exp of
-one a share an atom; what is known of the others is √a·√a = a and [a > 0]² = [a > 0]. Nothing is factored or searched
-for, and the work is bounded. Rules hold almost everywhere: not where a kink or a pole is.
+one a share an atom; what is known of the others is √a·√a = a, cos² a = 1 − sin² a and [a > 0]² = [a > 0]. Nothing
+is factored or searched for, and the work is bounded. Rules hold almost everywhere: not where a kink or a pole is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.evidence import Evidence
-from microgradcnn.views.formulas.expression import Expr, number, symbol
+from microgradcnn.views.formulas.expression import Expr, constant, number, symbol
 from microgradcnn.views.formulas.notation import asks_for_nan, formula
 
 MOST_SYMBOLS, MOST_ATOMS = 120, 40  # leaves, and functions of them
@@ -71,7 +71,7 @@ class _Graph:
         if node.shape != () or (node.op is not None and node.op.name not in BUILT_IN):
             raise Undecided  # a user's notation is for people: it need not be exact
         if node.op is None:
-            return self.algebra.number(float(node.data))
+            return self.read(constant(float(node.data)), {})
         parents = dict.fromkeys(p for p in node.parents if p in self.known)
         names = {p: symbol(f"p_{i}") for i, p in enumerate(parents)}
         values = {str(name.value): self.known[p] for p, name in names.items()}
@@ -83,7 +83,7 @@ class _Graph:
         if e.head == "number":
             return algebra.number(e.value)
         if e.head == "symbol":
-            return values[e.value]
+            return values[e.value] if e.value in values else algebra.atom(e.value)  # π
         if e.head == "compare":
             return self.holds(e, values)
         x = [self.read(a, values) for a in e.args]
@@ -310,9 +310,14 @@ class Ratios:
         n, denominator = int(content.numerator), int(content.denominator)
         return self.atom("sigmoid", Ratio(part.quo_ground(self.ring.domain(denominator)), a.below)), n
 
+    def cosine(self, a: Ratio) -> Ratio:
+        """cos a, whose square is 1 − sin² a."""
+        sine = self.atom("sin", a).above
+        return self.atom("cos", a, square=self.one - sine * sine)
+
     def function(self, name: str, *x: Ratio) -> Ratio:
         """A function by its name; what is not known is an atom."""
-        one, two = self.number(1), self.number(2)
+        one, two, half = self.number(1), self.number(2), self.number(Fraction(1, 2))
         if name in ("max", "min") and len(x) == 2:
             first = self.positive(self.minus(*x) if name == "max" else self.minus(*reversed(x)))
             return self.plus(self.times(first, x[0]), self.times(self.minus(one, first), x[1]))
@@ -325,6 +330,12 @@ class Ratios:
             "abs": lambda a: self.times(a, self.minus(self.times(two, self.positive(a)), one)),
             "sign": lambda a: self.minus(self.times(two, self.positive(a)), one),
             "log1p": lambda a: self.atom("log", self.plus(one, a)),
+            "log2": lambda a: self.times(self.atom("log", a), self.inverse(self.atom("log", two))),
+            "log10": lambda a: self.times(self.atom("log", a), self.inverse(self.atom("log", self.number(10)))),
+            "cos": self.cosine,
+            "tan": lambda a: self.times(self.atom("sin", a), self.inverse(self.cosine(a))),
+            "sinh": lambda a: self.times(half, self.minus(self.exponential(a), self.inverse(self.exponential(a)))),
+            "cosh": lambda a: self.times(half, self.plus(self.exponential(a), self.inverse(self.exponential(a)))),
             "sqrt": self.root,
         }
         return known[name](*x) if name in known and len(x) == 1 else self.atom(name, *x)

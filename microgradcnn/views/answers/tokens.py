@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ import numpy as np
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
 from microgradcnn.views.formulas import expression
+from microgradcnn.views.formulas.latex import Latex
 
 
 class FormulaError(ValueError):
@@ -24,9 +26,11 @@ class FormulaError(ValueError):
     steps = 0
 
 
-# The lecture's functions by their spellings; what sigma stands for depends on the graph.
+# The lecture's functions by their spellings, and the circular ones; what sigma stands for depends on the graph.
 _LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
-SPELLINGS = {name: name for name in _LECTURE} | {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
+_CIRCULAR = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan")
+SPELLINGS = {name: name for name in (*_LECTURE, *_CIRCULAR)}
+SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
 
 
 @lru_cache(maxsize=256)
@@ -37,7 +41,7 @@ def _takes_numbers(op: Primitive) -> bool:
     if op.name in ("neg", "maximum", "minimum", "where"):
         return op.name != "neg"
     if isinstance(op.forward, np.ufunc):
-        return op.forward.nin == 1
+        return op.forward.nin == 1 or op.opaque
     try:
         inspect.signature(op.forward).bind(0.0)
     except (TypeError, ValueError):
@@ -108,7 +112,7 @@ class Names:
         shown = name if len(name) <= 30 else name[:27] + "..."
         if name[:1] == "d" and len(name) > 1 and self.find(_spaced(name[1:])):
             return f"{shown} is a derivative: write it out"
-        known = [*self.labels.values(), *SPELLINGS]
+        known = [*self.labels.values(), *(name for name in SPELLINGS if name not in _CIRCULAR)]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
         return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
@@ -124,29 +128,31 @@ class Token(NamedTuple):
 
 GREEK = {letter: name for name, letter in expression.GREEK.items() if name.islower()}
 _LOW, _HIGH = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"), str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-FRACTIONS = {glyph: numeric(glyph) for glyph in "½⅓⅔¼¾⅕⅙⅛⅜⅝⅞"}
+_GLYPHS = "½⅓⅔¼¾⅕⅙⅛⅜⅝⅞"
+FRACTIONS = {glyph: numeric(glyph) for glyph in _GLYPHS} | {"pi": math.pi}
 _HAT = r"\\(?:wide)?hat[ ]*\{[ ]*[A-Za-z][ ]*\}|\\(?:wide)?hat[ ]+[A-Za-z]|[A-Za-z]\u0302|ŷ"
 _FONT = r"\\(?:operatorname|mathrm|mathit|mathbf|text)\{[A-Za-z]+\}"
-_COMMAND = rf"\\(?:{'|'.join(set(GREEK.values()) | {'exp', 'log', 'ln', 'tanh'})})(?![A-Za-z])"
+_COMMAND = rf"\\(?:{'|'.join({*GREEK.values(), *Latex.operators, 'ln'})})(?![A-Za-z])"
 _INDEX = r"_[0-9]+|_[A-Za-z]+|_\{[0-9A-Za-z, _]+\}|[₀-₉]+|[0-9]+"
 NAME = re.compile(rf"(?P<base>{_HAT}|{_FONT}|{_COMMAND}|[{''.join(GREEK)}]|[A-Za-z]+)(?P<index>(?:{_INDEX})*+)")
 SPACE = re.compile(
     r"(?:[ \t\u00a0\u2009]|\\[,;:! ]|\\(?:left|right|bigl?|bigr|Bigl?|Bigr|q?quad|displaystyle)(?![A-Za-z]))+"
 )
-NUMBER = re.compile(rf"[{''.join(FRACTIONS)}]|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+")
+NUMBER = re.compile(rf"[{_GLYPHS}]|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+")
 RAISED = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 SYMBOL = re.compile(
-    r"\*\*|[<>]=|\\(?:cdot|times|ge|le|geq|leq|sqrt|[dt]?frac)(?![A-Za-z])|[-+*/^()\[\]{}|<>√'−–·×⋅∙÷≤≥]"
+    r"\*\*|[<>]=|\\(?:cdot|times|ge|le|geq|leq|lfloor|rfloor|sqrt|[dt]?frac)(?![A-Za-z])|[-+*/^()\[\]{}|⌊⌋<>√'−–·×⋅∙÷≤≥]"
 )
 SAME = {"**": "^", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac"}
 SAME |= dict.fromkeys(("·", "×", "⋅", "∙", "\\cdot", "\\times"), "*") | {"\\dfrac": "\\frac"}
+SAME |= {"\\lfloor": "⌊", "\\rfloor": "⌋"}
 SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
 WORD = re.compile(r"[^\W\d]\w*")  # a function's name, where it is no label's: größe, log1p
 COMMA = re.compile(",")  # between arguments
 CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )")  # {1 if a > 0, else 0.25}, as people read where
 STATIC = re.compile(rf"({WORD.pattern})(?: *=(?!=)|(?= +-?[0-9.]))")  # slope=0.25, or slope 0.25 as people read it
 WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
-CLOSING = {"(": ")", "[": "]", "{": "}"}
+CLOSING = {"(": ")", "[": "]", "{": "}", "⌊": "⌋"}
 
 
 def _spaced(name: str) -> str:
@@ -233,6 +239,8 @@ def _named(match: re.Match[str], text: str, names: Names) -> Iterator[Token]:
         yield Token("function", name, column)
     elif label is not None:
         yield Token("name", label, column)
+    elif name == "pi" and names.find("i") is None:  # in brackets, so that 2π is a product
+        yield from (Token("(", "(", column), Token("number", name, column), Token(")", ")", column))
     elif name == "e" and (after == "^" or text[end : end + 2] == "**"):
         yield Token("function", name, column)
     else:

@@ -142,6 +142,11 @@ def is_negative(e: Expr) -> bool:
     return e.value[0] < 0 if e.head == "value" else e.head == "number" and e.value < 0
 
 
+def is_inverse(e: Expr) -> bool:
+    """Whether a formula is x⁻¹, written 1/x, or another negative power."""
+    return e.head == "power" and isinstance(e.args[1].value, Fraction) and e.args[1].value < 0
+
+
 def _times(*parts: Expr) -> Expr:
     """The product of simplified formulas."""
     return _product(parts, done=True)
@@ -166,8 +171,8 @@ def _product(parts: Sequence[Expr], done: bool = False) -> Expr:
             base, exponent = top.args if top.head == "power" else (top, ONE)
             exponent = minus(exponent) if below else exponent
             powers[base] = _sum([powers[base], exponent]) if base in powers else exponent
-    for base in [b for b, x in powers.items() if b.head == "number" and x == ONE]:  # √2·√2
-        coefficient *= base.value
+    for base in [b for b, x in powers.items() if b.head == "number" and b != ZERO and _is_whole(x)]:  # √2·√2
+        coefficient *= base.value ** int(powers[base].value)
         del powers[base]
     return ZERO if coefficient == 0 else _joined(coefficient, powers)
 
@@ -193,16 +198,19 @@ def _power(base: Expr, exponent: Expr) -> Expr:
         return ONE
     if base == ZERO and exponent.head == "number" and exponent.value > 0:
         return ZERO
-    whole = exponent.head == "number" and isinstance(exponent.value, Fraction) and exponent.value.denominator == 1
-    if not whole:
+    if not _is_whole(exponent):
         return power(base, exponent)
     if base.head == "number" and base.value != 0 and abs(exponent.value) <= 64:
         return number(base.value ** int(exponent.value))
     if base.head in ("product", "power"):
         coefficient, powers = split(base)
         raised = {b: _times(x, exponent) for b, x in powers.items()}
-        return _joined(coefficient ** int(exponent.value), raised)
+        return _times(number(coefficient ** int(exponent.value)), *[power(b, x) for b, x in raised.items()])
     return power(base, exponent)
+
+
+def _is_whole(exponent: Expr) -> bool:
+    return exponent.head == "number" and isinstance(exponent.value, Fraction) and exponent.value.denominator == 1
 
 
 def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:

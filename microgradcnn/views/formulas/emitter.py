@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from microgradcnn.views.formulas.algebra import is_negative
+from microgradcnn.views.formulas.algebra import is_inverse, is_negative
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
@@ -32,6 +32,7 @@ OPEN, CLOSE = "\ue000", "\ue001"  # stand for brackets until it is known how dee
 _GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 1, 3, 1, 1), (2, 3, 3, 4, 4, 5, 8), strict=True)}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+FENCES = {"abs": "||", "floor": "⌊⌋"}  # functions that are written around their argument
 NAMED = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}  # what is measured and no number
 COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
@@ -43,7 +44,7 @@ def numeral(value: Any) -> str | tuple[int, int]:
     n, d = value.numerator, value.denominator
     if d == 1:
         return str(n) if n < 10**15 else f"{float(n):.6g}"
-    if d % 10 and d <= 1000:
+    if d <= 1000 and (d % 10 or 10**9 % d):  # 0.05, but 1/4 and 1/180
         return n, d
     return f"{n / d:.15g}"
 
@@ -52,6 +53,7 @@ class Emitter:
     """What the languages share. Called on a formula, it gives the text."""
 
     fractions_are_atoms = False
+    inverts = True  # x⁻¹ is written 1/x
     functions_need_dots = False
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
     minus, plus, dot, comma = "−", "+", "·", ", "
@@ -76,8 +78,8 @@ class Emitter:
 
     def emit(self, e: Expr) -> str:
         """The text of a formula, its brackets not yet chosen."""
-        done: str = getattr(self, f"_{e.head}")(e)
-        return done
+        head = "product" if self.inverts and is_inverse(e) else e.head
+        return str(getattr(self, f"_{head}")(e))
 
     def within(self, e: Expr, level: int) -> str:
         """The text of a part, in brackets if it binds less tightly than `level`."""
@@ -94,7 +96,7 @@ class Emitter:
             written = numeral(abs(e.value))
             spread = isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
             return SUM if e.value < 0 else PRODUCT if spread else ATOM
-        if e.head in ("product", "quotient", "derivative", "hadamard", "matmul"):
+        if e.head in ("product", "quotient", "derivative", "hadamard", "matmul") or (self.inverts and is_inverse(e)):
             if is_negative(e):
                 return SUM
             shown = as_fraction(e)
@@ -183,7 +185,8 @@ class Emitter:
 
     def _call(self, e: Expr) -> str:
         inside = self.comma.join(map(self.emit, shown(e.args)))
-        return self.fenced("|", inside, "|") if e.value == "abs" else self.function(e.value) + self.around(inside)
+        fence = FENCES.get(e.value)
+        return self.fenced(fence[0], inside, fence[1]) if fence else self.function(e.value) + self.around(inside)
 
     def around(self, inside: str) -> str:
         """The brackets of a function's arguments."""
@@ -252,7 +255,7 @@ def is_named_function(e: Expr) -> bool:
     """Whether a formula starts with the name of a function of several letters."""
     while e.head == "power":
         e = e.args[0]
-    return e.head == "call" and len(function_name(e.value)) > 1 and e.value != "abs"
+    return e.head == "call" and len(function_name(e.value)) > 1 and e.value not in FENCES
 
 
 def _factors(e: Expr) -> Iterator[Expr]:
@@ -280,7 +283,7 @@ def positive(e: Expr) -> tuple[bool, Expr]:
 
 def as_fraction(e: Expr) -> Expr:
     """A product with negative powers as a quotient; anything else as it is."""
-    if e.head != "product":
+    if e.head != "product" and not is_inverse(e):
         return e
     above, below, coefficient = list[Expr](), list[Expr](), Fraction(1)
     for factor in flat(e, "product"):

@@ -111,6 +111,20 @@ def call(name: str, *args: Expr) -> Expr:
     return Expr("call", args, name)
 
 
+_PI = symbol("pi")
+_KNOWN = {  # floats that stand for something better known: no data are one of these by chance
+    **{math.log(base): call("log", number(base)) for base in (2, 10)},
+    **{math.pi: _PI, math.pi / 180: divide(_PI, number(180)), 180 / math.pi: divide(number(180), _PI)},
+    **{math.sqrt(2): root(number(2)), math.sqrt(2 / math.pi): root(divide(number(2), _PI))},
+    2 / math.sqrt(math.pi): divide(number(2), root(_PI)),
+}
+
+
+def constant(value: float) -> Expr:
+    """A number that a graph was written with: log 2, π, √2, ... for the float nearest to it, else as `number`."""
+    return _KNOWN.get(value) or number(value)
+
+
 def value(measured: float, digits: int = 4) -> Expr:
     """A number that was computed, shown to so many digits."""
     return Expr("value", value=(float(measured) + 0.0, digits))

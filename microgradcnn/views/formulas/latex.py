@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import ClassVar
 
@@ -13,6 +14,8 @@ _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
 _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}
 _SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
 _SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
+_FENCES = {"⌊": r"\lfloor ", "⌋": r"\rfloor "}
+_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
 _ESCAPED |= {c: "\\" + c for c in "&%$#_{}"} | {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}"}
 _ESCAPED |= {"–": "--", "œ": r"\oe{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}"}
@@ -27,7 +30,9 @@ class Latex(Emitter):
     fractions_are_atoms = True
     minus, dot, juxtaposed = "-", r" \cdot ", " "
     signs: ClassVar[dict[str, str]] = {**_SIGNS, "–": "-", "≠": r"\ne", "←": r"\leftarrow"}
-    operators = ("exp", "log", "tanh", "max", "min")  # that LaTeX has a command for
+    operators = (  # that LaTeX has a command for
+        *("exp", "log", "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan"),
+    )
 
     def spaced(self, sign: str) -> str:
         """A binary sign as LaTeX has it."""
@@ -91,7 +96,9 @@ class Latex(Emitter):
 
     def function(self, name: str) -> str:
         """A command of LaTeX, a Greek letter, or the name in upright letters."""
-        known = function_name(name)
+        known, *base = re.split("([₀-₉]+)", function_name(name))  # log₂
+        if base:
+            return f"{self.function(known)}_{{{base[0].translate(_LOW)}}}"
         if known in self.operators or known in _GREEK:
             return _GREEK.get(known, f"\\{known}")
         name = words(known)
@@ -99,7 +106,8 @@ class Latex(Emitter):
 
     def fenced(self, left: str, inside: str, right: str) -> str:
         """Something between two signs, which grow around fractions; bars always do."""
-        tall = left == "|" or (left == "(" and r"\frac" in inside)
+        tall = left == "|" or r"\frac" in inside
+        left, right = _FENCES.get(left, left), _FENCES.get(right, right)
         return rf"\left{left}{inside}\right{right}" if tall else f"{left}{inside}{right}"
 
     def position(self, part: str) -> str:

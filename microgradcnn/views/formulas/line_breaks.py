@@ -93,6 +93,8 @@ _WORDS = (r"\text", r"\textit", r"\mathit", r"\operatorname")
 _WIDER = {r"\sqrt": (1.0, 1.0), **dict.fromkeys("_^", (0.8, 0.06)), **dict.fromkeys(_WORDS, (1.0, 0.0))}
 _WIDER |= dict.fromkeys((r"\hat", r"\bar", r"\tilde"), (1.0, 0.0))
 _WIDTHS = {r"\exp": 1.5, r"\log": 1.3, r"\tanh": 2.1, r"\max": 1.9, r"\min": 1.7, r"\quad": 1.0, r"\dots": 1.2}
+_WIDTHS |= {r"\sin": 1.2, r"\cos": 1.4, r"\tan": 1.4, r"\sinh": 1.8, r"\cosh": 2.0, r"\lfloor": 0.5, r"\rfloor": 0.5}
+_WIDTHS |= {r"\arcsin": 2.5, r"\arccos": 2.7, r"\arctan": 2.7}
 _WIDTHS |= {r"\left": 0.0, r"\right": 0.0, r"\Bigl": 0.2, r"\Bigr": 0.2, r"\infty": 1.0, r"\leftarrow": 1.5}
 _WIDTHS |= {**dict.fromkeys(" {}&", 0.0), ",": 0.45, ", ": 0.45, "w": 0.76, r"\eta": 0.55, r"\lambda": 0.6, "m": 0.9}
 _WIDTHS |= {**dict.fromkeys("()[]|ijlt", 0.42), **dict.fromkeys("-+=<>", 0.8)}

@@ -22,6 +22,7 @@ from microgradcnn.views.formulas.expression import (
     Expr,
     add,
     call,
+    constant,
     divide,
     equation,
     flattened,
@@ -114,7 +115,7 @@ def _atom(leaf: Value) -> Expr:
         return symbol(leaf.label)
     data = np.asarray(leaf.data)
     if data.size and (data == data.flat[0]).all():  # an array of equal numbers broadcasts as the number does
-        return number(float(data.flat[0]))
+        return constant(float(data.flat[0]))
     kind = "a constant" if type(leaf) is Constant else leaf.describe()
     raise ValueError(f"{kind} of shape {leaf.shape} has no name to write it by: give it a label")
 
@@ -122,6 +123,8 @@ def _atom(leaf: Value) -> Expr:
 def _applied(node: Value, op: Primitive, parts: Sequence[_Part]) -> Expr:
     if op.name == "where" and asks_for_nan(node.parents[0]):
         return parts[1].formula  # formulas hold where everything is finite
+    if op.name == "where" and _never_holds(node.parents[0]):
+        return parts[2].formula
     if op.name == "where" and _is_relus_rule(node.parents[0], node.parents[2]):
         parts = [*parts[:2], _Part(number(0), parts[2].array)]
     if (rearranged := _rearranged(node, op, [part.formula for part in parts])) is not None:
@@ -186,6 +189,11 @@ def definition(op: Primitive) -> Expr | None:
 def asks_for_nan(condition: Value) -> bool:
     """Whether a condition is x = x."""
     return condition.op is not None and condition.op.name == "equal" and condition.parents[0] is condition.parents[1]
+
+
+def _never_holds(condition: Value) -> bool:
+    """Whether a condition is x < x."""
+    return condition.op is not None and condition.op.name == "less" and condition.parents[0] is condition.parents[1]
 
 
 def _is_relus_rule(condition: Value, otherwise: Value) -> bool:

@@ -83,6 +83,9 @@ READ = [
     ("|x_1 - x_2||w_1 - 5|", "abs(x_1 - x_2)*abs(w_1 - 5)"),
     ("|(|-w_1|)-5|", "5 - w_1"),
     ("1e-3 x_1 + .5 + 2. + 0.25", "0.001*x_1 + 2.75"),
+    (r"\sin(x_1)cos(x_2) + \arctan{(w_1)} - tan(w_2)", "sin(x_1)*cos(x_2) + atan(w_1) - tan(w_2)"),
+    (r"2π x_1 + \frac{\pi}{2} - pi/2", "2*pi*x_1"),
+    (r"⌊5x_1⌋ + \lfloor -x_2\rfloor + floor(w_1)", "floor(5*x_1) + floor(-x_2) + floor(w_1)"),
     ("fy", "f*y"),
     ("2f(x_1)", "2*f*x_1"),
     ("yz_1", "y*z_1"),
@@ -95,7 +98,8 @@ READ = [
 
 def by_python(text: str) -> float:
     """The oracle: Python's own reading of a formula that this file wrote."""
-    functions = {"sqrt": math.sqrt, "exp": math.exp, "log": math.log, "tanh": math.tanh, "abs": abs}
+    functions = {"sqrt": math.sqrt, "exp": math.exp, "log": math.log, "tanh": math.tanh, "abs": abs, "pi": math.pi}
+    functions |= {name: getattr(math, name) for name in ("sin", "cos", "tan", "atan", "floor")}
     functions |= {"sigmoid": lambda x: 1 / (1 + math.exp(-x)), "relu": lambda x: max(x, 0.0)}
     values = {**AT, "lambda_": AT["lambda"]}
     return float(eval(text, {"__builtins__": {}}, {**functions, **values}))

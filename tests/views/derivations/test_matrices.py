@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
 import microgradcnn as mg
 from microgradcnn import Value, networks
@@ -140,8 +141,13 @@ def normalised(x: np.ndarray, eps: float, axis: tuple[int, ...] | None = None) -
     return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
 
 
+CIRCULAR = ("sin", "cos", "tan", "sinh", "cosh", "arctan")
+INVERSE = ("arcsin", "arccos", "arctanh")
 FUNCTIONS: dict[str, Any] = {
     **{name: each(getattr(np, name)) for name in ("exp", "log", "tanh", "sqrt", "abs", "sign", "expm1", "log1p")},
+    **{name: each(getattr(np, name)) for name in (*CIRCULAR, *INVERSE, "arcsinh", "arccosh", "log2", "log10", "floor")},
+    **{name: each(getattr(np, name)) for name in ("arctan2", "logaddexp", "hypot", "mod")},
+    "erf": each(scipy.special.erf), "pi": np.pi,
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
         "unfold": lambda x, size, stride: windows(x, size, stride), "scatter": scatter, "log_softmax": log_softmax,
@@ -300,6 +306,15 @@ CASES: dict[str, tuple[Value, list[Value]]] = {
     **{name: (getattr(mg, name)(X * u) * Y, [X, u]) for name in SMOOTH},
     "log": (mg.log(X * X + 1.0), [X]),
     "log1p": (mg.log1p(X * X), [X]),
+    **{name: (getattr(mg, name)(X * u) * Y, [X, u]) for name in (*CIRCULAR, "arcsinh", "erf", "gelu", "silu")},
+    **{name: (getattr(mg, name)(0.9 * mg.tanh(X)) * Y, [X]) for name in INVERSE},
+    **{name: (getattr(mg, name)(X * X + 1.5) * Y, [X]) for name in ("arccosh", "log2", "log10", "reciprocal", "exp2")},
+    **{name: (getattr(mg, name)(X, u) * Y, [X, u]) for name in ("arctan2", "logaddexp", "hypot")},
+    **{name: (getattr(mg, name)(X) * Y, [X, Y]) for name in ("sign", "floor", "leaky_relu", "sinc")},
+    **{name: (getattr(mg, name)(X) * Y, [X, Y]) for name in ("deg2rad", "ones_like", "zeros_like")},
+    "mod": (mg.mod(X, u) * Y, [X, u]),
+    "clip": (X.clip(-0.5, 0.5) * Y, [X]),
+    "clip to arrays": (mg.clip(X, -0.5, u) * Y, [X, u]),
     "maximum": (mg.maximum(X, u), [X, u]),
     "minimum": (mg.minimum(X, Y) * X, [X, Y]),
     "where": (mg.where(mask, X * Y, X), [X, Y]),

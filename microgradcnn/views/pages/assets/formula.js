@@ -1,6 +1,5 @@
-// A student's formula: read and evaluated as views/answers/parser.py does, whose tables and bounds come as
-// NOTATION. The text is never handed to JavaScript: nothing but arithmetic on known names can come of it.
-// A tree is a number, {name}, or [function, tree, ...].
+// A student's formula, read and evaluated as views/answers/parser.py does, with its tables and bounds (NOTATION).
+// Text is never run: only arithmetic on names can come of it. A tree is a number, {name} or [function, tree, ...].
 "use strict";
 
 const formula = (({patterns, tables, bounds: [LENGTH, DEPTH, EXPONENT, LARGEST, STEPS]}) => {
@@ -81,6 +80,7 @@ const formula = (({patterns, tables, bounds: [LENGTH, DEPTH, EXPONENT, LARGEST, 
     const next = text.slice(end + (match(SPACE, text, end)?.[0].length ?? 0));
     if (spellings.has(name) && (label === undefined || /^[(']/.test(next))) return push("function", name);
     if (label !== undefined) return push("name", label);
+    if (name === "pi" && !known.find("i")) return push("(", "("), push("number", name), push(")", ")"); // as in 2(3.1)
     if (name === "e" && /^(\^|\*\*)/.test(next)) return push("function", name);
     const [letters, ...index] = name.split("_");
     const labels = [...letters.slice(0, -1).slice(0, 8), [letters.at(-1), ...index].join("_")].map(known.find);
@@ -184,21 +184,21 @@ const formula = (({patterns, tables, bounds: [LENGTH, DEPTH, EXPONENT, LARGEST, 
       const token = take(), meaning = spellings.get(token.text);
       if (token.text === "e") return ["exp", exponent()];
       const name = (meaning === "sigma" ? known.activation : meaning) + (is("'") ? take().kind : "");
-      if (!Object.hasOwn(FUNCTIONS, name) || !closing.has(tokens[at].kind))
+      if (!Object.hasOwn(FUNCTIONS, name) || !is("(", "[", "{"))
         refuse(`${token.text} in column ${token.column} is a function: write ${token.text}(...)`);
       return [name, group()];
     }
     function group() {
-      const close = closing.get(take().kind), outer = bars;
+      const open = take().kind, outer = bars;
       bars = 0;
       let found = sum();
       if (is("<", ">", "<=", ">=")) {
         const sign = take().kind, other = sum(), sides = sign[0] === ">" ? [found, other] : [other, found];
         found = [sign.length === 2 ? "at least" : "greater", ...sides];
       }
-      expect(close);
+      expect(closing.get(open));
       bars = outer;
-      return found;
+      return open === "⌊" ? ["floor", found] : found;
     }
     function absolute() {
       take();
@@ -215,10 +215,11 @@ const formula = (({patterns, tables, bounds: [LENGTH, DEPTH, EXPONENT, LARGEST, 
   const sigmoid = (x) => 1 / (1 + Math.exp(-x)), step = (x) => (x > 0 ? 1 : 0);
   const FUNCTIONS = {
     sum: (a, b) => a + b, product: (a, b) => a * b, negative: (x) => -x, inverse: (x) => 1 / x, power: Math.pow,
-    greater: (a, b) => (a > b ? 1 : 0), "at least": (a, b) => (a >= b ? 1 : 0), sqrt: Math.sqrt, exp: Math.exp,
-    log: Math.log, abs: Math.abs, tanh: Math.tanh, sigmoid, relu: (x) => Math.max(x, 0), step,
-    "sigmoid'": (x) => sigmoid(x) * (1 - sigmoid(x)), "relu'": step, "tanh'": (x) => 1 - Math.tanh(x) ** 2,
+    greater: (a, b) => (a > b ? 1 : 0), "at least": (a, b) => (a >= b ? 1 : 0), sigmoid, relu: (x) => Math.max(x, 0),
+    step, "sigmoid'": (x) => sigmoid(x) * (1 - sigmoid(x)), "relu'": step, "tanh'": (x) => 1 - Math.tanh(x) ** 2,
   };
+  for (const name of "abs arccos arcsin arctan cos cosh exp floor log sin sinh sqrt tan tanh".split(" "))
+    FUNCTIONS[name] = Math[name.replace("arc", "a")];
 
   // The formula as a function of a Map from names to numbers, as IEEE arithmetic has it.
   function evaluator(tree) {
