@@ -19,37 +19,92 @@ from microgradcnn.checking.check import GradientCheck, check_gradients
 from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
     abs,
+    append,
+    argmax,
+    argmin,
+    argsort,
+    array_split,
     astype,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
     avg_pool2d,
     broadcast_to,
+    column_stack,
     concatenate,
     conv2d,
+    cumsum,
+    diag,
+    diagflat,
+    diagonal,
+    diff,
+    dot,
+    dsplit,
+    dstack,
+    einsum,
     equal,
     exp,
+    expand_dims,
     expm1,
+    flatten,
+    flip,
+    fliplr,
+    flipud,
     getitem,
+    hsplit,
+    hstack,
+    inner,
+    kron,
     log,
     log1p,
     log_softmax,
+    logsumexp,
     matmul,
     max,
     max_pool2d,
     maximum,
     mean,
+    min,
     minimum,
+    moveaxis,
     negative,
+    norm,
+    outer,
+    pad,
     power,
+    prod,
+    ravel,
     relu,
+    repeat,
     reshape,
+    roll,
+    rollaxis,
+    rot90,
     sigmoid,
     softmax,
     softplus,
+    sort,
+    split,
     sqrt,
     square,
+    squeeze,
     stack,
+    std,
     sum,
+    swapaxes,
+    take,
+    take_along_axis,
     tanh,
+    tensordot,
+    tile,
+    trace,
     transpose,
+    tril,
+    triu,
+    var,
+    vdot,
+    vsplit,
+    vstack,
     where,
 )
 from microgradcnn.engine.gradient import grad
@@ -89,13 +144,18 @@ _LATER = {
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
-__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "astype", "avg_pool2d", "broadcast_to"]
-__all__ += ["check_answer", "check_gradients", "compile", "concatenate", "conv2d", "cost", "debug", "draw", "equal"]
-__all__ += ["exp", "explain", "expm1", "export_onnx", "getitem", "grad", "ledger", "log", "log1p", "log_softmax"]
-__all__ += ["logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "max", "max_pool2d", "maximum"]
-__all__ += ["mean", "minimum", "negative", "nn", "no_grad", "not_equal", "optim", "power", "primitive", "relu"]
-__all__ += ["reshape", "sigmoid", "softmax", "softplus", "sqrt", "square", "stack", "sum", "tanh", "transpose"]
-__all__ += ["where", "worksheet"]
+__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "append", "argmax", "argmin", "argsort", "array_split"]
+__all__ += ["astype", "atleast_1d", "atleast_2d", "atleast_3d", "avg_pool2d", "broadcast_to", "check_answer"]
+__all__ += ["check_gradients", "column_stack", "compile", "concatenate", "conv2d", "cost", "cumsum", "debug", "diag"]
+__all__ += ["diagflat", "diagonal", "diff", "dot", "draw", "dsplit", "dstack", "einsum", "equal", "exp", "expand_dims"]
+__all__ += ["explain", "expm1", "export_onnx", "flatten", "flip", "fliplr", "flipud", "getitem", "grad", "hsplit"]
+__all__ += ["hstack", "inner", "kron", "ledger", "log", "log1p", "log_softmax", "logical_and", "logical_not"]
+__all__ += ["logical_or", "logical_xor", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min"]
+__all__ += ["minimum", "moveaxis", "negative", "nn", "no_grad", "norm", "not_equal", "optim", "outer", "pad", "power"]
+__all__ += ["primitive", "prod", "ravel", "relu", "repeat", "reshape", "roll", "rollaxis", "rot90", "sigmoid"]
+__all__ += ["softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes"]
+__all__ += ["take", "take_along_axis", "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "var", "vdot"]
+__all__ += ["vsplit", "vstack", "where", "worksheet"]
 
 
 def __getattr__(name: str) -> _Any:

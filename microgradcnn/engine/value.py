@@ -204,11 +204,13 @@ class Value:
         backward: Callable[..., None]
 
         def _attached(self, *inputs: Any, **static: Any) -> Value: ...
+        def _left(self, *inputs: Any, **static: Any) -> Any: ...
 
         __and__ = __or__ = __xor__ = __invert__ = __pow__ = __rpow__ = __neg__ = __abs__ = __getitem__ = _attached
         abs = astype = avg_pool2d = conv2d = exp = log = log_softmax = matmul = max = max_pool2d = maximum = _attached
         mean = minimum = relu = reshape = sigmoid = softmax = softplus = sqrt = square = sum = tanh = _attached
-        transpose = _attached
+        transpose = cumsum = diagonal = dot = flatten = min = prod = ravel = repeat = squeeze = std = _attached
+        swapaxes, take, trace, var, argmax, argmin, argsort = *(_attached,) * 4, *(_left,) * 3
 
 
 class Constant(Value):

@@ -11,6 +11,12 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.protocols import logic
 
+_ARRAYS = (  # functions of NumPy that its arrays do not have as methods
+    *("append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "column_stack", "diag", "diagflat", "diff"),
+    *("dsplit", "dstack", "einsum", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "inner", "kron"),
+    *("moveaxis", "outer", "pad", "roll", "rollaxis", "rot90", "sort", "split", "stack", "take_along_axis"),
+    *("tensordot", "tile", "tril", "triu", "vdot", "vsplit", "vstack"),
+)
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in functions.METHODS},
     "add": primitives.add,
@@ -24,6 +30,7 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "greater": primitives.greater,
     "greater_equal": primitives.greater_equal,
     "amax": functions.max,
+    "amin": functions.min,
     "invert": logic.logical_not,
     "bitwise_and": logic.logical_and,
     "bitwise_or": logic.logical_or,
@@ -31,6 +38,8 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "where": explained(functions.where),
     **{f.__name__: f for f in (functions.power, functions.equal, functions.transpose, logic.not_equal)},
     **{f.__name__: f for f in (functions.broadcast_to, functions.concatenate, functions.stack, logic.logical_not)},
+    **{name: getattr(functions, name) for name in _ARRAYS},
+    **{f"linalg.{name}": getattr(functions, name) for name in ("matmul", "norm", "outer", "tensordot")},
     **{f.__name__: f for f in (logic.logical_and, logic.logical_or, logic.logical_xor)},
     "shape": lambda value: value.shape,
     "ndim": lambda value: value.ndim,
@@ -76,7 +85,8 @@ def _array_function(self: Value, function: Any, types: Any, args: Any, kwargs: A
 
 
 def _counterpart(numpy_function: Any) -> Callable[..., Any]:
-    name = numpy_function.__name__
+    module = getattr(numpy_function, "__module__", None) or "numpy"
+    name = f"{module}.{numpy_function.__name__}".removeprefix("numpy.")
     if name not in BY_NUMPY_NAME:
         raise TypeError(
             f"{_full_name(numpy_function)} does not know Values: compose it from what mg has ({', '.join(_OURS)}), "

@@ -138,6 +138,19 @@ EXPRESSIONS: dict[str, str | Text] = {
     "sum": _reduction("sum"),
     "mean": _reduction("mean"),
     "max": _reduction("max"),
+    "min": _reduction("min"),
+    "norm": lambda line, args: f"xp.sqrt({_reduction('sum')(line, [f'{args[0]} * {args[0]}'])})",
+    "logsumexp": _with("logsumexp", "axis", "keepdims"),
+    "cumsum": lambda line, args: f"xp.cumsum({args[0]}, axis={line.static['axis']})",
+    "order": lambda line, args: (
+        f"xp.argsort({args[0]}, axis={line.static['axis']}, stable=True).astype({str(line.dtype)!r})"
+    ),
+    "take": lambda line, args: f"xp.take({args[0]}, {_places(args[1])}, axis={line.static['axis']})",
+    "index_add": _with("index_add", "axis", "length"),
+    "take_along_axis": lambda line, args: (
+        f"xp.take_along_axis({args[0]}, {_places(args[1])}, axis={line.static['axis']})"
+    ),
+    "scatter_add": _with("scatter_add", "axis", "length"),
     "matmul": "{0} @ {1}",
     "reshape": lambda line, args: f"xp.reshape({args[0]}, {shape_text(line.shape)})",
     "transpose": lambda line, args: (
@@ -161,6 +174,10 @@ EXPRESSIONS: dict[str, str | Text] = {
 }
 
 
+def _places(name: str) -> str:
+    return f"xp.asarray({name}).astype(int)"
+
+
 def _windows(line: Line, args: Sequence[str]) -> str:
     return f"unfold({args[0]}, size={line.static['size']}, stride={line.static['stride']}, xp=xp)"
 
@@ -172,6 +189,8 @@ NEEDS = {
     "conv2d_input": ("fold",),
     "fold": ("add_at",),
     "scatter": ("add_at",),
+    "index_add": ("add_at",),
+    "scatter_add": ("add_at",),
     "avg_pool2d": ("unfold",),
     "max_pool2d": ("unfold",),
 }
@@ -188,6 +207,31 @@ def add_at(out, index, g, xp):
 def scatter(g, index, shape, xp):
     """Zeros to which g is added at that index: what x[index] sends back to x."""
     return add_at(xp.zeros(shape, xp.asarray(g).dtype), index, g, xp)
+''',
+    "index_add": '''
+def index_add(g, indices, axis, length, xp):
+    """Zeros to which g is added at these places along an axis: what take sends back."""
+    count, axis = xp.ndim(indices), axis % (xp.ndim(g) - xp.ndim(indices) + 1)
+    g = xp.moveaxis(xp.asarray(g), range(axis, axis + count), range(count))
+    out = xp.zeros((length, *g.shape[count:]), g.dtype)
+    return xp.moveaxis(add_at(out, xp.asarray(indices).astype(int), g, xp), 0, axis)
+''',
+    "scatter_add": '''
+def scatter_add(g, indices, axis, length, xp):
+    """Zeros to which g is added at these places along an axis: what take_along_axis sends back."""
+    index = list(xp.meshgrid(*map(xp.arange, g.shape), indexing="ij"))
+    index[axis] = xp.broadcast_to(indices, g.shape).astype(int)
+    shape = list(g.shape)
+    shape[axis] = length
+    return add_at(xp.zeros(shape, g.dtype), tuple(index), g, xp)
+''',
+    "logsumexp": '''
+def logsumexp(x, axis, keepdims, xp):
+    """log(sum(exp(x))), from the largest x, which cannot overflow."""
+    top = xp.max(x, axis, keepdims=True, initial=-xp.inf)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    total = xp.log(xp.sum(xp.exp(x - top), axis, keepdims=keepdims))
+    return total + xp.reshape(top, total.shape)
 ''',
     "log_softmax": '''
 def log_softmax(x, axis, xp):

@@ -40,6 +40,7 @@ from microgradcnn.views.formulas.mathml import MathML, Python
 
 __all__ = ["definitions", "equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 
+_REDUCTIONS = ("sum", "mean", "max", "min", "norm", "logsumexp")
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
 
 Operands = Mapping[str, Any]  # what each name of a notation stands for: a Part, several, or the formula of a setting
@@ -209,7 +210,7 @@ def _rearranged(node: Value, op: Primitive, args: Sequence[Expr]) -> Expr | None
         return _matrices(node, args)
     if op.name == "fold" and first.op is not None and first.op.name == "broadcast_to":
         return call("spread", args[0], *settings("spread", {"size": first.shape[4:], **node.static}).values())
-    if op.name in ("sum", "mean", "max") and node.static["keepdims"] and (axis := node.static["axis"]) is not None:
+    if op.name in _REDUCTIONS and node.static["keepdims"] and (axis := node.static["axis"]) is not None:
         axes = [i % len(old) for i in axis]
         reduced = tuple([n for i, n in enumerate(old) if i not in axes])
         written = call(op.name, args[0], *settings(op.name, node.static).values())
