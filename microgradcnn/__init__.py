@@ -33,6 +33,7 @@ from microgradcnn.engine.functions import (
     column_stack,
     concatenate,
     conv2d,
+    cross,
     cumsum,
     diag,
     diagflat,
@@ -80,6 +81,7 @@ from microgradcnn.engine.functions import (
     roll,
     rollaxis,
     rot90,
+    select,
     sigmoid,
     softmax,
     softplus,
@@ -146,13 +148,13 @@ _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
 __all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "append", "argmax", "argmin", "argsort", "array_split"]
 __all__ += ["astype", "atleast_1d", "atleast_2d", "atleast_3d", "avg_pool2d", "broadcast_to", "check_answer"]
-__all__ += ["check_gradients", "column_stack", "compile", "concatenate", "conv2d", "cost", "cumsum", "debug", "diag"]
-__all__ += ["diagflat", "diagonal", "diff", "dot", "draw", "dsplit", "dstack", "einsum", "equal", "exp", "expand_dims"]
-__all__ += ["explain", "expm1", "export_onnx", "flatten", "flip", "fliplr", "flipud", "getitem", "grad", "hsplit"]
-__all__ += ["hstack", "inner", "kron", "ledger", "log", "log1p", "log_softmax", "logical_and", "logical_not"]
+__all__ += ["check_gradients", "column_stack", "compile", "concatenate", "conv2d", "cost", "cross", "cumsum", "debug"]
+__all__ += ["diag", "diagflat", "diagonal", "diff", "dot", "draw", "dsplit", "dstack", "einsum", "equal", "exp"]
+__all__ += ["expand_dims", "explain", "expm1", "export_onnx", "flatten", "flip", "fliplr", "flipud", "getitem", "grad"]
+__all__ += ["hsplit", "hstack", "inner", "kron", "ledger", "log", "log1p", "log_softmax", "logical_and", "logical_not"]
 __all__ += ["logical_or", "logical_xor", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min"]
 __all__ += ["minimum", "moveaxis", "negative", "nn", "no_grad", "norm", "not_equal", "optim", "outer", "pad", "power"]
-__all__ += ["primitive", "prod", "ravel", "relu", "repeat", "reshape", "roll", "rollaxis", "rot90", "sigmoid"]
+__all__ += ["primitive", "prod", "ravel", "relu", "repeat", "reshape", "roll", "rollaxis", "rot90", "select", "sigmoid"]
 __all__ += ["softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes"]
 __all__ += ["take", "take_along_axis", "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "var", "vdot"]
 __all__ += ["vsplit", "vstack", "where", "worksheet"]

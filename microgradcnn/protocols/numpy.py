@@ -12,9 +12,20 @@ from microgradcnn.engine.value import Value
 from microgradcnn.protocols import logic
 
 _ARRAYS = (  # functions of NumPy that its arrays do not have as methods
-    *("append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "column_stack", "diag", "diagflat", "diff"),
+    *(
+        "append",
+        "array_split",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "column_stack",
+        "cross",
+        "diag",
+        "diagflat",
+        "diff",
+    ),
     *("dsplit", "dstack", "einsum", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "inner", "kron"),
-    *("moveaxis", "outer", "pad", "roll", "rollaxis", "rot90", "sort", "split", "stack", "take_along_axis"),
+    *("moveaxis", "outer", "pad", "roll", "rollaxis", "rot90", "select", "sort", "split", "stack", "take_along_axis"),
     *("tensordot", "tile", "tril", "triu", "vdot", "vsplit", "vstack"),
 )
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {

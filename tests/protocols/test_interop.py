@@ -106,6 +106,15 @@ TWO: dict[str, list[Callable[[Any, Any], Any]]] = {  # calls with two arrays
     "dstack": [lambda a, b: np.dstack([a, b]), lambda a, b: np.dstack([np.ravel(a), np.ravel(b)])],
     "column_stack": [lambda a, b: np.column_stack([a, b]), lambda a, b: np.column_stack([np.ravel(a), np.ravel(b)])],
     "append": [lambda a, b: np.append(a, b), lambda a, b: np.append(a, b, axis=1)],
+    "cross": [
+        np.cross,
+        lambda a, b: np.cross(a, np.transpose(b), axisb=0, axisc=0),
+        lambda a, b: np.cross(np.transpose(a), np.transpose(b), axis=0),
+    ],
+    "select": [
+        lambda a, b: np.select([A > 1.0, B > 1.0], [a * 2.0, b], -1.0),
+        lambda a, b: np.select([A > B], [a * b]),
+    ],
     "dot": [lambda a, b: np.dot(a, np.transpose(b)), lambda a, b: np.dot(np.expand_dims(a, 0), np.transpose(b))],
     "inner": [np.inner, lambda a, b: np.inner(np.ravel(a), np.ravel(b))],
     "vdot": [np.vdot],

@@ -47,8 +47,8 @@ from microgradcnn.engine.functions.joining import (
     vsplit,
     vstack,
 )
-from microgradcnn.engine.functions.ordering import argmax, argmin, argsort, cumsum, sort, take, take_along_axis
-from microgradcnn.engine.functions.products import dot, einsum, inner, kron, matmul, outer, tensordot, vdot
+from microgradcnn.engine.functions.ordering import argmax, argmin, argsort, cumsum, select, sort, take, take_along_axis
+from microgradcnn.engine.functions.products import cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
 from microgradcnn.engine.functions.reductions import (
     log_softmax,
     logsumexp,
@@ -108,6 +108,7 @@ __all__ = [
     "column_stack",
     "concatenate",
     "conv2d",
+    "cross",
     "cumsum",
     "diag",
     "diagflat",
@@ -156,6 +157,7 @@ __all__ = [
     "roll",
     "rollaxis",
     "rot90",
+    "select",
     "sigmoid",
     "softmax",
     "softplus",

@@ -78,7 +78,7 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any
                 x = _along(x, at, np.pad(np.arange(length), width, mode))  # type: ignore[call-overload]
         return x
     lengths = [before + n + after for (before, after), n in zip(widths, shape(x), strict=True)]
-    inside = tuple([slice(before, before + n) for (before, _), n in zip(widths, shape(x), strict=True)])
+    inside = tuple([slice(w[0], w[0] + n) if any(w) else slice(None) for w, n in zip(widths, shape(x), strict=True)])
     framed = primitives.scatter(x, index=inside, shape=tuple(lengths)) if any(map(any, widths)) else x
     if not np.any(constant_values):
         return framed

@@ -5,11 +5,12 @@ Places may be a Value, such as an input of a program: its numbers are whole, as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine import axes
+from microgradcnn.engine import axes, primitives
 from microgradcnn.engine.arguments import Operand, axis_of, explained, of_one, of_two
 from microgradcnn.engine.arrays import Array, shape_of
 from microgradcnn.engine.functions.shapes import getitem, places, ravel, shape
@@ -46,6 +47,20 @@ def take_along_axis(x: Operand, indices: Operand, axis: int | None = -1) -> Any:
         raise ValueError(f"take_along_axis takes indices of {len(shape(x))} axes, as x has, not {np.ndim(indices)}")
     grid: list[Any] = list(np.ix_(*map(np.arange, shape(x))))
     return getitem(x, (*grid[:at], axes.whole(indices), *grid[at + 1 :]))
+
+
+@explained
+def select(condlist: Sequence[Operand], choicelist: Sequence[Operand], default: Operand = 0) -> Any:
+    """Where the first of the conditions holds, the number of the first choice, and so on; `default` where none does.
+
+    Raises ValueError unless there are as many choices as conditions.
+    """
+    if len(condlist) != len(choicelist):
+        raise ValueError(f"select takes a choice for each condition, not {len(choicelist)} for {len(condlist)}")
+    found = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        found = primitives.where(condition, choice, found)
+    return found
 
 
 @of_one

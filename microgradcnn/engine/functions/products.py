@@ -13,7 +13,7 @@ from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Operand, explained, of_two
 from microgradcnn.engine.functions.diagonals import diagonal
 from microgradcnn.engine.functions.reductions import sum
-from microgradcnn.engine.functions.shapes import places, ravel, reshape, shape, transpose
+from microgradcnn.engine.functions.shapes import moveaxis, places, ravel, reshape, shape, transpose
 
 
 @of_two
@@ -65,6 +65,19 @@ def kron(a: Operand, b: Operand) -> Any:
     left, right = ((1,) * (n - len(shape(x))) + shape(x) for x in (a, b))
     each = reshape(a, [k for length in left for k in (length, 1)]) * reshape(b, [k for m in right for k in (1, m)])
     return reshape(each, [k * m for k, m in zip(left, right, strict=True)])
+
+
+@of_two
+@explained
+def cross(a: Operand, b: Operand, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """The vector product of vectors of three numbers, which lie along these axes; `axis` stands for all three."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    if shape(a)[-1:] != (3,) or shape(b)[-1:] != (3,):
+        raise ValueError(f"cross takes vectors of three numbers, not of {shape(a)[-1]} and {shape(b)[-1]}")
+    after, before = np.array([1, 2, 0]), np.array([2, 0, 1])
+    return moveaxis(a[..., after] * b[..., before] - a[..., before] * b[..., after], -1, axisc)
 
 
 @of_two
