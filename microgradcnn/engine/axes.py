@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine import kernels
 from microgradcnn.engine.arrays import Array, dtype_of, shape_of
 from microgradcnn.engine.primitives import equal, exp, getitem, kept, where
 from microgradcnn.engine.record import Primitive
@@ -34,19 +35,15 @@ def _order(x: Any, axis: int) -> Array:
 
 
 def _index_add(g: Any, indices: Any, axis: int, length: int) -> Array:
-    places, at = whole(indices), axis % (np.ndim(g) - np.ndim(indices) + 1)
-    moved = np.moveaxis(g, range(at, at + places.ndim), range(places.ndim))
-    out = np.zeros((length, *moved.shape[places.ndim :]), dtype_of(g))
-    np.add.at(out, places, moved)
-    return np.moveaxis(out, 0, at)
+    at, count = axis % (np.ndim(g) - np.ndim(indices) + 1), np.ndim(indices)
+    shape = (*np.shape(g)[:at], length, *np.shape(g)[at + count :])
+    return kernels.add_at(np.take(kernels.places(shape), whole(indices), axis=at), g, shape)
 
 
 def _scatter_add(g: Any, indices: Any, axis: int, length: int) -> Array:
-    places, at = whole(indices), axis % np.ndim(g)
-    out = np.zeros((*g.shape[:at], length, *g.shape[at + 1 :]), dtype_of(g))
-    index = [np.arange(n).reshape([-1 if j == i else 1 for j in range(g.ndim)]) for i, n in enumerate(g.shape)]
-    np.add.at(out, (*index[:at], places, *index[at + 1 :]), g)
-    return out
+    at = axis % np.ndim(g)
+    shape = (*g.shape[:at], length, *g.shape[at + 1 :])
+    return kernels.add_at(np.take_along_axis(kernels.places(shape), whole(indices), at), g, shape)
 
 
 def _logsumexp(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:

@@ -92,12 +92,23 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
 
 def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """The adjoint of x[index]: zeros of x's shape to which g is added at that index."""
-    out = np.zeros(shape, dtype_of(g))
     if any(isinstance(part, np.ndarray) for part in (index if isinstance(index, tuple) else (index,))):
-        np.add.at(out, index, g)  # an array may name a place twice
-    else:
-        out[index] = g  # ten times as fast
+        return add_at(places(shape)[index], g, shape)  # an array may name a place twice
+    out = np.zeros(shape, dtype_of(g))
+    out[index] = g  # ten times as fast
     return out
+
+
+def places(shape: tuple[int, ...]) -> Array:
+    """An array of that shape with the places of its numbers, one after the other."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def add_at(where: Any, g: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros to which g is added at these places, also twice; with one axis NumPy is eight times as fast."""
+    out = np.zeros(math.prod(shape), dtype_of(g))
+    np.add.at(out, np.ravel(where), np.ravel(g))
+    return out.reshape(shape)
 
 
 def unfold(x: Array, size: Pair, stride: Pair, padding: Pair = (0, 0)) -> Array:

@@ -189,8 +189,9 @@ NEEDS = {
     "conv2d_input": ("fold",),
     "fold": ("add_at",),
     "scatter": ("add_at",),
-    "index_add": ("add_at",),
-    "scatter_add": ("add_at",),
+    "add_to": ("add_at",),
+    "index_add": ("add_to",),
+    "scatter_add": ("add_to",),
     "avg_pool2d": ("unfold",),
     "max_pool2d": ("unfold",),
 }
@@ -208,22 +209,28 @@ def scatter(g, index, shape, xp):
     """Zeros to which g is added at that index: what x[index] sends back to x."""
     return add_at(xp.zeros(shape, xp.asarray(g).dtype), index, g, xp)
 ''',
+    "add_to": '''
+def add_to(shape, places, g, xp):
+    """Zeros of a shape to which g is added at places that are counted through all of them."""
+    out = xp.zeros(int(numpy.prod(shape)), g.dtype)
+    return xp.reshape(add_at(out, xp.ravel(places), xp.ravel(g), xp), shape)
+''',
     "index_add": '''
 def index_add(g, indices, axis, length, xp):
     """Zeros to which g is added at these places along an axis: what take sends back."""
-    count, axis = xp.ndim(indices), axis % (xp.ndim(g) - xp.ndim(indices) + 1)
-    g = xp.moveaxis(xp.asarray(g), range(axis, axis + count), range(count))
-    out = xp.zeros((length, *g.shape[count:]), g.dtype)
-    return xp.moveaxis(add_at(out, xp.asarray(indices).astype(int), g, xp), 0, axis)
+    g, indices = xp.asarray(g), xp.asarray(indices).astype(int)
+    axis = axis % (g.ndim - indices.ndim + 1)
+    shape = (*g.shape[:axis], length, *g.shape[axis + indices.ndim :])
+    places = xp.reshape(xp.arange(int(numpy.prod(shape))), shape)
+    return add_to(shape, xp.take(places, indices, axis), g, xp)
 ''',
     "scatter_add": '''
 def scatter_add(g, indices, axis, length, xp):
     """Zeros to which g is added at these places along an axis: what take_along_axis sends back."""
-    index = list(xp.meshgrid(*map(xp.arange, g.shape), indexing="ij"))
-    index[axis] = xp.broadcast_to(indices, g.shape).astype(int)
-    shape = list(g.shape)
-    shape[axis] = length
-    return add_at(xp.zeros(shape, g.dtype), tuple(index), g, xp)
+    axis = axis % g.ndim
+    shape = (*g.shape[:axis], length, *g.shape[axis + 1 :])
+    places = xp.reshape(xp.arange(int(numpy.prod(shape))), shape)
+    return add_to(shape, xp.take_along_axis(places, indices.astype(int), axis), g, xp)
 ''',
     "logsumexp": '''
 def logsumexp(x, axis, keepdims, xp):

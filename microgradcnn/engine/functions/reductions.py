@@ -6,13 +6,11 @@ import builtins
 import math
 from typing import Any
 
-import numpy as np
-
 from microgradcnn.engine import axes as along
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, of_one
 from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, square, where
-from microgradcnn.engine.functions.shapes import concatenate, places, reshape, shape, squeeze, transpose
+from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
 
 
 @of_one
@@ -51,18 +49,20 @@ def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
     It is a tree of products of halves, which divides by nothing and is no deeper than the logarithm of its length.
     """
     n = len(shape(x))
-    axes = list(range(n)) if axis is None else places("prod", axis, n)
-    kept = [i for i in range(n) if i not in axes]
-    factors = transpose(x, (*kept, *axes)) if axes != list(range(n))[-len(axes) :] else x
-    lengths = [shape(x)[i] for i in kept]
-    factors = reshape(factors, (*lengths, math.prod(shape(x)[i] for i in axes)))
-    while (count := shape(factors)[-1]) > 1:
+    over = list(range(n)) if axis is None else places("prod", axis, n)
+    rest = [i for i in range(n) if i not in over]
+    lengths = [shape(x)[i] for i in rest]
+    count = math.prod(shape(x)[i] for i in over)
+    factors = x if [*rest, *over] == list(range(n)) else transpose(x, (*rest, *over))
+    factors = factors if len(over) == 1 else reshape(factors, (*lengths, count))
+    while count > 1:
         half = count // 2
-        product = factors[..., :half] * factors[..., half : 2 * half]
-        factors = concatenate([product, factors[..., -1:]], -1) if count % 2 else product
-    if not shape(factors)[-1]:
-        factors = concatenate([factors, np.ones((*lengths, 1))], -1)
-    return reshape(factors, [1 if i in axes else shape(x)[i] for i in range(n)] if keepdims else lengths)
+        product = _last(factors, 0, half) * _last(factors, half, 2 * half)
+        factors = concatenate([product, _last(factors, 2 * half, count)], -1) if count % 2 else product
+        count -= half
+    if not count:
+        factors = sum(factors, -1) + 1.0
+    return reshape(factors, [1 if i in over else shape(x)[i] for i in range(n)] if keepdims else lengths)
 
 
 @of_one
@@ -139,6 +139,11 @@ def _norm_of_vectors(sizes: Any, ord: float, axis: int, keepdims: bool) -> Any:
     total = sum(power(sizes, ord), axis, keepdims)
     nothing = equal(total, 0.0)
     return where(nothing, 0.0, power(where(nothing, 1.0, total), 1.0 / ord))
+
+
+def _last(x: Any, start: int, stop: int) -> Any:
+    """The numbers between two places along the last axis."""
+    return getitem(x, (*[slice(None)] * (len(shape(x)) - 1), slice(start, stop)))
 
 
 def _freedom(function: str, x: Any, axis: Axis, ddof: float) -> float:
