@@ -19,6 +19,7 @@ from microgradcnn.checking.check import GradientCheck, check_gradients
 from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
     abs,
+    append,
     arccos,
     arccosh,
     arcsin,
@@ -26,30 +27,57 @@ from microgradcnn.engine.functions import (
     arctan,
     arctan2,
     arctanh,
+    argmax,
+    argmin,
+    argsort,
+    array_split,
     astype,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
     avg_pool2d,
     broadcast_to,
     ceil,
     clip,
+    column_stack,
     concatenate,
     conv1d,
     conv2d,
     conv_transpose2d,
     cos,
     cosh,
+    cross,
+    cumsum,
     deg2rad,
+    diag,
+    diagflat,
+    diagonal,
+    diff,
+    dot,
+    dsplit,
+    dstack,
+    einsum,
     equal,
     erf,
     exp,
     exp2,
+    expand_dims,
     expm1,
+    flatten,
+    flip,
+    fliplr,
+    flipud,
     floor,
     gelu,
     getitem,
+    hsplit,
+    hstack,
     hypot,
+    inner,
     isfinite,
     isinf,
     isnan,
+    kron,
     leaky_relu,
     log,
     log1p,
@@ -58,22 +86,35 @@ from microgradcnn.engine.functions import (
     log_softmax,
     logaddexp,
     logaddexp2,
+    logsumexp,
     matmul,
     max,
     max_pool2d,
     maximum,
     mean,
+    min,
     minimum,
     mod,
+    moveaxis,
     nan_to_num,
     negative,
+    norm,
     normalised,
     ones_like,
+    outer,
+    pad,
     power,
+    prod,
     rad2deg,
+    ravel,
     reciprocal,
     relu,
+    repeat,
     reshape,
+    roll,
+    rollaxis,
+    rot90,
+    select,
     sigmoid,
     sign,
     silu,
@@ -82,13 +123,29 @@ from microgradcnn.engine.functions import (
     sinh,
     softmax,
     softplus,
+    sort,
+    split,
     sqrt,
     square,
+    squeeze,
     stack,
+    std,
     sum,
+    swapaxes,
+    take,
+    take_along_axis,
     tan,
     tanh,
+    tensordot,
+    tile,
+    trace,
     transpose,
+    tril,
+    triu,
+    var,
+    vdot,
+    vsplit,
+    vstack,
     where,
     zeros_like,
 )
@@ -129,16 +186,22 @@ _LATER = {
 _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
-__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan"]
-__all__ += ["arctan2", "arctanh", "astype", "avg_pool2d", "broadcast_to", "ceil", "check_answer", "check_gradients"]
-__all__ += ["clip", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cos", "cosh", "cost", "debug"]
-__all__ += ["deg2rad", "draw", "equal", "erf", "exp", "exp2", "explain", "expm1", "export_onnx", "floor", "gelu"]
-__all__ += ["getitem", "grad", "hypot", "isfinite", "isinf", "isnan", "leaky_relu", "ledger", "log", "log1p", "log10"]
-__all__ += ["log2", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor"]
-__all__ += ["matmul", "max", "max_pool2d", "maximum", "mean", "minimum", "mod", "nan_to_num", "negative", "nn"]
-__all__ += ["no_grad", "normalised", "not_equal", "ones_like", "optim", "power", "primitive", "rad2deg", "reciprocal"]
-__all__ += ["relu", "reshape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softmax", "softplus", "sqrt"]
-__all__ += ["square", "stack", "sum", "tan", "tanh", "transpose", "where", "worksheet", "zeros_like"]
+__all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "append", "arccos", "arccosh", "arcsin", "arcsinh"]
+__all__ += ["arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_split", "astype", "atleast_1d"]
+__all__ += ["atleast_2d", "atleast_3d", "avg_pool2d", "broadcast_to", "ceil", "check_answer", "check_gradients", "clip"]
+__all__ += ["column_stack", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cos", "cosh", "cost"]
+__all__ += ["cross", "cumsum", "debug", "deg2rad", "diag", "diagflat", "diagonal", "diff", "dot", "draw", "dsplit"]
+__all__ += ["dstack", "einsum", "equal", "erf", "exp", "exp2", "expand_dims", "explain", "expm1", "export_onnx"]
+__all__ += ["flatten", "flip", "fliplr", "flipud", "floor", "gelu", "getitem", "grad", "hsplit", "hstack", "hypot"]
+__all__ += ["inner", "isfinite", "isinf", "isnan", "kron", "leaky_relu", "ledger", "log", "log10"]
+__all__ += ["log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or"]
+__all__ += ["logical_xor", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mod"]
+__all__ += ["moveaxis", "nan_to_num", "negative", "nn", "no_grad", "norm", "normalised", "not_equal", "ones_like"]
+__all__ += ["optim", "outer", "pad", "power", "primitive", "prod", "rad2deg", "ravel", "reciprocal", "relu", "repeat"]
+__all__ += ["reshape", "roll", "rollaxis", "rot90", "select", "sigmoid", "sign", "silu", "sin", "sinc", "sinh"]
+__all__ += ["softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes"]
+__all__ += ["take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "var"]
+__all__ += ["vdot", "vsplit", "vstack", "where", "worksheet", "zeros_like"]
 
 
 def __getattr__(name: str) -> _Any:

@@ -28,7 +28,7 @@ ROOMS = (
 )
 MODULES = 10  # in a folder, at most
 FLAT = {"cli.commands"}  # drawers that look alike
-LINES = {"engine.value": 310, "any other module": 350, "the package": 27387, "JavaScript": 1300}
+LINES = {"engine.value": 312, "any other module": 350, "the package": 30294, "JavaScript": 1300}
 AT_IMPORT = {"estimator": "sklearn"}  # its classes descend from scikit-learn's; nothing else imports it
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 

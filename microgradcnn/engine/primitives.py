@@ -1,4 +1,6 @@
-"""THE table: every primitive is declared once: its value, its chain rule, how it is written. Images have images.py.
+"""THE table: every primitive is declared once: its value, its chain rule, how it is written.
+
+The part about axes is in axes.py, that about images in images.py.
 
 A rule gets g = df/dy, the value y and the inputs, and gives df/d(that input). It is written with the operators and with
 the primitives of this table, so it serves numbers, arrays and Values alike, and the table is closed under
@@ -9,7 +11,10 @@ Conventions where the derivative is not defined, or the formula is not finite:
     relu, at 0                     0
     abs, at 0                      0
     maximum, minimum, at a tie     half to each side
-    max, max_pool2d, at a tie      shared equally by the largest
+    max, min, max_pool2d, at ties  shared equally by the largest, or smallest
+    norm, std, at 0                0, and its second derivatives as well
+    sort, of equal numbers         each its own, in the order in which they stand; NaN stands last
+    logsumexp, of -inf alone       NaN
     any of these, with NaN         NaN for everything that was compared with it
     x**0                           0 everywhere; x**1 has 1, x**2 has 0 and x**0.5 has inf at 0
     power of Values, 0**b          d/da is 0 for b = 0, d/db is 0 for b ≥ 0
@@ -48,7 +53,7 @@ def _row(v: Any) -> Any:
     return v.reshape((*v.shape[:-1], 1, v.shape[-1]))
 
 
-def _kept(reduced: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
+def kept(reduced: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
     """A reduction of x with the reduced axes put back as length 1, so that it broadcasts against x."""
     if axis is None:
         return reduced  # one number, which broadcasts already
@@ -203,29 +208,38 @@ minimum: Primitive = Primitive(
 sum: Primitive = Primitive(
     "sum",
     kernels.total,
-    (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis), shape=shape_of(x)),),
+    (lambda g, y, x, axis, keepdims: broadcast_to(kept(g, x, axis), shape=shape_of(x)),),
     "sum(x)",
     work="sum",
 )
 mean: Primitive = Primitive(
     "mean",
     kernels.mean,
-    (lambda g, y, x, axis, keepdims: broadcast_to(_kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
+    (lambda g, y, x, axis, keepdims: broadcast_to(kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
     "mean(x)",
     work="mean",
 )
 
 
-def _max_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
-    hit = where(x >= _kept(y, x, axis), 1.0, 0.0)
-    return _kept(g, x, axis) * (hit / sum(hit, axis=axis, keepdims=True))
+def _shared(g: Any, hits: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
+    """g in equal parts to the numbers of x that are hit."""
+    hit = where(hits, 1.0, 0.0)
+    return kept(g, x, axis) * (hit / sum(hit, axis=axis, keepdims=True))
 
 
 max: Primitive = Primitive(
     "max",
     lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
-    (_max_rule,),
+    (lambda g, y, x, axis, keepdims: _shared(g, x >= kept(y, x, axis), x, axis),),
     "max(x)",
+    work="max",
+    repeats=True,
+)
+min: Primitive = Primitive(
+    "min",
+    lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims),
+    (lambda g, y, x, axis, keepdims: _shared(g, x <= kept(y, x, axis), x, axis),),
+    "min(x)",
     work="max",
     repeats=True,
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet, quiet_context
 
-TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py and images.py fill it
+TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py, axes.py and images.py fill it
 TARGETS = ("python", "javascript", "llvm", "onnx")  # what a record may have a line of its own for
 ON_NUMBERS = {"javascript", "llvm"}  # targets whose programs know no arrays
 _POINTS = (0.7, -1.3, 2.6, -0.4)  # where a user's scalar is held against forward

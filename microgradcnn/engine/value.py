@@ -199,18 +199,20 @@ class Value:
     if TYPE_CHECKING:
         __float__: Callable[[], float]
         __int__: Callable[[], int]
-        __round__: Callable[..., Any]
         backward: Callable[..., None]
 
         def _attached(self, *inputs: Any, **static: Any) -> Value: ...
+        def _left(self, *inputs: Any, **static: Any) -> Any: ...
 
         __and__ = __or__ = __xor__ = __invert__ = __pow__ = __rpow__ = __neg__ = __abs__ = __getitem__ = _attached
-        abs = astype = avg_pool2d = conv2d = exp = log = log_softmax = matmul = max = max_pool2d = maximum = _attached
-        mean = minimum = relu = reshape = sigmoid = softmax = softplus = sqrt = square = sum = tanh = _attached
-        transpose = sin = cos = tan = sinh = cosh = arcsin = arccos = arctan = arctan2 = arcsinh = arccosh = _attached
-        arctanh = log2 = log10 = exp2 = erf = logaddexp = logaddexp2 = hypot = sinc = deg2rad = rad2deg = _attached
-        reciprocal = sign = floor = ceil = mod = clip = leaky_relu = silu = gelu = isnan = isinf = isfinite = _attached
-        nan_to_num = __mod__ = __rmod__ = _attached
+        __mod__ = __rmod__ = abs = arccos = arccosh = arcsin = arcsinh = arctan = arctan2 = arctanh = astype = _attached
+        avg_pool2d = ceil = clip = conv2d = cos = cosh = cumsum = deg2rad = diagonal = dot = erf = exp = _attached
+        exp2 = flatten = floor = gelu = hypot = isfinite = isinf = isnan = leaky_relu = log = log10 = log2 = _attached
+        log_softmax = logaddexp = logaddexp2 = matmul = max = max_pool2d = maximum = mean = min = minimum = _attached
+        mod = nan_to_num = prod = rad2deg = ravel = reciprocal = relu = repeat = reshape = sigmoid = sign = _attached
+        silu = sin = sinc = sinh = softmax = softplus = sqrt = square = squeeze = std = sum = swapaxes = _attached
+        take = tan = tanh = trace = transpose = var = _attached
+        __round__ = argmax = argmin = argsort = _left
 
 
 class Constant(Value):

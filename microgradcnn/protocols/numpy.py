@@ -18,6 +18,23 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return functions.clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
+_ARRAYS = (  # functions of NumPy that its arrays do not have as methods
+    *(
+        "append",
+        "array_split",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "column_stack",
+        "cross",
+        "diag",
+        "diagflat",
+        "diff",
+    ),
+    *("dsplit", "dstack", "einsum", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "inner", "kron"),
+    *("moveaxis", "outer", "pad", "roll", "rollaxis", "rot90", "select", "sort", "split", "stack", "take_along_axis"),
+    *("tensordot", "tile", "tril", "triu", "vdot", "vsplit", "vstack"),
+)
 BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in functions.METHODS},
     "add": primitives.add,
@@ -36,6 +53,7 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "degrees": functions.rad2deg,
     "clip": clip,
     "amax": functions.max,
+    "amin": functions.min,
     "invert": logic.logical_not,
     "bitwise_and": logic.logical_and,
     "bitwise_or": logic.logical_or,
@@ -44,12 +62,13 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (functions.power, functions.equal, functions.transpose, logic.not_equal)},
     **{f.__name__: f for f in (functions.broadcast_to, functions.concatenate, functions.stack, logic.logical_not)},
     **{f.__name__: f for f in (functions.zeros_like, functions.ones_like)},
+    **{name: getattr(functions, name) for name in _ARRAYS},
+    **{f"linalg.{name}": getattr(functions, name) for name in ("matmul", "norm", "outer", "tensordot")},
     **{f.__name__: f for f in (logic.logical_and, logic.logical_or, logic.logical_xor)},
     "shape": lambda value: value.shape,
     "ndim": lambda value: value.ndim,
     "size": lambda value: value._data.size if value.shape else 1,
 }
-_OURS = sorted(name for name in BY_NUMPY_NAME if hasattr(functions, name) or hasattr(logic, name))
 
 
 def _array(self: Value, dtype: Any = None, copy: Any = None) -> Array:
@@ -87,10 +106,11 @@ def _array_function(self: Value, function: Any, types: Any, args: Any, kwargs: A
 
 
 def _counterpart(numpy_function: Any) -> Callable[..., Any]:
-    name = numpy_function.__name__
+    module = getattr(numpy_function, "__module__", None) or "numpy"
+    name = f"{module}.{numpy_function.__name__}".removeprefix("numpy.")
     if name not in BY_NUMPY_NAME:
         raise TypeError(
-            f"{_full_name(numpy_function)} does not know Values: compose it from what mg has ({', '.join(_OURS)}), "
+            f"{_full_name(numpy_function)} does not know Values: compose it from what mg has, as dir(mg) lists it, "
             "write it as an mg.primitive with its chain rule, or leave the graph with .data"
         )
     return BY_NUMPY_NAME[name]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, in_order
 from microgradcnn.targets.row_axis import RowsError
 
-SUMS = frozenset({"sum", "total", "inner", "matmul", "conv2d_kernel"})
+SUMS = frozenset({"sum", "total", "inner", "matmul", "index_add", "conv2d_kernel"})
 
 
 @dataclass

@@ -142,6 +142,16 @@ def _along_static_axis(node: Value, parent: Value, axis: int) -> bool:
     return int(node.static["axis"]) % parent.ndim == axis
 
 
+def _along_first_axis(node: Value, parent: Value, axis: int) -> bool:
+    """Of what is taken, added or put in order; places may lie anywhere."""
+    return parent is node.parents[0] and int(node.static["axis"]) % parent.ndim == axis
+
+
+def _along_added_axes(node: Value, parent: Value, axis: int) -> bool:
+    added = int(node.static["axis"]) % node.ndim
+    return parent is node.parents[0] and added <= axis < added + node.parents[1].ndim
+
+
 def _along_pixels(node: Value, parent: Value, axis: int) -> bool:
     return axis > 1
 
@@ -172,6 +182,12 @@ MIXES: dict[str, Callable[[Value, Value, int], bool]] = {
     "log_softmax": _along_static_axis,
     "concatenate": _along_static_axis,
     "getitem": _picks,
+    "cumsum": _along_static_axis,
+    "order": _along_static_axis,
+    "take": _along_first_axis,
+    "index_add": _along_added_axes,
+    "take_along_axis": _along_static_axis,
+    "scatter_add": _along_static_axis,
     "conv2d": _not_images,
     "conv2d_input": _not_images,
     "unfold": _along_pixels,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,11 @@ from microgradcnn.targets.trace import trace_scalars
 
 Grid = np.ndarray[Any, np.dtype[np.object_]]
 
-IN_PAIRS = ("max", "max_pool2d")  # opened into maxima of two: right in value, but derivatives share ties in halves
+IN_PAIRS = (
+    "max",
+    "min",
+    "max_pool2d",
+)  # opened into maxima, or minima, of two: right in value, but derivatives share ties in halves
 
 
 def operations(lines: Lines) -> int:
@@ -136,12 +141,20 @@ def _sum(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
 
 
 def _max(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    return _reduced(primitives.maximum, x, axis, keepdims)
+
+
+def _min(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    return _reduced(primitives.minimum, x, axis, keepdims)
+
+
+def _reduced(extreme: Callable[..., Any], x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in axis]
     order = [i for i in range(x.ndim) if i not in axes]
     shape, count = [x.shape[i] for i in order], math.prod(x.shape[a] for a in axes)
     found = np.empty(shape, object)
     for place, numbers in _each(x.transpose(*order, *axes).reshape(*shape, count)):
-        found[place] = reduce(primitives.maximum, numbers)
+        found[place] = reduce(extreme, numbers)
     return found.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else found
 
 
@@ -171,6 +184,107 @@ def _log_shares(numbers: Grid) -> Grid:
     return found
 
 
+def _norm(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    return _on_each(primitives.sqrt, _sum(_on_each(primitives.square, x), axis, keepdims))
+
+
+def _logsumexp(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    top = _on_each(lambda t: primitives.where(primitives.equal(t - t, 0.0), t, 0.0), _max(x, axis, True))  # if finite
+    total = _array(_sum(_on_each(primitives.exp, x - top), axis, keepdims))
+    return _on_each(primitives.log, total) + top.reshape(total.shape)
+
+
+def _on_each(function: Callable[..., Any], x: Any) -> Grid:
+    return _array(np.frompyfunc(function, 1, 1)(_array(x)))
+
+
+def _order(x: Grid, axis: int) -> Any:
+    """At every place, the number that as many stand before."""
+    last = np.swapaxes(x, axis, -1)
+    found = np.empty(last.shape, object)
+    for at, numbers in _each(last):
+        for place, ahead in enumerate(_ahead(numbers)):
+            _add_at(found[at], ahead, float(place))
+    return found.swapaxes(axis, -1)
+
+
+def _ahead(numbers: Grid) -> list[Any]:
+    """How many stand before each number in their order, which keeps what is equal as it is, and has NaN at the end."""
+    ahead: list[Any] = [0.0] * len(numbers)
+    for i, j in combinations(range(len(numbers)), 2):
+        a, b = numbers[i], numbers[j]
+        only_a_is_nan = primitives.where(
+            primitives.equal(a, a), 0.0, primitives.where(primitives.equal(b, b), 1.0, 0.0)
+        )
+        after = primitives.where(primitives.less(b, a), 1.0, only_a_is_nan)
+        ahead[i], ahead[j] = ahead[i] + after, ahead[j] + (1.0 - after)
+    return ahead
+
+
+def _take(x: Grid, indices: Any, axis: int) -> Any:
+    at, places = axis % x.ndim, _array(indices)
+    moved = np.moveaxis(x, at, -1)
+    found = np.empty((*moved.shape[:-1], *places.shape), object)
+    for rest, numbers in _each(moved):
+        for place, wanted in np.ndenumerate(places):
+            found[(*rest, *place)] = _at(numbers, wanted)
+    return np.moveaxis(found, range(-places.ndim, 0), range(at, at + places.ndim))
+
+
+def _index_add(g: Any, indices: Any, axis: int, length: int) -> Any:
+    g, places = _array(g), _array(indices)
+    at = axis % (g.ndim - places.ndim + 1)
+    moved = np.moveaxis(g, range(at, at + places.ndim), range(-places.ndim, 0))
+    found = np.full((*moved.shape[: moved.ndim - places.ndim], length), 0.0, object)
+    for rest, numbers in _each(found):
+        for place, wanted in np.ndenumerate(places):
+            _add_at(numbers, wanted, moved[(*rest, *place)])
+    return np.moveaxis(found, -1, at)
+
+
+def _take_along_axis(x: Grid, indices: Grid, axis: int) -> Any:
+    last, places = np.swapaxes(x, axis, -1), np.swapaxes(indices, axis, -1)
+    ahead = np.broadcast_shapes(last.shape[:-1], places.shape[:-1])
+    last, places = (np.broadcast_to(part, (*ahead, part.shape[-1])) for part in (last, places))
+    found = np.empty(places.shape, object)
+    for place, wanted in np.ndenumerate(places):
+        found[place] = _at(last[place[:-1]], wanted)
+    return found.swapaxes(axis, -1)
+
+
+def _scatter_add(g: Grid, indices: Grid, axis: int, length: int) -> Any:
+    last, places = np.swapaxes(g, axis, -1), np.swapaxes(indices, axis, -1)
+    found = np.full((*last.shape[:-1], length), 0.0, object)
+    for place, wanted in np.ndenumerate(np.broadcast_to(places, last.shape)):
+        _add_at(found[place[:-1]], wanted, last[place])
+    return found.swapaxes(axis, -1)
+
+
+def _at(numbers: Grid, place: Any) -> Any:
+    """The number at a place that may be known only when the program runs; NaN where there is none."""
+    if not isinstance(place, Value):
+        return numbers[int(place)]
+    found: Any = math.nan
+    for k, number in enumerate(numbers):
+        found = primitives.where(_is_place(place, k, len(numbers)), number, found)
+    return found
+
+
+def _add_at(numbers: Grid, place: Any, number: Any) -> None:
+    """Add to the number at such a place, which starts from 0, or from nothing."""
+    for k, before in enumerate(numbers):
+        if not isinstance(place, Value):
+            here = number if int(place) % len(numbers) == k else 0.0
+        else:
+            here = primitives.where(_is_place(place, k, len(numbers)), number, 0.0)
+        numbers[k] = here if before is None else before + here
+
+
+def _is_place(place: Value, k: int, length: int) -> Any:
+    """Whether a place is k, counted from the start or from the end."""
+    return primitives.equal(primitives.where(primitives.less(place, 0.0), place + float(length), place), float(k))
+
+
 def _each(x: Grid) -> Iterator[tuple[tuple[int, ...], Grid]]:
     """Every vector along the last axis, and its place among them."""
     return ((place, x[place]) for place in np.ndindex(*x.shape[:-1]))
@@ -184,6 +298,9 @@ def _scatter(g: Grid, index: Any, shape: tuple[int, ...]) -> Any:
     return found
 
 
+REDUCTIONS = frozenset(
+    {"matmul", "sum", "mean", "max", "min", "norm", "logsumexp", "log_softmax", "avg_pool2d", "max_pool2d"}
+)
 LINEAR = frozenset(
     {
         *("add", "sub", "neg", "sum", "mean", "astype", "reshape", "transpose", "broadcast_to", "getitem", "scatter"),
@@ -196,6 +313,14 @@ OPENED: dict[str, Callable[..., Any]] = {
     "scatter": _scatter,
     "mean": _mean,
     "max": _max,
+    "min": _min,
+    "norm": _norm,
+    "logsumexp": _logsumexp,
+    "order": _order,
+    "take": _take,
+    "index_add": _index_add,
+    "take_along_axis": _take_along_axis,
+    "scatter_add": _scatter_add,
     "max_pool2d": _max_pool,
     "log_softmax": _log_softmax,
     "matmul": np.matmul,
@@ -205,7 +330,10 @@ OPENED: dict[str, Callable[..., Any]] = {
 
 def _work(line: Line) -> int:
     size = int(np.prod(lengths(line.shape, 1)))
-    if line.op in ("matmul", "sum", "mean", "max", "log_softmax", "avg_pool2d", "max_pool2d"):
+    if line.op in ("order", "take", "take_along_axis", "index_add", "scatter_add"):  # looked for along the axis
+        along = line.static.get("length") or lengths(line.args[0].shape, 1)[line.static["axis"]]
+        return int(np.prod(lengths(line.args[0].shape if "length" in line.static else line.shape, 1))) * int(along)
+    if line.op in REDUCTIONS:
         x = line.args[0]
         inner = int(np.prod(lengths(x.shape, 1)))
         return inner if line.op != "matmul" else size * int(lengths(x.shape, 1)[-1])

@@ -345,6 +345,6 @@ RULES |= {
     "matmul": (_fold, _column_times_row),
     "sum": (_fold, _nothing_to_reduce),
     "mean": (_fold, _mean_of_nothing, _nothing_to_reduce),
-    "max": (_fold, _nothing_to_reduce),
-    "getitem": (_fold,),
+    **dict.fromkeys(("max", "min", "logsumexp"), (_fold, _nothing_to_reduce)),
+    **dict.fromkeys(("getitem", "cumsum", "order", "take", "take_along_axis"), (_fold,)),
 }

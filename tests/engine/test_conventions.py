@@ -52,16 +52,33 @@ HELD: dict[tuple[str, str], list[Held]] = {
         *[Held(f, (2.0, 2.0), (0.5, 0.5), 2.0) for f in (mg.maximum, mg.minimum)],
         *[Held(f, (x, x), (0.5, 0.5), x) for f in (mg.maximum, mg.minimum) for x in (INF, -INF)],
     ],
-    ("max, max_pool2d, at a tie", "shared equally by the largest"): [
+    ("max, min, max_pool2d, at ties", "shared equally by the largest, or smallest"): [
+        Held(mg.min, (np.array([1.0, 3.0, 1.0]),), (np.array([0.5, 0.0, 0.5]),)),
         Held(mg.max, (np.array([3.0, 1.0, 3.0]),), (np.array([0.5, 0.0, 0.5]),)),
         Held(pooled, (image(3.0, 1.0, 2.0, 3.0),), (image(0.5, 0.0, 0.0, 0.5),)),
     ],
+    ("norm, std, at 0", "0, and its second derivatives as well"): [
+        *[Held(mg.norm, (np.zeros(3),), (np.zeros(3),), 0.0), Held(second(mg.norm), (np.zeros(3),), (np.zeros(3),))],
+        *[Held(mg.std, (np.full(3, c),), (np.zeros(3),), 0.0) for c in (0.0, 2.0)],
+        Held(second(mg.std), (np.full(3, 2.0),), (np.zeros(3),)),
+    ],
+    ("sort, of equal numbers", "each its own, in the order in which they stand; NaN stands last"): [
+        Held(
+            lambda x: mg.sort(x) * np.arange(4.0), (np.array([2.0, 1.0, 2.0, 1.0]),), (np.array([2.0, 0.0, 3.0, 1.0]),)
+        ),
+        Held(
+            lambda x: (mg.sort(x) * np.arange(1.0, 5.0))[:3],
+            (np.array([NAN, 1.0, INF, 1.0]),),
+            (np.array([0.0, 1.0, 3.0, 2.0]),),
+        ),
+    ],
+    ("logsumexp, of -inf alone", "NaN"): [Held(mg.logsumexp, (np.full(2, -INF),), (np.full(2, NAN),), -INF)],
     ("any of these, with NaN", "NaN for everything that was compared with it"): [
         *[Held(f, (NAN,), (NAN,), NAN) for f in (mg.relu, mg.abs)],
         *[Held(second(f), (NAN,), (NAN,)) for f in (lambda x: mg.relu(x) * x, lambda x: mg.abs(x) * x)],
         *[Held(f, at, (NAN, NAN), NAN) for f in (mg.maximum, mg.minimum) for at in ((NAN, 1.0), (1.0, NAN))],
         Held(mg.maximum, (NAN, NAN), (NAN, NAN), NAN),
-        Held(mg.max, (np.array([1.0, NAN, 0.0]),), (np.full(3, NAN),), NAN),
+        *[Held(f, (np.array([1.0, NAN, 0.0]),), (np.full(3, NAN),), NAN) for f in (mg.max, mg.min)],
         Held(pooled, (image(1.0, NAN, 0.0, 2.0),), (image(*[NAN] * 4),)),
         Held(lambda x: nn.hinge_loss(x, np.ones(2)), (np.array([NAN, 0.0]),), (np.array([NAN, -0.5]),), NAN),
     ],

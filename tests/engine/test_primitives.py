@@ -117,17 +117,71 @@ def normalised(n: Any, x: Any, axis: Any, eps: float) -> Any:
     return (x - n.mean(x, axis=axis, keepdims=True)) / n.sqrt(n.var(x, axis=axis, keepdims=True) + eps)
 
 
-def reduction_cases(reduce: str) -> list[Case]:
+def reduction_cases(reduce: str, formula: Any = None) -> list[Case]:
+    formula = formula or (lambda n, x, **s: getattr(n, reduce)(x, **s))
     axes: list[Any] = [None, (), (0,), (1,), (2,), (-1,), (-3,), (0, 1), (0, -1), (-2, 2), (0, 1, 2)]
     return [
         Case(
-            lambda n, x, a=axis, k=keep: x * 1.0 if a == () else getattr(n, reduce)(x, axis=a, keepdims=k),
+            lambda n, x, a=axis, k=keep: over_none(reduce, n, x) if a == () else formula(n, x, axis=a, keepdims=k),
             (draw(2, 3, 4),),
             {"axis": axis, "keepdims": keep},
         )
         for axis in axes
         for keep in (False, True)
     ]
+
+
+def over_none(reduce: str, n: Any, x: Any) -> Any:
+    return n.abs(x) if reduce == "norm" else x * 1.0
+
+
+TAKEN = [  # a shape, places and an axis
+    *[((4, 3), np.array([[1.0, 0.0], [3.0, 3.0]]), 0), ((2, 4, 3), np.array([2.0, -1.0, 2.0]), 1), ((5,), 3.0, 0)],
+    *[((2, 3), np.zeros((0,)), -1), ((2, 3, 2), np.array([[1.0], [1.0]]), -2)],
+]
+ALONG = [
+    *[
+        ((2, 3), np.array([[2.0, 0.0], [1.0, 1.0]]), 1),
+        ((2, 3, 2), np.array([[[0.0, 1.0, 1.0]]] * 2).swapaxes(1, 2), 1),
+    ],
+    *[((4,), np.array([-1.0, 0.0, 0.0]), -1), ((3, 2), np.array([[2.0], [0.0], [2.0], [1.0]]), 0)],
+]
+
+
+def taken(x: Any, places: Any, axis: int) -> Any:
+    return x[(*[slice(None)] * (axis % x.ndim), np.asarray(places).astype(int))]
+
+
+def along(x: Any, places: Any, axis: int) -> Any:
+    """np.take_along_axis, as an index: autograd has no rule for it."""
+    axis, places = axis % x.ndim, places.astype(int)
+    index = list(np.ix_(*[np.arange(n) for n in x.shape]))
+    index[axis] = places
+    return x[tuple(index)]
+
+
+def index_add_case(shape: tuple[int, ...], places: Any, axis: int) -> Case:
+    x = draw(*shape)
+    g, length = draw(*taken(x, places, axis).shape), shape[axis]
+    return Case(
+        lambda n, g, i: adjoint(lambda x: taken(x, i, axis), x, g),
+        (g, places),
+        {"axis": axis, "length": length},
+        None,
+        (1,),
+    )
+
+
+def scatter_add_case(shape: tuple[int, ...], places: Any, axis: int) -> Case:
+    x = draw(*shape)
+    g, length = draw(*along(x, places, axis).shape), shape[axis]
+    return Case(
+        lambda n, g, i: adjoint(lambda x: along(x, i, axis), x, g),
+        (g, places),
+        {"axis": axis, "length": length},
+        None,
+        (1,),
+    )
 
 
 MATMULS = [
@@ -289,6 +343,19 @@ CASES: dict[str, list[Case]] = {
         Case(lambda n, x, a=axis, e=eps: normalised(n, x, a, e), (draw(2, 3, 4),), {"axis": axis, "eps": eps})
         for axis, eps in (((0,), 1e-5), ((-1,), 1e-5), ((0, 2), 1e-3), (None, 0.1))
     ],
+    "min": reduction_cases("min"),
+    "logsumexp": reduction_cases("logsumexp", lambda n, x, **s: n.log(n.sum(n.exp(x), **s))),
+    "norm": reduction_cases("norm", lambda n, x, **s: n.sqrt(n.sum(x * x, **s))),
+    "cumsum": [Case(lambda n, x, a=a: n.cumsum(x, axis=a), (draw(2, 3, 4),), {"axis": a}) for a in (0, 1, 2, -1, -3)],
+    "order": [Case(lambda n, x, a=a: np.argsort(x, axis=a) * 1.0, (draw(2, 3, 4),), {"axis": a}) for a in (0, 1, -1)],
+    "take": [
+        Case(lambda n, x, i, a=a: taken(x, i, a), (draw(*shape), i), {"axis": a}, fixed=(1,)) for shape, i, a in TAKEN
+    ],
+    "index_add": [index_add_case(*case) for case in TAKEN],
+    "take_along_axis": [
+        Case(lambda n, x, i, a=a: along(x, i, a), (draw(*shape), i), {"axis": a}, fixed=(1,)) for shape, i, a in ALONG
+    ],
+    "scatter_add": [scatter_add_case(*case) for case in ALONG],
     "matmul": [Case(contraction, (draw(*a), draw(*b, seed=1))) for a, b in MATMULS],
     "reshape": [
         Case(lambda n, x, s=s: n.reshape(x, s), (draw(2, 3, 4),), {"shape": s}) for s in ((6, 4), (24,), (4, -1, 1, 3))
@@ -325,8 +392,9 @@ CASES: dict[str, list[Case]] = {
 }
 
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal")
+WITHOUT_GRADIENT = (*COMPARISONS, "order")
 OF_WINDOWS = {"conv2d", "conv2d_input", "conv2d_kernel", "fold", "unfold", "avg_pool2d", "max_pool2d"}  # large cases
-WITH_GRADIENT = [name for name in CASES if name not in COMPARISONS]
+WITH_GRADIENT = [name for name in CASES if name not in WITHOUT_GRADIENT]
 ELEMENT_BY_ELEMENT = [name for name in CASES if TABLE[name].scalar is not None]
 
 
@@ -483,7 +551,7 @@ def test_float32_is_kept(name: str) -> None:
         expected = np.asarray(case.formula(np, *case.inputs))
         assert y.dtype == (np.float32 if expected.dtype == float else expected.dtype)
         np.testing.assert_allclose(y.data, expected, rtol=1e-5, atol=1e-5)
-        if name in COMPARISONS:
+        if name in WITHOUT_GRADIENT:
             return
         wrt = [x for x in leaves if isinstance(x, Value)]
         y.backward(np.asarray(weights(y.shape, 3), np.float32))
@@ -745,6 +813,7 @@ def test_arguments_as_numpy_takes_them(ours: Callable[..., Value], numpys: Calla
 def test_a_function_is_a_method_and_takes_raw_numbers(function: Callable[..., Any]) -> None:
     images, kernel = draw(2, 3, 4, 4), draw(2, 3, 2, 2)
     extra = {"astype": (np.float32,), "avg_pool2d": (2,), "conv2d": (kernel,), "matmul": (kernel[0, 0].repeat(2, 0),)}
+    extra |= {"dot": (kernel[0, 0].repeat(2, 0),), "repeat": (2,), "swapaxes": (0, 2), "take": ([1, 5],)}
     extra |= {"max_pool2d": (2,), "maximum": (0.1,), "minimum": (0.1,), "reshape": (-1,)}
     extra |= dict.fromkeys(("arctan2", "hypot", "logaddexp", "logaddexp2", "mod"), (0.7,))
     arguments = extra.get(function.__name__, ())
@@ -754,7 +823,7 @@ def test_a_function_is_a_method_and_takes_raw_numbers(function: Callable[..., An
         function(Value(np.abs(images)), *arguments),
         getattr(Value(np.abs(images)), function.__name__)(*arguments),
     ):
-        np.testing.assert_array_equal(y.data, plain)
+        np.testing.assert_array_equal(y.data if isinstance(y, Value) else y, plain)
 
 
 PAIRS = [(2, (2, 2)), ((1, 2), (1, 2)), (np.int64(2), (2, 2)), ([2, 1], (2, 1))]

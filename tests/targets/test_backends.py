@@ -242,6 +242,27 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
         lambda x, p: p * mg.normalised(x * p, axis=-1),
         lambda x, p: p * mg.normalised(x + p, axis=1, eps=0.5),
     ],
+    "min": over_axes(mg.min),
+    "logsumexp": over_axes(mg.logsumexp),
+    "norm": over_axes(lambda x, axis, keepdims: mg.norm(x, axis=axis, keepdims=keepdims)),
+    "cumsum": [lambda x, p: mg.cumsum(x * p, axis=2), lambda x, p: mg.cumsum(x + p, axis=-2)],
+    "order": [lambda x, p: mg.sort(x * p), lambda x, p: mg.sort(x + p, axis=1)],
+    "take": [
+        lambda x, p: mg.take(p, x > 0.0, axis=0),
+        lambda x, p: mg.take(x * p, mg.where(p > 0.0, 2.0, -2.0), axis=2),
+    ],
+    "index_add": [
+        lambda x, p: TABLE["index_add"](x * p, mg.where(p[:, 0] > 1.5, 3.0, 0.0), axis=1, length=4),
+        lambda x, p: TABLE["index_add"](x * p, mg.where(p > 1.5, 1.0, -3.0), axis=1, length=3),
+    ],
+    "take_along_axis": [
+        lambda x, p: mg.take_along_axis(x * p, mg.where(x > 0.0, 2.0, -3.0), axis=2),
+        lambda x, p: mg.take_along_axis(x * p, mg.where(x > 0.0, 1.0, 0.0), axis=1),
+    ],
+    "scatter_add": [
+        lambda x, p: TABLE["scatter_add"](x * p, mg.where(x > 0.0, 2.0, -1.0), axis=2, length=4),
+        lambda x, p: TABLE["scatter_add"](x * p, mg.where(x > 0.5, 1.0, 0.0), axis=-2, length=2),
+    ],
     "matmul": [
         lambda x, p: x @ p.T,
         lambda x, p: x @ p[0],

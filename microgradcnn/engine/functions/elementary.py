@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from microgradcnn.engine import elementary, primitives
+from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Operand, of_one, of_two
+from microgradcnn.engine.table import elementary
 
 _LN2 = math.log(2.0)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine import elementary, primitives
+from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Operand, explained, of_one, of_three, of_two
 from microgradcnn.engine.arrays import as_data, dtype_of
+from microgradcnn.engine.table import elementary
 
 
 @of_one

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import math
 from typing import Any
 
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, of_one
-from microgradcnn.engine.functions.elementwise import exp
+from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, square, where
+from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
+from microgradcnn.engine.table import axes as along
 
 
 @of_one
@@ -32,6 +36,86 @@ def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @of_one
 @explained
+def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The smallest over all axes, or over one or several; ties share the gradient."""
+    return primitives.min(x, axis=axes_of("min", axis), keepdims=keepdims)
+
+
+@of_one
+@explained
+def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The product over all axes, or over one or several; 1 of nothing. Its derivatives are exact at zeros too.
+
+    It is a tree of products of halves, which divides by nothing and is no deeper than the logarithm of its length.
+    """
+    n = len(shape(x))
+    over = list(range(n)) if axis is None else places("prod", axis, n)
+    rest = [i for i in range(n) if i not in over]
+    lengths = [shape(x)[i] for i in rest]
+    count = math.prod(shape(x)[i] for i in over)
+    factors = x if [*rest, *over] == list(range(n)) else transpose(x, (*rest, *over))
+    factors = factors if len(over) == 1 else reshape(factors, (*lengths, count))
+    while count > 1:
+        half = count // 2
+        product = _last(factors, 0, half) * _last(factors, half, 2 * half)
+        factors = concatenate([product, _last(factors, 2 * half, count)], -1) if count % 2 else product
+        count -= half
+    if not count:
+        factors = sum(factors, -1) + 1.0
+    return reshape(factors, [1 if i in over else shape(x)[i] for i in range(n)] if keepdims else lengths)
+
+
+@of_one
+@explained
+def var(x: Operand, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The mean square of what is left without the mean, Σ(x - mean)²/(n - ddof); NaN or inf unless n is larger."""
+    apart = x - mean(x, axis, keepdims=True)
+    return primitives.div(sum(square(apart), axis, keepdims), _freedom("var", x, axis, ddof))
+
+
+@of_one
+@explained
+def std(x: Operand, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The square root of `var`; of equal numbers 0, with a gradient of 0."""
+    apart = x - mean(x, axis, keepdims=True)
+    length = along.norm(apart, axis=axes_of("std", axis), keepdims=keepdims)
+    return primitives.div(length, math.sqrt(_freedom("std", x, axis, ddof)))
+
+
+@of_one
+@explained
+def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The length of a vector, √Σx², over all axes or over one or two; its gradient at 0 is 0.
+
+    `ord` is as in np.linalg.norm: of vectors p for (Σ|x|^p)^(1/p), inf for the largest |x|, -inf for the smallest, 0
+    for how many are not 0; of matrices "fro", 1 or -1 for the largest or smallest sum of a column, inf or -inf of a
+    row. Raises ValueError for what takes a decomposition, as 2, -2 and "nuc" of matrices do.
+    """
+    n = len(shape(x))
+    at = list(range(n)) if axis is None else places("norm", axis, n)
+    if ord is None or (ord == 2 and len(at) == 1) or (ord == "fro" and len(at) == 2):
+        return along.norm(x, axis=axes_of("norm", axis), keepdims=keepdims)
+    if len(at) == 1 and not isinstance(ord, str):
+        return _norm_of_vectors(abs(x), ord, at[0], keepdims)
+    if len(at) == 2 and not isinstance(ord, str) and ord in (1, -1, math.inf, -math.inf):
+        summed, left = at if ord in (1, -1) else at[::-1]
+        found = (max if ord > 0 else min)(sum(abs(x), summed, keepdims=True), left, keepdims=True)
+        return found if keepdims else squeeze(found, at)
+    raise ValueError(
+        f"norm has no ord={ord!r} over {len(at)} {'axis' if len(at) == 1 else 'axes'}: of one axis it takes a number, "
+        "of two None, 'fro', 1, -1, inf or -inf; 2 and 'nuc' of a matrix need its singular values"
+    )
+
+
+@of_one
+@explained
+def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Any:
+    """log Σ exp(x) over all axes, or over one or several; -inf of nothing. No exponential overflows."""
+    return along.logsumexp(x, axis=axes_of("logsumexp", axis), keepdims=keepdims)
+
+
+@of_one
+@explained
 def log_softmax(x: Operand, axis: int = -1) -> Any:
     """x - log Σ exp(x) along an axis, value and gradient right to 1e-12 in both tails."""
     return primitives.log_softmax(x, axis=axis_of("log_softmax", axis))
@@ -49,3 +133,28 @@ def softmax(x: Operand, axis: int = -1) -> Any:
 def normalised(x: Operand, axis: Axis = None, eps: float = 1e-5) -> Any:
     """(x - mean)/√(variance + eps) over all axes, or over one or several; the variance is the biased one."""
     return primitives.normalised(x, axis=axes_of("normalised", axis), eps=float(eps))
+
+
+def _norm_of_vectors(sizes: Any, ord: float, axis: int, keepdims: bool) -> Any:
+    """The norm of vectors whose numbers have these sizes; its gradient where all are 0 is 0."""
+    if ord in (math.inf, -math.inf):
+        return (max if ord > 0 else min)(sizes, axis, keepdims)
+    if ord == 0:
+        return sum(where(equal(sizes, 0.0), 0.0, 1.0), axis, keepdims)
+    if ord == 1:
+        return sum(sizes, axis, keepdims)
+    total = sum(power(sizes, ord), axis, keepdims)
+    nothing = equal(total, 0.0)
+    return where(nothing, 0.0, power(where(nothing, 1.0, total), 1.0 / ord))
+
+
+def _last(x: Any, start: int, stop: int) -> Any:
+    """The numbers between two places along the last axis."""
+    return getitem(x, (*[slice(None)] * (len(shape(x)) - 1), slice(start, stop)))
+
+
+def _freedom(function: str, x: Any, axis: Axis, ddof: float) -> float:
+    """How many numbers go into one, without `ddof` of them; 0 at least."""
+    n = len(shape(x))
+    at = range(n) if axis is None else places(function, axis, n)
+    return float(builtins.max(math.prod(shape(x)[i] for i in at) - ddof, 0))

@@ -1,4 +1,4 @@
-"""Functions that arrange numbers, and compute none: shapes, axes, parts, joined arrays, dtypes."""
+"""Functions of shapes: axes given, exchanged, moved or reversed, parts, joined arrays, dtypes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Operand, axis_of, explained, of_many, of_one
+from microgradcnn.engine.arguments import Axis, Operand, axis_of, explained, of_many, of_one
 from microgradcnn.engine.arrays import Array, check_unmasked, shape_of
 from microgradcnn.engine.value import Value
 
@@ -21,6 +21,138 @@ def reshape(x: Operand, *shape: Any) -> Any:
     """The same numbers in another shape, given as numbers or as one tuple; one of them may be -1."""
     wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
     return primitives.reshape(x, shape=tuple(wanted))
+
+
+@of_one
+@explained
+def ravel(x: Operand) -> Any:
+    """All numbers in one axis, row by row."""
+    return primitives.reshape(x, shape=(-1,))
+
+
+@of_one
+@explained
+def flatten(x: Operand) -> Any:
+    """All numbers in one axis, row by row, as `ravel` gives them."""
+    return ravel(x)
+
+
+@of_one
+@explained
+def squeeze(x: Operand, axis: Axis = None) -> Any:
+    """x without its axes of length 1, or without those given. Raises ValueError for one of another length."""
+    lengths = shape(x)
+    gone = places("squeeze", axis, len(lengths)) if axis is not None else [i for i, n in enumerate(lengths) if n == 1]
+    if long := [i for i in gone if lengths[i] != 1]:
+        raise ValueError(
+            f"squeeze takes axes of length 1, and axis {long[0]} of shape {lengths} has {lengths[long[0]]}"
+        )
+    return primitives.reshape(x, shape=tuple([n for i, n in enumerate(lengths) if i not in gone]))
+
+
+@of_one
+@explained
+def expand_dims(x: Operand, axis: int | Sequence[int]) -> Any:
+    """x with new axes of length 1 at these places of the result."""
+    lengths = list(shape(x))
+    count = len(axis) if isinstance(axis, Sequence) else 1
+    for place in sorted(places("expand_dims", axis, len(lengths) + count)):
+        lengths.insert(place, 1)
+    return primitives.reshape(x, shape=tuple(lengths))
+
+
+@of_one
+@explained
+def swapaxes(x: Operand, axis1: int, axis2: int) -> Any:
+    """x with two axes exchanged."""
+    order = list(range(len(shape(x))))
+    (a,), (b,) = (places("swapaxes", axis, len(order)) for axis in (axis1, axis2))
+    order[a], order[b] = order[b], order[a]
+    return primitives.transpose(x, axes=tuple(order))
+
+
+@of_one
+@explained
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """x with axes moved to these places of the result; the others keep their order."""
+    n = len(shape(x))
+    taken, wanted = (places("moveaxis", axes, n) for axes in (source, destination))
+    if len(taken) != len(wanted):
+        raise ValueError(f"moveaxis moves as many axes as it has places, not {source!r} to {destination!r}")
+    order = [i for i in range(n) if i not in taken]
+    for place, axis in sorted(zip(wanted, taken, strict=True)):
+        order.insert(place, axis)
+    return primitives.transpose(x, axes=tuple(order))
+
+
+@of_one
+@explained
+def rollaxis(x: Operand, axis: int, start: int = 0) -> Any:
+    """x with an axis moved back until it lies before the one at `start`."""
+    n = len(shape(x))
+    (at,) = places("rollaxis", axis, n)
+    before = start + n if start < 0 else start
+    return moveaxis(x, at, before - (before > at))
+
+
+@of_one
+@explained
+def flip(x: Operand, axis: Axis = None) -> Any:
+    """The order of the numbers reversed, along all axes or those given."""
+    n = len(shape(x))
+    axes = range(n) if axis is None else places("flip", axis, n)
+    return getitem(x, tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(n)])) if n else x
+
+
+@of_one
+@explained
+def flipud(x: Operand) -> Any:
+    """The order of the rows reversed."""
+    return flip(x, 0)
+
+
+@of_one
+@explained
+def fliplr(x: Operand) -> Any:
+    """The order of the columns reversed."""
+    return flip(x, 1)
+
+
+@of_one
+@explained
+def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """x turned k times by a quarter in the plane of two axes, from the first one towards the second."""
+    first, second = axes
+    if k % 4 == 2:
+        return flip(x, (first, second))
+    if k % 4 == 1:
+        return swapaxes(flip(x, second), first, second)
+    return flip(swapaxes(x, first, second), second) if k % 4 == 3 else x
+
+
+@of_one
+@explained
+def atleast_1d(x: Operand) -> Any:
+    """x with one axis, if it has none."""
+    return primitives.reshape(x, shape=shape(x) or (1,))
+
+
+@of_one
+@explained
+def atleast_2d(x: Operand) -> Any:
+    """x with two axes at least: a vector as a row."""
+    lengths = shape(x)
+    return primitives.reshape(x, shape=(1,) * (2 - len(lengths)) + lengths)
+
+
+@of_one
+@explained
+def atleast_3d(x: Operand) -> Any:
+    """x with three axes at least: a vector between two new ones, a matrix before one."""
+    lengths = shape(x)
+    return primitives.reshape(
+        x, shape=(1,) * (len(lengths) < 2) + lengths + (1,) * min(3 - len(lengths), 1 + (not lengths))
+    )
 
 
 @of_one
@@ -71,6 +203,22 @@ def concatenate(values: Sequence[Operand], axis: int = 0) -> Any:
 def stack(values: Sequence[Operand], axis: int = 0) -> Any:
     """Values of one shape joined along a new axis."""
     return primitives.stack(*values, axis=axis_of("stack", axis))
+
+
+def shape(x: Operand) -> tuple[int, ...]:
+    """The shape of a Value, or of what NumPy makes an array of."""
+    return x.shape if isinstance(x, Value) else np.shape(x)
+
+
+def places(function: str, axis: int | Sequence[int], n: int) -> list[int]:
+    """One axis or several, each counted from the first of n. Raises ValueError for one that there is not, or twice."""
+    axes = [axis_of(function, a) for a in (axis if isinstance(axis, Sequence) else [axis])]
+    if wrong := [a for a in axes if not -n <= a < n]:
+        raise ValueError(f"{function} has no axis {wrong[0]} to take: there are {n}")
+    found = [a % n for a in axes]
+    if len(set(found)) < len(found):
+        raise ValueError(f"{function} takes every axis once, not {axis!r}")
+    return found
 
 
 def _index_array(part: Any) -> Array:

@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.engine import images
 from microgradcnn.engine.arguments import Operand, explained, of_one, of_two
 from microgradcnn.engine.arrays import dtype_of, shape_of
 from microgradcnn.engine.kernels import NO_SIDES, Pair, Sides, reach
 from microgradcnn.engine.primitives import getitem, reshape, scatter
+from microgradcnn.engine.table import images
 
 Sizes: TypeAlias = int | tuple[int, int]
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.elementary import FAR, NEAR, SPLIT
 from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.table.elementary import FAR, NEAR, SPLIT
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.source import PER_LINE, Naming
 from microgradcnn.targets.lines import COMPARISONS, LEAVES, Line, Lines, in_order

@@ -7,12 +7,14 @@ those of opset 16 (2022), the first in which ScatterElements adds.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.record import TABLE
+from microgradcnn.targets.export.onnx_axes import ALONG_AXES
 from microgradcnn.targets.export.onnx_images import OF_IMAGES
 from microgradcnn.targets.export.onnx_writer import Row, Writer, fixed_lengths, lengths_for_reshape
 from microgradcnn.targets.lines import COMPARISONS, Line, Rows, Shape
@@ -125,7 +127,7 @@ def _broadcast_to(w: Writer, line: Line, args: list[str]) -> str:
     return w.node("Expand", args[0], w.integers(*lengths))
 
 
-def _reduction(name: str) -> Row:
+def _reduction(name: str) -> Callable[[Writer, Line, list[str]], str]:
     def row(w: Writer, line: Line, args: list[str]) -> str:
         shape, axis, keep = line.args[0].shape, line.static["axis"], int(line.static["keepdims"])
         if axis == () or not shape:
@@ -141,6 +143,11 @@ def _reduction(name: str) -> Row:
 def _stack(w: Writer, line: Line, args: list[str]) -> str:
     axis = line.static["axis"] % len(line.shape)
     return w.node("Concat", *[w.node("Unsqueeze", name, w.integers(axis)) for name in args], axis=axis)
+
+
+def _norm(w: Writer, line: Line, args: list[str]) -> str:
+    nothing = not line.args[0].shape or line.static["axis"] == ()
+    return w.node("Abs", args[0]) if nothing else _reduction("ReduceL2")(w, line, args)
 
 
 # Parts
@@ -249,6 +256,10 @@ OPERATORS: dict[str, Row] = {
     "sum": _reduction("ReduceSum"),
     "mean": _reduction("ReduceMean"),
     "max": _reduction("ReduceMax"),
+    "min": _reduction("ReduceMin"),
+    "norm": _norm,
+    "logsumexp": _reduction("ReduceLogSumExp"),
+    **ALONG_AXES,
     "matmul": "MatMul",
     "reshape": _reshape,
     "transpose": _transpose,

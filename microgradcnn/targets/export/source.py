@@ -10,8 +10,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
+from microgradcnn.targets.export.python_functions import DEFINITIONS
 from microgradcnn.targets.lines import Line, Lines, in_order
-from microgradcnn.targets.python import DEFINITIONS, definitions, expression, number
+from microgradcnn.targets.python import definitions, expression, number
 
 PER_LINE = 100  # characters before a list is broken into lines
 LONGEST = 60  # characters of a name; of one that is longer, the beginning and the end

@@ -52,7 +52,8 @@ class Work:
         if primitive.work not in BY_TERMS:
             return arg.support & mask.any()
         rule = primitive.chain[i]
-        assert rule is not None
+        if rule is None:
+            return arg.support & mask.any()
         inputs = [arg.support.astype(float) for arg in self.args]
         with np.errstate(all="ignore"):
             back = rule(mask.astype(float), np.ones(mask.shape), *inputs, **self.operation.static)
@@ -72,9 +73,14 @@ def _measured(operation: Operation, given: Sequence[Array]) -> tuple[str, Array,
         return ARITHMETIC, work, work
     does = TABLE[name].work
     if does in BY_TERMS:
-        terms = _terms(operation, [support.astype(float) for support in given])
+        rules = TABLE[name].chain  # ones, or places for what no gradient flows into
+        terms = _terms(operation, [s.astype(float) if rules[i] else np.zeros(s.shape) for i, s in enumerate(given)])
         support = np.greater(terms, 0)
-        return "max" if does == "max" else ARITHMETIC, support * _amount(does, terms), support
+        return (
+            name if name in ("max", "min") else "max" if does == "max" else ARITHMETIC,
+            support * _amount(does, terms),
+            support,
+        )
     support = np.broadcast_to(given[1] | given[2] if name == "where" else True, shape)
     return {"": name, "arithmetic": ARITHMETIC}.get(does, does), support, support
 
@@ -82,7 +88,7 @@ def _measured(operation: Operation, given: Sequence[Array]) -> tuple[str, Array,
 def _terms(operation: Operation, ones: Sequence[Array]) -> Array:
     """How many terms each number of a result has."""
     name, static = operation.name, operation.static
-    if name in ("mean", "max"):
+    if name in ("mean", "max", "min", "norm"):
         name = "sum"
     if name in ("avg_pool2d", "max_pool2d"):
         return np.asarray(TABLE["unfold"].forward(*ones, **static)).sum(axis=(4, 5)).astype(int)

@@ -23,6 +23,11 @@ MEANING = {
     "fold": "fold adds, for every pixel, what all windows that contain it send back.",
     "unfold": "unfold lists all windows.",
     "spread": "spread gives the number of every window to all pixels in it; where windows overlap, they add up.",
+    "order": "order(x) has the places of the numbers of x in ascending order.",
+    "take": "take(x, i) has the rows of x whose numbers are in i.",
+    "take_along_axis": "take_along_axis(x, i) has the numbers of x whose places are in i.",
+    "index_add": "index_add(g, i) adds every row of g to the row whose number is in i.",
+    "scatter_add": "scatter_add(g, i) adds every number of g at the place that is in i.",
     "scatter": "scatter puts every number back where it was taken from, and 0 elsewhere.",
 }
 

@@ -14,7 +14,8 @@ from microgradcnn.views.formulas.expression import Expr, text
 
 _LONGEST = 8  # an array of more numbers is shown by its ends
 _WINDOWS = ("avg_pool2d", "max_pool2d", "unfold", "spread")  # whose usual stride is their size
-_USUAL_AXIS = {"log_softmax": -1, "concatenate": 0, "stack": 0}
+_USUAL_AXIS = {"log_softmax": -1, "concatenate": 0, "stack": 0, "take": 0, "index_add": 0, "order": -1}
+_USUAL_AXIS |= {"take_along_axis": -1, "scatter_add": -1}
 
 
 def settings(name: str, static: Mapping[str, Any]) -> dict[str, Expr]:
@@ -41,7 +42,11 @@ def _shown(name: str, key: str, given: Any, static: Mapping[str, Any]) -> str:
     """An argument for people, nothing where they need not see it."""
     usual: dict[str, Any] = {"axis": _USUAL_AXIS.get(name), "padding": (0, 0)}
     usual["stride"] = static["size"] if name in _WINDOWS else (1, 1)
-    if key in ("image", "shape") or (key in usual and given == usual[key]) or (name, key) == ("conv2d_kernel", "size"):
+    if (
+        key in ("image", "shape", "length")
+        or (key in usual and given == usual[key])
+        or (name, key) == ("conv2d_kernel", "size")
+    ):
         return ""
     if key in ("axis", "axes"):
         axes = given if isinstance(given, tuple) else (given,)

@@ -219,7 +219,7 @@ def _rearranged(node: Value, op: Primitive, args: Sequence[Expr]) -> Expr | None
         return _matrices(node, args)
     if op.name == "fold" and first.op is not None and first.op.name == "broadcast_to":
         return call("spread", args[0], *settings("spread", {"size": first.shape[4:], **node.static}).values())
-    if op.name in ("sum", "mean", "max") and node.static["keepdims"] and (axis := node.static["axis"]) is not None:
+    if node.static.get("keepdims") and (axis := node.static["axis"]) is not None:
         axes = [i % len(old) for i in axis]
         reduced = tuple([n for i, n in enumerate(old) if i not in axes])
         written = call(op.name, args[0], *settings(op.name, node.static).values())
@@ -251,11 +251,9 @@ def _aligned(e: Expr, shape: tuple[int, ...], ndim: int) -> Expr:
 def _transposed(e: Expr, axes: tuple[int, ...]) -> Expr:
     if axes == tuple(range(len(axes))):
         return e
-    return (
-        Expr("transpose", (e,))
-        if len(axes) == 2
-        else call("transpose", e, *settings("transpose", {"axes": axes}).values())
-    )
+    if len(axes) == 2:
+        return Expr("transpose", (e,))
+    return call("transpose", e, *settings("transpose", {"axes": axes}).values())
 
 
 def _matrices(node: Value, args: Sequence[Expr]) -> Expr | None:
@@ -301,9 +299,8 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
         return _Part(indexed(x.formula, operands.get(inside, words(inside, inside))), x.array)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         parts = [part for a in node.args for part in _arguments(a, operands)]
-        return _call(
-            node.func.id, [*parts, *[_Part(e, False) for e in _keywords(node.func.id, node.keywords).values()]]
-        )
+        keywords = [_Part(e, False) for e in _keywords(node.func.id, node.keywords).values()]
+        return _call(node.func.id, [*parts, *keywords])
     raise ValueError(f"a notation is arithmetic on the inputs: {ast.unparse(node)!r} cannot be written")
 
 

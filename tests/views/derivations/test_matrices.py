@@ -129,6 +129,24 @@ def scatter(g: Any, index: Any, shape: Any) -> Any:
     return adjoint(lambda x: x[index], g, shape)
 
 
+def taken(x: Any, indices: Any, axis: int) -> Any:
+    return np.take(x, indices.astype(int), axis)
+
+
+def index_add(g: Any, indices: Any, axis: int, length: int) -> Any:
+    shape = (*g.shape[:axis], length, *g.shape[axis + indices.ndim :])
+    return adjoint(lambda x: taken(x, indices, axis), g, shape)
+
+
+def along(x: Any, indices: Any, axis: int) -> Any:
+    return np.take_along_axis(x, indices.astype(int), axis)
+
+
+def scatter_add(g: Any, indices: Any, axis: int, length: int) -> Any:
+    shape = (*g.shape[:axis], length, *g.shape[axis + 1 :])
+    return adjoint(lambda x: along(x, indices, axis), g, shape)
+
+
 def log_softmax(x: Any, axis: int) -> Any:
     return np.log(np.exp(x) / np.exp(x).sum(axis, keepdims=True))
 
@@ -154,11 +172,14 @@ FUNCTIONS: dict[str, Any] = {
         "normalised": normalised,
         "avg_pool2d": lambda x, size, stride: windows(x, size, stride).mean((4, 5)),
         "max_pool2d": lambda x, size, stride: windows(x, size, stride).max((4, 5)),
+        "cumsum": np.cumsum, "order": np.argsort, "take": taken, "index_add": index_add,
+        "take_along_axis": along, "scatter_add": scatter_add,
         "reshape": np.reshape, "transpose": np.transpose, "matmul": np.matmul,
         "concatenate": lambda *xs, axis: np.concatenate(xs, axis), "stack": lambda *xs, axis: np.stack(xs, axis),
     }.items()},
     "sigmoid": each(lambda x: 1 / (1 + np.exp(-x))), "softplus": each(lambda x: np.log1p(np.exp(x))),
     "relu": each(lambda x: x * (x > 0)), "where": each(np.where), "sum": reduction(np.sum), "mean": reduction(np.mean),
+    "norm": reduction(np.linalg.norm), "logsumexp": reduction(lambda x, axis: np.log(np.sum(np.exp(x), axis))),
     "max": reduction(np.max, np.maximum), "min": reduction(np.min, np.minimum), "s_": np.s_,
 }  # fmt: skip
 
@@ -317,6 +338,12 @@ CASES: dict[str, tuple[Value, list[Value]]] = {
     "clip to arrays": (mg.clip(X, -0.5, u) * Y, [X, u]),
     "maximum": (mg.maximum(X, u), [X, u]),
     "minimum": (mg.minimum(X, Y) * X, [X, Y]),
+    "min": ((X * Y).min(axis=1), [X, Y]),
+    "norm": (mg.norm(X * u, axis=1) * mg.norm(Y), [X, Y, u]),
+    "logsumexp": (mg.logsumexp(X * u, axis=0) * mg.logsumexp(Y), [X, Y, u]),
+    "cumsum": (mg.cumsum(X * u, axis=1), [X, u]),
+    "sort": (mg.sort(X * u, axis=0) * Y, [X, u]),
+    "take": (mg.take(X, Value(np.array([[2.0, 0.0], [2.0, 2.0]]), label="i"), 0), [X]),
     "where": (mg.where(mask, X * Y, X), [X, Y]),
     "where, by what is computed": (mg.where(u < X, X * Y, u), [X, Y, u]),
     "where, of three axes": (mg.where(P > 0, P * 2, 0.5), [P]),
@@ -342,6 +369,8 @@ SECOND: dict[str, tuple[Value, Value]] = {
     "scatter": (X[1:].exp(), X),
     "scatter, what is named twice": (X[[0, 2, 2]].exp(), X),
     "equal": ((X * X) ** (Y * Y), Y),
+    "take, index_add": (mg.take(X * X, Value(np.array([2.0, 0.0, 2.0]), label="i"), 0).square(), X),
+    "sort, scatter_add": (mg.sort(X * X, axis=0) ** 3, X),
     "sigmoid": ((X @ B).sigmoid(), B),
     "log_softmax": (X.log_softmax() * Y, X),
     "max": (X.max(axis=0) ** 3, X),
