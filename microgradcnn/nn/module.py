@@ -213,10 +213,13 @@ class Module:
         """What a graph calls a part of the layer, by the layer's place in the model: `1.mask`."""
         return f"{self._path}.{part}" if self._path else part
 
-    def refuse(self, x: Any, wanted: str) -> NoReturn:
-        """Raise ValueError for an input x: the layer, by its place in the model, takes what is `wanted`."""
+    def refuse(self, x: Any, wanted: str, found: str = "") -> NoReturn:
+        """Raise ValueError for an input x: the layer, by its place in the model, takes what is `wanted`, not `found`.
+
+        Unless that is said, it is the shape of x.
+        """
         who = f"layer {self._path}, {self.line()}," if self._path else self.line()
-        raise ValueError(f"{who} takes {wanted}, not an input of shape {np.shape(x)}")
+        raise ValueError(f"{who} takes {wanted}, not {found or f'an input of shape {np.shape(x)}'}")
 
     def __repr__(self) -> str:
         layers = [module for _, module in self.named_modules()]

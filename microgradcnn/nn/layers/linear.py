@@ -116,8 +116,9 @@ class Embedding(Module):
     def forward(self, x: Any) -> Value:
         """(*the shape of x, embedding_dim)."""
         numbers = np.asarray(x.data if isinstance(x, Value) else x)
-        if ((numbers < 0) | (numbers >= self.num_embeddings) | (numbers % 1 != 0)).any():
-            self.refuse(x, f"whole numbers from 0 to {self.num_embeddings - 1} alone")
+        wrong = (numbers < 0) | (numbers >= self.num_embeddings) | (numbers % 1 != 0)
+        if wrong.any():
+            self.refuse(x, f"whole numbers from 0 to {self.num_embeddings - 1}", f"{numbers[wrong][0]}")
         rows = self._rows(x) if isinstance(x, Value) else self.weight[numbers.astype(np.intp)]
         if self.padding_idx is None:
             return rows
