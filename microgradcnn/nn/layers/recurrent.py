@@ -7,8 +7,8 @@ after another in the last axis, in PyTorch's order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from microgradcnn.nn.module import Module
 
 State: TypeAlias = tuple[Any, ...]  # (h,) or (h, c)
 Step: TypeAlias = Callable[[Any, Any, State], State]
+
+H = TypeVar("H")  # what callers give and get as a state: h, or (h, c)
 
 
 def tanh_step(x: Any, h: Any, state: State) -> State:
@@ -68,7 +70,7 @@ def plain_step(nonlinearity: str) -> Step:
     return PLAIN[nonlinearity]
 
 
-class Recurrence(Module):
+class Recurrence(Module, Generic[H]):
     """What cells and layers share: parameters from U(−1/√hidden_size, 1/√hidden_size), and a step that takes them.
 
     They raise TypeError or ValueError for arguments that fit no layer.
@@ -95,12 +97,8 @@ class Recurrence(Module):
         for part, shape in shapes.items():
             setattr(self, part + name, Value(rng.uniform(-bound, bound, shape).astype(dtype)))
 
-    def steps(self, name: str) -> Callable[[Any, State], State]:
-        """A step with the parameters called `name`, from x and the state before to the state after."""
-        from_x, from_h = self._affine(f"ih{name}"), self._affine(f"hh{name}")
-        return lambda x, state: self.step(from_x(x), from_h(state[0]), state)
-
-    def _affine(self, name: str) -> Callable[[Any], Any]:
+    def affine(self, name: str) -> Callable[[Any], Any]:
+        """W x + b of x, with the weight and the bias of that name, `ih` or `hh` with what comes behind."""
         weight = getattr(self, f"weight_{name}").T
         if not self.bias:
             return lambda x: x @ weight
@@ -117,12 +115,17 @@ class Recurrence(Module):
                 self.refuse(part, f"{'a state h' if self.states == 1 else 'a pair (h, c)'} of shape {shape}")
         return state
 
+    def bare(self, state: State) -> H:
+        """The state as callers have it."""
+        bare: Any = state if self.states > 1 else state[0]
+        return bare
+
     def zeros(self) -> State:
         """The state to start from unless one is given: one row for all, so that it fits any number of them."""
         return (np.zeros(self.hidden_size, self.parameters()[0].dtype),) * self.states
 
 
-class Cell(Recurrence):
+class Cell(Recurrence[H]):
     """One step: `weight_ih`, `weight_hh`, and with `bias` `bias_ih` and `bias_hh`; it starts at 0 without a state."""
 
     def __init__(
@@ -137,17 +140,16 @@ class Cell(Recurrence):
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.draw("", input_size, rng, dtype)
 
-    def forward(self, x: Any, hx: Any = None) -> Any:
+    def forward(self, x: Any, hx: Any = None) -> H:
         """h' for x (n, input_size) or (input_size,) and h in the same axes; (h', c') for an LSTMCell and (h, c)."""
         shape = np.shape(x)
         if len(shape) not in (1, 2) or shape[-1] != self.input_size:
             self.refuse(x, f"rows (n, {self.input_size}) or one of {self.input_size} numbers")
         state = self.start(hx, (*shape[:-1], self.hidden_size)) or self.zeros()
-        after = self.steps("")(x, state)
-        return after if self.states > 1 else after[0]
+        return self.bare(self.step(self.affine("ih")(x), self.affine("hh")(state[0]), state))
 
 
-class RNNCell(Cell):
+class RNNCell(Cell[Value]):
     """One step of an RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu for the nonlinearity tanh."""
 
     nonlinearity: str = "tanh"
@@ -166,19 +168,19 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
 
 
-class LSTMCell(Cell):
+class LSTMCell(Cell[tuple[Value, Value]]):
     """One step of an LSTM, as `lstm_step` says, with a state (h, c)."""
 
     gates, states, step = 4, 2, staticmethod(lstm_step)
 
 
-class GRUCell(Cell):
+class GRUCell(Cell[Value]):
     """One step of a GRU, as `gru_step` says."""
 
     gates, step = 3, staticmethod(gru_step)
 
 
-class Layers(Recurrence):
+class Layers(Recurrence[H]):
     """Steps over time, for `num_layers` layers, of which each gets the states h of the one before.
 
     x is (time, n, input_size), with `batch_first` (n, time, input_size), or (time, input_size) for one sequence. The
@@ -219,7 +221,7 @@ class Layers(Recurrence):
             for name in self._names(k):
                 self.draw(name, hidden_size * len(self._names(k)) if k else input_size, rng, dtype)
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Value, Any]:
+    def forward(self, x: Any, hx: Any = None) -> tuple[Value, H]:
         """Every h of the last layer, in the axes of x, and the last state of every step, (steps, n, hidden_size).
 
         That is h for an RNN and a GRU and (h, c) for an LSTM; `hx`, the state to start from, has its shape.
@@ -229,41 +231,38 @@ class Layers(Recurrence):
         if len(shape) not in (2, 3) or shape[-1] != self.input_size or not shape[along]:
             order = "n, time" if self.batch_first else "time, n"
             self.refuse(x, f"sequences ({order}, {self.input_size}) or one (time, {self.input_size})")
-        names = [self._names(k) for k in range(self.num_layers)]
         rows = tuple(length for axis, length in enumerate(shape[:-1]) if axis != along)
-        given = self.start(hx, (self.num_layers * len(names[0]), *rows, self.hidden_size))
-        sequence: Sequence[Any] = [x[(slice(None),) * along + (t,)] for t in range(shape[along])]
-        ends: list[State] = []
-        for k, directions in enumerate(names):
-            if k and self.between is not None:
-                sequence = [self.between(h) for h in sequence]
-            both = []
-            for back, name in enumerate(directions):
-                state = self.zeros() if given is None else tuple(part[len(ends)] for part in given)
-                hs, end = _through(self.steps(name), sequence[::-1] if back else sequence, state)
-                both.append(hs[::-1] if back else hs)
-                ends.append(end)
-            sequence = (
-                both[0] if len(both) == 1 else [mg.concatenate(pair, axis=-1) for pair in zip(*both, strict=True)]
-            )
-        last = tuple(mg.stack(parts) for parts in zip(*ends, strict=True))
-        return mg.stack(sequence, axis=along), last if self.states > 1 else last[0]
+        names = [name for layer in range(self.num_layers) for name in self._names(layer)]
+        given = self.start(hx, (len(names), *rows, self.hidden_size))
+        states = {n: self.zeros() if given is None else tuple(part[i] for part in given) for i, n in enumerate(names)}
+        x = mg.transpose(x, (1, 0, 2)) if along else x
+        for layer in range(self.num_layers):
+            if layer and self.between is not None:
+                x = self.between(x)
+            directions = []
+            for name in self._names(layer):
+                hs, states[name] = self._through(x, name, states[name])
+                directions.append(hs)
+            x = directions[0] if len(directions) == 1 else mg.concatenate(directions, axis=-1)
+        ends = self.bare(tuple(mg.stack(parts) for parts in zip(*states.values(), strict=True)))
+        return mg.transpose(x, (1, 0, 2)) if along else x, ends
+
+    def _through(self, x: Any, name: str, state: State) -> tuple[Value, State]:
+        """Every h of a step over x, (time, ...), and the state after the last; `..._reverse` goes back in time."""
+        of_x, of_h = self.affine(f"ih{name}")(x), self.affine(f"hh{name}")  # W_ih x + b_ih for all times at once
+        times = range(len(x))[:: -1 if name.endswith("_reverse") else 1]
+        hs = []
+        for t in times:
+            state = self.step(of_x[t], of_h(state[0]), state)
+            hs.append(state[0])
+        return mg.stack(hs[:: times.step]), state
 
     def _names(self, layer: int) -> list[str]:
         """What the parameters of a layer are called, for each direction."""
         return [f"_l{layer}", *([f"_l{layer}_reverse"] if self.bidirectional else [])]
 
 
-def _through(step: Callable[[Any, State], State], sequence: Sequence[Any], state: State) -> tuple[list[Any], State]:
-    """Every h of the steps over a sequence, one after another, and the state after the last."""
-    hs = []
-    for x in sequence:
-        state = step(x, state)
-        hs.append(state[0])
-    return hs, state
-
-
-class RNN(Layers):
+class RNN(Layers[Value]):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu for the nonlinearity tanh, over time as Layers says."""
 
     nonlinearity: str = "tanh"
@@ -287,13 +286,13 @@ class RNN(Layers):
         super().__init__(input_size, hidden_size, *more, rng=rng, dtype=dtype)
 
 
-class LSTM(Layers):
+class LSTM(Layers[tuple[Value, Value]]):
     """The long short-term memory: `lstm_step` over time as Layers says, with a state (h, c)."""
 
     gates, states, step = 4, 2, staticmethod(lstm_step)
 
 
-class GRU(Layers):
+class GRU(Layers[Value]):
     """The gated recurrent unit: `gru_step` over time as Layers says."""
 
     gates, step = 3, staticmethod(gru_step)
