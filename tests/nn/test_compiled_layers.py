@@ -52,6 +52,16 @@ class Last(nn.Module):
         return mg.concatenate([y[:, -1], mg.sum(h[0] if isinstance(h, tuple) else h, axis=0)], axis=1)
 
 
+class First(nn.Module):
+    """The first output of a layer of several."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x)[0]
+
+
 def last(kind: str, **options: Any) -> Callable[[], nn.Module]:
     return lambda: Last(getattr(nn, kind)(4, 3, batch_first=True, rng=rng(), **options))
 
@@ -68,7 +78,9 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
     "RNN": (last("RNN", nonlinearity="relu"), (3, 4), 0),
     "LSTM": (last("LSTM", num_layers=2), (3, 4), 0),
     "GRU": (last("GRU", bias=False), (3, 4), 0),
-    "cell": (lambda: nn.GRUCell(4, 3, rng=rng()), (4,), 0),
+    "RNNCell": (lambda: nn.RNNCell(4, 3, rng=rng()), (4,), 0),
+    "LSTMCell": (lambda: First(nn.LSTMCell(4, 3, rng=rng())), (4,), 0),
+    "GRUCell": (lambda: nn.GRUCell(4, 3, bias=False, rng=rng()), (4,), 0),
     "attention": (Attentive, (3, 4), 0),
     "LayerNorm": (lambda: nn.LayerNorm((2, 3)), (2, 3), 0),
     "BatchNorm1d": (lambda: evaluated_norm(nn.BatchNorm1d), (3,), 0),
@@ -113,6 +125,13 @@ def test_a_program_is_what_the_engine_computes(case: tuple[str, str], monkeypatc
             assert loss == pytest.approx(eager.item(), rel=1e-12)
             for (path, p), g in zip(model.named_parameters(), gradients, strict=True):
                 np.testing.assert_allclose(g, p.grad, rtol=1e-11, atol=1e-13, err_msg=path)
+
+
+def test_every_layer_that_is_composed_is_among_them() -> None:
+    """Those that are one operator of a file each are in tests/targets/test_onnx.py."""
+    found = {type(part).__name__ for build, *_ in MODELS.values() for _, part in build().named_modules()}
+    expected = {"Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "MultiheadAttention", "LayerNorm"}
+    assert found >= expected | {"BatchNorm1d", "BatchNorm2d", "LeakyReLU", "GELU", "SiLU"}
 
 
 @pytest.mark.parametrize("name", slow_but("LSTM", among=MODELS))

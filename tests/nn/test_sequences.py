@@ -202,6 +202,20 @@ def test_fit_trains_them_together(engine: str) -> None:
     assert evaluate(model, x, y)["accuracy"] > 0.9
 
 
+def test_fit_compiles_no_dropout_inside_a_layer() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            self.gru = nn.GRU(2, 2, 2, batch_first=True, dropout=0.5, rng=rng())
+
+        def forward(self, x: Any) -> Any:
+            return self.gru(x)[0][:, -1]
+
+    x, y = rng().normal(size=(4, 3, 2)), np.array([0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"^layer gru\.between is a Dropout, which draws anew in every step: take eng"):
+        fit(Model(), x, y, epochs=1)
+    fit(Model(), x, y, epochs=1, engine="eager")
+
+
 # What they refuse
 
 T = np.zeros((3, 2, 4))
