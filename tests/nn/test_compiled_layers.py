@@ -134,16 +134,17 @@ def test_every_layer_that_is_composed_is_among_them() -> None:
     assert found >= expected | {"BatchNorm1d", "BatchNorm2d", "LeakyReLU", "GELU", "SiLU"}
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-10), (np.float32, 1e-4)])
 @pytest.mark.parametrize("name", slow_but("LSTM", among=MODELS))
-def test_an_onnx_file_computes_what_the_model_does(name: str, tmp_path: Path) -> None:
+def test_an_onnx_file_computes_what_the_model_does(name: str, dtype: Any, tolerance: float, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     build, shape, classes = MODELS[name]
     model = build()
-    mg.export_onnx(model, tmp_path / "model.onnx", shape, dtype=np.float64)
+    mg.export_onnx(model, tmp_path / "model.onnx", shape, dtype=dtype)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     at = numbers(4, shape, classes)
-    (found,) = session.run(None, {"x": at.astype(np.float64)})
-    np.testing.assert_allclose(found, model(at).data if model.parameters() else model(at), rtol=1e-10, atol=1e-12)
+    (found,) = session.run(None, {"x": at.astype(dtype)})
+    np.testing.assert_allclose(found, model(Value(at)).data, rtol=tolerance, atol=tolerance)
 
 
 # What mixes rows

@@ -14,6 +14,8 @@ from microgradcnn.nn.layers.dropout import Dropout
 from microgradcnn.nn.layers.linear import INITIALISATIONS, Generator, Linear, check_dtype, check_generator
 from microgradcnn.nn.module import Module
 
+FORBIDDEN = float(np.finfo(np.float32).min)  # a score whose exp is 0; an infinity would be mistaken for divergence
+
 
 class MultiheadAttention(Module):
     """softmax(Q Kᵀ/√d) V in each of `num_heads` heads of d = embed_dim/num_heads numbers, side by side, then a Linear.
@@ -133,7 +135,7 @@ class MultiheadAttention(Module):
 
 
 def _under(scores: Value, mask: Any) -> Value:
-    """Scores under a mask: the lowest number there is where a boolean forbids, so that exp makes it 0; or a sum."""
+    """Scores under a mask: FORBIDDEN where a boolean says so, or the sum with numbers."""
     if mask.dtype == np.bool_:
-        return mg.where(mask, float(np.finfo(scores.dtype).min), scores)
+        return mg.where(mask, FORBIDDEN, scores)
     return scores + mask
