@@ -13,6 +13,6 @@ from microgradcnn.nn.layers.normalisation import BatchNorm1d, BatchNorm2d, Layer
 from microgradcnn.nn.layers.pooling import AvgPool2d, MaxPool2d
 from microgradcnn.nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
-__all__ = ["GELU", "GRU", "INITIALISATIONS", "LSTM", "RNN", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d"]
-__all__ += ["Dropout", "Embedding", "Flatten", "GRUCell", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d"]
-__all__ += ["MultiheadAttention", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU", "GRU"]
+__all__ += ["GRUCell", "INITIALISATIONS", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d"]
+__all__ += ["MultiheadAttention", "RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
