@@ -31,7 +31,8 @@ from microgradcnn.nn.losses import binary_cross_entropy_with_logits, cross_entro
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Buffer, Module
 
-__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU"]
-__all__ += ["GRU", "GRUCell", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module"]
-__all__ += ["MultiheadAttention", "RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv2d", "Dropout", "Embedding", "Flatten"]
+__all__ += ["GELU", "GRU", "GRUCell"]
+__all__ += ["LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module", "MultiheadAttention"]
+__all__ += ["RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
 __all__ += ["binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "lenet", "mse_loss"]

@@ -13,6 +13,8 @@ from microgradcnn.nn.layers.normalisation import BatchNorm1d, BatchNorm2d, Layer
 from microgradcnn.nn.layers.pooling import AvgPool2d, MaxPool2d
 from microgradcnn.nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
-__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU", "GRU"]
-__all__ += ["GRUCell", "INITIALISATIONS", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d"]
-__all__ += ["MultiheadAttention", "RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten"]
+__all__ += ["GELU", "GRU", "GRUCell"]
+__all__ += ["INITIALISATIONS", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d"]
+__all__ += ["MultiheadAttention"]
+__all__ += ["RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
