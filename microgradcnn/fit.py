@@ -133,7 +133,8 @@ def fit(
 
     `loss(outputs, y)` is a mean over rows, such as those of mg.nn. Rows take the type of the parameters. The model is
     in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile;
-    Dropout needs "eager". Rows that are images, (n, channels, height, width), are moved at random by up to `shift`
+    Dropout and BatchNorm need "eager".
+    Rows that are images, (n, channels, height, width), are moved at random by up to `shift`
     pixels in every step, which teaches that a place says little about a class. `stop` ends training before its epochs
     have run out, as Patience() does: a function of the history that gives "epochs" to go on, else the status to end
     with. The same arguments give the same bits. Ctrl-C keeps the parameters of the last whole epoch, and so does a
@@ -161,6 +162,7 @@ def fit(
     with in_mode(model, training=True):
         rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
         descent = Descent(rows, schedule.optimiser, seed, dropouts)
+        descent.buffers = model.buffers()
         recorder = Recorder(descent, None if checkpoints is None else checkpoints.open(schedule.epochs, about))
 
         def validate() -> dict[str, float]:
@@ -264,9 +266,9 @@ def _check_model(model: Module, engine: str) -> None:
     if len(set(types.values())) != 1:
         listed = ", ".join(f"{path} is {dtype}" for path, dtype in types.items())
         raise ValueError(f"fit needs parameters, all of one type, but {listed or 'the model has none'}")
-    random = [path for path, part in model.named_modules() if isinstance(part, nn.Dropout) and part.p > 0.0]
-    if random and engine != "eager":
-        raise ValueError(f"layer {random[0]} is a Dropout, which draws anew in every step: take engine='eager'")
+    for path, part in model.named_modules():
+        if engine != "eager" and (does := part.in_each_step()):
+            raise ValueError(f"layer {path} is a {type(part).__name__}, which {does}: take engine='eager'")
 
 
 def _check_finite(x: Array, y: Array) -> None:

@@ -1,34 +1,41 @@
 """What networks are made of, with PyTorch's names and shapes: layers, losses, optimisers, models by name."""
 
 from microgradcnn.nn.layers import (
+    GELU,
+    GRU,
+    LSTM,
+    RNN,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
     Conv1d,
     Conv2d,
     ConvTranspose2d,
     Dropout,
+    Embedding,
     Flatten,
+    GRUCell,
+    LayerNorm,
+    LeakyReLU,
     Linear,
+    LSTMCell,
     MaxPool2d,
+    MultiheadAttention,
     ReLU,
+    RNNCell,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
 )
 from microgradcnn.nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
 from microgradcnn.nn.models import lenet
-from microgradcnn.nn.module import Module
+from microgradcnn.nn.module import Buffer, Module
 
-__all__ = ["AvgPool2d", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout", "Flatten", "Linear", "MaxPool2d", "Module"]
-__all__ += [
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Tanh",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "hinge_loss",
-    "lenet",
-]
-__all__ += ["mse_loss"]
+__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout"]
+__all__ += ["Embedding", "Flatten"]
+__all__ += ["GELU", "GRU", "GRUCell"]
+__all__ += ["LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module", "MultiheadAttention"]
+__all__ += ["RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ += ["binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "lenet", "mse_loss"]

@@ -1,4 +1,4 @@
-"""Module, what layers and models are: parameters found by walking attributes, in order, by dotted names."""
+"""Module, what layers and models are: parameters and buffers found by walking attributes, by dotted names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from microgradcnn.nn.summary import Summary, observer, summarised
 KIND = "model file that model.save wrote"
 
 M = TypeVar("M", bound="Module")
-V = TypeVar("V", Value, "Module")
+V = TypeVar("V", Value, "Buffer", "Module")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -31,15 +31,57 @@ class Computing(Protocol[R_co]):
         """The output for the inputs."""
 
 
+class Buffer:
+    """An array that a Module keeps and saves beside its parameters, but no optimiser changes: running statistics, say.
+
+    `data` is read-only, and takes other numbers of the same shape, in the dtype that it has. A graph takes `leaf()`.
+    """
+
+    label: str | None = None
+
+    def __init__(self, data: Any) -> None:
+        self._data = _frozen(bare_array(data))
+
+    @property
+    def data(self) -> Array:
+        """The numbers. Raises ValueError for some of another shape."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        new = bare_array(data).astype(self._data.dtype)
+        if new.shape != self._data.shape:
+            raise ValueError(
+                f"{self.label or 'a buffer'} has shape {self._data.shape} and cannot take data of shape {new.shape}"
+            )
+        self._data = _frozen(new)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that the numbers keep."""
+        return self._data.dtype
+
+    def leaf(self) -> Value:
+        """A Value of the numbers of this moment, with the buffer's label."""
+        return Value(self._data, label=self.label)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self._data, dtype) if copy else np.asarray(self._data, dtype)
+
+    def __repr__(self) -> str:
+        return f"Buffer({np.array2string(self._data, prefix='Buffer(')})"
+
+
 class Module:
     """A layer or a model: attributes, and a `forward` or a `__call__` that computes with them.
 
     Its parameters are the leaf Values among its attributes and among those of the Modules, lists, tuples and dicts in
-    there, named by the way to them: `conv1.weight`, `layers.0.bias`. Attributes that the class declares (`p: float`)
-    and that are plain are how it was built: they are printed, and a file of parameters has to agree with them.
+    there, named by the way to them: `conv1.weight`, `layers.0.bias`; Buffers are found in the same way. Attributes that
+    the class declares (`p: float`) and that are plain are how it was built: they are printed, and a file of parameters
+    has to agree with them.
     """
 
-    training = True  # as train() and eval() set it; Dropout asks
+    training = True  # as train() and eval() set it; Dropout and BatchNorm ask
     _path = ""  # its dotted name in the model that it was put into first
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -65,6 +107,14 @@ class Module:
         """Every parameter once, in the order of the attributes."""
         return [p for _, p in self.named_parameters()]
 
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Every Buffer once, with its dotted name, in the order of the attributes."""
+        return _once(self, Buffer)
+
+    def buffers(self) -> list[Buffer]:
+        """Every Buffer once, in the order of the attributes."""
+        return [b for _, b in self.named_buffers()]
+
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """The Module itself, named "", and every Module inside once, with its dotted name."""
         return _once(self, Module)
@@ -75,17 +125,20 @@ class Module:
             p.grad = None
 
     def train(self: M, mode: bool = True) -> M:
-        """Switch Dropout on, here and in every Module inside; returns the Module."""
+        """Switch to training, here and in every Module inside; returns the Module.
+
+        Dropout draws then, and BatchNorm takes the statistics of the batch.
+        """
         for _, module in self.named_modules():
             module.training = mode
         return self
 
     def eval(self: M) -> M:
-        """Switch Dropout off, here and in every Module inside; returns the Module."""
+        """Switch Dropout off, and BatchNorm to its running statistics, here and in every Module inside; returns it."""
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """A copy of every parameter by its dotted name, which is PyTorch's for the same architecture.
+        """A copy of every parameter and Buffer by its dotted name, which is PyTorch's for the same architecture.
 
         A parameter that is in two places has two names. `{k: torch.from_numpy(a) for k, a in state.items()}` is what
         PyTorch's load_state_dict takes.
@@ -95,8 +148,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the numbers of arrays or tensors by their dotted names; every parameter keeps its dtype.
 
-        Raises ValueError, and changes nothing, unless names and shapes are those of the parameters and all numbers are
-        finite.
+        Raises ValueError, and changes nothing, unless names and shapes are those of the parameters and Buffers and all
+        numbers are finite.
         """
         places = self._places()
         arrays = {path: _as(places[path].dtype, a) if path in places else a for path, a in state.items()}
@@ -106,7 +159,7 @@ class Module:
             raise ValueError(f"the state {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write the parameters to an NPZ file, whole or not at all, with a SHA-256 of everything in it.
+        """Write the parameters and Buffers to an NPZ file, whole or not at all, with a SHA-256 of everything in it.
 
         Raises FileError where the file cannot be written, or where a parameter is NaN or infinite.
         """
@@ -118,7 +171,7 @@ class Module:
         write_arrays(Path(path), KIND, {"architecture": self.architecture()}, state)
 
     def load(self: M, path: str | Path) -> M:
-        """Take the parameters that `save` wrote for the same architecture; returns the Module.
+        """Take the parameters and Buffers that `save` wrote for the same architecture; returns the Module.
 
         Raises FileError, and changes nothing, for a file that is missing, damaged or not for this architecture, names,
         shapes and dtypes.
@@ -152,20 +205,31 @@ class Module:
         shown = [f"{n}={v!r}" for n, v in given.items() if isinstance(v, _PLAIN) and v != getattr(kind, n, Module)]
         return f"{kind.__name__}({', '.join(shown)})"
 
-    def refuse(self, x: Any, wanted: str) -> NoReturn:
-        """Raise ValueError for an input x: the layer, by its place in the model, takes what is `wanted`."""
+    def in_each_step(self) -> str:
+        """What training does anew in each step, so that no compiled program can stand for it; "" for nothing."""
+        return ""
+
+    def named(self, part: str) -> str:
+        """What a graph calls a part of the layer, by the layer's place in the model: `1.mask`."""
+        return f"{self._path}.{part}" if self._path else part
+
+    def refuse(self, x: Any, wanted: str, found: str = "") -> NoReturn:
+        """Raise ValueError for an input x: the layer, by its place in the model, takes what is `wanted`, not `found`.
+
+        Unless that is said, it is the shape of x.
+        """
         who = f"layer {self._path}, {self.line()}," if self._path else self.line()
-        raise ValueError(f"{who} takes {wanted}, not an input of shape {np.shape(x)}")
+        raise ValueError(f"{who} takes {wanted}, not {found or f'an input of shape {np.shape(x)}'}")
 
     def __repr__(self) -> str:
         layers = [module for _, module in self.named_modules()]
         return self.line() if len(layers) == 1 else str(summarised(self, None))
 
-    def _places(self) -> dict[str, Value]:
-        """Every parameter by its dotted name, one that is in two places by both."""
-        places: dict[str, Value] = {}
+    def _places(self) -> dict[str, Value | Buffer]:
+        """Every parameter and Buffer by its dotted name, one that is in two places by both."""
+        places: dict[str, Value | Buffer] = {}
         for path, part in _walked(self):
-            if isinstance(part, Value) and places.setdefault(path, part) is not part:
+            if isinstance(part, Value | Buffer) and places.setdefault(path, part) is not part:
                 raise ValueError(f"{type(self).__name__} has two parameters called {path}: one needs another name")
         return places
 
@@ -177,7 +241,7 @@ class Module:
         """Give every parameter its array, or raise ValueError before the first is touched."""
         places = self._places()
         check_arrays(arrays, {path: p.data for path, p in places.items()}, type(self).__name__)
-        first: dict[Value, str] = {}
+        first: dict[Value | Buffer, str] = {}
         for path, p in places.items():
             other = first.setdefault(p, path)
             if not np.array_equal(arrays[path], arrays[other]):
@@ -190,8 +254,8 @@ _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every leaf Value and every Module in a Module, list, tuple or dict, itself included, with its dotted name."""
-    if isinstance(thing, Value) and thing.op is None:
+    """Every leaf Value, Buffer and Module in a Module, list, tuple or dict, itself included, with its dotted name."""
+    if isinstance(thing, Buffer) or (isinstance(thing, Value) and thing.op is None):
         yield path, thing
         return
     parts: Any = ()
@@ -218,9 +282,17 @@ def _once(model: Module, kind: type[V]) -> Iterator[tuple[str, V]]:
 
 def _named(part: Any, path: str) -> None:
     """Call a part by its place in a larger model, unless it has a name of its own."""
-    name = part.label if isinstance(part, Value) else part._path
+    attribute = "_path" if isinstance(part, Module) else "label"
+    name = getattr(part, attribute)
     if not name or f".{path}".endswith(f".{name}"):
-        setattr(part, "label" if isinstance(part, Value) else "_path", path)
+        setattr(part, attribute, path)
+
+
+def _frozen(array: Array) -> Array:
+    """A copy that nobody can write to, so that graphs and states may share it."""
+    copy = np.array(array)
+    copy.setflags(write=False)
+    return copy
 
 
 def _as(dtype: np.dtype[Any], array: Any) -> Array:

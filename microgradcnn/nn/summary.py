@@ -85,7 +85,7 @@ class _Run(Watcher):
     """A forward pass that is watched: what shape comes out of every Module, and how many operations are in it."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.inside = 0
         self.shapes: dict[int, Shape] = {}
         self.operations: dict[int, int] = {}
 
@@ -96,11 +96,12 @@ class _Run(Watcher):
             self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
 
     def called(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        before = self.count
+        before, outside, self.inside = self.count, self.inside, 0
         output = module.forward(*inputs, **named)
         self.shapes[id(module)] = _for_n(output)
-        if not _inner(module):  # a layer that is used twice works twice
-            self.operations[id(module)] = self.operations.get(id(module), 0) + self.count - before
+        # What layers inside have done is theirs; a layer that is used twice works twice.
+        self.operations[id(module)] = self.operations.get(id(module), 0) + self.count - before - self.inside
+        self.inside = outside + self.count - before
         return output
 
     def value(self, node: Value) -> None:
@@ -124,7 +125,8 @@ def _inner(module: Any) -> list[Any]:
 
 
 def _for_n(output: Any) -> Shape:
-    shape = np.shape(output)
+    """The shape of an output, of several that of the first, with n where there was one example."""
+    shape = np.shape(output[0] if isinstance(output, tuple) else output)
     return ("n", *shape[1:]) if shape[:1] == (1,) else shape
 
 

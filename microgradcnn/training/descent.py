@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
+from microgradcnn.nn.module import Buffer
 from microgradcnn.nn.optim import OPTIMISERS
 from microgradcnn.training.batches import Batches
 from microgradcnn.training.checkpoint import Checkpoint, CheckpointFolder
@@ -21,8 +22,10 @@ class Descent:
     """An optimiser at work on the parameters of all batches as one vector, with rows shuffled from a seed.
 
     `history` has a row for every epoch, the newest perhaps of one that is under way. `dropouts` are the generators that
-    a model draws from besides.
+    a model draws from besides, `buffers` what its steps change besides the parameters.
     """
+
+    buffers: Sequence[Buffer] = ()
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Descent:
         state = {"generator": self.rng.bit_generator.state, "lowest": self.lowest}
         state["dropouts"] = [rng.bit_generator.state for rng in self.dropouts]
         memories = {f"optimiser.{name}": memory for name, memory in self.optimiser.state_dict().items()}
+        memories |= {f"buffer_{i}": buffer.data for i, buffer in enumerate(self.buffers)}
         return state, {"parameters": self.rows.flat, "best": self.best, **memories}
 
     def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -66,6 +70,8 @@ class Descent:
         self.rng.bit_generator.state = state["generator"]
         for rng, was in zip(self.dropouts, state.get("dropouts", ()), strict=True):
             rng.bit_generator.state = was
+        for i, buffer in enumerate(self.buffers):
+            buffer.data = arrays[f"buffer_{i}"]
         self.lowest, self.best = state["lowest"], arrays["best"]
         self.flat.data = self.rows.flat = arrays["parameters"]
 

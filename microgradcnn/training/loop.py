@@ -116,7 +116,7 @@ class ModelLoop(TrainingLoop):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole = self.rows.flat
+        self._take_note()
 
     def epoch(self, number: int, rate: float) -> str:
         """The steps; a row of epoch, from 1, rate, loss, accuracy where there is one, and what `validate` finds."""
@@ -125,11 +125,16 @@ class ModelLoop(TrainingLoop):
         row = {"epoch": number + 1, "rate": rate, **dict(zip(("loss", "accuracy"), means, strict=False))}
         self.rows.write()
         self.descent.see(row | self.validate())
-        self._whole = self.rows.flat
+        self._take_note()
         return self.stop(self.history)
 
+    def _take_note(self) -> None:
+        self._whole, self._buffers = self.rows.flat, [buffer.data for buffer in self.descent.buffers]
+
     def kept(self) -> Array:
-        """Those after the last whole epoch."""
+        """Those after the last whole epoch, and the buffers as they were then."""
+        for buffer, data in zip(self.descent.buffers, self._buffers, strict=True):
+            buffer.data = data
         return self._whole
 
     def _stop_if_diverged(self, loss: float, number: int) -> None:

@@ -3,12 +3,19 @@
 They are typed for Values; of a raw array those without parameters make an array, like the functions that they call.
 """
 
-from microgradcnn.nn.layers.activations import ReLU, Sigmoid, Softmax, Tanh
+from microgradcnn.nn.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from microgradcnn.nn.layers.attention import MultiheadAttention
 from microgradcnn.nn.layers.containers import Flatten, Sequential
 from microgradcnn.nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
 from microgradcnn.nn.layers.dropout import Dropout
-from microgradcnn.nn.layers.linear import INITIALISATIONS, Linear
+from microgradcnn.nn.layers.linear import INITIALISATIONS, Embedding, Linear
+from microgradcnn.nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from microgradcnn.nn.layers.pooling import AvgPool2d, MaxPool2d
+from microgradcnn.nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
-__all__ = ["INITIALISATIONS", "AvgPool2d", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout", "Flatten", "Linear"]
-__all__ += ["MaxPool2d", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout", "Embedding"]
+__all__ += ["Flatten"]
+__all__ += ["GELU", "GRU", "GRUCell"]
+__all__ += ["INITIALISATIONS", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d"]
+__all__ += ["MultiheadAttention"]
+__all__ += ["RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]

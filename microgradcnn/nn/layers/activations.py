@@ -1,13 +1,15 @@
-"""Layers without parameters that apply a function: ReLU, Sigmoid, Tanh, Softmax."""
+"""Layers without parameters that apply a function: ReLU, LeakyReLU, GELU, SiLU, Sigmoid, Tanh, Softmax."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
@@ -18,6 +20,46 @@ class ReLU(Module):
     def forward(self, x: Any) -> Value:
         """The shape of x."""
         return mg.relu(x)
+
+
+@dataclass(eq=False, repr=False)
+class LeakyReLU(Module):
+    """x where x > 0, otherwise negative_slope·x. (Maas, Hannun and Ng 2013.)"""
+
+    negative_slope: float = 0.01
+
+    def forward(self, x: Any) -> Value:
+        """The shape of x."""
+        return mg.where(x > 0.0, x, self.negative_slope * x)
+
+
+@dataclass(eq=False, repr=False)
+class GELU(Module):
+    """x Φ(x), Φ the distribution function of N(0, 1), or with approximate="tanh" what comes close to it.
+
+    That is x (1 + tanh(√(2/π) (x + 0.044715 x³)))/2. (Hendrycks and Gimpel 2016.) Raises ValueError for another
+    approximation.
+    """
+
+    approximate: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.approximate not in ("none", "tanh"):
+            raise ValueError(f"approximate is none or tanh, not {self.approximate!r}")
+
+    def forward(self, x: Any) -> Value:
+        """The shape of x."""
+        if self.approximate == "tanh":
+            return 0.5 * x * (1.0 + mg.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+        return 0.5 * x * (1.0 + _erf(math.sqrt(0.5) * x))
+
+
+class SiLU(Module):
+    """x σ(x), also called swish."""
+
+    def forward(self, x: Any) -> Value:
+        """The shape of x."""
+        return x * mg.sigmoid(x)
 
 
 class Sigmoid(Module):
@@ -48,3 +90,15 @@ class Softmax(Module):
         if not -n <= self.dim < n:
             self.refuse(x, f"arrays with an axis {self.dim}")
         return mg.softmax(x, self.dim)
+
+
+def _erf(z: Any) -> Any:
+    """The error function, 2 z/√π ∫ exp(−z² t²) dt over t from 0 to 1, by Gauss and Legendre's sum of 40 terms.
+
+    Right to 1e-14; beyond ±6, where it is ±1 to 1e-16, it is taken at ±6.
+    """
+    places, shares = np.polynomial.legendre.leggauss(40)
+    t, shares = 0.5 * (places + 1.0), (shares / math.sqrt(math.pi)).astype(dtype_of(z))
+    z = mg.minimum(mg.maximum(z, -6.0), 6.0)
+    terms = mg.exp(-mg.square(mg.reshape(z, (*np.shape(z), 1)) * t.astype(dtype_of(z))))
+    return z * mg.sum(terms * shares, axis=-1)

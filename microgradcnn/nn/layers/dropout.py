@@ -35,6 +35,10 @@ class Dropout(Module):
             return x
         shape, keep = np.shape(x), 1.0 - self.p
         drawn = (self.rng.random(math.prod(shape)) < keep) / keep
-        mask = Value(drawn.astype(dtype_of(x)), label=f"{self._path}.mask" if self._path else "mask")
+        mask = Value(drawn.astype(dtype_of(x)), label=self.named("mask"))
         # All in one axis: a program for any number of rows then refuses the mask, even one that was drawn for one row.
         return (mg.reshape(x, -1) * mask).reshape(shape)
+
+    def in_each_step(self) -> str:
+        """It draws, unless p is 0."""
+        return "draws anew in every step" if self.p > 0.0 else ""

@@ -1,4 +1,4 @@
-"""Linear, and what every layer with a weight shares: how it is drawn, from which generator, in which dtype."""
+"""Linear and Embedding, and what every layer with a weight shares: how it is drawn, from which generator and dtype."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+import microgradcnn.engine.functions as mg
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
@@ -20,6 +21,64 @@ INITIALISATIONS: dict[str, Draw] = {
     "glorot": lambda rng, shape, fan_in, fan_out: rng.uniform(-1.0, 1.0, shape) * math.sqrt(6.0 / (fan_in + fan_out)),
     "he": lambda rng, shape, fan_in, fan_out: rng.normal(0.0, math.sqrt(2.0 / fan_in), shape),
 }
+
+
+def check_dtype(dtype: Any) -> None:
+    """Raise TypeError for what parameters cannot be."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"parameters are float64 or float32, not {np.dtype(dtype)}")
+
+
+class Embedding(Module):
+    """Row i of `weight`, (num_embeddings, embedding_dim), for every i of an array of whole numbers from 0.
+
+    The weight starts from N(0, 1). Row `padding_idx` starts at 0 and gets no gradient; a program of mg.compile has it
+    as it was. Raises TypeError or ValueError for arguments that fit no layer.
+    """
+
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None = None
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        rng: Generator | None = None,
+        dtype: Any = np.float64,
+    ) -> None:
+        rng = check_generator(rng)
+        check_dtype(dtype)
+        if min(num_embeddings, embedding_dim) < 1:
+            raise ValueError(f"Embedding needs a row of one number at least, not {num_embeddings} of {embedding_dim}")
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(f"padding_idx is one of {num_embeddings} rows, not {padding_idx}")
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        drawn = rng.standard_normal((num_embeddings, embedding_dim))
+        if self.padding_idx is not None:
+            drawn[self.padding_idx] = 0.0
+        self.weight = Value(drawn.astype(dtype))
+
+    def forward(self, x: Any) -> Value:
+        """(*the shape of x, embedding_dim)."""
+        numbers = np.asarray(x.data if isinstance(x, Value) else x)
+        wrong = (numbers < 0) | (numbers >= self.num_embeddings) | (numbers % 1 != 0)
+        if wrong.any():
+            self.refuse(x, f"whole numbers from 0 to {self.num_embeddings - 1}", f"{numbers[wrong][0]}")
+        rows = self._rows(x) if isinstance(x, Value) else self.weight[numbers.astype(np.intp)]
+        if self.padding_idx is None:
+            return rows
+        padding = mg.reshape(mg.equal(x, self.padding_idx), (*numbers.shape, 1))
+        return mg.where(padding, self.weight.detach()[self.padding_idx], rows)
+
+    def _rows(self, x: Value) -> Value:
+        """The rows for numbers that may be a program's input, by a product; NaN where it is given one of no row."""
+        one, numbers = self.weight.dtype.type(1.0), np.arange(self.num_embeddings, dtype=self.weight.dtype)
+        hit = mg.where(mg.equal(mg.reshape(x, (*x.shape, 1)), numbers), one, 0.0 * one)
+        return (hit @ self.weight) / mg.sum(hit, axis=-1, keepdims=True)
 
 
 class Affine(Module):
@@ -35,9 +94,8 @@ class Affine(Module):
 
         Raises TypeError or ValueError as the layers say.
         """
-        check_generator(rng)
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise TypeError(f"parameters are float64 or float32, not {np.dtype(dtype)}")
+        rng = check_generator(rng)
+        check_dtype(dtype)
         if init not in INITIALISATIONS:
             raise ValueError(f"init is {', '.join(INITIALISATIONS)}, not {init!r}")
         if min(shape) < 1:
@@ -86,7 +144,8 @@ class Linear(Affine):
         return y if self.bias is None else y + self.bias
 
 
-def check_generator(rng: object) -> None:
-    """Raise TypeError for what is no random generator."""
+def check_generator(rng: object) -> Generator:
+    """The generator itself. Raises TypeError for what is no random generator."""
     if not isinstance(rng, Generator):
         raise TypeError(f"rng is a random generator such as np.random.default_rng(0), not {rng!r}")
+    return rng
