@@ -12,11 +12,21 @@ from microgradcnn.nn.layers import (
     Sigmoid,
     Softmax,
     Tanh,
+    manual_seed,
 )
-from microgradcnn.nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
+from microgradcnn.nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Module
 
 __all__ = ["AvgPool2d", "Conv2d", "Dropout", "Flatten", "Linear", "MaxPool2d", "Module", "ReLU", "Sequential"]
-__all__ += ["Sigmoid", "Softmax", "Tanh", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "lenet"]
-__all__ += ["mse_loss"]
+__all__ += ["Sigmoid", "Softmax", "Tanh", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss"]
+__all__ += ["huber_loss", "l1_loss", "lenet", "manual_seed", "mse_loss", "nll_loss", "smooth_l1_loss"]

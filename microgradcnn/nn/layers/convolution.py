@@ -19,7 +19,7 @@ class Conv2d(Affine):
     """Cross-correlation of images (n, in_channels, height, width) with out_channels kernels, and a bias for each.
 
     `weight` is (out_channels, in_channels, kh, kw), `bias` (out_channels,). Sizes are numbers or pairs (height, width).
-    `init` and `dtype` are those of Linear; fan_in is in_channels·kh·kw, fan_out out_channels·kh·kw.
+    `rng`, `init` and `dtype` are those of Linear; fan_in is in_channels·kh·kw, fan_out out_channels·kh·kw.
     """
 
     in_channels: int
@@ -37,7 +37,7 @@ class Conv2d(Affine):
         padding: int | Pair = 0,
         bias: bool = True,
         *,
-        rng: Generator,
+        rng: Generator | None = None,
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
