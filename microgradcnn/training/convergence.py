@@ -65,7 +65,7 @@ class Converged:
 def default_rate(stable: float, optimiser: str = "gradient_descent") -> float:
     """The learning rate to start with: half the largest stable one, at most 100 where the loss is nearly flat.
 
-    At most 0.1 for Adam and AdamW, 0.01 for RMSprop and 1 for Adagrad: a small gradient does not make their steps small.
+    At most 0.1 for Adam and AdamW, 0.01 for RMSprop and 1 for Adagrad, whose steps are not small where gradients are.
     """
     return min(0.5 * stable, LARGEST_RATES.get(optimiser, 100.0))
 
