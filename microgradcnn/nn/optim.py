@@ -97,9 +97,13 @@ class Optimiser(ABC):
                 p.data = p.data - rate * self.direction(i, p.grad + decay if self.weight_decay else p.grad)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`."""
+        """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`.
+
+        Numbers that older states lack are left out at their defaults, so that they stay what they were.
+        """
         state: dict[str, Any] = {"steps": np.array(self.steps)}
-        state |= {name: _number(getattr(self, name)) for name in self.numbers}
+        numbers, later = {name: _number(getattr(self, name)) for name in self.numbers}, self._later()
+        state |= {name: number for name, number in numbers.items() if name not in later or number != later[name]}
         for name in self.memories:
             state |= {f"{name}.{i}": np.array(memory) for i, memory in enumerate(getattr(self, name))}
         return state
@@ -109,10 +113,9 @@ class Optimiser(ABC):
 
         Raises ValueError, and changes nothing, if a name, shape or dtype is another than this optimiser's.
         """
-        since = {name: _number(getattr(type(self), name)) for name in self.numbers if hasattr(type(self), name)}
-        state = since | dict(state)  # a number of the class is newer than some states
+        state = self._later() | dict(state)
         try:
-            check_sizes(state, self.state_dict(), type(self).__name__)
+            check_sizes(state, self._later() | self.state_dict(), type(self).__name__)
         except ValueError as error:
             raise ValueError(f"the state {error}") from None
         self.steps = int(state["steps"])
@@ -121,6 +124,10 @@ class Optimiser(ABC):
             setattr(self, name, tuple(value) if isinstance(value, list) else value)
         for name in self.memories:
             setattr(self, name, [plain(np.array(state[f"{name}.{i}"])) for i in range(len(self.parameters))])
+
+    def _later(self) -> dict[str, Array]:
+        """The numbers that older states lack, at their defaults, which the class has."""
+        return {name: _number(getattr(type(self), name)) for name in self.numbers if hasattr(type(self), name)}
 
     def _filled(self, number: float = 0.0) -> list[Any]:
         return [plain(np.full(p.shape, number, p.dtype)) for p in self.parameters]
@@ -153,7 +160,7 @@ class SGD(Optimiser):
 
     numbers = (*Optimiser.numbers, "momentum", "dampening", "nesterov")
     memories = ("velocities",)
-    dampening: float = 0.0  # of the class too: states and pickles from before have none
+    dampening: float = 0.0  # of the class too: states and pickles from before have none of their own
     nesterov: bool = False
 
     def __init__(

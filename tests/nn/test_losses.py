@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from every_backend import BACKENDS, HERE, answer
+from hypothesis import given
+from hypothesis import strategies as st
 from many_cases import slow_but
 from pytorch_losses import CASES, PATH, drawn
 
@@ -178,6 +181,50 @@ def test_float32_logits_have_a_float32_loss() -> None:
                 a, target if not isinstance(target, Value) else target.astype(np.float32), **options
             )
             assert found.dtype == np.float32
+
+
+def by_loops(logits: Any, target: Any, weight: Any, ignore_index: int, smoothing: float, reduction: str) -> Any:
+    """The cross-entropy with class numbers, a place at a time."""
+    losses, shares = np.zeros(target.shape), np.zeros(target.shape)
+    for place in np.ndindex(target.shape):
+        if target[place] == ignore_index:
+            continue
+        a = logits[(place[0], slice(None), *place[1:])]
+        log_p = a - a.max() - math.log(sum(math.exp(b - a.max()) for b in a))
+        wanted = np.full(len(a), smoothing / len(a))
+        wanted[target[place]] += 1.0 - smoothing
+        losses[place], shares[place] = -(weight * wanted * log_p).sum(), weight[target[place]]
+    return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / shares.sum()}[reduction]
+
+
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+    weighed=st.booleans(),
+    ignore=st.booleans(),
+    smoothing=st.sampled_from([0.0, 0.3, 1.0]),
+    reduction=st.sampled_from(["mean", "sum", "none"]),
+)
+def test_cross_entropy_of_any_shape(
+    shape: list[int], seed: int, weighed: bool, ignore: bool, smoothing: float, reduction: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits, target = 3.0 * rng.normal(size=shape), rng.integers(shape[1], size=(shape[0], *shape[2:]))
+    ignore_index = int(target.flat[0] + 1) % shape[1] if ignore and shape[1] > 1 else -100
+    weight = 0.1 + rng.random(shape[1]) if weighed else None
+    wanted = by_loops(
+        logits, target, np.ones(shape[1]) if weight is None else weight, ignore_index, smoothing, reduction
+    )
+    for kind in (np.asarray, Value):
+        found = nn.cross_entropy(
+            Value(logits),
+            kind(target),
+            weight,
+            ignore_index=ignore_index,
+            reduction=reduction,
+            label_smoothing=smoothing,
+        )
+        np.testing.assert_allclose(found.data, wanted, rtol=1e-12, atol=1e-13)
 
 
 A, Y = Value(np.zeros((2, 3))), np.array([0, 2])

@@ -85,14 +85,19 @@ def test_a_state_and_a_pickle_go_on_to_the_bit(run: int) -> None:
     assert numbers == {name: getattr(first, name) for name in first.numbers}
 
 
-def test_a_state_of_sgd_from_before_it_had_dampening_and_nesterov_loads() -> None:
+def test_states_of_sgd_from_before_it_had_dampening_and_nesterov_are_those_of_today() -> None:
+    before = {"steps", "lr", "weight_decay", "momentum", "velocities.0"}
+    assert set(optim.SGD([Value(1.0)], lr=0.5, momentum=0.9).state_dict()) == before
     optimiser = optim.SGD([Value(1.0)], lr=0.5, momentum=0.9, nesterov=True)
-    state = {name: a for name, a in optimiser.state_dict().items() if name not in ("dampening", "nesterov")}
-    assert set(state) == {"steps", "lr", "weight_decay", "momentum", "velocities.0"}
+    state = optimiser.state_dict()
+    assert set(state) == before | {"nesterov"}
+    del state["nesterov"]
     optimiser.load_state_dict(state)
     assert (optimiser.dampening, optimiser.nesterov) == (0.0, False)
     with pytest.raises(ValueError, match="the state lacks momentum"):
         optimiser.load_state_dict({name: a for name, a in state.items() if name != "momentum"})
+    with pytest.raises(ValueError, match="the state has nesterov, which Adam has not"):
+        optim.Adam([Value(1.0)]).load_state_dict(optim.Adam([Value(1.0)]).state_dict() | {"nesterov": np.array(True)})
 
 
 def test_weights_decay_where_nothing_else_moves() -> None:
