@@ -169,17 +169,8 @@ def _picked(
     """−log p at the class numbers, each weighed by its class's weight, without those to be ignored."""
     one, column = log_p.dtype.type(1.0), None if weight is None else _column(weight, log_p)
     ignored = mg.equal(target, ignore_index) if _may_ignore(target, classes, ignore_index, log_p.shape[1]) else None
-    if isinstance(target, Value):
-        numbers = np.arange(log_p.shape[1], dtype=log_p.dtype).reshape(-1, *[1] * (log_p.ndim - 2))
-        hit = mg.equal(target.reshape(-1, 1, *log_p.shape[2:]), numbers)
-        hits = mg.sum(mg.where(hit, one, 0.0 * one), axis=1)  # 1, or 0 where the target is no class
-        own = mg.sum(mg.where(hit, log_p, 0.0), axis=1) / (hits if ignored is None else mg.where(ignored, one, hits))
-        share = None if column is None else mg.sum(mg.where(hit, column, 0.0 * one), axis=1)
-    else:
-        place, *places = np.indices(classes.shape)
-        index = (place, np.where(classes == ignore_index, 0, classes).astype(int), *places)
-        own = log_p[index]
-        share = None if column is None else mg.broadcast_to(column, log_p.shape)[index]
+    pick = _hit if isinstance(target, Value) else _indexed
+    own, share = pick(log_p, column, target, ignored)
     losses = own if share is None else own * share
     if smoothing:
         rest = mg.sum(log_p if column is None else log_p * column, axis=1)
@@ -190,6 +181,22 @@ def _picked(
     if share is None or reduction != "mean":
         return -_reduced(losses, reduction)
     return -(mg.sum(losses) / ieee(mg.sum(share)))
+
+
+def _indexed(log_p: Any, column: Any, classes: Array, ignored: Any) -> tuple[Any, Any]:
+    """log p and the weights at class numbers in an array."""
+    place, *places = np.indices(classes.shape)
+    index = (place, (classes if ignored is None else np.where(ignored, 0, classes)).astype(int), *places)
+    return log_p[index], None if column is None else mg.broadcast_to(column, log_p.shape)[index]
+
+
+def _hit(log_p: Any, column: Any, target: Value, ignored: Any) -> tuple[Any, Any]:
+    """log p and the weights at class numbers in a Value; NaN where one is no class, and is not to be ignored."""
+    one, numbers = log_p.dtype.type(1.0), np.arange(log_p.shape[1], dtype=log_p.dtype)
+    hit = mg.equal(target.reshape(-1, 1, *log_p.shape[2:]), numbers.reshape(-1, *[1] * (log_p.ndim - 2)))
+    hits = mg.sum(mg.where(hit, one, 0.0 * one), axis=1)  # 1, or 0 where the target is no class
+    own = mg.sum(mg.where(hit, log_p, 0.0), axis=1) / (hits if ignored is None else mg.where(ignored, one, hits))
+    return own, None if column is None else mg.sum(mg.where(hit, column, 0.0 * one), axis=1)
 
 
 def _may_ignore(target: Any, classes: Array, ignore_index: int, k: int) -> bool:

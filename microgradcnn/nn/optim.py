@@ -89,12 +89,10 @@ class Optimiser(ABC):
                 warnings.warn(sentence, RuntimeWarning, stacklevel=3)
         rate = self.lr if rate is None else rate
         self.steps += 1
+        coupled, beside = (0.0, self.weight_decay) if self.decoupled else (self.weight_decay, 0.0)
         for i, p in enumerate(self.parameters):
-            decay = self.weight_decay * p.data if self.weight_decay else 0.0
-            if self.decoupled:
-                p.data = p.data - rate * (self.direction(i, p.grad) + decay)
-            else:
-                p.data = p.data - rate * self.direction(i, p.grad + decay if self.weight_decay else p.grad)
+            direction = self.direction(i, p.grad + coupled * p.data if coupled else p.grad)
+            p.data = p.data - rate * (direction + beside * p.data if beside else direction)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`.
