@@ -73,6 +73,17 @@ def write_whole(path: Path, content: bytes, private: bool = False) -> None:
             remove(part)
 
 
+def read_whole(path: Path, kind: str) -> bytes:
+    """The bytes of a file, which is to be a `kind`. Raises FileError where it does not exist or cannot be read."""
+    try:
+        with open(path, "rb") as stream:  # a device or a pipe has no size, and may not end
+            return stream.read(os.fstat(stream.fileno()).st_size or archives.MAX_UNPACKED)
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist: give the {kind}") from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
 def json_text(data: Any, not_finite: Callable[[float], Any] = lambda _: None, **layout: Any) -> str:
     """Data as JSON that every reader takes: NaN and infinities, which it has no words for, as null or `not_finite`."""
     return json.dumps(_finite(data, not_finite), allow_nan=False, **({"ensure_ascii": False} | layout))
@@ -107,13 +118,7 @@ def read_arrays(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]
 
     Raises FileError in one sentence for a file that is missing, damaged, of another kind or of another format.
     """
-    try:
-        with open(path, "rb") as stream:  # a device or a pipe has no size, and may not end
-            content = stream.read(os.fstat(stream.fileno()).st_size or archives.MAX_UNPACKED)
-    except FileNotFoundError:
-        raise FileError(f"{path} does not exist: give the {kind}") from None
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    content = read_whole(path, kind)
     try:
         about, members = _opened(content)
         written, found = about.pop("format"), about["kind"]

@@ -203,7 +203,10 @@ BAD = X.copy()
 BAD[2, 1] = np.nan
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "engine": ({"engine": "numba"}, "'numba' is none of eager, numpy, jit, jax"),
-    "optimiser": ({"optimiser": "sgd"}, "'sgd' is none of gradient_descent, momentum, adam"),
+    "optimiser": (
+        {"optimiser": "sgd"},
+        "'sgd' is none of gradient_descent, momentum, nesterov, adam, adamw, rmsprop, adagrad",
+    ),
     "schedule": ({"schedule": "linear"}, "'linear' is none of constant, step, inverse, exponential, cosine"),
     "epochs": ({"epochs": 0}, "epochs must be at least 1, not 0"),
     "batch": ({"batch": 0}, "batch must be at least 1, not 0"),

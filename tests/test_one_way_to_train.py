@@ -205,7 +205,7 @@ MISTAKES: list[Mistake] = [
     ({"rate": -1.0}, "the learning rate must be a positive number, not -1.0"),
     ({"rate": float("nan")}, "the learning rate must be a positive number, not nan"),
     ({"schedule": "cosin"}, "'cosin' is none of constant, step, inverse, exponential, cosine"),
-    ({"optimiser": "adm"}, "'adm' is none of gradient_descent, momentum, adam"),
+    ({"optimiser": "adm"}, "'adm' is none of gradient_descent, momentum, nesterov, adam, adamw, rmsprop, adagrad"),
     ({"batch": 0}, "batch must be at least 1, not 0"),
     ({"every": 3}, "every and resume need checkpoint"),
     ({"resume": True}, "every and resume need checkpoint"),

@@ -179,7 +179,10 @@ def test_one_batch_of_all_rows_is_full_batch_gradient_descent() -> None:
 @NAMES
 def test_an_easy_problem_converges_with_every_optimiser(name: str, optimiser: str) -> None:
     network, (x, y) = build(name, regularise=1e-3, seed=1), side()
-    run = train(network, x, y, optimiser=optimiser)
+    falling = (
+        {"schedule": "cosine", "epochs": 2000} if optimiser == "rmsprop" else {}
+    )  # its steps are as large as rates
+    run = train(network, x, y, optimiser=optimiser, **falling)
     last = run.history[-1]
     assert run.converged
     assert run.message.startswith(f"converged at epoch {last['epoch']}: the gradient is ")
@@ -340,7 +343,10 @@ def test_gradient_descent_on_the_quadratic_is_stable_just_below_the_rate_only(sh
 
 @pytest.mark.parametrize(
     ("optimiser", "stable", "rate"),
-    [("gradient_descent", 0.3, 0.15), ("momentum", 0.3, 0.15), ("adam", 0.02, 0.01), ("adam", 30.0, 0.1)],
+    [
+        *(("gradient_descent", 0.3, 0.15), ("momentum", 0.3, 0.15), ("adam", 0.02, 0.01), ("adam", 30.0, 0.1)),
+        *(("nesterov", 0.3, 0.15), ("adamw", 30.0, 0.1), ("rmsprop", 30.0, 0.01), ("adagrad", 30.0, 1.0)),
+    ],
 )
 def test_the_default_rate_comes_from_the_stable_one(
     monkeypatch: pytest.MonkeyPatch, optimiser: str, stable: float, rate: float
@@ -515,7 +521,12 @@ NAN = X9 + np.where(np.arange(36).reshape(4, 9) == 30, np.nan, 0.0)
         (X9, Y4, {"rate": -0.1}, "the learning rate must be a positive number, not -0.1"),
         (X9, Y4, {"rate": math.nan}, "the learning rate must be a positive number, not nan"),
         (X9, Y4, {"schedule": "linear"}, "'linear' is none of constant, step, inverse, exponential, cosine"),
-        (X9, Y4, {"optimiser": "sgd"}, "'sgd' is none of gradient_descent, momentum, adam"),
+        (
+            X9,
+            Y4,
+            {"optimiser": "sgd"},
+            "'sgd' is none of gradient_descent, momentum, nesterov, adam, adamw, rmsprop, adagrad",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_in_one_sentence(x: Array, y: Array, options: dict[str, Any], message: str) -> None:

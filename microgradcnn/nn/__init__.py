@@ -28,14 +28,26 @@ from microgradcnn.nn.layers import (
     SiLU,
     Softmax,
     Tanh,
+    manual_seed,
 )
-from microgradcnn.nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
+from microgradcnn.nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Buffer, Module
+from microgradcnn.nn.safetensors_files import load_safetensors, save_safetensors
 
 __all__ = ["AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d", "ConvTranspose2d", "Dropout"]
 __all__ += ["Embedding", "Flatten"]
 __all__ += ["GELU", "GRU", "GRUCell"]
 __all__ += ["LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module", "MultiheadAttention"]
 __all__ += ["RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh"]
-__all__ += ["binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "lenet", "mse_loss"]
+__all__ += ["binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss", "l1_loss", "lenet"]
+__all__ += ["load_safetensors", "manual_seed", "mse_loss", "nll_loss", "save_safetensors", "smooth_l1_loss"]

@@ -14,7 +14,9 @@ SIDE = 28  # pixels of the images of MODELS
 DTYPE = np.float32  # of their parameters: half the memory and the time of float64, and as right
 
 
-def lenet(classes: int = 10, *, rng: np.random.Generator, init: str = "uniform", dtype: Any = np.float64) -> Sequential:
+def lenet(
+    classes: int = 10, *, rng: np.random.Generator | None = None, init: str = "uniform", dtype: Any = np.float64
+) -> Sequential:
     """A network for images (n, 1, 28, 28) that gives logits (n, classes): two convolutions, pooled, and three layers.
 
     It is LeNet-5 (LeCun et al. 1998, figure 2) as it is built today: relu for tanh, every kernel of the second

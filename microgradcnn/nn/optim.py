@@ -1,4 +1,7 @@
-"""Gradient descent as the lecture describes it, with momentum and Adam besides, and decreasing learning rates."""
+"""Gradient descent as the lecture describes it, with momentum, or with steps of a size for each number; `mg.optim`.
+
+`mg.optim` has what belongs to them too: clipping, and schedules of learning rates.
+"""
 
 from __future__ import annotations
 
@@ -13,31 +16,29 @@ from typing import Any, ClassVar
 import numpy as np
 
 from microgradcnn.engine.arguments import several
-from microgradcnn.engine.arrays import Data, plain
+from microgradcnn.engine.arrays import Array, Data, plain
 from microgradcnn.engine.value import Value
 from microgradcnn.files import check_sizes
+from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
+from microgradcnn.nn.schedules import SCHEDULES, CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler, StepLR
 
-# The learning rate at epoch t of T, as a share of the rate at the start.
-SCHEDULES: dict[str, Callable[[int, int], float]] = {
-    "constant": lambda t, T: 1.0,
-    "step": lambda t, T: 0.5 ** (5 * t // T),  # halved after every fifth of the epochs
-    "inverse": lambda t, T: 1.0 / (1.0 + 10.0 * t / T),
-    "exponential": lambda t, T: 0.01 ** (t / T),  # a hundredth at the end
-    "cosine": lambda t, T: (1.0 + math.cos(math.pi * t / T)) / 2.0,
-}
+__all__ = ["OPTIMISERS", "SCHEDULES", "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR"]
+__all__ += ["LRScheduler", "LambdaLR", "Optimiser", "RMSprop", "StepLR", "clip_grad_norm_", "clip_grad_value_"]
 
 
 class Optimiser(ABC):
     """Moves parameters against a direction made of their gradients, every gradient taken at the old values.
 
     The arguments are PyTorch's: `lr` is the learning rate of a step that is given none, and `weight_decay` λ adds λθ to
-    every gradient. A step with a gradient that is NaN or infinite warns (RuntimeWarning); with `error_if_nonfinite` it
-    raises FloatingPointError before anything moves, with `error_if_nonfinite=False` it says nothing. Raises TypeError
-    for anything but Values, ValueError for no parameters, one that is there twice, λ < 0 or a rate < 0.
+    every gradient, in AdamW to every direction. A step with a gradient that is NaN or infinite warns (RuntimeWarning);
+    with `error_if_nonfinite` it raises FloatingPointError before anything moves, with `error_if_nonfinite=False` it
+    says nothing. Raises TypeError for anything but Values, ValueError for no parameters, one that is there twice, λ < 0
+    or a rate < 0.
     """
 
     numbers: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
     memories: ClassVar[tuple[str, ...]] = ()  # lists with an array for every parameter
+    decoupled: ClassVar[bool] = False  # whether weights decay beside the direction, not through the gradient
     error_if_nonfinite: bool | None = None  # of the class too: pickles from before it have none of their own
 
     def __init__(
@@ -88,14 +89,19 @@ class Optimiser(ABC):
                 warnings.warn(sentence, RuntimeWarning, stacklevel=3)
         rate = self.lr if rate is None else rate
         self.steps += 1
+        coupled, beside = (0.0, self.weight_decay) if self.decoupled else (self.weight_decay, 0.0)
         for i, p in enumerate(self.parameters):
-            gradient = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
-            p.data = p.data - rate * self.direction(i, gradient)
+            direction = self.direction(i, p.grad + coupled * p.data if coupled else p.grad)
+            p.data = p.data - rate * (direction + beside * p.data if beside else direction)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`."""
+        """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`.
+
+        Numbers that older states lack are left out at their defaults, so that they stay what they were.
+        """
         state: dict[str, Any] = {"steps": np.array(self.steps)}
-        state |= {name: np.array(getattr(self, name), np.float64) for name in self.numbers}
+        numbers, later = {name: _number(getattr(self, name)) for name in self.numbers}, self._later()
+        state |= {name: number for name, number in numbers.items() if name not in later or number != later[name]}
         for name in self.memories:
             state |= {f"{name}.{i}": np.array(memory) for i, memory in enumerate(getattr(self, name))}
         return state
@@ -105,8 +111,9 @@ class Optimiser(ABC):
 
         Raises ValueError, and changes nothing, if a name, shape or dtype is another than this optimiser's.
         """
+        state = self._later() | dict(state)
         try:
-            check_sizes(state, self.state_dict(), type(self).__name__)
+            check_sizes(state, self._later() | self.state_dict(), type(self).__name__)
         except ValueError as error:
             raise ValueError(f"the state {error}") from None
         self.steps = int(state["steps"])
@@ -116,12 +123,20 @@ class Optimiser(ABC):
         for name in self.memories:
             setattr(self, name, [plain(np.array(state[f"{name}.{i}"])) for i in range(len(self.parameters))])
 
-    def _zeros(self) -> list[Any]:
-        return [plain(np.zeros(p.shape, p.dtype)) for p in self.parameters]
+    def _later(self) -> dict[str, Array]:
+        """The numbers that older states lack, at their defaults, which the class has."""
+        return {name: _number(getattr(type(self), name)) for name in self.numbers if hasattr(type(self), name)}
+
+    def _filled(self, number: float = 0.0) -> list[Any]:
+        return [plain(np.full(p.shape, number, p.dtype)) for p in self.parameters]
 
     @abstractmethod
     def direction(self, i: int, gradient: Data) -> Any:
         """What parameter number i moves against."""
+
+
+def _number(given: Any) -> Array:
+    return np.array(given, np.bool_ if isinstance(given, bool) else np.float64)
 
 
 def _not_finite(p: Value) -> str:
@@ -135,10 +150,16 @@ def _not_finite(p: Value) -> str:
 
 
 class SGD(Optimiser):
-    """v ← βv + df/dθ and θ ← θ − ηv (Polyak 1964), β the `momentum`; without it gradient descent, θ ← θ − η df/dθ."""
+    """v ← βv + (1 − d) df/dθ and θ ← θ − ηv (Polyak 1964), β the `momentum`, d the `dampening`; v starts at df/dθ.
 
-    numbers = (*Optimiser.numbers, "momentum")
+    Without momentum it is gradient descent, θ ← θ − η df/dθ. With `nesterov` θ moves against df/dθ + βv (Sutskever et
+    al. 2013, section 2), which needs momentum and no dampening: a ValueError else.
+    """
+
+    numbers = (*Optimiser.numbers, "momentum", "dampening", "nesterov")
     memories = ("velocities",)
+    dampening: float = 0.0  # of the class too: states and pickles from before have none of their own
+    nesterov: bool = False
 
     def __init__(
         self,
@@ -147,17 +168,25 @@ class SGD(Optimiser):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         *,
+        dampening: float = 0.0,
+        nesterov: bool = False,
         error_if_nonfinite: bool | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
-        self.momentum = momentum
-        self.velocities = self._zeros()
+        if nesterov and (momentum <= 0.0 or dampening != 0.0):
+            raise ValueError(
+                f"nesterov needs momentum and no dampening, not momentum={momentum} and dampening={dampening}"
+            )
+        self.momentum, self.dampening, self.nesterov = momentum, dampening, bool(nesterov)
+        self.velocities = self._filled()
 
     def direction(self, i: int, gradient: Data) -> Any:
-        """The gradient, or the velocity if there is momentum."""
-        if self.momentum:
-            self.velocities[i] = gradient = self.momentum * self.velocities[i] + gradient
-        return gradient
+        """The gradient, or the velocity if there is momentum, or with `nesterov` the velocity of the next step."""
+        if not self.momentum:
+            return gradient
+        new = (1.0 - self.dampening) * gradient if self.dampening and self.steps > 1 else gradient
+        self.velocities[i] = velocity = self.momentum * self.velocities[i] + new
+        return gradient + self.momentum * velocity if self.nesterov else velocity
 
 
 class Adam(Optimiser):
@@ -178,7 +207,7 @@ class Adam(Optimiser):
     ) -> None:
         super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
         self.betas, self.eps = betas, eps
-        self.first, self.second = self._zeros(), self._zeros()
+        self.first, self.second = self._filled(), self._filled()
 
     def direction(self, i: int, gradient: Data) -> Any:
         """The mean gradient over the root of the mean squared one, both corrected for their start at 0."""
@@ -189,8 +218,108 @@ class Adam(Optimiser):
         return mean / (np.sqrt(square) + self.eps)
 
 
+class AdamW(Adam):
+    """Adam whose weights decay by ηλθ a step whatever their gradients are (Loshchilov and Hutter 2019), λ = 0.01."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        error_if_nonfinite: bool | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay, error_if_nonfinite=error_if_nonfinite)
+
+
+class RMSprop(Optimiser):
+    """The gradient over the root of s ← αs + (1 − α)(df/dθ)², plus ε (Tieleman and Hinton 2012, lecture 6.5).
+
+    If `centered` s is made less by the square of the mean gradient, which is averaged alike (Graves 2013, equations 38
+    to 40); with `momentum` β that is what v ← βv + ... adds up. Raises ValueError for a number < 0.
+    """
+
+    numbers = (*Optimiser.numbers, "alpha", "eps", "momentum", "centered")
+    memories = ("squares", "means", "velocities")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        *,
+        error_if_nonfinite: bool | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
+        _check_not_negative(alpha=alpha, eps=eps, momentum=momentum)
+        self.alpha, self.eps, self.momentum, self.centered = alpha, eps, momentum, bool(centered)
+        self.squares, self.means, self.velocities = self._filled(), self._filled(), self._filled()
+
+    def direction(self, i: int, gradient: Data) -> Any:
+        """The gradient over the root of its mean square, or the velocity that it adds to."""
+        old, new = self.alpha, 1.0 - self.alpha
+        self.squares[i] = square = old * self.squares[i] + new * gradient * gradient
+        if self.centered:
+            self.means[i] = mean = old * self.means[i] + new * gradient
+            square = np.maximum(square - mean * mean, 0.0)  # which rounding may take below 0
+        scaled = gradient / (np.sqrt(square) + self.eps)
+        if self.momentum:
+            self.velocities[i] = scaled = self.momentum * self.velocities[i] + scaled
+        return scaled
+
+
+class Adagrad(Optimiser):
+    """The gradient over the root of the sum of all its squares, plus ε (Duchi, Hazan and Singer 2011).
+
+    The sum starts at `initial_accumulator_value`; the rate of step t, counted from 0, is η/(1 + t·`lr_decay`). Raises
+    ValueError for a number < 0.
+    """
+
+    numbers = (*Optimiser.numbers, "lr_decay", "eps")
+    memories = ("squares",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+        *,
+        error_if_nonfinite: bool | None = None,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
+        _check_not_negative(lr_decay=lr_decay, initial_accumulator_value=initial_accumulator_value, eps=eps)
+        self.lr_decay, self.eps = lr_decay, eps
+        self.squares = self._filled(initial_accumulator_value)
+
+    def direction(self, i: int, gradient: Data) -> Any:
+        """The gradient over the root of its summed squares, smaller from step to step if `lr_decay` says so."""
+        self.squares[i] = self.squares[i] + gradient * gradient
+        return gradient / (np.sqrt(self.squares[i]) + self.eps) / (1.0 + (self.steps - 1) * self.lr_decay)
+
+
+def _check_not_negative(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0.0 <= number < math.inf:
+            raise ValueError(f"{name} is a number ≥ 0, not {number}")
+
+
 OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
     "gradient_descent": SGD,
     "momentum": partial(SGD, momentum=0.9),
+    "nesterov": partial(SGD, momentum=0.9, nesterov=True),
     "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
 }

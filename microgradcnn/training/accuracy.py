@@ -23,10 +23,17 @@ def at_least(threshold: float, below: float) -> Callable[[Value, Any], Value]:
 
 
 def _largest(logits: Value, target: Any) -> Value:
-    """The share of rows whose target has the largest logit, and no other class one as large."""
-    one = logits.dtype.type(1.0)
-    hit = mg.equal(target.reshape(-1, 1), np.arange(logits.shape[1], dtype=logits.dtype))
-    own = mg.sum(mg.where(hit, logits, 0.0 * one), axis=1, keepdims=True)
+    """The share of rows whose target, or the most probable one, has the largest logit, and no other class one as large.
+
+    A class number that is to be ignored is none, so its row is not right.
+    """
+    one, classes = logits.dtype.type(1.0), np.arange(logits.shape[1], dtype=logits.dtype)
+    if np.shape(target) == logits.shape:
+        hit = target >= mg.max(target, axis=1, keepdims=True)
+    else:
+        places = logits.shape[2:]
+        hit = mg.equal(target.reshape(-1, 1, *places), classes.reshape(-1, *[1] * len(places)))
+    own = mg.max(mg.where(hit, logits, -np.inf * one), axis=1, keepdims=True)
     return _share(mg.equal(mg.sum(mg.where(logits >= own, one, 0.0 * one), axis=1), one), one)
 
 

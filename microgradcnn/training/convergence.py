@@ -16,6 +16,9 @@ from microgradcnn.training.stopping import GOING, History
 
 SMALL = 1e-3  # the gradient's norm at convergence, as a share of what it was at the start
 BELOW_VARIANCE = 0.9  # the mean squared error of a converged network, at most, as a share of the variance of y
+# The rate at most, of optimisers that move a weight by about the rate however small its gradient is: RMSprop by ten
+# times as much at first, Adagrad by less and less.
+LARGEST_RATES = {"adam": 0.1, "adamw": 0.1, "rmsprop": 0.01, "adagrad": 1.0}
 KRYLOV = 50  # Hessian-vector products, at most, to find λmax
 
 
@@ -62,9 +65,9 @@ class Converged:
 def default_rate(stable: float, optimiser: str = "gradient_descent") -> float:
     """The learning rate to start with: half the largest stable one, at most 100 where the loss is nearly flat.
 
-    At most 0.1 for Adam, which moves a weight by about the rate however small its gradient is.
+    At most 0.1 for Adam and AdamW, 0.01 for RMSprop and 1 for Adagrad, whose steps are not small where gradients are.
     """
-    return min(0.5 * stable, 0.1 if optimiser == "adam" else 100.0)
+    return min(0.5 * stable, LARGEST_RATES.get(optimiser, 100.0))
 
 
 def largest_stable_rate(network: Network, x: Array, y: Array, seed: int = 0) -> float:

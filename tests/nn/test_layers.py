@@ -241,7 +241,7 @@ def test_a_wrong_shape_is_refused_by_name(case: str, kind: Callable[[Any], Any])
     [
         (lambda: nn.Linear(3, 2, rng=0), TypeError, "such as np.random.default_rng(0), not 0"),
         (lambda: nn.Dropout(0.5, rng=np.random), TypeError, "such as np.random.default_rng(0), not <module"),
-        (lambda: nn.Linear(3, 2), TypeError, "rng"),
+        (lambda: nn.Linear(3, 2, rng=False), TypeError, "such as np.random.default_rng(0), not False"),
         (lambda: nn.Linear(0, 2, rng=rng()), ValueError, "one of everything at least, not a weight of shape (2, 0)"),
         (lambda: nn.Conv2d(1, 2, 0, rng=rng()), ValueError, "kernel_size must be at least 1, not 0"),
         (lambda: nn.Conv2d(1, 2, 3, padding=-1, rng=rng()), ValueError, "padding must be at least 0, not -1"),

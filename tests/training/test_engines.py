@@ -13,6 +13,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.extras import MissingExtra
 from microgradcnn.fit import accuracy, train
 from microgradcnn.networks import NETWORKS, conv_average
+from microgradcnn.nn.optim import OPTIMISERS
 from microgradcnn.training.batches import ENGINES
 
 
@@ -54,7 +55,7 @@ def test_all_engines_follow_the_same_trajectory(name, activation):
 
 
 @pytest.mark.parametrize("which", ENGINES)
-@pytest.mark.parametrize("optimiser", ["momentum", "adam"])
+@pytest.mark.parametrize("optimiser", [name for name in OPTIMISERS if name != "gradient_descent"])
 def test_batches_and_other_optimisers(which, optimiser):
     x, y = rows("conv_linear")
     eager, other = build("conv_linear"), build("conv_linear")

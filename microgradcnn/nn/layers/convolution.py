@@ -45,7 +45,7 @@ class Conv2d(Affine):
         groups: int = 1,
         bias: bool = True,
         *,
-        rng: Generator,
+        rng: Generator | None = None,
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
@@ -91,7 +91,7 @@ class Conv1d(Affine):
         groups: int = 1,
         bias: bool = True,
         *,
-        rng: Generator,
+        rng: Generator | None = None,
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
@@ -145,7 +145,7 @@ class ConvTranspose2d(Affine):
         bias: bool = True,
         dilation: int | Pair = 1,
         *,
-        rng: Generator,
+        rng: Generator | None = None,
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:

@@ -17,17 +17,17 @@ from microgradcnn.nn.module import Module
 class Dropout(Module):
     """In train() mode 0 with probability p, otherwise x/(1 − p), drawn anew at every call; in eval() mode x itself.
 
-    (Srivastava et al. 2014.) A program of mg.compile draws nothing, so compile a model in eval() mode. Raises
-    ValueError unless 0 ≤ p < 1.
+    (Srivastava et al. 2014.) A program of mg.compile draws nothing, so compile a model in eval() mode. Without
+    `rng` it draws from the process's own generator, as `manual_seed` says. Raises ValueError unless 0 ≤ p < 1, and
+    TypeError for what is no generator.
     """
 
     p: float
 
-    def __init__(self, p: float = 0.5, *, rng: Generator) -> None:
-        check_generator(rng)
+    def __init__(self, p: float = 0.5, *, rng: Generator | None = None) -> None:
         if not 0.0 <= p < 1.0:
             raise ValueError(f"p is the probability of a 0, from 0 to below 1, not {p}")
-        self.p, self.rng = p, rng
+        self.p, self.rng = p, check_generator(rng)
 
     def forward(self, x: Any) -> Value:
         """The shape of x."""

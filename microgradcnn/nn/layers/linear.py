@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,10 @@ from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
 Generator: TypeAlias = np.random.Generator
+SEED = 0  # of the generator that layers draw from which are given none, when the process starts
+
+_shared = np.random.default_rng(SEED)
+
 Draw: TypeAlias = Callable[[Generator, tuple[int, ...], int, int], Any]
 
 # Weights by shape, from the numbers of inputs and of outputs that one of them connects: fan_in and fan_out.
@@ -88,7 +93,13 @@ class Affine(Module):
     bias: Value | None
 
     def draw(
-        self, shape: tuple[int, ...], bias: bool, init: str, rng: Generator, dtype: Any, outputs: int | None = None
+        self,
+        shape: tuple[int, ...],
+        bias: bool,
+        init: str,
+        rng: Generator | None,
+        dtype: Any,
+        outputs: int | None = None,
     ) -> None:
         """Draw `weight` in that shape, and `bias` for as many outputs, by default those along its first axis.
 
@@ -116,8 +127,9 @@ class Linear(Affine):
     `init` is "uniform", PyTorch's default, weights and biases from U(−1/√fan_in, 1/√fan_in); "glorot", weights from
     U(−r, r), r² = 6/(fan_in + fan_out), which keeps the variances of values and gradients from layer to layer under
     tanh and sigmoid (Glorot and Bengio 2010, equation 16); or "he", weights from N(0, 2/fan_in), which keeps them under
-    relu (He et al. 2015, equation 10). With the last two biases start at 0. `dtype` is float64 or float32. Raises
-    TypeError or ValueError for other arguments.
+    relu (He et al. 2015, equation 10). With the last two biases start at 0. Without `rng` they are drawn from the
+    process's own generator, as `manual_seed` says. `dtype` is float64 or float32. Raises TypeError or ValueError for
+    other arguments.
     """
 
     in_features: int
@@ -129,7 +141,7 @@ class Linear(Affine):
         out_features: int,
         bias: bool = True,
         *,
-        rng: Generator,
+        rng: Generator | None = None,
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
@@ -145,7 +157,24 @@ class Linear(Affine):
 
 
 def check_generator(rng: object) -> Generator:
-    """The generator itself. Raises TypeError for what is no random generator."""
+    """The generator itself, or the process's own for None. Raises TypeError for what is no random generator."""
+    if rng is None:
+        return _shared
     if not isinstance(rng, Generator):
         raise TypeError(f"rng is a random generator such as np.random.default_rng(0), not {rng!r}")
     return rng
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the process's own generator anew from a seed, a whole number ≥ 0; returns the generator.
+
+    Layers that are given no `rng` draw from it, one after another, and a Dropout at every call, so that the same
+    program gives the same numbers. A process starts as by manual_seed(0). Raises TypeError or ValueError for what is no
+    such number.
+    """
+    if not isinstance(seed, Integral):
+        raise TypeError(f"a seed is a whole number ≥ 0, not {seed!r}")
+    if seed < 0:
+        raise ValueError(f"a seed is a whole number ≥ 0, not {seed}")
+    _shared.bit_generator.state = np.random.default_rng(int(seed)).bit_generator.state
+    return _shared
