@@ -73,17 +73,11 @@ class Embedding(Module):
         wrong = (numbers < 0) | (numbers >= self.num_embeddings) | (numbers % 1 != 0)
         if wrong.any():
             self.refuse(x, f"whole numbers from 0 to {self.num_embeddings - 1}", f"{numbers[wrong][0]}")
-        rows = self._rows(x) if isinstance(x, Value) else self.weight[numbers.astype(np.intp)]
+        rows = mg.take(self.weight, x, axis=0) if isinstance(x, Value) else self.weight[numbers.astype(np.intp)]
         if self.padding_idx is None:
             return rows
         padding = mg.reshape(mg.equal(x, self.padding_idx), (*numbers.shape, 1))
         return mg.where(padding, self.weight.detach()[self.padding_idx], rows)
-
-    def _rows(self, x: Value) -> Value:
-        """The rows for numbers that may be a program's input, by a product; NaN where it is given one of no row."""
-        one, numbers = self.weight.dtype.type(1.0), np.arange(self.num_embeddings, dtype=self.weight.dtype)
-        hit = mg.where(mg.equal(mg.reshape(x, (*x.shape, 1)), numbers), one, 0.0 * one)
-        return (hit @ self.weight) / mg.sum(hit, axis=-1, keepdims=True)
 
 
 class Affine(Module):
