@@ -84,7 +84,7 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         schedule = replace(OF_MODELS, epochs=self.max_iter, batch=self.batch_size)
         descent, stop = Descent(rows, SOLVERS[self.solver], rng), Patience(self.tol, self.n_iter_no_change)
         try:
-            status = ModelLoop(Recorder(descent), schedule, self.learning_rate_init, stop).run()
+            status = ModelLoop(Recorder(descent), schedule, self.learning_rate_init, stop, self.model_).run()
         except DivergedError:
             raise ValueError(
                 f"training diverged in epoch {len(descent.history) + 1}: scale the inputs, as StandardScaler does, or "

@@ -11,13 +11,13 @@ from microgradcnn.engine.arrays import Array, bare_array, shape_of
 from microgradcnn.engine.value import Value
 
 
-def mse_loss(prediction: Any, target: Any) -> Value:
+def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Value:
     """The mean of (prediction − target)². Raises ValueError unless both have one shape: broadcasting mispairs them."""
     _same_shape(prediction, target)
-    return mg.mean(mg.square(prediction - target))
+    return _reduced(mg.square(prediction - target), reduction)
 
 
-def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Value:
+def binary_cross_entropy_with_logits(logits: Any, target: Any, *, reduction: str = "mean") -> Value:
     """The mean of −y log σ(a) − (1 − y) log(1 − σ(a)) for logits a and targets y in [0, 1], both of one shape.
 
     Written with softplus, log(1 + exp(a)), so that a logit of −1000 against 1 costs 1000 and its gradient is −1. Raises
@@ -27,10 +27,10 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Value:
     target, numbers = _target(target)
     if not ((numbers >= 0.0) & (numbers <= 1.0)).all():
         raise ValueError(f"the targets must lie in [0, 1], and these go {_span(numbers)}")
-    return mg.mean(target * mg.softplus(-logits) + (1.0 - target) * mg.softplus(logits))
+    return _reduced(target * mg.softplus(-logits) + (1.0 - target) * mg.softplus(logits), reduction)
 
 
-def hinge_loss(score: Any, target: Any) -> Value:
+def hinge_loss(score: Any, target: Any, *, reduction: str = "mean") -> Value:
     """The mean of max(0, 1 − y·score) for scores and targets y = ±1, both of one shape; its derivative at 1 is 0.
 
     Raises ValueError for other shapes, or a target that is neither −1 nor 1.
@@ -39,10 +39,10 @@ def hinge_loss(score: Any, target: Any) -> Value:
     target, numbers = _target(target)
     if not np.isin(numbers, (-1.0, 1.0)).all():
         raise ValueError(f"the targets must be -1 or 1, and these go {_span(numbers)}")
-    return mg.mean(mg.relu(1.0 - target * score))
+    return _reduced(mg.relu(1.0 - target * score), reduction)
 
 
-def cross_entropy(logits: Any, target: Any) -> Value:
+def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Value:
     """The mean of −log softmax(logits)[target] for logits (n, classes) and class numbers (n,).
 
     Class numbers in a Value may be inputs of a program; where it is called with one that is no class, the loss is NaN.
@@ -57,10 +57,16 @@ def cross_entropy(logits: Any, target: Any) -> Value:
         )
     log_p = mg.log_softmax(logits)
     if not isinstance(target, Value):
-        return -mg.mean(log_p[np.arange(n), classes.astype(int)])
+        return -_reduced(log_p[np.arange(n), classes.astype(int)], reduction)
     hit, one = mg.equal(target.reshape(-1, 1), np.arange(k, dtype=log_p.dtype)), log_p.dtype.type(1.0)
     hits = mg.sum(mg.where(hit, one, 0.0 * one), axis=1)  # 1, or 0 where the target is no class
-    return -mg.mean(mg.sum(mg.where(hit, log_p, 0.0), axis=1) / hits)
+    return -_reduced(mg.sum(mg.where(hit, log_p, 0.0), axis=1) / hits, reduction)
+
+
+def _reduced(losses: Any, reduction: str) -> Value:
+    if reduction not in ("mean", "none"):
+        raise ValueError(f"the reduction is mean or none, not {reduction!r}")
+    return mg.mean(losses) if reduction == "mean" else losses
 
 
 def _target(target: Any) -> tuple[Any, Array]:

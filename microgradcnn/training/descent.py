@@ -21,7 +21,7 @@ class Descent:
     """An optimiser at work on the parameters of all batches as one vector, with rows shuffled from a seed.
 
     `history` has a row for every epoch, the newest perhaps of one that is under way. `dropouts` are the generators that
-    a model draws from besides.
+    a model draws from besides. `clip` bounds the norm of the gradient, `clip_value` each number of it.
     """
 
     def __init__(
@@ -30,18 +30,21 @@ class Descent:
         optimiser: str,
         seed: int | np.random.Generator,
         dropouts: Sequence[np.random.Generator] = (),
+        clip: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         self.rows, self.flat = rows, Value(rows.flat, label="the parameters")
         self.optimiser = OPTIMISERS[optimiser]([self.flat], error_if_nonfinite=False)  # training says so itself
         self.rng, self.dropouts = np.random.default_rng(seed), dropouts
+        self.clip, self.clip_value = clip, clip_value
         self.lowest, self.best = math.inf, rows.flat.copy()
         self.history: History = []
 
-    def see(self, row: dict[str, float]) -> None:
-        """Add a row to the history, and keep the parameters if its loss is the lowest so far."""
+    def see(self, row: dict[str, float], cost: float) -> None:
+        """Add a row to the history, and keep the parameters if their cost, such as its loss, is the lowest so far."""
         self.history.append(row)
-        if row["loss"] < self.lowest:
-            self.lowest, self.best = row["loss"], self.rows.flat.copy()
+        if cost < self.lowest:
+            self.lowest, self.best = cost, self.rows.flat.copy()
 
     def batches(self, rows: int, size: int) -> Iterator[Array]:
         """The numbers of all rows, shuffled, in parts of at most `size`."""
@@ -49,9 +52,17 @@ class Descent:
 
     def step(self, rate: float) -> None:
         """Move the parameters against the gradient that was found last."""
-        self.flat.grad = self.rows.gradient
+        self.flat.grad = self._clipped(self.rows.gradient)
         self.optimiser.step(rate)
         self.rows.flat = np.asarray(self.flat.data)
+
+    def _clipped(self, gradient: Array) -> Array:
+        """The gradient within its bounds; the norm of all of it as PyTorch's clip_grad_norm_ bounds it."""
+        if self.clip_value is not None:
+            return np.clip(gradient, -self.clip_value, self.clip_value)
+        if self.clip is None:
+            return gradient
+        return gradient * min(1.0, self.clip / (float(np.linalg.norm(gradient)) + 1e-6))
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What the next epoch depends on: numbers that JSON can hold, and arrays that no step changes."""
