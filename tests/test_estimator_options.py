@@ -129,10 +129,14 @@ def test_a_row_of_weight_2_is_the_row_twice() -> None:
 
 def test_class_weights_are_weights_of_rows() -> None:
     names = np.array(["red", "rosé", "white"])[CLASSES]
-    for weight in ("balanced", {"red": 3.0, "white": 0.5}):
-        by_class = classifier(class_weight=weight).fit(WINE, names, sample_weight=WEIGHTS)
-        by_row = classifier().fit(WINE, names, sample_weight=WEIGHTS * compute_sample_weight(weight, names))
+    for weight, rows in (("balanced", 1.0), ({"red": 3.0, "white": 0.5}, WEIGHTS)):
+        by_class = classifier(class_weight=weight).fit(WINE, names, sample_weight=rows * np.ones(178))
+        by_row = classifier().fit(WINE, names, sample_weight=rows * compute_sample_weight(weight, names))
         np.testing.assert_allclose(by_class.predict_proba(WINE), by_row.predict_proba(WINE), rtol=1e-9)
+    balanced = [classifier(class_weight="balanced", batch_size=1000) for _ in range(2)]
+    balanced[0].fit(WINE, names, sample_weight=WEIGHTS)
+    balanced[1].fit(WINE.repeat(WEIGHTS.astype(int), axis=0), names.repeat(WEIGHTS.astype(int)))
+    np.testing.assert_allclose(balanced[0].predict_proba(WINE), balanced[1].predict_proba(WINE), rtol=1e-9)
     with pytest.raises(ValueError, match="class_weight has a weight for 'pink', and y the classes red, rosé, white"):
         classifier(class_weight={"pink": 2.0}).fit(WINE, names)
 
@@ -154,6 +158,7 @@ def test_partial_fits_are_the_epochs_of_a_fit() -> None:
     assert classifier(max_iter=7).fit(WINE, CLASSES).loss_curve_ == whole.partial_fit(WINE, CLASSES).loss_curve_
 
 
+@pytest.mark.slow
 def test_rows_come_in_parts() -> None:
     x, y = scaled(load_digits)
     network = MicrogradClassifier((32,), learning_rate_init=0.01, random_state=0)

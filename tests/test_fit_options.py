@@ -111,9 +111,18 @@ def test_class_weights_are_scikit_learns(load: Callable[..., Any], weight: Any) 
     _, y = load(return_X_y=True)
     other = np.random.default_rng(1).random(len(y))
     expected = compute_sample_weight(weight, y)
-    assert row_weights(y, weight, other) == pytest.approx(expected * other, rel=1e-14)
+    if weight is not None:
+        assert row_weights(y, weight) == pytest.approx(expected, rel=1e-14)
     if weight == "balanced":
         assert expected[0] == pytest.approx(len(y) / (len(set(y)) * np.sum(y == y[0])), rel=1e-14)
+        expected = other.sum() / (len(set(y)) * np.array([other[y == label].sum() for label in y]))
+    assert row_weights(y, weight, other) == pytest.approx(expected * other, rel=1e-14)
+
+
+def test_balanced_weights_count_a_row_of_weight_2_twice_and_one_of_0_not_at_all() -> None:
+    weights, times = np.where(CLASSES == 2, 0, WEIGHTS), WEIGHTS * (CLASSES < 2)
+    repeated = row_weights(CLASSES.repeat(times), "balanced")
+    assert row_weights(CLASSES, "balanced", weights).repeat(times) == pytest.approx(repeated * weights.repeat(times))
 
 
 def test_a_rare_class_is_told_right_more_often_with_balanced_weights() -> None:
@@ -155,6 +164,10 @@ def of_their_own(found: Any, y: Any) -> Any:
         ({"sample_weight": np.zeros(23)}, "finite numbers ≥ 0 that are not all zero, and these go from 0.0 to 0.0"),
         ({"class_weight": {0: 1.0, 3: 2.0}}, "class_weight has a weight for 3, and y the classes 0.0, 1.0, 2.0"),
         ({"class_weight": "even"}, "class_weight is a dict of classes and weights, 'balanced' or None, not 'even'"),
+        (
+            {"class_weight": [1.0, 2.0, 3.0]},
+            "class_weight is a dict of classes and weights, 'balanced' or None, not [1.0",
+        ),
         (
             {"class_weight": "balanced", "loss": nn.mse_loss, "y": np.ones((23, 3))},
             "class_weight needs one class a row, not y of shape (23, 3)",

@@ -136,7 +136,8 @@ def row_weights(
 ) -> Array | None:
     """What every row counts, (n,): its `sample_weight` times the weight of its class y; None where neither is given.
 
-    As in scikit-learn "balanced" is n / (classes · rows of the class), and a class that a dict leaves out counts 1.
+    As in scikit-learn "balanced" is n / (classes · rows of the class), where rows are counted by their own weights, and
+    a class that a dict leaves out counts 1.
     `classes` are all that there may be, those of y unless given. Raises ValueError for weights that are no finite
     numbers ≥ 0, one for each row, or all 0, for rows of several classes, and for a dict whose classes are not those of
     y.
@@ -147,32 +148,31 @@ def row_weights(
     if found.shape != (len(y),):
         raise ValueError(f"sample_weight must have a number for each of the {len(y)} rows, not shape {found.shape}")
     if class_weight is not None:
-        found = found * _of_classes(y, class_weight, y if classes is None else classes)
+        found = found * _of_classes(y, class_weight, found, y if classes is None else classes)
     if not (np.isfinite(found) & (found >= 0.0)).all() or not found.any():
-        raise ValueError(f"weights of rows must be finite numbers ≥ 0 that are not all zero, and these {_span(found)}")
+        span = f"go from {found.min()} to {found.max()}"
+        raise ValueError(f"weights of rows must be finite numbers ≥ 0 that are not all zero, and these {span}")
     return found
 
 
-def _of_classes(y: Array, class_weight: Mapping[Any, float] | str, known: Array) -> Array:
+def _of_classes(y: Array, class_weight: Mapping[Any, float] | str, rows: Array, known: Array) -> Array:
     if y.size != len(y):
         raise ValueError(f"class_weight needs one class a row, not y of shape {y.shape}")
-    known = np.unique(known).tolist()
-    classes, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise ValueError(f"class_weight is a dict of classes and weights, 'balanced' or None, not {class_weight!r}")
-        weights = len(y) / (len(classes) * counts)
-    else:
-        if (others := [c for c in class_weight if c not in known]) and not set(known) <= set(class_weight):
+    classes, numbers = np.unique(y, return_inverse=True)
+    numbers = numbers.reshape(-1)
+    if isinstance(class_weight, Mapping):
+        there = np.unique(known).tolist()
+        if (others := [c for c in class_weight if c not in there]) and not set(there) <= set(class_weight):
             raise ValueError(
-                f"class_weight has a weight for {others[0]!r}, and y the classes {', '.join(map(str, known))}"
+                f"class_weight has a weight for {others[0]!r}, and y the classes {', '.join(map(str, there))}"
             )
         weights = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float64)
-    return weights[numbers.reshape(-1)]
-
-
-def _span(weights: Array) -> str:
-    return f"go from {weights.min()} to {weights.max()}"
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(numbers, rows)
+        weights = rows.sum() / (np.count_nonzero(counts) * np.where(counts, counts, np.inf))
+    else:
+        raise ValueError(f"class_weight is a dict of classes and weights, 'balanced' or None, not {class_weight!r}")
+    return weights[numbers]
 
 
 def outputs(model: Module, x: Array) -> Array:
