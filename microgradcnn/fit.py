@@ -48,13 +48,12 @@ Rows: TypeAlias = tuple[Array, Array]
 class Training:
     """What a training run did, from the learning rate that it started at.
 
-    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or of a model what its
-    stop policy said, such as "stalled", and "stopped" where a callback asked for it; `message` says it in a
-    sentence. `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm,
-    mean_squared_error and accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss and,
-    for a loss of classes, accuracy over the rows as they were when their batch was stepped on, and where there is a
-    validation, validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the
-    start.
+    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or of a model what its stop
+    policy said, such as "stalled", and "stopped" where a callback asked for it; `message` says it in a sentence.
+    `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm, mean_squared_error and
+    accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss and, for a loss of classes,
+    accuracy over the rows as they were when their batch was stepped on, and where there is a validation,
+    validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the start.
     """
 
     rate: float
@@ -200,17 +199,20 @@ def fit(
 
         loop = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, callbacks)
         status = loop.run(progress)
-    message = _report(status, len(descent.history), schedule.epochs)
-    return Training(schedule.rate, None, status, message, descent.history)
+    history = descent.history
+    kept = len(history)
+    if isinstance(stop, Patience) and stop.restore_best and history:
+        kept = 1 + int(np.argmin([stop.cost(row) for row in history]))
+    return Training(schedule.rate, None, status, _report(status, len(history), kept, schedule.epochs), history)
 
 
 def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Evaluation:
     """The `loss` of the model in eval() mode over rows x, (n, ...), and y, and its `accuracy` for a loss of classes.
 
     Cross-entropy is right about a row where no other class has as large a logit, the binary one and the hinge loss
-    where the sign is right. `.confusion` has, of rows of one class each, which class they were taken for, a table
-    with the `recall` of each; printed the Evaluation shows it. Raises ValueError for rows that do not fit.
-    Activations are in memory for some rows only.
+    where the sign is right. `.confusion` has, of rows of one class each, which class they were taken for, a table with
+    the `recall` of each; printed the Evaluation shows it. Raises ValueError for rows that do not fit. Activations are
+    in memory for some rows only.
     """
     x, y = _rows(model, x, y, loss)
     found = Value(outputs(model, x).astype(np.float64))
@@ -330,11 +332,12 @@ def _about_data(x: Array, y: Array) -> dict[str, Any]:
     return {"shape": x.shape, "SHA-256": digest(x, y)}
 
 
-def _report(status: str, done: int, epochs: int) -> str:
+def _report(status: str, done: int, kept: int, epochs: int) -> str:
+    best = "" if kept == done else f"; the best parameters, after epoch {kept}, are kept"
     if status == GOING:
-        return f"trained for {epochs} epochs"
+        return f"trained for {epochs} epochs{best}"
     if status != "interrupted":
-        return f"{status}: training ended after epoch {done} of {epochs}"
+        return f"{status}: training ended after epoch {done} of {epochs}{best}"
     if not done:
         return "interrupted in the first epoch: the parameters are as they were"
-    return f"interrupted: the parameters after epoch {done} of {epochs} are kept"
+    return f"interrupted: the parameters after epoch {kept} of {epochs} are kept"

@@ -261,8 +261,10 @@ def test_patience_ends_what_no_longer_gets_better(validated: bool) -> None:
     same = fit(models[1], x[::2], y[::2], epochs=60, stop=Patience(epochs=3, watch=watch), **options, **parts)
     assert same == run
     best = Patience(epochs=3, watch=watch, restore_best=True)
-    fit(models[2], x[::2], y[::2], epochs=60, stop=best, **options, **parts)
+    restored = fit(models[2], x[::2], y[::2], epochs=60, stop=best, **options, **parts)
     until = int(np.argmin(costs[: len(run.history)])) + 1
+    kept = "" if until == len(run.history) else f"; the best parameters, after epoch {until}, are kept"
+    assert restored.message == run.message + kept
     straight = linear(3, 13)
     fit(straight, x[::2], y[::2], epochs=until, **options, **parts)
     assert np.array_equal(numbers(models[2]), numbers(straight))
@@ -330,14 +332,17 @@ class _GoneWrongError(Exception):
     """What a callback raises."""
 
 
-def test_an_exception_in_a_callback_goes_through_and_nothing_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [_GoneWrongError, SystemExit])
+def test_an_exception_in_a_callback_goes_through_and_nothing_is_lost(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
     def fails(end: EpochEnd) -> None:
         if end.epoch == 3:
-            raise _GoneWrongError
+            raise error
 
     options: dict[str, Any] = {"epochs": 6, "batch": 5, "checkpoint": tmp_path, "every": 5}
     model, three, straight = linear(), linear(), linear()
-    with pytest.raises(_GoneWrongError):
+    with pytest.raises(error):
         fit(model, X, CLASSES, callbacks=[fails], **options)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000003.npz"]
     fit(three, X, CLASSES, epochs=3, batch=5)

@@ -144,7 +144,7 @@ class ModelLoop(TrainingLoop):
         try:
             end = EpochEnd(len(self.history), self.history, self.model)
             said = [callback(end) for callback in self.callbacks]
-        except Exception:
+        except BaseException:
             self.recorder.save()
             raise
         return any(isinstance(word, bool | np.bool_) and bool(word) for word in said)
