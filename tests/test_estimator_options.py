@@ -158,6 +158,23 @@ def test_partial_fits_are_the_epochs_of_a_fit() -> None:
     assert classifier(max_iter=7).fit(WINE, CLASSES).loss_curve_ == whole.partial_fit(WINE, CLASSES).loss_curve_
 
 
+def test_parts_of_all_kinds_go_on_as_in_a_new_process() -> None:
+    """The program of one part serves the next only where it is the same."""
+    here, there = classifier(batch_size=50), classifier(batch_size=50)
+    changes: list[dict[str, Any]] = [{}, {}, {"alpha": 1.0}, {"alpha": 0.0}, {"batch_size": 20}, {"warm_start": True}]
+    for step, change in enumerate(changes):
+        part, weights = slice(step, 150 - 40 * (step % 2)), None if step % 3 else 0.5 + WEIGHTS
+        there = pickle.loads(pickle.dumps(there))
+        for network in (here, there):
+            network.set_params(**change)
+            if step == 1:
+                network.model_.parameters()[0].data = np.ones((6, 13))
+            rows = None if weights is None else weights[part]
+            network.partial_fit(WINE[part], CLASSES[part], [0, 1, 2], sample_weight=rows)
+        assert here.loss_curve_ == there.loss_curve_
+    assert np.array_equal(here.predict_proba(WINE), there.predict_proba(WINE))
+
+
 @pytest.mark.slow
 def test_rows_come_in_parts() -> None:
     x, y = scaled(load_digits)

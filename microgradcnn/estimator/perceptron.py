@@ -20,7 +20,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array, check_unmasked
 from microgradcnn.engine.value import Value
-from microgradcnn.training.batches import Objective, batches, outputs, weighted
+from microgradcnn.training.batches import Batches, Objective, batches, outputs, weighted
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, ModelLoop
 from microgradcnn.training.schedule import OF_MODELS
@@ -47,6 +47,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     loss_curve_: list[float]
     _rng: np.random.Generator
     _memory: dict[str, Any]  # of the optimiser
+    _compiled: tuple[Any, Batches] | None = None  # for parts of the data, with what the program depends on
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         rng = np.random.default_rng(seed)
         goes_on, new = self._goes_on(partial), self._model(x.shape[1], outputs, rng)
         if not goes_on:
-            self.model_, self.loss_curve_ = new, []
+            self.model_, self.loss_curve_, self._compiled = new, [], None
         elif self.model_.architecture() != new.architecture():
             raise ValueError(
                 f"to go on takes the model that was trained, {self.model_}, and the arguments ask for {new}"
@@ -120,10 +121,13 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         validation: list[Any] = []
         if self.early_stopping:
             (x, y, weights), validation = self._parted(x, y, weights, seed)
-        descent = self._descent(x, y, weights, self._rng if goes_on and partial else rng)
+        rows = self._batches(x, y, weights)
+        descent = Descent(rows, SOLVERS[self.solver], self._rng if goes_on and partial else rng)
         if goes_on and partial:
             descent.optimiser.load_state_dict(self._memory)
         status = self._descend(descent, validation, partial)
+        if not partial:
+            self._compiled = None  # which holds the rows
         self._rng, self._memory = descent.rng, descent.optimiser.state_dict()
         curve = [row["loss"] for row in descent.history]
         self.n_iter_, self.loss_curve_ = len(curve), [*self.loss_curve_, *curve]
@@ -137,13 +141,22 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 stacklevel=3,
             )
 
-    def _descent(self, x: Array, y: Array, weights: Array | None, rng: np.random.Generator) -> Descent:
+    def _batches(self, x: Array, y: Array, weights: Array | None) -> Batches:
+        """The rows with their compiled loss, that of the part of the data before where it is the same."""
         mean = 1.0 if weights is None else float(weights.mean())
         shares = None if weights is None else weights / mean
-        objective = self._objective(mean * min(self.batch_size, len(x)))
-        return Descent(
-            batches(self.backend, objective, self.model_.parameters(), x, y, shares), SOLVERS[self.solver], rng
-        )
+        size = mean * min(self.batch_size, len(x))
+        needs = (self.backend, self.alpha, size, shares is None)
+        if self._compiled is not None and self._compiled[0] == needs:
+            self._compiled[1].take(x, y, shares)
+        else:
+            rows = batches(self.backend, self._objective(size), self.model_.parameters(), x, y, shares)
+            self._compiled = (needs, rows)
+        return self._compiled[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the program, which no process can hand to another."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_compiled"}
 
     def _descend(self, descent: Descent, validation: list[Any], partial: bool) -> str:
         """Run the loop of training, and give the status that it ended with. Raises ValueError where it diverges."""

@@ -35,8 +35,13 @@ class Batches(ABC):
     also: list[float]
 
     def __init__(self, parameters: Sequence[Value], x: Array, y: Array, weights: Array | None = None) -> None:
-        self.parameters, self.x, self.y, self.weights = parameters, x, y, weights
-        self.flat = _joined(p.data for p in parameters)
+        self.parameters = parameters
+        self.take(x, y, weights)
+
+    def take(self, x: Array, y: Array, weights: Array | None = None) -> None:
+        """Go on with other rows like those before, from the numbers that the parameters have now."""
+        self.x, self.y, self.weights = x, y, weights
+        self.flat = _joined(p.data for p in self.parameters)
 
     @abstractmethod
     def evaluate(self, *rows: Array) -> float:
