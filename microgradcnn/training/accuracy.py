@@ -110,9 +110,14 @@ _NOT = {nn.binary_cross_entropy_with_logits: 0, nn.hinge_loss: -1}  # the target
 
 
 def _confusion(loss: Callable[[Any, Any], Value], found: Array, y: Array) -> Confusion | None:
-    """By the largest logit, the first of several, or by the sign; None where rows have several classes or none."""
+    """By the largest logit, the first of several, or by the sign; None where rows have several classes or none.
+
+    Rows whose target is no class, such as one to be ignored, are left out.
+    """
     if loss not in _NOT:
-        return confused(y, np.argmax(found, axis=1), range(found.shape[1])) if y.ndim == 1 else None
+        classes = range(found.shape[1])
+        known = np.isin(y, classes)
+        return confused(y[known], found[known].argmax(axis=1), classes) if y.ndim == 1 else None
     if found.size != len(found) or not np.isin(y, (_NOT[loss], 1)).all():
         return None
     return confused(np.ravel(y) == 1, np.ravel(found) >= 0.0, (_NOT[loss], 1))
