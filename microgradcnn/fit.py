@@ -25,7 +25,17 @@ from microgradcnn.training.convergence import Converged, dead_start, default_rat
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
 from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, check_whole, grouped
-from microgradcnn.training.stopping import GOING, Callback, EpochEnd, History, Patience, Stop, all_epochs
+from microgradcnn.training.stopping import (
+    GOING,
+    Callback,
+    EpochEnd,
+    History,
+    Patience,
+    Stop,
+    all_epochs,
+    check_callbacks,
+    policy,
+)
 
 __all__ = [
     "Checkpoints",
@@ -175,8 +185,8 @@ def fit(
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
-    stop = _stop(stop, patience, unseen is not None)
-    callbacks = _called(callbacks)
+    stop = policy(stop, patience, unseen is not None)
+    check_callbacks(callbacks)
     weights = row_weights(y, class_weight, sample_weight)
     about = {"model": model.architecture(), "loss": getattr(loss, "__qualname__", type(loss).__qualname__)}
     about |= {"data": _about_data(x, y), "validation": None if unseen is None else digest(*unseen)}
@@ -275,22 +285,6 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
         one = model(Value(x[:1])).data
         loss(Value(np.broadcast_to(one, (len(x), *one.shape[1:]))), y)  # says what is wrong with any of the targets
     return x, y
-
-
-def _stop(stop: Stop, patience: int | None, validated: bool) -> Stop:
-    """The stop policy, given as such or as the number of epochs that Patience lasts."""
-    if patience is None:
-        return stop
-    if stop is not all_epochs:
-        raise ValueError(f"patience={patience} is a stop policy, and stop= another: give one of them")
-    check_whole("patience", patience, 1)
-    return Patience(epochs=int(patience), watch="validation_loss" if validated else "loss")
-
-
-def _called(callbacks: Sequence[Callback]) -> list[Callback]:
-    if callable(callbacks) or not all(map(callable, callbacks)):
-        raise TypeError(f"callbacks are a list of functions of an EpochEnd, not {callbacks!r}")
-    return list(callbacks)
 
 
 def _frozen(array: Array) -> Array:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from microgradcnn.nn.module import Module
+from microgradcnn.training.schedule import check_whole
 
 History: TypeAlias = list[dict[str, float]]  # a row for every epoch
 Stop: TypeAlias = Callable[[History], str]
@@ -57,6 +58,16 @@ class Patience:
         return -row[self.watch] if self.watch.endswith(("accuracy", "score")) else row[self.watch]
 
 
+def policy(stop: Stop, patience: int | None, validated: bool) -> Stop:
+    """The stop policy, given as such or as the number of epochs that Patience lasts. Raises ValueError for both."""
+    if patience is None:
+        return stop
+    if stop is not all_epochs:
+        raise ValueError(f"patience={patience} is a stop policy, and stop= another: give one of them")
+    check_whole("patience", patience, 1)
+    return Patience(epochs=int(patience), watch="validation_loss" if validated else "loss")
+
+
 @dataclass(frozen=True)
 class EpochEnd:
     """What a callback is given: the number of the epoch that has ended, from 1, the history up to it, and the model.
@@ -70,3 +81,9 @@ class EpochEnd:
 
 
 Callback: TypeAlias = Callable[[EpochEnd], object]  # True ends the training
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Raise TypeError for what is no sequence of functions."""
+    if callable(callbacks) or not all(map(callable, callbacks)):
+        raise TypeError(f"callbacks are a list of functions of an EpochEnd, not {callbacks!r}")
