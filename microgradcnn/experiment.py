@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from microgradcnn.fit import Training, accuracy, evaluate, fit, train
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.nn.summary import in_mode
+from microgradcnn.training.accuracy import Confusion, confused
 from microgradcnn.training.batches import outputs
 
 TEST_FRACTION = 0.2
@@ -147,7 +148,7 @@ def predict(trained: Trained, data: Any) -> Array:
 class Experiment:
     """What came out: the trained network, how training went, and the accuracies on both parts of the data.
 
-    A model of images has losses too.
+    A model of images has losses too. `confusion` says which classes the rows of the test were taken for.
     """
 
     trained: Trained
@@ -157,6 +158,7 @@ class Experiment:
     test_accuracy: float
     train_loss: float | None = None
     test_loss: float | None = None
+    confusion: Confusion | None = field(default=None, kw_only=True)
 
 
 def experiment(
@@ -201,7 +203,16 @@ def experiment(
         run = fit(built.module, *parts[0], seed=seed, validation=parts[1], **(training or {}))
         learnt, tested = (evaluate(built.module, *part) for part in parts)
         measured = [learnt["accuracy"], tested["accuracy"], learnt["loss"], tested["loss"]]
-    return Experiment(trained, run, (len(learn.x), len(unseen.x)), *measured)
+    return Experiment(trained, run, (len(learn.x), len(unseen.x)), *measured, confusion=confusion(trained, unseen))
+
+
+def confusion(trained: Trained, data: Dataset) -> Confusion | None:
+    """Which classes the rows of a Dataset, as `trained` takes them, are taken for; None for a target of numbers."""
+    names = trained.classes or ("0", "1")
+    if not np.isin(data.y, range(len(names))).all():
+        return None
+    found = predict(trained, data.x)
+    return confused(data.y, found >= 0.5 if found.ndim == 1 else found.argmax(axis=1), names)
 
 
 def fit_scaling(rows: Dataset) -> Scaling:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, Unpack
 
@@ -18,16 +18,37 @@ from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.accuracy import ACCURACIES, at_least
-from microgradcnn.training.batches import ENGINES, Objective, batches, outputs
+from microgradcnn.training.accuracy import ACCURACIES, Evaluation, at_least, evaluated
+from microgradcnn.training.batches import ENGINES, Objective, batches, outputs, row_weights, weighted
 from microgradcnn.training.checkpoint import Checkpoints, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
 from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, check_whole, grouped
-from microgradcnn.training.stopping import GOING, History, Patience, Stop, all_epochs
+from microgradcnn.training.stopping import (
+    GOING,
+    Callback,
+    EpochEnd,
+    History,
+    Patience,
+    Stop,
+    all_epochs,
+    check_callbacks,
+    policy,
+)
 
-__all__ = ["Checkpoints", "DivergedError", "Patience", "Schedule", "Training", "accuracy", "evaluate", "fit", "train"]
+__all__ = [
+    "Checkpoints",
+    "DivergedError",
+    "EpochEnd",
+    "Patience",
+    "Schedule",
+    "Training",
+    "accuracy",
+    "evaluate",
+    "fit",
+    "train",
+]
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]
@@ -37,12 +58,12 @@ Rows: TypeAlias = tuple[Array, Array]
 class Training:
     """What a training run did, from the learning rate that it started at.
 
-    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or what the stop policy of
-    a model said, such as "stalled"; `message` says it in a sentence. `history` has one row an epoch. A network's are
-    epoch, from 0, rate, loss, gradient_norm, mean_squared_error and accuracy over all rows, before the steps; a model's
-    are epoch, from 1, rate, loss and, for a loss of classes, accuracy over the rows as they were when their batch was
-    stepped on, and where there is a validation, validation_loss and validation_accuracy after the epoch. `stable_rate`
-    is a network's 2/λmax at the start.
+    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or of a model what its stop
+    policy said, such as "stalled", and "stopped" where a callback asked for it; `message` says it in a sentence.
+    `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm, mean_squared_error and
+    accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss and, for a loss of classes,
+    accuracy over the rows as they were when their batch was stepped on, and where there is a validation,
+    validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the start.
     """
 
     rate: float = math.nan  # of a pickled Fit, which had it in its history alone
@@ -82,10 +103,13 @@ def train(
     batches. `checkpoints` save the run, also at its end and on Ctrl-C, so that it goes on to the bit as if it had never
     stopped; the network's own numbers are not used then.
 
-    Without groups the arguments are epochs, rate, schedule (the decay), batch and optimiser, those of OF_NETWORKS
-    unless given, and checkpoint (the folder), every and resume. Raises ValueError for bad arguments, DivergedError at
-    the first NaN or infinity, MissingExtra for an engine that is not installed, FileError for a checkpoint that is
-    damaged, of another run or cannot be written.
+    A run that is finished goes on when it is resumed with more epochs: they are run at the rates that the longer
+    schedule has for them.
+
+    Without groups the arguments are epochs, rate, schedule (the decay), batch, optimiser, clip and clip_value, those of
+    OF_NETWORKS unless given, and checkpoint (the folder), every and resume. Raises ValueError for bad arguments,
+    DivergedError at the first NaN or infinity, MissingExtra for an engine that is not installed, FileError for a
+    checkpoint that is damaged, of another run or cannot be written.
     """
     if len(np.shape(x)) != 2 or len(x) == 0 or np.shape(y) != (len(x),):
         raise ValueError(f"x must be (n, inputs) and y (n,) with n ≥ 1, not {np.shape(x)} and {np.shape(y)}")
@@ -103,7 +127,7 @@ def train(
     if found is None and (dead := dead_start(network, x)) is not None:
         return Training(rate, stable, "dead", dead)
     rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
-    descent = Descent(rows, schedule.optimiser, seed)
+    descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
     recorder, stop = Recorder(descent, folder, start=start), Converged(y)
     status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
@@ -125,6 +149,10 @@ def fit(
     engine: str = "numpy",
     validation: tuple[Any, Any] | None = None,
     stop: Stop = all_epochs,
+    patience: int | None = None,
+    class_weight: Mapping[Any, float] | str | None = None,
+    sample_weight: Any = None,
+    callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
     progress: bool = False,
     **singly: Unpack[Singly],
@@ -133,11 +161,18 @@ def fit(
 
     `loss(outputs, y)` is a mean over rows, such as those of mg.nn. Rows take the type of the parameters. The model is
     in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile;
-    Dropout and BatchNorm need "eager".
-    Rows that are images, (n, channels, height, width), are moved at random by up to `shift`
-    pixels in every step, which teaches that a place says little about a class. `stop` ends training before its epochs
-    have run out, as Patience() does: a function of the history that gives "epochs" to go on, else the status to end
-    with. The same arguments give the same bits. Ctrl-C keeps the parameters of the last whole epoch, and so does a
+    Dropout and BatchNorm need "eager". Rows that are images, (n, channels, height, width), are moved at random by up to
+    `shift` pixels in every step, which teaches that a place says little about a class. `stop` ends training before its
+    epochs have run out, as Patience() does: a function of the history that gives "epochs" to go on, else the status to
+    end with. `patience` is short for Patience(epochs=patience), which watches the validation's loss where there is
+    one. Each of the `callbacks` is called after every epoch with an EpochEnd, and training ends where one returns True;
+    resumed it goes on. An exception in one goes through, after the checkpoint of the epoch is saved.
+
+    Rows count by `sample_weight`, (n,), and `class_weight`, a dict of classes and weights or "balanced", n / (classes ·
+    rows of the class), as in scikit-learn: the loss of a batch is the weighted mean of its rows', a row of weight 2 is
+    the row twice, one of weight 0 is not there. The accuracy and the validation count every row once.
+
+    The same arguments give the same bits. Ctrl-C keeps the parameters of the last whole epoch, and so does a
     DivergedError, raised where a loss or a parameter becomes NaN or infinite. Raises ValueError for arguments, rows or
     targets that do not fit, MissingExtra for an engine that is not installed. An epoch costs a forward and a backward
     pass over n rows.
@@ -153,38 +188,50 @@ def fit(
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
+    stop = policy(stop, patience, unseen is not None)
+    check_callbacks(callbacks)
+    weights = row_weights(y, class_weight, sample_weight)
     about = {"model": model.architecture(), "loss": getattr(loss, "__qualname__", type(loss).__qualname__)}
     about |= {"data": _about_data(x, y), "validation": None if unseen is None else digest(*unseen)}
     about |= schedule.about() | {"shift": shift, "seed": seed, "engine": engine}
+    if weights is not None:
+        about["weights"] = digest(weights)
+        x, y, weights = (array[weights > 0.0] for array in (x, y, weights))
+        weights = (weights / weights.mean()).astype(x.dtype)
     if stop is not all_epochs:
         about["stop"] = getattr(stop, "__qualname__", repr(stop))
     dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
-        rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y)
-        descent = Descent(rows, schedule.optimiser, seed, dropouts)
-        descent.buffers = model.buffers()
+        rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y, weights)
+        state = dropouts, model.buffers()
+        descent = Descent(rows, schedule.optimiser, seed, *state, schedule.clip, schedule.clip_value)
         recorder = Recorder(descent, None if checkpoints is None else checkpoints.open(schedule.epochs, about))
 
         def validate() -> dict[str, float]:
             measured = {} if unseen is None else evaluate(model, *unseen, loss)
             return {f"validation_{name}": value for name, value in measured.items()}
 
-        status = ModelLoop(recorder, schedule, schedule.rate, stop, shift, validate).run(progress)
-    message = _report(status, len(descent.history), schedule.epochs)
-    return Training(schedule.rate, None, status, message, descent.history)
+        loop = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, callbacks)
+        status = loop.run(progress)
+    history = descent.history
+    kept = len(history)
+    if isinstance(stop, Patience) and stop.restore_best and history:
+        kept = 1 + int(np.argmin([stop.cost(row) for row in history]))
+    return Training(schedule.rate, None, status, _report(status, len(history), kept, schedule.epochs), history)
 
 
-def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> dict[str, float]:
+def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Evaluation:
     """The `loss` of the model in eval() mode over rows x, (n, ...), and y, and its `accuracy` for a loss of classes.
 
     Cross-entropy is right about a row where no other class has as large a logit, the binary one and the hinge loss
-    where the sign is right. Raises ValueError for rows that do not fit. Activations are in memory for some rows only.
+    where the sign is right. `.confusion` has, of rows of one class each, which class they were taken for, a table with
+    the `recall` of each; printed the Evaluation shows it. Raises ValueError for rows that do not fit. Activations are
+    in memory for some rows only.
     """
     x, y = _rows(model, x, y, loss)
     found = Value(outputs(model, x).astype(np.float64))
     with no_grad():
-        measured = {"loss": float(loss(found, y))}
-        return measured | ({"accuracy": float(ACCURACIES[loss](found, y))} if loss in ACCURACIES else {})
+        return evaluated(loss, found, y)
 
 
 def accuracy(network: Network, x: Array, y: Array) -> float:
@@ -216,9 +263,9 @@ def _network_objective(network: Network) -> Objective:
 
 
 def _model_objective(model: Module, loss: Loss) -> Objective:
-    def objective(x: Any, y: Any) -> list[Value]:
+    def objective(x: Any, y: Any, *weights: Any) -> list[Value]:
         found = model(x)
-        return [loss(found, y), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
+        return [weighted(loss, found, y, *weights), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
 
     return objective
 
@@ -283,11 +330,12 @@ def _about_data(x: Array, y: Array) -> dict[str, Any]:
     return {"shape": x.shape, "SHA-256": digest(x, y)}
 
 
-def _report(status: str, done: int, epochs: int) -> str:
+def _report(status: str, done: int, kept: int, epochs: int) -> str:
+    best = "" if kept == done else f"; the best parameters, after epoch {kept}, are kept"
     if status == GOING:
-        return f"trained for {epochs} epochs"
+        return f"trained for {epochs} epochs{best}"
     if status != "interrupted":
-        return f"{status}: training ended after epoch {done} of {epochs}"
+        return f"{status}: training ended after epoch {done} of {epochs}{best}"
     if not done:
         return "interrupted in the first epoch: the parameters are as they were"
-    return f"interrupted: the parameters after epoch {done} of {epochs} are kept"
+    return f"interrupted: the parameters after epoch {kept} of {epochs} are kept"

@@ -147,7 +147,7 @@ def test_names_of_features_are_those_of_training():
 
 
 WRONG = {
-    "activation": ("cosine", "activation is relu or sigmoid or tanh, not 'cosine'"),
+    "activation": ("cosine", "activation is relu or sigmoid or tanh or identity or logistic, not 'cosine'"),
     "solver": ("lbfgs", "solver is adam or sgd, not 'lbfgs'"),
     "batch_size": (0, "batch_size is at least 1, not 0"),
     "max_iter": (0, "max_iter is at least 1, not 0"),

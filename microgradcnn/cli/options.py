@@ -100,7 +100,11 @@ def saving_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", type=Path, metavar="DIR", help="save the run in this folder, so that --resume can go on with it"
     )
     parser.add_argument("--every", type=count, metavar="N", help="save after every N epochs (a hundredth of all)")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the folder")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the newest checkpoint in the folder, where a run has finished with more --epochs",
+    )
 
 
 def chosen_checkpoints(options: argparse.Namespace) -> Checkpoints | None:

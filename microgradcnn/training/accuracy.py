@@ -1,14 +1,16 @@
-"""How right predictions are: the share of rows whose class, by the rule of their loss, is the target's."""
+"""How right predictions are, by the rule of their loss: the share of rows told right, and what was taken for what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 
 
@@ -46,3 +48,83 @@ ACCURACIES: dict[Callable[[Any, Any], Value], Callable[[Value, Any], Value]] = {
     nn.binary_cross_entropy_with_logits: at_least(0.0, below=0.0),
     nn.hinge_loss: at_least(0.0, below=-1.0),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """Which class rows were taken for: `counts`, (k, k), has a row for every true class, a column for every predicted.
+
+    Printed it is a table, with the recall of every class.
+    """
+
+    classes: tuple[str, ...]
+    counts: Array
+
+    @property
+    def recall(self) -> Array:
+        """The share of the rows of each class that were told right, (k,); NaN for a class without rows."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.diag(self.counts) / self.counts.sum(axis=1))
+
+    def record(self) -> dict[str, Any]:
+        """What JSON holds of it."""
+        return {"classes": list(self.classes), "counts": self.counts.tolist(), "recall": self.recall.tolist()}
+
+    def __str__(self) -> str:
+        names = [name if name.isprintable() else ascii(name)[1:-1] for name in self.classes]
+        lines = [["true \\ predicted", *names, "recall"]]
+        for name, counts, recall in zip(names, self.counts.tolist(), self.recall.tolist(), strict=True):
+            lines.append([name, *map(str, counts), f"{recall:.3f}"])
+        first, *others = ([len(cell) for cell in column] for column in zip(*lines, strict=True))
+        widths = [max(column) for column in others]
+        return "\n".join(
+            "  ".join([name.ljust(max(first)), *(cell.rjust(w) for cell, w in zip(cells, widths, strict=True))])
+            for name, *cells in lines
+        )
+
+
+def confused(true: Array, predicted: Array, classes: Iterable[object]) -> Confusion:
+    """The Confusion of rows by the numbers of their classes, both (n,): places in `classes`."""
+    names = tuple(map(str, classes))
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (np.asarray(true, int), np.asarray(predicted, int)), 1)
+    return Confusion(names, counts)
+
+
+class Evaluation(dict[str, float]):
+    """The loss over rows, and for a loss of classes their accuracy, by name; printed with the table of `confusion`.
+
+    That is None where the loss is not one of one class a row.
+    """
+
+    confusion: Confusion | None = None
+
+    def __str__(self) -> str:
+        numbers = ", ".join(f"{name} {number:.4g}" for name, number in self.items())
+        return numbers if self.confusion is None else f"{numbers}\n{self.confusion}"
+
+
+def evaluated(loss: Callable[[Any, Any], Value], found: Value, y: Array) -> Evaluation:
+    """What the loss and its accuracy say of the outputs found for rows, and of targets y."""
+    measured = Evaluation(loss=float(loss(found, y)))
+    if loss in ACCURACIES:
+        measured["accuracy"] = float(ACCURACIES[loss](found, y))
+        measured.confusion = _confusion(loss, np.asarray(found.data), y)
+    return measured
+
+
+_NOT = {nn.binary_cross_entropy_with_logits: 0, nn.hinge_loss: -1}  # the target of rows that are not of class 1
+
+
+def _confusion(loss: Callable[[Any, Any], Value], found: Array, y: Array) -> Confusion | None:
+    """By the largest logit, the first of several, or by the sign; None where rows have several classes or none.
+
+    Rows whose target is no class, such as one to be ignored, are left out.
+    """
+    if loss not in _NOT:
+        classes = range(found.shape[1])
+        known = np.isin(y, classes)
+        return confused(y[known], found[known].argmax(axis=1), classes) if y.ndim == 1 else None
+    if found.size != len(found) or not np.isin(y, (_NOT[loss], 1)).all():
+        return None
+    return confused(np.ravel(y) == 1, np.ravel(found) >= 0.0, (_NOT[loss], 1))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.engine.arrays import Array
+import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.program import BACKENDS, compile
 
-Objective: TypeAlias = Callable[[Any, Any], Sequence[Value]]  # of rows x and y: the loss, and further means over them
+Objective: TypeAlias = Callable[..., Sequence[Value]]  # of x, y and perhaps weights: the loss, further means over rows
 
 ENGINES = ("eager", *BACKENDS)
 BLOCK = 256  # rows whose activations are in memory at once where there is nothing to differentiate
@@ -24,20 +26,37 @@ BLOCK = 256  # rows whose activations are in memory at once where there is nothi
 class Batches(ABC):
     """Rows x and y, and the loss of any of them, at parameters that are all in one vector, `flat`: assign it.
 
-    `evaluate` sets `gradient`, a vector too, and `also`, what the objective gives besides the loss.
+    `evaluate` sets `gradient`, a vector too, and `also`, what the objective gives besides the loss. `weights`, (n,) of
+    mean 1, are what the rows count, None where all count the same.
     """
 
     flat: Array
     gradient: Array
     also: list[float]
 
-    def __init__(self, parameters: Sequence[Value], x: Array, y: Array) -> None:
-        self.parameters, self.x, self.y = parameters, x, y
-        self.flat = _joined(p.data for p in parameters)
+    def __init__(self, parameters: Sequence[Value], x: Array, y: Array, weights: Array | None = None) -> None:
+        self.parameters = parameters
+        self.take(x, y, weights)
+
+    def take(self, x: Array, y: Array, weights: Array | None = None) -> None:
+        """Go on with other rows like those before, from the numbers that the parameters have now."""
+        self.x, self.y, self.weights = x, y, weights
+        self.flat = _joined(p.data for p in self.parameters)
 
     @abstractmethod
     def evaluate(self, *rows: Array) -> float:
-        """The loss at `flat` over the rows x and y that are given, or over all."""
+        """The loss at `flat` over the rows that are given, as `some` gives them, or over all."""
+
+    def some(self, numbers: Any) -> tuple[Array, ...]:
+        """The rows of these numbers: x, y, and where there are weights those, brought to a mean of 1."""
+        if self.weights is None:
+            return self.x[numbers], self.y[numbers]
+        weights = self.weights[numbers]
+        return self.x[numbers], self.y[numbers], weights / weights.mean()
+
+    def weight(self, numbers: Array) -> float:
+        """What the rows of these numbers count together."""
+        return len(numbers) if self.weights is None else float(self.weights[numbers].sum())
 
     def write(self) -> None:
         """Give the parameters the numbers of `flat`."""
@@ -49,8 +68,8 @@ class Batches(ABC):
 class Eager(Batches):
     """Builds the graph anew for every evaluation and runs the chain rule over it."""
 
-    def __init__(self, objective: Objective, parameters: Sequence[Value], x: Array, y: Array) -> None:
-        super().__init__(parameters, x, y)
+    def __init__(self, objective: Objective, parameters: Sequence[Value], *rows: Any) -> None:
+        super().__init__(parameters, *rows)
         self._objective = objective
 
     def evaluate(self, *rows: Array) -> float:
@@ -58,7 +77,7 @@ class Eager(Batches):
         self.write()
         for p in self.parameters:
             p.grad = None
-        loss, *also = self._objective(*(rows or (self.x, self.y)))
+        loss, *also = self._objective(*(rows or self.some(slice(None))))
         loss.backward()
         self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
         self.also = [v.item() for v in also]
@@ -68,9 +87,10 @@ class Eager(Batches):
 class Compiled(Batches):
     """Runs a program that was compiled once, with one of the backends of mg.compile."""
 
-    def __init__(self, objective: Objective, parameters: Sequence[Value], x: Array, y: Array, backend: str) -> None:
-        super().__init__(parameters, x, y)
-        inputs = Value(x[[0, -1]], label="x"), Value(y[[0, -1]], label="y")
+    def __init__(self, objective: Objective, parameters: Sequence[Value], backend: str, *rows: Any) -> None:
+        super().__init__(parameters, *rows)
+        two = zip(self.some([0, -1]), ("x", "y", "weights"), strict=False)
+        inputs = [Value(numbers, label=name) for numbers, name in two]
         loss, *also = objective(*inputs)
         self._program = compile(loss, parameters, inputs, backend, also)
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
@@ -79,7 +99,7 @@ class Compiled(Batches):
         """As Batches says."""
         key = len(rows[0]) if rows else None
         if key not in self._trainers:
-            self._trainers[key] = self._program.bind(*(rows or (self.x, self.y)))
+            self._trainers[key] = self._program.bind(*(rows or self.some(slice(None))))
         elif rows:
             self._trainers[key].set_inputs(rows)
         trainer = self._trainers[key]
@@ -89,14 +109,75 @@ class Compiled(Batches):
         return loss
 
 
-def batches(engine: str, objective: Objective, parameters: Sequence[Value], x: Array, y: Array) -> Batches:
+def batches(
+    engine: str, objective: Objective, parameters: Sequence[Value], x: Array, y: Array, weights: Array | None = None
+) -> Batches:
     """Rows x, (n, ...), and y, (n, ...), whose loss is computed by "eager" or a backend of mg.compile.
 
-    Raises MissingExtra where that is not installed, and what mg.compile raises.
+    With `weights`, (n,) of mean 1, the objective is given those of its rows as well. Raises MissingExtra where an
+    engine is not installed, and what mg.compile raises.
     """
     if engine == "eager":
-        return Eager(objective, parameters, x, y)
-    return Compiled(objective, parameters, x, y, engine)
+        return Eager(objective, parameters, x, y, weights)
+    return Compiled(objective, parameters, engine, x, y, weights)
+
+
+def weighted(loss: Callable[..., Value], found: Any, y: Any, *weights: Any) -> Value:
+    """`loss(found, y)`, a mean over rows, or with `weights`, (n,) of mean 1, that of each row's own loss times its.
+
+    Raises ValueError for a loss that cannot say what each row costs.
+    """
+    if not weights:
+        return loss(found, y)
+    if "reduction" not in signature(loss).parameters:
+        name = getattr(loss, "__qualname__", type(loss).__qualname__)
+        raise ValueError(f"weights need what each row costs: let {name} take reduction='none', as the losses of mg.nn")
+    rows = loss(found, y, reduction="none")
+    return mg.mean(weights[0] * (mg.mean(rows, axis=tuple(range(1, rows.ndim))) if rows.ndim > 1 else rows))
+
+
+def row_weights(
+    y: Array, class_weight: Mapping[Any, float] | str | None, sample_weight: Any = None, classes: Array | None = None
+) -> Array | None:
+    """What every row counts, (n,): its `sample_weight` times the weight of its class y; None where neither is given.
+
+    As in scikit-learn "balanced" is n / (classes · rows of the class), where rows are counted by their own weights, and
+    a class that a dict leaves out counts 1.
+    `classes` are all that there may be, those of y unless given. Raises ValueError for weights that are no finite
+    numbers ≥ 0, one for each row, or all 0, for rows of several classes, and for a dict whose classes are not those of
+    y.
+    """
+    if class_weight is None and sample_weight is None:
+        return None
+    found = np.ones(len(y)) if sample_weight is None else bare_array(sample_weight).astype(np.float64)
+    if found.shape != (len(y),):
+        raise ValueError(f"sample_weight must have a number for each of the {len(y)} rows, not shape {found.shape}")
+    if class_weight is not None:
+        found = found * _of_classes(y, class_weight, found, y if classes is None else classes)
+    if not (np.isfinite(found) & (found >= 0.0)).all() or not found.any():
+        span = f"go from {found.min()} to {found.max()}"
+        raise ValueError(f"weights of rows must be finite numbers ≥ 0 that are not all zero, and these {span}")
+    return found
+
+
+def _of_classes(y: Array, class_weight: Mapping[Any, float] | str, rows: Array, known: Array) -> Array:
+    if y.size != len(y):
+        raise ValueError(f"class_weight needs one class a row, not y of shape {y.shape}")
+    classes, numbers = np.unique(y, return_inverse=True)
+    numbers = numbers.reshape(-1)
+    if isinstance(class_weight, Mapping):
+        there = np.unique(known).tolist()
+        if (others := [c for c in class_weight if c not in there]) and not set(there) <= set(class_weight):
+            raise ValueError(
+                f"class_weight has a weight for {others[0]!r}, and y the classes {', '.join(map(str, there))}"
+            )
+        weights = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float64)
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(numbers, rows)
+        weights = rows.sum() / (np.count_nonzero(counts) * np.where(counts, counts, np.inf))
+    else:
+        raise ValueError(f"class_weight is a dict of classes and weights, 'balanced' or None, not {class_weight!r}")
+    return weights[numbers]
 
 
 def outputs(model: Module, x: Array) -> Array:

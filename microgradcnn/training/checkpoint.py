@@ -44,7 +44,8 @@ class CheckpointFolder:
     """The checkpoints of one run in a folder, the newest and the one before.
 
     `about` says which run this is, in nested dicts that JSON can hold: what is trained, the arguments of the training,
-    a digest of the data. A checkpoint with another `about` is never taken. One is due after `every` epochs.
+    a digest of the data. A checkpoint with another `about` is never taken, but for its number of "epochs", which may be
+    more than planned before once they have run out. One is due after `every` epochs.
     """
 
     def __init__(self, folder: str | Path, about: Mapping[str, Any], every: int = 1) -> None:
@@ -82,7 +83,10 @@ class CheckpointFolder:
             except FileError as error:
                 damaged.append(str(error))
                 continue
-            if differences := list(_differences(saved["about"], self.about)):
+            before, planned = saved["about"], self.about.get("epochs", 0)
+            if before.get("epochs") == saved["epoch"] < planned:
+                before = before | {"epochs": planned}
+            if differences := list(_differences(before, self.about)):
                 raise FileError(
                     f"{path} is of another run, with {', and '.join(differences)}: "
                     "start this one as that was started, or give another folder"

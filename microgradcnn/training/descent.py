@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
+from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
 from microgradcnn.nn.module import Buffer
 from microgradcnn.nn.optim import OPTIMISERS
 from microgradcnn.training.batches import Batches
@@ -22,10 +23,9 @@ class Descent:
     """An optimiser at work on the parameters of all batches as one vector, with rows shuffled from a seed.
 
     `history` has a row for every epoch, the newest perhaps of one that is under way. `dropouts` are the generators that
-    a model draws from besides, `buffers` what its steps change besides the parameters.
+    a model draws from besides, `buffers` what its steps change besides the parameters. `clip` bounds the norm of the
+    gradient, `clip_value` each number of it.
     """
-
-    buffers: Sequence[Buffer] = ()
 
     def __init__(
         self,
@@ -33,18 +33,24 @@ class Descent:
         optimiser: str,
         seed: int | np.random.Generator,
         dropouts: Sequence[np.random.Generator] = (),
+        buffers: Sequence[Buffer] = (),
+        clip: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         self.rows, self.flat = rows, Value(rows.flat, label="the parameters")
         self.optimiser = OPTIMISERS[optimiser]([self.flat], error_if_nonfinite=False)  # training says so itself
-        self.rng, self.dropouts = np.random.default_rng(seed), dropouts
+        self.rng, self.dropouts, self.buffers = np.random.default_rng(seed), dropouts, buffers
+        self.clip, self.clip_value = clip, clip_value
         self.lowest, self.best = math.inf, rows.flat.copy()
+        self.best_buffers = [buffer.data for buffer in buffers]
         self.history: History = []
 
-    def see(self, row: dict[str, float]) -> None:
-        """Add a row to the history, and keep the parameters if its loss is the lowest so far."""
+    def see(self, row: dict[str, float], cost: float) -> None:
+        """Add a row to the history, and keep the parameters if their cost, such as its loss, is the lowest so far."""
         self.history.append(row)
-        if row["loss"] < self.lowest:
-            self.lowest, self.best = row["loss"], self.rows.flat.copy()
+        if cost < self.lowest:
+            self.lowest, self.best = cost, self.rows.flat.copy()
+            self.best_buffers = [buffer.data for buffer in self.buffers]
 
     def batches(self, rows: int, size: int) -> Iterator[Array]:
         """The numbers of all rows, shuffled, in parts of at most `size`."""
@@ -53,6 +59,10 @@ class Descent:
     def step(self, rate: float) -> None:
         """Move the parameters against the gradient that was found last."""
         self.flat.grad = self.rows.gradient
+        if self.clip is not None:
+            clip_grad_norm_(self.flat, self.clip)
+        if self.clip_value is not None:
+            clip_grad_value_(self.flat, self.clip_value)
         self.optimiser.step(rate)
         self.rows.flat = np.asarray(self.flat.data)
 
@@ -62,6 +72,7 @@ class Descent:
         state["dropouts"] = [rng.bit_generator.state for rng in self.dropouts]
         memories = {f"optimiser.{name}": memory for name, memory in self.optimiser.state_dict().items()}
         memories |= {f"buffer_{i}": buffer.data for i, buffer in enumerate(self.buffers)}
+        memories |= {f"best_buffer_{i}": data for i, data in enumerate(self.best_buffers)}
         return state, {"parameters": self.rows.flat, "best": self.best, **memories}
 
     def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -71,7 +82,7 @@ class Descent:
         for rng, was in zip(self.dropouts, state.get("dropouts", ()), strict=True):
             rng.bit_generator.state = was
         for i, buffer in enumerate(self.buffers):
-            buffer.data = arrays[f"buffer_{i}"]
+            buffer.data, self.best_buffers[i] = arrays[f"buffer_{i}"], arrays[f"best_buffer_{i}"]
         self.lowest, self.best = state["lowest"], arrays["best"]
         self.flat.data = self.rows.flat = arrays["parameters"]
 

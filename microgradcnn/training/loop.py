@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,10 +19,11 @@ from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.data.images import shifted
 from microgradcnn.engine.arrays import Array
 from microgradcnn.networks import Network
+from microgradcnn.nn.module import Module
 from microgradcnn.training.descent import Recorder
 from microgradcnn.training.progress import bar
 from microgradcnn.training.schedule import Schedule
-from microgradcnn.training.stopping import GOING, Stop
+from microgradcnn.training.stopping import GOING, Callback, EpochEnd, Patience, Stop
 
 
 class DivergedError(ArithmeticError):
@@ -57,6 +58,8 @@ class TrainingLoop(ABC):
             for number in bar(self.schedule.epochs, progress, self._note, first):
                 self.status = self.epoch(number, self.rate * self.schedule.share(number))
                 self.recorder.epoch_done(self.status)
+                if self.called_back() and self.status == GOING:
+                    self.status = "stopped"
                 if self.status != GOING:
                     break
             self.recorder.save()
@@ -72,21 +75,25 @@ class TrainingLoop(ABC):
     def epoch(self, number: int, rate: float) -> str:
         """One epoch, counted from 0, with its row in the history: what the stop policy says of it."""
 
+    def called_back(self) -> bool:
+        """Whether somebody who is told of the end of an epoch asks to stop."""
+        return False
+
     @abstractmethod
     def kept(self) -> Array:
         """The parameters to end with."""
 
     @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
     def steps(self, rate: float, shift: int = 0) -> list[float]:
-        """A step for every batch; the means of the loss and of what the objective gives besides.
+        """A step for every batch; the means of the loss, by weight, and of what the objective gives besides.
 
         Rows that are images are moved at random by up to `shift` pixels. It ends early where the loss is not finite.
         """
         n, totals = len(self.rows.x), np.zeros(())
         for batch in self.descent.batches(n, self.schedule.batch or n):
-            x = self.rows.x[batch]
-            loss = self.rows.evaluate(shifted(x, shift, self.descent.rng) if shift else x, self.rows.y[batch])
-            totals = totals + len(batch) * np.array([loss, *self.rows.also])
+            x, *others = self.rows.some(batch)
+            loss = self.rows.evaluate(shifted(x, shift, self.descent.rng) if shift else x, *others)
+            totals = totals + np.array([self.rows.weight(batch) * loss, *(len(batch) * m for m in self.rows.also)])
             if not math.isfinite(loss):
                 break
             self.descent.step(rate)
@@ -106,13 +113,16 @@ class TrainingLoop(ABC):
 class ModelLoop(TrainingLoop):
     """Epochs of a model of layers, measured over its batches as they are stepped on, and by `validate` afterwards.
 
-    Rows that are images are moved by up to `shift` pixels in every step.
+    Rows that are images are moved by up to `shift` pixels in every step. After every epoch the `callbacks` get the
+    model; an exception in one ends the run, which is saved first.
     """
 
     shown = ("loss", "accuracy", "validation_accuracy")
 
+    model: Module
     shift: int = 0
     validate: Callable[[], dict[str, float]] = dict
+    callbacks: Sequence[Callback] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,18 +134,31 @@ class ModelLoop(TrainingLoop):
         self._stop_if_diverged(means[0], number)
         row = {"epoch": number + 1, "rate": rate, **dict(zip(("loss", "accuracy"), means, strict=False))}
         self.rows.write()
-        self.descent.see(row | self.validate())
+        row |= self.validate()
+        self.descent.see(row, self.stop.cost(row) if isinstance(self.stop, Patience) else row["loss"])
         self._take_note()
         return self.stop(self.history)
 
     def _take_note(self) -> None:
         self._whole, self._buffers = self.rows.flat, [buffer.data for buffer in self.descent.buffers]
 
+    def called_back(self) -> bool:
+        """Whether one of the callbacks, all of which are called, gave True."""
+        try:
+            end = EpochEnd(len(self.history), self.history, self.model)
+            said = [callback(end) for callback in self.callbacks]
+        except BaseException:
+            self.recorder.save()
+            raise
+        return any(isinstance(word, bool | np.bool_) and bool(word) for word in said)
+
     def kept(self) -> Array:
-        """Those after the last whole epoch, and the buffers as they were then."""
-        for buffer, data in zip(self.descent.buffers, self._buffers, strict=True):
+        """Those after the last whole epoch, or the best where Patience is to restore them; the buffers of that time."""
+        best = isinstance(self.stop, Patience) and self.stop.restore_best
+        buffers = self.descent.best_buffers if best else self._buffers
+        for buffer, data in zip(self.descent.buffers, buffers, strict=True):
             buffer.data = data
-        return self._whole
+        return self.descent.best if best else self._whole
 
     def _stop_if_diverged(self, loss: float, number: int) -> None:
         if math.isfinite(loss) and np.isfinite(self.rows.flat).all():
@@ -163,7 +186,7 @@ class LectureLoop(TrainingLoop):
         """A row of epoch, from 0, rate and what is measured; the steps, unless the stop policy has seen enough."""
         measured = self.measure()
         self._stop_if_diverged(measured, number)
-        self.descent.see({"epoch": number, "rate": rate, **measured})
+        self.descent.see({"epoch": number, "rate": rate, **measured}, measured["loss"])
         status = self.stop(self.history)
         if status == GOING and self.schedule.batch is None:
             self.descent.step(rate)

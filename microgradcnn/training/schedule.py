@@ -22,6 +22,8 @@ class Singly(TypedDict, total=False):
     decay: str
     batch: int | None
     optimiser: str
+    clip: float | None
+    clip_value: float | None
     checkpoint: str | Path | None
     every: int | None
     resume: bool
@@ -55,8 +57,10 @@ class Schedule:
     """At most `epochs` epochs of steps on `batch` rows each, at a rate that falls from `rate` as `decay` says.
 
     `decay` and `optimiser` are names of nn.optim's. `batch` None takes all rows in one step; `rate` None leaves it to
-    `train` to find one. What is left out is as `train`, OF_NETWORKS, or `fit`, OF_MODELS, has it. Raises ValueError for
-    other names, for epochs or rows < 1 and for a rate that is not positive, TypeError for what is no number.
+    `train` to find one. Before a step the gradient is clipped: to the norm `clip`, over all parameters, as PyTorch's
+    clip_grad_norm_ does, or each number of it to ±`clip_value`; None leaves it as it is. What is left out is as
+    `train`, OF_NETWORKS, or `fit`, OF_MODELS, has it. Raises ValueError for other names, for epochs or rows < 1, for a
+    rate or a bound that is not positive and for both bounds, TypeError for what is no number.
     """
 
     epochs: int = USUAL
@@ -64,6 +68,8 @@ class Schedule:
     decay: str = USUAL
     batch: int | None = USUAL
     optimiser: str = USUAL
+    clip: float | None = USUAL
+    clip_value: float | None = USUAL
 
     def __post_init__(self) -> None:
         for word, known in ((self.decay, SCHEDULES), (self.optimiser, OPTIMISERS)):
@@ -72,10 +78,13 @@ class Schedule:
         for name, number in (("epochs", self.epochs), ("batch", self.batch)):
             if number is not None and number is not USUAL:
                 check_whole(name, number, 1)
-        if self.rate is not None and self.rate is not USUAL:
-            check_number("the learning rate", self.rate)
-            if not 0 < self.rate < math.inf:
-                raise ValueError(f"the learning rate must be a positive number, not {self.rate}")
+        for name, size in (("the learning rate", self.rate), ("clip", self.clip), ("clip_value", self.clip_value)):
+            if size is not None and size is not USUAL:
+                check_number(name, size)
+                if not 0 < size < math.inf:
+                    raise ValueError(f"{name} must be a positive number, not {size}")
+        if not {self.clip, self.clip_value} & {None, USUAL}:
+            raise ValueError("clip bounds the norm of the gradient and clip_value each number of it: give one of them")
 
     def completed(self, usual: Schedule) -> Schedule:
         """This one, with the parts of `usual` where it says nothing."""
@@ -90,8 +99,9 @@ class Schedule:
         return {"schedule" if name == "decay" else name: part for name, part in asdict(self).items()}
 
 
-OF_NETWORKS = Schedule(20_000, None, "inverse", None, "gradient_descent")  # what `train` takes unless told otherwise
-OF_MODELS = Schedule(20, 1e-3, "constant", 64, "adam")  # what `fit` takes
+# What `train` takes unless told otherwise, and what `fit` takes.
+OF_NETWORKS = Schedule(20_000, None, "inverse", None, "gradient_descent", clip=None, clip_value=None)
+OF_MODELS = Schedule(20, 1e-3, "constant", 64, "adam", clip=None, clip_value=None)
 
 
 def grouped(

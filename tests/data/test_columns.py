@@ -421,7 +421,8 @@ def test_shrunk_images_come_from_images_of_the_same_size(tmp_path: Path, capsys:
     assert load_trained(tmp_path / "parameters.npz").columns.image == (8, 8)
     trained = load_trained(tmp_path / "parameters.npz")
     small = two_classes(load(tmp_path / "8.npz"), ("6", "7"))
-    assert len(predict(trained, small)) == len(out.splitlines()) - 2
+    predictions, _, _ = out.partition("\n\n")
+    assert len(predict(trained, small)) == len(predictions.splitlines()) - 1
     for shape in ((4, 16), (16, 16)):
         x = np.ones((200, *shape))
         np.savez(tmp_path / "other.npz", x=x, y=load("digits").y[:200])

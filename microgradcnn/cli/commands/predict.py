@@ -12,6 +12,7 @@ from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.data.dataset import DataError, Dataset, dropping, listed
 from microgradcnn.engine.arrays import Array
 from microgradcnn.experiment import predict
+from microgradcnn.training.accuracy import Confusion, confused
 
 SUMMARY = "predict with the parameters that train wrote"
 
@@ -24,16 +25,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """What is predicted for every row, and the accuracy where the data have labels."""
+    """What is predicted for every row, and the accuracy and what was taken for what where the data have labels."""
     trained = chosen_trained(options)
     names = trained.classes or ("0", "1")
     data = load(options.data, options.target, options.drop, trained.columns)
     data = trained.arranged(data if options.classes is None else with_classes(data, options.classes))
     _check_classes(data, names)
     rows = [_row(i, found, names) for i, found in enumerate(predict(trained, data.x), 1)]
-    accuracy = _accuracy([row["class"] for row in rows], data)
-    record = {"network": options.network, "data": data.name, "accuracy": accuracy, "predictions": rows}
-    footer = "" if accuracy is None else f"\naccuracy {accuracy:.3f}"
+    told = _told([row["class"] for row in rows], data, names)
+    accuracy = None if told is None else float(np.trace(told.counts) / told.counts.sum())
+    record = {"network": options.network, "data": data.name, "accuracy": accuracy}
+    record |= {"confusion": told and told.record(), "predictions": rows}
+    footer = "" if told is None else f"\n\n{told}\naccuracy {accuracy:.3f}"
     show(record if options.json else table(rows) + footer, options.json)
     return 0
 
@@ -56,8 +59,9 @@ def _check_classes(data: Dataset, names: tuple[str, ...]) -> None:
         raise DataError(f"{has}, training had {listed(names)}: {keep}{drop}")
 
 
-def _accuracy(predicted: list[str], data: Dataset) -> float | None:
-    """The share of rows predicted right; None if the data have no labels."""
+def _told(predicted: list[str], data: Dataset, names: tuple[str, ...]) -> Confusion | None:
+    """Which class every class was taken for; None if the data have no labels."""
     if not data.target:
         return None
-    return float(np.mean([p == class_name(data, label) for p, label in zip(predicted, data.y.tolist(), strict=True)]))
+    true = np.array([names.index(class_name(data, label)) for label in data.y.tolist()])
+    return confused(true, np.array([names.index(name) for name in predicted]), names)

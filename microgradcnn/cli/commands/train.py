@@ -113,13 +113,14 @@ def run(options: argparse.Namespace) -> int:
     history, parameters = write_run(options.out, done)
     head = {"network": options.network, "data": data.name, "classes": data.classes}
     record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
+    table = None if done.confusion is None else f"what the rows of the test were taken for:\n{done.confusion}"
     if options.plot is not None and done.training.history:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))
         record["plot"] = str(options.plot)
     if done.training.status == "interrupted" and options.checkpoint is not None:
         record["resume"] = how_to_resume(options)
-    show(record if options.json else _text(record), options.json)
+    show(record if options.json else _text(record, table), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 
@@ -192,6 +193,7 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
         "epochs": len(run.history),
         "train_accuracy": done.train_accuracy,
         "test_accuracy": done.test_accuracy,
+        "confusion": done.confusion and done.confusion.record(),
     }
     if done.trained.network.name in MODELS:
         part = "a fifth, drawn with the seed" if test is None else "its own"
@@ -202,7 +204,7 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     return record | {"stable_rate": run.stable_rate, "rate": run.rate}
 
 
-def _text(record: Record) -> str:
+def _text(record: Record, table: str | None) -> str:
     name, rows, classes = f"{record['network']} on {record['data']}", record["rows"], record["classes"]
     counts = f"{rows['train']} rows to train on, {rows['test']} to test on"
     if record["network"] in MODELS:
@@ -219,5 +221,6 @@ def _text(record: Record) -> str:
     digits = 4 if record["network"] in MODELS else 3
     train, test = (f"{record[name]:.{digits}f}" for name in ("train_accuracy", "test_accuracy"))
     lines.append(f"accuracy {train} in training, {test} in the test")
+    lines += [] if table is None else [table]
     lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
