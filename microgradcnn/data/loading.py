@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from microgradcnn.data.array_files import read_idx, read_npz
 from microgradcnn.data.built_in import BUILT_IN
-from microgradcnn.data.dataset import Columns, DataError, Dataset, listed, show, suggest
+from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed, show, suggest
 from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
 
-# What is there for labels that a network of the lecture cannot learn.
+# What is there for labels that a network of one output, or lenet, cannot learn.
 _OTHER_MODELS = (
-    "a network of the lecture tells two classes apart, lenet any number of classes of images, MicrogradClassifier (in "
-    "microgradcnn.estimator) of rows; MicrogradRegressor predicts numbers; fit trains a network of one's own"
+    "single_layer learns any number of classes of rows, and numbers, lenet classes of images, MicrogradClassifier and "
+    "MicrogradRegressor (in microgradcnn.estimator) both with more layers; fit trains a network of one's own"
 )
 MANY = 20  # different numbers that may still be classes
+KINDS = ("classes", "number")  # of targets
 TEXT = (".csv", ".tsv", ".txt")
 
 
@@ -159,6 +160,45 @@ def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datas
     numbers = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.float64)
     y = numbers[np.unique(data.y, return_inverse=True)[1]]
     return replace(data, x=data.x[y >= 0], y=y[y >= 0], classes=classes)
+
+
+def target_kind(data: Dataset) -> str:
+    """What the target is: "classes" if it is text, two values, or few whole numbers, else "number".
+
+    Few are at most 20, and at most half as many as there are rows.
+    """
+    values = np.unique(data.y)
+    if data.classes is not None or data.y.dtype.kind == "U" or len(values) <= 2:
+        return "classes"
+    few = len(values) <= MANY and 2 * len(values) <= len(data.y)
+    return "classes" if few and not np.any(data.y % 1) else "number"
+
+
+def with_target(
+    data: Dataset, kind: str | None = None, classes: tuple[str, ...] | None = None, several: bool = True
+) -> Dataset:
+    """The data with the target as a network learns it: classes, labelled 0.0, 1.0, ... and named, or numbers.
+
+    `kind` is "classes" or "number", by itself what `target_kind` finds. `classes` are those to keep; without `several`
+    there may be only two. Raises DataError for a target that is not of that kind, or has one value only.
+    """
+    kind = "classes" if kind is None and classes is not None else kind or target_kind(data)
+    if kind not in KINDS:
+        raise ValueError(f"the kind of target is {' or '.join(KINDS)}, not {kind!r}")
+    column, values = f"{data.target!r} of {data.name}", np.unique(data.y)
+    if kind == "classes":
+        if data.y.dtype.kind == "U" and len(values) == len(data.y) > 2:
+            raise DataError(
+                f"every row has a class of its own in {column}: name the target with --target, and leave out a column "
+                f"that names the rows with {dropping([data.target])}"
+            )
+        return with_classes(data, classes) if several else two_classes(data, classes)
+    if classes is not None or data.classes is not None or data.y.dtype.kind == "U":
+        names = classes or class_names(data)
+        raise DataError(f"there are classes in {column}, {listed(names)}, and no numbers: leave out the kind of target")
+    if len(values) < 2:
+        raise DataError(f"there is one number only in {column}, {values[0]:g}: nothing can be learnt from it")
+    return data
 
 
 def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
