@@ -98,7 +98,10 @@ def data_arguments(parser: argparse.ArgumentParser) -> None:
         "--drop", type=names, default=[], metavar="COL,COL", help="columns to leave out, by name or number from 0"
     )
     parser.add_argument(
-        "--classes", type=_classes, metavar="A,B", help="the classes to keep: A is 0 and B is 1; lenet takes any number"
+        "--classes",
+        type=_classes,
+        metavar="A,B",
+        help="the classes to keep: A is 0 and B is 1; single_layer and lenet take any number",
     )
 
 

@@ -195,7 +195,7 @@ def with_target(
         return with_classes(data, classes) if several else two_classes(data, classes)
     if classes is not None or data.classes is not None or data.y.dtype.kind == "U":
         names = classes or class_names(data)
-        raise DataError(f"there are classes in {column}, {listed(names)}, and no numbers: leave out the kind of target")
+        raise DataError(f"there are classes in {column}, {listed(names)}, and no numbers: its kind is classes")
     if len(values) < 2:
         raise DataError(f"there is one number only in {column}, {values[0]:g}: nothing can be learnt from it")
     return data

@@ -19,7 +19,7 @@ from microgradcnn.cli.options import (
     seed_argument,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
-from microgradcnn.data import as_images, load, load_parts, shrink, two_classes, with_classes
+from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset
 from microgradcnn.experiment import Experiment, experiment, save_trained
@@ -34,6 +34,7 @@ from microgradcnn.views import plots
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
 OF_LENET, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
 REGULARISE = 1e-3
+MEASURES = {"accuracy": ("accuracy", ".3f"), "r2": ("R²", ".3f"), "mean_absolute_error": ("mean absolute error", ".3g")}
 PARTS = {"hidden": "k", "filters": "filters", "kernel": "kernel"}  # what options call a network's arguments
 PARTS |= {"activation": "activation", "regularise": "regularise"}
 
@@ -42,6 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
     network_argument(parser, models=True)
     data_arguments(parser)
+    parser.add_argument(
+        "--target-kind",
+        choices=KINDS,
+        help="what the target is (classes if it is text, two values or few whole numbers, else number)",
+    )
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
@@ -95,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
     checkpoints = chosen_checkpoints(options)
     _check_options(options)
     data, test, columns = _data(options)
+    kind = "number" if data.classes is None else "classes"
     make_folder(options.out)
     if options.plot is not None:
         make_folder(options.plot.parent)
@@ -107,11 +114,13 @@ def run(options: argparse.Namespace) -> int:
         scale=options.scale,
         shrunk=options.shrink,
         columns=columns,
+        target_kind=None if options.network in MODELS else kind,
         network=_parts(options),
         training=_training(options) | {"checkpoints": checkpoints, "progress": True},
     )
     history, parameters = write_run(options.out, done)
-    head = {"network": options.network, "data": data.name, "classes": data.classes}
+    head = {"network": options.network, "data": data.name, "classes": data.classes, "target": data.target}
+    head |= {"target_kind": kind}
     record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
     if options.plot is not None and done.training.history:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
@@ -130,11 +139,12 @@ def _check_options(options: argparse.Namespace) -> None:
     reasons = {option: "it has no such part" for option, argument in PARTS.items() if argument not in has}
     if network is None:
         reasons["shrink"] = f"it brings images to {SIDE}×{SIDE} itself"
+        reasons["target_kind"] = "it learns classes"
     else:
         reasons["shift"] = f"it moves the images of {', '.join(MODELS)}"
     for option, reason in reasons.items():
         if getattr(options, option) is not None:
-            raise ValueError(f"--{option} is not for {options.network}: {reason}")
+            raise ValueError(f"--{option.replace('_', '-')} is not for {options.network}: {reason}")
 
 
 def _parts(options: argparse.Namespace) -> Record:
@@ -166,8 +176,9 @@ def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset | None, Columns
         data, test = load_parts(*chosen) or (load(*chosen), None)
         data = with_classes(data, options.classes)
         return data, test and with_classes(test, data.classes), None
-    data = two_classes(load(*chosen), options.classes)
-    if NETWORKS[options.network].takes_images() or options.shrink is not None:
+    network = NETWORKS[options.network]
+    data = with_target(load(*chosen), options.target_kind, options.classes, network.takes_outputs())
+    if network.takes_images() or options.shrink is not None:
         data = as_images(data)
     columns = columns_of(data)
     return data if options.shrink is None else shrink(data, options.shrink), None, columns
@@ -190,9 +201,9 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
         "status": run.status,
         "message": run.message,
         "epochs": len(run.history),
-        "train_accuracy": done.train_accuracy,
-        "test_accuracy": done.test_accuracy,
     }
+    measured = [measure for measure in MEASURES if (measure == "accuracy") == (done.trained.target is None)]
+    record |= {f"{part}_{name}": getattr(done, f"{part}_{name}") for name in measured for part in ("train", "test")}
     if done.trained.network.name in MODELS:
         part = "a fifth, drawn with the seed" if test is None else "its own"
         record |= {"train_loss": done.train_loss, "test_loss": done.test_loss}
@@ -200,6 +211,16 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     last = run.history[-1] if run.history else {}
     record |= {name: last.get(name) for name in ("loss", "gradient_norm")}
     return record | {"stable_rate": run.stable_rate, "rate": run.rate}
+
+
+def _target(record: Record) -> str:
+    """What was decided of the target, in one line."""
+    classes = record["classes"]
+    if classes is None:
+        how = "a number, learnt with the squared error (--target-kind classes takes it for classes)"
+        return f"target: {record['target']} is {how}"
+    named = f"classes: {', '.join(f'{i} is {name}' for i, name in enumerate(classes))}"
+    return named if len(classes) == 2 else f"{named}; an output for each, with softmax"
 
 
 def _text(record: Record) -> str:
@@ -212,12 +233,14 @@ def _text(record: Record) -> str:
         lines += [f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test"]
     else:
         stable = f"the largest stable one is {record['stable_rate']:.3g}"
-        lines = [f"{name}: {counts}", f"classes: 0 is {classes[0]}, 1 is {classes[1]}"]
+        lines = [f"{name}: {counts}", _target(record)]
         lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
         if record["loss"] is not None:
             lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
-    digits = 4 if record["network"] in MODELS else 3
-    train, test = (f"{record[name]:.{digits}f}" for name in ("train_accuracy", "test_accuracy"))
-    lines.append(f"accuracy {train} in training, {test} in the test")
+    for measure, (words, form) in MEASURES.items():
+        if f"train_{measure}" in record:
+            form = ".4f" if record["network"] in MODELS else form
+            train, test = (f"{record[f'{part}_{measure}']:{form}}" for part in ("train", "test"))
+            lines.append(f"{words} {train} in training, {test} in the test")
     lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
