@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.data import as_images, resampling, shrink, split, with_target
-from microgradcnn.data.columns import arranged, columns_of, different_texts, restored
+from microgradcnn.data.columns import arranged, columns_of, different_texts, recorded, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
+from microgradcnn.data.tables.missing import filled, means_by_name
 from microgradcnn.engine.arrays import Array, dtype_of
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
@@ -21,6 +22,7 @@ from microgradcnn.fit import Training, accuracy, evaluate, fit, train
 from microgradcnn.networks import NETWORKS, Network, named
 from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.nn.summary import in_mode
+from microgradcnn.training.accuracy import mean_absolute_error, r_squared
 from microgradcnn.training.batches import outputs
 
 TEST_FRACTION = 0.2
@@ -162,17 +164,6 @@ def predict(trained: Trained, data: Any) -> Array:
     return np.asarray(trained.answer(rows).data)
 
 
-def r_squared(found: Array, y: Array) -> float:
-    """R² of predictions of numbers y, both (n,): 1 − Σ(y − ŷ)²/Σ(y − mean)²; NaN if y are all the same."""
-    spread = float(np.sum((y - y.mean()) ** 2))
-    return 1.0 - float(np.sum((y - found) ** 2)) / spread if spread else math.nan
-
-
-def mean_absolute_error(found: Array, y: Array) -> float:
-    """The mean of |y − ŷ|, both (n,)."""
-    return float(np.mean(np.abs(y - found)))
-
-
 @dataclass(frozen=True)
 class Experiment:
     """What came out: the trained network, how training went, and the accuracies on both parts of the data.
@@ -213,10 +204,10 @@ def experiment(
     mean 0 and deviation 1: what data.with_target makes of the target, unless it is 0 and 1 or has named classes;
     `target_kind` is "classes" or "number" where that is to be said. A model of images takes any number of classes, as
     data.with_classes gives them. `seed` draws the split, the start and the batches. `scale` brings pixels to [0, 1] and
-    other columns to mean 0 and deviation 1. `shrunk` records the size to which images were shrunk before, and `columns`
-    what they were then (those of `data`). `network` and `training` are further arguments of the network and of `train`,
-    or `fit`. Raises ValueError if they do not fit, DataError for rows that are no images, a target that cannot be
-    learnt, or a test of other classes.
+    other columns to mean 0 and deviation 1; for missing values stand the means of the rows to train on. `shrunk`
+    records the size to which images were shrunk before, and `columns` what they were then (those of `data`). `network`
+    and `training` are further arguments of the network and of `train`, or `fit`. Raises ValueError if they do not fit,
+    DataError for rows that are no images, a target that cannot be learnt, or a test of other classes.
     """
     kind = NETWORKS.get(name)
     data = as_images(data) if kind is None or kind.takes_images() else data
@@ -224,6 +215,9 @@ def experiment(
         data = with_target(data, target_kind, several=kind.takes_outputs())
         test = test and with_target(test, target_kind, data.classes)
     learn, unseen = split(data, TEST_FRACTION, seed) if test is None else (data, test)
+    columns, means = columns or columns_of(data), means_by_name(learn)
+    if means is not None:
+        columns, learn, unseen = replace(columns, means=means), filled(learn, means), filled(unseen, means)
     if unseen.classes != learn.classes:
         theirs, ours = listed(unseen.classes or ()), listed(learn.classes or ())
         raise DataError(f"{unseen.name} has the classes {theirs}, not {ours} as in training")
@@ -234,7 +228,7 @@ def experiment(
     scaling = fit_scaling(learn) if scale else unscaled(data.x.shape[1])
     numbers = kind is not None and data.classes is None and (target_kind == "number" or not _is_learnable(data))
     target = standardised(learn.y[:, None]) if numbers else None
-    trained = Trained(built, scaling, data.classes, shrunk, columns or columns_of(data), target)
+    trained = Trained(built, scaling, data.classes, shrunk, columns, target)
     unseen = unseen if test is None else trained.arranged(unseen)
     x, y = trained.scaled(learn.x), learn.y
     if isinstance(built, Network):
@@ -284,7 +278,7 @@ def save_trained(path: Path, trained: Trained) -> None:
         "options": network.options(),
         "classes": trained.classes,
         "shrink": trained.shrink,
-        "columns": asdict(trained.columns),
+        "columns": recorded(trained.columns),
         "target": None if trained.target is None else [trained.target.shift.item(), trained.target.scale.item()],
     }
     if isinstance(network, ImageModel):

@@ -1,7 +1,8 @@
-"""How right predictions are: the share of rows whose class, by the rule of their loss, is the target's."""
+"""How right predictions are: the share of rows whose class is the target's, by their loss, or R² of numbers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 
 
@@ -39,3 +41,14 @@ ACCURACIES: dict[Callable[[Any, Any], Value], Callable[[Value, Any], Value]] = {
     nn.binary_cross_entropy_with_logits: at_least(0.0, below=0.0),
     nn.hinge_loss: at_least(0.0, below=-1.0),
 }
+
+
+def r_squared(found: Array, y: Array) -> float:
+    """R² of predictions of numbers y, both (n,): 1 − Σ(y − ŷ)²/Σ(y − mean)²; NaN if y are all the same."""
+    spread = float(np.sum((y - y.mean()) ** 2))
+    return 1.0 - float(np.sum((y - found) ** 2)) / spread if spread else math.nan
+
+
+def mean_absolute_error(found: Array, y: Array) -> float:
+    """The mean of |y − ŷ|, both (n,)."""
+    return float(np.mean(np.abs(y - found)))

@@ -11,7 +11,8 @@ from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.data.dataset import DataError, Dataset, dropping, listed, short
 from microgradcnn.engine.arrays import Array
-from microgradcnn.experiment import mean_absolute_error, predict, r_squared
+from microgradcnn.experiment import predict
+from microgradcnn.training.accuracy import mean_absolute_error, r_squared
 
 SUMMARY = "predict with the parameters that train wrote"
 

@@ -22,6 +22,8 @@ from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_wri
 from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset
+from microgradcnn.data.tables.categories import source_of
+from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.networks import NETWORKS
@@ -47,6 +49,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--target-kind",
         choices=KINDS,
         help="what the target is (classes if it is text, two values or few whole numbers, else number)",
+    )
+    parser.add_argument(
+        "--missing", choices=POLICIES, help="rows with missing values: drop them, or take the column's mean (refused)"
     )
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
@@ -120,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     )
     history, parameters = write_run(options.out, done)
     head = {"network": options.network, "data": data.name, "classes": data.classes, "target": data.target}
-    head |= {"target_kind": kind}
+    head |= {"target_kind": kind, "categories": data.categories, **_missing(data)}
     record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
     if options.plot is not None and done.training.history:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
@@ -130,6 +135,13 @@ def run(options: argparse.Namespace) -> int:
         record["resume"] = how_to_resume(options)
     show(record if options.json else _text(record), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
+
+
+def _missing(data: Dataset) -> Record:
+    """How many rows are left out, and how many values of each column, or of its first category, are filled in."""
+    lacking = {} if data.missing is None else dict(zip(data.features, data.missing.sum(axis=0).tolist(), strict=True))
+    filled = {source_of(name, data.categories): n for name, n in lacking.items() if n}
+    return {"rows_left_out": data.left_out, "values_filled_in": filled}
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -173,11 +185,13 @@ def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset | None, Columns
     """The data, the part for the test where they say so themselves, and the columns before images are shrunk."""
     chosen, test = (options.data, options.target, options.drop), None
     if options.network in MODELS:
-        data, test = load_parts(*chosen) or (load(*chosen), None)
+        data, test = load_parts(*chosen) or (load(*chosen, missing=options.missing), None)
         data = with_classes(data, options.classes)
         return data, test and with_classes(test, data.classes), None
     network = NETWORKS[options.network]
-    data = with_target(load(*chosen), options.target_kind, options.classes, network.takes_outputs())
+    data = with_target(
+        load(*chosen, missing=options.missing), options.target_kind, options.classes, network.takes_outputs()
+    )
     if network.takes_images() or options.shrink is not None:
         data = as_images(data)
     columns = columns_of(data)
@@ -223,6 +237,17 @@ def _target(record: Record) -> str:
     return named if len(classes) == 2 else f"{named}; an output for each, with softmax"
 
 
+def _table(record: Record) -> list[str]:
+    """What was made of texts and missing values, a line each, where there are some."""
+    lines = [f"{column}: a column for each of {', '.join(texts)}" for column, texts in record["categories"].items()]
+    if record["rows_left_out"]:
+        lines.append(f"missing values: {record['rows_left_out']} rows are left out")
+    if record["values_filled_in"]:
+        filled = ", ".join(f"{n} of {column}" for column, n in record["values_filled_in"].items())
+        lines.append(f"missing values: the mean of the rows to train on stands for {filled}")
+    return lines
+
+
 def _text(record: Record) -> str:
     name, rows, classes = f"{record['network']} on {record['data']}", record["rows"], record["classes"]
     counts = f"{rows['train']} rows to train on, {rows['test']} to test on"
@@ -233,7 +258,7 @@ def _text(record: Record) -> str:
         lines += [f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test"]
     else:
         stable = f"the largest stable one is {record['stable_rate']:.3g}"
-        lines = [f"{name}: {counts}", _target(record)]
+        lines = [f"{name}: {counts}", _target(record), *_table(record)]
         lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
         if record["loss"] is not None:
             lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
