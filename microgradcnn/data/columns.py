@@ -13,7 +13,7 @@ import numpy as np
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, dropping, listed, short
 from microgradcnn.data.images import as_images, pixel_place
 from microgradcnn.data.loading import without
-from microgradcnn.data.tables.categories import one_hot, recoded, source_of, unknown_category
+from microgradcnn.data.tables.categories import names_of, one_hot, recoded, source_of, unknown_category
 from microgradcnn.data.tables.cells import is_missing
 from microgradcnn.data.tables.missing import filled, means_by_name
 from microgradcnn.engine.arrays import Array
@@ -169,11 +169,15 @@ def restored(found: Any, width: int | None) -> Columns:
         fits += [different_texts(features), target not in features, image is None, width in (None, len(features))]
     if image is not None:
         fits += [[type(side) for side in image] == [int, int], min(image) > 0, width in (None, math.prod(image))]
-    fits += [isinstance(categories, dict) and all(different_texts(texts) for texts in categories.values())]
-    fits += [means is None or (isinstance(means, dict) and all(type(mean) is float for mean in means.values()))]
-    fits += [means is None or all(map(math.isfinite, means.values()))]
+    fits += [isinstance(categories, dict) and all(map(different_texts, categories.values()))]
+    fits += [means is None or (isinstance(means, dict) and {type(mean) for mean in means.values()} == {float})]
     if not all(fits):
         raise ValueError("the columns contradict themselves or the rest")
+    one_hot_names = [name for column, texts in categories.items() for name in names_of(column, texts)]
+    if features is not None and not {*one_hot_names} <= {*features} <= {*(means or features)}:
+        raise ValueError("the categories or the means are of other columns")
+    if means is not None and not all(map(math.isfinite, means.values())):
+        raise ValueError("a mean is a finite number")
     categories = {name: tuple(texts) for name, texts in categories.items()}
     return Columns(features and tuple(features), target, tuple(dropped), image and tuple(image), categories, means)
 

@@ -103,6 +103,7 @@ def test_a_number_is_predicted_in_its_own_units(folder: Path) -> None:
     assert record["rows"] == {"train": len(learn.x), "test": len(test.x)}
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_number(folder: Path) -> None:
     done = run("train", "single_layer", "--data", "diabetes.csv", "--epochs", 5, "--plot", "plot.svg")
     assert "target: target is a number, learnt with the squared error (--target-kind classes" in done.out

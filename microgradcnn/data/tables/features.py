@@ -19,7 +19,7 @@ from microgradcnn.engine.arrays import Array
 MAX_LABEL = 100  # characters: NumPy stores every text at the width of the longest
 
 
-class Table(NamedTuple):
+class Encoded(NamedTuple):
     """What the features came to: rows (n, m), the names of columns, the texts that are one-hot, where values lacked.
 
     `kept` says which of the rows that were read are here.
@@ -99,7 +99,7 @@ class Features:
             raise self.error(line, column, f"a text of {len(cell)} characters is longer than {MAX_LABEL}")
         return known.setdefault(sys.intern(cell), len(known))
 
-    def table(self, missing: str | None) -> Table:
+    def table(self, missing: str | None) -> Encoded:
         """All rows that were added, with the policy for missing values: "drop", "mean", or None to refuse them.
 
         Raises DataError for missing values that are refused or cannot be filled, and for a column of texts in which
@@ -125,7 +125,7 @@ class Features:
         elif missing == "mean":
             x = np.where(absent, 0.0, x)
             x = np.where(absent, means_of_known(x, absent), x)
-        return Table(x, features, categories, absent if missing == "mean" else None, kept)
+        return Encoded(x, features, categories, absent if missing == "mean" else None, kept)
 
     def _categories(self, x: Array, name: str, known: list[str]) -> tuple[str, ...]:
         """The texts of a column in their order: those of training, or those that the rows have."""
