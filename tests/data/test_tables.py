@@ -199,8 +199,8 @@ REFUSED = {
         "a,b,y\n1,2,0\n,3,1\n4,,0\n5,NA,1\n",
         {},
         "line 3, column 1 ('a'): the cell is empty: a value is missing; fill it in, delete the row, or leave the "
-        "column out with --drop a; --missing drop leaves such rows out, --missing mean takes the column's mean ('a' lacks 1, "
-        "'b' lacks 2)",
+        "column out with --drop a; --missing drop leaves such rows out, --missing mean takes the column's mean ('a' "
+        "lacks 1, 'b' lacks 2)",
     ),
     "missing text": ("a,hue,y\n1,red,0\n2,,1\n3,red,0\n", {}, "line 3, column 2 ('hue'): the cell is empty: a value"),
     "names": ("who,b,y\nAnn,1,0\nBob,2,1\nEve,3,1\n", {}, "line 2, column 1 ('who'): 'Ann' is not a plain number"),
