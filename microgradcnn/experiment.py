@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.data import as_images, resampling, shrink, split, with_target
+from microgradcnn.data import as_images, check_numbers, resampling, shrink, split, with_classes, with_target
 from microgradcnn.data.columns import arranged, columns_of, different_texts, recorded, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
@@ -213,7 +213,10 @@ def experiment(
     data = as_images(data) if kind is None or kind.takes_images() else data
     if kind is not None and (target_kind is not None or not _is_learnable(data)):
         data = with_target(data, target_kind, several=kind.takes_outputs())
-        test = test and with_target(test, target_kind, data.classes)
+        if test is not None and data.classes is not None:
+            test = with_classes(test, data.classes)
+        elif test is not None:
+            check_numbers(test)
     learn, unseen = split(data, TEST_FRACTION, seed) if test is None else (data, test)
     columns, means = columns or columns_of(data), means_by_name(learn)
     if means is not None:

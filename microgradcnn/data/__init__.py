@@ -5,6 +5,7 @@ from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.data.images import as_images, resampling, shrink
 from microgradcnn.data.loading import (
     KINDS,
+    check_numbers,
     class_name,
     class_names,
     load,
@@ -22,6 +23,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "as_images",
+    "check_numbers",
     "class_name",
     "class_names",
     "load",

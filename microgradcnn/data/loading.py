@@ -210,12 +210,17 @@ def with_target(
                 f"that names the rows with {dropping([data.target])}"
             )
         return with_classes(data, classes) if several else two_classes(data, classes)
-    if classes is not None or data.classes is not None or data.y.dtype.kind == "U":
-        names = classes or class_names(data)
-        raise DataError(f"there are classes in {column}, {listed(names)}, and no numbers: its kind is classes")
+    check_numbers(data, classes)
     if len(values) < 2:
         raise DataError(f"there is one number only in {column}, {values[0]:g}: nothing can be learnt from it")
     return data
+
+
+def check_numbers(data: Dataset, classes: tuple[str, ...] | None = None) -> None:
+    """Raise DataError if the target is no numbers, or there are `classes` of it."""
+    if classes is not None or data.classes is not None or data.y.dtype.kind == "U":
+        named = listed(classes or class_names(data))
+        raise DataError(f"there are classes in {data.target!r} of {data.name}, {named}, and no numbers")
 
 
 def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:

@@ -188,7 +188,7 @@ def test_export_says_which_columns_there_are(table: pd.DataFrame) -> None:
 def test_what_is_said(table: pd.DataFrame) -> None:
     command = ("train", "single_layer", "--data", "t.csv", "--drop", "who", "--epochs", 3, "--missing")
     said = run(*command, "mean").out
-    assert "\ncolour: a column for each of blue, green, red\n" in said
+    assert "\ncolour: a column for each of 'blue', 'green', 'red'\n" in said
     assert "\nmissing values: the mean of the rows to train on stands for 2 of colour, 2 of age\n" in said
     assert "\nmissing values: 4 rows are left out\n" in run(*command, "drop").out
     assert "--missing" in run("train", "--help").out

@@ -21,7 +21,7 @@ from microgradcnn.cli.options import (
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
-from microgradcnn.data.dataset import Columns, Dataset
+from microgradcnn.data.dataset import Columns, Dataset, listed
 from microgradcnn.data.tables.categories import source_of
 from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.experiment import Experiment, experiment, save_trained
@@ -239,7 +239,7 @@ def _target(record: Record) -> str:
 
 def _table(record: Record) -> list[str]:
     """What was made of texts and missing values, a line each, where there are some."""
-    lines = [f"{column}: a column for each of {', '.join(texts)}" for column, texts in record["categories"].items()]
+    lines = [f"{column}: a column for each of {listed(texts)}" for column, texts in record["categories"].items()]
     if record["rows_left_out"]:
         lines.append(f"missing values: {record['rows_left_out']} rows are left out")
     if record["values_filled_in"]:
