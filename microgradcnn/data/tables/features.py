@@ -59,16 +59,25 @@ class Features:
 
     def add(self, line: int, cells: list[str]) -> None:
         """The features of a row: all at once if nothing is suspect, else cell by cell."""
-        text = "".join(cells)
-        if not self.texts and text.isascii() and "_" not in text:  # then float() reads plain numbers, NaN and inf only
+        numbers = self._with_numbers(cells) if self.texts else cells
+        text = "".join(numbers)
+        if text.isascii() and "_" not in text:  # then float() reads plain numbers, NaN and inf only
             with suppress(ValueError):
-                row = array("d", map(float, cells))
+                row = array("d", map(float, numbers))
                 if all(map(math.isfinite, row)):
-                    if len(self.numbers) < len(self.names):
-                        self.numbers.update(self.names)
+                    if len(self.numbers) + len(self.texts) < len(self.names):
+                        self.numbers.update(self.names.keys() - self.texts.keys())
                     self.x.extend(row)
                     return
         self.x.extend([self._value(line, *place) for place in zip(self.names, cells, strict=True)])
+
+    def _with_numbers(self, cells: list[str]) -> list[str]:
+        """The cells with the numbers of their texts in place of those that are known, and of others what is none."""
+        found = list(cells)
+        for place, column in enumerate(self.names):
+            if column in self.texts:
+                found[place] = str(self.texts[column].get(cells[place], "_"))
+        return found
 
     def _value(self, line: int, column: int, cell: str) -> float:
         if is_missing(cell):
