@@ -151,16 +151,18 @@ class Network(ABC):
         self.check_rows(row[None])
         letter = self.input_letter
         inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]
+        targets = [Value(y, label="y")]
+        if self.outputs > 1:
+            targets = [Value(float(y == i), label=f"y_{i + 1}") for i in range(self.outputs)]
         tensors = {name: np.ravel(p.data).tolist() for name, p in self.parameters.items()}
         scalars = {n: [Value(v, label=t) for v, t in zip(tensors[n], self.labels(n), strict=True)] for n in tensors}
         z, found = self.write_out(inputs, scalars)
         parameters = {str(v.label): v for row in scalars.values() for v in row}
         if isinstance(found, Value):
-            targets, outputs = [Value(y, label="y")], [named(found, "y_hat")]
+            outputs = [named(found, "y_hat")]
             loss = (found - targets[0]).square()
         else:
             outputs = [named(v, f"y_hat_{i}") for i, v in enumerate(found, start=1)]
-            targets = [Value(float(y == i), label=f"y_{i + 1}") for i in range(len(outputs))]
             loss = mg.log(total([mg.exp(v) for v in outputs])) - dot(targets, outputs)
         if self.regularise:
             loss = loss + self.regularise * total([v.square() for v in parameters.values()])

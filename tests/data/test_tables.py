@@ -179,6 +179,18 @@ def test_trained_without_means_predict_refuses_what_is_missing(table: pd.DataFra
     assert len(predicted("whole.csv")) == len(table) - 4
 
 
+def test_a_column_more_is_refused_by_name_whatever_is_in_it(table: pd.DataFrame) -> None:
+    trained("--missing", "mean")
+    table.assign(more=np.where(table.age > 4.0, np.nan, 1.0)).to_csv("more.csv", index=False)
+    done = run("predict", "single_layer", "--parameters", "parameters.npz", "--data", "more.csv")
+    assert (done.code, "has the columns 'more', which training had not" in done.err) == (2, True)
+    table.drop(columns="colour").to_csv("less.csv", index=False)
+    done = run("predict", "single_layer", "--parameters", "parameters.npz", "--data", "less.csv")
+    assert (done.code, "lacks the columns 'colour', which training had" in done.err) == (2, True)
+    with pytest.raises(DataError, match="the DataFrame lacks the columns 'colour', which training had"):
+        predict(load_trained(Path("parameters.npz")), table.drop(columns="colour"))
+
+
 def test_export_says_which_columns_there_are(table: pd.DataFrame) -> None:
     trained("--missing", "mean")
     done = run("export", "single_layer", "--parameters", "parameters.npz", "--out", "m.onnx")

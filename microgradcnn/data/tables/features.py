@@ -129,10 +129,9 @@ class Features:
         x, features = one_hot(x, list(self.names.values()), texts, categories)
         absent = np.isnan(x)
         if means is not None:
-            row = np.array([means.get(name, math.nan) for name in features])
+            row = np.array([means.get(name, 0.0) for name in features])  # what training had not is refused by name
             x = np.where(absent, row, x)
         elif missing == "mean":
-            x = np.where(absent, 0.0, x)
             x = np.where(absent, means_of_known(x, absent), x)
         return Encoded(x, features, categories, absent if missing == "mean" else None, kept)
 
