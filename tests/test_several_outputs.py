@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from microgradcnn.experiment import experiment, load_trained, predict, save_trai
 from microgradcnn.fit import accuracy, train
 from microgradcnn.lesson.run import TOLERANCE, check_network
 from microgradcnn.lesson.schematic import schematic
-from microgradcnn.networks import NETWORKS, Network, conv_average, dot, single_layer
+from microgradcnn.networks import NETWORKS, Example, Network, conv_average, dot, single_layer
 
 X = np.random.default_rng(5).normal(size=(9, 2))
 Y = np.arange(9.0) % 3
@@ -71,6 +72,15 @@ def test_what_is_written_out() -> None:
     for name in ("y", "prediction"):
         with pytest.raises(ValueError, match=r"this example has 3 (targets|outputs): take"):
             getattr(example, name)
+
+
+def test_examples_from_before_have_one_output() -> None:
+    now = single_layer().example([0.5, 1.0], 0.0)
+    state = vars(now) | {"y": now.targets[0], "prediction": now.outputs[0]}
+    old = object.__new__(Example)
+    old.__setstate__({name: part for name, part in state.items() if name not in ("targets", "outputs")})
+    assert (old.y, old.prediction, old.loss) == (now.y, now.prediction, now.loss)
+    assert pickle.loads(pickle.dumps(now)).y.label == "y"
 
 
 def test_what_is_no_class_is_refused() -> None:

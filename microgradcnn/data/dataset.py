@@ -62,6 +62,10 @@ class Dataset:
                 place = np.argwhere(~np.isfinite(values))[0].tolist()
                 raise DataError(f"{self.name}: {key}{place} is {values[tuple(place)]}, not a finite number")
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles from before there were categories say nothing of them."""
+        self.__dict__.update({"categories": {}} | state)
+
     def rows(self, chosen: NDArray[Any]) -> "Dataset":
         """The same with these rows only, by their numbers or where `chosen` is true."""
         missing = None if self.missing is None else self.missing[chosen]
@@ -90,6 +94,10 @@ class Columns:
     image: tuple[int, int] | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     means: Mapping[str, float] | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles from before there were categories say nothing of them."""
+        self.__dict__.update({"categories": {}} | state)
 
 
 UNKNOWN = Columns()  # of a parameters file that does not say

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from microgradcnn.engine.value import Value
 
@@ -21,6 +22,12 @@ class Example:
     z: list[Value]
     outputs: list[Value]
     loss: Value
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles from before there were several have y and prediction by themselves."""
+        if "y" in state:
+            state = state | {"targets": [state["y"]], "outputs": [state["prediction"]]}
+        self.__dict__.update({name: part for name, part in state.items() if name not in ("y", "prediction")})
 
     @property
     def y(self) -> Value:

@@ -153,6 +153,17 @@ def test_the_kind_is_chosen(folder: Path) -> None:
     assert "--target-kind" in run("train", "--help").out
 
 
+def test_another_network_learns_a_number(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.random((60, 9)), columns=[f"p_{i}" for i in range(1, 10)])
+    frame["brightness"] = 40.0 * (frame.p_1 + frame.p_2 + frame.p_3) - 40.0 * (frame.p_7 + frame.p_8 + frame.p_9) + 3.0
+    frame.to_csv("pixels.csv", index=False)
+    done = run("train", "two_conv_linear", "--data", "pixels.csv", "--epochs", 2000, "--json")
+    assert strict(done.out)["test_r2"] > 0.8
+    found = run("predict", "two_conv_linear", "--parameters", "parameters.npz", "--data", "pixels.csv", "--json")
+    assert strict(found.out)["r2"] > 0.8
+
+
 REFUSED = {
     "one class": ("a,kind\n1,x\n2,x\n3,x\n", [], "has one class only, 'x'"),
     "one number": ("a,price\n1,5\n2,5\n3,5\n", ["--target-kind", "number"], "there is one number only in 'price'"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from command_line import one_sentence, run, strict
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 
 from microgradcnn.data import DataError, load, split
+from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns
 from microgradcnn.experiment import KIND, experiment, load_trained, predict, save_trained
 from microgradcnn.files import FileError, read_arrays, write_arrays
@@ -195,6 +198,10 @@ def test_export_says_which_columns_there_are(table: pd.DataFrame) -> None:
     trained("--missing", "mean")
     done = run("export", "single_layer", "--parameters", "parameters.npz", "--out", "m.onnx")
     assert "size, colour_blue, colour_green, colour_red, age, flag_False, flag_True" in done.out
+    about = {entry.key: json.loads(entry.value) for entry in onnx.load("m.onnx").metadata_props}
+    columns = load_trained(Path("parameters.npz")).columns
+    assert about["categories"] == {name: list(texts) for name, texts in columns.categories.items()}
+    assert about["means"] == columns.means
 
 
 def test_what_is_said(table: pd.DataFrame) -> None:
@@ -297,8 +304,15 @@ def test_a_damaged_scaling_of_the_target_is_refused(target: Any, table: pd.DataF
         load_trained(Path("parameters.npz"))
 
 
-def test_columns_of_files_from_before_are_as_they_were() -> None:
+def test_columns_and_data_from_before_are_as_they_were() -> None:
     assert Columns(("a",), "y") == Columns(("a",), "y", (), None, {}, None)
+    later = ("categories", "missing", "means", "left_out")
+    for now in (load("side"), Columns(("a",), "y")):
+        old = object.__new__(type(now))
+        old.__setstate__({name: part for name, part in vars(now).items() if name not in later})
+        assert all(getattr(old, name) == part for name, part in vars(now).items() if name in later)
+        assert pickle.loads(pickle.dumps(now)).categories == {}
+    assert columns_of(pickle.loads(pickle.dumps(load("side")))) == columns_of(load("side"))
 
 
 @pytest.mark.slow

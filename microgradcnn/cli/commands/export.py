@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from microgradcnn.cli.options import chosen_trained, network_argument, parameters_argument
-from microgradcnn.cli.output import show, where_written
+from microgradcnn.cli.output import Record, show, where_written
 from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.dataset import UNKNOWN
 from microgradcnn.engine.value import Value
@@ -73,7 +73,16 @@ def _description(trained: Trained) -> str:
 
 
 def _metadata(trained: Trained) -> dict[str, str]:
-    """What the file says for programs, as JSON: the names of columns and classes, or the size of images."""
+    """What the file says for programs, as JSON: the names of columns and classes, or the size of images.
+
+    The texts of columns that are one-hot, and the means of missing values, are there if training had such.
+    """
     columns = trained.columns
-    about = {"features": columns.features, "image": columns.image, "classes": trained.classes, "shrink": trained.shrink}
+    about: Record = {
+        "features": columns.features,
+        "image": columns.image,
+        "classes": trained.classes,
+        "shrink": trained.shrink,
+    }
+    about |= {"categories": columns.categories or None, "means": columns.means}
     return {name: json.dumps(value, ensure_ascii=False) for name, value in about.items() if value is not None}
