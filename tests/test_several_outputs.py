@@ -173,12 +173,12 @@ def test_a_seventh_network_has_several_outputs(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gradcheck", "single_layer", "--outputs", "3"]) == 0
-    assert main(["explain", "single_layer", "--outputs", "3", "--wrt", "w_3_1"]) == 0
+    assert main(["gradcheck", "single_layer", "--classes", "3"]) == 0
+    assert main(["explain", "single_layer", "--classes", "3", "--wrt", "w_3_1"]) == 0
     assert "ŷ₃ = w₃₁z₁ + w₃₂z₂ + w₃₃z₃" in capsys.readouterr().out
     for command in (["gradcheck", "conv_average"], ["ledger", "conv_average"]):
-        assert main([*command, "--outputs", "3"]) == 2
-        assert "--outputs 3 is not for conv_average: it has one output" in capsys.readouterr().err
-    assert main(["ledger", "x**2", "--outputs", "3"]) == 2
-    assert "--outputs is for networks" in capsys.readouterr().err
+        assert main([*command, "--classes", "3"]) == 2
+        assert "--classes 3 is not for conv_average: it has one output" in capsys.readouterr().err
+    assert main(["ledger", "x**2", "--classes", "3"]) == 2
+    assert "--classes is for networks" in capsys.readouterr().err
     assert conv_average().outputs == 1

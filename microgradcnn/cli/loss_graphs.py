@@ -122,7 +122,7 @@ def loss_graph(
             activation=activation or "sigmoid", regularise=regularise or 0.0, seed=seed, **outputs_of(what, outputs)
         )
         return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
-    for option, given in {"--activation": activation, "--regularise": regularise, "--outputs": outputs}.items():
+    for option, given in {"--activation": activation, "--regularise": regularise, "--classes": outputs}.items():
         if given is not None:
             other = "a formula or a file" if what not in MODELS else what
             raise ValueError(f"{option} is for networks: {other} says itself what it computes")
@@ -144,7 +144,7 @@ def outputs_of(name: str, outputs: int | None) -> dict[str, Any]:
     if outputs is None or (outputs == 1 and not NETWORKS[name].takes_outputs()):
         return {}
     if not NETWORKS[name].takes_outputs():
-        raise ValueError(f"--outputs {outputs} is not for {name}: it has one output")
+        raise ValueError(f"--classes {outputs} is not for {name}: it has one output")
     return {"outputs": outputs}
 
 

@@ -70,7 +70,11 @@ def chosen_trained(options: argparse.Namespace) -> Trained:
 def outputs_argument(parser: argparse.ArgumentParser) -> None:
     """How many outputs a network has, where it may have several."""
     parser.add_argument(
-        "--outputs", type=count, metavar="N", help="outputs of single_layer, one for each class, with softmax (1)"
+        "--classes",
+        dest="outputs",
+        type=count,
+        metavar="N",
+        help="how many classes single_layer learns, with an output for each and softmax (one output)",
     )
 
 
