@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.data import as_images, resampling, shrink, split
-from microgradcnn.data.columns import arranged, columns_of, different_texts, restored
+from microgradcnn.data import as_images, check_numbers, resampling, shrink, split, with_classes, with_target
+from microgradcnn.data.columns import arranged, columns_of, different_texts, recorded, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
+from microgradcnn.data.tables.missing import filled, means_by_name
 from microgradcnn.engine.arrays import Array, dtype_of
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.fit import Training, accuracy, evaluate, fit, train
-from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.networks import NETWORKS, Network, named
 from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.accuracy import Confusion, confused
+from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 from microgradcnn.training.batches import outputs
 
 TEST_FRACTION = 0.2
@@ -91,8 +92,9 @@ def _built(name: str, **options: Any) -> Network | ImageModel:
 class Trained:
     """A network or model, and the preparation of its rows: images shrunk to `shrink`² (None: as they are), then scaled.
 
-    `columns` are those that it was trained on, before images were shrunk; UNKNOWN where nobody knows them. Raises
-    ValueError for columns, a scaling or a number of classes that do not fit.
+    `columns` are those that it was trained on, before images were shrunk; UNKNOWN where nobody knows them. `target` is
+    the scaling of a target of numbers, None where it is classes. Raises ValueError for columns, a scaling or a number
+    of classes that do not fit.
     """
 
     network: Any  # a Network or an ImageModel
@@ -100,6 +102,7 @@ class Trained:
     classes: tuple[str, ...] | None = None
     shrink: int | None = None
     columns: Columns = UNKNOWN
+    target: Scaling | None = None
 
     def __post_init__(self) -> None:
         self.scaling.check_width(self.network.inputs)
@@ -107,9 +110,13 @@ class Trained:
         fits = image in (None, wanted) and self.columns.features is None
         if wanted is not None and self.shrink is None and not fits:
             raise ValueError(f"has columns of images of {image}, and a network for {wanted}")
-        count = getattr(self.network, "classes", 2)
+        count = self.network.classes if isinstance(self.network, ImageModel) else max(2, self.network.outputs)
         if self.classes is not None and len(self.classes) != count:
             raise ValueError(f"has {len(self.classes)} classes, and a network for {count}")
+        if self.target is not None:
+            self.target.check_width(1)
+            if self.classes is not None or count != 2:
+                raise ValueError("has classes, and numbers for a target")
 
     def arranged(self, data: Any) -> Dataset:
         """A Dataset or a DataFrame as the network takes it, before scaling: its columns in order, its images shrunk.
@@ -133,22 +140,36 @@ class Trained:
             return self.scaling.apply(rows)
         return self.scaling.apply(rows if isinstance(rows, Value) else rows.astype(DTYPE), DTYPE)
 
+    def answer(self, rows: Any) -> Value:
+        """What is said of rows (n, inputs), an array or a Value, before scaling.
+
+        It is ŷ, (n,), numbers in the units of the data, or the probabilities of more than two classes, or of a model,
+        (n, classes).
+        """
+        found: Value = self.network.predict(self.scaled(rows))
+        if isinstance(self.network, Network) and self.network.outputs > 1:
+            return named(mg.softmax(found), "probabilities")
+        if self.target is None:
+            return found
+        return named(found * self.target.scale.item() + self.target.shift.item(), "y_hat")
+
 
 def predict(trained: Trained, data: Any) -> Array:
-    """ŷ, (n,), or the probabilities of a model, (n, classes), for a Dataset, a DataFrame or an array (n, inputs).
+    """`Trained.answer` as numbers, for a Dataset, a DataFrame or an array (n, inputs): ŷ, or probabilities.
 
     Rows are as they are in the data, before scaling. Columns are found by their names, as `Trained.arranged` says; an
     array's go by position, after any shrinking.
     """
     rows = trained.arranged(data).x if isinstance(data, Dataset) or hasattr(data, "columns") else data
-    return np.asarray(trained.network.predict(trained.scaled(rows)).data)
+    return np.asarray(trained.answer(rows).data)
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What came out: the trained network, how training went, and the accuracies on both parts of the data.
 
-    A model of images has losses too. `confusion` says which classes the rows of the test were taken for.
+    A model of images has losses too. A target of numbers has R² and the mean absolute error, in the target's units, and
+    NaN for accuracies. `confusion` says which classes the rows of the test were taken for.
     """
 
     trained: Trained
@@ -158,7 +179,11 @@ class Experiment:
     test_accuracy: float
     train_loss: float | None = None
     test_loss: float | None = None
-    confusion: Confusion | None = field(default=None, kw_only=True)
+    train_r2: float | None = None
+    test_r2: float | None = None
+    train_mean_absolute_error: float | None = None
+    test_mean_absolute_error: float | None = None
+    confusion: Confusion | None = None
 
 
 def experiment(
@@ -170,20 +195,33 @@ def experiment(
     scale: bool = True,
     shrunk: int | None = None,
     columns: Columns | None = None,
+    target_kind: str | None = None,
     network: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
 ) -> Experiment:
     """Train the network or model called `name` on four fifths of `data`, and test it on the last fifth, or on `test`.
 
-    A network tells two classes apart, 0 and 1, a model of images any number: 0, 1, ..., as data.with_classes gives
-    them. `seed` draws the split, the start and the batches. `scale` brings pixels to [0, 1] and other columns to mean 0
-    and deviation 1. `shrunk` records the size to which images were shrunk before, and `columns` what they were then
-    (those of `data`). `network` and `training` are further arguments of the network and of `train`, or `fit`. Raises
-    ValueError if they do not fit, DataError for rows that are no images or a test of other classes.
+    A network tells two classes apart, 0 and 1, or if it takes `outputs` any number, or it learns numbers, scaled to
+    mean 0 and deviation 1: what data.with_target makes of the target, unless it is 0 and 1 or has named classes;
+    `target_kind` is "classes" or "number" where that is to be said. A model of images takes any number of classes, as
+    data.with_classes gives them. `seed` draws the split, the start and the batches. `scale` brings pixels to [0, 1] and
+    other columns to mean 0 and deviation 1; for missing values stand the means of the rows to train on. `shrunk`
+    records the size to which images were shrunk before, and `columns` what they were then (those of `data`). `network`
+    and `training` are further arguments of the network and of `train`, or `fit`. Raises ValueError if they do not fit,
+    DataError for rows that are no images, a target that cannot be learnt, or a test of other classes.
     """
     kind = NETWORKS.get(name)
     data = as_images(data) if kind is None or kind.takes_images() else data
+    if kind is not None and (target_kind is not None or not _is_learnable(data)):
+        data = with_target(data, target_kind, several=kind.takes_outputs())
+        if test is not None and data.classes is not None:
+            test = with_classes(test, data.classes)
+        elif test is not None:
+            check_numbers(test)
     learn, unseen = split(data, TEST_FRACTION, seed) if test is None else (data, test)
+    columns, means = columns or columns_of(data), means_by_name(learn)
+    if means is not None:
+        columns, learn, unseen = replace(columns, means=means), filled(learn, means), filled(unseen, means)
     if unseen.classes != learn.classes:
         theirs, ours = listed(unseen.classes or ()), listed(learn.classes or ())
         raise DataError(f"{unseen.name} has the classes {theirs}, not {ours} as in training")
@@ -192,27 +230,52 @@ def experiment(
     if isinstance(built, Network):
         built.check_rows(learn.x)
     scaling = fit_scaling(learn) if scale else unscaled(data.x.shape[1])
-    trained = Trained(built, scaling, data.classes, shrunk, columns or columns_of(data))
+    numbers = kind is not None and data.classes is None and (target_kind == "number" or not _is_learnable(data))
+    target = standardised(learn.y[:, None]) if numbers else None
+    trained = Trained(built, scaling, data.classes, shrunk, columns, target)
     unseen = unseen if test is None else trained.arranged(unseen)
-    parts = [(trained.scaled(part.x), part.y) for part in (learn, unseen)]
+    x, y = trained.scaled(learn.x), learn.y
     if isinstance(built, Network):
-        run = train(built, *parts[0], seed=seed, **(training or {}))
-        measured = [accuracy(built, *part) for part in parts]
+        run = train(built, x, y if target is None else _column(target, y), seed=seed, **(training or {}))
     else:
-        parts = [(built.images(x), y) for x, y in parts]
-        run = fit(built.module, *parts[0], seed=seed, validation=parts[1], **(training or {}))
-        learnt, tested = (evaluate(built.module, *part) for part in parts)
-        measured = [learnt["accuracy"], tested["accuracy"], learnt["loss"], tested["loss"]]
-    return Experiment(trained, run, (len(learn.x), len(unseen.x)), *measured, confusion=confusion(trained, unseen))
+        validation = built.images(trained.scaled(unseen.x)), unseen.y
+        run = fit(built.module, built.images(x), y, seed=seed, validation=validation, **(training or {}))
+    measured = _measured("train", trained, learn) | _measured("test", trained, unseen)
+    return Experiment(trained, run, (len(learn.x), len(unseen.x)), confusion=confusion(trained, unseen), **measured)
 
 
 def confusion(trained: Trained, data: Dataset) -> Confusion | None:
     """Which classes the rows of a Dataset, as `trained` takes them, are taken for; None for a target of numbers."""
     names = trained.classes or ("0", "1")
-    if not np.isin(data.y, range(len(names))).all():
+    if trained.target is not None or not np.isin(data.y, range(len(names))).all():
         return None
     found = predict(trained, data.x)
     return confused(data.y, found >= 0.5 if found.ndim == 1 else found.argmax(axis=1), names)
+
+
+def _column(scaling: Scaling, y: Array) -> Array:
+    """A column of numbers, (n,), scaled."""
+    return np.asarray(scaling.apply(y[:, None]))[:, 0]
+
+
+def _measured(part: str, trained: Trained, data: Dataset) -> dict[str, float]:
+    """What an Experiment says of a part of the data."""
+    x, network = trained.scaled(data.x), trained.network
+    if trained.target is not None:
+        found = np.asarray(trained.answer(data.x).data)
+        right = {"r2": r_squared(found, data.y), "mean_absolute_error": mean_absolute_error(found, data.y)}
+        measured = {"accuracy": math.nan, **right}
+    elif isinstance(network, Network):
+        measured = {"accuracy": accuracy(network, x, data.y)}
+    else:
+        measured = evaluate(network.module, network.images(x), data.y)
+        measured = {name: measured[name] for name in ("accuracy", "loss")}
+    return {f"{part}_{name}": value for name, value in measured.items()}
+
+
+def _is_learnable(data: Dataset) -> bool:
+    """Whether the labels are numbers of classes already."""
+    return data.classes is not None or bool(np.isin(data.y, (0.0, 1.0)).all())
 
 
 def fit_scaling(rows: Dataset) -> Scaling:
@@ -228,7 +291,8 @@ def save_trained(path: Path, trained: Trained) -> None:
         "options": network.options(),
         "classes": trained.classes,
         "shrink": trained.shrink,
-        "columns": asdict(trained.columns),
+        "columns": recorded(trained.columns),
+        "target": None if trained.target is None else [trained.target.shift.item(), trained.target.scale.item()],
     }
     if isinstance(network, ImageModel):
         about["architecture"] = network.module.architecture()
@@ -250,6 +314,7 @@ def load_trained(path: Path) -> Trained:
         classes, shrunk = about["classes"], about["shrink"]
         if not (classes is None or different_texts(classes)) or type(shrunk) not in (int, type(None)):
             raise ValueError("classes have different names, and an image a whole number of pixels")
+        target = about.get("target") and Scaling(*(np.array([float(number)]) for number in about["target"]))
         columns = restored(about.get("columns"), network.inputs if shrunk is None else None)
         one, architecture = np.ones(network.inputs), []
         if isinstance(network, ImageModel):
@@ -263,7 +328,7 @@ def load_trained(path: Path) -> Trained:
             network.module.check_architecture(architecture)
         check_arrays(arrays, {n: p.data for n, p in parameters.items()} | {"shift": one, "scale": one}, network.name)
         scaling = Scaling(arrays["shift"], arrays["scale"])
-        done = Trained(network, scaling, classes and tuple(classes), shrunk, columns)
+        done = Trained(network, scaling, classes and tuple(classes), shrunk, columns, target)
     except ValueError as error:
         raise FileError(f"{path} {error}") from None
     for label, p in parameters.items():

@@ -60,10 +60,11 @@ class Training:
 
     `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or of a model what its stop
     policy said, such as "stalled", and "stopped" where a callback asked for it; `message` says it in a sentence.
-    `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm, mean_squared_error and
-    accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss and, for a loss of classes,
-    accuracy over the rows as they were when their batch was stepped on, and where there is a validation,
-    validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the start.
+    `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm, mean_squared_error (of
+    several outputs cross_entropy) and accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss
+    and, for a loss of classes, accuracy over the rows as they were when their batch was stepped on, and where there is
+    a validation, validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the
+    start.
     """
 
     rate: float = math.nan  # of a pickled Fit, which had it in its history alone
@@ -96,7 +97,8 @@ def train(
 ) -> Training:
     """Train `network` on rows x, (n, inputs), and y, (n,), until it has converged or the epochs have run out.
 
-    Converged means ‖∇f‖ ≤ 1e-3 of its start and a mean squared error below 0.9 of the variance of y: under a decreasing
+    y are numbers, or the classes 0, 1, ... of a network of several outputs. Converged means ‖∇f‖ ≤ 1e-3 of its start
+    and an error below 0.9 of that of guessing, the variance of numbers or the entropy of classes: under a decreasing
     rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
     take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. `engine` is "eager"
     or a backend of mg.compile; all take the same steps. An epoch costs a forward and backward pass of n rows, two with
@@ -128,7 +130,7 @@ def train(
         return Training(rate, stable, "dead", dead)
     rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
-    recorder, stop = Recorder(descent, folder, start=start), Converged(y)
+    recorder, stop = Recorder(descent, folder, start=start), Converged(network, y)
     status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
@@ -235,11 +237,16 @@ def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Ev
 
 
 def accuracy(network: Network, x: Array, y: Array) -> float:
-    """The share of rows whose ŷ ≥ ½ agrees with y, 0 or 1; NaN if y is neither."""
+    """The share of rows whose ŷ ≥ ½ agrees with y, 0 or 1; NaN if y is neither.
+
+    Of several outputs it is the share of rows whose class y has the largest ŷ.
+    """
     with no_grad():
         prediction, y = np.asarray(network.predict(_frozen(x)).data), bare_array(y)
-    if y.shape != prediction.shape:
+    if y.shape != prediction.shape[:1]:
         raise ValueError(f"y must have one number for each of the {len(prediction)} rows, not shape {y.shape}")
+    if network.outputs > 1:
+        return float(np.mean(prediction.argmax(axis=1) == y))
     if not np.isin(y, (0.0, 1.0)).all():
         return math.nan
     return float(np.mean((prediction >= 0.5) == (y == 1.0)))
@@ -253,11 +260,11 @@ def _start(network: Network, x: Array, y: Array, schedule: Schedule) -> tuple[fl
 
 
 def _network_objective(network: Network) -> Objective:
-    right = at_least(0.5, below=0.0)
+    right = at_least(0.5, below=0.0) if network.outputs == 1 else ACCURACIES[nn.cross_entropy]
 
     def objective(x: Any, y: Any) -> list[Value]:
         prediction = network.predict(x)
-        return [network.objective(prediction, y), (prediction - y).square().mean(), right(prediction, y)]
+        return [network.objective(prediction, y), network.error(prediction, y), right(prediction, y)]
 
     return objective
 

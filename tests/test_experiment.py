@@ -1,10 +1,13 @@
 """Real data in, accuracy on unseen rows out: the figures that the guide and the lecture's networks stand for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from many_cases import slow_but
+from sklearn.datasets import load_diabetes, load_iris
 
-from microgradcnn.data import load, shrink, two_classes
+from microgradcnn.data import DataError, Dataset, load, shrink, two_classes
 from microgradcnn.experiment import experiment, predict
 from microgradcnn.networks import NETWORKS
 
@@ -63,3 +66,38 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit():
     assert first.training.history == second.training.history
     other = experiment("two_conv_linear", data, seed=5, training={"epochs": 50})
     assert other.training.history != first.training.history
+
+
+def test_a_test_part_of_its_own_is_read_as_the_rows_to_train_on_are():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    numbers = Dataset(x, x @ [2.0, -1.0] + 7.0, ("a", "b"), "y", None, "numbers")
+    whole = replace(numbers, y=np.round(numbers.y))
+    done = experiment("single_layer", numbers, whole.rows(np.arange(20)), training={"epochs": 300})
+    assert done.test_r2 > 0.9
+    assert np.isnan(done.test_accuracy)
+    named = replace(numbers, y=np.array(["low", "middle", "high"])[np.digitize(numbers.y, [6.0, 8.0])])
+    few = named.rows(np.argsort(named.y)[[0, 25, 59]])
+    done = experiment("single_layer", named, few, training={"epochs": 300})
+    assert done.trained.classes == ("high", "low", "middle")
+    assert done.test_accuracy == np.mean(predict(done.trained, few).argmax(axis=1) == [0, 1, 2])
+    for data, test in ((numbers, named), (named, numbers)):
+        with pytest.raises(DataError, match=r"classes in 'y' of numbers|has no class 'high'"):
+            experiment("single_layer", data, test)
+
+
+@pytest.mark.parametrize("name", ["iris", "diabetes"])
+def test_a_run_goes_on_to_the_bit(name, tmp_path):
+    found = {"iris": load_iris, "diabetes": load_diabetes}[name]()
+    features = tuple(map(str, range(found.data.shape[1])))
+    data = Dataset(found.data, found.target.astype(float), features, "y", None, name)
+    whole = experiment("single_layer", data, training={"epochs": 40})
+    experiment("single_layer", data, training={"epochs": 40, "checkpoint": tmp_path, "every": 10})
+    again = experiment(
+        "single_layer", data, training={"epochs": 40, "checkpoint": tmp_path, "every": 10, "resume": True}
+    )
+    assert again.training.history == whole.training.history or np.isnan(whole.training.history[0]["accuracy"])
+    for one, other in zip(
+        whole.trained.network.parameters.values(), again.trained.network.parameters.values(), strict=True
+    ):
+        assert np.array_equal(one.data, other.data)

@@ -11,12 +11,14 @@ def training_figure(done: Experiment, data: Dataset) -> plots.Figure:
     """Loss and learning rate, or accuracy of a model, over the epochs; beside them what was learnt.
 
     That are the filters of the first convolution, the weights of hidden units that look at images, or the decision
-    boundary where `data` have two columns. Raises ValueError if there was no epoch, MissingExtra without matplotlib.
+    boundary where `data` have two columns and two classes. Raises ValueError if there was no epoch, MissingExtra
+    without matplotlib.
     """
     network, history = done.trained.network, done.training.history
     figure = plots.figure()
     pictures = network.pictures(data.image)
-    learnt = pictures is not None or network.inputs == 2
+    plane = done.trained.target is None and len(data.classes or ("0", "1")) == 2 and network.inputs == 2
+    learnt = pictures is not None or plane
     axes = figure.subplot_mosaic([["loss", "learnt"], ["below", "learnt"]] if learnt else [["loss"], ["below"]])
     plots.loss(history, axes["loss"])
     below = plots.accuracy if isinstance(network, ImageModel) else plots.learning_rate
@@ -34,8 +36,10 @@ def description(done: Experiment) -> str:
     first, last = done.training.history[0], done.training.history[-1]
     rate = f", while the learning rate goes from {first['rate']:.3g} to {last['rate']:.3g}"
     rate, digits = ("", 4) if isinstance(done.trained.network, ImageModel) else (rate, 3)
+    name, train, test = "accuracy", done.train_accuracy, done.test_accuracy
+    if done.train_r2 is not None and done.test_r2 is not None:
+        name, train, test = "R²", done.train_r2, done.test_r2
     return (
         f"{done.trained.network.name}: the loss goes from {first['loss']:.3g} to {last['loss']:.3g} in {last['epoch']} "
-        f"epochs{rate}; accuracy {done.train_accuracy:.{digits}f} in training, {done.test_accuracy:.{digits}f} in the "
-        "test."
+        f"epochs{rate}; {name} {train:.{digits}f} in training, {test:.{digits}f} in the test."
     )

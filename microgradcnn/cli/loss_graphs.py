@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,21 +103,29 @@ class LossGraph:
 
 
 def loss_graph(
-    what: str, activation: str | None = None, regularise: float | None = None, seed: int = 0, arrays: bool = False
+    what: str,
+    activation: str | None = None,
+    regularise: float | None = None,
+    seed: int = 0,
+    arrays: bool = False,
+    outputs: int | None = None,
 ) -> LossGraph:
     """The graph of a network's or a model's name, a formula or `file.py:name`, which is run.
 
-    Inputs of a network are drawn from the seed, with y = 1, and so are the leaves of a formula. `activation` (sigmoid)
-    and `regularise` (0) are a network's, and so is `arrays`, the tensor form over one row in place of the scalar form.
+    Inputs of a network are drawn from the seed, with y = 1, and so are the leaves of a formula. `activation` (sigmoid),
+    `regularise` (0) and `outputs` (1) are a network's, and so is `arrays`, the tensor form over one row in place of the
+    scalar form.
     Raises ValueError, in one sentence, for what is none of these.
     """
     if what in NETWORKS:
-        network = NETWORKS[what](activation=activation or "sigmoid", regularise=regularise or 0.0, seed=seed)
+        network = NETWORKS[what](
+            activation=activation or "sigmoid", regularise=regularise or 0.0, seed=seed, **outputs_of(what, outputs)
+        )
         return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
-    if activation is not None or regularise is not None:
-        given = "--activation" if activation is not None else "--regularise"
-        other = "a formula or a file" if what not in MODELS else what
-        raise ValueError(f"{given} is for networks: {other} says itself what it computes")
+    for option, given in {"--activation": activation, "--regularise": regularise, "--classes": outputs}.items():
+        if given is not None:
+            other = "a formula or a file" if what not in MODELS else what
+            raise ValueError(f"{option} is for networks: {other} says itself what it computes")
     if what in MODELS:
         return _of_model(what, seed, arrays)
     if is_script(what):
@@ -128,6 +137,15 @@ def loss_graph(
         guess = f"did you mean {meant[0]}?" if meant else f"choose from {', '.join(NETWORKS)}, or write a formula"
         raise ValueError(f"{what!r} is no network: {guess}")
     return _of_formula(what, seed)
+
+
+def outputs_of(name: str, outputs: int | None) -> dict[str, Any]:
+    """The argument of the network of this name for so many outputs. Raises ValueError if it always has one."""
+    if outputs is None or (outputs == 1 and not NETWORKS[name].takes_outputs()):
+        return {}
+    if not NETWORKS[name].takes_outputs():
+        raise ValueError(f"--classes {outputs} is not for {name}: it has one output")
+    return {"outputs": outputs}
 
 
 def _of_network(network: Network, row: Array, arrays: bool) -> LossGraph:
@@ -150,7 +168,7 @@ def _of_model(name: str, seed: int, arrays: bool) -> LossGraph:
 
 
 def _of_example(name: str, example: Example) -> LossGraph:
-    inputs = {str(leaf.label): leaf for leaf in (*example.inputs, example.y)}
+    inputs = {str(leaf.label): leaf for leaf in (*example.inputs, *example.targets)}
     return LossGraph(name, example.loss, example.parameters, inputs, _labelled(example.loss))
 
 

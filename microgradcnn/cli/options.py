@@ -36,12 +36,13 @@ def graph_arguments(parser: argparse.ArgumentParser) -> None:
         "--at", type=_numbers, default={}, metavar="w=1,x=2", help="the numbers of leaves (drawn from the seed)"
     )
     network_options(parser)
+    outputs_argument(parser)
     seed_argument(parser, "seed of the parameters and inputs (0)")
 
 
 def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph:
     """The graph that the arguments of `graph_arguments` name. Raises ValueError in one sentence if there is none."""
-    graph = loss_graph(options.graph, options.activation, options.regularise, options.seed, arrays)
+    graph = loss_graph(options.graph, options.activation, options.regularise, options.seed, arrays, options.outputs)
     return graph.moved(options.at)
 
 
@@ -64,6 +65,17 @@ def chosen_trained(options: argparse.Namespace) -> Trained:
     if trained.network.name != options.network:
         raise FileError(f"{options.parameters} holds a {trained.network.name}, not a {options.network}")
     return trained
+
+
+def outputs_argument(parser: argparse.ArgumentParser) -> None:
+    """How many outputs a network has, where it may have several."""
+    parser.add_argument(
+        "--classes",
+        dest="outputs",
+        type=count,
+        metavar="N",
+        help="how many classes single_layer learns, with an output for each and softmax (one output)",
+    )
 
 
 def network_options(
@@ -90,7 +102,10 @@ def data_arguments(parser: argparse.ArgumentParser) -> None:
         "--drop", type=names, default=[], metavar="COL,COL", help="columns to leave out, by name or number from 0"
     )
     parser.add_argument(
-        "--classes", type=_classes, metavar="A,B", help="the classes to keep: A is 0 and B is 1; lenet takes any number"
+        "--classes",
+        type=_classes,
+        metavar="A,B",
+        help="the classes to keep: A is 0 and B is 1; single_layer and lenet take any number",
     )
 
 

@@ -3,13 +3,27 @@
 from microgradcnn.data.built_in import BUILT_IN
 from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.data.images import as_images, resampling, shrink
-from microgradcnn.data.loading import class_name, class_names, load, load_parts, split, two_classes, with_classes
+from microgradcnn.data.loading import (
+    KINDS,
+    check_numbers,
+    class_name,
+    class_names,
+    load,
+    load_parts,
+    split,
+    target_kind,
+    two_classes,
+    with_classes,
+    with_target,
+)
 
 __all__ = [
     "BUILT_IN",
+    "KINDS",
     "DataError",
     "Dataset",
     "as_images",
+    "check_numbers",
     "class_name",
     "class_names",
     "load",
@@ -17,6 +31,8 @@ __all__ = [
     "resampling",
     "shrink",
     "split",
+    "target_kind",
     "two_classes",
     "with_classes",
+    "with_target",
 ]

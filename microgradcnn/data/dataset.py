@@ -3,8 +3,8 @@
 import difflib
 import math
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ class Dataset:
     a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean. `named` says
     whether the data themselves name their columns, `dropped` which others they had: by name, or else by number from 0.
     `target` names the labels; it is empty, and so is every label, where the data have none.
+    `categories` are the texts of columns that are one-hot in x: colour is colour_blue, colour_red. `missing` is (n, m),
+    true where there was no value and the column's mean stands in x; None where nothing may be missing. `left_out`
+    counts the rows that are not here because they lack a value.
     Raises DataError if the shapes do not fit together or a number is not finite, ValueError for masked entries.
     """
 
@@ -38,6 +41,9 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     named: bool = True
     dropped: tuple[str | int, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: NDArray[np.bool_] | None = None
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         check_unmasked([self.x, self.y])
@@ -56,19 +62,42 @@ class Dataset:
                 place = np.argwhere(~np.isfinite(values))[0].tolist()
                 raise DataError(f"{self.name}: {key}{place} is {values[tuple(place)]}, not a finite number")
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles from before there were categories say nothing of them."""
+        self.__dict__.update({"categories": {}} | state)
+
+    def rows(self, chosen: NDArray[Any]) -> "Dataset":
+        """The same with these rows only, by their numbers or where `chosen` is true."""
+        missing = None if self.missing is None else self.missing[chosen]
+        return replace(self, x=self.x[chosen], y=self.y[chosen], missing=missing)
+
+    def columns(self, chosen: Sequence[int]) -> "Dataset":
+        """The same with these columns only, by their numbers, in this order."""
+        missing = None if self.missing is None else self.missing[:, chosen]
+        features = tuple(self.features[i] for i in chosen)
+        return replace(self, x=self.x[:, chosen], features=features, missing=missing)
+
 
 @dataclass(frozen=True)
 class Columns:
     """The columns that something is trained on, which those of other data are to be.
 
     `features` names them in their order; None where the data named none, or are images, whose pixels have places.
-    `target` names the labels, `dropped` what was left out, as in Dataset, and `image` is (h, w) of the images.
+    `target` names the labels, `dropped` what was left out, and `categories` the texts that are one-hot in `features`,
+    as in Dataset; `image` is (h, w) of the images. `means` are what a missing value is taken for, by feature; None
+    where nothing may be missing.
     """
 
     features: tuple[str, ...] | None = None
     target: str | None = None
     dropped: tuple[str | int, ...] = ()
     image: tuple[int, int] | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    means: Mapping[str, float] | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pickles from before there were categories say nothing of them."""
+        self.__dict__.update({"categories": {}} | state)
 
 
 UNKNOWN = Columns()  # of a parameters file that does not say

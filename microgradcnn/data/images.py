@@ -22,6 +22,8 @@ def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
     from 1, of a square image, or pixel_0_0, pixel_0_1, ...; they are put in that order. Raises DataError if they do
     not, for four measurements are no image, or if a row has another number of pixels.
     """
+    if data.missing is not None and data.missing.any():
+        raise DataError(f"{data.name} lacks some pixels of its images: leave these rows out with --missing drop")
     if image is not None or data.image is not None:
         return replace(data, image=image or data.image)
     others = [name for name in data.features if not (data.named and _PIXEL.fullmatch(name))]
@@ -35,8 +37,7 @@ def as_images(data: Dataset, image: tuple[int, int] | None = None) -> Dataset:
     order, (height, width) = sorted(range(len(places)), key=places.__getitem__), _grid(places)
     if height * width == 0:
         raise DataError(f"{data.name} has rows of {len(places)} pixels, {listed(data.features)}, which make no image")
-    features = tuple(data.features[i] for i in order)
-    return replace(data, x=data.x[:, order], features=features, image=(height, width))
+    return replace(data.columns(order), image=(height, width), missing=None)
 
 
 def pixel_place(name: str) -> tuple[int, ...]:

@@ -5,47 +5,57 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgradcnn.data.array_files import read_idx, read_npz
 from microgradcnn.data.built_in import BUILT_IN
-from microgradcnn.data.dataset import Columns, DataError, Dataset, listed, show, suggest
+from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed, show, suggest
 from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
+from microgradcnn.data.tables.categories import names_of
+from microgradcnn.data.tables.missing import POLICIES
 
-# What is there for labels that a network of the lecture cannot learn.
+# What is there for labels that a network of one output, or lenet, cannot learn.
 _OTHER_MODELS = (
-    "a network of the lecture tells two classes apart, lenet any number of classes of images, MicrogradClassifier (in "
-    "microgradcnn.estimator) of rows; MicrogradRegressor predicts numbers; fit trains a network of one's own"
+    "single_layer learns any number of classes of rows, and numbers, lenet classes of images, MicrogradClassifier and "
+    "MicrogradRegressor (in microgradcnn.estimator) both with more layers; fit trains a network of one's own"
 )
 MANY = 20  # different numbers that may still be classes
+KINDS = ("classes", "number")  # of targets
 TEXT = (".csv", ".tsv", ".txt")
 
 
 def load(
-    source: str | Path, target: str | int | None = None, drop: Sequence[str | int] = (), like: Columns | None = None
+    source: str | Path,
+    target: str | int | None = None,
+    drop: Sequence[str | int] = (),
+    like: Columns | None = None,
+    missing: str | None = None,
 ) -> Dataset:
     """Load a built-in data set by its name, or a file: .csv .tsv .txt .npz, or IDX (also a folder), plain or in gzip.
 
     A Path, or a text with a slash such as ./digits, is always a file; a file of another ending is told by its first
     bytes. `target` is the label's column in a CSV file (see `read_csv`) or the label's array in an NPZ file; `drop` are
-    columns to leave out, `like` the columns of training, for `read_csv`.
+    columns to leave out, `like` the columns of training, and `missing` is "drop" or "mean", for `read_csv`.
     Raises DataError, and MissingExtra if a built-in data set needs a package that is not installed.
     """
+    if missing not in (None, *POLICIES):
+        raise ValueError(f"missing is {' or '.join(POLICIES)}, not {missing!r}")
     if isinstance(source, str) and source in BUILT_IN:
         _refuse(target, source)
+        _refuse_missing(missing, source)
         return without(BUILT_IN[source](), drop)
     path = Path(source)
     if source == path.name and not path.suffix and not os.path.exists(source):
         known = f"{listed(BUILT_IN)}{suggest(source, BUILT_IN)}"
         raise DataError(f"no file and no built-in data set is called {source!r}; built in are {known}")
-    return _read(path, target, drop, like)
+    return _read(path, target, drop, like, missing)
 
 
-def _read(path: Path, target: str | int | None, drop: Sequence[str | int], like: Columns | None) -> Dataset:
+def _read(
+    path: Path, target: str | int | None, drop: Sequence[str | int], like: Columns | None, missing: str | None
+) -> Dataset:
     ending = path.suffix.lower()
     if os.path.isdir(path):
         refuse_folder(path)
@@ -53,10 +63,11 @@ def _read(path: Path, target: str | int | None, drop: Sequence[str | int], like:
     else:
         start = _start(path, ending)
         refuse_other(path, start)
+    if ending != ".npz" and not start.startswith(b"PK") and (ending in TEXT or not start.startswith(b"\0\0")):
+        return read_csv(path, target, drop, like, missing)
+    _refuse_missing(missing, show(path))
     if ending == ".npz" or start.startswith(b"PK"):
         return without(read_npz(path, target), drop)
-    if ending in TEXT or not start.startswith(b"\0\0"):
-        return read_csv(path, target, drop, like)
     _refuse(target, show(path))
     return without(read_idx(path), drop)
 
@@ -96,18 +107,25 @@ def _refuse(target: str | int | None, name: str) -> None:
         raise DataError(f"{name} has labels of its own: leave out the target {target!r}")
 
 
+def _refuse_missing(missing: str | None, name: str) -> None:
+    if missing is not None:
+        raise DataError(f"{name} has numbers in all its places: leave out missing {missing!r}, which is for CSV files")
+
+
 def without(data: Dataset, drop: Sequence[str | int]) -> Dataset:
     """Leave out the columns of these names. Raises DataError for one that is not there."""
     if not drop:
         return data
     if not data.named or data.image is not None:
         raise DataError(f"{data.name} has no columns with names: nothing can be dropped")
+    known = [*data.features, *data.categories]
     for name in drop:
-        if name not in data.features:
-            raise DataError(f"{data.name} has no column {name!r} to drop{suggest(str(name), data.features)}")
-    kept = [i for i, name in enumerate(data.features) if name not in drop]
-    features = tuple(data.features[i] for i in kept)
-    return replace(data, x=data.x[:, kept], features=features, dropped=(*data.dropped, *drop))
+        if name not in known:
+            raise DataError(f"{data.name} has no column {name!r} to drop{suggest(str(name), known)}")
+    gone = {*drop, *(each for name, texts in data.categories.items() if name in drop for each in names_of(name, texts))}
+    kept = data.columns([i for i, name in enumerate(data.features) if name not in gone])
+    categories = {name: texts for name, texts in data.categories.items() if name not in drop}
+    return replace(kept, categories=categories, dropped=(*data.dropped, *drop))
 
 
 def class_name(data: Dataset, label: float | str) -> str:
@@ -158,7 +176,51 @@ def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datas
         raise DataError(f"{data.name} has one class only, {listed(classes)}: two are needed to tell apart")
     numbers = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.float64)
     y = numbers[np.unique(data.y, return_inverse=True)[1]]
-    return replace(data, x=data.x[y >= 0], y=y[y >= 0], classes=classes)
+    return replace(data, y=y, classes=classes).rows(y >= 0)
+
+
+def target_kind(data: Dataset) -> str:
+    """What the target is: "classes" if it is text, two values, or few whole numbers, else "number".
+
+    Few are at most 20, and at most half as many as there are rows.
+    """
+    values = np.unique(data.y)
+    if data.classes is not None or data.y.dtype.kind == "U" or len(values) <= 2:
+        return "classes"
+    few = len(values) <= MANY and 2 * len(values) <= len(data.y)
+    return "classes" if few and not np.any(data.y % 1) else "number"
+
+
+def with_target(
+    data: Dataset, kind: str | None = None, classes: tuple[str, ...] | None = None, several: bool = True
+) -> Dataset:
+    """The data with the target as a network learns it: classes, labelled 0.0, 1.0, ... and named, or numbers.
+
+    `kind` is "classes" or "number", by itself what `target_kind` finds. `classes` are those to keep; without `several`
+    there may be only two. Raises DataError for a target that is not of that kind, or has one value only.
+    """
+    kind = "classes" if kind is None and classes is not None else kind or target_kind(data)
+    if kind not in KINDS:
+        raise ValueError(f"the kind of target is {' or '.join(KINDS)}, not {kind!r}")
+    column, values = f"{data.target!r} of {data.name}", np.unique(data.y)
+    if kind == "classes":
+        if data.y.dtype.kind == "U" and len(values) == len(data.y) > 2:
+            raise DataError(
+                f"every row has a class of its own in {column}: name the target with --target, and leave out a column "
+                f"that names the rows with {dropping([data.target])}"
+            )
+        return with_classes(data, classes) if several else two_classes(data, classes)
+    check_numbers(data, classes)
+    if len(values) < 2:
+        raise DataError(f"there is one number only in {column}, {values[0]:g}: nothing can be learnt from it")
+    return data
+
+
+def check_numbers(data: Dataset, classes: tuple[str, ...] | None = None) -> None:
+    """Raise DataError if the target is no numbers, or there are `classes` of it."""
+    if classes is not None or data.classes is not None or data.y.dtype.kind == "U":
+        named = listed(classes or class_names(data))
+        raise DataError(f"there are classes in {data.target!r} of {data.name}, {named}, and no numbers")
 
 
 def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -171,8 +233,4 @@ def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Data
     if not 0 < test < n:
         raise DataError(f"{data.name} has {n} rows: a test fraction of {test_fraction} leaves a part without any")
     order = np.random.default_rng(seed).permutation(n)
-    return _rows(data, order[test:]), _rows(data, order[:test])
-
-
-def _rows(data: Dataset, chosen: NDArray[Any]) -> Dataset:
-    return replace(data, x=data.x[chosen], y=data.y[chosen])
+    return data.rows(order[test:]), data.rows(order[:test])

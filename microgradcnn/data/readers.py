@@ -11,7 +11,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,19 +30,16 @@ from microgradcnn.data.dataset import (
     show,
     suggest,
 )
+from microgradcnn.data.tables.categories import source_of
+from microgradcnn.data.tables.cells import as_float, has_commas, is_missing, is_missing_label, is_plain
+from microgradcnn.data.tables.features import MAX_LABEL, Features
 from microgradcnn.system import archives
 
 MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory
-MAX_LABEL = 100  # characters: NumPy stores every text at the width of the longest
 TARGET_NAMES = ("target", "label", "class", "y")
 GZIP = b"\x1f\x8b"
 
-# What stands for a missing value; among labels of text only what is no class of anybody's.
-_MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "."}
-_MISSING_LABELS = {"NA", "N/A", "#N/A", "NULL", "null", "?"}
-
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # ASCII's control characters but the tab
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @contextmanager
@@ -91,20 +88,26 @@ def _look_through(stream: gzip.GzipFile) -> None:
 
 
 def read_csv(
-    path: str | Path, target: str | int | None = None, drop: Sequence[str | int] = (), like: Columns | None = None
+    path: str | Path,
+    target: str | int | None = None,
+    drop: Sequence[str | int] = (),
+    like: Columns | None = None,
+    missing: str | None = None,
 ) -> Dataset:
-    """Read numbers separated by tab, semicolon, comma or space: the first of these in line 1, quotes apart.
+    """Read a table separated by tab, semicolon, comma or space: the first of these in line 1, quotes apart.
 
     Line 1 is a header if none of its cells is a number, or if its numbers count the columns (0, 1, 2, ...
     or 1, 2, 3, ...) and another of its cells stands above a number.
     `target` is the label's column: a name, or a number counted from 0 (negative from the end); without one
     it is the column called target, label, class or y, else the last. `drop` are columns to leave out, whatever is in
     them. `like` are the columns that something was trained on: where the file has its target, and what it dropped,
-    they are taken for that. Labels are all numbers or all text;
-    every other cell is a plain finite number. UTF-8, plain or in gzip; cells may be quoted; only the end may have
-    blank lines. Raises DataError naming file, line and column.
+    they are taken for that, and so are its categories and its means of missing values. Labels are all numbers or all
+    text. So is every other column: a plain finite number, or a text that is a category, one-hot in x (data.tables).
+    `missing` "drop" leaves out rows with an empty cell, or NA, nan, null, ...; "mean" takes the column's mean, and of
+    categories their shares; without it they are refused. UTF-8, plain or in gzip; cells may be quoted; only the end may
+    have blank lines. Raises DataError naming file, line and column.
     """
-    path, like = Path(path), like or UNKNOWN
+    path = Path(path)
     with unpacked(path) as stream:
         if isinstance(stream, gzip.GzipFile):
             _look_through(stream)
@@ -116,7 +119,7 @@ def read_csv(
         if width == 1:
             raise DataError(f"{show(path)}, line 1: one column only, but a row needs a feature and a label")
         names = head.pop(0)[1] if _is_header(*(cells for _, cells in head)) else None
-        return _Table(path, names, width, target, drop, like).read(chain(head, rows))
+        return _Table(path, names, width, target, drop, like, missing).read(chain(head, rows))
 
 
 def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
@@ -168,18 +171,11 @@ def _cells(where: str, text: str, delimiter: str) -> list[str]:
 
 
 def _is_header(first: list[str], below: Iterable[str] = ()) -> bool:
-    counted = [cell for cell in first if _float(cell) is not None]
+    counted = [cell for cell in first if as_float(cell) is not None]
     if counted not in ([str(i + start) for i in range(len(counted))] for start in (0, 1)):
         return False
     pairs = zip(first, below, strict=False)
-    return not counted or any(_float(name) is None and _float(cell) is not None for name, cell in pairs)
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return not counted or any(as_float(name) is None and as_float(cell) is not None for name, cell in pairs)
 
 
 class _Table:
@@ -192,18 +188,28 @@ class _Table:
         width: int,
         target: str | int | None,
         drop: Sequence[str | int],
-        like: Columns,
+        like: Columns | None,
+        missing: str | None,
     ) -> None:
         self.path, self.names, self.width = path, names or [], width
+        self.missing, given, like = missing, like, like or UNKNOWN
         self.dropped = {i for wanted in drop for i in self.find(wanted, "to drop")}
         self.dropped |= {i for i in range(width) if (self.names[i] if self.names else i) in like.dropped}
         self.target = self.label_column(like) if target is None else self.find(target, "for the target")[0]
-        if self.target in self.dropped:
+        if self.target is not None and self.target in self.dropped:
             raise self.error(1, self.target, "this column is the target, and cannot be dropped")
         self.features = [i for i in range(width) if i != self.target and i not in self.dropped]
         if not self.features:
             raise DataError(f"{show(path)}, line 1: no column is left for a feature")
         self.check_names()
+        self.table = Features(self.feature_names(like), given, self.error, self.fault, self.called)
+
+    def feature_names(self, like: Columns) -> dict[int, str]:
+        """The columns of features with their names: those of training or x_1, x_2, ... where there is no header."""
+        sources = list(dict.fromkeys(source_of(name, like.categories) for name in like.features or ()))
+        known = [self.names[i] for i in self.features] if self.names else numbered("x", len(self.features))
+        known = sources if not self.names and len(sources) == len(known) else known
+        return dict(zip(self.features, known, strict=True))
 
     def check_names(self) -> None:
         """Raise DataError for a column that is read and has no name, or one that another has."""
@@ -217,12 +223,14 @@ class _Table:
         name = "".join(f" ({short(name)})" for name in self.names[column : column + 1])
         return DataError(f"{show(self.path)}, line {line}, column {column + 1}{name}: {reason}")
 
-    def label_column(self, like: Columns) -> int:
-        """The target's column where nobody names it, counted from 0."""
+    def label_column(self, like: Columns) -> int | None:
+        """The target's column where nobody names it, counted from 0; None if it would be a feature of training."""
         kept = [i for i in range(self.width) if i not in self.dropped] or [0]
         lower = {name.lower(): i for i, name in reversed([*enumerate(self.names)]) if i in kept}
         trained = [i for i, name in enumerate(self.names) if name == like.target and i in kept]
-        return next(iter(trained), next((lower[name] for name in TARGET_NAMES if name in lower), kept[-1]))
+        found = next(iter(trained), next((lower[name] for name in TARGET_NAMES if name in lower), kept[-1]))
+        features = {source_of(name, like.categories) for name in like.features or ()}
+        return None if not trained and self.names and self.names[found] in features else found
 
     def find(self, wanted: str | int, purpose: str) -> list[int]:
         """The columns of that name, or the one of that number, counted from 0."""
@@ -234,69 +242,75 @@ class _Table:
         raise DataError(f"{show(self.path)}, line 1: no column {wanted!r} {purpose}; {known}")
 
     def read(self, rows: Iterable[tuple[int, list[str]]]) -> Dataset:
-        x, y, texts = array("d"), array("d"), list[str]()
-        others = sorted({self.target, *self.dropped}, reverse=True)
+        y, texts, left_out = array("d"), list[str](), 0
+        others = sorted({*self.dropped, *([] if self.target is None else [self.target])}, reverse=True)
         for line, cells in rows:
             if len(cells) != self.width:
                 fault = f"the row has {len(cells)} cells, but line 1 has {self.width}"
                 raise self.error(line, min(len(cells), self.width), fault)
-            label = self.label(line, cells[self.target])
-            if isinstance(label, float):
-                y.append(label)
-            else:
-                texts.append(sys.intern(label))
-            if y and texts:
-                raise self.error(line, self.target, f"with {label!r} the labels are neither all numbers nor all text")
+            label: float | str | None = None
+            if self.target is not None:
+                if self.missing == "drop" and is_missing_label(cells[self.target]):
+                    left_out += 1
+                    continue
+                label = self.label(line, self.target, cells[self.target])
             for column in others:
                 del cells[column]
-            x.extend(self.numbers(line, cells))
-        if not x:
+            self.table.add(line, cells)
+            if isinstance(label, float):
+                y.append(label)
+            elif label is not None:
+                texts.append(sys.intern(label))
+            if self.target is not None and y and texts:
+                raise self.error(line, self.target, f"with {label!r} the labels are neither all numbers nor all text")
+        if not self.table.x and not left_out:
             raise DataError(f"{show(self.path)}, line 1: the header has no rows below it")
-        labels, count = np.array(texts) if texts else np.frombuffer(y), len(self.features)
+        table = self.table.table(self.missing)
+        if not table.kept.any():
+            raise DataError(f"{show(self.path)} has no row with all its values: take --missing mean, or --drop columns")
+        labels = np.array(texts) if texts else np.frombuffer(y) if y else np.full(len(table.kept), "")
         return Dataset(
-            np.frombuffer(x).reshape(-1, count),
-            labels,
-            tuple(self.names[i] for i in self.features) if self.names else numbered("x", count),
-            self.names[self.target] if self.names else "y",
+            table.x,
+            labels[table.kept],
+            table.features,
+            "" if self.target is None else self.names[self.target] if self.names else "y",
             None,
             show(self.path.name),
             named=bool(self.names),
             dropped=tuple(self.names[i] if self.names else i for i in sorted(self.dropped)),
+            categories=table.categories,
+            missing=table.missing,
+            left_out=left_out + int(np.sum(~table.kept)),
         )
 
-    def label(self, line: int, cell: str) -> float | str:
-        if not cell or _float(cell) is not None:
-            return self.number(line, self.target, cell)
+    def label(self, line: int, column: int, cell: str) -> float | str:
+        number = as_float(cell)
+        if number is not None and math.isfinite(number) and is_plain(cell):
+            return number
+        if not cell or number is not None:
+            raise self.error(line, column, self.fault(column, cell))
         if len(cell) > MAX_LABEL:
-            raise self.error(line, self.target, f"a label of {len(cell)} characters is longer than {MAX_LABEL}")
-        if cell in _MISSING_LABELS:
-            raise self.error(line, self.target, f"{cell!r} stands for a missing label: delete the row, or fill it in")
+            raise self.error(line, column, f"a label of {len(cell)} characters is longer than {MAX_LABEL}")
+        if is_missing_label(cell):
+            raise self.error(line, column, f"{cell!r} stands for a missing label: delete the row, or fill it in")
         return cell
 
-    def numbers(self, line: int, cells: list[str]) -> "array[float]":
-        """The features of a row: all at once if nothing is suspect, else cell by cell."""
-        text = "".join(cells)
-        if text.isascii() and "_" not in text:  # then float() reads plain numbers, NaN and inf only
-            with suppress(ValueError):
-                row = array("d", map(float, cells))
-                if all(map(math.isfinite, row)):
-                    return row
-        return array("d", [self.number(line, *place) for place in zip(self.features, cells, strict=True)])
+    def called(self, column: int) -> str:
+        """The option that leaves a column out."""
+        return dropping(self.names[column : column + 1] or [column])
 
-    def number(self, line: int, column: int, cell: str) -> float:
-        value = _float(cell)
-        if value is not None and math.isfinite(value) and _NUMBER.fullmatch(cell):
-            return value
-        infinite = value is not None and not math.isfinite(value)
+    def fault(self, column: int, cell: str) -> str:
+        """What is wrong with a cell that is no plain number, and what is to be done."""
+        infinite = as_float(cell) is not None and not math.isfinite(float(cell))
         fault = f"{short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
-        raise self.error(line, column, (fault if cell else "the cell is empty") + self.remedy(column, cell))
+        return (fault if cell else "the cell is empty") + self.remedy(column, cell)
 
     def remedy(self, column: int, cell: str) -> str:
         """What is to be done about a cell that is no number."""
-        drop = f"leave the column out with {dropping(self.names[column : column + 1] or [column])}"
-        if cell.lower().lstrip("+-") in _MISSING:
+        drop = f"leave the column out with {self.called(column)}"
+        if is_missing(cell):
             others = "delete the row" if column == self.target else f"delete the row, or {drop}"
             return f": a value is missing; fill it in, {others}"
-        if re.fullmatch(r"[+-]?[0-9]+(,[0-9]+)+", cell):
+        if has_commas(cell):
             return ": decimals have a point, 1.5 for 1,5, and thousands no mark"
         return "" if column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"

@@ -108,10 +108,16 @@ def ladder(starts: int = 4, epochs: int = 4000) -> Iterator[tuple[str, float]]:
 
 
 def check_network(network: Network, seed: int = 0) -> Checks:
-    """The gradients of the mean loss over four random rows, two with ŷ above y and two below, found in four ways."""
+    """The gradients of the mean loss over four random rows, found in four ways.
+
+    Two have ŷ above y and two below; of several outputs the rows go through the classes.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(ROWS, network.inputs))
-    y = network.predict(x).data + np.array([0.7, -0.7, 1.3, -1.3])
+    if network.outputs == 1:
+        y = network.predict(x).data + np.array([0.7, -0.7, 1.3, -1.3])
+    else:
+        y = np.arange(ROWS) % network.outputs
     tensor = _gradient(network, x, y)
     scale = max(float(np.abs(g).max()) for g in tensor.values())
 

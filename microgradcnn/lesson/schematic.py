@@ -174,7 +174,7 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
                         share = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
                         drawing.label(_between(start, end, share), weight, "weight")
     for unit, at in places.items():
-        kind = "output" if unit is example.prediction else "" if unit in example.inputs else "filter-1"
+        kind = "output" if unit in example.outputs else "" if unit in example.inputs else "filter-1"
         drawing.circle(at, str(unit.label), kind)
     below = drawing.size[1] + 16
     for z in filter(places.__contains__, example.z if len(example.inputs) <= MOST_SHOWN else ()):
@@ -183,13 +183,14 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
         below += 26
     _put_loss(drawing, example, below)
     hidden = "".join(f"{len(layer)} hidden units, " for layer in layers[1:-1])
-    return f"{len(layers[0])} inputs, {hidden}one output", 1
+    outputs = "one output" if len(layers[-1]) == 1 else f"{len(layers[-1])} outputs"
+    return f"{len(layers[0])} inputs, {hidden}{outputs}", 1
 
 
 def _layers(example: Example) -> list[list[Value]]:
     """The inputs, the z's by how many others come before them, and ŷ."""
     depth = dict.fromkeys(example.inputs, 0)
-    for unit in (*example.z, example.prediction):
+    for unit in (*example.z, *example.outputs):
         depth[unit] = 1 + max((depth[source] for source in _weights(unit, example)), default=0)
     return [[unit for unit, d in depth.items() if d == layer] for layer in range(max(depth.values()) + 1)]
 
@@ -287,8 +288,9 @@ def _column(count: int, middle: Point, apart: float) -> list[Point]:
 
 
 def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
-    drawing.formula((16, y), drawing.equation(example.prediction))
-    drawing.formula((16, y + 26), drawing.equation(example.loss))
+    for node in (*example.outputs, example.loss):
+        drawing.formula((16, y), drawing.equation(node))
+        y += 26
 
 
 def _some(layer: Sequence[Value]) -> Sequence[Value | None]:

@@ -13,7 +13,8 @@ from microgradcnn.networks.convolutional import (
     TwoConvAverageLinear,
     TwoConvLinear,
 )
-from microgradcnn.networks.network import ACTIVATIONS, Example, Network, dot, mean, named, total
+from microgradcnn.networks.example import Example
+from microgradcnn.networks.network import ACTIVATIONS, Network, dot, mean, named, total
 from microgradcnn.networks.single_layer import SingleLayer
 
 __all__ = ["ACTIVATIONS", "LECTURE", "NETWORKS", "ConvNetwork", "Example", "Network", "SingleLayer"]

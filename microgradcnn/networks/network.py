@@ -10,7 +10,6 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from microgradcnn.data import as_images
 from microgradcnn.data.dataset import Dataset
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
+from microgradcnn.networks.example import Example
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
 COUNTED_AT = range(2, 6)  # sizes whose operations are counted to find the cost of any size
@@ -37,21 +37,6 @@ BY_HAND: Mapping[str, Sequence[float]] = {
 OTHERS_BY_HAND = (0.5, -0.5, 1.0)
 
 
-@dataclass(frozen=True)
-class Example:
-    """A network written out for one example: its labelled scalars, its prediction and its loss.
-
-    `parameters` maps labels (`s_1`, `c_4`, `w_2`) to Values in the order of the tensors' elements; `z` holds z_1, ...
-    """
-
-    inputs: list[Value]
-    y: Value
-    parameters: dict[str, Value]
-    z: list[Value]
-    prediction: Value
-    loss: Value
-
-
 class CostSize(NamedTuple):
     """A size that the cost of a network depends on: where operations are counted, where timed, and what it counts."""
 
@@ -65,6 +50,8 @@ class Network(ABC):
 
     It has `m`, how many numbers a row has, or `image`, (height, width). Where a constructor takes them, and further
     sizes, it keeps each argument but the seed under its own name, and hands on those that are here.
+    One that takes `outputs` learns as many classes, 0, 1, ..., where they are more than one: it gives a ŷ for each, the
+    larger the likelier, and its loss is −log softmax(ŷ)_y. With one output ŷ is a number, and the loss (ŷ − y)².
     `parameters` maps names to tensor Values, drawn from N(0, 0.5²) with `seed`; the first of them meets the inputs.
     `regularise` is the lecture's λ; it weighs all parameters here (the lecture: s, u, v, w). Raises ValueError for an
     unknown activation, a negative λ or a size below 1, and TypeError if the constructor does not keep an argument.
@@ -80,6 +67,7 @@ class Network(ABC):
 
     m: int
     image: tuple[int, ...] | None = None
+    outputs: int = 1
 
     def __init_subclass__(cls) -> None:
         cls.name = vars(cls).get("name", cls.__name__)
@@ -94,7 +82,7 @@ class Network(ABC):
         if not 0 <= regularise < math.inf:
             raise ValueError(f"λ must be a number ≥ 0, not {regularise}")
         shapes = self.shapes()
-        if min(size for shape in shapes.values() for size in (*shape, 1)) < 1:
+        if min(self.outputs, *(size for shape in shapes.values() for size in (*shape, 1))) < 1:
             raise ValueError(f"{self.name} needs at least one of everything, not parameters of shapes {dict(shapes)}")
         rng = np.random.default_rng(seed)
         self.parameters = {p: Value(rng.normal(0.0, 0.5, shape), label=p) for p, shape in shapes.items()}
@@ -104,11 +92,14 @@ class Network(ABC):
         """The parameters' names and shapes, in order."""
 
     @abstractmethod
-    def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> tuple[list[Value], Value]:
-        """The z's and ŷ of one example, from its inputs and the scalars of every parameter."""
+    def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> tuple[list[Value], Value | list[Value]]:
+        """The z's and ŷ of one example, from its inputs and the scalars of every parameter; a list of several ŷ."""
 
     def predict(self, x: Any) -> Value:
-        """ŷ of n rows (n, inputs), shape (n,): what is written out, over whole columns, unless a subclass is faster."""
+        """ŷ of n rows (n, inputs), shape (n,), or (n, outputs) where there are several.
+
+        It is what is written out, over whole columns, unless a subclass is faster.
+        """
         return self._over_columns(x)[1]
 
     def hidden(self, x: Any) -> Value:
@@ -116,12 +107,31 @@ class Network(ABC):
         return mg.stack(self._over_columns(x)[0], axis=1)
 
     def loss(self, x: Any, y: Any) -> Value:
-        """The objective (1/n) Σ (ŷ − y)² + λ Σ θ² over n rows x, (n, inputs), and y, (n,)."""
+        """The objective, the error plus λ Σ θ², over n rows x, (n, inputs), and y, (n,)."""
         return self.objective(self.predict(x), y)
 
+    @property
+    def error_name(self) -> str:
+        """What the error is called in the history of a training."""
+        return "mean_squared_error" if self.outputs == 1 else "cross_entropy"
+
+    def error(self, prediction: Value, y: Any) -> Value:
+        """The mean of (ŷ − y)² over predictions and y, both (n,); of several outputs that of −log softmax(ŷ)_y.
+
+        Raises ValueError if the shapes do not fit, or y is no class.
+        """
+        return nn.mse_loss(prediction, y) if self.outputs == 1 else nn.cross_entropy(prediction, y)
+
+    def error_of_guessing(self, y: Array) -> float:
+        """The error of the best ŷ that is the same for all rows: the variance of y, or the entropy of its classes."""
+        if self.outputs == 1:
+            return float(np.var(y))
+        shares = np.unique(y, return_counts=True)[1] / len(y)
+        return float(-np.sum(shares * np.log(shares)))
+
     def objective(self, prediction: Value, y: Any) -> Value:
-        """The objective for predictions and y, both (n,). Raises ValueError if their shapes differ."""
-        loss = nn.mse_loss(prediction, y)
+        """The error of predictions and y, plus λ Σ θ². Raises ValueError as `error` does."""
+        loss = self.error(prediction, y)
         if self.regularise:
             loss = loss + self.regularise * total([p.square().sum() for p in self.parameters.values()])
         return loss
@@ -129,24 +139,34 @@ class Network(ABC):
     def example(self, x: Sequence[float] | Array, y: float) -> Example:
         """The scalar form for one row `x` and its `y`, at the parameters of this moment.
 
-        Raises ValueError if x has not `inputs` numbers, or y is not one number.
+        Of several outputs y is the class, and f = log(exp(ŷ_1) + exp(ŷ_2) + ...) − (y_1 ŷ_1 + y_2 ŷ_2 + ...), with 1
+        for the class and 0 for every other. Raises ValueError if x has not `inputs` numbers, or y is not one number, or
+        no class.
         """
         if np.shape(y) != ():
             raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
+        if self.outputs > 1 and y not in range(self.outputs):
+            raise ValueError(f"y must be one of the classes 0 to {self.outputs - 1}, not {y}")
         row = bare_array(x).astype(float).ravel()
         self.check_rows(row[None])
         letter = self.input_letter
         inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]
-        target = Value(y, label="y")
+        targets = [Value(y, label="y")]
+        if self.outputs > 1:
+            targets = [Value(float(y == i), label=f"y_{i + 1}") for i in range(self.outputs)]
         tensors = {name: np.ravel(p.data).tolist() for name, p in self.parameters.items()}
         scalars = {n: [Value(v, label=t) for v, t in zip(tensors[n], self.labels(n), strict=True)] for n in tensors}
-        z, prediction = self.write_out(inputs, scalars)
-        named(prediction, "y_hat")
+        z, found = self.write_out(inputs, scalars)
         parameters = {str(v.label): v for row in scalars.values() for v in row}
-        loss = (prediction - target).square()
+        if isinstance(found, Value):
+            outputs = [named(found, "y_hat")]
+            loss = (found - targets[0]).square()
+        else:
+            outputs = [named(v, f"y_hat_{i}") for i, v in enumerate(found, start=1)]
+            loss = mg.log(total([mg.exp(v) for v in outputs])) - dot(targets, outputs)
         if self.regularise:
             loss = loss + self.regularise * total([v.square() for v in parameters.values()])
-        return Example(inputs, target, parameters, z, prediction, named(loss, "f"))
+        return Example(inputs, targets, parameters, z, outputs, named(loss, "f"))
 
     def hand_example(self) -> Example:
         """One example with y = 1, whose weights and inputs, `by_hand`, the network has from now on."""
@@ -163,7 +183,7 @@ class Network(ABC):
         return []
 
     def closed_form(self, x: Array, y: float) -> dict[str, Array] | None:
-        """The gradients of (ŷ − y)² + λ Σ θ² for one row x, by parameter, to check the engine against.
+        """The gradients of the objective for one row x, by parameter, to check the engine against.
 
         None if nobody has worked them out: a subclass that has gives `worked_out`.
         """
@@ -173,8 +193,15 @@ class Network(ABC):
         return {name: g.reshape(data[name].shape) + 2.0 * self.regularise * data[name] for name, g in found.items()}
 
     def worked_out(self, x: Array, y: float) -> dict[str, Array] | None:
-        """The gradients of (ŷ − y)² for one row x in closed form, the elements in the order of the parameters'."""
+        """The gradients of the error for one row x in closed form, the elements in the order of the parameters'."""
         return None
+
+    def slopes(self, prediction: Array, y: float) -> Array:
+        """The error's derivative by every ŷ of one row: 2(ŷ − y), or softmax(ŷ) − 1 for the class y, − 0 for others."""
+        if self.outputs == 1:
+            return 2.0 * (prediction - y)
+        powers = np.exp(prediction - prediction.max())
+        return np.asarray(powers / powers.sum() - (np.arange(self.outputs) == y))
 
     def pictures(self, image: tuple[int, ...] | None) -> Array | None:
         """The first parameter as pictures, (units, height, width), if a row of it meets every pixel of an `image`."""
@@ -189,8 +216,11 @@ class Network(ABC):
         return [name for name in inspect.signature(cls).parameters if name != "seed"]
 
     def options(self) -> dict[str, Any]:
-        """The arguments that build this network again, as `NETWORKS[name](**options)` takes them, ready for JSON."""
-        found = {name: getattr(self, name) for name in self.arguments()}
+        """The arguments that build this network again, as `NETWORKS[name](**options)` takes them, ready for JSON.
+
+        `outputs` is among them where there are several.
+        """
+        found = {name: getattr(self, name) for name in self.arguments() if name != "outputs" or self.outputs > 1}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
     @classmethod
@@ -199,11 +229,20 @@ class Network(ABC):
         return "image" in cls.arguments()
 
     @classmethod
+    def takes_outputs(cls) -> bool:
+        """Whether it may have several outputs, and so learn more than two classes."""
+        return "outputs" in cls.arguments()
+
+    @classmethod
     def sizes_for(cls, data: Dataset) -> dict[str, Any]:
-        """The arguments that the data decide: the size of the images, or m. Raises DataError for rows that are none."""
-        if cls.takes_images():
-            return {"image": as_images(data).image}
-        return {"m": data.x.shape[1]} if "m" in cls.arguments() else {}
+        """The arguments that the data decide: the size of the images, or m, and an output for each of several classes.
+
+        Raises DataError for rows that are no images.
+        """
+        sizes: dict[str, Any] = {"image": as_images(data).image} if cls.takes_images() else {"m": data.x.shape[1]}
+        if len(data.classes or ()) > 2:
+            sizes["outputs"] = len(data.classes or ())
+        return {name: size for name, size in sizes.items() if name in cls.arguments()}
 
     @classmethod
     def cost_sizes(cls) -> dict[str, CostSize]:
@@ -260,8 +299,8 @@ class Network(ABC):
             name: [named(p.reshape(-1)[i], label) for i, label in enumerate(self.labels(name))]
             for name, p in self.parameters.items()
         }
-        z, prediction = self.write_out([rows[:, i] for i in range(self.inputs)], scalars)
-        return z, named(prediction, "y_hat")
+        z, found = self.write_out([rows[:, i] for i in range(self.inputs)], scalars)
+        return z, named(found if isinstance(found, Value) else mg.stack(found, axis=1), "y_hat")
 
 
 V = TypeVar("V", bound=Value)

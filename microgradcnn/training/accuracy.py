@@ -1,7 +1,8 @@
-"""How right predictions are, by the rule of their loss: the share of rows told right, and what was taken for what."""
+"""How right predictions are, by the rule of their loss: the share told right, what was taken for what, or R²."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -128,3 +129,14 @@ def _confusion(loss: Callable[[Any, Any], Value], found: Array, y: Array) -> Con
     if found.size != len(found) or not np.isin(y, (_NOT[loss], 1)).all():
         return None
     return confused(np.ravel(y) == 1, np.ravel(found) >= 0.0, (_NOT[loss], 1))
+
+
+def r_squared(found: Array, y: Array) -> float:
+    """R² of predictions of numbers y, both (n,): 1 − Σ(y − ŷ)²/Σ(y − mean)²; NaN if y are all the same."""
+    spread = float(np.sum((y - y.mean()) ** 2))
+    return 1.0 - float(np.sum((y - found) ** 2)) / spread if spread else math.nan
+
+
+def mean_absolute_error(found: Array, y: Array) -> float:
+    """The mean of |y − ŷ|, both (n,)."""
+    return float(np.mean(np.abs(y - found)))

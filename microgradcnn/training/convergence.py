@@ -15,7 +15,7 @@ from microgradcnn.networks import Network
 from microgradcnn.training.stopping import GOING, History
 
 SMALL = 1e-3  # the gradient's norm at convergence, as a share of what it was at the start
-BELOW_VARIANCE = 0.9  # the mean squared error of a converged network, at most, as a share of the variance of y
+BELOW_GUESSING = 0.9  # the error of a converged network, at most, as a share of that of always guessing the same
 # The rate at most, of optimisers that move a weight by about the rate however small its gradient is: RMSprop by ten
 # times as much at first, Adagrad by less and less.
 LARGEST_RATES = {"adam": 0.1, "adamw": 0.1, "rmsprop": 0.01, "adagrad": 1.0}
@@ -23,14 +23,15 @@ KRYLOV = 50  # Hessian-vector products, at most, to find λmax
 
 
 class Converged:
-    """A stop policy: "converged" once the gradient is small and the error below the variance of y, (n,).
+    """A stop policy: "converged" once the gradient of a network is small and its error below that of guessing y, (n,).
 
-    Small is ‖∇f‖ ≤ 1e-3 of its start, below is a mean squared error < 0.9 of the variance: under a decreasing rate a
-    loss that hardly changes proves nothing. "dead" where the gradient is exactly 0 and nothing more can be learnt.
+    Small is ‖∇f‖ ≤ 1e-3 of its start, below is a mean squared error < 0.9 of the variance of y, or of several outputs a
+    cross-entropy < 0.9 of the classes' entropy: under a decreasing rate a loss that hardly changes proves nothing.
+    "dead" where the gradient is exactly 0 and nothing more can be learnt.
     """
 
-    def __init__(self, y: Array) -> None:
-        self.variance = float(np.var(y))
+    def __init__(self, network: Network, y: Array) -> None:
+        self.error, self.guessing = network.error_name, network.error_of_guessing(y)
 
     def __call__(self, history: History) -> str:
         """GOING, "converged" or "dead"."""
@@ -40,8 +41,8 @@ class Converged:
         return GOING if last else "dead"
 
     def hardly_better(self, history: History) -> bool:
-        """Whether the error is hardly better than that of always guessing the mean of y."""
-        return history[-1]["mean_squared_error"] >= BELOW_VARIANCE * self.variance
+        """Whether the error is hardly better than that of always guessing the mean of y, or its classes' shares."""
+        return history[-1][self.error] >= BELOW_GUESSING * self.guessing
 
     def report(self, status: str, history: History) -> str:
         """What came of a run with this status, in a sentence."""
@@ -58,8 +59,10 @@ class Converged:
         }[status]
         if not self.hardly_better(history):
             return words
-        error = f"the mean squared error {last['mean_squared_error']:.3g} is hardly better than that of always guessing"
-        return f"{words}; {error} ({self.variance:.3g})"
+        error = (
+            f"the {self.error.replace('_', ' ')} {last[self.error]:.3g} is hardly better than that of always guessing"
+        )
+        return f"{words}; {error} ({self.guessing:.3g})"
 
 
 def default_rate(stable: float, optimiser: str = "gradient_descent") -> float:

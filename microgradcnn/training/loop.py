@@ -179,7 +179,7 @@ class LectureLoop(TrainingLoop):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._has_classes = bool(np.isin(self.rows.y, (0.0, 1.0)).all())
+        self._has_classes = self.network.outputs > 1 or bool(np.isin(self.rows.y, (0.0, 1.0)).all())
 
     @np.errstate(over="ignore", invalid="ignore")  # divergence is an error of its own
     def epoch(self, number: int, rate: float) -> str:
@@ -195,12 +195,12 @@ class LectureLoop(TrainingLoop):
         return status
 
     def measure(self) -> dict[str, float]:
-        """The loss, the norm of its gradient, the mean squared error, and the accuracy or NaN, over all rows."""
+        """The loss, the norm of its gradient, the network's error, and the accuracy or NaN, over all rows."""
         loss = self.rows.evaluate()
         error, accuracy = self.rows.also
         norm = math.sqrt(float(np.dot(self.rows.gradient, self.rows.gradient)))
         accuracy = accuracy if self._has_classes else math.nan
-        return {"loss": loss, "gradient_norm": norm, "mean_squared_error": error, "accuracy": accuracy}
+        return {"loss": loss, "gradient_norm": norm, self.network.error_name: error, "accuracy": accuracy}
 
     def kept(self) -> Array:
         """Those that the loss was lowest at, unless training has converged."""

@@ -32,7 +32,7 @@ _NUMBERED = 14  # cells to a side, at most, in which numbers are still readable
 
 
 def loss(history: History, ax: Axes = None) -> Axes:
-    """The loss over the epochs, and that of the validation, or the mean squared error where λ makes it another.
+    """The loss over the epochs, and that of the validation, or the error without λ where that is another.
 
     `history` is Training.history or Fit.history. The axis is logarithmic if no loss is 0. Raises ValueError if there is
     no epoch.
@@ -40,7 +40,7 @@ def loss(history: History, ax: Axes = None) -> Axes:
     epochs, losses = _column(history, "epoch"), _column(history, "loss")
     ax = _prepared(ax, "Loss", "epoch", "loss")
     ax.plot(epochs, losses, color=BLUE, linewidth=2.5, label="loss")
-    for name in ("mean_squared_error", "validation_loss"):
+    for name in ("mean_squared_error", "cross_entropy", "validation_loss"):
         if name in history[0] and not np.allclose(others := _column(history, name), losses, rtol=1e-3):
             ax.plot(epochs, others, color=VERMILION, linewidth=2.5, linestyle="--", label=name.replace("_", " "))
             ax.legend(fontsize=SMALL)

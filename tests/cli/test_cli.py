@@ -144,7 +144,7 @@ MISTAKES = [
     (["train", "single_layer"], "--data"),
     (["train", "single_layer", "--data", "sidee"], "side"),
     (["train", "single_layer", "--data", "none.csv"], "none.csv does not exist"),
-    (["train", "single_layer", "--data", "digits"], "--classes"),
+    (["train", "conv_average", "--data", "digits"], "--classes"),
     (["train", "conv_average", "--data", "digits", "--classes", "6,11"], "no class '11'"),
     (["train", "conv_average", "--data", "digits", "--classes", "6"], "two different classes"),
     (["train", "conv_average", "--data", "digits", "--classes", "6,7", "--kernel", "9"], "9×9"),

@@ -319,7 +319,7 @@ def test_a_missing_value_is_called_missing(written: str, column: int, tmp_path: 
 # What the networks of the lecture cannot learn
 
 
-@pytest.mark.parametrize("network", ["single_layer", "conv_average"])
+@pytest.mark.parametrize("network", ["conv_linear", "conv_average"])
 @pytest.mark.parametrize("labels", [list("rgb"), [0, 1, 2], ["a", "b", "c", "d", "e"]])
 def test_three_classes_say_who_can(network: str, labels: list[Any], tmp_path: Path) -> None:
     lines = ["p_1,p_2,p_3,p_4,kind", *(f"{i},{i * 3 % 7},1,2,{labels[i % len(labels)]}" for i in range(30))]
@@ -333,7 +333,7 @@ def test_three_classes_say_who_can(network: str, labels: list[Any], tmp_path: Pa
 
 
 def test_images_in_ten_classes_are_for_lenet(tmp_path: Path) -> None:
-    for network in ("single_layer", "conv_linear"):
+    for network in ("two_conv_average", "conv_linear"):
         done = run("train", network, "--data", "digits", "--out", tmp_path)
         assert (done.code, one_sentence(done.err)) == (2, True)
         assert "lenet" in done.err
@@ -344,11 +344,12 @@ def test_images_in_ten_classes_are_for_lenet(tmp_path: Path) -> None:
 def test_a_numeric_target_says_who_can(target: Callable[[int], float], tmp_path: Path) -> None:
     lines = ["a,b,price", *(f"{i},{i * 3 % 7},{target(i)!r}" for i in range(30))]
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
-    done = trained(tmp_path / "t.csv", tmp_path)
+    done = trained(tmp_path / "t.csv", tmp_path, "--target-kind", "classes")
     assert (done.code, done.out) == (2, "")
     assert one_sentence(done.err), done.err
     assert re.search("MicrogradRegressor|estimator", done.err), done.err
     assert len(done.err) < 600
+    assert trained(tmp_path / "t.csv", tmp_path).code == 0
 
 
 # Images that are none

@@ -112,8 +112,8 @@ def test_a_guess_is_right_or_there_is_none(word: str) -> None:
 
 
 def test_what_can_learn_whole_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{i}\n" for i in range(30)))
-    assert main(["train", "single_layer", "--data", str(tmp_path / "t.csv")]) == 2
+    (tmp_path / "t.csv").write_text("p_1,p_2,p_3,p_4,y\n" + "".join(f"{i},{i % 7},1,2,{i}\n" for i in range(30)))
+    assert main(["train", "conv_average", "--data", str(tmp_path / "t.csv"), "--target-kind", "classes"]) == 2
     err = capsys.readouterr().err
     assert "has 30 different numbers in 'y': name two that it has" in err
     for other in ("lenet", "MicrogradClassifier", "MicrogradRegressor", "fit trains a network of one's own"):

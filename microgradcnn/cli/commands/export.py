@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from microgradcnn.cli.options import chosen_trained, network_argument, parameters_argument
-from microgradcnn.cli.output import show, where_written
+from microgradcnn.cli.output import Record, show, where_written
 from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.dataset import UNKNOWN
 from microgradcnn.engine.value import Value
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     network = trained.network
     dtype = next(iter(network.parameters.values())).dtype
     x = Value(np.zeros((2, network.inputs), dtype), label=network.input_letter)
-    y, description = network.predict(trained.scaled(x)), _description(trained)
+    y, description = trained.answer(x), _description(trained)
     if trained.columns == UNKNOWN:
         said = f"{options.parameters} does not say what columns are called: the file takes them by position"
         warnings.warn(said, PositionWarning, stacklevel=1)
@@ -57,7 +57,6 @@ def _description(trained: Trained) -> str:
     if isinstance(network, ImageModel):
         size, classes = "×".join(map(str, network.image)), ", ".join(trained.classes or ())
         return f"{network.name}: {letter} is images of {size} pixels, unscaled; probabilities are of {classes}"
-    no, yes = trained.classes or ("0", "1")
     rows = f"{letter} is rows of {network.inputs} numbers, unscaled"
     if trained.shrink is not None:
         rows += f": the pixels of images that were shrunk to {trained.shrink}×{trained.shrink}"
@@ -65,11 +64,25 @@ def _description(trained: Trained) -> str:
         rows += f": the pixels, row by row, of images of {'×'.join(map(str, columns.image))}"
     elif columns.features is not None:
         rows += f", in this order: {', '.join(columns.features)}"
+    if trained.target is not None:
+        return f"{network.name}: {rows}; y_hat is {columns.target or 'the target'}, a number in its own units"
+    if network.outputs > 1:
+        return f"{network.name}: {rows}; probabilities are of {', '.join(trained.classes or ())}"
+    no, yes = trained.classes or ("0", "1")
     return f"{network.name}: {rows}; y_hat ≥ 0.5 is {yes}, below is {no}"
 
 
 def _metadata(trained: Trained) -> dict[str, str]:
-    """What the file says for programs, as JSON: the names of columns and classes, or the size of images."""
+    """What the file says for programs, as JSON: the names of columns and classes, or the size of images.
+
+    The texts of columns that are one-hot, and the means of missing values, are there if training had such.
+    """
     columns = trained.columns
-    about = {"features": columns.features, "image": columns.image, "classes": trained.classes, "shrink": trained.shrink}
+    about: Record = {
+        "features": columns.features,
+        "image": columns.image,
+        "classes": trained.classes,
+        "shrink": trained.shrink,
+    }
+    about |= {"categories": columns.categories or None, "means": columns.means}
     return {name: json.dumps(value, ensure_ascii=False) for name, value in about.items() if value is not None}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 import microgradcnn.lesson.run as lessons
-from microgradcnn.cli.options import network_argument, seed_argument
+from microgradcnn.cli.loss_graphs import outputs_of
+from microgradcnn.cli.options import network_argument, outputs_argument, seed_argument
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
 
@@ -15,15 +16,18 @@ SUMMARY = "check every gradient of a network against three other ways to find it
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `gradcheck` takes."""
     network_argument(parser)
+    outputs_argument(parser)
     seed_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """The gradients of a network, sigmoid and relu, λ = 0 and 0.1, found in four ways; 1 if they disagree."""
-    rows = []
+    rows, outputs = [], outputs_of(options.network, options.outputs)
     for activation in ACTIVATIONS:
         for regularise in (0.0, 0.1):
-            network = NETWORKS[options.network](activation=activation, regularise=regularise, seed=options.seed)
+            network = NETWORKS[options.network](
+                activation=activation, regularise=regularise, seed=options.seed, **outputs
+            )
             checks = lessons.check_network(network, options.seed)
             rows.append({"activation": activation, "λ": regularise, **checks_record(checks)})
     right = all(row["worst"] <= lessons.TOLERANCE for row in rows)

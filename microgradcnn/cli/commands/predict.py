@@ -1,4 +1,4 @@
-"""`microgradcnn predict`: a class for every row of a data set, by what train wrote."""
+"""`microgradcnn predict`: a class, or a number, for every row of a data set, by what train wrote."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from microgradcnn.cli.options import chosen_trained, data_arguments, network_argument, parameters_argument
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
-from microgradcnn.data.dataset import DataError, Dataset, dropping, listed
+from microgradcnn.data.dataset import DataError, Dataset, dropping, listed, short
 from microgradcnn.engine.arrays import Array
 from microgradcnn.experiment import predict
-from microgradcnn.training.accuracy import Confusion, confused
+from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 
 SUMMARY = "predict with the parameters that train wrote"
 
@@ -25,20 +25,41 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """What is predicted for every row, and the accuracy and what was taken for what where the data have labels."""
+    """What is predicted for every row, and how right that is where the data have labels: by class, or R² and error."""
     trained = chosen_trained(options)
-    names = trained.classes or ("0", "1")
     data = load(options.data, options.target, options.drop, trained.columns)
+    if trained.target is not None and options.classes is not None:
+        raise DataError(f"{options.parameters} predicts numbers: leave out --classes")
     data = trained.arranged(data if options.classes is None else with_classes(data, options.classes))
-    _check_classes(data, names)
-    rows = [_row(i, found, names) for i, found in enumerate(predict(trained, data.x), 1)]
-    told = _told([row["class"] for row in rows], data, names)
-    accuracy = None if told is None else float(np.trace(told.counts) / told.counts.sum())
-    record = {"network": options.network, "data": data.name, "accuracy": accuracy}
-    record |= {"confusion": told and told.record(), "predictions": rows}
-    footer = "" if told is None else f"\n\n{told}\naccuracy {accuracy:.3f}"
-    show(record if options.json else table(rows) + footer, options.json)
+    found, told = predict(trained, data.x), None
+    if trained.target is None:
+        names = trained.classes or ("0", "1")
+        _check_classes(data, names)
+        rows = [_row(i, each, names) for i, each in enumerate(found, 1)]
+        told = _told([row["class"] for row in rows], data, names)
+        accuracy = None if told is None else float(np.trace(told.counts) / told.counts.sum())
+        measured: Record = {"accuracy": accuracy, "confusion": told and told.record()}
+        footer = "\n{told}\naccuracy {accuracy:.3f}"
+    else:
+        rows = [{"row": i, "prediction": float(number)} for i, number in enumerate(found, 1)]
+        measured = _agreement(found, data)
+        footer = "R² {r2:.3f}, mean absolute error {mean_absolute_error:.3g}"
+    record = {"network": options.network, "data": data.name, **measured, "predictions": rows}
+    shown = [table(rows), *([footer.format(told=told, **measured)] if data.target else [])]
+    show(record if options.json else "\n".join(shown), options.json)
     return 0
+
+
+def _agreement(found: Array, data: Dataset) -> Record:
+    """R² and the mean absolute error; None if the data have no labels. Raises DataError if these are no numbers."""
+    if not data.target:
+        return {"r2": None, "mean_absolute_error": None}
+    if data.y.dtype.kind != "f":
+        drop = f": leave the column out with {dropping([data.target])}" if data.named else ""
+        raise DataError(
+            f"{data.name} has text in {data.target!r}, such as {short(str(data.y[0]))}, training had numbers{drop}"
+        )
+    return {"r2": r_squared(found, data.y), "mean_absolute_error": mean_absolute_error(found, data.y)}
 
 
 def _row(number: int, found: Array, names: tuple[str, ...]) -> Record:

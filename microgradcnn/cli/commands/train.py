@@ -19,9 +19,11 @@ from microgradcnn.cli.options import (
     seed_argument,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
-from microgradcnn.data import as_images, load, load_parts, shrink, two_classes, with_classes
+from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
-from microgradcnn.data.dataset import Columns, Dataset
+from microgradcnn.data.dataset import Columns, Dataset, listed
+from microgradcnn.data.tables.categories import source_of
+from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.networks import NETWORKS
@@ -34,6 +36,7 @@ from microgradcnn.views import plots
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
 OF_LENET, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
 REGULARISE = 1e-3
+MEASURES = {"accuracy": ("accuracy", ".3f"), "r2": ("R²", ".3f"), "mean_absolute_error": ("mean absolute error", ".3g")}
 PARTS = {"hidden": "k", "filters": "filters", "kernel": "kernel"}  # what options call a network's arguments
 PARTS |= {"activation": "activation", "regularise": "regularise"}
 
@@ -42,6 +45,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
     network_argument(parser, models=True)
     data_arguments(parser)
+    parser.add_argument(
+        "--target-kind",
+        choices=KINDS,
+        help="what the target is (classes if it is text, two values or few whole numbers, else number)",
+    )
+    parser.add_argument(
+        "--missing", choices=POLICIES, help="rows with missing values: drop them, or take the column's mean (refused)"
+    )
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
     parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
@@ -95,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
     checkpoints = chosen_checkpoints(options)
     _check_options(options)
     data, test, columns = _data(options)
+    kind = "number" if data.classes is None else "classes"
     make_folder(options.out)
     if options.plot is not None:
         make_folder(options.plot.parent)
@@ -107,11 +119,13 @@ def run(options: argparse.Namespace) -> int:
         scale=options.scale,
         shrunk=options.shrink,
         columns=columns,
+        target_kind=None if options.network in MODELS else kind,
         network=_parts(options),
         training=_training(options) | {"checkpoints": checkpoints, "progress": True},
     )
     history, parameters = write_run(options.out, done)
-    head = {"network": options.network, "data": data.name, "classes": data.classes}
+    head = {"network": options.network, "data": data.name, "classes": data.classes, "target": data.target}
+    head |= {"target_kind": kind, "categories": data.categories, **_missing(data)}
     record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
     table = None if done.confusion is None else f"what the rows of the test were taken for:\n{done.confusion}"
     if options.plot is not None and done.training.history:
@@ -124,6 +138,13 @@ def run(options: argparse.Namespace) -> int:
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 
+def _missing(data: Dataset) -> Record:
+    """How many rows are left out, and how many values of each column, or of its first category, are filled in."""
+    lacking = {} if data.missing is None else dict(zip(data.features, data.missing.sum(axis=0).tolist(), strict=True))
+    filled = {source_of(name, data.categories): n for name, n in lacking.items() if n}
+    return {"rows_left_out": data.left_out, "values_filled_in": filled}
+
+
 def _check_options(options: argparse.Namespace) -> None:
     """Raise ValueError for an option of other networks, or of models."""
     network = NETWORKS.get(options.network)
@@ -131,11 +152,12 @@ def _check_options(options: argparse.Namespace) -> None:
     reasons = {option: "it has no such part" for option, argument in PARTS.items() if argument not in has}
     if network is None:
         reasons["shrink"] = f"it brings images to {SIDE}×{SIDE} itself"
+        reasons["target_kind"] = "it learns classes"
     else:
         reasons["shift"] = f"it moves the images of {', '.join(MODELS)}"
     for option, reason in reasons.items():
         if getattr(options, option) is not None:
-            raise ValueError(f"--{option} is not for {options.network}: {reason}")
+            raise ValueError(f"--{option.replace('_', '-')} is not for {options.network}: {reason}")
 
 
 def _parts(options: argparse.Namespace) -> Record:
@@ -164,11 +186,14 @@ def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset | None, Columns
     """The data, the part for the test where they say so themselves, and the columns before images are shrunk."""
     chosen, test = (options.data, options.target, options.drop), None
     if options.network in MODELS:
-        data, test = load_parts(*chosen) or (load(*chosen), None)
+        data, test = load_parts(*chosen) or (load(*chosen, missing=options.missing), None)
         data = with_classes(data, options.classes)
         return data, test and with_classes(test, data.classes), None
-    data = two_classes(load(*chosen), options.classes)
-    if NETWORKS[options.network].takes_images() or options.shrink is not None:
+    network = NETWORKS[options.network]
+    data = with_target(
+        load(*chosen, missing=options.missing), options.target_kind, options.classes, network.takes_outputs()
+    )
+    if network.takes_images() or options.shrink is not None:
         data = as_images(data)
     columns = columns_of(data)
     return data if options.shrink is None else shrink(data, options.shrink), None, columns
@@ -191,10 +216,10 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
         "status": run.status,
         "message": run.message,
         "epochs": len(run.history),
-        "train_accuracy": done.train_accuracy,
-        "test_accuracy": done.test_accuracy,
         "confusion": done.confusion and done.confusion.record(),
     }
+    measured = [measure for measure in MEASURES if (measure == "accuracy") == (done.trained.target is None)]
+    record |= {f"{part}_{name}": getattr(done, f"{part}_{name}") for name in measured for part in ("train", "test")}
     if done.trained.network.name in MODELS:
         part = "a fifth, drawn with the seed" if test is None else "its own"
         record |= {"train_loss": done.train_loss, "test_loss": done.test_loss}
@@ -202,6 +227,27 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     last = run.history[-1] if run.history else {}
     record |= {name: last.get(name) for name in ("loss", "gradient_norm")}
     return record | {"stable_rate": run.stable_rate, "rate": run.rate}
+
+
+def _target(record: Record) -> str:
+    """What was decided of the target, in one line."""
+    classes = record["classes"]
+    if classes is None:
+        how = "a number, learnt with the squared error (--target-kind classes takes it for classes)"
+        return f"target: {record['target']} is {how}"
+    named = f"classes: {', '.join(f'{i} is {name}' for i, name in enumerate(classes))}"
+    return named if len(classes) == 2 else f"{named}; an output for each, with softmax"
+
+
+def _table(record: Record) -> list[str]:
+    """What was made of texts and missing values, a line each, where there are some."""
+    lines = [f"{column}: a column for each of {listed(texts)}" for column, texts in record["categories"].items()]
+    if record["rows_left_out"]:
+        lines.append(f"missing values: {record['rows_left_out']} rows are left out")
+    if record["values_filled_in"]:
+        filled = ", ".join(f"{n} of {column}" for column, n in record["values_filled_in"].items())
+        lines.append(f"missing values: the mean of the rows to train on stands for {filled}")
+    return lines
 
 
 def _text(record: Record, table: str | None) -> str:
@@ -214,13 +260,15 @@ def _text(record: Record, table: str | None) -> str:
         lines += [f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test"]
     else:
         stable = f"the largest stable one is {record['stable_rate']:.3g}"
-        lines = [f"{name}: {counts}", f"classes: 0 is {classes[0]}, 1 is {classes[1]}"]
+        lines = [f"{name}: {counts}", _target(record), *_table(record)]
         lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
         if record["loss"] is not None:
             lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
-    digits = 4 if record["network"] in MODELS else 3
-    train, test = (f"{record[name]:.{digits}f}" for name in ("train_accuracy", "test_accuracy"))
-    lines.append(f"accuracy {train} in training, {test} in the test")
+    for measure, (words, form) in MEASURES.items():
+        if f"train_{measure}" in record:
+            form = ".4f" if record["network"] in MODELS else form
+            train, test = (f"{record[f'{part}_{measure}']:{form}}" for part in ("train", "test"))
+            lines.append(f"{words} {train} in training, {test} in the test")
     lines += [] if table is None else [table]
     lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)
