@@ -182,6 +182,8 @@ def pooled(shape: tuple[int, ...], size: Pair, stride: Pair, padding: Pair, dila
 
     That window starts in the image, or in what is before it. Raises ValueError for padding over half of a window.
     """
+    if padding == (0, 0) and not ceil_mode:
+        return NO_SIDES
     if 2 * padding[0] > size[0] or 2 * padding[1] > size[1]:
         raise ValueError(f"padding is at most half of kernel_size: {padding} is too much for {size}")
     more = [0, 0]
