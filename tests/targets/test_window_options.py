@@ -15,10 +15,10 @@ from every_backend import BACKENDS, HERE, answer, from_source
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from many_cases import offenders, slow_but
-from pytorch_windows import CASES, PATH, REFUSED, drawn
+from pytorch_windows import CASES, LAYERS, PATH, REFUSED, drawn, parameters
 
 import microgradcnn as mg
-from microgradcnn import Value
+from microgradcnn import Value, nn
 from microgradcnn.targets.native import jit
 
 CLOSE = 1e-10
@@ -165,6 +165,20 @@ def test_float32_stays_float32() -> None:
         assert {loss.dtype, *(g.dtype for g in gradients)} == {np.dtype(np.float32)}
 
     assert offenders(CASES, check) == []
+
+
+def test_layers_have_pytorchs_arguments_parameters_and_values(pytorch: dict[str, Any]) -> None:
+    def check(name: str) -> None:
+        kind, arguments, shape = LAYERS[name]
+        layer = getattr(nn, kind)(*arguments, **({"rng": np.random.default_rng(0)} if "Conv" in kind else {}))
+        shapes = {p: a.shape for p, a in layer.state_dict().items()}
+        x, state = parameters(name, shape, shapes)
+        layer.load_state_dict(state)
+        np.testing.assert_allclose(layer(Value(x)).data, pytorch[f"layer {name}/y"], rtol=0, atol=CLOSE)
+        theirs = {key.split("/")[1]: tuple(a) for key, a in pytorch.items() if key.startswith(f"layer {name}/")}
+        assert shapes == {p: a for p, a in theirs.items() if p != "y"}
+
+    assert offenders(LAYERS, check) == []
 
 
 # Loops
