@@ -245,12 +245,18 @@ def _places(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, g
     return windows.reshape(groups, x.shape[1] // groups * size[0] * size[1], -1)
 
 
+def largest(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
+    """The largest of every window, (n, c, rows, columns); no number of its type is below what is padded."""
+    lowest = -np.inf if x.dtype.kind not in "iub" else np.iinfo(x.dtype).min if x.dtype.kind != "b" else False
+    return np.asarray(np.max(unfold(x, size, stride, padding, dilation, lowest), axis=(4, 5)))
+
+
 def average(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
     """The mean of every window, (n, c, rows, columns); a sum of shifted images is faster than a mean over a view."""
     rows, columns = _windows(x, size, stride, padding)
     if padding != NO_SIDES:
         x = np.pad(x, ((0, 0), (0, 0), *padding))
-    total = np.zeros((*x.shape[:2], rows, columns), x.dtype)
+    total = np.zeros((*x.shape[:2], rows, columns), np.result_type(x, 1.0))
     rights = _along(size[1], columns, stride[1])
     for down in _along(size[0], rows, stride[0]):
         for right in rights:

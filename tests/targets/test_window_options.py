@@ -298,6 +298,16 @@ def test_ties_share_the_gradient_and_padding_has_no_part_in_it() -> None:
     np.testing.assert_array_equal(x.grad[0, 0], np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4.0)
 
 
+def test_integers_and_conditions_are_pooled_as_what_they_are() -> None:
+    x = np.array([[[[-3, -2], [-5, -4]]]])
+    for dtype, expected in ((np.int8, [-3, -2]), (float, [-3, -2]), (bool, [True, True])):
+        y = mg.max_pool2d(x.astype(dtype), 2, 1, 1)
+        assert y.dtype == dtype
+        assert y[0, 0, 0, :2].tolist() == [x.astype(dtype)[0, 0, 0, 0], expected[1]]
+    np.testing.assert_array_equal(mg.avg_pool2d(x, 2, ceil_mode=True), [[[[-3.5]]]])
+    np.testing.assert_array_equal(mg.max_pool2d(np.zeros((1, 1, 2, 2), bool), 2, 2, 1), np.zeros((1, 1, 2, 2), bool))
+
+
 def test_a_depthwise_convolution_is_one_of_each_channel() -> None:
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(2, 5, 6, 7)), rng.normal(size=(5, 1, 3, 2))
