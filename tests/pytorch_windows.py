@@ -92,6 +92,18 @@ CASES: dict[str, tuple[str, dict[str, Any], list[Shape]]] = {
     ),
 }
 
+# Layers by their arguments, in PyTorch's order, and the shape of what goes in.
+LAYERS: dict[str, tuple[str, tuple[Any, ...], Shape]] = {
+    "Conv1d": ("Conv1d", (2, 3, 3, 2, 1), (2, 2, 7)),
+    "Conv1d with everything": ("Conv1d", (2, 4, (3,), 1, "same", 2, 2, False), (2, 2, 7)),
+    "Conv2d with everything": ("Conv2d", (4, 6, (3, 2), (2, 1), 1, (1, 2), 2), (2, 4, 5, 6)),
+    "Conv2d, depthwise, of the same size": ("Conv2d", (3, 3, (2, 3), 1, "same", 1, 3, False), (2, 3, 4, 4)),
+    "ConvTranspose2d": ("ConvTranspose2d", (2, 3, 2), (2, 2, 3, 3)),
+    "ConvTranspose2d with everything": ("ConvTranspose2d", (4, 6, 3, 2, (1, 0), 1, 2, False, (1, 2)), (1, 4, 2, 3)),
+    "AvgPool2d with everything": ("AvgPool2d", (3, 2, 1, True, False), (2, 2, 6, 5)),
+    "MaxPool2d with padding and dilation": ("MaxPool2d", (3, (2, 1), 1, 2), (2, 2, 6, 7)),
+}
+
 # What PyTorch refuses.
 REFUSED: dict[str, tuple[str, dict[str, Any], list[Shape]]] = {
     "groups that do not share the channels": ("conv2d", {"groups": 2}, [(1, 3, 4, 4), (2, 1, 2, 2)]),
@@ -129,6 +141,12 @@ def drawn(name: str) -> tuple[list[Any], list[Any]]:
     return [rng.normal(size=shape) for shape in shapes], [rng.normal(size=shape) for shape in shapes]
 
 
+def parameters(name: str, shape: Shape, shapes: dict[str, Shape]) -> tuple[Any, dict[str, Any]]:
+    """What goes into a layer, and its parameters."""
+    rng = np.random.default_rng(sorted(LAYERS).index(name))
+    return rng.normal(size=shape), {p: rng.normal(size=shapes[p]) for p in sorted(shapes)}
+
+
 def main() -> None:
     """Write the file."""
     import torch
@@ -145,6 +163,12 @@ def main() -> None:
         written[f"{name}/y"] = y.detach().numpy()
         for i, (g, h) in enumerate(zip(gradients, products, strict=True)):
             written |= {f"{name}/gradient {i}": g.detach().numpy(), f"{name}/product {i}": h.numpy()}
+    for name, (kind, arguments, shape) in LAYERS.items():
+        layer = getattr(torch.nn, kind)(*arguments).double()
+        x, state = parameters(name, shape, {p: tuple(a.shape) for p, a in layer.state_dict().items()})
+        layer.load_state_dict({p: torch.from_numpy(a) for p, a in state.items()})
+        written[f"layer {name}/y"] = layer(torch.from_numpy(x)).detach().numpy()
+        written |= {f"layer {name}/{p}": np.array(a.shape) for p, a in state.items()}
     for name, (function, options, shapes) in REFUSED.items():
         try:
             getattr(functional, function)(*[torch.zeros(shape) for shape in shapes], **options)

@@ -19,7 +19,7 @@ Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 
 NO_SIDES: Sides = ((0, 0), (0, 0))
 
-COPIED = 1 << 18  # numbers that are copied at a time, for all windows of some images
+COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
 
 
 def sigmoid(x: Array) -> Array:
@@ -193,7 +193,8 @@ def _windows(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dila
     """How many windows of `size` lie below and beside each other."""
     if x.ndim != 4:
         raise ValueError(f"images are (n, channels, height, width), not of shape {x.shape}")
-    (tall, wide), height, width = reach(size, dilation), x.shape[2] + sum(padding[0]), x.shape[3] + sum(padding[1])
+    (tall, wide), ((top, bottom), (left, right)) = reach(size, dilation), padding
+    height, width = x.shape[2] + top + bottom, x.shape[3] + left + right
     if tall > height or wide > width:
         shape = (*x.shape[:2], height, width)
         raise ValueError(f"a window of {(tall, wide)} does not fit into images of shape {shape}, padding included")
@@ -249,19 +250,22 @@ def convolve_input(
     g: Array, w: Array, stride: Pair, padding: Pair, image: Pair, dilation: Pair = (1, 1), groups: int = 1
 ) -> Array:
     """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
-    (n, _, rows, columns), (kh, kw), c = g.shape, w.shape[2:], groups * w.shape[1]
+    (n, filters, rows, columns), (kh, kw), c = g.shape, w.shape[2:], groups * w.shape[1]
     if not g.size or not w.size:
         return np.zeros((n, c, *image), np.result_type(g, w))
     x = np.empty((n, c, *image), np.result_type(g, w))
-    weights = w.reshape(groups, len(w) // groups, -1).swapaxes(1, 2)
+    height, width = image[0] + 2 * padding[0], image[1] + 2 * padding[1]
+    of_rows = w.reshape(groups, filters // groups, -1, kh, kw).transpose(3, 0, 2, 4, 1)
+    of_rows = of_rows.reshape(kh, groups, c // groups * kw, filters // groups)
     downs, rights = (_along((kh, kw)[k], (rows, columns)[k], stride[k], dilation[k]) for k in (0, 1))
-    for part in _parts(n, c * kh * kw * rows * columns):
-        sent = (weights @ _channels(g[part], groups)).reshape(c, kh, kw, rows, columns, -1)
-        padded = np.zeros((c, image[0] + 2 * padding[0], image[1] + 2 * padding[1], sent.shape[-1]), x.dtype)
-        for i, down in enumerate(downs):
+    for part in _parts(n, (c * kw + filters) * rows * columns + c * height * width):
+        given = _channels(g[part], groups)
+        padded = np.zeros((c, height, width, len(g[part])), x.dtype)
+        for weights, down in zip(of_rows, downs, strict=True):  # a row of the kernels at a time, to stay in the cache
+            sent = (weights @ given).reshape(c, kw, rows, columns, -1)
             for j, right in enumerate(rights):
                 place = padded[:, down, right]
-                np.add(place, sent[:, i, j], out=place)
+                np.add(place, sent[:, j], out=place)
         pixels = padded[:, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]]
         x[part] = pixels.transpose(3, 0, 1, 2)
     return x
@@ -286,7 +290,7 @@ def _both(padding: Pair) -> Sides:
 
 
 def _parts(n: int, each: int) -> Iterator[slice]:
-    """n images by so many that all their windows, `each` numbers an image, stay in a core's cache when copied."""
+    """n images by so many that what is made of them, `each` numbers an image, stays in a core's cache."""
     length = max(1, COPIED // max(1, each))
     return (slice(start, start + length) for start in range(0, n, length))
 
@@ -307,12 +311,18 @@ def _places(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, g
     return windows.reshape(groups, x.shape[1] // groups * size[0] * size[1], -1)
 
 
+def largest(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
+    """The largest of every window, (n, c, rows, columns); no number of its type is below what is padded."""
+    lowest = -np.inf if x.dtype.kind not in "iub" else np.iinfo(x.dtype).min if x.dtype.kind != "b" else False
+    return np.asarray(np.max(unfold(x, size, stride, padding, dilation, lowest), axis=(4, 5)))
+
+
 def average(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
     """The mean of every window, (n, c, rows, columns); a sum of shifted images is faster than a mean over a view."""
     rows, columns = _windows(x, size, stride, padding)
     if padding != NO_SIDES:
         x = np.pad(x, ((0, 0), (0, 0), *padding))
-    total = np.zeros((*x.shape[:2], rows, columns), x.dtype)
+    total = np.zeros((*x.shape[:2], rows, columns), np.result_type(x, 1.0))
     rights = _along(size[1], columns, stride[1])
     for down in _along(size[0], rows, stride[0]):
         for right in rights:

@@ -254,7 +254,7 @@ def test_a_wrong_shape_is_refused_by_name(case: str, kind: Callable[[Any], Any])
         (lambda: nn.Conv1d(4, 3, 3, groups=2, rng=rng()), ValueError, "out_channels must be divisible by groups: 3 is"),
         (lambda: nn.ConvTranspose2d(3, 4, 3, groups=2.0, rng=rng()), TypeError, "groups is a number, not 2.0"),
         (lambda: nn.Conv1d(1, 2, 3, 2, "same", rng=rng()), ValueError, "padding='same' is for stride 1, not (1, 2)"),
-        (lambda: nn.Conv1d(1, 2, (3,), rng=rng()), TypeError, "kernel_size is a number, not (3,)"),
+        (lambda: nn.Conv1d(1, 2, (3, 3), rng=rng()), TypeError, "kernel_size is a number, not (3, 3)"),
         (
             lambda: nn.MaxPool2d(3, 1, 2),
             ValueError,

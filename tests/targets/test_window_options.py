@@ -15,10 +15,10 @@ from every_backend import BACKENDS, HERE, answer, from_source
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from many_cases import offenders, slow_but
-from pytorch_windows import CASES, PATH, REFUSED, drawn
+from pytorch_windows import CASES, LAYERS, PATH, REFUSED, drawn, parameters
 
 import microgradcnn as mg
-from microgradcnn import Value
+from microgradcnn import Value, nn
 from microgradcnn.targets.native import jit
 
 CLOSE = 1e-10
@@ -167,6 +167,20 @@ def test_float32_stays_float32() -> None:
     assert offenders(CASES, check) == []
 
 
+def test_layers_have_pytorchs_arguments_parameters_and_values(pytorch: dict[str, Any]) -> None:
+    def check(name: str) -> None:
+        kind, arguments, shape = LAYERS[name]
+        layer = getattr(nn, kind)(*arguments, **({"rng": np.random.default_rng(0)} if "Conv" in kind else {}))
+        shapes = {p: a.shape for p, a in layer.state_dict().items()}
+        x, state = parameters(name, shape, shapes)
+        layer.load_state_dict(state)
+        np.testing.assert_allclose(layer(Value(x)).data, pytorch[f"layer {name}/y"], rtol=0, atol=CLOSE)
+        theirs = {key.split("/")[1]: tuple(a) for key, a in pytorch.items() if key.startswith(f"layer {name}/")}
+        assert shapes == {p: a for p, a in theirs.items() if p != "y"}
+
+    assert offenders(LAYERS, check) == []
+
+
 # Loops
 
 
@@ -282,6 +296,16 @@ def test_ties_share_the_gradient_and_padding_has_no_part_in_it() -> None:
     x = Value(np.full((1, 1, 3, 3), -2.0))
     mg.max_pool2d(x, 3, 2, 1).sum().backward()
     np.testing.assert_array_equal(x.grad[0, 0], np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4.0)
+
+
+def test_integers_and_conditions_are_pooled_as_what_they_are() -> None:
+    x = np.array([[[[-3, -2], [-5, -4]]]])
+    for dtype, expected in ((np.int8, [-3, -2]), (float, [-3, -2]), (bool, [True, True])):
+        y = mg.max_pool2d(x.astype(dtype), 2, 1, 1)
+        assert y.dtype == dtype
+        assert y[0, 0, 0, :2].tolist() == [x.astype(dtype)[0, 0, 0, 0], expected[1]]
+    np.testing.assert_array_equal(mg.avg_pool2d(x, 2, ceil_mode=True), [[[[-3.5]]]])
+    np.testing.assert_array_equal(mg.max_pool2d(np.zeros((1, 1, 2, 2), bool), 2, 2, 1), np.zeros((1, 1, 2, 2), bool))
 
 
 def test_a_depthwise_convolution_is_one_of_each_channel() -> None:

@@ -30,7 +30,8 @@ def conv2d(
     convolution. Raises ValueError for what does not fit together.
     """
     steps, spread = pair(stride, "stride", 1), pair(dilation, "dilation", 1)
-    around, odd = padded(padding, (*shape_of(w)[2:4], 1, 1)[:2], steps, spread)
+    size = shape_of(w)[2:] if len(shape_of(w)) == 4 else (1, 1)  # kernels of another shape are refused below
+    around, odd = padded(padding, size, steps, spread)
     y = images.conv2d(x, w, stride=steps, padding=around, **_unusual(spread, single(groups, "groups", 1)))
     return y if odd == (0, 0) else getitem(y, index=(slice(None), slice(None), *[slice(k, None) for k in odd]))
 
@@ -141,7 +142,9 @@ def max_pool2d(
 
 
 def single(given: int, name: str, least: int) -> int:
-    """A number of at least `least`. Raises TypeError or ValueError by `name`."""
+    """A number of at least `least`, which may be alone in a tuple. Raises TypeError or ValueError by `name`."""
+    if isinstance(given, tuple | list) and len(given) == 1:
+        (given,) = given
     if not isinstance(given, int | np.integer):
         raise TypeError(f"{name} is a number, not {given!r}")
     if given < least:
@@ -182,6 +185,8 @@ def pooled(shape: tuple[int, ...], size: Pair, stride: Pair, padding: Pair, dila
 
     That window starts in the image, or in what is before it. Raises ValueError for padding over half of a window.
     """
+    if padding == (0, 0) and not ceil_mode:
+        return NO_SIDES
     if 2 * padding[0] > size[0] or 2 * padding[1] > size[1]:
         raise ValueError(f"padding is at most half of kernel_size: {padding} is too much for {size}")
     more = [0, 0]

@@ -70,10 +70,6 @@ def _spread(g: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
     return fold(each, image=shape_of(x)[2:], **s)
 
 
-def _max_pool(x: Any, size: tuple[int, int], stride: tuple[int, int], **s: Any) -> Any:
-    return np.max(kernels.unfold(x, size, stride, **s, beyond=-np.inf), axis=(4, 5))
-
-
 def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
     each, beyond = (*shape_of(y), 1, 1), {"beyond": -np.inf} if "padding" in s else {}
     hit = where(unfold(x, size=size, **s, **beyond) >= reshape(y, shape=each), 1.0, 0.0)
@@ -81,4 +77,6 @@ def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> A
     return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], **s)
 
 
-max_pool2d: Primitive = Primitive("max_pool2d", _max_pool, (_max_pool_rule,), "max_pool2d(x)", work="max", repeats=True)
+max_pool2d: Primitive = Primitive(
+    "max_pool2d", kernels.largest, (_max_pool_rule,), "max_pool2d(x)", work="max", repeats=True
+)

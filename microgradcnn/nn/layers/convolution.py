@@ -99,17 +99,17 @@ class Conv1d(Affine):
         self.kernel_size, self.stride = single(kernel_size, "kernel_size", 1), single(stride, "stride", 1)
         self.dilation, self.groups = single(dilation, "dilation", 1), shared(groups, in_channels, out_channels)
         self.padding = padding if isinstance(padding, str) else single(padding, "padding", 0)
-        self.around()
+        self._around()
         self.draw((out_channels, in_channels // self.groups, self.kernel_size), bias, init, rng, dtype)
 
-    def around(self) -> int:
+    def _around(self) -> int:
         """How many numbers are put before a row and after it. Raises ValueError for a padding that there is not."""
         row = self.padding if isinstance(self.padding, str) else (0, self.padding)
         return padded(row, (1, self.kernel_size), (1, self.stride), (1, self.dilation))[0][1]
 
     def forward(self, x: Any) -> Value:
         """(n, out_channels, numbers), as many as (length + 2·padding − dilation·(kernel_size − 1) − 1)/stride + 1."""
-        shape, least = np.shape(x), self.dilation * (self.kernel_size - 1) + 1 - 2 * self.around()
+        shape, least = np.shape(x), self.dilation * (self.kernel_size - 1) + 1 - 2 * self._around()
         if len(shape) != 3 or shape[1] != self.in_channels or shape[2] < max(least, 1):
             self.refuse(x, f"rows (n, {self.in_channels}, length)" + (f" of {least} at least" if least > 1 else ""))
         y = mg.conv1d(x, self.weight, self.stride, self.padding, self.dilation, self.groups)

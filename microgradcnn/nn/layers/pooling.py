@@ -33,7 +33,7 @@ class _Pool(Module):
         self.padding, self.dilation = pair(self.padding, "padding", 0), pair(self.dilation, "dilation", 1)
         pooled((), self.kernel_size, (1, 1), self.padding, self.dilation, self.ceil_mode)
 
-    def check(self, x: Any) -> None:
+    def _check(self, x: Any) -> None:
         """Raise ValueError for what is no images in which a window fits, or sticks out by less than a stride."""
         tall, step = reach(self.kernel_size, self.dilation), self.stride or self.kernel_size
         least = (tall[0] - step[0] + 1, tall[1] - step[1] + 1) if self.ceil_mode else tall
@@ -52,7 +52,7 @@ class AvgPool2d(_Pool):
 
     def forward(self, x: Any) -> Value:
         """(n, channels, rows, columns)."""
-        self.check(x)
+        self._check(x)
         return mg.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
@@ -71,5 +71,5 @@ class MaxPool2d(_Pool):
 
     def forward(self, x: Any) -> Value:
         """(n, channels, rows, columns)."""
-        self.check(x)
+        self._check(x)
         return mg.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)

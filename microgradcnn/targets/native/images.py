@@ -49,10 +49,10 @@ class ImageKernel:
 
 def image_kernel(line: Line, dtype: np.dtype[Any], lanes: int) -> ImageKernel | None:
     """The kernel of a line whose images are the rows of the program; None if there are no loops for it."""
-    if not line.static.keys().isdisjoint(("padding", "dilation")) and not line.op.startswith("conv2d"):
-        return None
     if line.op in ("conv2d", "conv2d_input", "conv2d_kernel"):
         arrays = line.args if has_loops(line, lanes) else ()
+    elif not line.static.keys().isdisjoint(("padding", "dilation")):
+        return None
     elif line.op == "avg_pool2d":
         arrays = line.args if math.prod(line.static["size"]) <= LARGEST_WINDOW else ()
     elif line.op == "fold":
