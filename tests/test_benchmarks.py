@@ -47,7 +47,7 @@ def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_benchmark_is_collected_as_a_test() -> None:
     eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
-    compiled = ["lenet", "moons_mlp", "single_layer", "small_convolution", "table"]
+    compiled = ["lenet", "moons_mlp", "sequences", "single_layer", "small_convolution", "table"]
     assert sorted([*eager, *compiled, "pictures"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
@@ -188,6 +188,20 @@ def test_lenet_is_the_same_by_hand_eager_and_compiled(script: Any) -> None:
     makers = {"NumPy": benchmark.PEERS["NumPy"], **benchmark.OURS}
     assert len(makers) == 4
     harness.check_tasks({name: make(*arguments) for name, make in makers.items()}, benchmark.TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [("rnn", (4, 3, 5, 6)), ("mlp", (5, 2, 7, 3, 8)), ("gpt", (3, 4, 6, 8))],
+    ids=["rnn", "mlp", "gpt"],
+)
+def test_sequences_are_the_same_eager_and_compiled(script: Any, kind: str, sizes: tuple[int, ...]) -> None:
+    benchmark, harness = script("sequences"), script("harness")
+    data, loss, _ = benchmark.WAYS[kind]
+    arrays, parameters = data(np.float64, *sizes)
+    tasks = {"eager": benchmark.eager(loss, arrays, parameters)}
+    tasks["numpy"] = benchmark.compiled("numpy", loss, arrays, parameters)
+    harness.check_tasks(tasks, 1e-12)
 
 
 def test_lenets_products_alone_can_be_taken_in_parts(script: Any) -> None:

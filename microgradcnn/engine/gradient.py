@@ -106,7 +106,7 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
         arguments, static = _arguments_of_rules(node, g, on_values), node.static
         if op is primitives.where or (optional and node in optional):
             optional.update(node.parents)
-        for k, parent in enumerate(_receivers(node, g, found, wanted, own) if op is _PART else node.parents):
+        for k, parent in enumerate(_receivers(node, g, found, own) if op is _PART else node.parents):
             if parent in wanted and (rule := op.chain[k]) is not None:
                 try:
                     sent = rule(*arguments, **static) if static else rule(*arguments)
@@ -120,23 +120,18 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
     return found
 
 
-def _receivers(node: Value, g: Any, found: dict[Value, Any], wanted: set[Value], own: set[Value]) -> tuple[Value, ...]:
+def _receivers(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) -> tuple[Value, ...]:
     """The parents of a part x[index] to which its rule has to send: none, if g was added to x's cotangent in place.
 
-    The rule gives g among zeros, and adding these up would take as long for every part of x as for the whole.
+    The rule gives g among zeros, and adding these up would take as long for every part of x as for the whole. So it
+    does that for the first part, and from then on x's cotangent is an array that nobody else holds.
     """
     (x,) = node.parents
-    total = found.get(x)
-    raw = type(x._data) is np.ndarray and not isinstance(g, Value) and not isinstance(total, Value)
-    if x not in wanted or not raw or watcher.get() is not None:
-        return node.parents
-    if total is not None and x in own:
+    if x in own and type(total := found.get(x)) is np.ndarray and not isinstance(g, Value) and watcher.get() is None:
         kernels.add_at(total, g, **node.static)
-    else:
-        sent = kernels.scatter(g, **node.static, shape=x.shape)
-        found[x] = sent if total is None else total + sent
-        own.add(x)
-    return ()
+        return ()
+    own.add(x)
+    return node.parents
 
 
 def _differentiable(order: Sequence[Value]) -> set[Value]:

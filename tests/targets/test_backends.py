@@ -184,6 +184,12 @@ def test_primitives_on_parameters_with_jax() -> None:
 # Primitives with rows: x is (n, 2, 3), p is (2, 3)
 
 
+def in_steps(h: Any, steps: tuple[int, ...], axis: int) -> Any:
+    """Parts of one array, each with a derivative of its own: their gradients may fill it, in any order, or overlap."""
+    parts = [h[(slice(None),) * axis + (t,)] * (i + 1.0) for i, t in enumerate(steps)]
+    return mg.tanh(mg.stack(parts, axis=axis))
+
+
 def over_axes(reduce: Callable[..., Any]) -> list[Callable[[Any, Any], Any]]:
     """A reduction over one axis, over another that is kept, and over both behind the rows."""
     choices = ((1, False), (2, True), (-1, True), ((1, 2), False))
@@ -282,6 +288,10 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
             (slice(None), [0, 1, 1]),
             (slice(None), None),
         )
+    ]
+    + [
+        lambda x, p, s=s, a=a: in_steps(x * p, s, axis=a)
+        for s, a in [((0, 1), 1), ((-1, 0), 1), ((0, 1, 1), 1), ((2, 0, -2), 2), ((0, 2), 2)]
     ],
     "scatter": [
         lambda x, p: TABLE["scatter"](x * p, index=(slice(None), slice(1, 3)), shape=(x.shape[0], 4, 3)),
