@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from microgradcnn.engine.functions import BUILT_IN
+
 DEMOS = ROOT / "demos"
 
 SAYS = {
@@ -16,12 +18,13 @@ SAYS = {
     "layers_on_digits.py": "accuracy 0.9",
     "two_processes.py": "single_layer: after 200 steps the parameters differ by",
     "your_own_primitive.py": "wrong_softsign",
+    "primitives.py": "rows of formulas, drawings and lines: ",
     "what_each_exercise_adds.py": "two_conv_linear           1.000",
 }
 
 
-def output(demo):
-    command = [sys.executable, "-W", "error", str(DEMOS / demo)]
+def output(demo, *arguments):
+    command = [sys.executable, "-W", "error", str(DEMOS / demo), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -33,6 +36,17 @@ def test_every_demo_is_listed():
 @pytest.mark.parametrize("demo", [name for name in SAYS if name != "what_each_exercise_adds.py"])
 def test_demo(demo):
     assert SAYS[demo] in output(demo)
+
+
+@pytest.mark.slow
+def test_every_primitive_has_a_row_on_the_contact_sheet(tmp_path):
+    assert str(tmp_path / "sheet.html") in output("primitives.py", tmp_path / "sheet.html")
+    page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
+    names = [name for title in re.findall("<h2>(.*?)</h2>", page) for name in title.split(", ")]
+    assert {*names} >= BUILT_IN
+    for row in page.split("<article>")[1:]:
+        assert all(part in row for part in ("<mfrac>", "Cost for n: ", "<svg", "return f, [")), row[:80]
+        assert "NaN" not in row.partition("<svg")[0].partition("</p>")[2]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The table of conventions in the docstring of primitives.py, read row by row, and held on every backend."""
+"""The tables of conventions in primitives.py and elementary.py, read row by row, and held on every backend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
-from microgradcnn.engine import primitives
+from microgradcnn.engine import elementary, primitives
 
 INF, NAN = math.inf, math.nan
 
@@ -126,6 +126,36 @@ HELD: dict[tuple[str, str], list[Held]] = {
             *((np.array([-1000.0, 0.0]),), (np.array([-0.5, -0.25]),), (1000.0 + math.log(2.0)) / 2),
         ),
     ],
+    ("sign, floor", "0; of NaN they are NaN"): [
+        *[Held(f, (x,), (0.0,), y) for f in (mg.sign, mg.floor) for x, y in ((0.0, 0.0), (1.0, 1.0), (NAN, NAN))],
+        Held(mg.floor, (2.5,), (0.0,), 2.0),
+    ],
+    ("arcsin, arccos, at 1", "inf and -inf, as IEEE has 1/0; outside NaN, with the value"): [
+        *[Held(mg.arcsin, (x,), (INF,), math.asin(x)) for x in (1.0, -1.0)],
+        *[Held(mg.arccos, (x,), (-INF,), math.acos(x)) for x in (1.0, -1.0)],
+        *[Held(f, (1.5,), (NAN,), NAN) for f in (mg.arcsin, mg.arccos)],
+    ],
+    ("arccosh, arctanh, at 1", "inf; arctanh is NaN outside, its derivative 1/(1 - x²)"): [
+        Held(mg.arccosh, (1.0,), (INF,), 0.0),
+        *[Held(mg.arctanh, (x,), (INF,), math.copysign(INF, x)) for x in (1.0, -1.0)],
+        Held(mg.arctanh, (2.0,), (-1 / 3,), NAN),
+    ],
+    ("arctan2, hypot, at (0, 0)", "NaN, as 0/0"): [
+        Held(f, (0.0, 0.0), (NAN, NAN), 0.0) for f in (mg.arctan2, mg.hypot)
+    ],
+    ("mod, at a jump", "d/da is 1 and d/db is -⌊a/b⌋ there too; with b = 0 the value is NaN"): [
+        Held(mg.mod, (3.0, 1.5), (1.0, -2.0), 0.0),
+        Held(mg.mod, (1.0, 0.0), (1.0, -INF), NAN),
+    ],
+    ("logaddexp, at a tie", "half to each side; NaN where both are inf or both -inf"): [
+        Held(mg.logaddexp, (1.0, 1.0), (0.5, 0.5), 1.0 + math.log(2.0)),
+        *[Held(mg.logaddexp, (x, x), (NAN, NAN), x) for x in (INF, -INF)],
+        Held(mg.logaddexp, (-INF, 1.0), (0.0, 1.0), 1.0),
+    ],
+    ("clip, at its bounds", "1 to x, as in PyTorch; of NaN NaN, with 1 to x"): [
+        *[Held(lambda x: mg.clip(x, -1.0, 2.0), (x,), (1.0,), x) for x in (-1.0, 2.0, NAN)],
+        Held(lambda x: mg.clip(x, -1.0, 2.0), (2.5,), (0.0,), 2.0),
+    ],
     ("broadcasting", "as in NumPy, silently: (n, 1) - (n,) is (n, n), which the losses of mg.nn refuse"): [
         Held(
             lambda a, b: mg.mean(mg.square(a - b)),  # 0, −1, 1, 0 squared
@@ -141,7 +171,7 @@ HELD: dict[tuple[str, str], list[Held]] = {
 
 def table() -> dict[str, str]:
     """The rows of the docstring, by what they are about."""
-    _, _, text = (primitives.__doc__ or "").partition("\nConventions ")
+    text = "\n".join([(module.__doc__ or "").partition("\nConventions ")[2] for module in (primitives, elementary)])
     rows = re.findall(r"^    (\S.*?) {2,}(\S.*)$", text, re.MULTILINE)
     assert len(rows) == len([line for line in text.splitlines() if line.startswith("    ")]), "a row that is none"
     return dict(rows)

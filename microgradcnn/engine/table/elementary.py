@@ -1,14 +1,16 @@
 """The elementary functions of the table: circular, hyperbolic and inverse ones, logarithms, erf, and steps.
 
-What NumPy, C, JavaScript and ONNX have is one record with its lines for them, as a user's primitive is. Conventions
-where the derivative is not defined, or the formula is not finite, beside those in primitives.py:
+What NumPy, C, JavaScript and ONNX have is one record with its lines for them, as a user's primitive is.
 
-    sign, floor                    0 everywhere; both of NaN are NaN
-    arcsin, arccos, at ±1          inf and -inf, as IEEE has 1/0; NaN outside, with the value
-    arccosh, at 1, arctanh, at ±1  inf; NaN outside, with the value
+Conventions beside those in primitives.py:
+
+    sign, floor                    0; of NaN they are NaN
+    arcsin, arccos, at 1           inf and -inf, as IEEE has 1/0; outside NaN, with the value
+    arccosh, arctanh, at 1         inf; arctanh is NaN outside, its derivative 1/(1 - x²)
     arctan2, hypot, at (0, 0)      NaN, as 0/0
-    mod                            d/da is 1 and d/db is -⌊a/b⌋, at the jumps too; NaN for b = 0, with the value
-    logaddexp, at a tie            half to each side; NaN where both are infinite and equal
+    mod, at a jump                 d/da is 1 and d/db is -⌊a/b⌋ there too; with b = 0 the value is NaN
+    logaddexp, at a tie            half to each side; NaN where both are inf or both -inf
+    clip, at its bounds            1 to x, as in PyTorch; of NaN NaN, with 1 to x
 """
 
 from __future__ import annotations

@@ -114,6 +114,7 @@ def call(name: str, *args: Expr) -> Expr:
 _PI = symbol("pi")
 _KNOWN = {  # floats that stand for something better known: no data are one of these by chance
     **{math.log(base): call("log", number(base)) for base in (2, 10)},
+    **{1 / math.log(base): divide(ONE, call("log", number(base))) for base in (2, 10)},
     **{math.pi: _PI, math.pi / 180: divide(_PI, number(180)), 180 / math.pi: divide(number(180), _PI)},
     **{math.sqrt(2): root(number(2)), math.sqrt(2 / math.pi): root(divide(number(2), _PI))},
     2 / math.sqrt(math.pi): divide(number(2), root(_PI)),
