@@ -155,6 +155,15 @@ def test_norms(name: str) -> None:
     assert max(errors(lambda x: NORMS[name](mg.norm, x), lambda x: NORMS[name](np.linalg.norm, x), [x], [0])) < SHARP
 
 
+@pytest.mark.parametrize("name", [*CALLS, *ALONE])
+def test_float32_is_kept_forth_and_back(name: str) -> None:
+    call, shapes = (CALLS | ALONE)[name]
+    leaves = [Value(np.asarray(x, np.float32)) for x in inputs(shapes)]
+    y = call(mg, *leaves) if name != "ravel" else mg.ravel(leaves[0])
+    assert y.dtype == np.float32
+    assert [g.dtype for g in mg.grad(y, leaves, seed=np.ones(y.shape, np.float32))] == [np.float32] * len(leaves)
+
+
 def test_logsumexp_and_what_cannot_overflow() -> None:
     x = Value(np.array([[1000.0, 1000.0], [-1000.0, -math.inf]]))
     y = mg.logsumexp(x, axis=1)
@@ -277,6 +286,7 @@ WRONG: list[tuple[Call, str]] = [
     (lambda v: mg.einsum("ii->i", v), "the diagonal 'i' is one of axes of 2 and 3"),
     (lambda v: mg.tensordot(v, v, 1), "tensordot adds over axes of equal length"),
     (lambda v: mg.cross(v, v[:, :2]), "cross takes vectors of three numbers, not of 3 and 2"),
+    (lambda v: mg.diff(v, -1), "diff takes differences n times, not -1"),
     (lambda v: mg.select([v > 0.0], []), "select takes a choice for each condition, not 0 for 1"),
     (lambda v: mg.take_along_axis(v, np.array([0]), 1), "takes indices of 2 axes, as x has, not 1"),
 ]
