@@ -15,6 +15,7 @@ from microgradcnn.views.formulas.algebra import is_negative
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
+    bars,
     divide,
     flat,
     function_name,
@@ -183,7 +184,8 @@ class Emitter:
 
     def _call(self, e: Expr) -> str:
         inside = self.comma.join(map(self.emit, shown(e.args)))
-        return self.fenced("|", inside, "|") if e.value == "abs" else self.function(e.value) + self.around(inside)
+        bar = bars(e)
+        return self.fenced(bar, inside, bar) if bar else self.function(e.value) + self.around(inside)
 
     def around(self, inside: str) -> str:
         """The brackets of a function's arguments."""
@@ -252,7 +254,7 @@ def is_named_function(e: Expr) -> bool:
     """Whether a formula starts with the name of a function of several letters."""
     while e.head == "power":
         e = e.args[0]
-    return e.head == "call" and len(function_name(e.value)) > 1 and e.value != "abs"
+    return e.head == "call" and len(function_name(e.value)) > 1 and not bars(e)
 
 
 def _factors(e: Expr) -> Iterator[Expr]:

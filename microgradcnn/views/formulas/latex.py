@@ -99,7 +99,8 @@ class Latex(Emitter):
 
     def fenced(self, left: str, inside: str, right: str) -> str:
         """Something between two signs, which grow around fractions; bars always do."""
-        tall = left == "|" or (left == "(" and r"\frac" in inside)
+        left, right = (r"\|" if sign == "‖" else sign for sign in (left, right))
+        tall = left in ("|", r"\|") or (left == "(" and r"\frac" in inside)
         return rf"\left{left}{inside}\right{right}" if tall else f"{left}{inside}{right}"
 
     def position(self, part: str) -> str:
