@@ -71,11 +71,11 @@ def _norm_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, keepdims: b
     return kept(g, x, axis) * (x / where(equal(length, 0.0), math.inf, length))
 
 
-norm: Primitive = Primitive(
-    "norm",
+vector_norm: Primitive = Primitive(
+    "vector_norm",
     lambda x, axis, keepdims: np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims)),
     (_norm_rule,),
-    "norm(x)",
+    "vector_norm(x)",
     work="product",
     repeats=True,
 )

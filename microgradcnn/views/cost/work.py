@@ -83,7 +83,7 @@ def _measured(operation: Operation, given: Sequence[Array]) -> tuple[str, Array,
 def _terms(operation: Operation, ones: Sequence[Array]) -> Array:
     """How many terms each number of a result has."""
     name, static = operation.name, operation.static
-    if name in ("mean", "max", "min", "norm"):
+    if name in ("mean", "max", "min", "vector_norm"):
         name = "sum"
     if name in PLACED:  # orders name every place once, and what is taken may be one row, again and again
         axis, shape = static["axis"], operation.args[1].shape

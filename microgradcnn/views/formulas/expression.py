@@ -143,7 +143,7 @@ def _printable(text: str) -> str:
 def bars(e: Expr) -> str:
     """The sign that a call is written between, as in |x| and ‖x‖; empty for any other."""
     args = [a for a in e.args if a.head != "text" or a.value[0]]
-    return {"abs": "|", "norm": "‖"}.get(e.value, "") if len(args) == 1 else ""
+    return {"abs": "|", "vector_norm": "‖"}.get(e.value, "") if len(args) == 1 else ""
 
 
 def function_name(name: str) -> str:

@@ -40,7 +40,7 @@ from microgradcnn.views.formulas.mathml import MathML, Python
 
 __all__ = ["definitions", "equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 
-_REDUCTIONS = ("sum", "mean", "max", "min", "norm", "logsumexp")
+_REDUCTIONS = ("sum", "mean", "max", "min", "vector_norm", "logsumexp")
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
 
 Operands = Mapping[str, Any]  # what each name of a notation stands for: a Part, several, or the formula of a setting
