@@ -292,12 +292,12 @@ Most are made of a few primitives of [the table](../../microgradcnn/engine/primi
 derived, drawn and exported as those are: shapes of `reshape`, `transpose` and indices, `einsum` of matrix products,
 `prod` of products of halves, which are exact at zeros, `var` of means, `sort` of `order` and `take_along_axis`. New
 primitives are those that would read or run badly otherwise, in
-[`axes.py`](../../microgradcnn/engine/table/axes.py): `min` shares ties as `max` does; `norm`, of which `std` is made,
-has the gradient 0 at 0; `logsumexp` has its own softmax as
-its rule; `cumsum` would be as many sums as there are numbers; `order` has the places of numbers in ascending order, so
-that a program puts other numbers in their own order; `take` and `take_along_axis` take numbers at places which may be
-a Value, as an input of a program is, and `index_add` and `scatter_add` add them there, which is the rule of each for
-the other. `argmax`, `argmin` and `argsort` give NumPy's integers of the moment, without a gradient, to index with.
+[`axes.py`](../../microgradcnn/engine/table/axes.py): `min` shares ties as `max` does; `vector_norm`, of which `norm`
+and `std` are made, has the gradient 0 at 0; `logsumexp` has its own softmax as its rule; `cumsum` would be as many sums
+as there are numbers; `order` has the places of numbers in ascending order, so that a program puts other numbers in
+their own order; `take` and `take_along_axis` take numbers at places which may be a Value, as an input of a program is,
+and `index_add` and `scatter_add` add them there, which is the rule of each for the other. `argmax`, `argmin` and
+`argsort` give NumPy's integers of the moment, without a gradient, to index with.
 
 ## HIPS autograd's own tests
 

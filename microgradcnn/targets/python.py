@@ -157,7 +157,7 @@ EXPRESSIONS: dict[str, str | Text] = {
     "mean": _reduction("mean"),
     "max": _reduction("max"),
     "min": _reduction("min"),
-    "norm": lambda line, args: f"xp.sqrt({_reduction('sum')(line, [f'{args[0]} * {args[0]}'])})",
+    "vector_norm": lambda line, args: f"xp.sqrt({_reduction('sum')(line, [f'{args[0]} * {args[0]}'])})",
     "logsumexp": _with("logsumexp", "axis", "keepdims"),
     "cumsum": lambda line, args: f"xp.cumsum({args[0]}, axis={line.static['axis']})",
     "order": lambda line, args: (

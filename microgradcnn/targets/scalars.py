@@ -299,7 +299,7 @@ def _scatter(g: Grid, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 REDUCTIONS = frozenset(
-    {"matmul", "sum", "mean", "max", "min", "norm", "logsumexp", "log_softmax", "avg_pool2d", "max_pool2d"}
+    {"matmul", "sum", "mean", "max", "min", "vector_norm", "logsumexp", "log_softmax", "avg_pool2d", "max_pool2d"}
 )
 LINEAR = frozenset(
     {
@@ -314,7 +314,7 @@ OPENED: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "max": _max,
     "min": _min,
-    "norm": _norm,
+    "vector_norm": _norm,
     "logsumexp": _logsumexp,
     "order": _order,
     "take": _take,

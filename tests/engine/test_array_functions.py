@@ -155,6 +155,15 @@ def test_norms(name: str) -> None:
     assert max(errors(lambda x: NORMS[name](mg.norm, x), lambda x: NORMS[name](np.linalg.norm, x), [x], [0])) < SHARP
 
 
+@pytest.mark.parametrize("name", [*CALLS, *ALONE])
+def test_float32_is_kept_forth_and_back(name: str) -> None:
+    call, shapes = (CALLS | ALONE)[name]
+    leaves = [Value(np.asarray(x, np.float32)) for x in inputs(shapes)]
+    y = call(mg, *leaves) if name != "ravel" else mg.ravel(leaves[0])
+    assert y.dtype == np.float32
+    assert [g.dtype for g in mg.grad(y, leaves, seed=np.ones(y.shape, np.float32))] == [np.float32] * len(leaves)
+
+
 def test_logsumexp_and_what_cannot_overflow() -> None:
     x = Value(np.array([[1000.0, 1000.0], [-1000.0, -math.inf]]))
     y = mg.logsumexp(x, axis=1)
@@ -194,6 +203,7 @@ def test_nothing(shape: tuple[int, ...]) -> None:
         assert mg.grad(mg.sum(y), [Value(x)])[0].shape == shape
 
 
+@pytest.mark.slow
 @given(shape=array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4), data=st.data())
 def test_shapes_axes_and_lengths(shape: tuple[int, ...], data: Any) -> None:
     """Every function of shapes moves each number to where NumPy moves it, and each cotangent back."""
@@ -226,6 +236,7 @@ def test_shapes_axes_and_lengths(shape: tuple[int, ...], data: Any) -> None:
 LETTERS = "abcd"
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_einsum_of_any_letters(data: Any) -> None:
     lengths = {letter: data.draw(st.integers(1, 3)) for letter in LETTERS}
@@ -241,6 +252,45 @@ def test_einsum_of_any_letters(data: Any) -> None:
     expected = np.einsum(text, *arrays)
     assert np.shape(y.data) == expected.shape
     np.testing.assert_allclose(y.data, expected, rtol=1e-12, atol=1e-12)
+
+
+EINSUMS: list[tuple[Any, ...]] = [  # subscripts as people write them, and shapes
+    ("...ij,...jk", (2, 2, 3), (3, 4)),
+    (" b i j , b j k -> b i k ", (2, 2, 3), (2, 3, 2)),
+    ("...", (2, 3)),
+    ("...i->...", (3,)),
+    ("i...->i", (2,)),
+    ("ba", (2, 3)),
+    ("ii", (3, 3)),
+    ("ii->i", (3, 3)),
+    ("...ii->...i", (2, 3, 3)),
+    ("iij,jk->ik", (2, 2, 3), (3, 2)),
+    ("Ab,bA->A", (2, 3), (3, 2)),
+    (",ij->ij", (), (2, 3)),
+    ("ij,ij->ij", (1, 3), (2, 1)),
+    ("ij,jk->ik", (2, 1), (3, 2)),
+    ("i,i->", (1,), (3,)),
+    ("bij,bjk->bik", (1, 2, 3), (4, 3, 2)),
+]
+
+
+@pytest.mark.parametrize("case", EINSUMS, ids=lambda case: case[0])
+def test_einsum_as_numpy_reads_it(case: tuple[Any, ...]) -> None:
+    text, *shapes = case
+    arrays = [draw(*shape, seed=i) if shape else 0.7 for i, shape in enumerate(shapes)]
+    y, expected = mg.einsum(text, *map(Value, arrays)), np.einsum(text, *arrays)
+    assert np.shape(y.data) == np.shape(expected)
+    np.testing.assert_allclose(y.data, expected, rtol=1e-13, atol=1e-14)
+    wrt = list(range(len(arrays)))
+    assert max(errors(lambda *xs: mg.einsum(text, *xs), lambda *xs: np.einsum(text, *xs), arrays, wrt)) < SHARP
+
+
+def test_einsum_in_lists_of_axes() -> None:
+    a, b = draw(2, 3), draw(2, 3, 2)
+    for call in ((a, [0, 1]), (a, [1, 0]), (a, [0, 1], [1]), (a, [0, 1], b, [..., 1, 2], [..., 0]), (b, [..., 0])):
+        np.testing.assert_allclose(
+            mg.einsum(*[Value(x) if isinstance(x, np.ndarray) else x for x in call]).data, np.einsum(*call), rtol=1e-13
+        )
 
 
 def test_places_in_a_value_are_whole_and_within_the_axis() -> None:
@@ -277,6 +327,7 @@ WRONG: list[tuple[Call, str]] = [
     (lambda v: mg.einsum("ii->i", v), "the diagonal 'i' is one of axes of 2 and 3"),
     (lambda v: mg.tensordot(v, v, 1), "tensordot adds over axes of equal length"),
     (lambda v: mg.cross(v, v[:, :2]), "cross takes vectors of three numbers, not of 3 and 2"),
+    (lambda v: mg.diff(v, -1), "diff takes differences n times, not -1"),
     (lambda v: mg.select([v > 0.0], []), "select takes a choice for each condition, not 0 for 1"),
     (lambda v: mg.take_along_axis(v, np.array([0]), 1), "takes indices of 2 axes, as x has, not 1"),
 ]

@@ -132,7 +132,7 @@ def reduction_cases(reduce: str, formula: Any = None) -> list[Case]:
 
 
 def over_none(reduce: str, n: Any, x: Any) -> Any:
-    return n.abs(x) if reduce == "norm" else x * 1.0
+    return n.abs(x) if reduce == "vector_norm" else x * 1.0
 
 
 TAKEN = [  # a shape, places and an axis
@@ -345,7 +345,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "min": reduction_cases("min"),
     "logsumexp": reduction_cases("logsumexp", lambda n, x, **s: n.log(n.sum(n.exp(x), **s))),
-    "norm": reduction_cases("norm", lambda n, x, **s: n.sqrt(n.sum(x * x, **s))),
+    "vector_norm": reduction_cases("vector_norm", lambda n, x, **s: n.sqrt(n.sum(x * x, **s))),
     "cumsum": [Case(lambda n, x, a=a: n.cumsum(x, axis=a), (draw(2, 3, 4),), {"axis": a}) for a in (0, 1, 2, -1, -3)],
     "order": [Case(lambda n, x, a=a: np.argsort(x, axis=a) * 1.0, (draw(2, 3, 4),), {"axis": a}) for a in (0, 1, -1)],
     "take": [

@@ -114,3 +114,18 @@ def test_places_that_are_inputs(way: str) -> None:
     for p, data in zip(ps, (table, w), strict=True):
         p.data = data
     same(program(i), answer("eager", embedded, [table, w], [i]))
+
+
+@pytest.mark.parametrize("way", slow_but("numpy", among=BACKENDS))
+def test_places_that_there_are_not(way: str) -> None:
+    x, p = Value(np.zeros((3, 2)), label="i"), Value(np.arange(4.0), label="p")
+    program = mg.compile(mg.mean(mg.sum(mg.take(p, x, 0), axis=1)), [p], [x], way)
+    wrong = np.array([[0.0, 4.0]])
+    if way == "numpy":
+        with pytest.raises(IndexError, match="index 4 is out of bounds"):
+            program(wrong)
+        with pytest.raises(ValueError, match=r"0\.5 is no place"):
+            program(np.array([[0.5, 0.0]]))
+    else:
+        assert np.isnan(program(wrong)[0])
+    assert program(np.array([[3.0, -1.0]]))[0] == 6.0

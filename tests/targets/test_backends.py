@@ -250,7 +250,7 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
     ],
     "min": over_axes(mg.min),
     "logsumexp": over_axes(mg.logsumexp),
-    "norm": over_axes(lambda x, axis, keepdims: mg.norm(x, axis=axis, keepdims=keepdims)),
+    "vector_norm": over_axes(lambda x, axis, keepdims: mg.norm(x, axis=axis, keepdims=keepdims)),
     "cumsum": [lambda x, p: mg.cumsum(x * p, axis=2), lambda x, p: mg.cumsum(x + p, axis=-2)],
     "order": [lambda x, p: mg.sort(x * p), lambda x, p: mg.sort(x + p, axis=1)],
     "take": [

@@ -101,7 +101,7 @@ def log_sum_exp() -> Any:
 
 
 def norm() -> Any:
-    return mg.primitive("length", lambda x: np.sqrt(np.sum(x * x)), [lambda g, y, x: g * x / y])
+    return mg.primitive("norm", lambda x: np.sqrt(np.sum(x * x)), [lambda g, y, x: g * x / y])
 
 
 def rolled() -> Any:
@@ -195,7 +195,7 @@ USES |= {
     ),
 }
 NAMES = ("sine", "cosine", "cube", "own_arctan", "arctan_into", "softsign", "leak", "hypotenuse", "damped")
-NAMES += ("log_sum_exp", "length", "rolled", "added_up", "outer_product", "bordered")
+NAMES += ("log_sum_exp", "norm", "rolled", "added_up", "outer_product", "bordered")
 
 
 def or_one_sentence(ask: Callable[[], Any]) -> Any:

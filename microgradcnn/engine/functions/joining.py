@@ -173,7 +173,9 @@ def append(x: Operand, values: Operand, axis: int | None = None) -> Any:
 @of_one
 @explained
 def diff(x: Operand, n: int = 1, axis: int = -1) -> Any:
-    """Every number minus the one before it along an axis, n times over."""
+    """Every number minus the one before it along an axis, n times over. Raises ValueError for a negative n."""
+    if n < 0:
+        raise ValueError(f"diff takes differences n times, not {n}")
     (at,) = places("diff", axis, len(shape(x)))
     for _ in range(n):
         x = _along(x, at, slice(1, None)) - _along(x, at, slice(None, -1))

@@ -78,7 +78,7 @@ def var(x: Operand, axis: Axis = None, ddof: float = 0, keepdims: bool = False) 
 def std(x: Operand, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """The square root of `var`; of equal numbers 0, with a gradient of 0."""
     apart = x - mean(x, axis, keepdims=True)
-    length = along.norm(apart, axis=axes_of("std", axis), keepdims=keepdims)
+    length = along.vector_norm(apart, axis=axes_of("std", axis), keepdims=keepdims)
     return primitives.div(length, math.sqrt(_freedom("std", x, axis, ddof)))
 
 
@@ -94,7 +94,7 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
     n = len(shape(x))
     at = list(range(n)) if axis is None else places("norm", axis, n)
     if ord is None or (ord == 2 and len(at) == 1) or (ord == "fro" and len(at) == 2):
-        return along.norm(x, axis=axes_of("norm", axis), keepdims=keepdims)
+        return along.vector_norm(x, axis=axes_of("norm", axis), keepdims=keepdims)
     if len(at) == 1 and not isinstance(ord, str):
         return _norm_of_vectors(abs(x), ord, at[0], keepdims)
     if len(at) == 2 and not isinstance(ord, str) and ord in (1, -1, math.inf, -math.inf):

@@ -185,7 +185,8 @@ def getitem(x: Operand, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, Value) for part in parts):
         raise TypeError(
-            "an index cannot be a Value: mg.where chooses by a condition, .data takes the index of this moment"
+            "an index cannot be a Value: mg.where chooses by a condition, .data takes the index of this moment, "
+            "and mg.take takes parts at places that a Value has"
         )
     fixed = tuple([part if part is None or isinstance(part, _BASIC) else _index_array(part) for part in parts])
     return primitives.getitem(x, index=fixed if isinstance(index, tuple) else fixed[0])

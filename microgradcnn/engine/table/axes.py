@@ -36,8 +36,12 @@ def _order(x: Any, axis: int) -> Array:
 
 def _index_add(g: Any, indices: Any, axis: int, length: int) -> Array:
     at, count = axis % (np.ndim(g) - np.ndim(indices) + 1), np.ndim(indices)
-    shape = (*np.shape(g)[:at], length, *np.shape(g)[at + count :])
-    return kernels.added_at(np.take(kernels.places(shape), whole(indices), axis=at), g, shape)
+    before, after = np.shape(g)[:at], np.shape(g)[at + count :]
+    parts = (
+        np.take(np.arange(length), whole(indices)).reshape(-1, 1) + length * np.arange(math.prod(before))[:, None, None]
+    )
+    inside = np.arange(math.prod(after))  # one table is large: its places are not counted through
+    return kernels.added_at(parts * len(inside) + inside, g, (*before, length, *after))
 
 
 def _scatter_add(g: Any, indices: Any, axis: int, length: int) -> Array:
@@ -67,11 +71,11 @@ def _norm_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, keepdims: b
     return kept(g, x, axis) * (x / where(equal(length, 0.0), math.inf, length))
 
 
-norm: Primitive = Primitive(
-    "norm",
+vector_norm: Primitive = Primitive(
+    "vector_norm",
     lambda x, axis, keepdims: np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims)),
     (_norm_rule,),
-    "norm(x)",
+    "vector_norm(x)",
     work="product",
     repeats=True,
 )

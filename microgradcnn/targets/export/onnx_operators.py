@@ -257,7 +257,7 @@ OPERATORS: dict[str, Row] = {
     "mean": _reduction("ReduceMean"),
     "max": _reduction("ReduceMax"),
     "min": _reduction("ReduceMin"),
-    "norm": _norm,
+    "vector_norm": _norm,
     "logsumexp": _reduction("ReduceLogSumExp"),
     **ALONG_AXES,
     "matmul": "MatMul",

@@ -17,6 +17,7 @@ from microgradcnn.views.cost.operations import Operation
 
 ARITHMETIC = "operations"  # + − × ÷; work of any other kind is a function's, and has its name
 BY_TERMS = frozenset({"moves", "sum", "mean", "max", "product"})  # work that depends on how many there are
+PLACED = frozenset({"take", "index_add", "take_along_axis", "scatter_add"})  # at places that the data have
 
 REMEMBERED = 8  # masks of an operation: neighbouring coordinates of a parameter mostly need the same
 
@@ -49,10 +50,8 @@ class Work:
         primitive = TABLE.get(self.operation.name)
         if self.in_scalars or primitive is None or primitive.elementwise:
             return _unrepeated(mask, arg.support.shape) & arg.support
-        if primitive.work not in BY_TERMS:
-            return arg.support & mask.any()
         rule = primitive.chain[i]
-        if rule is None:
+        if primitive.work not in BY_TERMS or self.operation.name in PLACED or rule is None:
             return arg.support & mask.any()
         inputs = [arg.support.astype(float) for arg in self.args]
         with np.errstate(all="ignore"):
@@ -73,14 +72,10 @@ def _measured(operation: Operation, given: Sequence[Array]) -> tuple[str, Array,
         return ARITHMETIC, work, work
     does = TABLE[name].work
     if does in BY_TERMS:
-        rules = TABLE[name].chain  # ones, or places for what no gradient flows into
-        terms = _terms(operation, [s.astype(float) if rules[i] else np.zeros(s.shape) for i, s in enumerate(given)])
-        support = np.greater(terms, 0)
-        return (
-            name if name in ("max", "min") else "max" if does == "max" else ARITHMETIC,
-            support * _amount(does, terms),
-            support,
-        )
+        terms = _terms(operation, [s.astype(float) for s in given])
+        support = np.greater(terms, 0) | (name in PLACED)
+        kind = "min" if name == "min" else "max" if does == "max" else ARITHMETIC
+        return kind, support * _amount(does, terms), support
     support = np.broadcast_to(given[1] | given[2] if name == "where" else True, shape)
     return {"": name, "arithmetic": ARITHMETIC}.get(does, does), support, support
 
@@ -88,8 +83,13 @@ def _measured(operation: Operation, given: Sequence[Array]) -> tuple[str, Array,
 def _terms(operation: Operation, ones: Sequence[Array]) -> Array:
     """How many terms each number of a result has."""
     name, static = operation.name, operation.static
-    if name in ("mean", "max", "min", "norm"):
+    if name in ("mean", "max", "min", "vector_norm"):
         name = "sum"
+    if name in PLACED:  # orders name every place once, and what is taken may be one row, again and again
+        axis, shape = static["axis"], operation.args[1].shape
+        places = np.zeros(shape) if name in ("take", "index_add") else np.indices(shape)[axis]
+        length = static.get("length", operation.args[0].shape[axis])
+        ones = [ones[0], places % max(length, 1)]
     if name in ("avg_pool2d", "max_pool2d"):
         return np.asarray(TABLE["unfold"].forward(*ones, **static)).sum(axis=(4, 5)).astype(int)
     return np.asarray(TABLE[name].forward(*ones, **static)).round().astype(int)
@@ -100,7 +100,7 @@ def _amount(work: str, terms: Array) -> Array:
         return np.zeros_like(terms)
     if work == "product":
         return 2 * terms - 1
-    return np.where(terms > 1, terms, 0) if work == "mean" else terms - 1
+    return np.where(terms > 1, terms, 0) if work == "mean" else np.maximum(terms - 1, 0)
 
 
 def _unrepeated(mask: Array, shape: tuple[int, ...]) -> Array:

@@ -28,7 +28,7 @@ MEANING = {
     "take_along_axis": "take_along_axis(x, i) has the numbers of x whose places are in i.",
     "index_add": "index_add(g, i) adds every row of g to the row whose number is in i.",
     "scatter_add": "scatter_add(g, i) adds every number of g at the place that is in i.",
-    "scatter": "scatter puts every number back where it was taken from, and 0 elsewhere.",
+    "scatter": "scatter puts every number where the index would take it from, and 0 elsewhere.",
 }
 
 
@@ -64,7 +64,16 @@ def _loss(found: Cotangents) -> Step:
     for node in graph.order:
         if node.op is not None and node in graph.names:
             step.say(equation(graph.names[node], graph.definition(node)), _of_shape(node))
+    for name in sorted(_used_forwards(found)):
+        step.say(MEANING[name])
     return step
+
+
+def _used_forwards(found: Cotangents) -> set[str]:
+    """The functions in the loss that are told there, at their first place."""
+    graph = found.graph
+    computed = [node for node in graph.order if node.op is not None and node in graph.names]
+    return {name for node in computed for name in functions(graph.definition(node))} & set(MEANING)
 
 
 def _backward(found: Cotangents) -> Step:
@@ -76,7 +85,7 @@ def _backward(found: Cotangents) -> Step:
             used.add("⊙")
     if "⊙" in used:
         step.say("⊙ multiplies element by element.")
-    for name in sorted(used & set(MEANING)):
+    for name in sorted(used & set(MEANING) - _used_forwards(found)):
         step.say(MEANING[name])
     step.lines += _repeated(found)
     step.explain_brackets()

@@ -16,6 +16,7 @@ from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
     divide,
+    fences,
     flat,
     function_name,
     multiply,
@@ -32,7 +33,6 @@ OPEN, CLOSE = "\ue000", "\ue001"  # stand for brackets until it is known how dee
 _GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 1, 3, 1, 1), (2, 3, 3, 4, 4, 5, 8), strict=True)}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
-FENCES = {"abs": "||", "floor": "⌊⌋"}  # functions that are written around their argument
 NAMED = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}  # what is measured and no number
 COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
@@ -185,8 +185,8 @@ class Emitter:
 
     def _call(self, e: Expr) -> str:
         inside = self.comma.join(map(self.emit, shown(e.args)))
-        fence = FENCES.get(e.value)
-        return self.fenced(fence[0], inside, fence[1]) if fence else self.function(e.value) + self.around(inside)
+        signs = fences(e)
+        return self.fenced(signs[0], inside, signs[1]) if signs else self.function(e.value) + self.around(inside)
 
     def around(self, inside: str) -> str:
         """The brackets of a function's arguments."""
@@ -255,7 +255,7 @@ def is_named_function(e: Expr) -> bool:
     """Whether a formula starts with the name of a function of several letters."""
     while e.head == "power":
         e = e.args[0]
-    return e.head == "call" and len(function_name(e.value)) > 1 and e.value not in FENCES
+    return e.head == "call" and len(function_name(e.value)) > 1 and not fences(e)
 
 
 def _factors(e: Expr) -> Iterator[Expr]:

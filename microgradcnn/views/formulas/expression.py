@@ -155,6 +155,12 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else "".join([c if c.isprintable() else "\ufffd" for c in text])
 
 
+def fences(e: Expr) -> str:
+    """The two signs that a call is written between, as in |x|, ‖x‖ and ⌊x⌋; empty for any other."""
+    args = [a for a in e.args if a.head != "text" or a.value[0]]
+    return {"abs": "||", "floor": "⌊⌋", "vector_norm": "‖‖"}.get(e.value, "") if len(args) == 1 else ""
+
+
 def function_name(name: str) -> str:
     """What people call a function: σ for the primitive sigmoid."""
     return printed(TABLE[name].symbol if name in TABLE else name)

@@ -14,7 +14,7 @@ _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
 _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}
 _SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
 _SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
-_FENCES = {"⌊": r"\lfloor ", "⌋": r"\rfloor "}
+_FENCES = {"‖": r"\|", "⌊": r"\lfloor ", "⌋": r"\rfloor "}
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
 _ESCAPED |= {c: "\\" + c for c in "&%$#_{}"} | {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}"}
@@ -106,7 +106,7 @@ class Latex(Emitter):
 
     def fenced(self, left: str, inside: str, right: str) -> str:
         """Something between two signs, which grow around fractions; bars always do."""
-        tall = left == "|" or r"\frac" in inside
+        tall = left in "|‖" or r"\frac" in inside
         left, right = _FENCES.get(left, left), _FENCES.get(right, right)
         return rf"\left{left}{inside}\right{right}" if tall else f"{left}{inside}{right}"
 

@@ -433,6 +433,19 @@ CASES = {
         {"operations": "5n² + n"},
     ),
     "a maximum": (lambda v: (v * v).max(), {"operations": "n", "max": "n − 1"}, None),
+    "a minimum": (lambda v: (v * v).min(), {"operations": "n", "min": "n − 1"}, None),
+    "a length": (lambda v: mg.norm(v), {"operations": "2n − 1"}, None),
+    "running sums": (lambda v: mg.cumsum(v).square().sum(), {"operations": "3n − 1"}, {"operations": "4n"}),
+    "put in order": (
+        lambda v: mg.sort(v).square().sum(),
+        {"operations": "2n − 1", "comparison": "n"},
+        {"operations": "3n"},
+    ),
+    "taken": (
+        lambda v: mg.take(v, Value(np.array([0.0, 0.0, 1.0])), 0).square().sum(),
+        {"operations": "5"},
+        {"operations": "2n + 5"},
+    ),
     "stacked": (lambda v: mg.stack([v, v * v]).sum(), {"operations": "3n − 1"}, {"operations": "4n"}),
     "joined": (lambda v: mg.concatenate([v, v]).square().sum(), {"operations": "4n − 1"}, {"operations": "5n"}),
     "chosen": (

@@ -179,7 +179,7 @@ FUNCTIONS: dict[str, Any] = {
     }.items()},
     "sigmoid": each(lambda x: 1 / (1 + np.exp(-x))), "softplus": each(lambda x: np.log1p(np.exp(x))),
     "relu": each(lambda x: x * (x > 0)), "where": each(np.where), "sum": reduction(np.sum), "mean": reduction(np.mean),
-    "norm": reduction(np.linalg.norm), "logsumexp": reduction(lambda x, axis: np.log(np.sum(np.exp(x), axis))),
+    "vector_norm": reduction(np.linalg.norm), "logsumexp": reduction(lambda x, axis: np.log(np.sum(np.exp(x), axis))),
     "max": reduction(np.max, np.maximum), "min": reduction(np.min, np.minimum), "s_": np.s_,
 }  # fmt: skip
 
