@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from matplotlib import image
 
 from microgradcnn.engine.functions import BUILT_IN
 
@@ -23,13 +24,23 @@ SAYS = {
 }
 
 
+# What is trained on real rows, each with the number that it says of itself, the bound of it, and its picture.
+TRAINED = {
+    "spiral_classifier.py": (r"accuracy ([\d.]+) on 450 points", 0.95, 1.0),
+    "autoencoder_on_digits.py": (r"explain ([\d.]+) of the variance", 0.5, 1.0),
+    "names_by_an_mlp.py": (r"loss ([\d.]+) at best on names never seen", 1.5, 2.7),
+    "character_rnn.py": (r"([\d.]+) after 200 steps", 0.0, 0.4),
+    "gpt_block.py": (r"it knows ([\d.]+) of the letters", 0.9, 1.0),
+}
+
+
 def output(demo, *arguments):
     command = [sys.executable, "-W", "error", str(DEMOS / demo), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_every_demo_is_listed():
-    assert {path.name for path in DEMOS.glob("*.py")} == set(SAYS)
+    assert {path.name for path in DEMOS.glob("*.py")} == {*SAYS, *TRAINED}
 
 
 @pytest.mark.slow
@@ -47,6 +58,21 @@ def test_every_primitive_has_a_row_on_the_contact_sheet(tmp_path):
     for row in page.split("<article>")[1:]:
         assert all(part in row for part in ("<mfrac>", "Cost for n: ", "<svg", "return f, [")), row[:80]
         assert "NaN" not in row.partition("<svg")[0].partition("</p>")[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("demo", TRAINED)
+def test_what_is_trained_is_as_good_as_it_says_and_has_its_picture(demo, tmp_path):
+    says, least, most = TRAINED[demo]
+    picture = tmp_path / "picture.png"
+    assert least <= float(re.search(says, output(demo, picture))[1]) <= most
+    height, width, channels = image.imread(picture).shape
+    assert min(height, width) > 500
+    assert channels == 4
+
+
+def test_what_is_trained_is_short():
+    assert [demo for demo in TRAINED if len((DEMOS / demo).read_text(encoding="utf-8").splitlines()) > 80] == []
 
 
 @pytest.mark.slow
