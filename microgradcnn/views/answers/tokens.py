@@ -27,10 +27,10 @@ class FormulaError(ValueError):
     steps = 0
 
 
-# The lecture's functions by their spellings, and the circular ones; what sigma stands for depends on the graph.
+# The lecture's functions by their spellings, and other elementary ones; what sigma stands for depends on the graph.
 _LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
-_CIRCULAR = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan")
-SPELLINGS = {name: name for name in (*_LECTURE, *_CIRCULAR)}
+_ELEMENTARY = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "floor")
+SPELLINGS = {name: name for name in (*_LECTURE, *_ELEMENTARY)}
 SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
 _MADE = {f.__name__: f for f in (functions.gelu, functions.silu, functions.reciprocal)}  # of primitives, of one number
 
@@ -119,7 +119,7 @@ class Names:
         shown = name if len(name) <= 30 else name[:27] + "..."
         if name[:1] == "d" and len(name) > 1 and self.find(_spaced(name[1:])):
             return f"{shown} is a derivative: write it out"
-        known = [*self.labels.values(), *(name for name in SPELLINGS if name not in _CIRCULAR)]
+        known = [*self.labels.values(), *(name for name in SPELLINGS if name not in _ELEMENTARY)]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
         return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
