@@ -45,6 +45,7 @@ FORMULAS = [
     ("sin(x)*y + cos(w x)^2 - tan(b)", "sin(x)*y + cos(w*x)**2 - tan(b)"),
     (r"\arctan(x) + arctan2(x, y) + sinh(y)", "atan(x) + atan2(x, y) + sinh(y)"),
     ("erf(x) + log2(w) + log_10(y) + log₂(w)", "erf(x) + 2*log(w, 2) + log(y, 10)"),
+    ("gelu(x) + silu(w) + reciprocal(y)", "x*(1 + erf(x/sqrt(2)))/2 + w/(1 + exp(-w)) + 1/y"),
     ("out = w*x; out(1 - out)", "w*x*(1 - w*x)"),
 ]
 
@@ -132,7 +133,8 @@ REFUSED = [
         "cot(x)",
         "'cot' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step, square, "
         "expm1, log1p, softplus, where, maximum, minimum, sin, cos, tan, sinh, cosh, arcsin, arccos, arctan, arcsinh, "
-        "arccosh, arctanh, arctan2, log2, log10, erf, logaddexp, hypot, sign, floor, mod; write * for a product",
+        "arccosh, arctanh, arctan2, log2, log10, erf, logaddexp, hypot, sign, floor, mod, gelu, silu, reciprocal; "
+        "write * for a product",
     ),
     ("x if y else w", "'if' in column 3 has no place in a formula"),
     ("e*x", "e is known in e^x only, or once it is assigned (column 1)"),

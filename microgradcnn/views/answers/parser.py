@@ -249,7 +249,8 @@ class _Parser:
         if kind == "function":
             return self.call()
         if kind in CLOSING:
-            return self.group().floor() if kind == "⌊" else self.group()
+            found = self.arguments()[0][1]
+            return found.floor() if kind == "⌊" else found
         if kind == "\\sqrt":
             self.take()
             if self.kind == "[":
@@ -305,9 +306,6 @@ class _Parser:
             point = ", and decimals take a point" if len(given) > len(inputs) else ""
             raise FormulaError(f"{token.text} in column {token.column} is called as {called}{point}") from error
         return result
-
-    def group(self) -> Value:
-        return self.arguments()[0][1]
 
     def arguments(self) -> list[tuple[str, Value]]:
         """What stands in brackets, and the names that static arguments have there."""

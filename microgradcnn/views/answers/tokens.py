@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import numeric
 
 import numpy as np
 
+from microgradcnn.engine import functions
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
 from microgradcnn.views.formulas import expression
@@ -26,11 +27,12 @@ class FormulaError(ValueError):
     steps = 0
 
 
-# The lecture's functions by their spellings, and the circular ones; what sigma stands for depends on the graph.
+# The lecture's functions by their spellings, and other elementary ones; what sigma stands for depends on the graph.
 _LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
-_CIRCULAR = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan")
-SPELLINGS = {name: name for name in (*_LECTURE, *_CIRCULAR)}
+_ELEMENTARY = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "floor")
+SPELLINGS = {name: name for name in (*_LECTURE, *_ELEMENTARY)}
 SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
+_MADE = {f.__name__: f for f in (functions.gelu, functions.silu, functions.reciprocal)}  # of primitives, of one number
 
 
 @lru_cache(maxsize=256)
@@ -57,7 +59,8 @@ class Names:
 
     def __init__(self, labels: Iterable[str], activation: str = "sigmoid") -> None:
         self.activation = activation
-        self.functions = {canonical(op.name) or op.name: op for op in TABLE.values() if _takes_numbers(op)}
+        self.functions: dict[str, Any] = {**_MADE}
+        self.functions |= {canonical(op.name) or op.name: op for op in TABLE.values() if _takes_numbers(op)}
         for short in ("max", "min"):  # as formulas write them
             self.functions.setdefault(short, TABLE[f"{short}imum"])
         self.labels: dict[str, str] = {}  # by the canonical spelling, as s_1_2
@@ -90,12 +93,16 @@ class Names:
 
     def function_names(self) -> list[str]:
         """The functions by their names, the lecture's first."""
-        return list(dict.fromkeys([*_LECTURE, *(op.name for op in self.functions.values())]))
+        return list(
+            dict.fromkeys(
+                [*_LECTURE, *(op.name for op in self.functions.values() if isinstance(op, Primitive)), *_MADE]
+            )
+        )
 
     def parameters(self, function: str) -> tuple[list[str], list[str]]:
         """What a function's inputs are called, and its static arguments in the order in which formulas write them."""
         op = self.functions.get(function)
-        if op is None or (op.inputs == 1 and op.name in BUILT_IN):
+        if op is None or function in _MADE or (op.inputs == 1 and op.name in BUILT_IN):
             return ["x"], []
         try:
             inputs, free = input_names(op, op.inputs or 0, ()), free_names(op)
@@ -112,7 +119,7 @@ class Names:
         shown = name if len(name) <= 30 else name[:27] + "..."
         if name[:1] == "d" and len(name) > 1 and self.find(_spaced(name[1:])):
             return f"{shown} is a derivative: write it out"
-        known = [*self.labels.values(), *(name for name in SPELLINGS if name not in _CIRCULAR)]
+        known = [*self.labels.values(), *(name for name in SPELLINGS if name not in _ELEMENTARY)]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
         return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
