@@ -40,7 +40,12 @@ NUMBERS = {
 
 # On two vectors of n numbers, or on two images of n by n
 VECTORS = {
-    **{f.__name__: lambda x, y, f=f: f(x * y) for f in (mg.sum, mg.mean, mg.max)},
+    **{f.__name__: lambda x, y, f=f: f(x * y) for f in (mg.sum, mg.mean, mg.max, mg.min, mg.logsumexp)},
+    "vector_norm": lambda x, y: mg.norm(x * y),
+    "normalised": lambda x, y: mg.sum(mg.normalised(x) * y),
+    "cumsum": lambda x, y: mg.sum(mg.cumsum(x) * y),
+    "order, take_along_axis, scatter_add": lambda x, y: mg.sum(mg.sort(x) * y),
+    "take, index_add": lambda x, y: mg.sum(mg.take(x, mg.where(x < y, 0.0, 1.0)) * y),
     "log_softmax": lambda x, y: mg.sum(mg.log_softmax(x) * y),
     "matmul": lambda x, y: x @ y,
     "reshape": lambda x, y: mg.sum(x.reshape(-1, 1) * y),

@@ -95,7 +95,7 @@ def test_rows_that_mix_are_refused() -> None:
         (mg.sort(x * p, axis=0), "mixes rows by order along axis 0"),
         (mg.take(x * p, Value(np.array([0.0] * 7)), 0), "mixes rows by take|another number of rows|compares every row"),
         (mg.roll(x * p, 1, axis=0), "mixes rows"),
-        (mg.norm(x * p, axis=0), "mixes rows by norm"),
+        (mg.norm(x * p, axis=0), "mixes rows by vector_norm"),
     ):
         with pytest.raises(ValueError, match=why):
             mg.compile(mg.mean(y), [p], [x])

@@ -38,6 +38,8 @@ _MADE = {f.__name__: f for f in (functions.gelu, functions.silu, functions.recip
 @lru_cache(maxsize=256)
 def _takes_numbers(op: Primitive) -> bool:
     """Whether a primitive is a function of numbers that can be called by its name: −x has a sign of its own."""
+    if op.work in ("sum", "mean", "max"):  # of arrays
+        return False
     if op.name not in BUILT_IN:
         return bool(op.inputs) and (op.name.isidentifier() or canonical(op.name) is not None)
     if op.name in ("neg", "maximum", "minimum", "where"):
