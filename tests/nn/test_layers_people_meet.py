@@ -1,0 +1,98 @@
+"""Layers, losses and optimisers with options put together are PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pytorch_layers import flat
+from pytorch_people import LAYERS, LOSSES, PADDED, PATH, RUNS, SLOPE, drawn_inputs, loss_case, start_of
+
+import microgradcnn as mg
+from microgradcnn import Value, nn, optim
+
+with np.load(PATH) as archive:
+    PYTORCHS = dict(archive)
+
+
+def joined(*arrays: Any) -> Any:
+    return np.concatenate([np.ravel(a) * 1.0 for a in arrays])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_values_gradients_and_products_of_a_layer(name: str) -> None:
+    case, number = LAYERS[name], list(LAYERS).index(name)
+    rng = np.random.default_rng(number)
+    layer = case.make(nn)
+    layer.load_state_dict(start_of(layer))
+    layer.train()
+    for _ in range(case.before):
+        layer(*[Value(rng.normal(size=s)) for s in case.inputs])
+    layer.train(case.training)
+    inputs = drawn_inputs(case, rng)
+    xs = [a if case.classes else Value(a) for a in inputs]
+    hs = [Value(rng.normal(size=s)) for s in case.state]
+    leaves = [x for x in xs if not case.classes] + hs + list(layer.parameters())
+    hx = [tuple(hs) if len(hs) > 1 else hs[0]] if hs else []
+    outputs = flat(layer(*xs, *hx, **case.named))
+    loss = sum((mg.sum(y * rng.normal(size=y.shape) + 0.5 * y * y) for y in outputs), start=Value(0.0))
+    gradients = mg.grad(loss, leaves)
+    along = [np.asarray(rng.normal(size=leaf.shape)) for leaf in leaves]
+    slope = sum((mg.sum(g * v) for g, v in zip(gradients, along, strict=True)), start=Value(0.0))
+    products = mg.grad(slope, leaves)
+    parts = [a.data for a in (*outputs, *gradients, *products)] + [b.data for _, b in layer.named_buffers()]
+    np.testing.assert_allclose(joined(*parts), PYTORCHS[f"layer {number}"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("number", range(len(LOSSES)))
+def test_values_gradients_and_products_of_a_loss(number: int) -> None:
+    a, target, options, rng = loss_case(number)
+    leaf = Value(a)
+    y = getattr(nn, LOSSES[number][0])(leaf, target, **options)
+    (g,) = mg.grad(mg.sum(y * rng.normal(size=y.shape)), [leaf])
+    (product,) = mg.grad(mg.sum(g * rng.normal(size=a.shape)), [leaf])
+    np.testing.assert_allclose(joined(y.data, g.data, product.data), PYTORCHS[f"loss {number}"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("number", range(len(RUNS)))
+def test_fifty_steps_clipped_and_scheduled(number: int) -> None:
+    kind, options, clip, (schedule, more) = RUNS[number]
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(20, 3)), rng.integers(2, size=20)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    model.load_state_dict(start_of(model))
+    optimiser = getattr(optim, kind)(model.parameters(), **options)
+    scheduler = getattr(optim, schedule)(optimiser, **more) if schedule else None
+    losses = []
+    for _ in range(50):
+        optimiser.zero_grad()
+        loss = nn.cross_entropy(model(x), y)
+        loss.backward()
+        getattr(optim, "clip_grad_value_" if "clip_value" in clip else "clip_grad_norm_")(model.parameters(), **clip)
+        optimiser.step()
+        if scheduler:
+            scheduler.step()
+        losses.append(loss.item())
+    found = joined(losses, *(p.data for p in model.parameters()))
+    np.testing.assert_allclose(found, PYTORCHS[f"run {number}"], rtol=1e-10, atol=1e-10)
+
+
+def test_padding_of_truths_beside_a_mask_of_numbers_is_padding_of_infinities() -> None:
+    """PyTorch says that it will refuse such a pair one day, and until then takes it so."""
+    layer = nn.MultiheadAttention(4, 2, batch_first=True)
+    rng = np.random.default_rng(0)
+    query, key = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 4, 4))
+    output, weights = layer(query, key, key, attn_mask=SLOPE, key_padding_mask=PADDED)
+    infinite = np.where(PADDED, -np.inf, 0.0)
+    expected, shares = layer(query, key, key, attn_mask=SLOPE, key_padding_mask=infinite)
+    np.testing.assert_allclose(output.data, expected.data, rtol=1e-12)
+    np.testing.assert_allclose(weights.data, shares.data, rtol=1e-12)
+    assert (weights.data[0, :, 3] == 0.0).all()
+    assert (weights.data[0, :, 0] > 0.0).all()
+
+
+def test_a_row_without_an_axis_for_rows_is_refused_by_name() -> None:
+    """PyTorch takes it; here the message names the shape that is wanted."""
+    with pytest.raises(ValueError, match=r"cross_entropy takes logits \(n, classes\).*shape \(4,\)"):
+        nn.cross_entropy(Value(np.zeros(4)), np.asarray(2))
