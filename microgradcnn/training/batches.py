@@ -144,8 +144,8 @@ def row_weights(
     As in scikit-learn "balanced" is n / (classes · rows of the class), where rows are counted by their own weights, and
     a class that a dict leaves out counts 1.
     `classes` are all that there may be, those of y unless given. Raises ValueError for weights that are no finite
-    numbers ≥ 0, one for each row, or all 0, for rows of several classes, and for a dict whose classes are not those of
-    y.
+    numbers ≥ 0, one for each row, or all 0, for rows of several classes or of numbers that are none, and for a dict
+    whose classes are not those of y.
     """
     if class_weight is None and sample_weight is None:
         return None
@@ -163,6 +163,8 @@ def row_weights(
 def _of_classes(y: Array, class_weight: Mapping[Any, float] | str, rows: Array, known: Array) -> Array:
     if y.size != len(y):
         raise ValueError(f"class_weight needs one class a row, not y of shape {y.shape}")
+    if y.dtype.kind == "f" and np.any(y % 1):
+        raise ValueError("class_weight is for classes, and y has fractions: weigh its rows by sample_weight")
     classes, numbers = np.unique(y, return_inverse=True)
     numbers = numbers.reshape(-1)
     if isinstance(class_weight, Mapping):
