@@ -54,7 +54,7 @@ def told(*command: str) -> Any:
 def test_what_is_missing_where_one_predicts_is_what_training_took_for_it(folder: Path) -> None:
     gaps()
     told(*TRAIN, "gaps.csv", "--drop", "id", "--missing", "mean")
-    learn, _ = split(Dataset(np.arange(N)[:, None] * 1.0, np.zeros(N), ("row",), "y"), 0.2, seed=0)
+    learn, _ = split(Dataset(np.arange(N)[:, None] * 1.0, np.zeros(N), ("row",), "y", None, "rows"), 0.2, seed=0)
     rows = learn.x[:, 0].astype(int)
     age, income = AGE[rows[rows != 3]].mean(), INCOME[rows].mean()
     write("asked.csv", "city,income,age", ["Rome", "Oslo", "?"], ["", 50.0, 50.0], [40.0, "none", 40.0])
