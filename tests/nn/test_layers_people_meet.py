@@ -96,3 +96,21 @@ def test_a_row_without_an_axis_for_rows_is_refused_by_name() -> None:
     """PyTorch takes it; here the message names the shape that is wanted."""
     with pytest.raises(ValueError, match=r"cross_entropy takes logits \(n, classes\).*shape \(4,\)"):
         nn.cross_entropy(Value(np.zeros(4)), np.asarray(2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "says"),
+    [
+        ("AdamW", {"betas": (1.0, 0.9)}, r"betas are shares from 0 to below 1, not \(1.0, 0.9\)"),
+        ("Adam", {"betas": (0.9, -0.1)}, "betas are shares from 0 to below 1"),
+        ("Adam", {"eps": -1e-8}, "eps is a number ≥ 0, not -1e-08"),
+        ("RMSprop", {"alpha": -0.1}, "alpha is a number ≥ 0"),
+        ("Adagrad", {"lr_decay": -0.1}, "lr_decay is a number ≥ 0"),
+        ("SGD", {"momentum": -0.9}, "momentum is a number ≥ 0, not -0.9"),
+        ("SGD", {"nesterov": True}, "nesterov needs momentum"),
+        ("SGD", {"weight_decay": -0.1}, "lr and weight_decay ≥ 0"),
+    ],
+)
+def test_an_optimiser_refuses_what_pytorchs_does(kind: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        getattr(optim, kind)(nn.Linear(2, 2).parameters(), **options)
