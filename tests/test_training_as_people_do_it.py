@@ -152,3 +152,10 @@ def test_weights_of_1_change_nothing_where_rows_are_ignored() -> None:
     fit(plain, X, y, **options)
     fit(weighted, X, y, sample_weight=np.ones(150), **options)
     np.testing.assert_allclose(weighted[0].weight.data, plain[0].weight.data, rtol=1e-12)
+
+
+def test_a_loss_that_no_program_takes_by_rows_is_refused_with_the_engine_that_does() -> None:
+    y = np.where(np.arange(150) % 5 == 0, -100, Y)
+    with pytest.raises(ValueError, match=r"mixes rows.*or take engine='eager', which runs any loss"):
+        fit(linear(), X, y, epochs=1)
+    assert fit(linear(), X, y, epochs=1, engine="eager").status == "epochs"

@@ -16,6 +16,7 @@ from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.program import BACKENDS, compile
+from microgradcnn.targets.row_axis import RowsError
 
 Objective: TypeAlias = Callable[..., Sequence[Value]]  # of x, y and perhaps weights: the loss, further means over rows
 
@@ -92,7 +93,10 @@ class Compiled(Batches):
         two = zip(self.some([0, -1]), ("x", "y", "weights"), strict=False)
         inputs = [Value(numbers, label=name) for numbers, name in two]
         loss, *also = objective(*inputs)
-        self._program = compile(loss, parameters, inputs, backend, also)
+        try:
+            self._program = compile(loss, parameters, inputs, backend, also)
+        except RowsError as error:
+            raise RowsError(f"{error}; or take engine='eager', which runs any loss") from None
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
 
     def evaluate(self, *rows: Array) -> float:

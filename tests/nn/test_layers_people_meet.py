@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from many_cases import offenders
 from pytorch_layers import flat
 from pytorch_people import LAYERS, LOSSES, PADDED, PATH, RUNS, SLOPE, drawn_inputs, loss_case, start_of
 
@@ -20,10 +21,10 @@ def joined(*arrays: Any) -> Any:
     return np.concatenate([np.ravel(a) * 1.0 for a in arrays])
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_values_gradients_and_products_of_a_layer(name: str) -> None:
-    case, number = LAYERS[name], list(LAYERS).index(name)
-    rng = np.random.default_rng(number)
+def of_layer(name: str) -> tuple[Value, list[Value], list[Any], np.random.Generator]:
+    """A loss of the layer's outputs, its leaves, what is compared besides, and the generator for what comes after."""
+    case = LAYERS[name]
+    rng = np.random.default_rng(list(LAYERS).index(name))
     layer = case.make(nn)
     layer.load_state_dict(start_of(layer))
     layer.train()
@@ -37,22 +38,56 @@ def test_values_gradients_and_products_of_a_layer(name: str) -> None:
     hx = [tuple(hs) if len(hs) > 1 else hs[0]] if hs else []
     outputs = flat(layer(*xs, *hx, **case.named))
     loss = sum((mg.sum(y * rng.normal(size=y.shape) + 0.5 * y * y) for y in outputs), start=Value(0.0))
-    gradients = mg.grad(loss, leaves)
-    along = [np.asarray(rng.normal(size=leaf.shape)) for leaf in leaves]
-    slope = sum((mg.sum(g * v) for g, v in zip(gradients, along, strict=True)), start=Value(0.0))
-    products = mg.grad(slope, leaves)
-    parts = [a.data for a in (*outputs, *gradients, *products)] + [b.data for _, b in layer.named_buffers()]
-    np.testing.assert_allclose(joined(*parts), PYTORCHS[f"layer {number}"], rtol=1e-10, atol=1e-10)
+    buffers = [buffer.data for _, buffer in layer.named_buffers()]
+    return loss, leaves, [[y.data for y in outputs], buffers], rng
 
 
-@pytest.mark.parametrize("number", range(len(LOSSES)))
-def test_values_gradients_and_products_of_a_loss(number: int) -> None:
+def of_loss(number: int) -> tuple[Value, list[Value], list[Any], np.random.Generator]:
+    """The same for a loss."""
     a, target, options, rng = loss_case(number)
     leaf = Value(a)
     y = getattr(nn, LOSSES[number][0])(leaf, target, **options)
-    (g,) = mg.grad(mg.sum(y * rng.normal(size=y.shape)), [leaf])
-    (product,) = mg.grad(mg.sum(g * rng.normal(size=a.shape)), [leaf])
-    np.testing.assert_allclose(joined(y.data, g.data, product.data), PYTORCHS[f"loss {number}"], rtol=1e-10, atol=1e-10)
+    return mg.sum(y * rng.normal(size=y.shape)), [leaf], [[y.data], []], rng
+
+
+def derived(case: str | int, backend: str | None = None) -> Any:
+    """Values, gradients, Hessian-vector products and buffers, by the engine or as programs."""
+    loss, leaves, (outputs, buffers), rng = of_layer(case) if isinstance(case, str) else of_loss(case)
+    gradients = mg.grad(loss, leaves)
+    along = [np.asarray(rng.normal(size=leaf.shape)) for leaf in leaves]
+    slope = sum((mg.sum(g * v) for g, v in zip(gradients, along, strict=True)), start=Value(0.0))
+    if backend is None:
+        found = [[a.data for a in each] for each in (gradients, mg.grad(slope, leaves))]
+    else:
+        found = [mg.compile(f, leaves, (), backend)()[1] for f in (loss, slope)]
+    return joined(*outputs, *found[0], *found[1], *buffers)
+
+
+def expected(case: str | int) -> Any:
+    return PYTORCHS[f"layer {list(LAYERS).index(case)}" if isinstance(case, str) else f"loss {case}"]
+
+
+@pytest.mark.parametrize("case", [*LAYERS, *range(len(LOSSES))])
+def test_values_gradients_and_products_of_layers_and_losses(case: str | int) -> None:
+    np.testing.assert_allclose(derived(case), expected(case), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["numpy", "jit"])
+def test_they_are_the_same_as_programs(backend: str) -> None:
+    """Under JAX too, which takes minutes to compile all, so it gets a few."""
+
+    def check(case: str | int) -> None:
+        np.testing.assert_allclose(derived(case, backend), expected(case), rtol=1e-10, atol=1e-10)
+
+    assert offenders([*LAYERS, *range(len(LOSSES))], check) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [name for name in LAYERS if "ConvT" in name or "padding of numbers" in name])
+def test_they_are_the_same_under_jax(case: str) -> None:
+    pytest.importorskip("jax")
+    np.testing.assert_allclose(derived(case, "jax"), expected(case), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("number", range(len(RUNS)))
