@@ -159,3 +159,20 @@ def test_a_loss_that_no_program_takes_by_rows_is_refused_with_the_engine_that_do
     with pytest.raises(ValueError, match=r"mixes rows.*or take engine='eager', which runs any loss"):
         fit(linear(), X, y, epochs=1)
     assert fit(linear(), X, y, epochs=1, engine="eager").status == "epochs"
+
+
+MEASURING: dict[str, Callable[[Any], object]] = {
+    "in eval mode": lambda end: end.model.eval()(X).shape,
+    "by evaluate": lambda end: evaluate(end.model, *UNSEEN)["loss"],
+    "and writing": lambda end: setattr(end.model.parameters()[0], "data", np.zeros((8, 4))),
+}
+
+
+@pytest.mark.parametrize("name", MEASURING)
+def test_a_callback_that_measures_changes_nothing(name: str) -> None:
+    plain, measured = perceptron(dropout=True), perceptron(dropout=True)
+    options: dict[str, Any] = {"rate": 0.02, "epochs": 3, "batch": 16, "engine": "eager"}
+    run = fit(plain, *LEARN, **options)
+    assert fit(measured, *LEARN, callbacks=[MEASURING[name]], **options).history == run.history
+    assert same(measured, plain)
+    assert measured.training
