@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,9 @@ def test_the_best_parameters_come_with_the_running_statistics_of_their_epoch(see
 def test_more_epochs_than_planned_are_the_longer_run_with_its_statistics(tmp_path: Path) -> None:
     options: dict[str, Any] = {"rate": 0.02, "batch": 16, "engine": "eager", "validation": UNSEEN}
     longer, straight = perceptron(), perceptron()
-    fit(perceptron(), *LEARN, epochs=8, checkpoint=tmp_path, **options)
-    run = fit(longer, *LEARN, epochs=13, checkpoint=tmp_path, resume=True, **options)
-    assert run.history == fit(straight, *LEARN, epochs=13, **options).history
+    fit(perceptron(), *LEARN, epochs=3, checkpoint=tmp_path, **options)
+    run = fit(longer, *LEARN, epochs=5, checkpoint=tmp_path, resume=True, **options)
+    assert run.history == fit(straight, *LEARN, epochs=5, **options).history
     assert same(longer, straight)
 
 
@@ -176,3 +177,11 @@ def test_a_callback_that_measures_changes_nothing(name: str) -> None:
     assert fit(measured, *LEARN, callbacks=[MEASURING[name]], **options).history == run.history
     assert same(measured, plain)
     assert measured.training
+
+
+@pytest.mark.xfail(strict=True, reason="a checkpoint knows of a partial only that it is one, not its options")
+def test_a_loss_with_another_option_is_another_run(tmp_path: Path) -> None:
+    first, second = (partial(nn.cross_entropy, label_smoothing=share) for share in (0.1, 0.9))
+    fit(linear(), X, Y, epochs=1, checkpoint=tmp_path, loss=first)
+    with pytest.raises(ValueError, match="is of another run"):
+        fit(linear(), X, Y, epochs=2, checkpoint=tmp_path, resume=True, loss=second)

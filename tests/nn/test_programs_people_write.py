@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from every_backend import every_backend
+from many_cases import slow_but
 from pytorch_people import start_of
 from pytorch_programs import CLASSES, LETTERS, MAX_NORM, OPTIMISER, PATH, T_MAX, WINDOW, batches, programs
 
@@ -143,7 +144,7 @@ def test_a_program_in_eval_mode_has_the_engines_numbers(name: str, backend: str)
         np.testing.assert_allclose(mine, g.data, rtol=1e-9, atol=1e-12, err_msg=p.label)
 
 
-@every_program
+@pytest.mark.parametrize("name", slow_but("makemore", among=NAMES))
 def test_in_train_mode_it_is_the_same_program_or_is_refused_by_name(name: str) -> None:
     model = made(name)
     x, y = Value(letters(2), label="x"), Value(np.array([0, 2]), label="y")
