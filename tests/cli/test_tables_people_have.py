@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from command_line import run, strict
 
-from microgradcnn.data import Dataset, split
+from microgradcnn.data import DataError, Dataset, split
+from microgradcnn.experiment import load_trained, predict
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -66,6 +68,20 @@ def test_what_is_missing_where_one_predicts_is_what_training_took_for_it(folder:
     cities = write("known.csv", "age,income,city", [40.0] * 3, [50.0] * 3, ["Oslo", "Paris", "Rome"])
     between = [row["prediction"] for row in told(*PREDICT, cities)["predictions"]]
     assert min(between) < asked[2] < max(between)
+
+
+def test_a_frame_with_gaps_is_predicted_as_the_file_is(folder: Path) -> None:
+    gaps()
+    told(*TRAIN, "gaps.csv", "--drop", "id", "--missing", "mean")
+    write("asked.csv", "city,age,income", ["Rome", "", "Oslo"], [40.0, "", 41.0], [50.0, 50.0, ""])
+    frame = pd.DataFrame({"income": [50.0, 50.0, np.nan], "city": ["Rome", None, "Oslo"], "age": [40.0, np.nan, 41.0]})
+    trained = load_trained(Path("parameters.npz"))
+    asked = [row["prediction"] for row in told(*PREDICT, "asked.csv")["predictions"]]
+    np.testing.assert_allclose(predict(trained, frame), asked, rtol=1e-14)
+    known = predict(trained, frame.assign(city=pd.Categorical(["Rome", "Paris", "Oslo"])))
+    np.testing.assert_allclose(known[[0, 2]], [asked[0], asked[2]], rtol=1e-14)
+    with pytest.raises(DataError, match="'Berlin' is no category that training had in 'city'"):
+        predict(trained, frame.assign(city="Berlin"))
 
 
 def test_columns_come_in_any_order_and_the_target_and_dropped_ones_may_be_there_or_not(folder: Path) -> None:
