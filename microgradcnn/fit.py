@@ -166,9 +166,9 @@ def fit(
     Dropout and BatchNorm need "eager". Rows that are images, (n, channels, height, width), are moved at random by up to
     `shift` pixels in every step, which teaches that a place says little about a class. `stop` ends training before its
     epochs have run out, as Patience() does: a function of the history that gives "epochs" to go on, else the status to
-    end with. `patience` is short for Patience(epochs=patience), which watches the validation's loss where there is
-    one. Each of the `callbacks` is called after every epoch with an EpochEnd, and training ends where one returns True;
-    resumed it goes on. An exception in one goes through, after the checkpoint of the epoch is saved.
+    end with. `patience` is short for Patience(epochs=patience), watching "validation_loss" where there is one. Each of
+    the `callbacks` is called after every epoch with an EpochEnd, and training ends where one returns True; resumed it
+    goes on. An exception in one goes through, after the checkpoint of the epoch is saved.
 
     Rows count by `sample_weight`, (n,), and `class_weight`, a dict of classes and weights or "balanced", n / (classes ·
     rows of the class), as in scikit-learn: the loss of a batch is the weighted mean of its rows', a row of weight 2 is
@@ -189,6 +189,8 @@ def fit(
     _check_model(model, engine)
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
+    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise ValueError(f"validation is a pair (x, y) of rows and their targets, not {type(validation).__name__}")
     unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
     stop = policy(stop, patience, unseen is not None)
     check_callbacks(callbacks)

@@ -309,8 +309,9 @@ class _Table:
         """What is to be done about a cell that is no number."""
         drop = f"leave the column out with {self.called(column)}"
         if is_missing(cell):
-            others = "delete the row" if column == self.target else f"delete the row, or {drop}"
-            return f": a value is missing; fill it in, {others}"
+            if column == self.target and self.table.like is None:
+                drop = "leave such rows out with --missing drop"
+            return f": a value is missing; fill it in, delete the row, or {drop}"
         if has_commas(cell):
             return ": decimals have a point, 1.5 for 1,5, and thousands no mark"
         return "" if column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"

@@ -113,9 +113,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if not goes_on:
             self.model_, self.loss_curve_, self._compiled = new, [], None
         elif self.model_.architecture() != new.architecture():
-            raise ValueError(
-                f"to go on takes the model that was trained, {self.model_}, and the arguments ask for {new}"
-            )
+            trained, asked = (", ".join(layer.line() for layer in model) for model in (self.model_, new))
+            raise ValueError(f"to go on takes the model that was trained, {trained}, and this asks for {asked}")
         if weights is not None:
             x, y, weights = (array[weights > 0.0] for array in (x, y, weights))
         validation: list[Any] = []
@@ -126,6 +125,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if goes_on and partial:
             descent.optimiser.load_state_dict(self._memory)
         status = self._descend(descent, validation, partial)
+        if self.verbose and status == "stalled":
+            what = "Validation score" if validation else "Training loss"
+            without = f"did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs"
+            print(f"{what} {without}. Stopping.")
         if not partial:
             self._compiled = None  # which holds the rows
         self._rng, self._memory = descent.rng, descent.optimiser.state_dict()

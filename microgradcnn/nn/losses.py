@@ -48,7 +48,9 @@ def huber_loss(
 
 
 def smooth_l1_loss(prediction: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Value:
-    """huber_loss with δ = β, divided by β: its slope beyond β is 1."""
+    """huber_loss with δ = β, divided by β: its slope beyond β is 1; with β = 0 it is l1_loss."""
+    if beta == 0.0:
+        return l1_loss(prediction, target, reduction=reduction)
     return huber_loss(prediction, target, reduction=reduction, delta=beta) / beta
 
 

@@ -177,6 +177,7 @@ class SGD(Optimiser):
             raise ValueError(
                 f"nesterov needs momentum and no dampening, not momentum={momentum} and dampening={dampening}"
             )
+        _check_not_negative(momentum=momentum)
         self.momentum, self.dampening, self.nesterov = momentum, dampening, bool(nesterov)
         self.velocities = self._filled()
 
@@ -206,6 +207,9 @@ class Adam(Optimiser):
         error_if_nonfinite: bool | None = None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
+        _check_not_negative(eps=eps)
+        if not all(0.0 <= beta < 1.0 for beta in betas):
+            raise ValueError(f"betas are shares from 0 to below 1, not {betas}")
         self.betas, self.eps = betas, eps
         self.first, self.second = self._filled(), self._filled()
 

@@ -51,11 +51,14 @@ ACCURACIES: dict[Callable[[Any, Any], Value], Callable[[Value, Any], Value]] = {
 }
 
 
+MANY = 20  # classes: with more of them a table of each against each is not read
+
+
 @dataclass(frozen=True, eq=False)
 class Confusion:
     """Which class rows were taken for: `counts`, (k, k), has a row for every true class, a column for every predicted.
 
-    Printed it is a table, with the recall of every class.
+    Printed it is a table, with the recall of every class; of more than 20 classes it has the recalls alone.
     """
 
     classes: tuple[str, ...]
@@ -73,9 +76,10 @@ class Confusion:
 
     def __str__(self) -> str:
         names = [name if name.isprintable() else ascii(name)[1:-1] for name in self.classes]
-        lines = [["true \\ predicted", *names, "recall"]]
+        few = len(names) <= MANY
+        lines = [["true \\ predicted", *names, "recall"] if few else ["true", "recall"]]
         for name, counts, recall in zip(names, self.counts.tolist(), self.recall.tolist(), strict=True):
-            lines.append([name, *map(str, counts), f"{recall:.3f}"])
+            lines.append([name, *map(str, counts if few else ()), f"{recall:.3f}"])
         first, *others = ([len(cell) for cell in column] for column in zip(*lines, strict=True))
         widths = [max(column) for column in others]
         return "\n".join(

@@ -16,6 +16,7 @@ from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.program import BACKENDS, compile
+from microgradcnn.targets.row_axis import RowsError
 
 Objective: TypeAlias = Callable[..., Sequence[Value]]  # of x, y and perhaps weights: the loss, further means over rows
 
@@ -92,7 +93,10 @@ class Compiled(Batches):
         two = zip(self.some([0, -1]), ("x", "y", "weights"), strict=False)
         inputs = [Value(numbers, label=name) for numbers, name in two]
         loss, *also = objective(*inputs)
-        self._program = compile(loss, parameters, inputs, backend, also)
+        try:
+            self._program = compile(loss, parameters, inputs, backend, also)
+        except RowsError as error:
+            raise RowsError(f"{error}; or take engine='eager', which runs any loss") from None
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
 
     def evaluate(self, *rows: Array) -> float:
@@ -144,8 +148,8 @@ def row_weights(
     As in scikit-learn "balanced" is n / (classes · rows of the class), where rows are counted by their own weights, and
     a class that a dict leaves out counts 1.
     `classes` are all that there may be, those of y unless given. Raises ValueError for weights that are no finite
-    numbers ≥ 0, one for each row, or all 0, for rows of several classes, and for a dict whose classes are not those of
-    y.
+    numbers ≥ 0, one for each row, or all 0, for rows of several classes or of numbers that are none, and for a dict
+    whose classes are not those of y.
     """
     if class_weight is None and sample_weight is None:
         return None
@@ -163,6 +167,8 @@ def row_weights(
 def _of_classes(y: Array, class_weight: Mapping[Any, float] | str, rows: Array, known: Array) -> Array:
     if y.size != len(y):
         raise ValueError(f"class_weight needs one class a row, not y of shape {y.shape}")
+    if y.dtype.kind == "f" and np.any(y % 1):
+        raise ValueError("class_weight is for classes, and y has fractions: weigh its rows by sample_weight")
     classes, numbers = np.unique(y, return_inverse=True)
     numbers = numbers.reshape(-1)
     if isinstance(class_weight, Mapping):

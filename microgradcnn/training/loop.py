@@ -20,6 +20,7 @@ from microgradcnn.data.images import shifted
 from microgradcnn.engine.arrays import Array
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
+from microgradcnn.nn.summary import in_mode
 from microgradcnn.training.descent import Recorder
 from microgradcnn.training.progress import bar
 from microgradcnn.training.schedule import Schedule
@@ -146,7 +147,8 @@ class ModelLoop(TrainingLoop):
         """Whether one of the callbacks, all of which are called, gave True."""
         try:
             end = EpochEnd(len(self.history), self.history, self.model)
-            said = [callback(end) for callback in self.callbacks]
+            with in_mode(self.model, training=True):  # which a callback may change, to measure
+                said = [callback(end) for callback in self.callbacks]
         except BaseException:
             self.recorder.save()
             raise

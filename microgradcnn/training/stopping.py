@@ -72,7 +72,8 @@ def policy(stop: Stop, patience: int | None, validated: bool) -> Stop:
 class EpochEnd:
     """What a callback is given: the number of the epoch that has ended, from 1, the history up to it, and the model.
 
-    The model has the parameters of that epoch, to be measured or saved; training goes on from its own.
+    The model has the parameters of that epoch, to be measured or saved, and may be put into eval() mode for that;
+    training goes on from its own, in train() mode.
     """
 
     epoch: int

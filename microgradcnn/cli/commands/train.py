@@ -6,6 +6,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from microgradcnn.cli.figure import description, training_figure
 from microgradcnn.cli.options import (
     chosen_checkpoints,
@@ -29,6 +31,7 @@ from microgradcnn.files import make_folder, write_whole
 from microgradcnn.networks import NETWORKS
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.training.accuracy import MANY
 from microgradcnn.training.batches import ENGINES
 from microgradcnn.training.schedule import OF_NETWORKS, Schedule
 from microgradcnn.views import plots
@@ -134,7 +137,8 @@ def run(options: argparse.Namespace) -> int:
         record["plot"] = str(options.plot)
     if done.training.status == "interrupted" and options.checkpoint is not None:
         record["resume"] = how_to_resume(options)
-    show(record if options.json else _text(record, table), options.json)
+    whole = data.classes is None and not np.any(data.y % 1)
+    show(record if options.json else _text(record, table, whole), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 
@@ -229,13 +233,14 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     return record | {"stable_rate": run.stable_rate, "rate": run.rate}
 
 
-def _target(record: Record) -> str:
-    """What was decided of the target, in one line."""
+def _target(record: Record, whole: bool) -> str:
+    """What was decided of the target, in one line; numbers may be classes if they are whole."""
     classes = record["classes"]
     if classes is None:
-        how = "a number, learnt with the squared error (--target-kind classes takes it for classes)"
-        return f"target: {record['target']} is {how}"
-    named = f"classes: {', '.join(f'{i} is {name}' for i, name in enumerate(classes))}"
+        other = " (--target-kind classes takes it for classes)" if whole else ""
+        return f"target: {record['target']} is a number, learnt with the squared error{other}"
+    each = [f"{i} is {name}" for i, name in enumerate(classes)]
+    named = f"classes: {', '.join(each if len(each) <= MANY else [*each[:10], '...', each[-1]])}"
     return named if len(classes) == 2 else f"{named}; an output for each, with softmax"
 
 
@@ -243,14 +248,15 @@ def _table(record: Record) -> list[str]:
     """What was made of texts and missing values, a line each, where there are some."""
     lines = [f"{column}: a column for each of {listed(texts)}" for column, texts in record["categories"].items()]
     if record["rows_left_out"]:
-        lines.append(f"missing values: {record['rows_left_out']} rows are left out")
+        rows = "1 row is" if record["rows_left_out"] == 1 else f"{record['rows_left_out']} rows are"
+        lines.append(f"missing values: {rows} left out")
     if record["values_filled_in"]:
         filled = ", ".join(f"{n} of {column}" for column, n in record["values_filled_in"].items())
         lines.append(f"missing values: the mean of the rows to train on stands for {filled}")
     return lines
 
 
-def _text(record: Record, table: str | None) -> str:
+def _text(record: Record, table: str | None, whole: bool) -> str:
     name, rows, classes = f"{record['network']} on {record['data']}", record["rows"], record["classes"]
     counts = f"{rows['train']} rows to train on, {rows['test']} to test on"
     if record["network"] in MODELS:
@@ -260,7 +266,7 @@ def _text(record: Record, table: str | None) -> str:
         lines += [f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test"]
     else:
         stable = f"the largest stable one is {record['stable_rate']:.3g}"
-        lines = [f"{name}: {counts}", _target(record), *_table(record)]
+        lines = [f"{name}: {counts}", _target(record, whole), *_table(record)]
         lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
         if record["loss"] is not None:
             lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
