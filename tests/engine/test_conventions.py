@@ -13,7 +13,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
-from microgradcnn.engine import elementary, primitives
+from microgradcnn.engine import primitives
+from microgradcnn.engine.table import elementary
 
 INF, NAN = math.inf, math.nan
 
