@@ -117,12 +117,8 @@ def exported(case: Case, path: Path, dtype: Any) -> tuple[list[Any], list[Any]]:
     return found, [y.data for y in expected]
 
 
-EMPTY = ("array_split", "diagonal", "split", "take", "tile")  # among the cases of these are results of no numbers
-RESHAPED = pytest.mark.xfail(strict=True, reason="ONNX's Reshape takes a length of 0 for that of the input")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=RESHAPED if name in EMPTY else ()) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_onnx(name: str, tmp_path: Path) -> None:
     for case in [case for case in EVERY if case.name == name and not any(0 in shape for shape in case.shapes)]:
         found, expected = exported(case, tmp_path / "graph.onnx", np.float64 if name == "nan_to_num" else np.float32)
