@@ -22,24 +22,19 @@ def graph(case: Case, n: int = 0) -> tuple[Value, list[Value]]:
     return loss, leaves
 
 
-DRAWN = pytest.mark.xfail(strict=True, reason="an array of three axes without numbers has no map of colours")
-EMPTY = ("array_split", "diag", "roll", "split", "take")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=DRAWN if name in EMPTY else ()) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_view_of_arrays(name: str) -> None:
-    for case in [case for case in EVERY if case.name == name and not any(0 in shape for shape in case.shapes)]:
+    for case in [case for case in EVERY if case.name == name]:
         loss, leaves = graph(case)
-        slopes = mg.grad(loss, leaves)
-        for leaf, slope in zip(leaves, slopes, strict=True):
-            text = mg.explain(loss, leaf).text()
-            assert "✗" not in text, case
-            assert "Finite difference" not in text or "✓" in text or not np.any(slope.data), (case, text)
-        assert mg.explain(loss, leaves[0]).latex()
-        assert mg.explain(loss, leaves[0]).mathml()
-        steps = mg.ledger(loss)
-        assert str(steps)
+        if not any(0 in shape for shape in case.shapes):
+            for leaf, slope in zip(leaves, mg.grad(loss, leaves), strict=True):
+                text = mg.explain(loss, leaf).text()
+                assert "✗" not in text, case
+                assert "Finite difference" not in text or "✓" in text or not np.any(slope.data), (case, text)
+            assert mg.explain(loss, leaves[0]).latex()
+            assert mg.explain(loss, leaves[0]).mathml()
+        assert str(mg.ledger(loss))
         assert mg.draw(loss).svg().startswith("<svg")
 
 
