@@ -97,11 +97,13 @@ def shown(x: object) -> str:
 
 def axes_of(function: str, axis: Axis) -> tuple[int, ...] | None:
     """The axes of a reduction as the table has them: a tuple, or None for all. Raises TypeError as `axis_of` does."""
-    if axis is None:
-        return None
-    if isinstance(axis, Sequence | np.ndarray) and not isinstance(axis, str):
-        return tuple([axis_of(function, a) for a in axis])
-    return (axis_of(function, axis),)
+    return None if axis is None else tuple([axis_of(function, a) for a in listed(axis)])
+
+
+def listed(axis: Any) -> list[Any]:
+    """One axis or several, in a sequence or an array, as a list."""
+    several = isinstance(axis, Sequence) and not isinstance(axis, str)
+    return list(axis) if several or (isinstance(axis, np.ndarray) and axis.ndim) else [axis]
 
 
 def axis_of(function: str, axis: Any) -> int:
@@ -115,6 +117,16 @@ def axis_of(function: str, axis: Any) -> int:
         return operator.index(axis)
     except TypeError:
         raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}") from None
+
+
+def integers_of(what: str, given: Any, least: int | None = None) -> Any:
+    """An integer, or several as an array. Raises TypeError, as `what`, for what is none, ValueError below `least`."""
+    found = None if isinstance(given, Value) else np.asarray(given)
+    if found is None or (found.size and found.dtype.kind not in "iub"):
+        raise TypeError(f"{what} is an integer, or several, not {shown(given)}")
+    if least is not None and (found < least).any():
+        raise ValueError(f"{what} is {least} or more, not {shown(given)}")
+    return found.astype(np.intp)
 
 
 class OfOne(Protocol[P]):

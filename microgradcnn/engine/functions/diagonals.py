@@ -67,5 +67,7 @@ def triu(x: Operand, k: int = 0) -> Any:
 
 def _matrix(x: Any) -> tuple[int, int]:
     """The lengths of the last two axes; of a vector, as NumPy has it, its own twice."""
+    if not shape(x):
+        raise ValueError("a triangle is one of two axes, and there is shape ()")
     rows, columns = (shape(x) * 2)[-2:] if len(shape(x)) == 1 else shape(x)[-2:]
     return rows, columns

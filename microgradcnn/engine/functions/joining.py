@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, explained, of_many, of_one
+from microgradcnn.engine.arguments import Axis, Operand, explained, integers_of, of_many, of_one
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions.shapes import (
     atleast_1d,
@@ -21,6 +21,7 @@ from microgradcnn.engine.functions.shapes import (
     reshape,
     shape,
 )
+from microgradcnn.engine.value import Value
 
 PADS = ("constant", "edge", "reflect", "symmetric", "wrap")
 
@@ -29,6 +30,7 @@ PADS = ("constant", "edge", "reflect", "symmetric", "wrap")
 @explained
 def roll(x: Operand, shift: int | Sequence[int], axis: Axis = None) -> Any:
     """The numbers moved on along axes, those that leave at the end coming in at the start; without an axis, of all."""
+    shift = integers_of("the shift of roll", shift)
     if axis is None:
         return reshape(roll(ravel(x), np.sum(shift), 0), shape(x))
     shifts, axes = np.broadcast_arrays(shift, places("roll", axis, len(shape(x))))
@@ -45,14 +47,14 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     if axis is None:
         return repeat(ravel(x), repeats, 0)
     (at,) = places("repeat", axis, len(shape(x)))
-    return _along(x, at, np.repeat(np.arange(shape(x)[at]), repeats))
+    return _along(x, at, np.repeat(np.arange(shape(x)[at]), integers_of("the number of repeats", repeats, 0)))
 
 
 @of_one
 @explained
 def tile(x: Operand, reps: int | Sequence[int]) -> Any:
     """x as a whole several times along its axes, the last of `reps` along the last axis."""
-    times = tuple(np.atleast_1d(reps).tolist())
+    times = tuple(np.atleast_1d(integers_of("the number of tiles", reps, 0)).tolist())
     lengths = (1,) * (len(times) - len(shape(x))) + shape(x)
     x = reshape(x, lengths)
     for at, count in enumerate((1,) * (len(lengths) - len(times)) + times):
@@ -71,7 +73,8 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any
     """
     if mode not in PADS:
         raise ValueError(f"the mode of pad is one of {', '.join(PADS)}, not {mode!r}")
-    widths = _pairs("pad_width", pad_width, shape(x))
+    widths = integers_of("pad_width", _pairs("pad_width", pad_width, shape(x)), 0).tolist()
+    constants = _pairs("constant_values", constant_values, shape(x))
     if mode != "constant":
         for at, (length, width) in enumerate(zip(shape(x), widths, strict=True)):
             if any(width):
@@ -82,7 +85,6 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any
     framed = primitives.scatter(x, index=inside, shape=tuple(lengths)) if any(map(any, widths)) else x
     if not np.any(constant_values):
         return framed
-    constants = _pairs("constant_values", constant_values, shape(x))
     for at, ((before, after), values) in enumerate(zip(widths, constants, strict=True)):
         for side, value in ((slice(None, before), values[0]), (slice(lengths[at] - after, None), values[1])):
             if before or after:
@@ -97,7 +99,7 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any
 def hstack(values: Sequence[Operand]) -> Any:
     """Values joined side by side: along their second axis, vectors along their only one."""
     parts = [atleast_1d(v) for v in values]
-    return concatenate(parts, 0 if len(shape(parts[0])) == 1 else 1)
+    return concatenate(parts, 1 if parts and len(shape(parts[0])) > 1 else 0)
 
 
 @of_many
@@ -128,8 +130,9 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
     Raises ValueError where the length cannot be divided.
     """
     (at,) = places("split", axis, len(shape(x)))
-    if isinstance(indices_or_sections, int | np.integer) and shape(x)[at] % indices_or_sections:
-        raise ValueError(f"{shape(x)[at]} along axis {axis} are not {indices_or_sections} parts alike: see array_split")
+    cuts = _cuts("split", indices_or_sections)
+    if not cuts.ndim and shape(x)[at] % cuts:
+        raise ValueError(f"{shape(x)[at]} along axis {axis} are not {cuts} parts alike: see array_split")
     return array_split(x, indices_or_sections, axis)
 
 
@@ -137,12 +140,12 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
 def array_split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """A list of parts along an axis, as `split` gives them, of which the first may be longer by one."""
     (at,) = places("array_split", axis, len(shape(x)))
-    parts = np.array_split(np.arange(shape(x)[at]), indices_or_sections)
-    starts = np.cumsum([0, *map(len, parts)]).tolist()
-    if not isinstance(indices_or_sections, int | np.integer):  # places that need not ascend
-        ends = [slice(*pair) for pair in zip([None, *indices_or_sections], [*indices_or_sections, None], strict=True)]
-        return [_along(x, at, part) for part in ends]
-    return [_along(x, at, slice(start, start + len(part))) for start, part in zip(starts, parts, strict=False)]
+    cuts = _cuts("array_split", indices_or_sections)
+    if not cuts.ndim:
+        lengths = [len(part) for part in np.array_split(np.arange(shape(x)[at]), cuts)]
+        cuts = np.cumsum(lengths[:-1], dtype=np.intp)
+    places_of_cuts = cuts.tolist()  # which need not ascend
+    return [_along(x, at, slice(*ends)) for ends in zip([None, *places_of_cuts], [*places_of_cuts, None], strict=True)]
 
 
 @explained
@@ -182,12 +185,22 @@ def diff(x: Operand, n: int = 1, axis: int = -1) -> Any:
     return x
 
 
+def _cuts(function: str, given: Any) -> Array:
+    """How many parts, as an array of no axes, or the places to cut at. Raises TypeError and ValueError for neither."""
+    found: Array = integers_of(f"what {function} cuts into, or at,", given)
+    if not found.ndim and found < 1:
+        raise ValueError(f"{function} makes one part or more, not {found}")
+    return found
+
+
 def _along(x: Any, axis: int, part: slice | Array) -> Any:
     return getitem(x, (*[slice(None)] * axis, part))
 
 
 def _pairs(name: str, given: Any, lengths: tuple[int, ...]) -> list[tuple[Any, Any]]:
-    """A pair for each axis. Raises ValueError, by the name of the argument, for what is none."""
+    """A pair for each axis. Raises ValueError, by the name of the argument, for what is none, TypeError for Values."""
+    if isinstance(given, Value):
+        raise TypeError(f"{name} is made of plain numbers, not of {given.describe()}: mg.concatenate joins Values")
     try:
         return [tuple(pair) for pair in np.broadcast_to(given, (len(lengths), 2)).tolist()]
     except ValueError:

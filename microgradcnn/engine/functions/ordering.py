@@ -83,24 +83,28 @@ def cumsum(x: Operand, axis: int | None = None) -> Any:
 @explained
 def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Any:
     """The place of the largest, the first of several, as NumPy's integers of this moment, without a gradient."""
-    return np.argmax(_data(x), axis, keepdims=keepdims)
+    return np.argmax(_data(x), _axis("argmax", axis), keepdims=keepdims)
 
 
 @explained
 def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Any:
     """The place of the smallest, the first of several, as NumPy's integers of this moment, without a gradient."""
-    return np.argmin(_data(x), axis, keepdims=keepdims)
+    return np.argmin(_data(x), _axis("argmin", axis), keepdims=keepdims)
 
 
 @explained
 def argsort(x: Operand, axis: int | None = -1) -> Any:
     """The places in ascending order, of equal numbers the first one first, as NumPy's integers of this moment."""
-    return np.argsort(_data(x), axis, kind="stable")
+    return np.argsort(_data(x), _axis("argsort", axis), kind="stable")
 
 
 def _along(function: str, x: Any, axis: Any) -> tuple[Any, int]:
     """x and an axis of it: of x made flat, where the axis is None."""
     return (ravel(x), 0) if axis is None else (x, axis_of(function, axis))
+
+
+def _axis(function: str, axis: Any) -> int | None:
+    return None if axis is None else axis_of(function, axis)
 
 
 def _data(x: Any) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Operand, explained, of_two
+from microgradcnn.engine.arguments import Operand, explained, of_two, shown
 from microgradcnn.engine.functions.diagonals import diagonal
 from microgradcnn.engine.functions.reductions import sum
 from microgradcnn.engine.functions.shapes import moveaxis, places, ravel, reshape, shape, transpose
@@ -131,11 +131,19 @@ def einsum(subscripts: Any, *operands: Any) -> Any:
 def _as_text(given: list[Any]) -> tuple[str, tuple[Any, ...]]:
     """einsum's other form, operands each with the list of its axes, in letters."""
     operands, lists = given[: len(given) // 2 * 2 : 2], given[1::2]
-    written = [["..." if name is Ellipsis else _LETTERS[name] for name in part] for part in lists]
-    text = ",".join("".join(part) for part in written)
-    if len(given) % 2:
-        text += "->" + "".join("..." if name is Ellipsis else _LETTERS[name] for name in given[-1])
-    return text, tuple(operands)
+    text = ",".join(map(_letters, lists))
+    return text + ("->" + _letters(given[-1]) if len(given) % 2 else ""), tuple(operands)
+
+
+def _letters(names: Any) -> str:
+    """The letters of a list of axes. Raises ValueError for what is none."""
+    numbers = [name for name in names if name is not Ellipsis] if isinstance(names, list | tuple) else [names]
+    if not all(isinstance(name, int | np.integer) and 0 <= name < len(_LETTERS) for name in numbers):
+        raise ValueError(
+            "einsum takes subscripts, or after every operand a list of its axes, each ... or an integer from 0 to "
+            f"{len(_LETTERS) - 1}, not {shown(names)}"
+        )
+    return "".join("..." if name is Ellipsis else _LETTERS[name] for name in names)
 
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase

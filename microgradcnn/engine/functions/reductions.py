@@ -8,7 +8,7 @@ from typing import Any
 
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, of_one
-from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, square, where
+from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, square, where, zeros_like
 from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
 from microgradcnn.engine.table import axes as along
 
@@ -140,10 +140,12 @@ def _norm_of_vectors(sizes: Any, ord: float, axis: int, keepdims: bool) -> Any:
     if ord in (math.inf, -math.inf):
         return (max if ord > 0 else min)(sizes, axis, keepdims)
     if ord == 0:
-        return sum(where(equal(sizes, 0.0), 0.0, 1.0), axis, keepdims)
+        return sum(where(equal(sizes, 0.0), zeros_like(sizes), 1.0), axis, keepdims)
     if ord == 1:
         return sum(sizes, axis, keepdims)
     total = sum(power(sizes, ord), axis, keepdims)
+    if ord < 0:
+        return power(total, 1.0 / ord)
     nothing = equal(total, 0.0)
     return where(nothing, 0.0, power(where(nothing, 1.0, total), 1.0 / ord))
 

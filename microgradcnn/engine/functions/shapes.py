@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, axis_of, explained, of_many, of_one
+from microgradcnn.engine.arguments import Axis, Operand, axis_of, explained, listed, of_many, of_one
 from microgradcnn.engine.arrays import Array, check_unmasked, shape_of
 from microgradcnn.engine.value import Value
 
@@ -55,8 +55,7 @@ def squeeze(x: Operand, axis: Axis = None) -> Any:
 def expand_dims(x: Operand, axis: int | Sequence[int]) -> Any:
     """x with new axes of length 1 at these places of the result."""
     lengths = list(shape(x))
-    count = len(axis) if isinstance(axis, Sequence) else 1
-    for place in sorted(places("expand_dims", axis, len(lengths) + count)):
+    for place in sorted(places("expand_dims", axis, len(lengths) + len(listed(axis)))):
         lengths.insert(place, 1)
     return primitives.reshape(x, shape=tuple(lengths))
 
@@ -213,7 +212,7 @@ def shape(x: Operand) -> tuple[int, ...]:
 
 def places(function: str, axis: int | Sequence[int], n: int) -> list[int]:
     """One axis or several, each counted from the first of n. Raises ValueError for one that there is not, or twice."""
-    axes = [axis_of(function, a) for a in (axis if isinstance(axis, Sequence) else [axis])]
+    axes = [axis_of(function, a) for a in listed(axis)]
     if wrong := [a for a in axes if not -n <= a < n]:
         raise ValueError(f"{function} has no axis {wrong[0]} to take: there are {n}")
     found = [a % n for a in axes]

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import kernels
-from microgradcnn.engine.arrays import Array, dtype_of, shape_of
+from microgradcnn.engine.arrays import Array, dtype_of, glimpse, shape_of
 from microgradcnn.engine.primitives import equal, exp, getitem, kept, where
 from microgradcnn.engine.record import Primitive
 
 
 def whole(indices: Any) -> Array:
-    """Places as integers. Raises ValueError where one is no whole number."""
+    """Places as integers. Raises ValueError where one is no whole number, TypeError for what is no number at all."""
     places = np.asarray(indices)
+    if places.size and places.dtype.kind not in "iubf":
+        raise TypeError(f"indices are whole numbers, not {glimpse(indices)}")
     if places.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             found = places.astype(np.intp)

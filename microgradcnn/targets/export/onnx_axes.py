@@ -39,11 +39,11 @@ def _index_add(w: Writer, line: Line, args: list[str]) -> str:
     count = math.prod(_known(indices, i) for i in range(len(indices.shape)))
     moved = w.node("Transpose", args[0], perm=[*rest, *places]) if len(g.shape) > 1 else args[0]
     lengths = [-1 if isinstance(g.shape[i], Rows) else _known(g, i) for i in rest]
-    column = w.node("Reshape", w.cast(args[1], np.int64), w.integers(count, 1))
+    column = w.reshape(w.cast(args[1], np.int64), count, 1)
     negative = w.node("Less", column, w.integers(0))
     column = w.node("Where", negative, w.node("Add", column, w.integers(line.static["length"])), column)
     hits = w.cast(w.node("Equal", column, w.integers(*range(line.static["length"]))))
-    added = w.node("MatMul", w.node("Reshape", moved, w.integers(*lengths, count)), hits)
+    added = w.node("MatMul", w.reshape(moved, *lengths, count), hits)
     back = [*range(axis), len(rest), *range(axis, len(rest))]
     return w.node("Transpose", added, perm=back) if len(back) > 1 else added
 

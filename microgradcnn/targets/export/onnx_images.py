@@ -34,9 +34,9 @@ def _conv2d_kernel(w: Writer, line: Line, args: list[str]) -> str:
         images = w.node("Transpose", images, perm=[1, 0, 2, 3])
     else:
         each = fixed_lengths((channels,))[0] // groups
-        images = w.node("Reshape", images, w.integers(-1, groups, each, *fixed_lengths(tuple(image))))
+        images = w.reshape(images, -1, groups, each, *fixed_lengths(tuple(image)))
         images = w.node("Transpose", images, perm=[2, 1, 0, 3, 4])
-        images = w.node("Reshape", images, w.integers(each, -1, *fixed_lengths(tuple(image))))
+        images = w.reshape(images, each, -1, *fixed_lengths(tuple(image)))
     kernels = w.node("Transpose", kernels, perm=[1, 0, 2, 3])
     given = _window(line)
     given["strides"], given["dilations"] = given.get("dilations"), given["strides"]
@@ -62,11 +62,11 @@ def _fold(w: Writer, line: Line, args: list[str]) -> str:
     rows, columns, *size = fixed_lengths(line.args[0].shape[2:])
     sides = line.static.get("padding", ((0, 0), (0, 0)))
     moved = w.node("Transpose", args[0], perm=[0, 1, 4, 5, 2, 3])
-    flat = w.node("Reshape", moved, w.integers(-1, math.prod(size), rows, columns))
+    flat = w.reshape(moved, -1, math.prod(size), rows, columns)
     kernels = w.constant(np.eye(math.prod(size)).reshape(-1, 1, *size), "kernels")
     left = _left(line, (rows, columns), tuple(size), list(map(sum, sides)))
     added = w.node("ConvTranspose", flat, kernels, kernel_shape=size, output_padding=left, **_window(line))
-    return w.node("Reshape", added, w.integers(*lengths_for_reshape(line.shape)))
+    return w.reshape(added, *lengths_for_reshape(line.shape))
 
 
 def _avg_pool2d(w: Writer, line: Line, args: list[str]) -> str:

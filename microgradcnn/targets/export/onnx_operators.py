@@ -110,7 +110,7 @@ def _reshape(w: Writer, line: Line, args: list[str]) -> str:
         return args[0]
     if len(after) == 2 and len(before) > 2 and before[0] == after[0]:
         return w.node("Flatten", args[0], axis=1)
-    return w.node("Reshape", args[0], w.integers(*lengths_for_reshape(after)))
+    return w.reshape(args[0], *lengths_for_reshape(after))
 
 
 def _transpose(w: Writer, line: Line, args: list[str]) -> str:
@@ -161,7 +161,7 @@ def _getitem(w: Writer, line: Line, args: list[str]) -> str:
         places, rows = _places(line, shape, line.shape)
         size = math.prod(fixed_lengths(shape))
         if len(shape) - rows != 1:
-            name = w.node("Reshape", name, w.integers(*[-1] * rows, size))
+            name = w.reshape(name, *[-1] * rows, size)
         return w.node("Gather", name, w.constant(places, "places"), axis=rows)
     along = [part for part in parts if part is not None]
     cut = [i for i, part in enumerate(along) if isinstance(part, slice) and part != slice(None)]
@@ -181,7 +181,7 @@ def _getitem(w: Writer, line: Line, args: list[str]) -> str:
 def _scatter(w: Writer, line: Line, args: list[str]) -> str:
     """ScatterElements into zeros, which are one axis long, or two where there are rows."""
     places, rows = _places(line, line.shape, line.args[0].shape)
-    added = w.node("Reshape", args[0], w.integers(*[-1] * rows, places.size))
+    added = w.reshape(args[0], *[-1] * rows, places.size)
     shape = w.integers(math.prod(fixed_lengths(line.shape)))
     if rows:
         shape = w.node("Concat", w.node("Shape", added, start=0, end=1), shape, axis=0)
@@ -190,7 +190,7 @@ def _scatter(w: Writer, line: Line, args: list[str]) -> str:
     if rows:
         indices = w.node("Expand", indices, w.node("Shape", added))
     found = w.node("ScatterElements", zeros, indices, added, axis=rows, reduction="add")
-    return w.node("Reshape", found, w.integers(*lengths_for_reshape(line.shape)))
+    return w.reshape(found, *lengths_for_reshape(line.shape))
 
 
 def _parts(index: Any, n: int) -> list[Any]:

@@ -65,6 +65,11 @@ class Writer:
         """A list of integers, as axes and shapes are given."""
         return self.constant(np.array(values, np.int64), "integers")
 
+    def reshape(self, name: str, *lengths: int) -> str:
+        """The same numbers in another shape, in which a length of 0 is one, and not the input's in that place."""
+        zeros = {"allowzero": 1} if 0 in lengths and -1 not in lengths else {}
+        return self.node("Reshape", name, self.integers(*lengths), **zeros)
+
     def cast(self, name: str, dtype: Any = None) -> str:
         """Booleans or integers as numbers of the file's dtype, or of another."""
         return self.node("Cast", name, to=self.element_type(self.dtype if dtype is None else dtype))

@@ -65,22 +65,24 @@ def plane(data: Data) -> Array:
     if a.ndim < 2:
         a = _wrapped(a.ravel())
     elif a.ndim > 2:
-        a = _mosaic(a.reshape(-1, *a.shape[-2:]))
+        a = _mosaic(a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:]))
     return _averaged(_averaged(a).T).T
 
 
 def _wrapped(row: Array) -> Array:
     """A row that is too long, as several below each other."""
+    if not row.size:
+        return row.reshape(0, 0)
     columns = row.size if row.size <= LARGEST_MAP else math.ceil(math.sqrt(row.size))
-    filled = np.zeros(columns * -(-row.size // columns)) if columns else row
+    filled = np.zeros(columns * -(-row.size // columns))
     filled[: row.size] = row
-    return filled.reshape(-1, columns) if columns else row.reshape(0, 0)
+    return filled.reshape(-1, columns)
 
 
 def _mosaic(images: Array) -> Array:
     """Images beside and below each other, nearly a square."""
     count, height, width = images.shape
-    square = math.sqrt(max(count, 1) * height / max(width, 1))
+    square = math.sqrt(max(count, 1) * max(height, 1) / max(width, 1))
     divisors = [n for n in range(1, min(count, MOST_IMAGES) + 1) if count % n == 0]
     columns = min(divisors, key=lambda n: max(n / square, square / n), default=1)
     rows = count // columns
