@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, own_shape
@@ -72,3 +74,14 @@ def product(line: Line, out: str, args: Sequence[str]) -> str:
         return f"matmul({args[0]}, {args[1]}, {out})"
     inner, outer = b.shape
     return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"
+
+
+def row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> Any:
+    """A primitive of numbers, for every row by itself."""
+    return np.array([forward(*row, **static) for row in zip(*np.broadcast_arrays(*columns), strict=True)])
+
+
+def address(array: Array) -> int:
+    """Where the numbers of an array lie in memory."""
+    place: int = array.__array_interface__["data"][0]
+    return place
