@@ -20,6 +20,7 @@ Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 
 WORTH_ONES = 4096  # numbers to add up before a product takes less time than a sum
+MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
 
 
@@ -38,6 +39,14 @@ def sigmoid_of_number(x: float) -> float:
     if x >= 0.0:
         return 1.0 - (e := math.exp(-x)) / (1.0 + e)
     return (e := math.exp(x)) / (1.0 + e)
+
+
+def power(x: Any, exponent: float) -> Any:
+    """x**exponent of arrays, or of NumPy's numbers, which IEEE has answers for where Python raises or turns complex."""
+    x = np.asarray(x)
+    if exponent not in range(3, MULTIPLIED + 1):
+        return x**exponent
+    return math.prod([x] * (int(exponent) - 1), start=x)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

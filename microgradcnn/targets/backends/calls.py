@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.kernels import MULTIPLIED
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, own_shape
 
@@ -23,6 +24,13 @@ Steps = Callable[[Line, str, list[str]], list[str]]
 
 def _sigmoid(line: Line, out: str, args: list[str]) -> list[str]:
     return [f"negative({args[0]}, {out}); exp({out}, {out}); add({out}, 1.0, {out}); reciprocal({out}, {out})"]
+
+
+def _power(line: Line, out: str, args: list[str]) -> list[str]:
+    exponent = line.static["exponent"]
+    if exponent not in range(3, MULTIPLIED + 1):
+        return [f"power({args[0]}, {exponent!r}, {out})"]
+    return [f"multiply({' * '.join(args * (int(exponent) - 1))}, {args[0]}, {out})"]
 
 
 def _where(line: Line, out: str, args: list[str]) -> list[str]:
@@ -52,7 +60,7 @@ STEPS: dict[str, Steps] = {
     "where": _where,
     "relu": lambda line, out, args: [f"maximum({args[0]}, 0.0, out={out})"],
     "softplus": lambda line, out, args: [f"logaddexp(0.0, {args[0]}, {out})"],
-    "power": lambda line, out, args: [f"power({args[0]}, {line.static['exponent']!r}, {out})"],
+    "power": _power,
     "astype": lambda line, out, args: [f"copyto({out}, {args[0]})"],
 }
 
