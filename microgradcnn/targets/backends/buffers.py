@@ -15,7 +15,19 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.backends.calls import IN_PLACE, STEPS, UFUNCS, address, is_flat_product, product, row_by_row
+from microgradcnn.targets.backends.calls import (
+    COPIED,
+    IN_PLACE,
+    STEPS,
+    UFUNCS,
+    address,
+    function,
+    indented,
+    is_flat_product,
+    listed,
+    product,
+    row_by_row,
+)
 from microgradcnn.targets.lines import Line, Rows, Shape, known_size, lengths, own_shape
 from microgradcnn.targets.plan import SUMS, VIEWS, Plan, made_once
 
@@ -92,10 +104,10 @@ class _Writer:
         outputs = [self.name(line) for line in plan.lines.outputs]
         return "\n".join(
             [
-                *_function("views", shared, self._computed(fixed), views),
-                *_function("before", ["n", *shared, *views], self._computed(given), others),
+                *function("views", shared, self._computed(fixed), views),
+                *function("before", ["n", *shared, *views], self._computed(given), others),
                 *make,
-                *_function("after", ["n", *once, *(names[v] for v in plan.sums)], self._computed(after), outputs),
+                *function("after", ["n", *once, *(names[v] for v in plan.sums)], self._computed(after), outputs),
             ]
         )
 
@@ -106,15 +118,15 @@ class _Writer:
         sums = [f"t_{names[line]}" if line.shape else names[line] for line in plan.sums]
         arrays = [name for name, line in zip(sums, plan.sums, strict=True) if line.shape]
         block = self.block = _Block(self)
-        code = [*([f"{_listed(arrays)} = sums"] if arrays else []), *block.code]
+        code = [*([f"{listed(arrays)} = sums"] if arrays else []), *block.code]
         functions = [
             text
             for name, way in (("first", block.written), ("more", block.added))
-            for text in _function(name, ["sums", *rows, *once], [*code, *way], sums)
+            for text in function(name, ["sums", *rows, *once], [*code, *way], sums)
         ]
         # Kernels know addresses only: what lies there must live as long as the functions.
-        kept = f"first.kept = {_listed(block.kept)}"
-        return ["def make(n, rows):", *_indented([*block.made, *functions, kept, "return first, more"])]
+        kept = f"first.kept = {listed(block.kept)}"
+        return ["def make(n, rows):", *indented([*block.made, *functions, kept, "return first, more"])]
 
     def _computed(self, lines: Iterable[Line]) -> list[str]:
         return [f"{self.names[line]} = {self.call(line)}" for line in lines]
@@ -219,6 +231,10 @@ class _Block:
             name = self.writer.name(line)
             if self._is_whole(line):
                 self.made.append(f"{q}[{j}] = address({name})")
+            elif line.op in COPIED:
+                self.made.append(f"{q}_{j} = empty({_shape(own_shape(line))}, {str(line.dtype)!r})")
+                self.made.append(f"{q}[{j}] = address({q}_{j})")
+                self.code.append(f"copyto({q}_{j}, {name})")
             else:
                 self.code.append(f"{q}_{j} = ascontiguousarray({name}); {q}[{j}] = address({q}_{j})")
         for j, line in enumerate(group.numbers):
@@ -319,7 +335,7 @@ class _Block:
     def _sum_call(self, line: Line, name: str, args: str) -> str:
         """A call that writes a sum to %s; over the first axes by a product with ones, which takes half the time."""
         axis, x, size = line.static["axis"], line.args[0], known_size(line.shape)
-        if axis != tuple(range(len(axis or ()))) or x not in self.buffers or x.dtype.kind != "f":
+        if axis != tuple(range(len(axis or ()))) or not self._is_whole(x) or x.dtype.kind != "f":
             return f"sum_({args}, {axis!r}, None, %s, {line.static['keepdims']})"
         self.made.append(f"f_{name} = {args}.reshape(-1, {size}); o_{name} = ones(len(f_{name}), {str(x.dtype)!r})")
         return f"dot(o_{name}, f_{name}, %s.reshape({size}))"
@@ -332,15 +348,3 @@ def _row_bytes(line: Line) -> int:
 def _shape(shape: Shape) -> str:
     parts = [f"{s.factor} * rows" if isinstance(s, Rows) else str(s) for s in shape]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
-
-
-def _function(name: str, arguments: Iterable[str], body: Iterable[str], results: Sequence[str]) -> list[str]:
-    return [f"def {name}({', '.join(arguments)}):", *_indented([*body, f"return {_listed(results)}"])]
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"    {line}" for line in lines if line]

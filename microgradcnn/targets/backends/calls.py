@@ -1,9 +1,9 @@
-"""What every primitive is in calls of NumPy that write into memory made before."""
+"""What every primitive is in calls of NumPy that write into memory made before, and how functions are put together."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,7 @@ STEPS: dict[str, Steps] = {
 }
 
 
+COPIED = frozenset({"getitem", "transpose", "broadcast_to", "parameter"})  # for kernels: often not in one piece
 IN_PLACE = frozenset({*UFUNCS, "sigmoid", "relu", "softplus", "power"})
 
 
@@ -93,3 +94,18 @@ def address(array: Array) -> int:
     """Where the numbers of an array lie in memory."""
     place: int = array.__array_interface__["data"][0]
     return place
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as the text of a tuple."""
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def function(name: str, arguments: Iterable[str], body: Iterable[str], results: Sequence[str]) -> list[str]:
+    """The text of a function that returns a tuple."""
+    return [f"def {name}({', '.join(arguments)}):", *indented([*body, f"return {listed(results)}"])]
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Lines of text one step further in, without empty ones."""
+    return [f"    {line}" for line in lines if line]
