@@ -20,6 +20,7 @@ Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 
 WORTH_ONES = 4096  # numbers to add up before a product takes less time than a sum
+MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
 
 
@@ -38,6 +39,14 @@ def sigmoid_of_number(x: float) -> float:
     if x >= 0.0:
         return 1.0 - (e := math.exp(-x)) / (1.0 + e)
     return (e := math.exp(x)) / (1.0 + e)
+
+
+def power(x: Any, exponent: float) -> Any:
+    """x**exponent of arrays, or of NumPy's numbers, which IEEE has answers for where Python raises or turns complex."""
+    x = np.asarray(x)
+    if exponent not in range(3, MULTIPLIED + 1):
+        return x**exponent
+    return math.prod([x] * (int(exponent) - 1), start=x)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
@@ -87,15 +96,23 @@ def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
     NumPy too adds first axes up one after another, and up to 128 numbers of a row without halving them.
     """
     if axis and type(x) is np.ndarray and x.size > WORTH_ONES and len(axis) < x.ndim and x.dtype.kind == "f":
-        first, last = (math.prod(x.shape[: len(axis)]), -1), (-1, x.shape[-1])
-        if axis == tuple(range(len(axis))):
-            y, left = np.dot(np.ones(first[0], x.dtype), x.reshape(first)), x.shape[len(axis) :]
+        if axis == (0,) or axis == tuple(range(len(axis))):
+            left = x.shape[len(axis) :]
+            terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
+            y = np.dot(_ones(len(terms), x.dtype), terms)
             return y.reshape((*[1] * len(axis), *left) if keepdims else left)
         if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
-            y = np.dot(x.reshape(last), np.ones(x.shape[-1], x.dtype))
+            terms = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+            y = np.dot(terms, _ones(x.shape[-1], x.dtype))
             return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
     whole: Any = np.add.reduce
     return whole(x, axis=axis, keepdims=keepdims)
+
+
+def _ones(count: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.empty(count, dtype)
+    ones.fill(1.0)  # np.ones takes three times as long for a few
+    return ones
 
 
 def mean(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
@@ -113,13 +130,14 @@ def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
 
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
-    last = np.swapaxes(x, axis, -1)
+    last = np.asarray(x).swapaxes(axis, -1)
     flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
     largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
-    shifted = flat - flat.reshape(-1)[largest][:, None]
+    shifted = flat - flat.take(largest)[:, None]
     rest = np.exp(shifted)
-    rest.reshape(-1)[largest] = 0.0
-    return (shifted - np.log1p(total(rest, (1,), keepdims=True))).reshape(last.shape).swapaxes(axis, -1)
+    rest.put(largest, 0.0)
+    shifted -= np.log1p(total(rest, (1,), keepdims=True))
+    return shifted.reshape(last.shape).swapaxes(axis, -1)
 
 
 def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:

@@ -91,11 +91,7 @@ def _power_rule(g: Any, y: Any, x: Any, exponent: float) -> Any:
 
 
 power: Primitive = Primitive(
-    "power",
-    lambda x, exponent: np.asarray(x) ** exponent,  # a Python float would raise, or turn complex
-    (_power_rule,),
-    "x ** exponent",
-    lambda x, exponent: math.pow(x, exponent),
+    "power", kernels.power, (_power_rule,), "x ** exponent", lambda x, exponent: math.pow(x, exponent)
 )
 
 

@@ -136,12 +136,22 @@ def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: 
     """The target as _target has it. Raises ValueError unless it has a class number for each row that is given."""
     target, classes = _target(target)
     n, k, *more = shape_of(given) if len(shape_of(given)) >= 2 else (-1, -1)
-    if classes.shape != (n, *more) or not np.isin(classes, [*range(k), ignore_index]).all():
+    if classes.shape != (n, *more) or not _are_classes(classes, k, ignore_index):
         raise ValueError(
             f"{loss} takes {what} (n, classes) and n class numbers from 0, or (n, classes, ...) and (n, ...), not "
             f"{what} of shape {shape_of(given)} and targets of shape {classes.shape} ({_span(classes)})"
         )
     return target, classes
+
+
+def _are_classes(numbers: Array, k: int, ignore_index: int) -> bool:
+    """Whether all are whole numbers below k, or to be ignored."""
+    if numbers.dtype.kind not in "biuf":
+        return False
+    valid = (numbers >= 0) & (numbers < k)
+    if numbers.dtype.kind == "f":
+        valid &= numbers == np.floor(numbers)
+    return bool(valid.all() or (valid | (numbers == ignore_index)).all())
 
 
 def _probabilities(target: Any, shape: tuple[int, ...]) -> Any:

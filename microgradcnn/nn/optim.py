@@ -92,7 +92,10 @@ class Optimiser(ABC):
         coupled, beside = (0.0, self.weight_decay) if self.decoupled else (self.weight_decay, 0.0)
         for i, p in enumerate(self.parameters):
             direction = self.direction(i, p.grad + coupled * p.data if coupled else p.grad)
-            p.data = p.data - rate * (direction + beside * p.data if beside else direction)
+            new = p.data - rate * (direction + beside * p.data if beside else direction)
+            if type(new) is np.ndarray:
+                new.setflags(write=False)  # nobody else has it, so that p need not copy it
+            p.data = new
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on but parameters and gradients, as copied arrays: numbers, `velocities.0`.

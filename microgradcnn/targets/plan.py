@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, in_order
 from microgradcnn.targets.row_axis import RowsError
 
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
 SUMS = frozenset({"sum", "total", "inner", "matmul", "index_add", "conv2d_kernel"})
 
 
@@ -22,7 +24,8 @@ class Plan:
 
     `before` is computed once, `each` for every block of rows, `sums` are added up over the blocks, `after` is computed
     once from these. `lines` is the program itself, with the means over rows written as sums. Besides the primitives
-    there are two operations: "total" adds a number of every row up, "inner" adds up the products of two.
+    there are two operations: "total" adds a number of every row up, "inner" adds up the products of two. A program
+    without rows is one block, whose results are its sums; those that it goes on with itself are in `each` as well.
     """
 
     lines: Lines
@@ -69,6 +72,30 @@ def planned(lines: Lines, by_terms: bool) -> Plan:
             (plan.after if needs_all else plan.before).append(line)
             late.update([line] if needs_all else [])
     return plan
+
+
+def in_blocks(lines: Lines) -> Plan:
+    """The plan of a program that is computed a block at a time. Raises RowsError as `planned` does."""
+    plan = planned(lines, by_terms=True)
+    if plan.each or plan.sums:
+        return plan
+    once = set(made_once(plan.before))
+    each = [line for line in plan.before if line not in once]
+    used = {arg for line in each for arg in line.args}
+    results = [line for line in each if line in plan.lines.outputs]
+    each = [line for line in each if line in used or line not in results]
+    return Plan(plan.lines, [line for line in plan.before if line in once], each, results, [])
+
+
+def made_once(lines: Sequence[Line]) -> list[Line]:
+    """Those of the lines, in order, that no step changes: views of parameters, and what is made of constants alone."""
+    views, constant = set[Line](), set[Line]()
+    for line in lines:
+        if all(arg in constant or arg.op == "constant" or (arg.op == "number" and not arg.power) for arg in line.args):
+            constant.add(line)
+        elif line.op in VIEWS and (line.args[0] in views or (line.args[0].op == "parameter" and line.args[0].shape)):
+            views.add(line)
+    return [line for line in lines if line in constant or line in views]
 
 
 class _Summing:

@@ -20,7 +20,7 @@ from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.notation import missing_line
-from microgradcnn.targets.plan import planned
+from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import trace
@@ -133,7 +133,7 @@ class Backend(Protocol):
 
 
 def _numpy(lines: Lines) -> Backend:
-    return Blocks(planned(lines, by_terms=True))
+    return Blocks(in_blocks(lines))
 
 
 def _jit(lines: Lines) -> Backend:

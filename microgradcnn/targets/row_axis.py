@@ -108,7 +108,8 @@ def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> 
     parents = [p for p in node.parents if type(p) is not Constant]
     axes = [rows_axis(again[p]) for p in parents]
     name, who = node.op.name, node.describe()
-    if any(p in means for p in parents):
+    normalises = name == "normalised" and axes[0] is not None and _over_axes(node, parents[0], axes[0])
+    if normalises or any(p in means for p in parents):
         means.add(node)
         if axis is not None:
             raise RowsError(f"{who} mixes rows: it uses a mean over rows; one mean over them may end the loss, only")
@@ -140,6 +141,11 @@ def _never(node: Value, parent: Value, axis: int) -> bool:
 
 def _along_static_axis(node: Value, parent: Value, axis: int) -> bool:
     return int(node.static["axis"]) % parent.ndim == axis
+
+
+def _over_axes(node: Value, parent: Value, axis: int) -> bool:
+    over = node.static["axis"]
+    return over is None or axis in [a % parent.ndim for a in over]
 
 
 def _along_first_axis(node: Value, parent: Value, axis: int) -> bool:
@@ -180,6 +186,7 @@ def _is_all(part: Any) -> bool:
 # Primitives that keep the axis of the rows and may still mix what lies along it.
 MIXES: dict[str, Callable[[Value, Value, int], bool]] = {
     "log_softmax": _along_static_axis,
+    "normalised": _over_axes,
     "concatenate": _along_static_axis,
     "getitem": _picks,
     "cumsum": _along_static_axis,

@@ -113,10 +113,6 @@ def gpt_data(dtype, rows, T, V, C):
     return [text[:, :-1].copy(), text[:, 1:].copy()], made
 
 
-def gelu(x):
-    return 0.5 * x * (1.0 + mg.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x)))
-
-
 def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after):
     n, (T, C) = len(text), P.shape
     x = embedded(E, text) + P
@@ -126,7 +122,8 @@ def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, te
     scores = mg.where(np.tri(T, dtype=bool), scores, -np.inf)
     mixed = (mg.softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(n, T, C)
     x = x + mixed @ Wp.T + bp
-    x = x + gelu((mg.normalised(x, -1) * g2 + s2) @ Wu.T + bu) @ Wd.T + bd
+    h = mg.gelu((mg.normalised(x, -1) * g2 + s2) @ Wu.T + bu, approximate="tanh")
+    x = x + h @ Wd.T + bd
     logits = (mg.normalised(x, -1) * g3 + s3) @ Wo.T + bo
     return mg.nn.cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
 

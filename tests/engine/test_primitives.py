@@ -339,6 +339,7 @@ CASES: dict[str, list[Case]] = {
     "sum": reduction_cases("sum"),
     "mean": reduction_cases("mean"),
     "max": reduction_cases("max"),
+    "gelu_tanh": unary(lambda n, x: x / 2 * (1 + n.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
     "normalised": [
         Case(lambda n, x, a=axis, e=eps: normalised(n, x, a, e), (draw(2, 3, 4),), {"axis": axis, "eps": eps})
         for axis, eps in (((0,), 1e-5), ((-1,), 1e-5), ((0, 2), 1e-3), (None, 0.1))

@@ -244,6 +244,7 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
     "sum": over_axes(mg.sum),
     "mean": over_axes(mg.mean),
     "max": over_axes(mg.max),
+    "gelu_tanh": [lambda x, p: mg.gelu(x * p, "tanh"), lambda x, p: mg.gelu(p, "tanh") * x],
     "normalised": [
         lambda x, p: p * mg.normalised(x * p, axis=-1),
         lambda x, p: p * mg.normalised(x + p, axis=1, eps=0.5),

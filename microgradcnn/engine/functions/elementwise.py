@@ -186,8 +186,7 @@ def gelu(x: Operand, approximate: str = "none") -> Any:
     if approximate == "none":
         return primitives.mul(0.5, x) * (1.0 + elementary.erf(primitives.div(x, math.sqrt(2.0))))
     if approximate == "tanh":
-        inside = primitives.add(x, 0.044715 * power(x, 3))
-        return primitives.mul(0.5, x) * (1.0 + primitives.tanh(math.sqrt(2.0 / math.pi) * inside))
+        return elementary.gelu_tanh(x)
     raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import shape_of
-from microgradcnn.engine.primitives import broadcast_to, exp, sigmoid, sqrt
+from microgradcnn.engine.primitives import broadcast_to, exp, sigmoid, sqrt, tanh
 from microgradcnn.engine.record import Primitive
 
 # erf as x·P(x²)/Q(x²) for |x| ≤ SPLIT and as 1 - exp(-x²)·P(x)/Q(x) above, highest power first: W. J. Cody, Rational
@@ -118,6 +118,30 @@ erf: Primitive = Primitive(
     "erf(x)",
     math.erf,
     {"python": "erf(x, xp)", "javascript": "erf(x)", "llvm": "erf", "onnx": "Erf"},
+)
+
+_STEEP = math.sqrt(2.0 / math.pi)
+_BENT = 0.044715 * _STEEP
+
+
+def _gelu_tanh(x: Any, tanh: Callable[[Any], Any]) -> Any:
+    return 0.5 * x * (1.0 + tanh(x * (_STEEP + _BENT * (x * x))))
+
+
+def _gelu_tanh_rule(g: Any, y: Any, x: Any) -> Any:
+    square = x * x
+    t = tanh(x * (_STEEP + _BENT * square))
+    return g * (0.5 * (1.0 + t) + x * (1.0 - t * t) * (0.5 * _STEEP + 1.5 * _BENT * square))
+
+
+# One primitive for its time: a composition takes twice as long over a transformer's hidden numbers, and back.
+gelu_tanh: Primitive = Primitive(
+    "gelu_tanh",
+    lambda x: _gelu_tanh(x, np.tanh),
+    (_gelu_tanh_rule,),
+    f"0.5 * x * (1.0 + tanh({_STEEP!r} * (x + 0.044715 * x ** 3)))",
+    lambda x: _gelu_tanh(x, math.tanh),
+    composed=True,
 )
 logaddexp: Primitive = Primitive(
     "logaddexp",

@@ -62,30 +62,28 @@ class BatchNorm(Module):
             self.refuse(x, self.inputs.format(self.num_features))
         of_features = (1, self.num_features, *[1] * (len(shape) - 2))
         if self.training or self.running_mean is None or self.running_var is None:
-            centred, variance = self._of_the_batch(x)
+            y = self._of_the_batch(x)
         else:
             centred = x - self.running_mean.leaf().reshape(of_features)
-            variance = self.running_var.leaf().reshape(of_features)
-        y = centred / mg.sqrt(variance + self.eps)
+            y = centred / mg.sqrt(self.running_var.leaf().reshape(of_features) + self.eps)
         if self.weight is None or self.bias is None:
             return y
         return y * self.weight.reshape(of_features) + self.bias.reshape(of_features)
 
-    def _of_the_batch(self, x: Any) -> tuple[Any, Any]:
-        """x − mean, and the biased variance, of each feature; in train() mode the running statistics follow them."""
+    def _of_the_batch(self, x: Any) -> Any:
+        """x normalised by its own mean and variance; in train() mode the running statistics follow them."""
         shape = np.shape(x)
         count = math.prod(shape) // self.num_features
         if self.training and count < 2:
             self.refuse(x, "two numbers or more of each feature in train() mode")
         axes = (0, *range(2, len(shape)))
-        mean = mg.mean(x, axis=axes, keepdims=True)
-        centred = x - mean
-        if isinstance(centred, Value):
-            centred.label = self.named("centred")  # by which a program that keeps its rows apart refuses it
-        variance = mg.mean(mg.square(centred), axis=axes, keepdims=True)
+        y = mg.normalised(x, axes, self.eps)
+        if isinstance(y, Value):
+            y.label = self.named("centred")  # by which a program that keeps its rows apart refuses it
         if self.training:
-            self._follow(_numbers(mean), _numbers(variance) * (count / (count - 1)))
-        return centred, variance
+            numbers = x.data if isinstance(x, Value) else np.asarray(x)
+            self._follow(np.mean(numbers, axes), np.var(numbers, axes, ddof=1))
+        return y
 
     def _follow(self, mean: Array, unbiased: Array) -> None:
         """Move the running statistics towards those of a batch."""
@@ -148,12 +146,6 @@ class LayerNorm(Module):
         if np.shape(x)[-last:] != self.normalized_shape:
             self.refuse(x, f"arrays (..., {', '.join(map(str, self.normalized_shape))})")
         axes = tuple(range(-last, 0))
-        centred = x - mg.mean(x, axis=axes, keepdims=True)
-        y = centred / mg.sqrt(mg.mean(mg.square(centred), axis=axes, keepdims=True) + self.eps)
+        y = mg.normalised(x, axes, self.eps)
         y = y if self.weight is None else y * self.weight
         return y if self.bias is None else y + self.bias
-
-
-def _numbers(statistic: Any) -> Array:
-    """A number for each feature, outside the graph."""
-    return np.ravel(statistic.data if isinstance(statistic, Value) else statistic)

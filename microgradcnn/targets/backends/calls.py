@@ -1,13 +1,16 @@
-"""What every primitive is in calls of NumPy that write into memory made before."""
+"""What every primitive is in calls of NumPy that write into memory made before, and how functions are put together."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.kernels import MULTIPLIED
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, own_shape
 
@@ -21,6 +24,13 @@ Steps = Callable[[Line, str, list[str]], list[str]]
 
 def _sigmoid(line: Line, out: str, args: list[str]) -> list[str]:
     return [f"negative({args[0]}, {out}); exp({out}, {out}); add({out}, 1.0, {out}); reciprocal({out}, {out})"]
+
+
+def _power(line: Line, out: str, args: list[str]) -> list[str]:
+    exponent = line.static["exponent"]
+    if exponent not in range(3, MULTIPLIED + 1):
+        return [f"power({args[0]}, {exponent!r}, {out})"]
+    return [f"multiply({' * '.join(args * (int(exponent) - 1))}, {args[0]}, {out})"]
 
 
 def _where(line: Line, out: str, args: list[str]) -> list[str]:
@@ -50,11 +60,12 @@ STEPS: dict[str, Steps] = {
     "where": _where,
     "relu": lambda line, out, args: [f"maximum({args[0]}, 0.0, out={out})"],
     "softplus": lambda line, out, args: [f"logaddexp(0.0, {args[0]}, {out})"],
-    "power": lambda line, out, args: [f"power({args[0]}, {line.static['exponent']!r}, {out})"],
+    "power": _power,
     "astype": lambda line, out, args: [f"copyto({out}, {args[0]})"],
 }
 
 
+COPIED = frozenset({"getitem", "transpose", "broadcast_to", "parameter"})  # for kernels: often not in one piece
 IN_PLACE = frozenset({*UFUNCS, "sigmoid", "relu", "softplus", "power"})
 
 
@@ -72,3 +83,29 @@ def product(line: Line, out: str, args: Sequence[str]) -> str:
         return f"matmul({args[0]}, {args[1]}, {out})"
     inner, outer = b.shape
     return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"
+
+
+def row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> Any:
+    """A primitive of numbers, for every row by itself."""
+    return np.array([forward(*row, **static) for row in zip(*np.broadcast_arrays(*columns), strict=True)])
+
+
+def address(array: Array) -> int:
+    """Where the numbers of an array lie in memory."""
+    place: int = array.__array_interface__["data"][0]
+    return place
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as the text of a tuple."""
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def function(name: str, arguments: Iterable[str], body: Iterable[str], results: Sequence[str]) -> list[str]:
+    """The text of a function that returns a tuple."""
+    return [f"def {name}({', '.join(arguments)}):", *indented([*body, f"return {listed(results)}"])]
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Lines of text one step further in, without empty ones."""
+    return [f"    {line}" for line in lines if line]

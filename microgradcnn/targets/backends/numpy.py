@@ -72,7 +72,7 @@ class BlocksTrainer(VectorTrainer):
         pairs = list(zip(self.lines.inputs, inputs, strict=True))
         self.rows = [x for line, x in pairs if line.varies]
         self.shared = [x for line, x in pairs if not line.varies]
-        self.fixed = self.functions["views"](*self.shared, *self.views)
+        self.fixed = quiet(self.functions["views"], *self.shared, *self.views)
 
     def evaluate(self) -> float:
         """The loss at `flat`, over all rows."""

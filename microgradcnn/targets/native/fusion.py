@@ -195,26 +195,29 @@ def _splat_count(f: FunctionEmitter, count: str) -> str:
 
 def _is_fusable(line: Line, dtype: np.dtype[Any]) -> bool:
     """Whether a line is computed element by element, from operands of that type which lie beside it in a known way."""
-    if not has_instructions(line) or line.op in ("reshape", "astype") or line.axis != 0 or len(line.shape) < 1:
+    if not has_instructions(line) or line.op in ("reshape", "astype") or line.axis not in (0, None) or not line.shape:
         return False
     floats = {arg.dtype for arg in (line, *line.args) if arg.dtype != np.bool_ and arg.op != "number"}
     return floats == {dtype} and all(_kind(arg, line.shape) is not None for arg in line.args)
 
 
 def _kind(arg: Line, shape: Shape) -> int | None:
-    """How an operand lies beside a shape whose first axis are the rows; None for any other way."""
+    """How an operand lies beside a shape whose first axis are the rows, if there are any; None for any other way."""
     if arg.shape == shape:
         return FULL
     if all(length == 1 for length in arg.shape):
         return NUMBER if not arg.shape else None
+    if isinstance(shape[0], Rows) and shape[0] != Rows(1):
+        return None
+    if len(arg.shape) == len(shape) and arg.shape[0] == shape[0]:
+        return PER_ROW if all(n == 1 for n in arg.shape[1:]) else None
     if arg.varies:
-        per_row = len(arg.shape) == len(shape) and arg.shape[0] == shape[0] and all(n == 1 for n in arg.shape[1:])
-        return PER_ROW if per_row and isinstance(shape[0], Rows) and shape[0].factor == 1 else None
+        return None
     lead = len(shape) - len(arg.shape)
     if (*[1] * lead, *arg.shape) == (1, shape[1], *[1] * (len(shape) - 2)) and any(n != 1 for n in shape[2:]):
-        return PER_CHANNEL if shape[0] == Rows(1) else None
+        return PER_CHANNEL
     rest = arg.shape if lead == 1 else arg.shape[1:] if lead == 0 and arg.shape[0] == 1 else None
-    return ONE_ROW if rest == shape[1:] and shape[0] == Rows(1) else None
+    return ONE_ROW if rest == shape[1:] else None
 
 
 def _is_constant(arg: Line) -> bool:

@@ -49,6 +49,8 @@ class ImageKernel:
 
 def image_kernel(line: Line, dtype: np.dtype[Any], lanes: int) -> ImageKernel | None:
     """The kernel of a line whose images are the rows of the program; None if there are no loops for it."""
+    if not any(array.varies for array in (line, *line.args)):
+        return None
     if line.op in ("conv2d", "conv2d_input", "conv2d_kernel"):
         arrays = line.args if has_loops(line, lanes) else ()
     elif not line.static.keys().isdisjoint(("padding", "dilation")):

@@ -23,7 +23,7 @@ from microgradcnn.targets.native.images import ImageKernel, image_kernel
 from microgradcnn.targets.native.llvm import has_instructions
 from microgradcnn.targets.native.loop import module
 from microgradcnn.targets.native.machine_code import MachineCode, vector_bytes
-from microgradcnn.targets.plan import planned
+from microgradcnn.targets.plan import in_blocks, planned
 from microgradcnn.targets.scalars import is_mean_of_examples, opened, operations
 from microgradcnn.targets.simplify import simplified
 
@@ -139,7 +139,7 @@ class LoopTrainer(VectorTrainer):
 
 def fused(lines: Lines) -> Blocks:
     """A program over arrays in blocks of rows, with NumPy's products and compiled passes for what lies between them."""
-    plan, dtype = planned(lines, by_terms=True), lines.loss.dtype
+    plan, dtype = in_blocks(lines), lines.loss.dtype
     lanes = vector_bytes() // dtype.itemsize
     found = {line: image_kernel(line, dtype, lanes) for line in (*plan.each, *plan.sums)}
     kernels = {line: kernel for line, kernel in found.items() if kernel is not None}

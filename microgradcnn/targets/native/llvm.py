@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.kernels import MULTIPLIED
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.lines import Line, is_own
 from microgradcnn.targets.native.llvm_functions import definitions, symbol
@@ -202,9 +203,6 @@ class FunctionEmitter:
         for _ in range(abs(whole) - 1):
             result = self.binary("fmul", result, x)
         return result if whole > 0 else self.binary("fdiv", self.constant(1.0), result)
-
-
-MULTIPLIED = 8  # exponents up to which x**k is a product
 
 
 def has_instructions(line: Line) -> bool:

@@ -166,6 +166,7 @@ FUNCTIONS: dict[str, Any] = {
     **{name: each(getattr(np, name)) for name in (*CIRCULAR, *INVERSE, "arcsinh", "arccosh", "log2", "log10", "floor")},
     **{name: each(getattr(np, name)) for name in ("arctan2", "logaddexp", "hypot", "mod")},
     "erf": each(scipy.special.erf), "pi": np.pi,
+    "gelu_tanh": each(lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
         "unfold": lambda x, size, stride: windows(x, size, stride), "scatter": scatter, "log_softmax": log_softmax,
@@ -299,6 +300,7 @@ CASES: dict[str, tuple[Value, list[Value]]] = {
     "log_softmax": (X.log_softmax() * Y, [X]),
     "log_softmax over rows": ((2 * X).log_softmax(axis=0) * Y, [X]),
     "log_softmax of a vector": (v.softmax() * v, [v]),
+    "gelu, tanh": (mg.gelu(X * u, approximate="tanh") * Y, [X, u]),
     "normalised": (mg.normalised(X * u, axis=0) * Y, [X, u]),
     "normalised rows": (mg.normalised(X * Y, axis=-1, eps=0.1).square(), [X, Y]),
     "normalised, all numbers": (mg.normalised(X) * Y, [X]),
