@@ -80,7 +80,8 @@ class GradientCheck:
     def __str__(self) -> str:
         why = {
             "right": f"this is the worst of {self.checked} out of {self.elements} elements and of random directions",
-            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float()) or overflows",
+            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float(), None for a rule)"
+            " or overflows",
             "undecidable": "a kink within the step, or rounding, forbids a verdict",
         }[self.verdict]
         why = f"the chain rule of {self.primitive} is wrong by itself" if self.primitive else why
@@ -230,7 +231,8 @@ class _Examiner(NamedTuple):
 
     def local(self, node: Value, op: Primitive, order: int, as_graph: bool) -> list[GradientCheck]:
         """The findings for one node as a function of its inputs; `as_graph` for the gradient that its rules make."""
-        free = [i for i, p in enumerate(node.parents) if type(p) is not Constant and p.dtype != np.bool_]
+        numbers = [type(p) is not Constant and p.dtype != np.bool_ for p in node.parents]
+        free = [i for i, varies in enumerate(numbers) if varies and op.chain[i] is not None]  # places have no rule
         point = [np.array(node.parents[i].data, np.float64) for i in free]
         used = [np.asarray(p.data) for p in (node, *node.parents)]
         if not free or node.dtype == np.bool_ or not all(x.size and np.isfinite(x).all() for x in used):
@@ -240,10 +242,10 @@ class _Examiner(NamedTuple):
             chosen = dict(zip(free, leaves, strict=True))
             return [op(*[chosen.get(i, p.data) for i, p in enumerate(node.parents)], **node.static)]
 
-        labels, g = [""] * len(point), np.asarray(self.signs(node.shape))
+        labels, g = [node.parents[i].label for i in free], np.asarray(self.signs(node.shape))
         if not as_graph:
             return self(_Field(value, [g], labels, primitive=True), point, "", order, 0.0)
-        rules = _Field(lambda g, *xs: grad(value(*xs)[0], xs, g), [self.signs(x.shape) for x in point], ["", *labels])
+        rules = _Field(lambda g, *xs: grad(value(*xs)[0], xs, g), [self.signs(x.shape) for x in point], [None, *labels])
         return self(rules, [g, *point], "", 1, 0.0)
 
     def signs(self, shape: tuple[int, ...]) -> Any:

@@ -143,7 +143,7 @@ class Value:
 
     def describe(self) -> str:
         """The label, cut in its middle if it is long, or what the node is: the name that errors use."""
-        if self.label is not None:
+        if self.label:
             return self.label if len(self.label) <= 100 else f"{self.label[:49]}…{self.label[-50:]}"
         return "an unlabelled leaf" if self.op is None else f"an unlabelled result of {self.op.name}"
 

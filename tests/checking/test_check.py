@@ -18,6 +18,7 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.checking.check import GradientCheck, _slope, _steps, check_gradients
 from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.table.axes import index_add, scatter_add
 
 random = np.random.default_rng(20)
 X, y = random.normal(size=(10, 2)), random.normal(size=10)
@@ -246,6 +247,38 @@ def test_order_1_runs_no_rule_on_values(own_primitives: None) -> None:
         check_gradients(lambda x: sine(x).sum(), normal(3))
     factor = 1.001
     assert check_gradients(lambda x: sine(x).sum(), normal(3), order=1).primitive == "sine"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda v: mg.sort(v).sum(),
+        lambda v: np.sort(v)[0] * v.sum(),
+        lambda v: mg.take_along_axis(v, mg.argsort(v), 0).sum(),
+        lambda v: mg.take(v, mg.argsort(v)).sum(),
+        lambda v: index_add(v, mg.argsort(v), axis=0, length=4).sum(),
+        lambda v: scatter_add(v, mg.argsort(v), axis=0, length=4).sum(),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 2])
+def test_places_are_no_numbers_to_disturb(function: Any, order: int) -> None:
+    v = Value(np.array([0.3, -1.2, 0.8]), label="v")
+    assert check_gradients(function, v, order=order).ok
+
+
+def test_a_wrong_rule_beside_places_is_blamed(own_primitives: None) -> None:
+    def rows(x: Any, i: Any) -> Any:
+        return x[np.asarray(i).astype(int)]
+
+    rule = lambda g, y, x, i: 1.5 * index_add(g, i, axis=0, length=len(x))  # noqa: E731
+    mine = mg.primitive("my_rows", rows, [rule, None], "my_rows(x, i)", work="moves")
+    assert check_gradients(lambda v: mine(v, mg.argsort(v)).sum(), normal(3)).primitive == "my_rows"
+
+
+def test_what_is_no_place_is_named_in_full() -> None:
+    near = Value(np.array([0.0, 1.0 + 2.0**-48]), label="")
+    with pytest.raises(ValueError, match=r"unlabelled leaf of shape \(2,\): 1\.0000000000000036 is no place"):
+        mg.take(Value(np.ones(3), label="v"), near)
 
 
 def test_a_path_that_leaves_the_graph_blames_no_primitive() -> None:

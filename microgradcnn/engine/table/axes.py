@@ -27,7 +27,7 @@ def whole(indices: Any) -> Array:
             found = places.astype(np.intp)
         if (found != places).any():
             wrong = places[found != places].flat[0]
-            raise ValueError(f"{wrong:g} is no place: indices are whole numbers, from 0 or, from the end, from -1")
+            raise ValueError(f"{wrong} is no place: indices are whole numbers, from 0 or, from the end, from -1")
         return found
     return places.astype(np.intp)
 

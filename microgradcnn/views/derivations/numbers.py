@@ -28,10 +28,11 @@ from microgradcnn.views.formulas.expression import (
     minus,
     multiply,
     number,
+    quantities,
     replaced,
     root,
+    substituted,
     symbol,
-    symbols,
     value,
 )
 from microgradcnn.views.formulas.notation import formula
@@ -95,10 +96,12 @@ def numbers_step(rule: ChainRule) -> Step:
         through = [] if straight and total == value(0.0) else [total if shared == ONE else multiply(shared, total)]
         e = add(*through, *straight)
         sides = [] if e == total else [e]
-    used = [label for label in symbols(e) if label in known]
+    numbers = {symbol(label): value(measured) for label, measured in known.items()}
+    numbers |= {rule.symbol(t): value(_of(rule, t)) for t in rule.stations if rule.symbol(t) in quantities(e)}
+    used = {q: numbers[q] for q in quantities(e) if q in numbers}
     if 0 < len(used) <= MOST_SYMBOLS:
-        step.say("With ", *[p for label in used for p in (", ", equation(symbol(label), value(known[label])))][1:], ":")
-        sides.append(replaced(e, {label: value(known[label]) for label in used}))
+        step.say("With ", *[p for each in used.items() for p in (", ", equation(*each))][1:], ":")
+        sides.append(substituted(e, used))
     exact = slope(rule)
     step.say(equation(rule.symbol(rule.x), *sides, value(exact)))
     difference = finite_difference(rule)

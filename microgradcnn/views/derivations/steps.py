@@ -18,9 +18,9 @@ from microgradcnn.views.formulas.expression import (
     generic,
     multiply,
     name_of,
-    replaced,
+    quantities,
+    substituted,
     symbol,
-    symbols,
 )
 
 T = TypeVar("T")
@@ -94,10 +94,10 @@ def chain_steps(rule: ChainRule, written_out: bool) -> list[Step]:
 def written(rule: ChainRule) -> Expr:
     """The gradient with z = σ(c_1 p_1 + ...) in place of z; what the outer derivatives speak of, ŷ, stays."""
     graph, e = rule.graph, rule.gradient
-    kept = {label for outer in rule.outer.values() for label in symbols(outer)}
+    kept = {quantity for outer in rule.outer.values() for quantity in quantities(outer)}
     for node in reversed(graph.order):
-        if node in graph.names and node.op is not None and graph.label(node) not in kept:
-            e = replaced(e, {graph.label(node): graph.definition(node)})
+        if node in graph.names and node.op is not None and graph.names[node] not in kept:
+            e = substituted(e, {graph.names[node]: graph.definition(node)})
     return e
 
 

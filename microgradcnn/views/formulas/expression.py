@@ -207,6 +207,12 @@ def symbols(e: Expr) -> list[str]:
     return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "symbol"))
 
 
+def quantities(e: Expr) -> list[Expr]:
+    """The symbols and derivatives in a formula, in order of appearance: df/dx is one quantity, and f and x none."""
+    parts = _parts_of(e, closed="derivative")
+    return list(dict.fromkeys(part for part in parts if part.head in ("symbol", "derivative")))
+
+
 def functions(e: Expr) -> list[str]:
     """The names of the functions in a formula, in order of appearance."""
     return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "call"))
@@ -251,13 +257,13 @@ def size(e: Expr) -> int:
     return sum(1 for _ in _parts_of(e))
 
 
-def _parts_of(e: Expr) -> Iterator[Expr]:
-    """The formula and all that it is made of, from left to right; any depth is fine."""
+def _parts_of(e: Expr, closed: str = "") -> Iterator[Expr]:
+    """The formula and all that it is made of, from left to right, but for what is `closed`; any depth is fine."""
     stack = [e]
     while stack:
         top = stack.pop()
         yield top
-        stack.extend(reversed(top.args))
+        stack.extend(reversed(top.args) if top.head != closed else ())
 
 
 def replaced(e: Expr, new: Mapping[str, Expr]) -> Expr:
@@ -265,3 +271,10 @@ def replaced(e: Expr, new: Mapping[str, Expr]) -> Expr:
     if e.head == "symbol":
         return new.get(e.value, e)
     return Expr(e.head, tuple([replaced(a, new) for a in e.args]), e.value) if e.args else e
+
+
+def substituted(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
+    """The formula with formulas in place of quantities; a derivative keeps the symbols it is named by."""
+    if e.head in ("symbol", "derivative"):
+        return new.get(e, e)
+    return Expr(e.head, tuple([substituted(a, new) for a in e.args]), e.value) if e.args else e

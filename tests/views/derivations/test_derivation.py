@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -20,7 +21,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas.algebra import simplified
-from microgradcnn.views.formulas.expression import add, multiply, number, symbol
+from microgradcnn.views.formulas.expression import add, multiply, number, quantities, symbol
 from microgradcnn.views.formulas.notation import python, text
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
@@ -131,7 +132,9 @@ def graphs(draw: st.DrawFn) -> tuple[Value, list[Value]]:
     return nodes[-1] + nodes[-2] * leaves[0], leaves
 
 
-SPACE = {name: getattr(np, name) for name in ("exp", "log", "tanh", "sign", "where", "expm1", "log1p", "abs")}
+SPACE = {
+    name: getattr(np, name) for name in ("exp", "log", "sin", "cos", "tanh", "sign", "where", "expm1", "log1p", "abs")
+}
 SPACE |= {"sigmoid": mg.sigmoid, "softplus": mg.softplus, "relu": mg.relu, "max": np.maximum, "min": np.minimum}
 
 
@@ -448,6 +451,33 @@ def test_written_out() -> None:
     ex = example("single_layer")
     told = str(explain(ex.loss, ex.parameters["s_1"], written_out=True))
     assert "df/ds₁ = 2(ŷ − y)w₁σ(s₁x₁ + s₂x₂)(1 − σ(s₁x₁ + s₂x₂))x₁" in told
+
+
+def bent(w: Value, x: Value) -> Value:
+    """A long formula of wx, whose derivative keeps its name."""
+    return mg.gelu(w * x, approximate="tanh")
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (bent, "With df/dt₁ = 1.083, x = 2:\n   df/dw = 1.083·2 = 2.166"),
+        (lambda w, x: bent(w, x) ** 2 + w * w, "df/dw = "),
+        (lambda w, x: bent(bent(w, x), x), "df/dw = "),
+        (lambda w, x: bent(w, x) * mg.sin(bent(w * w, x)) + mg.tanh(bent(w, x)), "df/dw = "),
+    ],
+)
+def test_numbers_stand_for_whole_derivatives(loss: Callable[[Value, Value], Value], told: str) -> None:
+    w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    derivation = explain(loss(w, x), w, written_out=True)
+    assert told in derivation.text()
+    assert "✓" in derivation.text()
+    assert not re.search(r"d[\d(]\S*/d|/d[\d(]", derivation.text())
+    assert not re.search(r"\\frac\{d[^a-z]|\}\{d[^a-z]", derivation.latex())
+    assert not re.search(r"<mi>d</mi>(<mrow>)*<m[no]", derivation.mathml())
+    for _, right in derivation.definitions:
+        named = [e for e in quantities(right) if e.head == "derivative"]
+        assert all(part.head == "symbol" for e in named for part in e.args)
 
 
 def test_labels_that_python_keeps_for_itself() -> None:
