@@ -13,7 +13,7 @@ from microgradcnn.data.built_in import BUILT_IN
 from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed, show, suggest
 from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
-from microgradcnn.data.tables.categories import names_of
+from microgradcnn.data.tables.categories import name_the_rows, names_of
 from microgradcnn.data.tables.missing import POLICIES
 
 # What is there for labels that a network of one output, or lenet, cannot learn.
@@ -204,9 +204,11 @@ def with_target(
         raise ValueError(f"the kind of target is {' or '.join(KINDS)}, not {kind!r}")
     column, values = f"{data.target!r} of {data.name}", np.unique(data.y)
     if kind == "classes":
-        if data.y.dtype.kind == "U" and len(values) == len(data.y) > 2:
+        if data.y.dtype.kind == "U" and name_the_rows(len(values), len(data.y)) and len(values) > 2:
+            own = "every row has a class of its own"
+            own = own if len(values) == len(data.y) else f"{len(values)} classes differ in {len(data.y)} rows"
             raise DataError(
-                f"every row has a class of its own in {column}: name the target with --target, and leave out a column "
+                f"{own} in {column}: name the target with --target, and leave out a column "
                 f"that names the rows with {dropping([data.target])}"
             )
         return with_classes(data, classes) if several else two_classes(data, classes)

@@ -102,7 +102,8 @@ def read_csv(
     it is the column called target, label, class or y, else the last. `drop` are columns to leave out, whatever is in
     them. `like` are the columns that something was trained on: where the file has its target, and what it dropped,
     they are taken for that, and so are its categories and its means of missing values. Labels are all numbers or all
-    text. So is every other column: a plain finite number, or a text that is a category, one-hot in x (data.tables).
+    text. So is every other column: a plain finite number, or a text that is a category, one-hot in x (data.tables); of
+    20 rows or more, texts of which more than half as many differ name the rows, and are refused.
     `missing` "drop" leaves out rows with an empty cell, or NA, nan, null, ...; "mean" takes the column's mean, and of
     categories their shares; without it they are refused. UTF-8, plain or in gzip; cells may be quoted; only the end may
     have blank lines. Raises DataError naming file, line and column.
