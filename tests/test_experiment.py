@@ -101,3 +101,29 @@ def test_a_run_goes_on_to_the_bit(name, tmp_path):
         whole.trained.network.parameters.values(), again.trained.network.parameters.values(), strict=True
     ):
         assert np.array_equal(one.data, other.data)
+
+
+# What is no data set or no network, and what of it the sentence names.
+NOT_TO_BE_LEARNT = {
+    "a typo": (("single", "side"), ValueError, r"'single' is none of .*, did you mean 'single_layer'\?"),
+    "another": (("single_leyer", "side"), ValueError, r"'single_leyer' is none of .*, did you mean 'single_layer'\?"),
+    "a frame": (("single_layer", [[1.0]]), TypeError, "data are a Dataset, such as load.* gives, .* not a list"),
+    "no file": (("single_layer", "sidd"), DataError, "no file and no built-in data set is called 'sidd'"),
+    "no file to test": (("single_layer", "side", "t.csv"), DataError, "t.csv does not exist"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "kind", "says"), NOT_TO_BE_LEARNT.values(), ids=NOT_TO_BE_LEARNT)
+def test_what_cannot_be_learnt_is_named(arguments, kind, says):
+    with pytest.raises(kind, match=says):
+        experiment(*arguments)
+
+
+def test_a_name_or_a_file_is_loaded(tmp_path):
+    from_name = experiment("single_layer", "side", training={"epochs": 5})
+    assert (
+        from_name.training.history == experiment("single_layer", load("side"), training={"epochs": 5}).training.history
+    )
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20)))
+    assert experiment("single_layer", str(path), path, training={"epochs": 5}).rows == (20, 20)
