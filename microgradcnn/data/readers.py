@@ -293,7 +293,8 @@ class _Table:
         if len(cell) > MAX_LABEL:
             raise self.error(line, column, f"a label of {len(cell)} characters is longer than {MAX_LABEL}")
         if is_missing_label(cell):
-            raise self.error(line, column, f"{cell!r} stands for a missing label: delete the row, or fill it in")
+            way = f"delete the row, or fill it in{self.rows_without_a_label()}"
+            raise self.error(line, column, f"{cell!r} stands for a missing label: {way}")
         return cell
 
     def called(self, column: int) -> str:
@@ -306,11 +307,17 @@ class _Table:
         fault = f"{short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
         return (fault if cell else "the cell is empty") + self.remedy(column, cell)
 
+    def rows_without_a_label(self) -> str:
+        """The option of training that leaves rows without a label out."""
+        return "; --missing drop leaves such rows out" if self.table.like is None else ""
+
     def remedy(self, column: int, cell: str) -> str:
         """What is to be done about a cell that is no number."""
         drop = f"leave the column out with {self.called(column)}"
         if is_missing(cell):
-            others = "delete the row" if column == self.target else f"delete the row, or {drop}"
+            others = f"delete the row, or {drop}"
+            if column == self.target:
+                others = f"delete the row{self.rows_without_a_label()}"
             return f": a value is missing; fill it in, {others}"
         if has_commas(cell):
             return ": decimals have a point, 1.5 for 1,5, and thousands no mark"

@@ -238,6 +238,16 @@ REFUSED = {
         "there is no value at all in 'a', and so no mean",
     ),
     "no whole row": ("a,b,y\n,1,0\n1,,1\n", {"missing": "drop"}, "has no row with all its values"),
+    "a missing label among numbers": (
+        "a,b,y\n1,1,0\n1,2,nan\n",
+        {"missing": "mean"},
+        "a value is missing; fill it in, delete the row; --missing drop leaves such rows out (in Python missing=)",
+    ),
+    "a missing label among texts": (
+        "a,b,y\n1,1,no\n1,2,NA\n",
+        {},
+        "'NA' stands for a missing label: delete the row, or fill it in; --missing drop leaves such rows out",
+    ),
     "a missing label": ("a,b,y\n1,1,0\n1,2,\n", {"missing": "mean"}, "line 3, column 3 ('y'): the cell is empty"),
     "one name twice": ("a,a_x,y\nx,1,0\nx,2,1\nz,2,1\n", {}, "the categories make columns of one name, 'a_x'"),
     "a long text": (f"a,b,y\n{'t' * 101},1,0\nx,2,1\n", {}, "a text of 101 characters is longer than 100"),
