@@ -13,7 +13,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn.data import as_images, check_numbers, dataset_of, resampling, shrink, split, with_classes, with_target
 from microgradcnn.data.columns import arranged, columns_of, different_texts, recorded, restored
 from microgradcnn.data.dataset import UNKNOWN, Columns, Dataset
-from microgradcnn.data.loading import check_parts
+from microgradcnn.data.loading import check_parts, tell_absent
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.data.tables.missing import filled, means_by_name
 from microgradcnn.engine.arrays import Array, dtype_of
@@ -227,6 +227,8 @@ def experiment(
     if means is not None:
         columns, learn, unseen = replace(columns, means=means), filled(learn, means), filled(unseen, means)
     check_parts(learn, unseen)
+    if test is None:
+        tell_absent(learn, unseen)
     sizes = {"classes": len(data.classes or ()), "image": data.image} if kind is None else kind.sizes_for(data)
     built = _built(name, seed=seed, **sizes | (network or {}))
     if isinstance(built, Network):

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +250,26 @@ def check_parts(learn: Dataset, test: Dataset) -> None:
     if test.classes != learn.classes:
         theirs, ours = listed(test.classes or ()), listed(learn.classes or ())
         raise DataError(f"{test.name} has the classes {theirs}, not {ours} as in training")
+
+
+class ClassesWarning(UserWarning):
+    """A split left a part without any row of a class."""
+
+
+def tell_absent(learn: Dataset, test: Dataset) -> None:
+    """Warn, in a sentence, where the part to train on or the one to test on has no row of a class."""
+    names = learn.classes or ("0", "1")
+    if not all(np.isin(part.y, range(len(names))).all() for part in (learn, test)):
+        return
+    for part, lost in ((learn, "no network learns it"), (test, "what is measured there says nothing of it")):
+        if absent := [name for label, name in enumerate(names) if label not in part.y]:
+            use = "to train on" if part is learn else "to test on"
+            warnings.warn(
+                f"the split leaves {len(part.x)} rows {use}, none of class {listed(absent)}: {lost}; another seed "
+                "splits otherwise",
+                ClassesWarning,
+                stacklevel=3,
+            )
 
 
 def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
