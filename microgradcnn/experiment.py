@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.data import as_images, check_numbers, resampling, shrink, split, with_classes, with_target
+from microgradcnn.data import as_images, check_numbers, dataset_of, resampling, shrink, split, with_classes, with_target
 from microgradcnn.data.columns import arranged, columns_of, different_texts, recorded, restored
-from microgradcnn.data.dataset import UNKNOWN, Columns, DataError, Dataset, listed
+from microgradcnn.data.dataset import UNKNOWN, Columns, Dataset
+from microgradcnn.data.loading import check_parts, tell_absent
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.data.tables.missing import filled, means_by_name
 from microgradcnn.engine.arrays import Array, dtype_of
@@ -24,6 +25,7 @@ from microgradcnn.nn.models import DTYPE, MODELS, SIDE, new_model
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 from microgradcnn.training.batches import outputs
+from microgradcnn.training.schedule import check_known
 
 TEST_FRACTION = 0.2
 KIND = "parameters file that train wrote"
@@ -188,8 +190,8 @@ class Experiment:
 
 def experiment(
     name: str,
-    data: Dataset,
-    test: Dataset | None = None,
+    data: Dataset | str | Path,
+    test: Dataset | str | Path | None = None,
     *,
     seed: int = 0,
     scale: bool = True,
@@ -201,16 +203,18 @@ def experiment(
 ) -> Experiment:
     """Train the network or model called `name` on four fifths of `data`, and test it on the last fifth, or on `test`.
 
-    A network tells two classes apart, 0 and 1, or if it takes `outputs` any number, or it learns numbers, scaled to
-    mean 0 and deviation 1: what data.with_target makes of the target, unless it is 0 and 1 or has named classes;
-    `target_kind` is "classes" or "number" where that is to be said. A model of images takes any number of classes, as
-    data.with_classes gives them. `seed` draws the split, the start and the batches. `scale` brings pixels to [0, 1] and
-    other columns to mean 0 and deviation 1; for missing values stand the means of the rows to train on. `shrunk`
-    records the size to which images were shrunk before, and `columns` what they were then (those of `data`). `network`
-    and `training` are further arguments of the network and of `train`, or `fit`. Raises ValueError if they do not fit,
-    DataError for rows that are no images, a target that cannot be learnt, or a test of other classes.
+    Both are Datasets, or what `load` makes of a file or a name. A network tells two classes apart, 0 and 1, or if it
+    takes `outputs` any number, or it learns numbers, scaled to mean 0 and deviation 1: what data.with_target makes of
+    the target, unless it is 0 and 1 or has named classes; `target_kind` is "classes" or "number" where that is to be
+    said. A model of images takes any number of classes, as data.with_classes gives them. `seed` draws the split, the
+    start and the batches. `scale` brings pixels to [0, 1] and other columns to mean 0 and deviation 1; for missing
+    values stand the means of the rows to train on. `shrunk` records the size to which images were shrunk before, and
+    `columns` what they were then (those of `data`). `network` and `training` are further arguments of the network and
+    of `train`, or `fit`. Raises ValueError if they do not fit, DataError for rows that are no images, a target that
+    cannot be learnt, or a test of other classes.
     """
-    kind = NETWORKS.get(name)
+    check_known(name, [*NETWORKS, *MODELS])
+    kind, data, test = NETWORKS.get(name), dataset_of(data), None if test is None else dataset_of(test)
     data = as_images(data) if kind is None or kind.takes_images() else data
     if kind is not None and (target_kind is not None or not _is_learnable(data)):
         data = with_target(data, target_kind, several=kind.takes_outputs())
@@ -222,9 +226,9 @@ def experiment(
     columns, means = columns or columns_of(data), means_by_name(learn)
     if means is not None:
         columns, learn, unseen = replace(columns, means=means), filled(learn, means), filled(unseen, means)
-    if unseen.classes != learn.classes:
-        theirs, ours = listed(unseen.classes or ()), listed(learn.classes or ())
-        raise DataError(f"{unseen.name} has the classes {theirs}, not {ours} as in training")
+    check_parts(learn, unseen)
+    if test is None:
+        tell_absent(learn, unseen)
     sizes = {"classes": len(data.classes or ()), "image": data.image} if kind is None else kind.sizes_for(data)
     built = _built(name, seed=seed, **sizes | (network or {}))
     if isinstance(built, Network):
@@ -234,9 +238,10 @@ def experiment(
     target = standardised(learn.y[:, None]) if numbers else None
     trained = Trained(built, scaling, data.classes, shrunk, columns, target)
     unseen = unseen if test is None else trained.arranged(unseen)
-    x, y = trained.scaled(learn.x), learn.y
+    x = trained.scaled(learn.x)
+    y = learn.y if target is None else np.asarray(target.apply(learn.y[:, None]))[:, 0]
     if isinstance(built, Network):
-        run = train(built, x, y if target is None else _column(target, y), seed=seed, **(training or {}))
+        run = train(built, x, y, seed=seed, **(training or {}))
     else:
         validation = built.images(trained.scaled(unseen.x)), unseen.y
         run = fit(built.module, built.images(x), y, seed=seed, validation=validation, **(training or {}))
@@ -251,11 +256,6 @@ def confusion(trained: Trained, data: Dataset) -> Confusion | None:
         return None
     found = predict(trained, data.x)
     return confused(data.y, found >= 0.5 if found.ndim == 1 else found.argmax(axis=1), names)
-
-
-def _column(scaling: Scaling, y: Array) -> Array:
-    """A column of numbers, (n,), scaled."""
-    return np.asarray(scaling.apply(y[:, None]))[:, 0]
 
 
 def _measured(part: str, trained: Trained, data: Dataset) -> dict[str, float]:

@@ -342,7 +342,7 @@ def _about_data(x: Array, y: Array) -> dict[str, Any]:
 def _report(status: str, done: int, kept: int, epochs: int) -> str:
     best = "" if kept == done else f"; the best parameters, after epoch {kept}, are kept"
     if status == GOING:
-        return f"trained for {epochs} epochs{best}"
+        return f"trained for {epochs} epoch{'s' * (epochs > 1)}{best}"
     if status != "interrupted":
         return f"{status}: training ended after epoch {done} of {epochs}{best}"
     if not done:

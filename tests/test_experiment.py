@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import run
 from many_cases import slow_but
 from sklearn.datasets import load_diabetes, load_iris
 
-from microgradcnn.data import DataError, Dataset, load, shrink, two_classes
+from microgradcnn.data import DataError, Dataset, load, shrink, split, two_classes
+from microgradcnn.data.loading import ClassesWarning
 from microgradcnn.experiment import experiment, predict
 from microgradcnn.networks import NETWORKS
 
@@ -101,3 +103,65 @@ def test_a_run_goes_on_to_the_bit(name, tmp_path):
         whole.trained.network.parameters.values(), again.trained.network.parameters.values(), strict=True
     ):
         assert np.array_equal(one.data, other.data)
+
+
+# What is no data set or no network, and what of it the sentence names.
+NOT_TO_BE_LEARNT = {
+    "a typo": (("single", "side"), ValueError, r"'single' is none of .*, did you mean 'single_layer'\?"),
+    "another": (("single_leyer", "side"), ValueError, r"'single_leyer' is none of .*, did you mean 'single_layer'\?"),
+    "a frame": (("single_layer", [[1.0]]), TypeError, "data are a Dataset, such as load.* gives, .* not a list"),
+    "no file": (("single_layer", "sidd"), DataError, "no file and no built-in data set is called 'sidd'"),
+    "no file to test": (("single_layer", "side", "t.csv"), DataError, "t.csv does not exist"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "kind", "says"), NOT_TO_BE_LEARNT.values(), ids=NOT_TO_BE_LEARNT)
+def test_what_cannot_be_learnt_is_named(arguments, kind, says):
+    with pytest.raises(kind, match=says):
+        experiment(*arguments)
+
+
+def test_a_name_or_a_file_is_loaded(tmp_path):
+    from_name = experiment("single_layer", "side", training={"epochs": 5})
+    assert (
+        from_name.training.history == experiment("single_layer", load("side"), training={"epochs": 5}).training.history
+    )
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20)))
+    assert experiment("single_layer", str(path), path, training={"epochs": 5}).rows == (20, 20)
+
+
+def rare(n, labels):
+    """n rows, the labels of the last of which are given, and 0 before them."""
+    x = np.random.default_rng(0).normal(size=(n, 2))
+    return Dataset(x, np.array([0.0] * (n - len(labels)) + labels), ("a", "b"), "y", None, "rare", ("no", "yes", "so"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_that_a_part_lacks_is_told(seed):
+    data = rare(10, [2.0] + [1.0] * 4)
+    with pytest.warns(ClassesWarning) as caught:
+        done = experiment("single_layer", data, seed=seed, training={"epochs": 2})
+    learn, unseen = split(data, 0.2, seed)
+    said = [str(warning.message) for warning in caught]
+    for part, use in ((learn, "to train on"), (unseen, "to test on")):
+        absent = [name for label, name in enumerate(("no", "yes", "so")) if label not in part.y]
+        named = ", ".join(map(repr, absent))
+        sentences = [each for each in said if use in each]
+        assert len(sentences) == bool(absent)
+        assert all(f"{len(part.x)} rows {use}, none of class {named}: " in each for each in sentences)
+    assert done.rows == (8, 2)
+
+
+def test_the_command_tells_it_in_a_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'yes' if i == 3 else 'no'}\n" for i in range(10)))
+    done = run("train", "single_layer", "--data", "t.csv", "--epochs", 1)
+    assert done.code == 0
+    assert done.err.count("rows to test on, none of class 'yes'") == 1
+    assert "not converged after 1 epoch: " in done.out
+
+
+def test_a_test_of_ones_own_may_lack_a_class():
+    data = rare(12, [1.0] * 3 + [2.0] * 3)
+    assert experiment("single_layer", data, data.rows(np.arange(3)), training={"epochs": 2}).rows == (12, 3)

@@ -329,3 +329,12 @@ def test_a_description_is_strict_json_and_comes_back_with_its_infinite_numbers(t
         text = archive.read("description.json").decode()
     json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert repr(read_arrays(tmp_path / "a.npz", "list")[0]["rates"]) == "[inf, -inf, nan, 0.5]"
+
+
+@pytest.mark.parametrize(("inside", "names"), [((), ""), (("b.npz", "a.npz", "c.csv"), ", one of a.npz, b.npz")])
+def test_a_folder_is_no_file(tmp_path: Path, inside: tuple[str, ...], names: str) -> None:
+    for name in inside:
+        (tmp_path / name).touch()
+    with pytest.raises(FileError) as caught:
+        read_arrays(tmp_path, "thing that was saved")
+    assert str(caught.value) == f"{tmp_path} cannot be read, for it is a folder: give the thing that was saved{names}"

@@ -37,6 +37,7 @@ from microgradcnn.cli.options import real
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.data.columns import PositionWarning
+from microgradcnn.data.loading import ClassesWarning
 from microgradcnn.extras import MissingExtra
 from microgradcnn.fit import DivergedError
 from microgradcnn.system.interrupts import Interruptible
@@ -49,7 +50,7 @@ COMMANDS = (
     *(graph, cost),
 )
 INTERRUPTED = 130
-TOLD = (CheckpointWarning, PositionWarning)  # warnings that a user is to read
+TOLD = (CheckpointWarning, ClassesWarning, PositionWarning)  # warnings that a user is to read
 LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 
@@ -158,7 +159,7 @@ def _run(typed: list[str]) -> int:
 
 @contextmanager
 def _warnings_told() -> Iterator[None]:
-    """Print what a warning about checkpoints or columns says as a sentence on stderr."""
+    """Print what a warning about checkpoints, classes or columns says as a sentence on stderr."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 

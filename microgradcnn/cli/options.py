@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from microgradcnn.cli.loss_graphs import LossGraph, loss_graph
+from microgradcnn.data.dataset import chosen_names
 from microgradcnn.experiment import Trained, load_trained
 from microgradcnn.files import FileError
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
@@ -164,7 +165,7 @@ def real(text: str) -> float:
 
 def names(text: str) -> list[str]:
     """Names between commas."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+    found = [*chosen_names(text)]
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} names nothing: write names between commas")
     return found

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,22 +14,33 @@ from numpy.typing import NDArray
 
 from microgradcnn.engine.arrays import check_unmasked
 
+_OPTIONS = re.compile(r"--(drop|missing|target|classes)(?![\w-])")
+
 
 class DataError(ValueError):
-    """A user's mistake about data, in one sentence that says where it is and how to mend it."""
+    """A user's mistake about data, in one sentence that says where it is and how to mend it.
+
+    Where it names options of the command line it ends with what they are called in Python.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        arguments = [f"{name}=" for name in dict.fromkeys(_OPTIONS.findall(sentence))]
+        said = not arguments or sentence.endswith("=)")  # of another DataError's sentence
+        super().__init__(sentence if said else f"{sentence} (in Python {', '.join(arguments)})")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples, one a row, and their labels.
 
-    `x` is (n, m) float64. `y` is (n,): float64, or str where the labels are text. `image` is (h, w) when
-    a row holds the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean. `named` says
-    whether the data themselves name their columns, `dropped` which others they had: by name, or else by number from 0.
-    `target` names the labels; it is empty, and so is every label, where the data have none.
-    `categories` are the texts of columns that are one-hot in x: colour is colour_blue, colour_red. `missing` is (n, m),
-    true where there was no value and the column's mean stands in x; None where nothing may be missing. `left_out`
-    counts the rows that are not here because they lack a value.
+    `x` is (n, m) float64. `y` is (n,): float64, or str where the labels are text. `image` is (h, w) when a row holds
+    the h·w pixels of a grey image, row by row. `classes` names what the labels 0, 1, ... mean; it is None where the
+    labels are as a file has them, until data.with_classes, two_classes or with_target number them. `named` says whether
+    the data themselves name their columns, `dropped` which others they had: by name, or else by number from 0. `target`
+    names the labels; it is empty, and so is every label, where the data have none. `categories` are the texts of
+    columns that are one-hot in x: colour is colour_blue, colour_red. `missing` is (n, m), true where there was no value
+    and the column's mean stands in x; None where nothing may be missing. `left_out` counts the rows that are not here
+    because they lack a value.
     Raises DataError if the shapes do not fit together or a number is not finite, ValueError for masked entries.
     """
 
@@ -112,6 +124,13 @@ def listed(names: Iterable[str]) -> str:
     """Quote the first ten names for a message."""
     quoted = [short(name) for name in names]
     return ", ".join(quoted[:10] + ["..."] * (len(quoted) > 10)) or "none"
+
+
+def chosen_names(given: Any) -> tuple[Any, ...]:
+    """Several names or numbers, one, or a text with commas between, as on the command line."""
+    if isinstance(given, str):
+        return tuple(name.strip() for name in given.split(",") if name.strip())
+    return tuple(given) if isinstance(given, Iterable) else (given,)
 
 
 def dropping(names: Iterable[str | int]) -> str:

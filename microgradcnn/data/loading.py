@@ -2,18 +2,20 @@
 
 import gzip
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from microgradcnn.data.array_files import read_idx, read_npz
 from microgradcnn.data.built_in import BUILT_IN
-from microgradcnn.data.dataset import Columns, DataError, Dataset, dropping, listed, show, suggest
+from microgradcnn.data.dataset import Columns, DataError, Dataset, chosen_names, dropping, listed, show, suggest
 from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
-from microgradcnn.data.tables.categories import names_of
+from microgradcnn.data.tables.categories import name_the_rows, names_of
 from microgradcnn.data.tables.missing import POLICIES
 
 # What is there for labels that a network of one output, or lenet, cannot learn.
@@ -29,7 +31,7 @@ TEXT = (".csv", ".tsv", ".txt")
 def load(
     source: str | Path,
     target: str | int | None = None,
-    drop: Sequence[str | int] = (),
+    drop: Sequence[str | int] | str | int = (),
     like: Columns | None = None,
     missing: str | None = None,
 ) -> Dataset:
@@ -37,9 +39,11 @@ def load(
 
     A Path, or a text with a slash such as ./digits, is always a file; a file of another ending is told by its first
     bytes. `target` is the label's column in a CSV file (see `read_csv`) or the label's array in an NPZ file; `drop` are
-    columns to leave out, `like` the columns of training, and `missing` is "drop" or "mean", for `read_csv`.
+    columns to leave out, several or one, or a text "a,b"; `like` the columns of training, and `missing` is "drop" or
+    "mean", for `read_csv`.
     Raises DataError, and MissingExtra if a built-in data set needs a package that is not installed.
     """
+    drop = chosen_names(drop)
     if missing not in (None, *POLICIES):
         raise ValueError(f"missing is {' or '.join(POLICIES)}, not {missing!r}")
     if isinstance(source, str) and source in BUILT_IN:
@@ -51,6 +55,16 @@ def load(
         known = f"{listed(BUILT_IN)}{suggest(source, BUILT_IN)}"
         raise DataError(f"no file and no built-in data set is called {source!r}; built in are {known}")
     return _read(path, target, drop, like, missing)
+
+
+def dataset_of(data: Any) -> Dataset:
+    """A Dataset itself, or what `load` makes of a file or a name. Raises TypeError for anything else."""
+    if isinstance(data, str | Path):
+        return load(data)
+    if not isinstance(data, Dataset):
+        found = type(data).__name__
+        raise TypeError(f"data are a Dataset, such as load('data.csv') gives, or what load takes, not a {found}")
+    return data
 
 
 def _read(
@@ -86,7 +100,7 @@ def _start(path: Path, ending: str) -> bytes:
 
 
 def load_parts(
-    source: str | Path, target: str | int | None = None, drop: Sequence[str | int] = ()
+    source: str | Path, target: str | int | None = None, drop: Sequence[str | int] | str | int = ()
 ) -> tuple[Dataset, Dataset] | None:
     """MNIST's training and test part, if the source is a folder with both: IDX files called train-... and t10k-....
 
@@ -99,6 +113,7 @@ def load_parts(
     if not all(found):
         return None
     _refuse(target, show(source))
+    drop = chosen_names(drop)
     return without(read_idx(found[0][0]), drop), without(read_idx(found[1][0]), drop)
 
 
@@ -142,8 +157,8 @@ def class_names(data: Dataset) -> list[str]:
     return [class_name(data, label) for label in np.unique(data.y).tolist()]
 
 
-def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
-    """Keep the rows of two classes, named as text such as ("6", "7"), and label them 0.0 and 1.0 in this order.
+def two_classes(data: Dataset, classes: Sequence[str | float] | str | None = None) -> Dataset:
+    """Keep the rows of two classes, such as ("6", "7"), (6, 7) or the text "6,7", labelled 0.0 and 1.0 in this order.
 
     Without `classes`, the data must have exactly two, taken in sorted order. Raises DataError.
     """
@@ -152,13 +167,18 @@ def two_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datase
         what = f"different numbers in {data.target!r}" if numbers else f"classes, {listed(names)}"
         others = f"; {_OTHER_MODELS}" if len(names) > 2 else ""
         raise DataError(f"{data.name} has {len(names)} {what}: name two that it has, as in --classes A,B{others}")
-    if classes is not None and len(classes) != 2:
-        raise DataError(f"two classes are needed, not {len(classes)}: {listed(classes)}")
+    if classes is not None and len(named := _as_texts(data, classes)) != 2:
+        raise DataError(f"two classes are needed, not {len(named)}: {listed(named)}")
     return with_classes(data, classes)
 
 
-def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Dataset:
-    """Keep the rows of some classes, named as text, and label them 0.0, 1.0, ... in this order.
+def _as_texts(data: Dataset, classes: Sequence[str | float] | str) -> tuple[str, ...]:
+    """Classes by their names: of labels that are numbers 6 is "6"."""
+    return tuple(class_name(data, each) for each in chosen_names(classes))
+
+
+def with_classes(data: Dataset, classes: Sequence[str | float] | str | None = None) -> Dataset:
+    """Keep the rows of some classes, given as in `two_classes`, and label them 0.0, 1.0, ... in this order.
 
     Without `classes` all are kept, in sorted order. Raises DataError for a class that is not there, or named twice, and
     for labels that are more than two fractions, and so no classes.
@@ -166,7 +186,7 @@ def with_classes(data: Dataset, classes: tuple[str, ...] | None = None) -> Datas
     names = class_names(data)
     if classes is None and len(names) > 2 and data.y.dtype.kind == "f" and np.any(data.y % 1):
         raise DataError(f"{data.name} has numbers in {data.target!r}, not classes: {_OTHER_MODELS}")
-    classes = tuple(names) if classes is None else classes
+    classes = tuple(names) if classes is None else _as_texts(data, classes)
     for i, name in enumerate(classes):
         if name not in names:
             raise DataError(f"{data.name} has no class {name!r}{suggest(name, names)}; its classes are {listed(names)}")
@@ -192,7 +212,7 @@ def target_kind(data: Dataset) -> str:
 
 
 def with_target(
-    data: Dataset, kind: str | None = None, classes: tuple[str, ...] | None = None, several: bool = True
+    data: Dataset, kind: str | None = None, classes: Sequence[str | float] | str | None = None, several: bool = True
 ) -> Dataset:
     """The data with the target as a network learns it: classes, labelled 0.0, 1.0, ... and named, or numbers.
 
@@ -204,13 +224,15 @@ def with_target(
         raise ValueError(f"the kind of target is {' or '.join(KINDS)}, not {kind!r}")
     column, values = f"{data.target!r} of {data.name}", np.unique(data.y)
     if kind == "classes":
-        if data.y.dtype.kind == "U" and len(values) == len(data.y) > 2:
+        if data.y.dtype.kind == "U" and name_the_rows(len(values), len(data.y)) and len(values) > 2:
+            own = "every row has a class of its own"
+            own = own if len(values) == len(data.y) else f"{len(values)} classes differ in {len(data.y)} rows"
             raise DataError(
-                f"every row has a class of its own in {column}: name the target with --target, and leave out a column "
+                f"{own} in {column}: name the target with --target, and leave out a column "
                 f"that names the rows with {dropping([data.target])}"
             )
         return with_classes(data, classes) if several else two_classes(data, classes)
-    check_numbers(data, classes)
+    check_numbers(data, None if classes is None else _as_texts(data, classes))
     if len(values) < 2:
         raise DataError(f"there is one number only in {column}, {values[0]:g}: nothing can be learnt from it")
     return data
@@ -221,6 +243,33 @@ def check_numbers(data: Dataset, classes: tuple[str, ...] | None = None) -> None
     if classes is not None or data.classes is not None or data.y.dtype.kind == "U":
         named = listed(classes or class_names(data))
         raise DataError(f"there are classes in {data.target!r} of {data.name}, {named}, and no numbers")
+
+
+def check_parts(learn: Dataset, test: Dataset) -> None:
+    """Raise DataError unless the classes of both parts are called alike."""
+    if test.classes != learn.classes:
+        theirs, ours = listed(test.classes or ()), listed(learn.classes or ())
+        raise DataError(f"{test.name} has the classes {theirs}, not {ours} as in training")
+
+
+class ClassesWarning(UserWarning):
+    """A split left a part without any row of a class."""
+
+
+def tell_absent(learn: Dataset, test: Dataset) -> None:
+    """Warn, in a sentence, where the part to train on or the one to test on has no row of a class."""
+    names = learn.classes or ("0", "1")
+    if not all(np.isin(part.y, range(len(names))).all() for part in (learn, test)):
+        return
+    for part, lost in ((learn, "no network learns it"), (test, "what is measured there says nothing of it")):
+        if absent := [name for label, name in enumerate(names) if label not in part.y]:
+            use = "to train on" if part is learn else "to test on"
+            warnings.warn(
+                f"the split leaves {len(part.x)} rows {use}, none of class {listed(absent)}: {lost}; another seed "
+                "splits otherwise",
+                ClassesWarning,
+                stacklevel=3,
+            )
 
 
 def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:

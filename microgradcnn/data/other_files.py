@@ -60,10 +60,14 @@ def _refuse_zip(path: Path) -> None:
 
 
 def refuse_folder(path: Path) -> None:
-    """Raise DataError for a folder that has no images in MNIST's format: what it has instead, and what to do."""
-    names = sorted(file.name for pattern in ("*", "*/*") for file in path.glob(pattern))
-    if any("images" in name and "idx3" in name for name in names):
+    """Raise DataError for a folder that has no images in MNIST's format: what it has instead, and what to do.
+
+    Files of the folders in it are called by the way to them, sub/a.csv.
+    """
+    files = [file for pattern in ("*", "*/*") for file in sorted(path.glob(pattern)) if not file.is_dir()]
+    if any("images" in file.name and "idx3" in file.name for file in files):
         return
+    names = [file.relative_to(path).as_posix() for file in files]
     if pictures := [name for name in names if _PICTURE.fullmatch(name)]:
         raise DataError(f"{show(path)} is a folder of pictures, {listed(pictures)}, which are not read: {_PICTURES}")
     if tables := [name for name in names if name.lower().endswith((".csv", ".tsv", ".txt", ".npz", ".gz"))]:

@@ -102,7 +102,8 @@ def read_csv(
     it is the column called target, label, class or y, else the last. `drop` are columns to leave out, whatever is in
     them. `like` are the columns that something was trained on: where the file has its target, and what it dropped,
     they are taken for that, and so are its categories and its means of missing values. Labels are all numbers or all
-    text. So is every other column: a plain finite number, or a text that is a category, one-hot in x (data.tables).
+    text. So is every other column: a plain finite number, or a text that is a category, one-hot in x (data.tables); of
+    20 rows or more, texts of which more than half as many differ name the rows, and are refused.
     `missing` "drop" leaves out rows with an empty cell, or NA, nan, null, ...; "mean" takes the column's mean, and of
     categories their shares; without it they are refused. UTF-8, plain or in gzip; cells may be quoted; only the end may
     have blank lines. Raises DataError naming file, line and column.
@@ -292,7 +293,8 @@ class _Table:
         if len(cell) > MAX_LABEL:
             raise self.error(line, column, f"a label of {len(cell)} characters is longer than {MAX_LABEL}")
         if is_missing_label(cell):
-            raise self.error(line, column, f"{cell!r} stands for a missing label: delete the row, or fill it in")
+            way = f"delete the row, or fill it in{self.rows_without_a_label()}"
+            raise self.error(line, column, f"{cell!r} stands for a missing label: {way}")
         return cell
 
     def called(self, column: int) -> str:
@@ -305,13 +307,18 @@ class _Table:
         fault = f"{short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
         return (fault if cell else "the cell is empty") + self.remedy(column, cell)
 
+    def rows_without_a_label(self) -> str:
+        """The option of training that leaves rows without a label out."""
+        return "; --missing drop leaves such rows out" if self.table.like is None else ""
+
     def remedy(self, column: int, cell: str) -> str:
         """What is to be done about a cell that is no number."""
         drop = f"leave the column out with {self.called(column)}"
         if is_missing(cell):
-            if column == self.target and self.table.like is None:
-                drop = "leave such rows out with --missing drop"
-            return f": a value is missing; fill it in, delete the row, or {drop}"
+            others = f"delete the row, or {drop}"
+            if column == self.target:
+                others = f"delete the row{self.rows_without_a_label()}"
+            return f": a value is missing; fill it in, {others}"
         if has_commas(cell):
             return ": decimals have a point, 1.5 for 1,5, and thousands no mark"
         return "" if column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"

@@ -81,7 +81,11 @@ class Optimiser(ABC):
         """
         for p in self.parameters:
             if p.grad is None:
-                raise ValueError(f"{p.describe()} has no gradient: call backward() on the loss before step()")
+                raise ValueError(
+                    f"{p.describe()} has no gradient: call backward() on the loss before step(), or, if that was done, "
+                    "the loss does not depend on it (under no_grad(), or from .data, .item() or detach(), nothing "
+                    "does): compute the loss from it, or leave it out of the parameters"
+                )
             if self.error_if_nonfinite is not False and not np.isfinite(p.grad).all():
                 sentence = _not_finite(p)
                 if self.error_if_nonfinite:

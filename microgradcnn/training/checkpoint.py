@@ -87,9 +87,10 @@ class CheckpointFolder:
             if before.get("epochs") == saved["epoch"] < planned:
                 before = before | {"epochs": planned}
             if differences := list(_differences(before, self.about)):
+                null = " (null: not given)" if any(re.search(r"\bnull\b", each) for each in differences) else ""
                 raise FileError(
                     f"{path} is of another run, with {', and '.join(differences)}: "
-                    "start this one as that was started, or give another folder"
+                    f"start this one as that was started{null}, or give another folder"
                 )
             if damaged:
                 warnings.warn(f"{'; '.join(damaged)}: going on from {path}", CheckpointWarning, stacklevel=5)

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypedDict
 
+from microgradcnn.data.dataset import suggest
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.training.checkpoint import Checkpoints
 
@@ -32,7 +33,7 @@ class Singly(TypedDict, total=False):
 def check_known(word: str, known: Iterable[str]) -> None:
     """Raise ValueError for a word that is none of those that are known."""
     if word not in known:
-        raise ValueError(f"{word!r} is none of {', '.join(known)}")
+        raise ValueError(f"{word!r} is none of {', '.join(known)}{suggest(str(word), known)}")
 
 
 USUAL: Any = ...  # what stands for a part of a Schedule that nobody has given

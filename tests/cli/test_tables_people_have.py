@@ -157,7 +157,7 @@ def test_many_classes_of_text_are_told_in_few_words(folder: Path) -> None:
         ("a,label", (AGE, ["x"] * N), [], "has one class only, 'x': two are needed to tell apart"),
         ("a,y", (AGE, [3.5] * N), ["--target-kind", "number"], "there is one number only in 'y'"),
         ("a,y", (AGE, ["nan", *PRICE[1:]]), [], "line 2, column 2 ('y'): 'nan' is not a finite number"),
-        ("a,y", (AGE, ["", *PRICE[1:]]), ["--missing", "mean"], "or leave such rows out with --missing drop"),
+        ("a,y", (AGE, ["", *PRICE[1:]]), ["--missing", "mean"], "--missing drop leaves such rows out"),
         ("a,y", (AGE, ["inf", *PRICE[1:]]), ["--missing", "drop"], "'inf' is not a finite number"),
         ("a,y", (AGE, [f"n{i}" for i in range(N)]), [], "every row has a class of its own in 'y'"),
         ("a,y", (AGE, LABEL), ["--target-kind", "number"], "there are classes in 'y'"),

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import pickle
 import struct
 import sys
 from collections.abc import Callable
@@ -15,7 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradcnn import data as module
-from microgradcnn.data import BUILT_IN, DataError, Dataset, as_images, class_name, load, shrink, split, two_classes
+from microgradcnn.data import (
+    BUILT_IN,
+    DataError,
+    Dataset,
+    as_images,
+    class_name,
+    load,
+    shrink,
+    split,
+    two_classes,
+    with_target,
+)
 from microgradcnn.extras import MissingExtra, require
 
 
@@ -426,3 +438,46 @@ def test_split_with_an_empty_part(fraction: float) -> None:
 
 def test_public_names_exist() -> None:
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("drop", ["a,b", "a, b", ["a", "b"], ("a", 1), "0,b"], ids=str)
+def test_columns_to_leave_out_are_several_or_a_text(drop: Any, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,target,c\n" + "".join(f"{i},{i % 3},{i % 2},{-i}\n" for i in range(8)))
+    assert load(tmp_path / "t.csv", drop=drop).features == ("c",)
+    assert load(tmp_path / "t.csv", "target", drop="c").features == ("a", "b")
+    assert load(tmp_path / "t.csv", drop=0).features == ("b", "c")
+
+
+@pytest.mark.parametrize("classes", [("6", "7"), (6, 7), [6.0, 7.0], "6,7", np.array([6, 7])], ids=str)
+def test_classes_are_named_by_texts_or_numbers(classes: Any) -> None:
+    data = two_classes(load("digits"), classes)
+    assert data.classes == ("6", "7")
+    np.testing.assert_array_equal(data.x, two_classes(load("digits"), ("6", "7")).x)
+    assert with_target(load("digits"), classes=classes).classes == ("6", "7")
+
+
+def test_classes_that_are_named_are_chosen_by_label_too() -> None:
+    assert two_classes(load("side"), (1, 0)).classes == tuple(reversed(load("side").classes or ()))
+
+
+# Mistakes of `load` and what of their sentence is for Python.
+IN_PYTHON = {
+    "an index": (lambda: load("t.csv"), "(in Python drop=)"),
+    "missing": (lambda: load("t.csv", drop="0"), "(in Python drop=, missing=)"),
+    "classes": (lambda: two_classes(load("digits")), "(in Python classes=)"),
+    "nothing": (lambda: load("t.csv", drop="zz"), ""),
+}
+
+
+@pytest.mark.parametrize(("act", "ends"), IN_PYTHON.values(), ids=IN_PYTHON)
+def test_options_have_their_names_in_python(
+    act: Callable[[], Any], ends: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(",a,y\n1,,0\n2,3,1\n")
+    with pytest.raises(DataError) as caught:
+        act()
+    sentence = str(caught.value)
+    assert sentence.endswith(ends)
+    assert sentence.count("in Python") == bool(ends)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == sentence

@@ -90,6 +90,11 @@ def test_a_folder_of_tables_is_named_for_what_is_in_it(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "readme.md"):
         (tmp_path / name).write_bytes(b"")
     assert refusal(tmp_path).endswith("is a folder: give one of the files in it, 'a.csv', 'b.csv'")
+    for name in ("one", "two", "three.csv"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.csv").write_text("a,b\n1,2\n")
+    has = "'a.csv', 'b.csv', 'one/a.csv', 'three.csv/a.csv', 'two/a.csv'"
+    assert refusal(tmp_path).endswith(f"is a folder: give one of the files in it, {has}")
 
 
 # Guesses

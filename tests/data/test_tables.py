@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 
-from microgradcnn.data import DataError, load, split
+from microgradcnn.data import DataError, load, split, with_target
 from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns
 from microgradcnn.experiment import KIND, experiment, load_trained, predict, save_trained
@@ -238,10 +238,68 @@ REFUSED = {
         "there is no value at all in 'a', and so no mean",
     ),
     "no whole row": ("a,b,y\n,1,0\n1,,1\n", {"missing": "drop"}, "has no row with all its values"),
+    "a missing label among numbers": (
+        "a,b,y\n1,1,0\n1,2,nan\n",
+        {"missing": "mean"},
+        "a value is missing; fill it in, delete the row; --missing drop leaves such rows out (in Python missing=)",
+    ),
+    "a missing label among texts": (
+        "a,b,y\n1,1,no\n1,2,NA\n",
+        {},
+        "'NA' stands for a missing label: delete the row, or fill it in; --missing drop leaves such rows out",
+    ),
     "a missing label": ("a,b,y\n1,1,0\n1,2,\n", {"missing": "mean"}, "line 3, column 3 ('y'): the cell is empty"),
     "one name twice": ("a,a_x,y\nx,1,0\nx,2,1\nz,2,1\n", {}, "the categories make columns of one name, 'a_x'"),
     "a long text": (f"a,b,y\n{'t' * 101},1,0\nx,2,1\n", {}, "a text of 101 characters is longer than 100"),
 }
+
+
+# Texts of 40 rows: how many of them differ, how they are written, and what is said of the column.
+NEARLY_UNIQUE = {
+    "one twice": (
+        39,
+        "Ann {}",
+        "'Ann 0' is not a plain number such as -1.5 or 2e3; or leave the column out with --drop t",
+    ),
+    "just over half": (21, "Ann {}", "21 texts differ in 40 rows there, and so there are no categories"),
+    "half": (20, "Ann {}", None),
+    "percent": (39, "-{}%", "one with the unit '%': write the numbers without it"),
+    "a currency": (39, "${}.50", "one with the unit '$': write the numbers without it"),
+    "thousands": (39, "${},000", "one with the unit '$': write the numbers without it"),
+    "a unit": (40, "{} kg", "one with the unit 'kg': write the numbers without it"),
+}
+
+
+@pytest.mark.parametrize(("differ", "written", "says"), NEARLY_UNIQUE.values(), ids=NEARLY_UNIQUE)
+def test_texts_that_hardly_come_twice_are_no_categories(
+    differ: int, written: str, says: str | None, tmp_path: Path
+) -> None:
+    texts = [written.format(i % differ) for i in range(40)]
+    rows = [f"{1000 + i}\t{text}\t{i % 2}" for i, text in enumerate(texts)]
+    (tmp_path / "t.tsv").write_text("\n".join(["customer_id\tt\ty", *rows]) + "\n")
+    if says is None:
+        data = load(tmp_path / "t.tsv")
+        assert (data.categories["t"], data.features[0]) == (tuple(sorted({*texts})), "customer_id")
+        return
+    with pytest.raises(DataError) as caught:
+        load(tmp_path / "t.tsv")
+    assert says in str(caught.value)
+    assert "line 2, column 2 ('t')" in str(caught.value)
+
+
+def test_a_unit_is_said_only_where_all_have_it(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("t,b,y\n3 kg,1,0\n4 lb,2,1\n5 kg,1,1\n")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path / "t.csv")
+    assert "the unit" not in str(caught.value)
+
+
+def test_a_target_of_names_is_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,who\n" + "".join(f"{i},p{i % 29}\n" for i in range(30)))
+    with pytest.raises(
+        DataError, match=r"29 classes differ in 30 rows in 'who' of t\.csv: name the target with --target"
+    ):
+        with_target(load(tmp_path / "t.csv"))
 
 
 @pytest.mark.parametrize(("text", "options", "says"), REFUSED.values(), ids=REFUSED)

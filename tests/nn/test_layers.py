@@ -145,6 +145,25 @@ def test_dropout_zeroes_a_share_and_keeps_the_mean() -> None:
     assert nn.Dropout(0.0, rng=rng())(x) is x
 
 
+@pytest.mark.parametrize("dtype", [int, np.uint8, bool, np.float32, float])
+def test_dropout_scales_whole_numbers_too(dtype: Any) -> None:
+    y = nn.Dropout(0.3, rng=rng())(np.ones(50, dtype)).data
+    np.testing.assert_allclose(np.unique(y), [0.0, 1.0 / 0.7], rtol=1e-6)
+    assert y.dtype == (np.float32 if dtype is np.float32 else np.float64)
+
+
+WITHOUT_PARAMETERS = [nn.ReLU(), nn.GELU(), nn.SiLU(), nn.Sigmoid(), nn.Tanh(), nn.Softmax(), nn.LeakyReLU()]
+WITHOUT_PARAMETERS += [nn.Flatten(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Dropout().eval(), nn.Dropout(0.0)]
+
+
+@pytest.mark.parametrize("layer", WITHOUT_PARAMETERS, ids=repr)
+def test_of_an_array_a_layer_without_parameters_makes_an_array(layer: Any) -> None:
+    x = np.ones((2, 2, 4, 4))
+    assert type(layer(x)) is np.ndarray
+    assert isinstance(layer(Value(x)), Value)
+    assert isinstance(nn.Dropout(0.5, rng=rng())(x), Value)
+
+
 def test_gradients_flow_where_dropout_kept() -> None:
     x = Value(np.arange(12.0).reshape(3, 4) + 1.0)
     y = nn.Dropout(0.5, rng=rng())(x)

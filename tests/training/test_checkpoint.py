@@ -141,6 +141,7 @@ def test_a_checkpoint_of_another_run_is_refused_with_what_differs(
     with pytest.raises(FileError) as caught:
         CheckpointFolder(tmp_path, ABOUT | change).begin(resume=True)
     assert f"{tmp_path / name(2)} is of another run, with {says}: start this one as" in str(caught.value)
+    assert ("(null: not given)" in str(caught.value)) == ("null" in says)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

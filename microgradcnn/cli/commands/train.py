@@ -269,7 +269,7 @@ def _text(record: Record, table: str | None, whole: bool) -> str:
         lines = [f"{name}: {counts}", _target(record, whole), *_table(record)]
         lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
         if record["loss"] is not None:
-            lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epochs")
+            lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epoch{'s' * (record['epochs'] > 1)}")
     for measure, (words, form) in MEASURES.items():
         if f"train_{measure}" in record:
             form = ".4f" if record["network"] in MODELS else form

@@ -12,6 +12,16 @@ import numpy as np
 from microgradcnn.data.dataset import DataError, Dataset, listed, short
 from microgradcnn.engine.arrays import Array
 
+MANY_ROWS = 20  # from which a text that hardly comes twice is no category
+
+
+def name_the_rows(texts: int, rows: int) -> bool:
+    """Whether so many different texts in so many rows are no categories, but names of the rows.
+
+    They are where every row has its own, and of 20 rows or more where more than half as many differ.
+    """
+    return texts == rows or (rows >= MANY_ROWS and 2 * texts > rows)
+
 
 def names_of(column: str, categories: Sequence[str]) -> list[str]:
     """The names of the columns that a column of text becomes."""

@@ -1,6 +1,7 @@
 """What a cell of a table is: a plain number, a text, or a sign that its value is missing."""
 
 import re
+from collections.abc import Iterable
 
 # What stands for a missing value; among labels of text only what is no class of anybody's.
 _MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "."}
@@ -8,6 +9,8 @@ _MISSING_LABELS = {"NA", "N/A", "#N/A", "NULL", "null", "?"}
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMAS = re.compile(r"[+-]?[0-9]+(,[0-9]+)+")
+# A number with a sign of a currency before it, or something short after it: $5, -10%, 3 kg.
+_WITH_UNIT = re.compile(r"([$€£¥]?) ?[+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+) ?([^\W\d_]{1,5}|[%‰°$€£¥][^\W\d_]?|)")
 
 
 def as_float(cell: str) -> float | None:
@@ -26,6 +29,12 @@ def is_plain(cell: str) -> bool:
 def has_commas(cell: str) -> bool:
     """Whether it is a number with commas, of decimals or of thousands."""
     return _COMMAS.fullmatch(cell) is not None
+
+
+def common_unit(cells: Iterable[str]) -> str | None:
+    """The unit, % and kg say, that all of these texts have beside a number; None where they have none or several."""
+    found = {matched and "".join(matched.groups()) for matched in map(_WITH_UNIT.fullmatch, cells)}
+    return found.pop() or None if len(found) == 1 else None
 
 
 def is_missing(cell: str) -> bool:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from microgradcnn.data.dataset import Columns, DataError, listed, short
-from microgradcnn.data.tables.categories import one_hot, unknown_category
-from microgradcnn.data.tables.cells import as_float, is_missing, is_plain, is_text
+from microgradcnn.data.tables.categories import name_the_rows, one_hot, unknown_category
+from microgradcnn.data.tables.cells import as_float, common_unit, is_missing, is_plain, is_text
 from microgradcnn.data.tables.missing import means_of_known
 from microgradcnn.engine.arrays import Array
 
@@ -111,8 +111,8 @@ class Features:
     def table(self, missing: str | None) -> Encoded:
         """All rows that were added, with the policy for missing values: "drop", "mean", or None to refuse them.
 
-        Raises DataError for missing values that are refused or cannot be filled, and for a column of texts in which
-        every row has its own.
+        Raises DataError for missing values that are refused or cannot be filled, and for a column of texts that
+        `name_the_rows`.
         """
         x = np.frombuffer(self.x).reshape(-1, len(self.names))
         absent: Array = np.isnan(x)
@@ -145,10 +145,15 @@ class Features:
     def _check_texts(self, absent: Array) -> None:
         """Raise DataError for a column of texts that names the rows."""
         for column, (line, cell) in self.first.items():
-            if len(self.texts[column]) == len(absent) - self.gaps[column]:
-                fault = f"{short(cell)} is not a plain number such as -1.5 or 2e3; or leave the column out with"
-                own = "every row has a text of its own there, and so there are no categories"
-                raise self.error(line, column, f"{fault} {self.called(column)}: {own}")
+            texts, rows = len(self.texts[column]), len(absent) - self.gaps[column]
+            if name_the_rows(texts, rows):
+                unit = common_unit(self.texts[column])
+                fix = "" if unit is None else f", but one with the unit {unit!r}: write the numbers without it"
+                fault = f"{short(cell)} is not a plain number such as -1.5 or 2e3{fix}; or leave the column out with"
+                own = "every row has a text of its own" if texts == rows else f"{texts} texts differ in {rows} rows"
+                raise self.error(
+                    line, column, f"{fault} {self.called(column)}: {own} there, and so there are no categories"
+                )
 
     def _gap_error(self, line: int, column: int, cell: str) -> DataError:
         counts = ", ".join(f"{short(self.names[i])} lacks {n}" for i, n in sorted(self.gaps.items())[:10])

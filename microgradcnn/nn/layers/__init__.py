@@ -1,6 +1,7 @@
 """Layers, with PyTorch's argument names and array shapes; those that draw random numbers take a generator, `rng`.
 
-They are typed for Values; of a raw array those without parameters make an array, like the functions that they call.
+They are typed for Values; of a raw array those without parameters make an array, like the functions that they call;
+a Dropout that draws makes a Value, in whose graph its mask has a name.
 """
 
 from microgradcnn.nn.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh

@@ -30,12 +30,13 @@ class Dropout(Module):
         self.p, self.rng = p, check_generator(rng)
 
     def forward(self, x: Any) -> Value:
-        """The shape of x."""
+        """The shape of x: x itself, or where it draws a Value, of an array too."""
         if not self.training or self.p == 0.0:
             return x
         shape, keep = np.shape(x), 1.0 - self.p
         drawn = (self.rng.random(math.prod(shape)) < keep) / keep
-        mask = Value(drawn.astype(dtype_of(x)), label=self.named("mask"))
+        dtype = dtype_of(x) if dtype_of(x).kind == "f" else np.float64  # whole numbers would cut 1/(1 − p) to 1
+        mask = Value(drawn.astype(dtype), label=self.named("mask"))
         # All in one axis: a program for any number of rows then refuses the mask, even one that was drawn for one row.
         return (mg.reshape(x, -1) * mask).reshape(shape)
 

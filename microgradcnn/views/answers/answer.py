@@ -13,7 +13,7 @@ from microgradcnn.views.answers.evidence import COUNT, Evidence, same
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
 from microgradcnn.views.answers.proof import proved
-from microgradcnn.views.answers.tokens import Names
+from microgradcnn.views.answers.tokens import FormulaError, Names
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
             f"check_answer takes a formula and a gradient, not {glimpse(answer)} and {glimpse(gradient)}: write "
             'mg.check_answer("2*w", g) with g, = mg.grad(f, [w])'
         )
+    if not answer.strip():
+        raise FormulaError("the answer is empty: write a formula, such as 2*w")
     if gradient.shape != ():
         raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
     with np.errstate(all="ignore"):

@@ -854,3 +854,10 @@ def test_a_broken_checker_is_noticed(breakage: str, monkeypatch: pytest.MonkeyPa
     without_sympy(monkeypatch)  # which would make up for some
     monkeypatch.setattr(*BREAKAGES[breakage])
     assert mistaken_rows() > 0
+
+
+@pytest.mark.parametrize("answer", ["", "   ", "\n"], ids=repr)
+def test_an_empty_answer_is_called_empty(answer: str) -> None:
+    w = Value(1.0, label="w")
+    with pytest.raises(FormulaError, match=r"^the answer is empty: write a formula, such as 2\*w$"):
+        check_answer(answer, mg.grad(w * w, [w])[0])
