@@ -334,7 +334,7 @@ class _Block:
     def _sum_call(self, line: Line, name: str, args: str) -> str:
         """A call that writes a sum to %s; over the first axes by a product with ones, which takes half the time."""
         axis, x, size = line.static["axis"], line.args[0], known_size(line.shape)
-        if axis != tuple(range(len(axis or ()))) or not self._is_whole(x) or x.dtype.kind != "f":
+        if not size or axis != tuple(range(len(axis or ()))) or not self._is_whole(x) or x.dtype.kind != "f":
             return f"sum_({args}, {axis!r}, None, %s, {line.static['keepdims']})"
         self.made.append(f"f_{name} = {args}.reshape(-1, {size}); o_{name} = ones(len(f_{name}), {str(x.dtype)!r})")
         return f"dot(o_{name}, f_{name}, %s.reshape({size}))"
