@@ -254,7 +254,6 @@ normalised: Primitive = Primitive(
     (_normalised_rule,),
     "(x - mean(x, axis=axis, keepdims=True)) / sqrt(mean(square(x - mean(x, axis=axis, keepdims=True)), axis=axis, "
     "keepdims=True) + eps)",
-    work="mean",
     composed=True,
 )
 

@@ -11,17 +11,17 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import Value
 
-BLOCK = np.array([[0, 2, 1], [3, 3, 0], [1, 0, 2], [2, 2, 2]])
-CLASSES = np.array([1, 0, 2, 2])
+BLOCK = np.random.default_rng(1).integers(0, 4, (16, 3))
+CLASSES = np.random.default_rng(2).integers(0, 3, 16)
 
 
 def batch_norm(E: Value, W: Value, b: Value) -> Value:
-    h = mg.tanh(mg.normalised(E[BLOCK].reshape(4, -1) @ W.T, 0) * b + 0.5)
+    h = mg.tanh(mg.normalised(E[BLOCK].reshape(16, -1) @ W.T, 0) * b + 0.5)
     return mg.nn.cross_entropy(h @ W[:, :3] - b[:3], CLASSES)
 
 
 def convolution(E: Value, W: Value, b: Value) -> Value:
-    images = mg.relu(mg.conv2d(W.reshape(1, 1, 5, 6), E.reshape(2, 1, 2, 2))) * b[:2].reshape(1, 2, 1, 1)
+    images = mg.relu(mg.conv2d(W.reshape(1, 1, 20, 24), E.reshape(2, 1, 4, 4))) * b[:2].reshape(1, 2, 1, 1)
     return mg.mean(mg.square(images - 0.1))
 
 
@@ -35,16 +35,16 @@ LOSSES: dict[str, Callable[[Value, Value, Value], Value]] = {
     "convolution": convolution,
     "results that go on": results_go_on,
     "a constant gradient": lambda E, W, b: mg.sum(2.0 * E) + mg.sum(W) + mg.mean(b),
-    "a parameter as gradient": lambda E, W, b: mg.sum(W[:4, :2] * E) + b[0] * b[1],
-    "one gradient twice": lambda E, W, b: mg.sum(mg.sin(E + W[:4, :2])),
+    "a parameter as gradient": lambda E, W, b: mg.sum(W[:4, :8] * E) + b[0] * b[1],
+    "one gradient twice": lambda E, W, b: mg.sum(mg.sin(E + W[:4, :8])),
     "a gelu in columns": lambda E, W, b: mg.mean(mg.gelu(W * b.reshape(-1, 1), "tanh") / (1.0 + W**4) + W**3),
-    "a branch": lambda E, W, b: mg.sum(mg.where(W > 0.1, mg.log(W), W * b.reshape(5, 1))),
+    "a branch": lambda E, W, b: mg.sum(mg.where(W > 0.1, mg.log(W), W * b.reshape(20, 1))),
 }
 
 
 def parameters(dtype: str) -> list[Value]:
     rng = np.random.default_rng(3)
-    return [Value(rng.normal(size=shape).astype(dtype)) for shape in ((4, 2), (5, 6), (5,))]
+    return [Value(rng.normal(size=shape).astype(dtype)) for shape in ((4, 8), (20, 24), (20,))]
 
 
 @pytest.mark.slow

@@ -228,15 +228,14 @@ class _Block:
             f"{q} = empty({len(arrays)}, 'uintp'); {v} = empty({len(group.numbers)}, {str(group.dtype)!r})"
         )
         for j, line in enumerate(arrays):
-            name = self.writer.name(line)
+            name, own, kind = self.writer.name(line), f"{q}_{j}", str(line.dtype)
             if self._is_whole(line):
                 self.made.append(f"{q}[{j}] = address({name})")
             elif line.op in COPIED:
-                self.made.append(f"{q}_{j} = empty({_shape(own_shape(line))}, {str(line.dtype)!r})")
-                self.made.append(f"{q}[{j}] = address({q}_{j})")
-                self.code.append(f"copyto({q}_{j}, {name})")
-            else:
-                self.code.append(f"{q}_{j} = ascontiguousarray({name}); {q}[{j}] = address({q}_{j})")
+                self.made.append(f"{own} = empty({_shape(own_shape(line))}, {kind!r}); {q}[{j}] = address({own})")
+                self.code.append(f"copyto({own}, {name})")
+            else:  # in its type: what is made of plain numbers alone is float64
+                self.code.append(f"{own} = ascontiguousarray({name}, {kind!r}); {q}[{j}] = address({own})")
         for j, line in enumerate(group.numbers):
             (self.made if line.op == "number" else self.code).append(f"{v}[{j}] = {self.writer.name(line)}")
         whole = " * ".join(
@@ -335,7 +334,7 @@ class _Block:
     def _sum_call(self, line: Line, name: str, args: str) -> str:
         """A call that writes a sum to %s; over the first axes by a product with ones, which takes half the time."""
         axis, x, size = line.static["axis"], line.args[0], known_size(line.shape)
-        if axis != tuple(range(len(axis or ()))) or not self._is_whole(x) or x.dtype.kind != "f":
+        if not size or axis != tuple(range(len(axis or ()))) or not self._is_whole(x) or x.dtype.kind != "f":
             return f"sum_({args}, {axis!r}, None, %s, {line.static['keepdims']})"
         self.made.append(f"f_{name} = {args}.reshape(-1, {size}); o_{name} = ones(len(f_{name}), {str(x.dtype)!r})")
         return f"dot(o_{name}, f_{name}, %s.reshape({size}))"

@@ -79,7 +79,7 @@ def product(line: Line, out: str, args: Sequence[str]) -> str:
     a, b = line.args
     if is_flat_product(line):
         return f"dot({args[0]}, {args[1]}, {out})"
-    if len(b.shape) != 2 or own_shape(line)[:-1] != own_shape(a)[:-1]:
+    if len(b.shape) != 2 or 0 in b.shape or own_shape(line)[:-1] != own_shape(a)[:-1]:
         return f"matmul({args[0]}, {args[1]}, {out})"
     inner, outer = b.shape
     return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"
