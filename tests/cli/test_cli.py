@@ -261,7 +261,7 @@ def test_ctrl_c_in_training_keeps_the_best_parameters(capsys, table, tmp_path, m
 
 
 def test_ctrl_c_elsewhere_is_one_word(capsys, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "load", interrupted)
