@@ -313,7 +313,10 @@ class _Table:
 
     def remedy(self, column: int, cell: str) -> str:
         """What is to be done about a cell that is no number."""
-        drop = f"leave the column out with {self.called(column)}"
+        drop, like = f"leave the column out with {self.called(column)}", self.table.like
+        needed = like is not None and {*self.names[column : column + 1]} & {*(like.features or ()), *like.categories}
+        if is_missing(cell) and needed:
+            return ": a value is missing; fill it in, or delete the row"
         if is_missing(cell):
             others = f"delete the row, or {drop}"
             if column == self.target:
@@ -321,4 +324,4 @@ class _Table:
             return f": a value is missing; fill it in, {others}"
         if has_commas(cell):
             return ": decimals have a point, 1.5 for 1,5, and thousands no mark"
-        return "" if column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"
+        return "" if needed or column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"

@@ -115,6 +115,7 @@ def test_a_table_that_training_did_not_know_is_refused_by_what_is_wrong(folder: 
         assert (done.code, done.out) == (2, ""), header
         assert says in done.err, header
         assert done.err.count("\n") == 1, header
+        assert "--drop" not in done.err or "--drop more" in done.err, header  # what training had is needed
 
 
 def test_a_target_of_fractions_is_not_said_to_be_classes_as_well(folder: Path) -> None:
