@@ -583,7 +583,6 @@ def test_bad_use_is_told_in_one_sentence(name: str) -> None:
         lambda x: mg.sum(mg.take_along_axis(x, Value([2.0, 0.0]), 0)),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="places are moved a little, as if they were numbers")
 def test_places_are_no_numbers_to_move(function: Any) -> None:
     """Their second derivatives are zero, so that every primitive is looked at by itself."""
     assert mg.check_gradients(function, Value([3.0, 0.5, 2.0])).verdict == "right"
