@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.arrays import glimpse, plain
+from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value
@@ -231,8 +232,8 @@ class _Examiner(NamedTuple):
 
     def local(self, node: Value, op: Primitive, order: int, as_graph: bool) -> list[GradientCheck]:
         """The findings for one node as a function of its inputs; `as_graph` for the gradient that its rules make."""
-        numbers = [type(p) is not Constant and p.dtype != np.bool_ for p in node.parents]
-        free = [i for i, varies in enumerate(numbers) if varies and op.chain[i] is not None]  # places have no rule
+        fixed = [op.name in BUILT_IN and op.chain[i] is None for i in range(len(node.parents))]  # places are no numbers
+        free = [i for i, p in enumerate(node.parents) if not (fixed[i] or type(p) is Constant or p.dtype == np.bool_)]
         point = [np.array(node.parents[i].data, np.float64) for i in free]
         used = [np.asarray(p.data) for p in (node, *node.parents)]
         if not free or node.dtype == np.bool_ or not all(x.size and np.isfinite(x).all() for x in used):

@@ -606,3 +606,16 @@ def test_bad_use_is_told_in_one_sentence(name: str) -> None:
     with pytest.raises(kind, match=text) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: mg.sum(mg.sort(x) * np.arange(1.0, 4.0)),
+        lambda x: mg.sum(mg.take(x, Value([2.0, 0.0])) * 2.0),
+        lambda x: mg.sum(mg.take_along_axis(x, Value([2.0, 0.0]), 0)),
+    ],
+)
+def test_places_are_no_numbers_to_move(function: Any) -> None:
+    """Their second derivatives are zero, so that every primitive is looked at by itself."""
+    assert mg.check_gradients(function, Value([3.0, 0.5, 2.0])).verdict == "right"

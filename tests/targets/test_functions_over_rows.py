@@ -142,3 +142,29 @@ def test_functions_of_odd_numbers_are_those_of_numpy(name: str) -> None:
     with np.errstate(all="ignore"):
         expected = numpys(Case(name, ((1,),)))(*arrays)
     np.testing.assert_allclose(function(*map(Value, arrays)).data, expected, rtol=1e-13, atol=1e-300)
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "numpy",
+        pytest.param("jit", marks=pytest.mark.slow),
+        pytest.param(
+            "jax",
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.xfail(strict=True, reason="JAX makes place 0 of NaN, and the loss a number"),
+            ],
+        ),
+    ],
+)
+def test_no_place_is_made_of_nan(backend: str) -> None:
+    """As a missing category would be: the loss is NaN, or there is an error, but no row is taken in its place."""
+    table = np.arange(6.0).reshape(3, 2) + 1.0
+    program = compiled(backend, lambda i, t: mg.mean(mg.square(mg.take(t, i, 0))), [table], [np.array([0.0, 1.0])])
+    found = math.nan
+    try:
+        found = program(np.array([0.0, NAN]))[0]
+    except ValueError as error:
+        assert "nan is no place" in str(error)  # noqa: PT017, either is right
+    assert math.isnan(found)
