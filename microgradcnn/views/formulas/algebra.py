@@ -6,7 +6,7 @@ Nothing is expanded: z(1 − z) stays a product. The rules hold where everything
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 
 from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call, flat, minus, multiply, number, power
@@ -174,7 +174,33 @@ def _product(parts: Sequence[Expr], done: bool = False) -> Expr:
     for base in [b for b, x in powers.items() if b.head == "number" and b != ZERO and _is_whole(x)]:  # √2·√2
         coefficient *= base.value ** int(powers[base].value)
         del powers[base]
+    if any(_decided(base, powers) is not base for base in powers):
+        factors = [power(_decided(base, powers), x) for base, x in powers.items()]
+        return _times(number(coefficient), *[_power(f.args[0], f.args[1]) for f in factors])
+    powers = {base: ONE if _is_one_or_zero(base, x) else x for base, x in powers.items()}
     return ZERO if coefficient == 0 else _joined(coefficient, powers)
+
+
+def _is_one_or_zero(base: Expr, exponent: Expr) -> bool:
+    """Whether a power is one of an indicator, which is the indicator itself."""
+    return base.head == "indicator" and exponent.head == "number" and exponent.value > 0
+
+
+def _decided(e: Expr, factors: Collection[Expr]) -> Expr:
+    """Cases beside an indicator that says which of them it is, as {b if a > b, else a}[a ≤ b]: that one."""
+    while e.head == "cases":
+        condition, then, otherwise = e.args
+        if Expr("indicator", (condition,)) in factors:
+            e = then
+        elif condition.head == "compare" and Expr("indicator", (_opposite(condition),)) in factors:
+            e = otherwise
+        else:
+            break
+    return e
+
+
+def _opposite(comparison: Expr) -> Expr:
+    return Expr("compare", comparison.args, _NOT[comparison.value])
 
 
 def _joined(coefficient: Fraction | float, powers: Powers) -> Expr:
@@ -192,7 +218,7 @@ def _negated(term: Expr) -> Expr:
 
 
 def _power(base: Expr, exponent: Expr) -> Expr:
-    if exponent == ONE or base == ONE:
+    if exponent == ONE or base == ONE or _is_one_or_zero(base, exponent):
         return base
     if exponent == ZERO:
         return ONE
@@ -229,12 +255,24 @@ def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     if condition.head != "compare":
         return Expr("cases", (condition, then, otherwise))
     if then == ZERO:
-        return _times(otherwise, Expr("indicator", (Expr("compare", condition.args, _NOT[condition.value]),)))
+        return _times(otherwise, Expr("indicator", (_opposite(condition),)))
+    if condition.value in "<>" and (tie := _tie(condition, otherwise)) is not None:
+        return Expr("cases", (condition, then, tie))
     if condition.value == ">" and condition.args[1] == ZERO:
         below = Expr("indicator", (Expr("compare", condition.args, "<"),))
         if otherwise == _times(number(-1), then, below):
             return _times(then, call("sign", condition.args[0]))
     return Expr("cases", (condition, then, otherwise))
+
+
+def _tie(strict: Expr, otherwise: Expr) -> Expr | None:
+    """What c[a ≥ b] is where a > b does not hold: {c if a = b, else 0}; None for anything else."""
+    equal = Expr("compare", strict.args, "=")
+    coefficient, powers = split(otherwise)
+    for sign in ("≥" if strict.value == ">" else "≤", "="):
+        if (indicator := Expr("indicator", (Expr("compare", strict.args, sign),))) in powers:
+            return Expr("cases", (equal, _joined(coefficient, _without(powers, {indicator: ONE})), ZERO))
+    return None
 
 
 def _not_zero(e: Expr) -> Expr:
@@ -253,7 +291,9 @@ def _hadamard(args: tuple[Expr, ...]) -> Expr:
         for part in flat(_joined(Fraction(1), powers), "hadamard"):
             if part != ONE:
                 inside[part] = inside.get(part, 0) + 1
-    factors = [part if count == 1 else power(part, number(count)) for part, count in inside.items()]
+    if any(_decided(part, inside) is not part for part in inside):
+        return _hadamard((number(coefficient), *[_power(_decided(p, inside), number(n)) for p, n in inside.items()]))
+    factors = [_power(part, number(count)) for part, count in inside.items()]
     return _in_front(coefficient, Expr("hadamard", tuple(factors)) if len(factors) > 1 else (factors or [ONE])[0])
 
 
