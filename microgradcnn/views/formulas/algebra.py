@@ -127,12 +127,34 @@ def _sum(terms: Iterator[Expr] | Sequence[Expr]) -> Expr:
         rest = _joined(Fraction(1), powers)
         before = collected[rest][0] if rest in collected else Fraction(0)
         collected[rest] = before + coefficient, powers
-    found = [_joined(c, powers) for c, powers in collected.values() if c != 0]
+    found = _through_softmax([_joined(c, powers) for c, powers in collected.values() if c != 0])
     first = next((i for i, term in enumerate(found) if not is_negative(term)), 0)
     if not found:
         return ZERO
     found.insert(0, found.pop(first))
     return Expr("sum", tuple(found)) if len(found) > 1 else found[0]
+
+
+def _through_softmax(terms: list[Expr]) -> list[Expr]:
+    """log_softmax's rule, exp(y) ⊙ (g − s) − g ⊙ expm1(y) for its digits, as what it amounts to: g − exp(y) ⊙ s."""
+    parts = [_parts(term) for term in terms]
+    for i, (c, small) in enumerate(parts):
+        lost = next((part for part in small if part.head == "call" and part.value == "expm1"), ONE)
+        for k, (d, large) in enumerate(parts if lost != ONE and len(small) == 2 else ()):
+            g = _in_front(-c / d, next(part for part in small if part != lost))
+            total = next((part for part in large if part.head == "sum" and g in part.args), None)
+            if total is not None and len(large) == 2 and call("exp", *lost.args) in large:
+                rest = tuple(_sum([t for t in part.args if t != g]) if part is total else part for part in large)
+                product = _hadamard(rest) if any(p.head == "hadamard" for p in split(terms[k])[1]) else _times(*rest)
+                others = [term for j, term in enumerate(terms) if j not in (i, k)]
+                return [_times(number(d), g), _times(number(d), product), *others]
+    return terms
+
+
+def _parts(term: Expr) -> tuple[Fraction, list[Expr]]:
+    """A number, and factors in whatever way they are multiplied."""
+    coefficient, powers = split(term)
+    return coefficient, [part for b, x in powers.items() for part in flat(b if x == ONE else power(b, x), "hadamard")]
 
 
 def is_negative(e: Expr) -> bool:

@@ -16,7 +16,7 @@ from many_cases import slow_but
 from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
-from microgradcnn import Value, networks
+from microgradcnn import Value, networks, nn
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import Graph
@@ -687,3 +687,18 @@ def test_a_measured_one_is_no_factor() -> None:
     told = explain(mg.sin(w * x + b) * y, w)
     assert "= cos(0.5·2 + 0.3)·2 = " in told.text()
     assert "df/dw = 2·1 = 2" in explain(y * w * x, w).text()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: nn.cross_entropy(z, np.array([0, 2])),
+        lambda z: (mg.softmax(z) ** 2).sum(),
+        lambda z: -2.0 * mg.log_softmax(z)[0, 1],
+    ],
+)
+def test_softmax_reads_as_every_class_needs_it(loss: Callable[[Value], Value]) -> None:
+    z = Value(np.array([[0.3, -1.2, 0.8], [0.1, 0.2, 0.3]]), label="Z")
+    derivation = explain(loss(z), z)
+    assert text(derivation.gradients["Z"]) == "df/dt₁ − exp(t₁) ⊙ sum(df/dt₁, axis −1)"
+    assert derivation.text().count("✓") == 6

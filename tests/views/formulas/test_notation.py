@@ -401,3 +401,17 @@ def test_indicators_decide_cases_and_are_their_own_squares(e: Expr, simple: Expr
     found = simplified(e)
     assert simplified(found) == found
     assert found == simple or (simple is None and text(found) == "[a ≤ 0]c²")
+
+
+def test_the_rule_of_log_softmax_is_taken_together_and_nothing_else_is() -> None:
+    keeping = multiply(call("exp", y), add(a, minus(b)))
+    short = add(a, minus(multiply(call("exp", y), b)))
+    assert simplified(add(keeping, minus(multiply(a, call("expm1", y))))) == simplified(short)
+    assert text(simplified(add(keeping, multiply(number(-3), a, call("expm1", y))))).count("expm1") == 1
+    for other in (
+        add(keeping, minus(multiply(c, call("expm1", y)))),
+        add(keeping, minus(multiply(a, call("expm1", b)))),
+        add(keeping, multiply(call("exp", y), call("expm1", y))),
+        add(keeping, minus(multiply(a, b, call("expm1", y)))),
+    ):
+        assert "expm1" in text(simplified(other))
