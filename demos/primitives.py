@@ -62,12 +62,17 @@ IMAGES = {
     "max_pool2d, unfold": lambda x, y: mg.sum(mg.square(mg.max_pool2d(x, 2, 1))),
 }
 SHAPES = [(NUMBERS, lambda n: ()), (VECTORS, lambda n: (n,)), (IMAGES, lambda n: (1, 1, n, n))]
+COST = (
+    "Cost for n counts one iteration of gradient descent on x and y of n numbers, or n by n in an image: the value, "
+    "summed over what comes out, the gradient, and the update x ← x − η df/dx. An operation is one +, −, × or ÷ of two "
+    "numbers; function values and comparisons are counted by name; moving numbers is free."
+)
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 76rem; padding: 0 1rem }
 article { border-top: 1px solid #bbb; display: grid; gap: 1.5rem; grid-template-columns: 27rem 1fr; padding: 0.8rem 0 }
 article > div { min-width: 0; overflow-x: auto }
 h2 { font-size: 1rem; margin: 0 }
-p { margin: 0.2rem 0 }
+p { margin: 0.2rem 0; max-width: 60rem }
 math[display=block] { margin: 0.35rem 0; text-align: left; width: fit-content }
 svg { height: auto; max-width: 100% }
 pre { background: #fff; font-size: 12px; margin: 0.4rem 0 0; overflow: auto; padding: 0.4rem 0.6rem }
@@ -122,6 +127,7 @@ path = Path(sys.argv[1] if len(sys.argv) > 1 else Path(tempfile.mkdtemp()) / "pr
 cards = [card(name, function, shape) for functions, shape in SHAPES for name, function in functions.items()]
 head = f'<meta charset="utf-8"><title>The table</title><style>{style("page.css")}{STYLE}</style>'
 path.write_text(
-    f'<!doctype html><html lang="en">{head}<h1>The table, a row each</h1>{"".join(cards)}</html>', encoding="utf-8"
+    f'<!doctype html><html lang="en">{head}<h1>The table, a row each</h1><p>{COST}</p>{"".join(cards)}</html>',
+    encoding="utf-8",
 )
 print(f"{len(cards)} rows of formulas, drawings and lines: {path}")

@@ -338,3 +338,28 @@ def test_a_primitive_of_ones_own_has_no_expression(own_primitives: None, monkeyp
         program = mg.compile(f, [w], [], backend)
         assert difference(program(), (-7.875, [np.array([0.75, 12.0])])) <= 1e-15
         assert difference(executed(program.source)(w.data), (-7.875, [np.array([0.75, 12.0])])) <= 1e-15
+
+
+SHARED = {  # losses with a derivative that is computed as something of theirs is
+    "a repeated part": lambda x, y: mg.sum(mg.broadcast_to(x[:1], y.shape) * y),
+    "a repeated product": lambda x, y: mg.sum(mg.broadcast_to(x[:1] * 2.0, (3, 3)) * y),
+    "a stack": lambda x, y: mg.sum(mg.stack([x, x]) * mg.stack([y, y])),
+    "a reshape": lambda x, y: mg.sum(x.reshape(-1, 1) * y),
+    "a transpose": lambda x, y: mg.sum(x.reshape(-1, 1).T * y),
+    "places": lambda x, y: mg.sum(mg.sort(x) * y),
+    "a softmax": lambda x, y: mg.sum(mg.log_softmax(x) * y),
+    "an exponential": lambda x, y: mg.sum(mg.exp(x) * mg.exp(y) / (x * y)),
+    "half of each": lambda x, y: mg.sum(mg.maximum(x, y) * mg.minimum(x, y)),
+}
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_comments_differentiate_what_the_loss_is_made_of(case: str) -> None:
+    x, y = (Value(np.linspace(start, start + 0.5, 3), label=label) for label, start in (("x", 0.3), ("y", 0.4)))
+    f = SHARED[case](x, y)
+    f.label = "f"
+    forward, _, backward = mg.compile(f, [x, y]).source.partition("def program")[2].partition("# backward")
+    computed = {"x", "y", *re.findall(r"^    (\w+) = ", forward, re.MULTILINE)}
+    steps = re.findall(r"(?<!\w)d(\w+)/d(\w+)", " ".join(re.findall("#(.*)", backward)))
+    assert steps
+    assert {name for step in steps for name in step} <= computed

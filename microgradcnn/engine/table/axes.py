@@ -91,7 +91,7 @@ def _cumsum_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
 cumsum: Primitive = Primitive(
     "cumsum", lambda x, axis: np.cumsum(x, axis=axis), (_cumsum_rule,), "cumsum(x)", work="arithmetic"
 )
-order: Primitive = Primitive("order", _order, (None,), "order(x)", work="comparison")
+order: Primitive = Primitive("order", _order, (None,), "order(x)")
 take: Primitive = Primitive(
     "take",
     lambda x, indices, axis: np.take(x, whole(indices), axis=axis),

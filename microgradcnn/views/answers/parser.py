@@ -9,6 +9,7 @@ exponents and steps. The text is never handed to Python. The same things may be 
     z_1  z1  z_{1}  z₁  \hat{y}  ŷ  y_hat  yhat  \lambda  λ         names
     max(a, b)  own_hypot(a, b)  leaky(a, 0.25)  leaky(a, slope=0.25)     several arguments, the static ones last
     where(a > 0, 1, 0.25)  {1 if a > 0, else ¼}                   one of two numbers
+    {1 if a > b, ½ if a = b, else 0}                              one of several
     [a_1 > 0]  (a_1 > 0)  1[a_1 > 0]  step(a_1)                  1 where it holds, otherwise 0
 
 What could be read in two ways is read so: * and / and juxtaposition bind alike and go from left to right, so √f/4(…) is
@@ -25,16 +26,13 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
 from microgradcnn.views.formulas.arguments import settings
-from microgradcnn.views.formulas.emitter import ATOM, Emitter
-from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call
-from microgradcnn.views.formulas.mathml import Python
+from microgradcnn.views.formulas.expression import Expr, call
+from microgradcnn.views.formulas.mathml import Typed
 from microgradcnn.views.formulas.notation import formula
 
 # The most characters, brackets in brackets, exponent, number and steps that are read.
@@ -73,31 +71,7 @@ def write(answer: Value, text: str) -> str:
         if node.op is not None and node.op.name not in mg.BUILT_IN:
             static = settings(node.op.name, node.static).values()
             own[node] = call(node.op.name, *(formula(p, own) for p in node.parents), *static)
-    return _Typed()(formula(answer, own))
-
-
-class _Typed(Python):
-    """A formula as a student may type it: with decimals, labels, ^, sqrt and [a > 0]."""
-
-    level, inverts = Emitter.level, False
-
-    def is_glyph(self, e: Expr) -> bool:
-        """A decimal needs no brackets."""
-        return True
-
-    def _number(self, e: Expr) -> str:
-        return np.format_float_positional(float(e.value), trim="-")
-
-    def _symbol(self, e: Expr) -> str:
-        return str(e.value)
-
-    def _power(self, e: Expr) -> str:
-        if self.is_root(e):
-            return f"sqrt({self.emit(e.args[0])})"
-        return f"{self.base(e.args[0])}^{self.within(e.args[1], ATOM)}"
-
-    def _cases(self, e: Expr) -> str:
-        return f"[{self.emit(e.args[0])}]" if e.args[1:] == (ONE, ZERO) else super()._cases(e)
+    return Typed()(formula(answer, own))
 
 
 def _holds(condition: Value) -> Any:
@@ -249,7 +223,7 @@ class _Parser:
         if kind == "function":
             return self.call()
         if kind in CLOSING:
-            found = self.arguments()[0][1]
+            ((_, found),) = self.arguments(most=1)
             return found.floor() if kind == "⌊" else found
         if kind == "\\sqrt":
             self.take()
@@ -307,11 +281,11 @@ class _Parser:
             raise FormulaError(f"{token.text} in column {token.column} is called as {called}{point}") from error
         return result
 
-    def arguments(self) -> list[tuple[str, Value]]:
+    def arguments(self, most: int = LENGTH) -> list[tuple[str, Value]]:
         """What stands in brackets, and the names that static arguments have there."""
         closing, bars, self.bars = CLOSING[self.take().kind], self.bars, 0
         found = [self.argument()]
-        while self.kind == ",":
+        while self.kind == "," and len(found) < most:
             self.take()
             found.append(self.argument())
         self.expect(closing)
@@ -323,9 +297,22 @@ class _Parser:
         if self.kind == "if":
             self.take()
             condition = self.compared()
-            self.expect("else")
-            found = _where(condition, found, self.compared())
+            found = _where(condition, found, self.otherwise())
         return name, found
+
+    def otherwise(self) -> Value:
+        """What follows a case: another one, which may be that of equality, or what there is else."""
+        if self.kind != ",":
+            self.expect("else")
+            return self.compared()
+        self.take()
+        found = self.compared()
+        self.expect("if")
+        condition = self.compared()
+        if self.kind == "=":
+            self.take()
+            condition = _holds(mg.equal(condition, self.sum()))
+        return _where(condition, found, self.otherwise())
 
     def compared(self) -> Value:
         found = self.sum()

@@ -158,7 +158,8 @@ SAME |= {"\\lfloor": "⌊", "\\rfloor": "⌋"}
 SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
 WORD = re.compile(r"[^\W\d]\w*")  # a function's name, where it is no label's: größe, log1p
 COMMA = re.compile(",")  # between arguments
-CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )")  # {1 if a > 0, else 0.25}, as people read where
+# {1 if a > 0, else 0.25} and {1 if a > b, 0.5 if a = b, else 0}, as people read where
+CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )|,(?= [^{}]* if [^{}]*, else )|(?<= )=(?= [^{}]*, else )")
 STATIC = re.compile(rf"({WORD.pattern})(?: *=(?!=)|(?= +-?[0-9.]))")  # slope=0.25, or slope 0.25 as people read it
 WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
 CLOSING = {"(": ")", "[": "]", "{": "}", "⌊": "⌋"}
@@ -233,7 +234,7 @@ def _tokens(found: re.Match[str], text: str, names: Names) -> Iterator[Token]:
     elif found.re is STATIC:
         yield Token("static", found[1], column)
     else:
-        kinds = {NUMBER: "number", WORD: "function", CASE: found[0].strip(", ")}
+        kinds = {NUMBER: "number", WORD: "function", CASE: found[0].removeprefix(", ")}
         yield Token(kinds.get(found.re, SAME.get(found[0], found[0])), found[0], column)
 
 

@@ -50,6 +50,11 @@ CONVENTION: tuple[Line, ...] = (
     ("What no parameter goes into, such as 2/n, is known before the first iteration.",),
     ("Plain numbers are multiplied first: 1/n·(2·e) is one multiplication by 2/n, for n = 2 as well.",),
 )
+AS_ONE: dict[str, Line] = {  # functions of many numbers, of which each number of the value counts one
+    "order": ("The order of n numbers counts n order: the n log n comparisons that it takes are no polynomial.",),
+    "log_softmax": ("A log_softmax counts one for each of its numbers, with its maximum, sum and exponentials.",),
+    "logsumexp": ("A logsumexp counts one for each of its numbers, with its maximum, sum and exponentials.",),
+}
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,8 @@ class Cost:
         return step
 
     def _convention(self) -> Step:
-        step = Step("Convention", lines=list(CONVENTION))
+        kinds = {*self.total.functions, *self.separately.functions}
+        step = Step("Convention", lines=[*CONVENTION, *(line for kind, line in AS_ONE.items() if kind in kinds)])
         step.say(f"The polynomials go through the counts of {self.seen} graphs, and {self.others} more confirmed them.")
         return step
 

@@ -16,6 +16,7 @@ from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.steps import index_of
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import shared_factor, simplified
+from microgradcnn.views.formulas.emitter import starts_with_number
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
@@ -101,13 +102,21 @@ def numbers_step(rule: ChainRule) -> Step:
     used = {q: numbers[q] for q in quantities(e) if q in numbers}
     if 0 < len(used) <= MOST_SYMBOLS:
         step.say("With ", *[p for each in used.items() for p in (", ", equation(*each))][1:], ":")
-        sides.append(substituted(e, used))
+        sides.append(_without_ones(substituted(e, used)))
     exact = slope(rule)
     step.say(equation(rule.symbol(rule.x), *sides, value(exact)))
     difference = finite_difference(rule)
     step.say("Finite difference: ", value(difference), compared(exact, difference, single(rule.path)))
     step.lines += _lost_sign(rule, exact)
     return step
+
+
+def _without_ones(e: Expr) -> Expr:
+    """The formula without factors that are measured as 1, where another factor is more than a number."""
+    args = [_without_ones(a) for a in e.args]
+    if e.head == "product" and not all(starts_with_number(a) for a in args):
+        return multiply(*[a for a in args if a.head != "value" or a.value[0] != 1.0])
+    return Expr(e.head, tuple(args), e.value) if args else e
 
 
 def _lost_sign(rule: ChainRule, exact: float) -> list[Line]:

@@ -6,7 +6,7 @@ Nothing is expanded: z(1 − z) stays a product. The rules hold where everything
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 
 from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, call, flat, minus, multiply, number, power
@@ -127,12 +127,34 @@ def _sum(terms: Iterator[Expr] | Sequence[Expr]) -> Expr:
         rest = _joined(Fraction(1), powers)
         before = collected[rest][0] if rest in collected else Fraction(0)
         collected[rest] = before + coefficient, powers
-    found = [_joined(c, powers) for c, powers in collected.values() if c != 0]
+    found = _through_softmax([_joined(c, powers) for c, powers in collected.values() if c != 0])
     first = next((i for i, term in enumerate(found) if not is_negative(term)), 0)
     if not found:
         return ZERO
     found.insert(0, found.pop(first))
     return Expr("sum", tuple(found)) if len(found) > 1 else found[0]
+
+
+def _through_softmax(terms: list[Expr]) -> list[Expr]:
+    """log_softmax's rule, exp(y) ⊙ (g − s) − g ⊙ expm1(y) for its digits, as what it amounts to: g − exp(y) ⊙ s."""
+    parts = [_parts(term) for term in terms]
+    for i, (c, small) in enumerate(parts):
+        lost = next((part for part in small if part.head == "call" and part.value == "expm1"), ONE)
+        for k, (d, large) in enumerate(parts if lost != ONE and len(small) == 2 else ()):
+            g = _in_front(-c / d, next(part for part in small if part != lost))
+            total = next((part for part in large if part.head == "sum" and g in part.args), None)
+            if total is not None and len(large) == 2 and call("exp", *lost.args) in large:
+                rest = tuple(_sum([t for t in part.args if t != g]) if part is total else part for part in large)
+                product = _hadamard(rest) if any(p.head == "hadamard" for p in split(terms[k])[1]) else _times(*rest)
+                others = [term for j, term in enumerate(terms) if j not in (i, k)]
+                return [_times(number(d), g), _times(number(d), product), *others]
+    return terms
+
+
+def _parts(term: Expr) -> tuple[Fraction, list[Expr]]:
+    """A number, and factors in whatever way they are multiplied."""
+    coefficient, powers = split(term)
+    return coefficient, [part for b, x in powers.items() for part in flat(b if x == ONE else power(b, x), "hadamard")]
 
 
 def is_negative(e: Expr) -> bool:
@@ -174,7 +196,33 @@ def _product(parts: Sequence[Expr], done: bool = False) -> Expr:
     for base in [b for b, x in powers.items() if b.head == "number" and b != ZERO and _is_whole(x)]:  # √2·√2
         coefficient *= base.value ** int(powers[base].value)
         del powers[base]
+    if any(_decided(base, powers) is not base for base in powers):
+        factors = [power(_decided(base, powers), x) for base, x in powers.items()]
+        return _times(number(coefficient), *[_power(f.args[0], f.args[1]) for f in factors])
+    powers = {base: ONE if _is_one_or_zero(base, x) else x for base, x in powers.items()}
     return ZERO if coefficient == 0 else _joined(coefficient, powers)
+
+
+def _is_one_or_zero(base: Expr, exponent: Expr) -> bool:
+    """Whether a power is one of an indicator, which is the indicator itself."""
+    return base.head == "indicator" and exponent.head == "number" and exponent.value > 0
+
+
+def _decided(e: Expr, factors: Collection[Expr]) -> Expr:
+    """Cases beside an indicator that says which of them it is, as {b if a > b, else a}[a ≤ b]: that one."""
+    while e.head == "cases":
+        condition, then, otherwise = e.args
+        if Expr("indicator", (condition,)) in factors:
+            e = then
+        elif condition.head == "compare" and Expr("indicator", (_opposite(condition),)) in factors:
+            e = otherwise
+        else:
+            break
+    return e
+
+
+def _opposite(comparison: Expr) -> Expr:
+    return Expr("compare", comparison.args, _NOT[comparison.value])
 
 
 def _joined(coefficient: Fraction | float, powers: Powers) -> Expr:
@@ -192,7 +240,7 @@ def _negated(term: Expr) -> Expr:
 
 
 def _power(base: Expr, exponent: Expr) -> Expr:
-    if exponent == ONE or base == ONE:
+    if exponent == ONE or base == ONE or _is_one_or_zero(base, exponent):
         return base
     if exponent == ZERO:
         return ONE
@@ -229,12 +277,24 @@ def _cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     if condition.head != "compare":
         return Expr("cases", (condition, then, otherwise))
     if then == ZERO:
-        return _times(otherwise, Expr("indicator", (Expr("compare", condition.args, _NOT[condition.value]),)))
+        return _times(otherwise, Expr("indicator", (_opposite(condition),)))
+    if condition.value in "<>" and (tie := _tie(condition, otherwise)) is not None:
+        return Expr("cases", (condition, then, tie))
     if condition.value == ">" and condition.args[1] == ZERO:
         below = Expr("indicator", (Expr("compare", condition.args, "<"),))
         if otherwise == _times(number(-1), then, below):
             return _times(then, call("sign", condition.args[0]))
     return Expr("cases", (condition, then, otherwise))
+
+
+def _tie(strict: Expr, otherwise: Expr) -> Expr | None:
+    """What c[a ≥ b] is where a > b does not hold: {c if a = b, else 0}; None for anything else."""
+    equal = Expr("compare", strict.args, "=")
+    coefficient, powers = split(otherwise)
+    for sign in ("≥" if strict.value == ">" else "≤", "="):
+        if (indicator := Expr("indicator", (Expr("compare", strict.args, sign),))) in powers:
+            return Expr("cases", (equal, _joined(coefficient, _without(powers, {indicator: ONE})), ZERO))
+    return None
 
 
 def _not_zero(e: Expr) -> Expr:
@@ -253,7 +313,9 @@ def _hadamard(args: tuple[Expr, ...]) -> Expr:
         for part in flat(_joined(Fraction(1), powers), "hadamard"):
             if part != ONE:
                 inside[part] = inside.get(part, 0) + 1
-    factors = [part if count == 1 else power(part, number(count)) for part, count in inside.items()]
+    if any(_decided(part, inside) is not part for part in inside):
+        return _hadamard((number(coefficient), *[_power(_decided(p, inside), number(n)) for p, n in inside.items()]))
+    factors = [_power(part, number(count)) for part, count in inside.items()]
     return _in_front(coefficient, Expr("hadamard", tuple(factors)) if len(factors) > 1 else (factors or [ONE])[0])
 
 

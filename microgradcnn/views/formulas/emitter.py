@@ -1,4 +1,4 @@
-"""A formula as one line of Unicode, and what every language shares: brackets only where they are needed.
+"""What every language that formulas are written in shares: brackets only where they are needed.
 
 `Emitter` knows precedence and signs; each subclass knows how its language writes a fraction, a power or a root.
 """
@@ -30,9 +30,9 @@ WORDS, EQUATION, COMPARE, SUM, PRODUCT, POWER, ATOM = range(7)  # how tightly ea
 
 _ENDS = (*"\ue001 ½⅓⅔¼¾⅕⅛0123456789",)  # what a function's name may follow without a dot
 OPEN, CLOSE = "\ue000", "\ue001"  # stand for brackets until it is known how deep they are nested
-_GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 1, 3, 1, 1), (2, 3, 3, 4, 4, 5, 8), strict=True)}
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+GLYPHS = {Fraction(n, d): g for g, n, d in zip("½⅓⅔¼¾⅕⅛", (1, 1, 2, 1, 3, 1, 1), (2, 3, 3, 4, 4, 5, 8), strict=True)}
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 NAMED = {"nan": "NaN", "inf": "∞", "-inf": "-∞"}  # what is measured and no number
 COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
@@ -94,7 +94,10 @@ class Emitter:
         """How tightly a formula binds as this language writes it."""
         if e.head == "number":
             written = numeral(abs(e.value))
-            spread = isinstance(written, tuple) and not self.is_glyph(e) and not self.fractions_are_atoms
+            if isinstance(written, str):
+                scaled = POWER if written.startswith("1e") else PRODUCT  # 10⁻⁵, 2·10⁻⁵
+                return SUM if e.value < 0 else scaled if "e" in written else ATOM
+            spread = not self.is_glyph(e) and not self.fractions_are_atoms
             return SUM if e.value < 0 else PRODUCT if spread else ATOM
         if e.head in ("product", "quotient", "derivative", "hadamard", "matmul") or (self.inverts and is_inverse(e)):
             if is_negative(e):
@@ -148,7 +151,9 @@ class Emitter:
     def base(self, e: Expr) -> str:
         """What a power stands on: a fraction needs brackets there, however it is written."""
         tall = e.head in ("number", "product", "quotient", "derivative") and not self.is_glyph(e)
-        whole = e.head == "number" and isinstance(numeral(abs(e.value)), str) and e.value >= 0
+        whole = (
+            e.head == "number" and e.value >= 0 and isinstance(written := numeral(e.value), str) and "e" not in written
+        )
         return self.brackets(self.emit(e)) if tall and not whole else self.within(e, ATOM)
 
     def joined(self, parts: Sequence[str], factors: Sequence[Expr]) -> str:
@@ -158,16 +163,17 @@ class Emitter:
             apart = (starts_with_number(now) and not following.startswith(self.bracket)) or is_word(before)
             apart = apart or is_word(now)
             apart = apart or (self.functions_need_dots and is_named_function(now) and part[-1] not in _ENDS)
-            pieces += [self.dot if apart else self.juxtaposed, following]
+            beside = self.before_functions if is_named_function(now) else self.juxtaposed
+            pieces += [self.dot if apart else beside, following]
         return "".join(pieces)
 
-    juxtaposed = ""
+    juxtaposed = before_functions = ""
 
     def _hadamard(self, e: Expr) -> str:
         return self.spaced("⊙").join(self.within(f, POWER) for f in flat(e, "hadamard"))
 
     def _matmul(self, e: Expr) -> str:
-        return self.juxtaposed.join(self.within(f, POWER) for f in e.args)
+        return self.joined([self.within(f, POWER) for f in e.args], e.args)
 
     def _equation(self, e: Expr) -> str:
         return self.spaced(e.value).join(self.within(side, EQUATION) for side in e.args)
@@ -203,6 +209,11 @@ class Emitter:
     def _indicator(self, e: Expr) -> str:
         return self.fenced("[", self.emit(e.args[0]), "]")
 
+    def in_braces(self, e: Expr) -> str:
+        """Cases in words: {1 if a > 0, else 0}."""
+        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
+        return f"{{{', '.join(f'{then} if {condition}' for then, condition in some)}, else {otherwise}}}"
+
     def _vector(self, e: Expr) -> str:
         return self.brackets(self.comma.join(map(self.emit, e.args)))
 
@@ -213,7 +224,16 @@ class Emitter:
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number, with a power of ten if `exponent` is not empty."""
         done = NAMED.get(digits, digits).replace("-", self.minus)
-        return f"{done}·10{exponent.translate(_SUPERSCRIPT)}" if exponent else done
+        return self.times_ten(done, exponent) if exponent else done
+
+    def times_ten(self, digits: str, exponent: str) -> str:
+        """Digits, if there are any, times a power of ten."""
+        return f"{digits}·10{exponent.translate(SUPERSCRIPT)}".removeprefix("·")
+
+    def numeral(self, written: str) -> str:
+        """A numeral as Python prints it: 1e-05 is 10⁻⁵."""
+        digits, _, exponent = written.partition("e")
+        return self.times_ten("" if digits == "1" else digits, str(int(exponent))) if exponent else written
 
 
 class Inline(Emitter):
@@ -223,6 +243,15 @@ class Inline(Emitter):
     def level(self, e: Expr) -> int:
         """dz/dc binds like a quotient."""
         return PRODUCT if e.head == "derivative" else super().level(e)
+
+
+def branches(e: Expr) -> list[tuple[Expr, ...]]:
+    """Cases within the last of cases, all in one list: (then, condition), ..., (otherwise,)."""
+    found: list[tuple[Expr, ...]] = []
+    while e.head == "cases":
+        condition, then, e = e.args
+        found.append((then, condition))
+    return [*found, (e,)]
 
 
 def shown(args: Iterable[Expr]) -> list[Expr]:
@@ -299,52 +328,3 @@ def as_fraction(e: Expr) -> Expr:
         below.insert(0, number(coefficient.denominator))
         above = [number(coefficient.numerator), *above] if coefficient.numerator != 1 else above
     return divide(multiply(*(above or [ONE])), multiply(*below))
-
-
-class Text(Emitter):
-    """One line of Unicode, for terminals."""
-
-    functions_need_dots = True
-
-    def is_glyph(self, e: Expr) -> bool:
-        """½ is one character."""
-        return e.value in _GLYPHS
-
-    def _number(self, e: Expr) -> str:
-        written = numeral(abs(e.value))
-        done = written if isinstance(written, str) else _GLYPHS.get(abs(e.value), "/".join(map(str, written)))
-        return f"−{done}" if e.value < 0 else done
-
-    def _symbol(self, e: Expr) -> str:
-        name = name_of(e.value)
-        base = name.base + COMBINING[name.accent] if name.accent else name.base
-        base = "ŷ" if base == "y\u0302" else base
-        if all(c in _SUBSCRIPT for part in name.subscripts for c in part):
-            comma = "" if all(len(part) == 1 for part in name.subscripts) else ","
-            return base + comma.join("".join(_SUBSCRIPT[c] for c in part) for part in name.subscripts)
-        return "_".join([base, *name.subscripts])
-
-    def _text(self, e: Expr) -> str:
-        return str(e.value[0])
-
-    def _quotient(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
-
-    def _derivative(self, e: Expr) -> str:
-        return f"d{self.within(e.args[0], ATOM)}/d{self.within(e.args[1], ATOM)}"
-
-    def _power(self, e: Expr) -> str:
-        if self.is_root(e):
-            return f"√{self.within(e.args[0], ATOM)}"
-        exponent = e.args[1].value if e.args[1].head == "number" else None
-        base = self.base(e.args[0])
-        if isinstance(exponent, Fraction) and exponent.denominator == 1:
-            return base + str(exponent).translate(_SUPERSCRIPT)
-        return f"{base}^{self.within(e.args[1], ATOM)}"
-
-    def _transpose(self, e: Expr) -> str:
-        return f"{self.within(e.args[0], ATOM)}ᵀ"
-
-    def _cases(self, e: Expr) -> str:
-        condition, then, otherwise = map(self.emit, e.args)
-        return f"{{{then} if {condition}, else {otherwise}}}"

@@ -30,6 +30,7 @@ GREEK = dict(zip(_SMALL.split(), "αβγδεζηθικλμνξπρστυφχψ",
 GREEK |= dict(zip(_CAPITAL.split(), "ΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 ACCENTS = ("hat", "bar", "tilde")
 LONGEST_LABEL = 100  # characters of a label that are shown
+LARGEST_ROOT = 1000  # √n is written for a whole n below
 LARGEST_DENOMINATOR = 1000  # 1/3 is a small fraction, 0.123456789 is data
 
 
@@ -116,13 +117,15 @@ _KNOWN = {  # floats that stand for something better known: no data are one of t
     **{math.log(base): call("log", number(base)) for base in (2, 10)},
     **{1 / math.log(base): divide(ONE, call("log", number(base))) for base in (2, 10)},
     **{math.pi: _PI, math.pi / 180: divide(_PI, number(180)), 180 / math.pi: divide(number(180), _PI)},
-    **{math.sqrt(2): root(number(2)), math.sqrt(2 / math.pi): root(divide(number(2), _PI))},
+    **{math.sqrt(n): root(number(n)) for n in range(2, LARGEST_ROOT) if math.isqrt(n) ** 2 != n},
+    **{1 / math.sqrt(n): divide(ONE, root(number(n))) for n in range(2, LARGEST_ROOT) if math.isqrt(n) ** 2 != n},
+    math.sqrt(2 / math.pi): root(divide(number(2), _PI)),
     2 / math.sqrt(math.pi): divide(number(2), root(_PI)),
 }
 
 
 def constant(value: float) -> Expr:
-    """A number that a graph was written with: log 2, π, √2, ... for the float nearest to it, else as `number`."""
+    """A number that a graph was written with: log 2, π, √3, ... for the float nearest to it, else as `number`."""
     return _KNOWN.get(value) or number(value)
 
 
@@ -176,6 +179,8 @@ def name_of(label: str) -> Name:
 
 @lru_cache(maxsize=4096)
 def _parts(label: str) -> Name:
+    if is_path(label):
+        return Name(_printable(label), "", ())
     base, *rest = _printable(label).split("_")
     if not rest and (digits := re.fullmatch(r"([^\W\d]+)(\d+)", base)):
         base, rest = digits[1], [digits[2]]
@@ -183,6 +188,11 @@ def _parts(label: str) -> Name:
     if accent:
         rest.remove(accent)
     return Name(GREEK.get(base, base) or "_", accent, tuple(GREEK.get(part, part) for part in rest if part))
+
+
+def is_path(label: str) -> bool:
+    """Whether a label says where something is, as 0.weight does: it is one word, dots and all, in upright letters."""
+    return re.fullmatch(r"\w+(\.\w+)*\.[^\W\d]\w*", label) is not None
 
 
 def spelling(label: str) -> str:
@@ -236,9 +246,9 @@ def generic(formulas: Sequence[Expr], indices: Sequence[str]) -> Expr | None:
 
 
 def flattened(e: Expr) -> Expr:
-    """The formula with sums in sums, and products in products, taken together: a + b + c is one sum; 1·a is a."""
+    """The formula with sums in sums, and products in products, as one: (a + b) + c is one sum; 0 + a and 1·a are a."""
     if e.head == "sum":
-        return add(*[flattened(term) for term in flat(e, "sum")])
+        return add(*([term for term in map(flattened, flat(e, "sum")) if term != ZERO] or [ZERO]))
     if e.head == "product":
         parts = [flattened(factor) for factor in flat(e, "product")]
         signs = [part for part in parts if part == MINUS_ONE]

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from typing import ClassVar
 
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, Emitter, Inline, numeral
-from microgradcnn.views.formulas.expression import GREEK, Expr, function_name, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, Emitter, Inline, branches, numeral
+from microgradcnn.views.formulas.expression import GREEK, Expr, function_name, is_path, name_of
 from microgradcnn.views.formulas.line_breaks import WIDE, width
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
@@ -28,7 +28,7 @@ class Latex(Emitter):
     """LaTeX, with amsmath."""
 
     fractions_are_atoms = True
-    minus, dot, juxtaposed = "-", r" \cdot ", " "
+    minus, dot, juxtaposed, before_functions = "-", r" \cdot ", " ", " "
     signs: ClassVar[dict[str, str]] = {**_SIGNS, "–": "-", "≠": r"\ne", "←": r"\leftarrow"}
     operators = (  # that LaTeX has a command for
         *("exp", "log", "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan"),
@@ -49,17 +49,21 @@ class Latex(Emitter):
         if isinstance(written, tuple):
             done = r"\frac{{{}}}{{{}}}".format(*written)
         else:
-            done = {"∞": r"\infty", "NaN": r"\mathrm{NaN}"}.get(written, written)
+            done = {"∞": r"\infty", "NaN": r"\mathrm{NaN}"}.get(written) or self.numeral(written)
         return f"-{done}" if e.value < 0 else done
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number, with a power of ten if there is one."""
         digits = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\mathrm{NaN}"}.get(digits, digits)
-        return rf"{digits} \cdot 10^{{{exponent}}}" if exponent else digits
+        return self.times_ten(digits, exponent) if exponent else digits
+
+    def times_ten(self, digits: str, exponent: str) -> str:
+        """Digits, if there are any, times a power of ten."""
+        return (rf"{digits} \cdot " if digits else "") + f"10^{{{exponent}}}"
 
     def _symbol(self, e: Expr) -> str:
         name = name_of(e.value)
-        base = self.word(name.base)
+        base = rf"\text{{{words(name.base)}}}" if is_path(e.value) else self.word(name.base)
         if name.accent:
             base = rf"\{name.accent}{{{base}}}"
         return base + (f"_{{{','.join(map(self.word, name.subscripts))}}}" if name.subscripts else "")
@@ -115,10 +119,12 @@ class Latex(Emitter):
         return self.word(part) if part.isascii() and part.isalnum() else rf"\text{{{words(part)}}}"
 
     def _cases(self, e: Expr) -> str:
-        condition, then, otherwise = map(self.emit, e.args)
-        tall = rf"\begin{{cases}} {then} & \text{{if }} {condition} \\ {otherwise} & \text{{else}} \end{{cases}}"
+        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
+        rows = "".join(rf"{then} & \text{{if }} {condition} \\ " for then, condition in some)
+        tall = rf"\begin{{cases}} {rows}{otherwise} & \text{{else}} \end{{cases}}"
         if _is_wide(tall):
-            return self.brackets(rf"{then} \text{{ if }} {condition} \text{{, else }} {otherwise}")
+            said = r" \text{, } ".join(rf"{then} \text{{ if }} {condition}" for then, condition in some)
+            return self.brackets(rf"{said} \text{{, else }} {otherwise}")
         return tall
 
 

@@ -7,9 +7,11 @@ from keyword import iskeyword
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
+import numpy as np
+
 from microgradcnn.engine.record import TABLE
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, Inline, numeral
-from microgradcnn.views.formulas.expression import Expr, flat, function_name, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, Inline, branches, numeral
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, flat, function_name, name_of
 
 _ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
 _CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives
@@ -22,6 +24,7 @@ class MathML(Emitter):
     bracket = (f"<mrow><mo>{OPEN}", f'<mrow><mo stretchy="false">{OPEN}')
     dot, comma = "<mo>·</mo>", "<mo>,</mo>"
     juxtaposed = "<mo>\u2062</mo>"  # invisible times, for those who listen
+    before_functions = '<mo lspace="0" rspace="0.1667em">\u2062</mo>'
 
     def spaced(self, sign: str) -> str:
         """A binary sign; the browser knows the space around it."""
@@ -57,15 +60,19 @@ class MathML(Emitter):
         if isinstance(written, tuple):
             done = "<mfrac><mn>{}</mn><mn>{}</mn></mfrac>".format(*written)
         else:
-            done = f"<mn>{written}</mn>"
+            done = self.numeral(written) if "e" in written else f"<mn>{written}</mn>"
         return f"<mo>−</mo>{done}" if e.value < 0 else done
 
     def measured(self, digits: str, exponent: str) -> str:
         """A rounded number, with a power of ten if there is one."""
-        done = f"<mn>{NAMED.get(digits, digits).removeprefix('-')}</mn>"
-        if exponent:
-            done += f"<mo>·</mo><msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
+        written = NAMED.get(digits, digits).removeprefix("-")
+        done = self.times_ten(written, exponent) if exponent else f"<mn>{written}</mn>"
         return f"<mo>−</mo>{done}" if digits.startswith("-") else done
+
+    def times_ten(self, digits: str, exponent: str) -> str:
+        """Digits, if there are any, times a power of ten."""
+        ten = f"<msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
+        return f"<mn>{digits}</mn><mo>·</mo>{ten}" if digits else ten
 
     def _symbol(self, e: Expr) -> str:
         name = name_of(e.value)
@@ -104,8 +111,9 @@ class MathML(Emitter):
         return f"<{tag}>{escape(part)}</{tag}>"
 
     def _cases(self, e: Expr) -> str:
-        condition, then, otherwise = map(self.emit, e.args)
-        rows = [(then, f"<mtext>if&#160;</mtext>{condition}"), (otherwise, "<mtext>else</mtext>")]
+        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
+        rows = [(then, f"<mtext>if&#160;</mtext>{condition}") for then, condition in some]
+        rows.append((otherwise, "<mtext>else</mtext>"))
         cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{row(b)}</mtd></mtr>" for a, b in rows)
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
 
@@ -125,7 +133,7 @@ def row(inside: str) -> str:
 class Python(Emitter):
     """A Python expression with the labels as names; fractions are written as 1/4, which SymPy reads exactly."""
 
-    minus, dot, juxtaposed = "-", "*", "*"
+    minus, dot, juxtaposed, before_functions = "-", "*", "*", "*"
     signs: ClassVar[dict[str, str]] = {"≤": "<=", "≥": ">=", "=": "==", "≠": "!="}
 
     def finish(self, done: str) -> str:
@@ -193,6 +201,34 @@ class Python(Emitter):
 
     def _matmul(self, e: Expr) -> str:
         return " @ ".join(self.factor(f) for f in e.args)
+
+
+class Typed(Python):
+    """A formula as a student may type it: with decimals, labels, ^, sqrt and [a > 0]."""
+
+    level, inverts = Emitter.level, False
+    signs: ClassVar[dict[str, str]] = {"≤": "<=", "≥": ">="}
+
+    def is_glyph(self, e: Expr) -> bool:
+        """A decimal needs no brackets."""
+        return True
+
+    def _number(self, e: Expr) -> str:
+        return np.format_float_positional(float(e.value), trim="-")
+
+    def _symbol(self, e: Expr) -> str:
+        return str(e.value)
+
+    def _power(self, e: Expr) -> str:
+        if self.is_root(e):
+            return f"sqrt({self.emit(e.args[0])})"
+        return f"{self.base(e.args[0])}^{self.within(e.args[1], ATOM)}"
+
+    def _cases(self, e: Expr) -> str:
+        if e.args[1:] == (ONE, ZERO):
+            return f"[{self.emit(e.args[0])}]"
+        ties = any(branch[-1].value == "=" for branch in branches(e)[:-1])
+        return self.in_braces(e) if ties else super()._cases(e)
 
 
 def identifier(name: str) -> str:

@@ -17,7 +17,6 @@ from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, settings
-from microgradcnn.views.formulas.emitter import Text
 from microgradcnn.views.formulas.expression import (
     Expr,
     add,
@@ -38,6 +37,7 @@ from microgradcnn.views.formulas.expression import (
 from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.latex import Latex
 from microgradcnn.views.formulas.mathml import MathML, Python
+from microgradcnn.views.formulas.typeset import Text
 
 __all__ = ["definitions", "equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 

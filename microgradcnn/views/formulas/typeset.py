@@ -1,4 +1,4 @@
-"""Formulas and labels as pieces of text with their style, for pictures: italic letters, real subscripts, their widths.
+"""Formulas as one line of Unicode and, for pictures, as pieces of text with their style: italics, subscripts, widths.
 
 Widths are those of Times and Helvetica (and of the free fonts cut to the same measures), because a picture is laid out
 before anybody knows which font will be found.
@@ -9,10 +9,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
-from microgradcnn.views.formulas.emitter import ATOM, COMBINING, Text
-from microgradcnn.views.formulas.expression import Expr, cut, name_of
+from microgradcnn.views.formulas.emitter import (
+    ATOM,
+    COMBINING,
+    GLYPHS,
+    POWER,
+    PRODUCT,
+    SUBSCRIPT,
+    SUPERSCRIPT,
+    Emitter,
+    numeral,
+)
+from microgradcnn.views.formulas.expression import Expr, cut, is_path, name_of
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
 
@@ -42,6 +53,56 @@ _WIDTHS = [{c: w / 1000 for w, chars in table.items() for c in chars} for table 
 _AVERAGE = (0.51, 0.57)
 
 
+class Text(Emitter):
+    """One line of Unicode, for terminals."""
+
+    functions_need_dots = True
+
+    def is_glyph(self, e: Expr) -> bool:
+        """½ is one character."""
+        return e.value in GLYPHS
+
+    def _number(self, e: Expr) -> str:
+        written = numeral(abs(e.value))
+        done = (
+            self.numeral(written) if isinstance(written, str) else GLYPHS.get(abs(e.value), "/".join(map(str, written)))
+        )
+        return f"−{done}" if e.value < 0 else done
+
+    def _symbol(self, e: Expr) -> str:
+        name = name_of(e.value)
+        base = name.base + COMBINING[name.accent] if name.accent else name.base
+        base = "ŷ" if base == "y\u0302" else base
+        if all(c in SUBSCRIPT for part in name.subscripts for c in part):
+            comma = "" if all(len(part) == 1 for part in name.subscripts) else ","
+            return base + comma.join("".join(SUBSCRIPT[c] for c in part) for part in name.subscripts)
+        return "_".join([base, *name.subscripts])
+
+    def _text(self, e: Expr) -> str:
+        return str(e.value[0])
+
+    def _quotient(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
+
+    def _derivative(self, e: Expr) -> str:
+        return f"d{self.within(e.args[0], ATOM)}/d{self.within(e.args[1], ATOM)}"
+
+    def _power(self, e: Expr) -> str:
+        if self.is_root(e):
+            return f"√{self.within(e.args[0], ATOM)}"
+        exponent = e.args[1].value if e.args[1].head == "number" else None
+        base = self.base(e.args[0])
+        if isinstance(exponent, Fraction) and exponent.denominator == 1:
+            return base + str(exponent).translate(SUPERSCRIPT)
+        return f"{base}^{self.within(e.args[1], ATOM)}"
+
+    def _transpose(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], ATOM)}ᵀ"
+
+    def _cases(self, e: Expr) -> str:
+        return self.in_braces(e)
+
+
 class Run(NamedTuple):
     """A piece of text in one style; `level` is −1 for a subscript, 1 for a superscript."""
 
@@ -57,7 +118,7 @@ class Typeset(Text):
         name = name_of(clean(cut(e.value)))
         base = unicodedata.normalize("NFC", name.base + COMBINING.get(name.accent, ""))
         if not name.subscripts:
-            return f"{_ITALIC}{base}{_END}" if base[:1].isalpha() else base
+            return f"{_ITALIC}{base}{_END}" if base[:1].isalpha() and not is_path(e.value) else base
         if sum(len(part) > 1 and part.isalpha() for part in name.subscripts) > 1:  # words joined by _, not subscripts
             return f"{_ITALIC}{clean(cut(e.value))}{_END}"
         comma = "," if any(len(part) > 1 for part in name.subscripts) and len(name.subscripts) > 1 else ""
@@ -71,10 +132,9 @@ class Typeset(Text):
     def _transpose(self, e: Expr) -> str:
         return f"{self.within(e.args[0], ATOM)}{_HIGH}T{_END}"
 
-    def measured(self, digits: str, exponent: str) -> str:
-        """A rounded number, with a power of ten if there is one."""
-        done = digits.replace("-", self.minus)
-        return f"{done}·10{_HIGH}{exponent.replace('-', self.minus)}{_END}" if exponent else done
+    def times_ten(self, digits: str, exponent: str) -> str:
+        """Digits, if there are any, times a power of ten."""
+        return f"{digits}·10{_HIGH}{exponent.replace('-', self.minus)}{_END}".removeprefix("·")
 
 
 def clean(text: str) -> str:

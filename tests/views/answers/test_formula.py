@@ -23,6 +23,7 @@ from microgradcnn.views.answers import parser as formula
 from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.answers.parser import STEPS, parse, write
 from microgradcnn.views.answers.tokens import FormulaError, Names
+from microgradcnn.views.formulas import notation
 
 LABELS = ["f", "y", "y_hat", "lambda", "x_1", "x_2", *(f"{x}_{i}" for x in "wza" for i in range(1, 5))]
 PIXELS = [f"p_{i}" for i in range(1, 10)]
@@ -211,6 +212,7 @@ SEVERAL = [  # formulas with several arguments, and how they are written
     ("maximum(z_1, y) − minimum(z_1, 0)", "max(z_1, y) - min(z_1, 0)"),
     ("where(z_1 > 0, 1, 0.25)", "where(z_1 > 0, 1, 0.25)"),
     ("2{1 if z_1 > 0, else ¼}", "2*where(z_1 > 0, 1, 0.25)"),
+    ("2{0 if y < 0, 1.7 if y > 1.7, else y}", "2*where(0 > y, 0, where(y > 1.7, 1.7, y))"),
     ("{1 if z_1 > 0, else {y if y ≥ x_1, else x_1}}", "where(z_1 > 0, 1, where(y >= x_1, y, x_1))"),
     ("where((z_1 > 0), 1, 0.25)", "where(z_1 > 0, 1, 0.25)"),
     ("where(z_1 > y, [x_1 > 0], x_2 > 0)", "where(z_1 > y, [x_1 > 0], [x_2 > 0])"),
@@ -272,6 +274,27 @@ def test_a_wrong_call_is_one_sentence_that_says_how_it_is_called(text: str, mess
     with pytest.raises(FormulaError) as caught:
         parse(text, Names(LABELS))
     assert str(caught.value) == message
+
+
+def test_a_case_of_equality_is_read_after_another_case_only() -> None:
+    names, text = Names(["w", "x"]), "x{1 if w > x, ½ if w = x, else 0}"
+    for w, expected in ((3.0, 2.0), (2.0, 1.0), (1.0, 0.0)):
+        found = parse(text, names, {"w": Value(w, label="w"), "x": Value(2.0, label="x")}.__getitem__)
+        assert found.item() == expected
+    assert write(found, text) == "x*{1 if w > x, 0.5 if w = x, else 0}"
+    assert write(parse(write(found, text), names), "") == write(found, text)
+    for wrong in ("{1 if w = x, else 0}", "[w = x]", "{1 if w > x, ½ if w, else 0}", "{1, 2 if w > x, else 0}"):
+        with pytest.raises(FormulaError):
+            parse(wrong, names)
+
+
+def test_the_printed_gradient_of_a_maximum_is_a_right_answer() -> None:
+    w, x = Value(0.7, label="w"), Value(0.2, label="x")
+    f = mg.maximum(w * x, x + 1.0) ** 2
+    (gradient,) = mg.grad(f, w)
+    printed = mg.explain(f, w).gradients["w"]
+    assert "if wx = x + 1" in notation.text(printed)
+    assert mg.check_answer(notation.text(printed).replace("t₁", "max(w*x, x + 1)"), gradient, f, w)
 
 
 def test_an_answer_is_a_graph_with_gradients() -> None:

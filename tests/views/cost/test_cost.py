@@ -406,7 +406,9 @@ def test_a_primitive_of_ones_own(own_primitives):
 def test_every_primitive_of_the_table_has_its_kind_of_work():
     for name in BUILT_IN:
         op = TABLE[name]
-        assert op.work in WORKS or (op.work == "" and (op.elementwise or name in ("log_softmax", "logsumexp"))), name
+        assert op.work in WORKS or (
+            op.work == "" and (op.elementwise or name in ("log_softmax", "logsumexp", "order"))
+        ), name
     assert set(WORKS) > work.BY_TERMS
 
 
@@ -436,11 +438,7 @@ CASES = {
     "a minimum": (lambda v: (v * v).min(), {"operations": "n", "min": "n − 1"}, None),
     "a length": (lambda v: mg.norm(v), {"operations": "2n − 1"}, None),
     "running sums": (lambda v: mg.cumsum(v).square().sum(), {"operations": "3n − 1"}, {"operations": "4n"}),
-    "put in order": (
-        lambda v: mg.sort(v).square().sum(),
-        {"operations": "2n − 1", "comparison": "n"},
-        {"operations": "3n"},
-    ),
+    "put in order": (lambda v: mg.sort(v).square().sum(), {"operations": "2n − 1", "order": "n"}, {"operations": "3n"}),
     "taken": (
         lambda v: mg.take(v, Value(np.array([0.0, 0.0, 1.0])), 0).square().sum(),
         {"operations": "5"},
@@ -986,3 +984,18 @@ def test_mistakes_on_the_command_line(capsys, arguments, message):
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("order", mg.sort), ("log_softmax", mg.log_softmax), ("logsumexp", mg.logsumexp)]
+)
+def test_the_convention_says_what_a_function_of_many_numbers_counts(name, function):
+    def build(n):
+        x = Value(np.linspace(0.0, 1.0, n), label="x")
+        return mg.sum(function(x) * x), [x]
+
+    told = mg.cost(build, ["n"], separately=False).text()
+    assert [line for line in told.splitlines() if name in line and ("counts n order" in line or "counts one" in line)]
+    plain = mg.cost(lambda n: (mg.sum((x := Value(np.ones(n), label="x")) * x), [x]), ["n"]).text()
+    assert "order:" not in plain
+    assert "counts one for each" not in plain

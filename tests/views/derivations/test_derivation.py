@@ -16,7 +16,7 @@ from many_cases import slow_but
 from test_notation import check_latex, check_mathml
 
 import microgradcnn as mg
-from microgradcnn import Value, networks
+from microgradcnn import Value, networks, nn
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import Graph
@@ -661,3 +661,44 @@ def test_several_outputs_share_a_page() -> None:
     assert "w acts through o₁, o₂." in str(derivation)
     assert "df/dw = (df/do₁)(do₁/dw) + (df/do₂)(do₂/dw)" in str(derivation)
     assert "✓" in str(derivation)
+
+
+@pytest.mark.parametrize(
+    ("loss", "written"),
+    [
+        (lambda w, x, b: mg.maximum(w * x, b), "{1 if wx > b, ½ if wx = b, else 0}x"),
+        (lambda w, x, b: mg.minimum(b, w * x), "{1 if wx < b, ½ if wx = b, else 0}x"),
+        (lambda w, x, b: 3.0 * mg.minimum(w, x) * b, "b{3 if w < x, 3/2 if w = x, else 0}"),
+        (lambda w, x, b: mg.clip(w, 0.0, 1.5) ** 2 * x, "2xw[w ≥ 0][w ≤ 3/2]"),
+        (lambda w, x, b: mg.clip(w, 0.0, 1.5) ** 2 + b * mg.clip(w, 0.0, 1.5), None),
+        (lambda w, x, b: mg.where(w > 0, x, w) * mg.where(w > 0, b, w), None),
+    ],
+)
+def test_cases_are_read_one_by_one_and_keep_their_ties(loss: Callable[..., Value], written: str | None) -> None:
+    for point in ((-0.5, 2.0, 1.0), (0.0, 2.0, 0.0), (0.5, 2.0, 1.0), (1.5, 1.5, 2.25), (1.8, 1.0, 0.3)):
+        leaves = [Value(v, label=name) for v, name in zip(point, "wxb", strict=True)]
+        derivation = explain(loss(*leaves), leaves[0])
+        assert evaluated(derivation, leaves) == mg.grad(loss(*leaves), leaves[0])[0].item()
+        assert written is None or text(derivation.gradients["w"]) == written
+
+
+def test_a_measured_one_is_no_factor() -> None:
+    w, x, b, y = (Value(v, label=name) for v, name in zip((0.5, 2.0, 0.3, 1.0), "wxby", strict=True))
+    told = explain(mg.sin(w * x + b) * y, w)
+    assert "= cos(0.5·2 + 0.3)·2 = " in told.text()
+    assert "df/dw = 2·1 = 2" in explain(y * w * x, w).text()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: nn.cross_entropy(z, np.array([0, 2])),
+        lambda z: (mg.softmax(z) ** 2).sum(),
+        lambda z: -2.0 * mg.log_softmax(z)[0, 1],
+    ],
+)
+def test_softmax_reads_as_every_class_needs_it(loss: Callable[[Value], Value]) -> None:
+    z = Value(np.array([[0.3, -1.2, 0.8], [0.1, 0.2, 0.3]]), label="Z")
+    derivation = explain(loss(z), z)
+    assert text(derivation.gradients["Z"]) == "df/dt₁ − exp(t₁) ⊙ sum(df/dt₁, axis −1)"
+    assert derivation.text().count("✓") == 6

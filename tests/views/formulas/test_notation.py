@@ -342,3 +342,76 @@ def test_measured_numbers() -> None:
 def test_infinite_numbers() -> None:
     assert list(map(text, map(number, chain([np.inf, -np.inf], repeat(np.nan, 1))))) == ["∞", "−∞", "NaN"]
     assert latex(number(np.inf)) == r"\infty"
+
+
+TEN = number(Fraction(1, 10**5))
+
+
+@pytest.mark.parametrize(
+    ("e", "unicode", "tex", "markup"),
+    [
+        (add(a, TEN), "a + 10⁻⁵", "a + 10^{-5}", "<msup><mn>10</mn><mn>−5</mn></msup>"),
+        (minus(TEN), "−10⁻⁵", "-10^{-5}", "<mo>−</mo><msup><mn>10</mn><mn>−5</mn></msup>"),
+        (multiply(a, number(1e-7)), "a·10⁻⁷", r"a \cdot 10^{-7}", "<mo>·</mo>"),
+        (multiply(number(3e-7), a), "(3·10⁻⁷)a", r"(3 \cdot 10^{-7}) a", "<mn>3</mn><mo>·</mo><msup>"),
+        (power(TEN, a), "(10⁻⁵)^a", "(10^{-5})^{a}", None),
+        (number(10**16), "10¹⁶", "10^{16}", "<mn>16</mn>"),
+        (multiply(y, call("cos", a)), "y·cos(a)", r"y \cos(a)", 'rspace="0.1667em"'),
+        (Expr("matmul", (a, Expr("transpose", (symbol("0.w"),)))), "a·0.wᵀ", r"a \cdot \text{0.w}^{\top}", None),
+        (multiply(symbol("enc.in_proj"), a), "enc.in_proj·a", r"\text{enc.in\_proj} \cdot a", "<mi>enc.in_proj</mi>"),
+    ],
+)  # fmt: skip
+def test_numbers_functions_and_paths_stand_apart(e: Expr, unicode: str, tex: str, markup: str | None) -> None:
+    assert text(e) == unicode
+    assert latex(e) == tex
+    assert (markup or "") in mathml(e)
+    check_mathml(mathml(e))
+
+
+def test_python_multiplies_functions() -> None:
+    assert python(multiply(y, call("cos", a))) == "y*cos(a)"
+
+
+def test_sums_and_roots_as_they_are_meant() -> None:
+    terms = [Value(float(i), label=f"a_{i}") for i in range(3)]
+    assert text(formula(sum(terms), {})) == "a₀ + a₁ + a₂"
+    assert text(formula(Value(0.0) + Value(0.0), {})) == "0"
+    v = Value([0.3, -1.2, 0.8], label="v")
+    assert text(formula(v.std(), {})).endswith("/√3")
+    for n in (2, 3, 12, 999):
+        assert text(formula(v * n**0.5, {})) == f"v·√{n}"
+    assert text(formula(v * 1.7320508, {})) == "v·1.7320508"
+
+
+indicator, other = Expr("indicator", (positive,)), Expr("cases", (positive, b, c))
+
+
+@pytest.mark.parametrize(
+    ("e", "simple"),
+    [
+        (power(indicator, number(2)), indicator),
+        (multiply(indicator, b, indicator), multiply(indicator, b)),
+        (Expr("hadamard", (indicator, b, indicator)), Expr("hadamard", (indicator, b))),
+        (multiply(indicator, other), multiply(indicator, b)),
+        (multiply(Expr("indicator", (Expr("compare", positive.args, "≤"),)), power(other, number(2))), None),
+        (Expr("hadamard", (other, indicator)), Expr("hadamard", (b, indicator))),
+    ],
+)
+def test_indicators_decide_cases_and_are_their_own_squares(e: Expr, simple: Expr | None) -> None:
+    found = simplified(e)
+    assert simplified(found) == found
+    assert found == simple or (simple is None and text(found) == "[a ≤ 0]c²")
+
+
+def test_the_rule_of_log_softmax_is_taken_together_and_nothing_else_is() -> None:
+    keeping = multiply(call("exp", y), add(a, minus(b)))
+    short = add(a, minus(multiply(call("exp", y), b)))
+    assert simplified(add(keeping, minus(multiply(a, call("expm1", y))))) == simplified(short)
+    assert text(simplified(add(keeping, multiply(number(-3), a, call("expm1", y))))).count("expm1") == 1
+    for other in (
+        add(keeping, minus(multiply(c, call("expm1", y)))),
+        add(keeping, minus(multiply(a, call("expm1", b)))),
+        add(keeping, multiply(call("exp", y), call("expm1", y))),
+        add(keeping, minus(multiply(a, b, call("expm1", y)))),
+    ):
+        assert "expm1" in text(simplified(other))

@@ -173,7 +173,7 @@ def test_drawing_changes_nothing_and_is_repeatable() -> None:
     [
         (lambda x: x / 4.0, "t1 = x/4"),
         (lambda x: x * 0.123456789, "t1 = x·0.1235"),
-        (lambda x: x * 1e-7, "t1 = x(1·10−7)"),
+        (lambda x: x * 1e-7, "t1 = x·10−7"),
         (lambda x: x**3, "t1 = x3"),
         (lambda x: x.maximum(0.5), "t1 = max(x, ½)"),
         (lambda x: x * np.array([1.0, 2.0]), "t1 = x·[2]"),
