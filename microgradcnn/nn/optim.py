@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import check_sizes
 from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
 from microgradcnn.nn.schedules import SCHEDULES, CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler, StepLR
+from microgradcnn.protocols.other_names import OF_OPTIM, refusing
 
 __all__ = ["OPTIMISERS", "SCHEDULES", "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR"]
 __all__ += ["LRScheduler", "LambdaLR", "Optimiser", "RMSprop", "StepLR", "clip_grad_norm_", "clip_grad_value_"]
@@ -327,3 +328,6 @@ OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
     "rmsprop": RMSprop,
     "adagrad": Adagrad,
 }
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = refusing(__name__, OF_OPTIM, __all__)
