@@ -134,10 +134,18 @@ def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: 
     """The target as _target has it. Raises ValueError unless it has a class number for each row that is given."""
     target, classes = _target(target)
     n, k, *more = shape_of(given) if len(shape_of(given)) >= 2 else (-1, -1)
-    if classes.shape != (n, *more) or not np.isin(classes, [*range(k), ignore_index]).all():
+    right = np.isin(classes, [*range(k), ignore_index])
+    if classes.shape != (n, *more) or not right.all():
+        hint = ""
+        if classes.shape == (n, *more) and right.ndim:
+            place = tuple(np.argwhere(~right)[0].tolist())
+            hint = f": target[{', '.join(map(str, place))}] is {classes[place]}, and the {k} classes are 0 to {k - 1}"
+        elif more and classes.shape == shape_of(given)[:-1]:
+            last = more[-1]
+            hint = f": classes are axis 1, so write {what}.reshape(-1, {last}) and targets.reshape(-1) for classes last"
         raise ValueError(
             f"{loss} takes {what} (n, classes) and n class numbers from 0, or (n, classes, ...) and (n, ...), not "
-            f"{what} of shape {shape_of(given)} and targets of shape {classes.shape} ({_span(classes)})"
+            f"{what} of shape {shape_of(given)} and targets of shape {classes.shape} ({_span(classes)}){hint}"
         )
     return target, classes
 
