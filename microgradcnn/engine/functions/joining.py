@@ -72,6 +72,8 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any
     if mode not in PADS:
         raise ValueError(f"the mode of pad is one of {', '.join(PADS)}, not {mode!r}")
     widths = _pairs("pad_width", pad_width, shape(x))
+    if not all(isinstance(n, int) and n >= 0 for width in widths for n in width):
+        raise ValueError(f"pad_width counts what is added, so it is a whole number ≥ 0, not {pad_width!r}")
     if mode != "constant":
         for at, (length, width) in enumerate(zip(shape(x), widths, strict=True)):
             if any(width):
