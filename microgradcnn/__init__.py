@@ -157,6 +157,8 @@ from microgradcnn.protocols import numpy as _interop  # noqa: F401, gives Value 
 from microgradcnn.protocols.leaving import GraphLeft
 from microgradcnn.protocols.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
 from microgradcnn.protocols.old_pickles import MOVED as _MOVED
+from microgradcnn.protocols.other_names import OF_PACKAGE as _OF_PACKAGE
+from microgradcnn.protocols.other_names import no_attribute as _no_attribute
 
 if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
@@ -211,7 +213,11 @@ def __getattr__(name: str) -> _Any:
     for module, names in _LATER.items():
         if name in names:
             return getattr(import_module(f"microgradcnn.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not name.startswith("_"):
+        for part in ("nn", "optim"):
+            if name in __getattr__(part).__all__:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}: write mg.{part}.{name}")
+    raise _no_attribute(__name__, name, _OF_PACKAGE, __all__)
 
 
 def __dir__() -> list[str]:

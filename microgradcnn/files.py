@@ -84,7 +84,7 @@ def read_whole(path: Path, kind: str) -> bytes:
         if path.is_dir():
             names = ", ".join(sorted(file.name for file in path.glob("*.npz"))[:10])
             there = f", one of {names}" if names else ""
-            raise FileError(f"{path} cannot be read, for it is a folder: give the {kind}{there}") from None
+            raise FileError(f"{path} cannot be read: it is a folder; give the {kind}{there}") from None
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
 
 

@@ -18,7 +18,7 @@ from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.accuracy import ACCURACIES, Evaluation, at_least, evaluated
+from microgradcnn.training.accuracy import ACCURACIES, Evaluation, at_least, check_loss, evaluated, rows_and_targets
 from microgradcnn.training.batches import ENGINES, Objective, batches, outputs, row_weights, weighted
 from microgradcnn.training.checkpoint import Checkpoints, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
@@ -189,9 +189,7 @@ def fit(
     _check_model(model, engine)
     x, y = _rows(model, x, y, loss)
     _check_shift(x, shift)
-    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
-        raise ValueError(f"validation is a pair (x, y) of rows and their targets, not {type(validation).__name__}")
-    unseen = None if validation is None else _rows(model, *validation, loss, "validation ")
+    unseen = None if validation is None else _rows(model, *rows_and_targets(validation), loss, "validation ")
     stop = policy(stop, patience, unseen is not None)
     check_callbacks(callbacks)
     weights = row_weights(y, class_weight, sample_weight)
@@ -281,6 +279,7 @@ def _model_objective(model: Module, loss: Loss) -> Objective:
 
 def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     """Rows and targets in the type of the parameters. Raises ValueError unless the model and the loss take them."""
+    check_loss(loss)
     dtype = next(iter(model.parameters())).dtype
     arrays = []
     for name, given in (("x", x), ("y", y)):

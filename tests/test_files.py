@@ -337,4 +337,4 @@ def test_a_folder_is_no_file(tmp_path: Path, inside: tuple[str, ...], names: str
         (tmp_path / name).touch()
     with pytest.raises(FileError) as caught:
         read_arrays(tmp_path, "thing that was saved")
-    assert str(caught.value) == f"{tmp_path} cannot be read, for it is a folder: give the thing that was saved{names}"
+    assert str(caught.value) == f"{tmp_path} cannot be read: it is a folder; give the thing that was saved{names}"

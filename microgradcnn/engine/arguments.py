@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
+from numbers import Integral, Real
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -188,3 +189,17 @@ of_one: Callable[[Callable[Concatenate[Any, P], Any]], OfOne[P]] = _itself
 of_two: Callable[[Callable[Concatenate[Any, Any, P], Any]], OfTwo[P]] = _itself
 of_three: Callable[[Callable[[Any, Any, Any], Any]], OfThree] = _itself
 of_many: Callable[[Callable[Concatenate[Any, P], Any]], OfMany[P]] = _itself
+
+
+def check_real(**numbers: Any) -> None:
+    """Raise TypeError, by its name, for what is no number: None, a text, an array of several."""
+    for name, number in numbers.items():
+        if not (isinstance(number, Real) or (hasattr(number, "dtype") and np.shape(number) == ())):
+            raise TypeError(f"{name} is a number, not {number!r}")
+
+
+def check_integers(**numbers: Any) -> None:
+    """Raise TypeError, by its name, for what is no whole number."""
+    for name, number in numbers.items():
+        if not isinstance(number, Integral):
+            raise TypeError(f"{name} is a whole number, not {number!r}")

@@ -140,8 +140,22 @@ def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: 
         raise ValueError(
             f"{loss} takes {what} (n, classes) and n class numbers from 0, or (n, classes, ...) and (n, ...), not "
             f"{what} of shape {shape_of(given)} and targets of shape {classes.shape} ({_span(classes)})"
+            + _misfit(what, shape_of(given), classes, ignore_index)
         )
     return target, classes
+
+
+def _misfit(what: str, shape: tuple[int, ...], classes: Array, ignore_index: int) -> str:
+    """What is probably meant by class numbers that do not fit: which one is none, or that classes are axis 1."""
+    if classes.ndim and classes.shape == (*shape[:1], *shape[2:]):
+        place = tuple(np.argwhere(~np.isin(classes, [*range(shape[1]), ignore_index]))[0].tolist())
+        where = ", ".join(map(str, place))
+        return f": target[{where}] is {classes[place]}, and the {shape[1]} classes are 0 to {shape[1] - 1}"
+    if len(shape) > 2 and classes.shape == shape[:-1]:
+        return (
+            f": classes are axis 1, so write {what}.reshape(-1, {shape[-1]}) and targets.reshape(-1) for classes last"
+        )
+    return ""
 
 
 def _are_classes(numbers: Array, k: int, ignore_index: int) -> bool:

@@ -14,6 +14,7 @@ from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, check_arrays, read_arrays, write_arrays
 from microgradcnn.nn.summary import Summary, observer, summarised
+from microgradcnn.protocols.other_names import OF_MODULES, Elsewhere
 
 KIND = "model file that model.save wrote"
 
@@ -249,6 +250,9 @@ class Module:
         for path, p in places.items():
             p.data = arrays[path]
 
+
+for _name, _advice in OF_MODULES.items():
+    setattr(Module, _name, Elsewhere(_name, _advice))
 
 _PLAIN = (bool, int, float, str, tuple, type(None))
 

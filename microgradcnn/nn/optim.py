@@ -11,16 +11,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from microgradcnn.engine.arguments import several
+from microgradcnn.engine.arguments import check_real, several
 from microgradcnn.engine.arrays import Array, Data, plain
 from microgradcnn.engine.value import Value
 from microgradcnn.files import check_sizes
 from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
 from microgradcnn.nn.schedules import SCHEDULES, CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler, StepLR
+from microgradcnn.protocols.other_names import OF_OPTIM, refusing
 
 __all__ = ["OPTIMISERS", "SCHEDULES", "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR"]
 __all__ += ["LRScheduler", "LambdaLR", "Optimiser", "RMSprop", "StepLR", "clip_grad_norm_", "clip_grad_value_"]
@@ -49,6 +50,7 @@ class Optimiser(ABC):
         *,
         error_if_nonfinite: bool | None = None,
     ) -> None:
+        check_real(lr=lr, weight_decay=weight_decay)
         self.parameters = several(parameters, "what an optimiser moves")
         for p in self.parameters:
             if not isinstance(p, Value):
@@ -215,9 +217,7 @@ class Adam(Optimiser):
     ) -> None:
         super().__init__(parameters, lr, weight_decay, error_if_nonfinite=error_if_nonfinite)
         _check_not_negative(eps=eps)
-        if not all(0.0 <= beta < 1.0 for beta in betas):
-            raise ValueError(f"betas are shares from 0 to below 1, not {betas}")
-        self.betas, self.eps = betas, eps
+        self.betas, self.eps = _checked_betas(betas), eps
         self.first, self.second = self._filled(), self._filled()
 
     def direction(self, i: int, gradient: Data) -> Any:
@@ -227,6 +227,13 @@ class Adam(Optimiser):
         self.second[i] = two * self.second[i] + (1.0 - two) * gradient * gradient
         mean, square = self.first[i] / (1.0 - one**self.steps), self.second[i] / (1.0 - two**self.steps)
         return mean / (np.sqrt(square) + self.eps)
+
+
+def _checked_betas(betas: Any) -> tuple[float, float]:
+    pair = tuple(betas) if isinstance(betas, list | tuple) else (betas,)
+    if len(pair) != 2 or not all(isinstance(beta, float | int | np.number) and 0.0 <= beta < 1.0 for beta in pair):
+        raise ValueError(f"betas are two numbers from 0 to below 1, such as (0.9, 0.999), not {betas!r}")
+    return pair
 
 
 class AdamW(Adam):
@@ -321,6 +328,7 @@ class Adagrad(Optimiser):
 
 def _check_not_negative(**numbers: float) -> None:
     for name, number in numbers.items():
+        check_real(**{name: number})
         if not 0.0 <= number < math.inf:
             raise ValueError(f"{name} is a number ≥ 0, not {number}")
 
@@ -334,3 +342,6 @@ OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
     "rmsprop": RMSprop,
     "adagrad": Adagrad,
 }
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = refusing(__name__, OF_OPTIM, __all__)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from microgradcnn.engine.arguments import check_real
 from microgradcnn.files import check_sizes
 
 # The learning rate at epoch t of T, as a share of the rate at the start.
@@ -45,6 +46,9 @@ class LRScheduler(ABC):
     eta_min = 0.0  # what the rate falls to
 
     def __post_init__(self) -> None:
+        if not hasattr(self.optimiser, "lr"):
+            given = type(self.optimiser).__name__
+            raise TypeError(f"{type(self).__name__} moves an optimiser, such as SGD(...), not a {given}")
         self.base_lr = float(self.optimiser.lr)
         self._move_to(0)
 
@@ -92,6 +96,11 @@ class LambdaLR(LRScheduler):
 
     lr_lambda: Callable[[int], float]
 
+    def __post_init__(self) -> None:
+        if not callable(self.lr_lambda):
+            raise TypeError(f"lr_lambda is a function of the epoch, such as lambda t: 0.9**t, not {self.lr_lambda!r}")
+        super().__post_init__()
+
     def share(self, epoch: int) -> float:
         """What the function says."""
         return self.lr_lambda(epoch)
@@ -106,6 +115,7 @@ class StepLR(LRScheduler):
 
     def __post_init__(self) -> None:
         _check_epochs("step_size", self.step_size)
+        check_real(gamma=self.gamma)
         super().__post_init__()
 
     def share(self, epoch: int) -> float:
@@ -118,6 +128,10 @@ class ExponentialLR(LRScheduler):
     """The rate times `gamma` after every epoch."""
 
     gamma: float
+
+    def __post_init__(self) -> None:
+        check_real(gamma=self.gamma)
+        super().__post_init__()
 
     def share(self, epoch: int) -> float:
         """gamma^epoch."""
@@ -133,6 +147,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def __post_init__(self) -> None:
         _check_epochs("T_max", self.T_max)
+        check_real(eta_min=self.eta_min)
         super().__post_init__()
 
     def share(self, epoch: int) -> float:
@@ -141,5 +156,6 @@ class CosineAnnealingLR(LRScheduler):
 
 
 def _check_epochs(name: str, epochs: int) -> None:
+    check_real(**{name: epochs})
     if not (epochs >= 1 and epochs == int(epochs)):
         raise ValueError(f"{name} is a number of epochs, 1 at least, not {epochs}")

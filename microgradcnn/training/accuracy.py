@@ -11,7 +11,7 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.arrays import Array, glimpse
 from microgradcnn.engine.value import Value
 
 
@@ -144,3 +144,18 @@ def r_squared(found: Array, y: Array) -> float:
 def mean_absolute_error(found: Array, y: Array) -> float:
     """The mean of |y − ŷ|, both (n,)."""
     return float(np.mean(np.abs(y - found)))
+
+
+def check_loss(loss: object) -> None:
+    """Raise TypeError for what is no function."""
+    if not callable(loss):
+        raise TypeError(f"a loss is a function of outputs and targets, such as nn.mse_loss, not {loss!r}")
+
+
+def rows_and_targets(validation: Any) -> tuple[Any, Any]:
+    """The pair that a validation is. Raises TypeError for anything else, such as a share of the rows."""
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError(
+            f"validation is a pair (x, y) of rows that are not trained on and their targets, not {glimpse(validation)}"
+        )
+    return validation[0], validation[1]

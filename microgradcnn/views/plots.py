@@ -91,7 +91,13 @@ def decision_boundary(
     margin = 0.08 * np.where(high > low, high - low, 1.0)
     across, down = (np.linspace(a, b, GRID) for a, b in zip(low - margin, high + margin, strict=True))
     rows = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    predicted = np.asarray(_numbers(predict(rows)), dtype=float).reshape(GRID, GRID)
+    predicted = np.asarray(_numbers(predict(rows)), dtype=float)
+    if predicted.size != len(rows):
+        raise ValueError(
+            f"a decision boundary is drawn of one ŷ for each of the rows, ({len(rows)},), not of {predicted.shape}: of "
+            "several classes give the probability of one, predict=lambda rows: model(rows)[:, 0]"
+        )
+    predicted = predicted.reshape(GRID, GRID)
     ax = _prepared(ax, "Decision boundary", *map(_literal, features))
     ax.grid(False)
     levels = np.linspace(0.0, 1.0, 11)

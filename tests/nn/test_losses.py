@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -267,3 +268,23 @@ def test_options_that_do_not_fit_are_refused_in_one_sentence(wrong: Any, message
         wrong()
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# Shapes of logits, targets, and how the sentence ends.
+NO_CLASSES = {
+    "too large": ((4, 3), [0, 1, 2, 5], r": target\[3\] is 5, and the 3 classes are 0 to 2$"),
+    "negative": ((2, 3), [-1, 5], r": target\[0\] is -1, and the 3 classes are 0 to 2$"),
+    "a fraction": ((2, 3), [1.0, 0.5], r": target\[1\] is 0.5, and the 3 classes are 0 to 2$"),
+    "in a row": ((2, 3, 2), [[0, 1], [7, 1]], r": target\[1, 0\] is 7, and the 3 classes are 0 to 2$"),
+    "classes last": ((2, 5, 7), np.zeros((2, 5)), r"axis 1, so write \w+.reshape\(-1, 7\) and targets.resh"),
+    "one row too few": ((4, 3), [0, 1], r"targets of shape \(2,\) \(from 0 to 1\)$"),
+}
+
+
+@pytest.mark.parametrize("loss", [nn.cross_entropy, nn.nll_loss])
+@pytest.mark.parametrize(("shape", "target", "ends"), NO_CLASSES.values(), ids=NO_CLASSES)
+def test_what_is_no_class_is_named_with_its_place(loss: Any, shape: tuple[int, ...], target: Any, ends: str) -> None:
+    for targets in (np.asarray(target), Value(target)):
+        with pytest.raises(ValueError, match=r"takes log.* not log") as caught:
+            loss(Value(np.zeros(shape)), targets)
+        assert re.search(ends, str(caught.value).replace(".0", ""))

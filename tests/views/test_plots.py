@@ -363,3 +363,14 @@ def test_train_without_matplotlib_says_so_before_the_work(
     assert main(arguments) == 2
     assert "pip install 'microgradcnn[plot]'" in capsys.readouterr().err
     assert not (tmp_path / "history.csv").exists()
+
+
+def test_a_plane_of_three_classes_is_no_boundary(ax: Any) -> None:
+    def predict(rows: Any) -> Any:
+        return np.ones((len(rows), 3)) / 3.0
+
+    x, y = np.random.default_rng(0).normal(size=(6, 2)), np.arange(6) % 2
+    with pytest.raises(ValueError, match=r"one ŷ for each of the rows.*, 3\): of several classes give the prob"):
+        plots.decision_boundary(predict, x, y, ax)
+    assert plots.decision_boundary(lambda rows: predict(rows)[:, 0], x, y, ax) is ax
+    assert plots.decision_boundary(lambda rows: predict(rows)[:, :1], x, y, ax) is ax

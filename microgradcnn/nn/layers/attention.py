@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.layers.dropout import Dropout
@@ -45,6 +46,7 @@ class MultiheadAttention(Module):
     ) -> None:
         rng = check_generator(rng)
         check_dtype(dtype)
+        check_integers(embed_dim=embed_dim, num_heads=num_heads)
         if min(embed_dim, num_heads) < 1 or embed_dim % num_heads:
             raise ValueError(f"embed_dim is a multiple of num_heads, both at least 1, not {embed_dim} of {num_heads}")
         self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first

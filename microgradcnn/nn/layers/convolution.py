@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.functions import pair
 from microgradcnn.engine.functions.windows import padded, single
 from microgradcnn.engine.kernels import reach
@@ -51,6 +52,7 @@ class Conv2d(Affine):
     ) -> None:
         if isinstance(dilation, bool):  # in whose place `bias` was before there were dilations
             bias, dilation = dilation, 1
+        check_integers(in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = pair(kernel_size, "kernel_size", 1), pair(stride, "stride", 1)
         self.dilation, self.groups = pair(dilation, "dilation", 1), shared(groups, in_channels, out_channels)
@@ -95,6 +97,7 @@ class Conv1d(Affine):
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
+        check_integers(in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = single(kernel_size, "kernel_size", 1), single(stride, "stride", 1)
         self.dilation, self.groups = single(dilation, "dilation", 1), shared(groups, in_channels, out_channels)
@@ -149,6 +152,7 @@ class ConvTranspose2d(Affine):
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
+        check_integers(in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = pair(kernel_size, "kernel_size", 1), pair(stride, "stride", 1)
         self.padding, self.output_padding = pair(padding, "padding", 0), pair(output_padding, "output_padding", 0)

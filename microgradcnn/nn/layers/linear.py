@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
@@ -56,6 +57,7 @@ class Embedding(Module):
     ) -> None:
         rng = check_generator(rng)
         check_dtype(dtype)
+        check_integers(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if min(num_embeddings, embedding_dim) < 1:
             raise ValueError(f"Embedding needs a row of one number at least, not {num_embeddings} of {embedding_dim}")
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
@@ -70,6 +72,8 @@ class Embedding(Module):
     def forward(self, x: Any) -> Value:
         """(*the shape of x, embedding_dim)."""
         numbers = np.asarray(x.data if isinstance(x, Value) else x)
+        if numbers.dtype.kind not in "biuf":
+            self.refuse(x, f"whole numbers from 0 to {self.num_embeddings - 1}", f"an array of {numbers.dtype}")
         wrong = (numbers < 0) | (numbers >= self.num_embeddings) | (numbers % 1 != 0)
         if wrong.any():
             self.refuse(x, f"whole numbers from 0 to {self.num_embeddings - 1}", f"{numbers[wrong][0]}")
@@ -139,6 +143,7 @@ class Linear(Affine):
         init: str = "uniform",
         dtype: Any = np.float64,
     ) -> None:
+        check_integers(in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.draw((out_features, in_features), bias, init, rng, dtype)
 

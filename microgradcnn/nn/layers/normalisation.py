@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.layers.linear import check_dtype
@@ -45,6 +46,7 @@ class BatchNorm(Module):
         dtype: Any = np.float64,
     ) -> None:
         check_dtype(dtype)
+        check_integers(num_features=num_features)
         if num_features < 1:
             raise ValueError(f"num_features must be at least 1, not {num_features}")
         self.num_features, self.eps, self.momentum = num_features, eps, momentum

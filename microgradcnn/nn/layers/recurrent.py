@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.layers.dropout import Dropout
 from microgradcnn.nn.layers.linear import Generator, check_dtype, check_generator
@@ -88,6 +89,7 @@ class Recurrence(Module, Generic[H]):
         """Draw the weights, and the biases if there are any, of a step from `inputs` numbers, all called `name`."""
         rng = check_generator(rng)
         check_dtype(dtype)
+        check_integers(input_size=inputs, hidden_size=self.hidden_size)
         if min(inputs, self.hidden_size) < 1:
             raise ValueError(f"{type(self).__name__} needs one input and one hidden unit at least, not {self.line()}")
         rows, bound = self.gates * self.hidden_size, 1.0 / math.sqrt(self.hidden_size)
@@ -211,6 +213,7 @@ class Layers(Recurrence[H]):
         rng: Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
+        check_integers(num_layers=num_layers)
         if num_layers < 1:
             raise ValueError(f"num_layers must be at least 1, not {num_layers}")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
