@@ -8,6 +8,7 @@ which NumPy gives by its action on unit vectors, so that no derivative is writte
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -274,3 +275,19 @@ def test_backward_adds_up_what_grad_gives(case: Case) -> None:
         part.backward(np.ones(part.shape))
         for leaf, g in zip(leaves, expected, strict=True):
             np.testing.assert_array_equal(np.zeros(leaf.shape) if leaf.grad is None else leaf.grad, g.data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({case.name for case in EVERY}))
+def test_a_check_of_gradients_and_a_copy(name: str) -> None:
+    for case in [case for case in EVERY if case.name == name and not any(0 in shape for shape in case.shapes)]:
+        cs = weights(case(numpys(case), arrays_of(case)), 1)
+
+        def loss(*xs: Any, case: Case = case, cs: list[Any] = cs) -> Any:
+            return sum((mg.sum(c * y) for y, c in zip(parts(case(ours(case), list(xs))), cs, strict=True)), Value(0.0))
+
+        leaves = [Value(x) for x in arrays_of(case)]
+        assert mg.check_gradients(loss, *leaves).verdict == "right", case
+        y, copied = pickle.loads(pickle.dumps((loss(*leaves), leaves)))
+        for mine, theirs in zip(mg.grad(y, copied), mg.grad(loss(*leaves), leaves), strict=True):
+            np.testing.assert_array_equal(mine.data, theirs.data)
