@@ -89,8 +89,13 @@ def _computed(node: Value, again: dict[Value, Pair], n: int) -> Pair:
 
 
 def _new_shape(node: Value, before: tuple[int, ...], axis: int, n: int, rows: int) -> tuple[int, ...]:
-    """The shape to reshape or to broadcast to, with `rows` rows instead of n."""
+    """The shape to reshape, to broadcast or to scatter to, with `rows` rows instead of n."""
     shape = node.shape
+    if node.op is not None and node.op.name == "scatter":
+        for i in (i for i, length in enumerate(shape) if length == n):
+            whole = (*shape[:i], rows, *shape[i + 1 :])
+            if np.broadcast_to(0.0, whole)[node.static["index"]].shape == before:
+                return whole
     if node.op is not None and node.op.name == "broadcast_to":
         axis += len(shape) - len(before)
         return (*shape[:axis], before[axis - len(shape) + len(before)], *shape[axis + 1 :])

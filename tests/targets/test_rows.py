@@ -24,6 +24,12 @@ def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGRADCNN_CACHE", "")
 
 
+def slope_of_part(z: Value) -> Value:
+    """The gradient of the squares in the first part of z, with zeros for the others."""
+    squares = mg.square(z[0])
+    return mg.grad(squares, [z], mg.ones_like(squares))[0]
+
+
 # Losses of x (n, 3), y (n,), a number c without rows, and parameters w (3,) and W (2, 3)
 
 ACCEPTED: dict[str, Callable[..., Any]] = {
@@ -57,6 +63,7 @@ ACCEPTED: dict[str, Callable[..., Any]] = {
     "concatenation in axis 0 beside rows": lambda x, y, c, w, W: mg.mean(mg.concatenate([W @ x.T, x.T]) ** 2),
     "stack": lambda x, y, c, w, W: mg.mean(mg.stack([x @ w, y], axis=1) ** 2),
     "stack in axis 0": lambda x, y, c, w, W: mg.mean(mg.stack([x @ w, y]) ** 2),
+    "the slope of an index beside rows in axis 1": lambda x, y, c, w, W: mg.mean(slope_of_part(mg.stack([x * w, x]))),
     "indices beside the rows": lambda x, y, c, w, W: mg.mean((x * w)[:, [2, 0, 0]] ** 2) + mg.mean((x * w)[..., 1]),
     "a new axis": lambda x, y, c, w, W: mg.mean((x @ w)[None] * y) + mg.mean((x * w)[:, None, ::-1] * W),
     "indices around a new axis": lambda x, y, c, w, W: mg.mean((x * w).reshape(-1, 1, 3)[:, [0], None, [2]]),
