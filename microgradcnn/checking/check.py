@@ -28,7 +28,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.arrays import glimpse, plain
-from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value
@@ -81,8 +80,7 @@ class GradientCheck:
     def __str__(self) -> str:
         why = {
             "right": f"this is the worst of {self.checked} out of {self.elements} elements and of random directions",
-            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float(), None for a rule)"
-            " or overflows",
+            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float()) or overflows",
             "undecidable": "a kink within the step, or rounding, forbids a verdict",
         }[self.verdict]
         why = f"the chain rule of {self.primitive} is wrong by itself" if self.primitive else why
@@ -232,8 +230,8 @@ class _Examiner(NamedTuple):
 
     def local(self, node: Value, op: Primitive, order: int, as_graph: bool) -> list[GradientCheck]:
         """The findings for one node as a function of its inputs; `as_graph` for the gradient that its rules make."""
-        fixed = [op.name in BUILT_IN and op.chain[i] is None for i in range(len(node.parents))]  # places are no numbers
-        free = [i for i, p in enumerate(node.parents) if not (fixed[i] or type(p) is Constant or p.dtype == np.bool_)]
+        numbers = [type(p) is not Constant and p.dtype != np.bool_ for p in node.parents]
+        free = [i for i, varies in enumerate(numbers) if varies and (op.chain[i] or _takes_numbers_near(node, op, i))]
         point = [np.array(node.parents[i].data, np.float64) for i in free]
         used = [np.asarray(p.data) for p in (node, *node.parents)]
         if not free or node.dtype == np.bool_ or not all(x.size and np.isfinite(x).all() for x in used):
@@ -252,6 +250,17 @@ class _Examiner(NamedTuple):
     def signs(self, shape: tuple[int, ...]) -> Any:
         """Random numbers, from 1/2 to 1 in size."""
         return self.random.choice((-1.0, 1.0), shape) * self.random.uniform(0.5, 1.0, shape)
+
+
+def _takes_numbers_near(node: Value, op: Primitive, k: int) -> bool:
+    """Whether input k may be disturbed: not if it holds places, which are whole numbers and have no chain rule."""
+    inputs = [p.data for p in node.parents]
+    inputs[k] = plain(inputs[k] + 2.0**-7 * _steps(np.asarray(inputs[k])))
+    try:
+        op(*inputs, **node.static)
+    except (TypeError, ValueError, IndexError):
+        return False
+    return True
 
 
 def _slope(phi: Callable[[float], float], middle: float, noise: float, enough: float) -> tuple[float, float]:

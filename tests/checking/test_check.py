@@ -266,13 +266,14 @@ def test_places_are_no_numbers_to_disturb(function: Any, order: int) -> None:
     assert check_gradients(function, v, order=order).ok
 
 
-def test_a_wrong_rule_beside_places_is_blamed(own_primitives: None) -> None:
+@pytest.mark.parametrize(("factor", "blamed"), [(1.0, None), (1.5, "my_rows")])
+def test_a_wrong_rule_beside_places_is_blamed(own_primitives: None, factor: float, blamed: str | None) -> None:
     def rows(x: Any, i: Any) -> Any:
         return x[np.asarray(i).astype(int)]
 
-    rule = lambda g, y, x, i: 1.5 * index_add(g, i, axis=0, length=len(x))  # noqa: E731
+    rule = lambda g, y, x, i: factor * index_add(g, i, axis=0, length=len(x))  # noqa: E731
     mine = mg.primitive("my_rows", rows, [rule, None], "my_rows(x, i)", work="moves")
-    assert check_gradients(lambda v: mine(v, mg.argsort(v)).sum(), normal(3)).primitive == "my_rows"
+    assert check_gradients(lambda v: mine(v, mg.argsort(v)).sum(), normal(3)).primitive == blamed
 
 
 def test_what_is_no_place_is_named_in_full() -> None:
