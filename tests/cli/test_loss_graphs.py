@@ -133,9 +133,12 @@ REFUSED = [
         "cot(x)",
         "'cot' in column 1 is none of the functions sqrt, exp, log, abs, tanh, sigmoid, relu, step, square, "
         "expm1, log1p, softplus, where, maximum, minimum, sin, cos, tan, sinh, cosh, arcsin, arccos, arctan, arcsinh, "
-        "arccosh, arctanh, arctan2, log2, log10, erf, logaddexp, hypot, sign, floor, mod, gelu, silu, reciprocal; "
-        "write * for a product",
+        "arccosh, arctanh, arctan2, log2, log10, erf, logaddexp, hypot, sign, floor, mod, gelu, silu, reciprocal, "
+        "clip, leaky_relu, exp2, sinc, logaddexp2; write * for a product",
     ),
+    ("(w, 2)", "',' in column 3 has no place here: decimals take a point"),
+    ("clip(w, x)", "clip in column 1 is called as clip(x, min, max), and decimals take a point"),
+    ("leaky_relu(w, slope=2)", "'=' in column 20 is too much: give the right-hand side alone"),
     ("x if y else w", "'if' in column 3 has no place in a formula"),
     ("e*x", "e is known in e^x only, or once it is assigned (column 1)"),
     ("sigmoid x", "sigmoid in column 1 is a function: write sigmoid(...)"),
@@ -145,6 +148,20 @@ REFUSED = [
     ("x" + "+x" * 2000, "the formula has 4001 characters: 4000 are the most"),
     ("(" * 41 + "x" + ")" * 41, "the formula is nested more than 40 deep"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("z = clipp(w*x, 0); z - y", "'clipp' in column 5 is none of the functions sqrt, exp, log, abs"),
+        ("f(w, 2)", "'f' in column 1 is none of the functions sqrt, exp, log, abs"),
+        ("k = 2; sin(k(w, k))", "'k' in column 12 is none of the functions sqrt, exp, log, abs"),
+    ],
+)
+def test_a_comma_tells_that_a_name_is_meant_for_a_function(text: str, starts: str) -> None:
+    with pytest.raises(FormulaError) as caught:
+        read(text)
+    assert str(caught.value).startswith(starts)
 
 
 @pytest.mark.parametrize(("text", "says"), REFUSED, ids=[text[:20] for text, _ in REFUSED])

@@ -15,7 +15,7 @@ from typing import Any
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.parser import LENGTH, parse
-from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, canonical, shown, tokenize
+from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, Token, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
 
 _EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
@@ -75,6 +75,13 @@ class _AnyName(Names):
         """The name itself; e is Euler's number, and sigma a function, unless they were assigned."""
         return None if (name in SPELLINGS or name == "e") and name not in self.labels else name
 
+    def refuse_arguments(self, called: Token) -> None:
+        """Raise FormulaError: the name is none of the functions."""
+        raise FormulaError(
+            f"{shown(called.text)} in column {called.column} is none of the functions "
+            f"{', '.join(self.function_names())}; write * for a product"
+        )
+
     def unknown(self, name: str) -> str:
         """What to say about e, the only name that is not known."""
         return f"{name} is known in e^x only, or once it is assigned"
@@ -98,10 +105,7 @@ class _Builder:
                 raise FormulaError(f"{shown(token.text)} in column {token.column} has no place in a formula")
         for token, after in pairwise(tokens):
             if token.kind == "name" and after.kind == "(" and self._looks_like_a_function(token.text):
-                raise FormulaError(
-                    f"{shown(token.text)} in column {token.column} is none of the functions "
-                    f"{', '.join(known.function_names())}; write * for a product"
-                )
+                known.refuse_arguments(token)
         return self.build(formula)
 
     def _looks_like_a_function(self, name: str) -> bool:

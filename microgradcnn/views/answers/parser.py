@@ -59,12 +59,12 @@ def parse(text: str, names: Names, leaf: Leaf = lambda label: Value(math.nan, la
 def write(answer: Value, text: str) -> str:
     """The graph of the formula in `text` as it was understood, on one line, in a notation that can be read again.
 
-    What has very many parts, or primes in primes, stays as it was typed.
+    What has very many parts, or primes in primes, or an =, which is not read, stays as it was typed.
     """
     parts: dict[Value, int] = {}
     for node in topological(answer):
         parts[node] = 1 + sum(parts.get(p, 1) for p in node.parents)
-    if parts[answer] > _MOST_WRITTEN:
+    if parts[answer] > _MOST_WRITTEN or any(node.op is not None and node.op.name == "equal" for node in parts):
         return text.strip()
     own: dict[Value, Expr] = {}  # a user's functions by their names: a notation may repeat what is in it
     for node in topological(answer):

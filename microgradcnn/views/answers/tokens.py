@@ -32,7 +32,15 @@ _LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
 _ELEMENTARY = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "floor")
 SPELLINGS = {name: name for name in (*_LECTURE, *_ELEMENTARY)}
 SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step"}
-_MADE = {f.__name__: f for f in (functions.gelu, functions.silu, functions.reciprocal)}  # of primitives, of one number
+# Those that are made of primitives; a text is no argument that a formula gives.
+_MADE: dict[Any, list[str]] = {
+    functions.gelu: ["x"],
+    functions.silu: ["x"],
+    functions.reciprocal: ["x"],
+    functions.clip: ["x"],
+}
+_MADE |= {functions.leaky_relu: ["x"], functions.exp2: ["x"], functions.sinc: ["x"], functions.logaddexp2: ["a", "b"]}
+_STATIC = {"clip": ["min", "max"], "leaky_relu": ["negative_slope"]}
 
 
 @lru_cache(maxsize=256)
@@ -61,7 +69,7 @@ class Names:
 
     def __init__(self, labels: Iterable[str], activation: str = "sigmoid") -> None:
         self.activation = activation
-        self.functions: dict[str, Any] = {**_MADE}
+        self.functions: dict[str, Any] = {canonical(f.__name__) or f.__name__: f for f in _MADE}
         self.functions |= {canonical(op.name) or op.name: op for op in TABLE.values() if _takes_numbers(op)}
         for short in ("max", "min"):  # as formulas write them
             self.functions.setdefault(short, TABLE[f"{short}imum"])
@@ -97,14 +105,20 @@ class Names:
         """The functions by their names, the lecture's first."""
         return list(
             dict.fromkeys(
-                [*_LECTURE, *(op.name for op in self.functions.values() if isinstance(op, Primitive)), *_MADE]
+                [
+                    *_LECTURE,
+                    *(op.name for op in self.functions.values() if isinstance(op, Primitive)),
+                    *(f.__name__ for f in _MADE),
+                ]
             )
         )
 
     def parameters(self, function: str) -> tuple[list[str], list[str]]:
         """What a function's inputs are called, and its static arguments in the order in which formulas write them."""
         op = self.functions.get(function)
-        if op is None or function in _MADE or (op.inputs == 1 and op.name in BUILT_IN):
+        if op in _MADE:
+            return [*_MADE[op]], [*_STATIC.get(function, [])]
+        if op is None or (op.inputs == 1 and op.name in BUILT_IN):
             return ["x"], []
         try:
             inputs, free = input_names(op, op.inputs or 0, ()), free_names(op)
@@ -115,6 +129,9 @@ class Names:
             named = [] if isinstance(op.forward, np.ufunc) else [*inspect.signature(op.forward).parameters.values()]
         given = [p.name for p in named if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)][len(inputs) :]
         return inputs, [name for name in dict.fromkeys([*free, *given]) if name not in inputs]
+
+    def refuse_arguments(self, called: Token) -> None:
+        """Raise FormulaError where a name has brackets with a comma inside, and so is meant for a function."""
 
     def unknown(self, name: str) -> str:
         """What to say about a name that is not known."""
@@ -192,15 +209,20 @@ def canonical(name: str) -> str | None:
 def tokenize(text: str, names: Names) -> Iterator[Token]:
     """The text cut up, names resolved. Raises FormulaError at the first thing that belongs in no formula."""
     at, last, calls = 0, Token("", "", 0), [""]  # what is open: the functions, and the brackets that are of none
+    before = [last]  # what stands before each of these brackets
     while at < len(text):
         found = SPACE.match(text, at)
         if found is None:
+            if text[at] == "," and before[-1].kind == "name":
+                names.refuse_arguments(before[-1])
             found = _match(text, at, calls[-1], names)
             for token in _tokens(found, text, names):
                 if token.kind in CLOSING:
                     calls.append(last.text if last.kind == "function" else token.kind)
+                    before.append(last)
                 elif token.kind in CLOSING.values() and len(calls) > 1:
                     calls.pop()
+                    before.pop()
                 last = token
                 yield token
         at = found.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -175,6 +175,28 @@ def test_every_primitive_of_one_number_is_a_function() -> None:
     for text in ("neg(w_1)", "sum(w_1)", "add(w_1)", "reshape(w_1)", "astype(w_1)", "log_softmax(w_1)", "equal(y)"):
         with pytest.raises(FormulaError, match="is not known here"):
             parse(text, NAMES)
+
+
+# Functions that are made of primitives, as formulas write them, and what NumPy makes of w_1.
+MADE: list[tuple[str, Callable[[float], float]]] = [
+    ("clip(w_1, 0, ½)", lambda w: float(np.clip(w, 0.0, 0.5))),
+    ("clip(w_1, max=0.25)", lambda w: min(w, 0.25)),
+    ("clip(w_1, min = -0.25)", lambda w: max(w, -0.25)),
+    ("leaky_relu(-w_1)", lambda w: max(-w, -0.01 * w)),
+    ("leaky_relu(-w_1, 0.2)", lambda w: max(-w, -0.2 * w)),
+    ("leaky_relu(-w_1, negative_slope=0.2)", lambda w: max(-w, -0.2 * w)),
+    ("exp2(w_1)", lambda w: 2.0**w),
+    ("2sinc(w_1)", lambda w: 2.0 * float(np.sinc(w))),
+    ("logaddexp2(w_1, 1)", lambda w: float(np.logaddexp2(w, 1.0))),
+    ("gelu(w_1) + silu(w_1)", lambda w: w * (1 + math.erf(w / math.sqrt(2))) / 2 + w / (1 + math.exp(-w))),
+]
+
+
+@pytest.mark.parametrize(("text", "by_hand"), MADE, ids=[text for text, _ in MADE])
+def test_functions_made_of_primitives_have_their_arguments(text: str, by_hand: Callable[[float], float]) -> None:
+    found = parse(text, NAMES, known)
+    assert found.item() == pytest.approx(by_hand(AT["w_1"]), rel=1e-13)
+    assert parse(write(found, text), NAMES, known).item() == pytest.approx(found.item(), rel=1e-9)
 
 
 @pytest.mark.usefixtures("own_primitives")
