@@ -59,7 +59,7 @@ def parse(text: str, names: Names, leaf: Leaf = lambda label: Value(math.nan, la
 def write(answer: Value, text: str) -> str:
     """The graph of the formula in `text` as it was understood, on one line, in a notation that can be read again.
 
-    What has very many parts, or primes in primes, or an =, which is not read, stays as it was typed.
+    What has very many parts, or primes in primes, or an =, which is read in some places alone, stays as it was typed.
     """
     parts: dict[Value, int] = {}
     for node in topological(answer):

@@ -46,7 +46,7 @@ _STATIC = {"clip": ["min", "max"], "leaky_relu": ["negative_slope"]}
 @lru_cache(maxsize=256)
 def _takes_numbers(op: Primitive) -> bool:
     """Whether a primitive is a function of numbers that can be called by its name: −x has a sign of its own."""
-    if op.work in ("sum", "mean", "max"):  # of arrays
+    if op.composed:  # layers, and functions that have names of their own, call them
         return False
     if op.name not in BUILT_IN:
         return bool(op.inputs) and (op.name.isidentifier() or canonical(op.name) is not None)
