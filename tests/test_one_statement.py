@@ -457,7 +457,7 @@ EXPLAINED = [  # a formula of several inputs or with a static argument, and a gr
     ("(leaky(a, slope=0.25) - y*b)**2", "a", "2(leaky(a, ¼) − yb){1 if a > 0, else ¼}"),
     ("z = leaky(a, slope=0.25); (b*z - y)**2", "b", "2(bz − y)z"),
     ("(where(a > b, a, 2*b) - y)**2", "b", "4({a if a > b, else 2b} − y)[a ≤ b]"),
-    ("(maximum(a, b) - y)**2", "b", "(max(a, b) − y){2 if b > a, else [b ≥ a]}"),
+    ("(maximum(a, b) - y)**2", "b", "(max(a, b) − y){2 if b > a, 1 if b = a, else 0}"),
 ]
 
 

@@ -315,6 +315,7 @@ def test_the_printed_gradient_of_a_maximum_is_a_right_answer() -> None:
     (gradient,) = mg.grad(f, w)
     printed = mg.explain(f, w).gradients["w"]
     assert "if wx = x + 1" in notation.text(printed)
+    assert mg.check_answer("2max(wx, x + 1){1 if wx > x + 1, else ½[wx ≥ x + 1]}x", gradient, f, w)
     assert mg.check_answer(notation.text(printed).replace("t₁", "max(w*x, x + 1)"), gradient, f, w)
 
 
