@@ -17,7 +17,7 @@ _DTYPE = "write v.astype(np.float32)"
 _BUILT = "give the layers dtype=np.float32 when they are made"
 _RAW = "write mg.Value of NumPy's array, which np.random.default_rng(0) draws at random"
 _IN_PLACE = "write v.data = ... of a leaf, for the numbers of a graph stay what they were"
-_BY_FUNCTION = ("cross", "diag", "expm1", "flip", "kron", "log1p", "logsumexp", "norm", "outer", "roll", "tile")
+_BY_FUNCTION = ("cross", "diag", "flip", "kron", "logsumexp", "norm", "outer", "roll", "tile")
 
 # Of Values, then of Modules, of mg, of mg.nn and of mg.optim: the name that is asked for, and what to do.
 OF_VALUES = {
