@@ -265,11 +265,12 @@ class _Block:
         return line.op != "reshape" or x in self.buffers or self.sources.get(x) is None
 
     def _view(self, line: Line, name: str, args: list[str]) -> None:
+        whole = f"broadcast_to({args[0]}, {_shape(line.shape)})"
         view = {
             "transpose": f"{args[0]}.transpose({line.static.get('axes')!r})",
             "reshape": f"{args[0]}.reshape({_shape(line.shape)})",
-            "broadcast_to": f"broadcast_to({args[0]}, {_shape(line.shape)})",
-        }[line.op]
+            "broadcast_to": whole,
+        }[line.op if line.args[0].shape else "broadcast_to"]  # a number may be a float of Python's
         fixed = line.args[0] in self.fixed
         if fixed:
             self.fixed.add(line)

@@ -168,12 +168,13 @@ class _Names:
     def _after(self, y: Line) -> str:
         """The name of y, or of what y is a term of, which has the same gradient; empty if y is no line any more."""
         named = self._named(y, lambda line: self._users.get(line, ()), self._known_after)
-        return self._names[named] if named in self.forward else ""  # a derivative may be the same line
+        return self._names.get(named, "") if named in self.forward else ""  # a derivative may be the same line
 
     def _before(self, x: Line) -> str:
         """The name of x, or, if it is a sum without a name, that of a term, which has the same gradient."""
         named = self._named(x, lambda line: line.args, self._known_before)
-        return self._names[named] if named in self.forward else _identifier(x.label or x.op)
+        written = self._names.get(named) if named in self.forward else None  # a number has no name
+        return written or _identifier(x.label or x.op)
 
     def _named(self, line: Line, nexts: Callable[[Line], Sequence[Line]], known: dict[Line, Line | None]) -> Line:
         """The first line with a name that `nexts` leads to while the gradient is the same; the line itself if none.

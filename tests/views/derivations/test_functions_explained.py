@@ -50,7 +50,7 @@ def test_a_derivation_is_right_and_an_answer_too(name: str) -> None:
         assert "✓" in text
         line = next(line.strip() for line in text.splitlines() if line.strip().startswith(f"df/d{leaf.label} ="))
         formula = line.rpartition(" = ")[2]
-        if re.search("[≠⌊{]|t₁", formula):  # cases and floors, which no answer has
+        if re.search("[≠⌊{]|t₁", line):  # cases and floors, which these answers have not
             continue
         assert mg.check_answer(formula, slope, loss=f).right, formula
         assert not mg.check_answer(f"7*({formula}) + 0.3", slope, loss=f).right
@@ -73,7 +73,7 @@ WRITTEN = [
     ("sin(w)", mg.sin),
     ("arctan2(w, 2)", lambda w: mg.arctan2(w, 2.0)),
     ("log2(w) + log10(w)", lambda w: mg.log2(w) + mg.log10(w)),
-    ("gelu(w)", None),
+    ("gelu(w)", mg.gelu),
     ("erf(w)*sinh(w)", lambda w: mg.erf(w) * mg.sinh(w)),
     ("hypot(w, 3)", lambda w: mg.hypot(w, 3.0)),
     ("\\arctan(w)", mg.arctan),
@@ -84,9 +84,5 @@ WRITTEN = [
 def test_answers_that_students_write(answer: str, function: Any) -> None:
     """d/dw of w·g is g where g does not move: the answer is the other factor."""
     w, u = Value(0.7, label="w"), Value(0.3, label="u")
-    if function is None:
-        with pytest.raises(ValueError, match="gelu"):
-            mg.check_answer(answer, mg.grad(u * mg.sin(w), [u])[0])
-        return
     (slope,) = mg.grad(u * function(w), [u])
     assert mg.check_answer(answer, slope).right
