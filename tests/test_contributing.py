@@ -152,6 +152,7 @@ def test_the_network(added: dict[str, Any]) -> None:
         assert train(trained, x, y, epochs=200, engine=engine).history[-1]["loss"] < 0.8 * start
 
 
+@pytest.mark.slow
 def test_the_network_in_every_command(added: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     saved = ["--parameters", "parameters.npz"]

@@ -29,6 +29,7 @@ def test_breast_cancer_over_ten_splits():
     assert np.median(accuracies("single_layer", data, epochs=2000)) >= 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 def test_sixes_and_sevens_over_ten_splits(name):
     digits = shrink(two_classes(load("digits"), ("6", "7")), 3)

@@ -177,6 +177,7 @@ def verdicts(path, contents):
     return refused, read
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_never_reads_as_something_else(tmp_path):
     path = tmp_path / "p.npz"
     write_arrays(path, "test", {"epoch": 7}, ARRAYS)

@@ -67,6 +67,7 @@ def test_the_plan_of_the_house_has_every_room_in_order() -> None:
     assert named == sorted(named, key=rooms.index)
 
 
+@pytest.mark.slow
 def test_the_page_of_modules_is_that_of_the_docstrings() -> None:
     assert modules_page.PAGE.read_text(encoding="utf-8") == modules_page.page(), "run python tests/modules_page.py"
 

@@ -323,6 +323,7 @@ def test_every_gradient_is_the_one_written_out_by_hand(
     assert distance(central_differences(network, rows, np.array([y])), wanted) <= BY_DIFFERENCES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 @pytest.mark.parametrize("name", slow_but("single_layer", "conv_average", among=BY_HAND))
 def test_sympy_differentiates_the_lectures_loss_to_the_same_gradients(name: str, activation: str) -> None:

@@ -177,6 +177,7 @@ def test_a_constructor_that_forgets_a_size_is_told_so() -> None:
         Forgets()
 
 
+@pytest.mark.slow
 @each
 def test_it_learns_real_data_and_is_saved_and_loaded(
     kind: type[Network], trained: dict[str, Any], tmp_path: Path
@@ -212,6 +213,7 @@ def test_the_command_line_knows_it(kind: type[Network], tmp_path: Path, capsys: 
     assert f"--filters is not for {name}: it has no such part" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @each
 def test_it_is_explained_drawn_traced_and_asked_about(kind: type[Network], tmp_path: Path, capsys: Any) -> None:
     example = kind().hand_example()

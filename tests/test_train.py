@@ -94,6 +94,7 @@ def hips_prediction(name: str, t: dict[str, Any], x: Array) -> Any:
     return sum(t["w"][i] * z[0][i] + t["w"][4 + i] * z[1][i] for i in range(4))
 
 
+@pytest.mark.slow
 @NAMES
 def test_a_hundred_iterations_follow_hips_autograd(name: str) -> None:
     network, (x, y) = build(name, regularise=1e-3, seed=1), side()
@@ -175,6 +176,7 @@ def test_one_batch_of_all_rows_is_full_batch_gradient_descent() -> None:
 # Convergence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @NAMES
 def test_an_easy_problem_converges_with_every_optimiser(name: str, optimiser: str) -> None:

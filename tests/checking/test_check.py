@@ -153,6 +153,7 @@ def test_a_wrong_rule_is_caught_and_named_among_many(name: str, off: float, spoi
     assert (result.verdict, result.primitive) == ("wrong", name), result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but("mul", "tanh", "matmul", among=SPOILT))
 def test_order_2_names_a_wrong_first_rule_too(name: str, spoil: Callable[..., None]) -> None:
     spoil(name, 1.0 - 1e-6)
@@ -160,6 +161,7 @@ def test_order_2_names_a_wrong_first_rule_too(name: str, spoil: Callable[..., No
     assert (result.verdict, result.order, result.primitive) == ("wrong", 1, name), result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["conv2d", "softplus", "log_softmax", "max", "getitem", "where", "avg_pool2d"])
 def test_wrong_rules_of_other_kinds_are_named(name: str, spoil: Callable[..., None]) -> None:
     def function(x: Value, w: Value) -> Value:

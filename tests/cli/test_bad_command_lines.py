@@ -318,6 +318,7 @@ def test_with_json_it_is_an_object_as_well(arguments: tuple[str, ...]) -> None:
     assert found["error"] in done.err
 
 
+@pytest.mark.slow
 def test_nothing_is_written_before_a_bad_option_is_seen(here: Path) -> None:
     before = sorted(here.rglob("*"))
     for arguments, _ in [*OPTIONS, *VALUES]:

@@ -199,6 +199,7 @@ def test_keys_of_worksheets_and_marks(here: Path) -> None:
         strict(done.out)
 
 
+@pytest.mark.slow
 def test_the_polynomials_of_a_cost(here: Path) -> None:
     for options in (("--json",), ("--format", "json")):
         assert strict(run("cost", "single_layer", *options).out)

@@ -53,6 +53,7 @@ def told(*command: str) -> Any:
     return strict(done.out)
 
 
+@pytest.mark.slow
 def test_what_is_missing_where_one_predicts_is_what_training_took_for_it(folder: Path) -> None:
     gaps()
     told(*TRAIN, "gaps.csv", "--drop", "id", "--missing", "mean")
@@ -130,6 +131,7 @@ def test_a_target_of_fractions_is_not_said_to_be_classes_as_well(folder: Path) -
     assert run(*TRAIN, "whole.csv", "--target-kind", "classes").code == 0
 
 
+@pytest.mark.slow
 def test_a_number_keeps_its_units_with_categories_and_gaps(folder: Path) -> None:
     ages = [str(a) for a in AGE]
     ages[2] = "nan"

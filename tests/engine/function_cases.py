@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 import scipy.special
+from many_cases import offenders
 
 import microgradcnn as mg
 
@@ -216,3 +218,16 @@ def ours(case: Case) -> Callable[..., Any]:
 
 def parts(y: Any) -> list[Any]:
     return list(y) if isinstance(y, list | tuple) else [y]
+
+
+def of_each_name(cases: Sequence[Case]) -> Callable[[Callable[[Case], None]], Callable[[str], None]]:
+    """A check of one case as a test for each function, which lists every case of it that is at fault."""
+
+    def test_of(check: Callable[[Case], None]) -> Callable[[str], None]:
+        @pytest.mark.parametrize("name", sorted({case.name for case in cases}))
+        def test(name: str) -> None:
+            assert offenders([case for case in cases if case.name == name], check) == []
+
+        return test
+
+    return test_of

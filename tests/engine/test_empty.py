@@ -236,6 +236,7 @@ def test_what_numpy_refuses_is_refused_in_a_sentence(name: str) -> None:
 COMPILED = [name for name in CASES if not isinstance(expected(name), Exception)]  # the others have no loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 @every_backend
 def test_a_program_gives_the_engines_answer(backend: str, part: int) -> None:
@@ -247,6 +248,7 @@ def test_a_program_gives_the_engines_answer(backend: str, part: int) -> None:
     assert offenders(COMPILED[part::PARTS], check) == []
 
 
+@pytest.mark.slow
 def test_the_source_gives_the_engines_answer() -> None:
     def check(name: str) -> None:
         given = arrays(CASES[name].shapes)

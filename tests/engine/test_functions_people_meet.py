@@ -17,7 +17,7 @@ import autograd.numpy as anp
 import autograd.scipy.special as asp
 import numpy as np
 import pytest
-from function_cases import EVERY, ONE, OURS, TWO, Case, arrays_of, log_softmax, numpys, ours, parts, phi
+from function_cases import EVERY, ONE, OURS, TWO, Case, arrays_of, log_softmax, numpys, of_each_name, ours, parts, phi
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -182,7 +182,7 @@ def _smallest_gap(x: Any) -> float:
     return float(np.min(np.diff(np.sort(np.append(x, 0.3))), initial=1.0))
 
 
-@pytest.mark.parametrize("case", EVERY, ids=str)
+@of_each_name(EVERY)
 def test_value_and_derivatives(case: Case) -> None:
     arrays = arrays_of(case)
     same(case(ours(case), [Value(x) for x in arrays]), case(numpys(case), list(arrays)))
@@ -224,7 +224,7 @@ def spellings(case: Case) -> dict[str, Callable[..., Any]]:
     return ways
 
 
-@pytest.mark.parametrize("case", EVERY, ids=str)
+@of_each_name(EVERY)
 def test_every_spelling_does_the_same(case: Case) -> None:
     arrays = arrays_of(case)
     for function in spellings(case).values():
@@ -238,7 +238,7 @@ def test_every_spelling_does_the_same(case: Case) -> None:
                 np.testing.assert_array_equal(g.data, h.data)
 
 
-@pytest.mark.parametrize("case", EVERY, ids=str)
+@of_each_name(EVERY)
 def test_plain_numbers_and_arrays_give_plain_results(case: Case) -> None:
     arrays = arrays_of(case)
     for mine, theirs in zip(
@@ -252,7 +252,7 @@ def test_plain_numbers_and_arrays_give_plain_results(case: Case) -> None:
 FLOAT64_BOUNDS = next(case for case in EVERY if case.name == "clip" and np.ndim(case.rest[0] if case.rest else 0))
 
 
-@pytest.mark.parametrize("case", [case for case in EVERY if case is not FLOAT64_BOUNDS], ids=str)
+@of_each_name([case for case in EVERY if case is not FLOAT64_BOUNDS])
 def test_float32_stays_float32(case: Case) -> None:
     arrays = arrays_of(case)
     leaves = [Value(np.asarray(x, np.float32)) for x in arrays]
@@ -265,7 +265,7 @@ def test_float32_stays_float32(case: Case) -> None:
             assert g.shape == x.shape
 
 
-@pytest.mark.parametrize("case", EVERY, ids=str)
+@of_each_name(EVERY)
 def test_backward_adds_up_what_grad_gives(case: Case) -> None:
     leaves = [Value(x) for x in arrays_of(case)]
     for part in parts(case(ours(case), list(leaves))):

@@ -487,6 +487,7 @@ def stale(x: Value, w: Value) -> list[Value]:
 LIVES = [with_backward, with_second_order, with_debug, after_errors, stale]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_garbage_collector")
 @pytest.mark.parametrize("live", LIVES, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("shape", [(3, 2), (4, 3)])

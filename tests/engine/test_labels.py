@@ -39,6 +39,7 @@ def neuron(kind, n):
     return (z - y) ** 2, w
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", slow_but("subscripts", "signs", among=KINDS))
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_label_takes_as_much_room_with_a_hundred_thousand_characters_as_with_some_hundreds(view, kind):

@@ -404,6 +404,7 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+@pytest.mark.slow
 def test_every_name_of_ours_that_a_text_in_the_package_mentions_exists() -> None:
     found, missing = 0, []
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -181,6 +181,7 @@ def of_kind(others: bool) -> list[str]:
     return [name for name in CASES if bool(OTHER_KINDS.search(name)) == others]
 
 
+@pytest.mark.slow
 @every_way_here
 @every_kind
 def test_every_engine_takes_them(others: bool, way: str) -> None:

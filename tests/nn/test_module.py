@@ -325,6 +325,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         model.save(tmp_path / "no" / "p.npz")
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_and_no_missing_byte_loads_anything_else(tmp_path: Path) -> None:
     model, target = (nn.Sequential(nn.Linear(2, 1, rng=rng(seed))) for seed in (0, 2))
     path = tmp_path / "p.npz"

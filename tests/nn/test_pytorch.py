@@ -34,6 +34,7 @@ def built(name: str) -> nn.Module:
     return getattr(nn, kind)(**options, **draws).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("run", RUNS)
 def test_a_hundred_steps_of_lenet(run: str, pytorch: dict[str, Any]) -> None:

@@ -178,6 +178,7 @@ def test_rows_are_picked_and_get_the_gradients_of_their_places() -> None:
         np.testing.assert_array_equal(layer.weight.grad, [[0, 0], [1, 1], [0, 0], [2, 2]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["eager", "numpy"])
 def test_fit_trains_them_together(engine: str) -> None:
     """The class is whether the first of four numbers is above the last, which the LSTM has to remember."""

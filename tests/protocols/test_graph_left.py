@@ -533,6 +533,7 @@ INSIDE: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", [i[1] for i in INSIDE], ids=[i[0] for i in INSIDE])
 def test_the_package_is_quiet_inside(use: Callable[[], Any]) -> None:
     use()

@@ -123,6 +123,7 @@ def gzipped(start: bytes, zeros: bytes, times: int) -> bytes:
     return packer.compress(start) + b"".join(packer.compress(zeros) for _ in range(times)) + packer.flush()
 
 
+@pytest.mark.slow
 def test_a_table_that_unpacks_to_too_much(tmp_path: Path) -> None:
     (tmp_path / "t.csv.gz").write_bytes(gzipped(b"", b"0,0,0\n" * 10_000, 2000))
     message = refused(lambda: load(tmp_path / "t.csv.gz"))

@@ -413,6 +413,7 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_arguments_that_are_numpys_numbers(way: str) -> None:
     def check(case: str) -> None:
         def loss(x: Any) -> Value:

@@ -633,6 +633,7 @@ def bits(trainer: Any) -> tuple[float, bytes]:
     return trainer.evaluate(), trainer.gradient.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [1 << 25, 0], ids=["laid out", "copied in parts"])
 def test_a_run_repeats_bit_for_bit_however_many_threads(
     form_and_backend: tuple[str, str], copied: int, many_blocks: list[int], monkeypatch: pytest.MonkeyPatch
@@ -689,6 +690,7 @@ def test_an_infinite_parameter_makes_nan_of_rows_of_both_signs(backend: str) -> 
     assert gradients == [0.5, 1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", HERE)
 def test_a_sum_of_more_terms_than_python_calls_deep(backend: str) -> None:
     x, *ws = leaves([1.0, *np.linspace(-1.0, 1.0, 1500)], ["x", *(f"w_{i}" for i in range(1500))])

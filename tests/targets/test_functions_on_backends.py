@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from every_backend import answer, compiled, from_source
-from function_cases import EVERY, Case, arrays_of, ours, parts
+from function_cases import EVERY, Case, arrays_of, of_each_name, ours, parts
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -53,7 +53,7 @@ def program_of(backend: str, cases: Sequence[Case]) -> Any:
     return compiled(backend, loss_of(cases), [x for case in cases for x in recorded_at(case)])
 
 
-@pytest.mark.parametrize("case", EVERY, ids=str)
+@of_each_name(EVERY)
 def test_numpy_and_the_source(case: Case) -> None:
     arrays = arrays_of(case)
     expected = answer("grad", loss_of([case]), arrays)

@@ -148,6 +148,7 @@ def test_right_to_two_ulp(name, kind, width):
     assert worst(name, kind, compiled(name, kind, lanes_of(kind, width))) <= BOUND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "coefficient"),
     [

@@ -259,6 +259,7 @@ def notices(expression: Any) -> bool:
     return False
 
 
+@pytest.mark.slow
 @given(EXPRESSIONS)
 @settings(max_examples=150)
 def test_any_expression(expression: Any) -> None:

@@ -285,6 +285,7 @@ def interrupted_save(folder: Path, moment: int) -> bool:
     return events > moment
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Exception ignored")  # a file that was not yet in its `with` is closed late
 def test_ctrl_c_at_any_moment_of_a_save_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)

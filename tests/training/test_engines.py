@@ -39,6 +39,7 @@ def flat(network):
     return np.concatenate([p.data.ravel() for p in network.parameters.values()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but("single_layer", among=NETWORKS))
 @pytest.mark.parametrize("activation", slow_but("sigmoid", among=["sigmoid", "relu"]))
 def test_all_engines_follow_the_same_trajectory(name, activation):

@@ -849,6 +849,7 @@ def without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sympy.polys.rings", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("breakage", slow_but(*list(BREAKAGES)[:2], among=BREAKAGES))
 def test_a_broken_checker_is_noticed(breakage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     without_sympy(monkeypatch)  # which would make up for some

@@ -670,6 +670,7 @@ def gradient() -> Any:
     return mg.grad(example.loss, [example.parameters["w_1"]])[0]
 
 
+@pytest.mark.slow
 def test_an_attack_is_refused_within_the_bounds_and_python_sees_nothing_of_it(
     gradient: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -824,6 +825,7 @@ def latex_like(x: Tree) -> str:
     return special.get(function, rf"\operatorname{{{function}}}{brackets[0]}")
 
 
+@pytest.mark.slow
 @given(formulas())
 def test_random_formulas_in_python_and_in_latex(tree: Tree) -> None:
     with np.errstate(all="ignore"):

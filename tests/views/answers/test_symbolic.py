@@ -163,6 +163,7 @@ LARGE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LARGE)
 def test_a_proof_is_given_up_in_bounded_steps(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0

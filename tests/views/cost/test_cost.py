@@ -293,6 +293,7 @@ def test_square_images_give_the_same_polynomials(costs, name):
     assert mg.cost(network_cost.builder(name), sizes).parts == costs[name].parts
 
 
+@pytest.mark.slow
 def test_in_image_and_kernel(costs):
     def build(image, kernel):
         return convolutional("conv_average", 3, 2, (image, image), (kernel, kernel))
@@ -350,6 +351,7 @@ ARRAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_opened_into_scalars_count_alike(name):
     compute, *shapes = ARRAYS[name]
@@ -361,6 +363,7 @@ def test_arrays_opened_into_scalars_count_alike(name):
     assert counted(in_scalars.item(), parameters) == counted(loss, {v.label: [v] for v in leaves})
 
 
+@pytest.mark.slow
 def test_a_graph_in_scalars(single_layer):
     def build(n, m, k):
         loss, scalars = in_scalars(SingleLayer(m, k), n)
@@ -931,6 +934,7 @@ def timed_at(monkeypatch, name, sizes):
     monkeypatch.setattr(NETWORKS[name], "cost_sizes", lambda: small)
 
 
+@pytest.mark.slow
 def test_the_command_measures(capsys, monkeypatch):
     timed_at(monkeypatch, "single_layer", {"n": (2, 4), "m": (2, 3), "k": (2, 3)})
     code, out, _ = run(capsys, "cost", "single_layer", "--measure")
@@ -943,6 +947,7 @@ def test_the_command_measures(capsys, monkeypatch):
     assert record["exponents"]["operations"].keys() == record["exponents"]["time"].keys() == {"n", "m", "k"}
 
 
+@pytest.mark.slow
 def test_the_latex_has_every_character(capsys, monkeypatch):
     timed_at(monkeypatch, "conv_average", dict.fromkeys("nF", (2, 3)) | dict.fromkeys("Pq", (4, 9)))
     code, out, _ = run(capsys, "cost", "conv_average", "--measure", "--format", "latex")

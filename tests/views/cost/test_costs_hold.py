@@ -93,6 +93,7 @@ def lecture_sizes(record: Any) -> dict[str, int]:
     return {name: size for name, size in record["lecture"].items() if isinstance(size, int)}
 
 
+@pytest.mark.slow
 @every_option
 @every_network
 def test_both_lines_say_the_same_at_the_lectures_sizes(name: str, options: tuple[str, ...], costs: Costs) -> None:

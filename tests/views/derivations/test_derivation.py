@@ -81,6 +81,7 @@ def read_back(derivation: Derivation) -> Any:
     return known[left]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but("single_layer", among=networks.NETWORKS))
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 @pytest.mark.parametrize("regularise", [0.0, 0.003])

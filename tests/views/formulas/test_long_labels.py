@@ -86,6 +86,7 @@ VIEWS: dict[str, tuple[Callable[[mg.Value, mg.Value], str], str]] = {
 }
 
 
+@pytest.mark.slow
 @every_label
 @pytest.mark.parametrize("view", VIEWS)
 def test_what_is_shown_is_cut(view: str, kind: str) -> None:
@@ -193,6 +194,7 @@ def test_a_command_prints_little(arguments: tuple[str, ...]) -> None:
         assert re.search(r"…|dots|8230", done.out)
 
 
+@pytest.mark.slow
 def test_files_are_small(own: Path) -> None:
     for suffix in ("svg", "dot", "html", "png"):
         assert counted(lambda suffix=suffix: run("graph", "own.py:f", "-o", f"new.{suffix}")).code == 0

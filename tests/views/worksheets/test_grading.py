@@ -423,6 +423,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_key_for_each_student(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "in" / "grades.csv"
     for _ in range(2):  # the second time the table itself lies in the folder

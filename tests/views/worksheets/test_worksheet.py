@@ -174,6 +174,7 @@ def test_kinds_are_balanced_and_questions_differ(name: str) -> None:
         assert max(kinds.values()) - min(kinds[kind] for kind in ("derive", "mistake", "number")) <= 1
 
 
+@pytest.mark.slow
 def test_a_long_sheet_asks_nothing_twice_and_plants_all_kinds() -> None:
     tasks = made("conv_average", decay=0.01, questions=24).tasks
     assert len({"".join(map(str, task.asked)) for task in tasks}) == 24
