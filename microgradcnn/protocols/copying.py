@@ -52,7 +52,8 @@ def _set_state(node: Value, state: tuple[Any, Any]) -> None:
         data = np.asarray(data)  # joblib.load may give arrays of a class of its own, which stay on disk
     fill(node, settled(data), label, op, parents, static)
     node._grad = grad
-    vars(node).update(*own)
+    for attributes in own:
+        vars(node).update(attributes)
 
 
 def _deepcopy(node: Value, memo: dict[int, Any]) -> Value:
