@@ -186,7 +186,7 @@ class Value:
     __gt__, _ = _operator("greater")
     __ge__, _ = _operator("greater_equal")
 
-    # Attached where they are documented: engine/functions, gradient.py, logic.py for ~ & | ^, leaving.py.
+    # Attached where they are documented: engine/functions, gradient.py, accumulation.py, leaving.py, logic.py (~ & |)
     if TYPE_CHECKING:
         __float__: Callable[[], float]
         __int__: Callable[[], int]
@@ -194,9 +194,9 @@ class Value:
         backward_step: Callable[[], None]
 
         @property
-        def has_grad(self) -> bool: ...  # noqa: D102, gradient.py has it
+        def has_grad(self) -> bool: ...  # noqa: D102, accumulation.py has it
         @property
-        def grad(self) -> Numbers: ...  # noqa: D102, gradient.py has it
+        def grad(self) -> Numbers: ...  # noqa: D102, accumulation.py has it
         @grad.setter
         def grad(self, gradient: Numbers | None) -> None: ...
 
