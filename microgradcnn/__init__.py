@@ -153,6 +153,7 @@ from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.record import Primitive, primitive
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.protocols import copying as _copying  # noqa: F401, gives Value its deepcopy and pickle
+from microgradcnn.protocols import micrograd_names as _micrograd_names  # noqa: F401, gives Value _prev, _op, _backward
 from microgradcnn.protocols import numpy as _interop  # noqa: F401, gives Value its place in NumPy's functions
 from microgradcnn.protocols.leaving import GraphLeft
 from microgradcnn.protocols.logic import logical_and, logical_not, logical_or, logical_xor, not_equal

@@ -38,7 +38,7 @@ def answer(way: str, loss: Callable[..., Value], parameters: Sequence[Any], inpu
         if way == "grad":
             return f.item(), [g.data for g in mg.grad(f, ps)]
         f.backward()
-        return f.item(), [np.zeros(p.shape) if p.grad is None else p.grad for p in ps]
+        return f.item(), [p.grad for p in ps]
     program = compiled(way, loss, [_elsewhere(p) for p in parameters], [_elsewhere(x[:2]) for x in inputs])
     for p, data in zip(program.parameters, parameters, strict=True):
         p.data = data

@@ -145,7 +145,7 @@ def _weights(shape: Shape) -> np.ndarray:
 def by_backward(loss: Callable[..., Any], program: Program) -> list[Any]:
     def answer(leaves: dict[str, mg.Value], f: mg.Value) -> list[Any]:
         f.backward()
-        return [np.zeros(leaves[k].shape) if leaves[k].grad is None else leaves[k].grad for k in program.wrt]
+        return [leaves[k].grad for k in program.wrt]
 
     return _eager(loss, program, answer)
 

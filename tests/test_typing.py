@@ -95,6 +95,9 @@ VALUE, NUMBERS = r"microgradcnn\.engine\.value\.Value", r".*(float|ndarray).*"
 REVEALED: list[tuple[str, str]] = [  # an expression, and a pattern of its type; none is Any
     ("w.data", NUMBERS),
     ("w.grad", NUMBERS),
+    ("w.has_grad", r"(builtins\.)?bool"),
+    ("w.backward_step()", "None"),
+    ("w.grad + 1.0", NUMBERS),
     ("w.label", r".*\bstr\b.*"),
     ("w.shape", r"tuple\[int, \.\.\.\]"),
     ("w.parents", r"tuple\[.*Value, \.\.\.\]"),

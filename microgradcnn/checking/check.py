@@ -153,7 +153,7 @@ class _Field(NamedTuple):
             for node in graph:
                 node.grad = None
             parts = [g.data for g in grad(root, leaves, seed)] if as_graph else root.backward(seed)
-            parts = [0.0 if leaf.grad is None else leaf.grad for leaf in leaves] if parts is None else parts
+            parts = [leaf.grad for leaf in leaves] if parts is None else parts
             found = [total + part for total, part in zip(found, parts, strict=True)]
             rounding += sum(map(_rounding, graph))
         return [np.asarray(g) for g in found], rounding
@@ -301,7 +301,7 @@ def _slope(phi: Callable[[float], float], middle: float, noise: float, enough: f
 
 def _rounding(node: Value) -> float:
     """What an error in the last digit of every number of a node does to what was differentiated."""
-    if node.grad is None or node.dtype == np.bool_:
+    if not node.has_grad or node.dtype == np.bool_:
         return 0.0
     g, y = np.asarray(node.grad), np.asarray(node.data)
     moved = np.sum(abs(g * y)[(g != 0.0) & ~(np.isnan(g) & np.isfinite(y))])

@@ -1,9 +1,10 @@
 """The chain rule, run over a graph from its last node to its leaves.
 
-`backward` runs the rules of the table on numbers and arrays and writes `.grad`. `grad` runs the very same rules on
-Values, so that the gradient is a graph again, to any order. Both are `cotangents`, the backward pass: the cotangent of
-a node is df/dnode, the sum of what every node computed from it sends back. What calculus does not say is in three
-functions: `_in_ieee_arithmetic`, `_nothing_from_nothing` (of a branch not taken), `_unbroadcast`.
+`backward` runs the rules of the table on numbers and arrays and writes `.grad`, `backward_step` those of one node.
+`grad` runs the very same rules on Values, so that the gradient is a graph again, to any order. All are `cotangents`,
+the backward pass: the cotangent of a node is df/dnode, the sum of what every node computed from it sends back. What
+calculus does not say is in three functions: `_in_ieee_arithmetic`, `_nothing_from_nothing` (of a branch not taken),
+`_unbroadcast`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import kernels, primitives
+from microgradcnn.engine.accumulation import accumulate
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.engine.value import Constant, Value, switched, watcher
@@ -40,11 +42,34 @@ def backward(self: Value, seed: object = None) -> None:
             if type(gradient) is np.ndarray:
                 gradient.setflags(write=False)
             if node.op is not None:
-                node.grad = gradient
-            elif node.grad is None:  # a copy: nodes may share a cotangent, and the leaf's is the user's to change
-                node.grad = gradient.copy() if type(gradient) is np.ndarray else gradient
+                node._grad = gradient
             else:
-                node.grad = node.grad + gradient
+                accumulate(node, gradient)
+
+
+def backward_step(self: Value) -> None:
+    """Send `.grad` on once: add d(self)/d(parent) times it to the `.grad` of each parent, by the rules of `backward`.
+
+    It is the backward pass by hand, which starts with f.grad = 1.0 and goes on node by node, each after all that were
+    computed from it. A leaf and a comparison send nothing. Raises ValueError if there is no gradient to send, or if a
+    parent was changed after self was computed.
+    """
+    if self.op is None or self.dtype == np.bool_:
+        return
+    if self._grad is None:
+        raise ValueError(
+            f"{self.describe()} has no gradient to send back yet: take the step of what was computed from it first, or "
+            "set its .grad, which is 1.0 for the last"
+        )
+    for parent in self.parents:
+        if parent._birth > self._birth:
+            raise _changed(parent, self)
+    # The pass comes to the parents before self, when they have nothing to send yet: theirs are other steps.
+    parents = [parent for parent in self.parents if type(parent) is not Constant]
+    sent = cotangents(self, self._grad, [self, *parents])
+    with _writing_gradients:
+        for parent in {*parents} & {*sent}:
+            accumulate(parent, sent[parent])
 
 
 def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Value]:
@@ -82,12 +107,15 @@ def topological(root: Value) -> list[Value]:
         younger = node._birth
         for parent in node.parents:
             if (birth := parent._birth) > younger:
-                changed = parent.describe()
-                raise ValueError(f"{changed} was changed after {root.describe()} was computed: compute it again")
+                raise _changed(parent, root)
             if birth and parent not in seen:  # a constant has none
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=attrgetter("_birth"))
+
+
+def _changed(parent: Value, root: Value) -> ValueError:
+    return ValueError(f"{parent.describe()} was changed after {root.describe()} was computed: compute it again")
 
 
 @np.errstate(all="ignore")
@@ -254,4 +282,5 @@ def _told(f: Value, seed: Any) -> Watcher | None:
     return watch
 
 
-setattr(Value, "backward", backward)  # noqa: B010, mypy takes a declared method for read-only
+for _method in (backward, backward_step):
+    setattr(Value, _method.__name__, _method)  # mypy takes a declared method for read-only

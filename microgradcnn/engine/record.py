@@ -16,6 +16,10 @@ from microgradcnn.engine.arrays import Data, check_unmasked, ieee, plain, quiet,
 
 TABLE: dict[str, Primitive] = {}  # every primitive by name; primitives.py, axes.py and images.py fill it
 TARGETS = ("python", "javascript", "llvm", "onnx")  # what a record may have a line of its own for
+NO_RULE_BY_HAND = (  # what errors say where somebody makes a node, or its backward, by hand
+    "nodes are made by operators and functions of Values, such as a + b, with the chain rules of the table, to which "
+    "mg.primitive(name, forward, chain, notation) adds one of your own"
+)
 ON_NUMBERS = {"javascript", "llvm"}  # targets whose programs know no arrays
 _POINTS = (0.7, -1.3, 2.6, -0.4)  # where a user's scalar is held against forward
 

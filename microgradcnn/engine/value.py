@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from microgradcnn.engine.arrays import Data, as_data, dtype_of, is_array_like, settled, shape_of
-from microgradcnn.engine.record import TABLE, Primitive
+from microgradcnn.engine.arrays import Data, as_data, dtype_of, glimpse, is_array_like, settled, shape_of
+from microgradcnn.engine.record import NO_RULE_BY_HAND, TABLE, Primitive
 from microgradcnn.system.callers import is_augmented
 
 _next_birth = itertools.count(1).__next__
@@ -32,9 +32,6 @@ watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # the Watcher of
 _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
 DETACHED: dict[str, Any] = {"detached": True}  # the static of a leaf that has left its graph, or was in none
-
-# Not in the class: a type checker that reads it there takes `grad` for an attribute, whatever else it is declared as.
-_SLOTS = ("__weakref__", "_birth", "_data", "_first", "_second", "grad", "label", "op", "static")
 
 T = TypeVar("T")
 Numbers: TypeAlias = float | np.ndarray[Any, np.dtype[Any]]  # what `data` and `grad` are; a np.float32 is as a float
@@ -64,27 +61,21 @@ class Value:
     """A node of a graph: `data`, the `op` and `parents` that gave it, and `grad` once a backward pass has reached it.
 
     `data` is a Python float, a np.float32 or a read-only array; `parents` is an ordered tuple, empty for a leaf. Raises
-    TypeError or ValueError for anything that is not real numbers.
+    TypeError or ValueError for anything that is not real numbers. Other attributes are the user's: `v.layer = 3`.
     """
 
-    __slots__ = _SLOTS
+    __slots__ = ("__dict__", "__weakref__", "_birth", "_data", "_first", "_grad", "_second", "label", "op", "static")
 
     _first: Any  # the parents: see `parents`
     _second: Value | None
+    _grad: Any  # what `grad` gives; None if it was never computed
     label: str | None
     op: Primitive | None
     static: dict[str, Any]
 
-    if TYPE_CHECKING:  # None before a pass, which the type leaves out so that `w.data - rate * w.grad` has one
-
-        @property
-        def grad(self) -> Numbers:
-            """df/d(this) of the last backward pass, for a leaf of all since it was None; in the shape of `data`."""
-
-        @grad.setter
-        def grad(self, gradient: Numbers | None) -> None: ...
-
-    def __init__(self, data: object, label: str | None = None) -> None:
+    def __init__(self, data: object, label: str | None = None, _op: str = "") -> None:
+        if _op or not (label is None or isinstance(label, str)):  # micrograd's Value(data, (a, b), "+")
+            raise TypeError(f"Value({glimpse(data)}, label='v') makes a leaf, and its label is text: {NO_RULE_BY_HAND}")
         if isinstance(data, Value):
             raise TypeError(
                 f"{data.describe()} is a Value already: {data.describe()}.detach() makes a leaf of its data"
@@ -195,11 +186,19 @@ class Value:
     __gt__, _ = _operator("greater")
     __ge__, _ = _operator("greater_equal")
 
-    # Attached where they are documented: engine/functions, gradient.py, logic.py for ~ & | ^, leaving.py.
+    # Attached where they are documented: engine/functions, gradient.py, accumulation.py, leaving.py, logic.py (~ & |)
     if TYPE_CHECKING:
         __float__: Callable[[], float]
         __int__: Callable[[], int]
         backward: Callable[..., None]
+        backward_step: Callable[[], None]
+
+        @property
+        def has_grad(self) -> bool: ...  # noqa: D102, accumulation.py has it
+        @property
+        def grad(self) -> Numbers: ...  # noqa: D102, accumulation.py has it
+        @grad.setter
+        def grad(self, gradient: Numbers | None) -> None: ...
 
         def _attached(self, *inputs: Any, **static: Any) -> Value: ...
         def _left(self, *inputs: Any, **static: Any) -> Any: ...
@@ -220,8 +219,7 @@ class Constant(Value):
 
     __slots__ = ()
     data = property(attrgetter("_data"))  # cannot be set
-    grad: Any = None
-    label = op = None
+    _grad = label = op = None
     _first, _second, static, _birth = (), None, DETACHED, 0
 
     def __init__(self, data: object) -> None:
@@ -254,7 +252,7 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
     node = _new(Value)
     node._data = data
-    node.grad = node.label = None
+    node._grad = node.label = None
     node.op, node._first, node._second, node.static = op, first, second, static
     node._birth = _next_birth()
     if (watch := watcher.get()) is not None:
@@ -307,6 +305,6 @@ def fill(
     """`node` with its fields set, born now."""
     node._data, node.label, node.op, node.static = data, label, op, static
     node._first, node._second = parents if len(parents) == 2 else (parents, None)
-    node.grad = None
+    node._grad = None
     node._birth = _next_birth()
     return node

@@ -45,6 +45,9 @@ from microgradcnn.nn.losses import (
 )
 from microgradcnn.nn.models import lenet
 from microgradcnn.nn.module import Buffer, Module
+from microgradcnn.nn.neurons import MLP as MLP  # not in __all__, as the two below: micrograd's, of single numbers
+from microgradcnn.nn.neurons import Layer as Layer
+from microgradcnn.nn.neurons import Neuron as Neuron
 from microgradcnn.nn.safetensors_files import load_safetensors, save_safetensors
 from microgradcnn.protocols.other_names import OF_NN as _OF_NN
 from microgradcnn.protocols.other_names import refusing as _refusing

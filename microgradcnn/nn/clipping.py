@@ -49,4 +49,4 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
 
 
 def _with_gradients(parameters: Value | Iterable[Value]) -> list[Value]:
-    return [p for p in several(parameters, "what is clipped") if p.grad is not None]
+    return [p for p in several(parameters, "what is clipped") if p.has_grad]

@@ -82,7 +82,7 @@ class Optimiser(ABC):
         Raises ValueError if one has no gradient, FloatingPointError as `error_if_nonfinite` asks.
         """
         for p in self.parameters:
-            if p.grad is None:
+            if not p.has_grad:
                 raise ValueError(
                     f"{p.describe()} has no gradient: call backward() on the loss before step(), or, if that was done, "
                     "the loss does not depend on it (under no_grad(), or from .data, .item() or detach(), nothing "

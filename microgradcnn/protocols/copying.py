@@ -35,7 +35,8 @@ def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     # of those finds its own parents written already when it is asked, and lists nothing.
     if type(node) is Constant:
         return Constant, (node._data,)
-    fields = (node._data, node.label, node.grad, node.op, node.parents, node.static)
+    own = [vars(node)] if vars(node) else []
+    fields = (node._data, node.label, node._grad, node.op, node.parents, node.static, *own)
     listing = getattr(_pickling, "listing", _none)()
     if listing is not None and node in listing.waiting:
         listing.waiting.discard(node)
@@ -46,11 +47,13 @@ def _reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
 
 
 def _set_state(node: Value, state: tuple[Any, Any]) -> None:
-    _, (data, label, grad, op, parents, static) = state
+    _, (data, label, grad, op, parents, static, *own) = state  # most have no attributes of the user's own
     if isinstance(data, np.ndarray):
         data = np.asarray(data)  # joblib.load may give arrays of a class of its own, which stay on disk
     fill(node, settled(data), label, op, parents, static)
-    node.grad = grad
+    node._grad = grad
+    for attributes in own:
+        vars(node).update(attributes)
 
 
 def _deepcopy(node: Value, memo: dict[int, Any]) -> Value:
@@ -60,7 +63,9 @@ def _deepcopy(node: Value, memo: dict[int, Any]) -> Value:
         if id(old) not in memo:
             parents = tuple([memo.get(id(p), p) for p in old.parents])  # constants are shared
             new = memo[id(old)] = fill(_blank(), old._data, old.label, old.op, parents, old.static)
-            new.grad = deepcopy(old.grad, memo)
+            new._grad = deepcopy(old._grad, memo)
+            if own := vars(old):
+                vars(new).update(deepcopy(own, memo))
     copied: Value = memo[id(node)]
     return copied
 
@@ -69,7 +74,8 @@ def _copy(node: Value) -> Value:
     if type(node) is Constant:
         return node
     new = fill(_blank(), node._data, node.label, node.op, node.parents, node.static)
-    new.grad = node.grad
+    new._grad = node._grad
+    vars(new).update(vars(node))
     new._birth = node._birth  # a graph that was stale stays so
     return new
 

@@ -80,7 +80,7 @@ class Eager(Batches):
             p.grad = None
         loss, *also = self._objective(*(rows or self.some(slice(None))))
         loss.backward()
-        self.gradient = _joined(np.zeros(p.shape, p.dtype) if p.grad is None else p.grad for p in self.parameters)
+        self.gradient = _joined(p.grad for p in self.parameters)
         self.also = [v.item() for v in also]
         return loss.item()
 

@@ -325,6 +325,6 @@ def _norms(name: str, layer: Value | Sequence[float]) -> Array:
         if norms.ndim != 1 or not norms.size:
             raise ValueError(f"{name} needs a norm for each step, (steps,), not {norms.shape}")
         return norms
-    if layer.grad is None:
+    if not layer.has_grad:
         raise ValueError(f"{name} has no gradient yet: call backward() first")
     return np.array([np.linalg.norm(np.ravel(layer.grad))])

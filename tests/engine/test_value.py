@@ -66,7 +66,7 @@ def test_what_it_takes(given: Any, kind: type, dtype: Any, shape: tuple[int, ...
     assert type(v.data) is kind
     assert (v.dtype, v.shape, v.ndim) == (dtype, shape, len(shape))
     np.testing.assert_array_equal(v.data, np.asarray(given, float))
-    assert (v.label, v.op, v.parents, v.grad) == ("x", None, (), None)
+    assert (v.label, v.op, v.parents, v.has_grad) == ("x", None, (), False)
 
 
 @pytest.mark.parametrize(("given", "kind", "dtype", "shape"), TAKEN, ids=lambda x: repr(x)[:30])
@@ -350,7 +350,8 @@ BAD_DATA = [
     (lambda p, f: setattr(f, "data", np.ones(2)), ValueError, "f was computed by mul: only a leaf"),
     (lambda p, f: setattr(f.parents[1], "data", 3.0), AttributeError, "no setter"),
     (lambda p, f: setattr(p, "shape", (2, 1)), AttributeError, "no setter"),
-    (lambda p, f: setattr(p, "weight", 1.0), AttributeError, "weight"),
+    (lambda p, f: setattr(p, "has_grad", True), AttributeError, "no setter"),
+    (lambda p, f: setattr(p, "requires_grad", False), AttributeError, "all leaves get a gradient"),
     (lambda p, f: p.__setitem__(0, 1.0), TypeError, "no part of p can be changed: mg.where, mg.stack and"),
 ]
 
@@ -385,7 +386,7 @@ def test_a_graph_older_than_its_leaf_is_refused(use: Callable[..., Any], new: fl
     p.data = new
     with pytest.raises(ValueError, match="p was changed after loss was computed: compute it again"):
         use(f, p)
-    assert p.grad is q.grad is None
+    assert not any(v.has_grad for v in (p, q))
     use((p * q).exp() * q, p)
 
 
@@ -512,7 +513,7 @@ def test_detach() -> None:
     y = x * x
     y.label = "y"
     d = y.detach()
-    assert (d.op, d.parents, d.label, d.grad) == (None, (), "y", None)
+    assert (d.op, d.parents, d.label, d.has_grad) == (None, (), "y", False)
     assert d.data is y.data
     f = (d * x).sum()
     f.backward()
@@ -626,7 +627,7 @@ def test_a_primitive_with_static_arguments_and_an_input_without_gradient() -> No
     assert y.static == {"scale": 5.0}
     y.backward(np.ones(3))
     assert x.grad.tolist() == [5.0, 5.0, 5.0]
-    assert i.grad is None
+    assert not i.has_grad
     assert chosen.notation == "chosen(x_1, x_2)"
 
 

@@ -137,7 +137,9 @@ def ledger(f: Value, seed: object = None) -> Ledger:
         gradients = cotangents(f, start, order)
     leaves = {leaf: g for leaf, g in gradients.items() if leaf.op is None}
     closings = [
-        Closing(clerk.names[leaf], leaf.grad, g, g if leaf.grad is None else leaf.grad + g)
+        Closing(clerk.names[leaf], leaf.grad, g, leaf.grad + g)
+        if leaf.has_grad
+        else Closing(clerk.names[leaf], None, g, g)
         for leaf, g in leaves.items()
     ]
     lost = text_line(undefined(f, leaves, {node: symbol(name) for node, name in clerk.names.items()}))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Data
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.ledger import local_derivatives, node_names
@@ -91,7 +92,7 @@ class _Scene:
             self.users[parent].append(child)
         self.scales = (
             value_scale(largest(v.data for v in self.order)),
-            gradient_scale(largest(v.grad for v in self.order if v.grad is not None)),
+            gradient_scale(largest(v.grad for v in self.order if v.has_grad)),
         )
         self.locals = [local_derivatives(node) if node.op is not None else [] for node in self.order]
         self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened)
@@ -118,7 +119,7 @@ class _Scene:
         heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
         note = "×".join(map(str, node.shape))
         name = group.name if group else None
-        return box(heading, node.data, node.grad, self.scales, note, place, name, leaf=node.op is None)
+        return box(heading, node.data, _computed(node), self.scales, note, place, name, leaf=node.op is None)
 
     def _heading(self, node: Value, inside: set[Value]) -> Heading:
         """The name and the formula in terms of what is outside a group."""
@@ -140,7 +141,7 @@ class _Scene:
         inside = set(group.members)
         ends = [i for i in group.members if not self.users[i] or not inside.issuperset(self.users[i])]
         values = np.concatenate([_flat(self.order[i].data) for i in ends])
-        grads = [0.0 if self.order[i].dtype == np.bool_ else self.order[i].grad for i in ends]
+        grads = [0.0 if self.order[i].dtype == np.bool_ else _computed(self.order[i]) for i in ends]
         gradient = None if any(g is None for g in grads) else np.concatenate([_flat(g) for g in grads])
         heading: Heading = [clean(cut(group.name))]
         if group.kind == "family":
@@ -201,6 +202,11 @@ def constant_formula(constant: Value) -> Expr:
 
 def _said(local: float | None) -> str:
     return "" if local is None else shown(local)
+
+
+def _computed(node: Value) -> Data:
+    """The gradient as a box takes it: None where it was never computed."""
+    return node.grad if node.has_grad else None
 
 
 def _flat(data: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

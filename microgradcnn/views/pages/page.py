@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.gradient import topological
-from microgradcnn.engine.value import Value
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.files import json_text
 from microgradcnn.targets.lines import in_order
 from microgradcnn.targets.scalars import IN_PAIRS, opened_arrays
@@ -49,7 +49,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
     described = [_level(level, i, derivations, packed) for i, level in enumerate(levels)]
     packed += derivations.templates()
     data = {
-        "computed": f.grad is not None,
+        "computed": _has_all_gradients(f),
         "leaves": told,
         "levels": described,
         "packed": base64.b64encode(gzip.compress(_written("".join(packed)), mtime=0)).decode(),
@@ -68,6 +68,16 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
         script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     return _written(html_document(body, drawing.title, style("page.css"), classes)).decode()
+
+
+def _has_all_gradients(f: Value) -> bool:
+    """Whether a whole backward pass has been through, and not only some steps of one by hand."""
+    reached = {f}
+    for node in reversed(topological(f)):
+        if node in reached and node.op is not None:
+            flows = (p for k, p in enumerate(node.parents) if node.op.chain[k] is not None)
+            reached.update(p for p in flows if type(p) is not Constant and p.dtype != np.bool_)
+    return all(node.has_grad for node in reached)
 
 
 def embedded(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:

@@ -56,7 +56,7 @@ def backward(f: Value) -> tuple[list[float], list[float]]:
     """All values and gradients of a graph by the engine, in topological order."""
     f.backward()
     order = topological(f)
-    return flat(order), [0.0 if v.grad is None else v.grad for v in order]
+    return flat(order), [v.grad for v in order]
 
 
 def computed(page: Page) -> tuple[list[float], list[float]]:
