@@ -11,7 +11,8 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.networks.network import COUNTED_AT, CostSize, Network, dot, mean, named
+from microgradcnn.networks.network import COUNTED_AT, CostSize, Network
+from microgradcnn.networks.writing import dot, mean, named
 
 SQUARES = (4, 9, 16, 25)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import microgradcnn.lesson.run as lessons
-from microgradcnn.cli.loss_graphs import outputs_of
+from microgradcnn.cli.loss_graphs import built_network
 from microgradcnn.cli.options import network_argument, outputs_argument, seed_argument
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.networks import ACTIVATIONS, NETWORKS
@@ -22,12 +22,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """The gradients of a network, sigmoid and relu, λ = 0 and 0.1, found in four ways; 1 if they disagree."""
-    rows, outputs = [], outputs_of(options.network, options.outputs)
+    rows, kind = [], NETWORKS[options.network]
     for activation in ACTIVATIONS:
         for regularise in (0.0, 0.1):
-            network = NETWORKS[options.network](
-                activation=activation, regularise=regularise, seed=options.seed, **outputs
-            )
+            given = {"activation": activation, "regularise": regularise, "outputs": options.outputs}
+            network = built_network(kind, options.network, options.seed, **given)
             checks = lessons.check_network(network, options.seed)
             rows.append({"activation": activation, "λ": regularise, **checks_record(checks)})
     right = all(row["worst"] <= lessons.TOLERANCE for row in rows)
