@@ -122,11 +122,12 @@ def _cost(kind: type[Network], name: str, student: bool) -> Pieces | None:
 
 def _program(about: Subject, student: bool) -> Pieces:
     parameters = list(about.parameters.values())
+    program = compile(about.loss, parameters, about.given)
+    words = "The loss and all its derivatives as one straight-line program; what is computed once is used again."
     if student:
-        source, words = compile(about.loss, [], [*about.given, *parameters]).source, "The loss as a program."
+        source, words = program.source_of([]), "The loss as a program."
     else:
-        source = compile(about.loss, parameters, about.given).source
-        words = "The loss and all its derivatives as one straight-line program; what is computed once is used again."
+        source = program.source
     return {"program_is": words, "lines": len(source.splitlines()), "program": escape(source)}
 
 

@@ -40,17 +40,17 @@ def subject(network: Network) -> Subject:
         example = network.hand_example()
         nodes = topological(example.loss)
         if len(nodes) <= MOST_NODES:
-            parameters = {label: p for label, p in example.parameters.items() if p in set(nodes)}
+            wrt = {label: p for label, p in example.parameters.items() if p in set(nodes)}
             found = [*dict.fromkeys([*example.z, *example.outputs, example.loss])]
-            return Subject(example.loss, parameters, [*example.inputs, *example.targets], found, True)
-    rng = np.random.default_rng(0)
-    x = Value(rng.normal(size=(ROWS, network.inputs)).round(2), label=network.input_letter)
-    y = Value(np.arange(ROWS) % max(2, network.outputs) * 1.0, label="y")
-    loss = network.loss(x, y)
-    nodes = topological(loss)
-    parameters = {label: p for label, p in network.parameters.items() if p in set(nodes)}
+            return Subject(example.loss, wrt, [*example.inputs, *example.targets], found, True)
+        loss = named(network.loss(*network.drawn_rows(ROWS, np.random.default_rng(0))), "f")
+    else:
+        loss = network.hand_graph()
+    nodes, parameters = topological(loss), set(network.parameters.values())
     between = [node for node in nodes if node.op is not None and node.label and node is not loss]
-    return Subject(named(loss, loss.label or "f"), parameters, [x, y], [*between, loss], False)
+    given = [node for node in nodes if node.op is None and node.label and node not in parameters]
+    wrt = {label: p for label, p in network.parameters.items() if p in set(nodes)}
+    return Subject(loss, wrt, given, [*between, loss], False)
 
 
 def representatives(of: Subject, most: int = 2) -> list[str]:
