@@ -71,6 +71,7 @@ class Network(ABC):
     outputs: int = 1
     scalar: bool = True  # whether there is a scalar form, one `example` of labelled numbers
     module: nn.Module | None = None  # what computes it, for `fit` to train, where it is made of layers
+    whole_inputs: bool = False  # whether rows are whole numbers, such as those of words, which no scaling may change
 
     def __init_subclass__(cls) -> None:
         cls.name = vars(cls).get("name", cls.__name__)

@@ -37,7 +37,7 @@ class ModuleNetwork(OwnLossNetwork):
         self.module = deepcopy(type(self).original)
         vars(self.module).pop("example", None)
         x, y = self.batch
-        self.m = math.prod(x.shape[1:])
+        self.m, self.whole_inputs = math.prod(x.shape[1:]), x.dtype.kind in "iub"
         self.image = x.shape[2:] if self.takes_images() else None
         self.parameters = dict(self.module.named_parameters())
         with no_grad():

@@ -48,7 +48,8 @@ class OwnLossNetwork(Network):
 
     def check_data(self, data: Dataset) -> None:
         """Raise DataError unless rows have as many numbers as the data columns, and targets are as theirs."""
-        columns, classes = data.x.shape[1], len(data.classes or ())
+        two = 2 * bool(np.isin(data.y, (0.0, 1.0)).all())
+        columns, classes = data.x.shape[1], len(data.classes or ()) or two
         if self.inputs != columns:
             raise DataError(f"{self.name} takes rows of {self.inputs} numbers, and {data.name} has {columns}")
         if self.outputs > 1 and self.outputs != classes:
