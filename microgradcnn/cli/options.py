@@ -23,9 +23,9 @@ from microgradcnn.training.checkpoint import Checkpoints
 _Number = TypeVar("_Number", int, float)
 
 OWN = (
-    "file.py:name is what a file of yours has, which is run: a Network class; a function that returns a loss of one "
-    "example, whose arguments with whole numbers as defaults are its sizes; a Value or an Example; or a Module with an "
-    "example, module.example = x, y, rows of inputs and their targets."
+    "file.py:name is what a file of yours has, which is run: a Network class; a scalar loss, as a Value, as an Example "
+    "or from a function, whose whole numbers as defaults are sizes, with leaves labelled x and y for inputs and "
+    "targets; or a Module with an example, module.example = x, y, rows of inputs and their targets."
 )
 _GRAPHS = (
     "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
