@@ -85,13 +85,14 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     where = f"The network {row.network}" + (f", {row.section}" if row.section else "")
     sigma = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if "sigmoid" in about.operations else ""
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
-    drawing = sliding(network, f"drawn-{row.network}") if about.scalar else _parameters(about)
+    drawing = sliding(network, f"drawn-{row.network}") if about.scalar else _parameters(network, about)
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing}
 
 
-def _parameters(about: Subject) -> str:
+def _parameters(network: Network, about: Subject) -> str:
+    layers = "" if network.module is None else f"<pre>{escape(repr(network.module))}</pre>"
     rows = [(notation.mathml(symbol(label)), size_of(p), str(np.size(p.data))) for label, p in about.parameters.items()]
-    return table(["parameter", "size", "weights"], rows)
+    return layers + table(["parameter", "size", "weights"], rows)
 
 
 def _graph(about: Subject, file: str) -> Pieces:
