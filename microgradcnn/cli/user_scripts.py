@@ -69,6 +69,11 @@ def networks_in_script(path: str) -> dict[str, type[Network]]:
     return found
 
 
+def run_script(what: str) -> None:
+    """Run the file of `file.py` or `file.py:name`, for what it does, such as to define primitives; raises as above."""
+    _run(what)
+
+
 def told(error: BaseException) -> str | None:
     """An error from a user's file as a sentence with file and line; None for one that came from elsewhere."""
     frames = traceback.walk_tb(error.__traceback__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def builder(network: str | type[Network], activation: str | None = None, regular
     """What builds the graph of a network's objective, of n rows and the other `cost_sizes`."""
     kind = NETWORKS[network] if isinstance(network, str) else network
     given = {"activation": activation, "regularise": regularise}
-    options = {name: option for name, option in given.items() if option is not None}
+    options: dict[str, Any] = {name: option for name, option in given.items() if option is not None}
 
     def build(n: int, **sizes: int) -> tuple[Value, dict[str, list[Value]]]:
         made = kind(**kind.of_sizes(sizes), **options)

@@ -15,12 +15,13 @@ from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
-from microgradcnn.networks.network import CostSize
+from microgradcnn.networks.network import COUNTED_AT, CostSize
 from microgradcnn.networks.own_loss import OwnLossNetwork, add_up_to_1
 from microgradcnn.networks.roles import PREDICTION, in_scalars, letter, replayed, roles_of
 from microgradcnn.networks.writing import named
 from microgradcnn.targets.trace import reached
 
+SCALARS_TIMED = (4, 16)  # sizes of a graph written number by number
 Make = Callable[..., Value | Example]
 
 
@@ -147,7 +148,8 @@ class LossNetwork(OwnLossNetwork):
         """n rows, and the sizes. Raises ValueError for one that is called n."""
         if "n" in cls.arguments():
             raise ValueError(f"n counts rows in a cost: call the size n of {cls.name} by another letter")
-        return {s: about if s == "n" else about._replace(meaning="") for s, about in super().cost_sizes().items()}
+        n = super().cost_sizes()["n"]
+        return {"n": n, **{size: CostSize(COUNTED_AT, SCALARS_TIMED) for size in cls.arguments()}}
 
     def _predicted(self) -> list[Value]:
         outputs = [*self._opened.outputs]

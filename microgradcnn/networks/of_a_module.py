@@ -16,6 +16,7 @@ from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks.own_loss import OwnLossNetwork, add_up_to_1
+from microgradcnn.networks.roles import replayed
 from microgradcnn.networks.writing import named
 from microgradcnn.nn.summary import in_mode
 
@@ -28,13 +29,12 @@ class ModuleNetwork(OwnLossNetwork):
     of several outputs, and the mean squared error for others.
     """
 
-    original: ClassVar[nn.Module]
     batch: ClassVar[tuple[Array, Array]]
     scalar = False
-    module: nn.Module
+    module: nn.Module  # of the class the one that was given, of a network a copy
 
     def __init__(self, seed: int = 0) -> None:
-        self.module = deepcopy(type(self).original)
+        self.module = deepcopy(type(self).module)
         vars(self.module).pop("example", None)
         x, y = self.batch
         self.m, self.whole_inputs = math.prod(x.shape[1:]), x.dtype.kind in "iub"
@@ -116,9 +116,13 @@ class ModuleNetwork(OwnLossNetwork):
         return filters[0] if filters else super().pictures(image)
 
     def _called(self, x: Any) -> Value:
+        """What the module gives in eval() mode, at the network's parameters, which may be others than its own."""
         with in_mode(self.module, training=False):
             found: Value = self.module(x)
-        return found
+        own = dict(self.module.named_parameters())
+        if all(p is self.parameters[name] for name, p in own.items()):
+            return found
+        return replayed([found], {p: self.parameters[name] for name, p in own.items()})[0]
 
     def _told(self, found: Value) -> Value:
         """The output of one number a row as ŷ, (n,)."""
@@ -152,5 +156,5 @@ def network_of_module(module: nn.Module, example: Any, name: str) -> type[Module
         raise ValueError(
             f"the example of {name} is a batch: as many rows of inputs as of targets, not {x.shape} and {y.shape}"
         )
-    about = {"original": module, "batch": (x, y), "name": name, "__doc__": type(module).__doc__}
+    about = {"module": module, "batch": (x, y), "name": name, "__doc__": type(module).__doc__}
     return type(name, (ModuleNetwork,), about)
