@@ -44,6 +44,11 @@ class Checks:
         """The largest of all."""
         return max(self.scalar_form or 0.0, self.closed_form or 0.0, self.differences)
 
+    @property
+    def ways(self) -> int:
+        """In how many ways gradients were found, the tensor form among them."""
+        return 2 + (self.scalar_form is not None) + (self.closed_form is not None)
+
 
 @dataclass(frozen=True)
 class NetworkRow:
@@ -60,7 +65,12 @@ class NetworkRow:
     @property
     def right(self) -> bool:
         """Whether every gradient agrees to 1e-7 and every training converged, or had its epochs where it counts them."""
-        return self.checks.worst <= TOLERANCE and not self.unfinished
+        return not self.wrong and not self.unfinished
+
+    @property
+    def wrong(self) -> bool:
+        """Whether gradients found in different ways disagree by more than 1e-7."""
+        return not self.checks.worst <= TOLERANCE
 
     @property
     def unfinished(self) -> dict[str, str]:

@@ -65,6 +65,11 @@ class Words:
         """All names that something is written about."""
         return list(dict.fromkeys(name for part in self.parts for name in part.names))
 
+    def and_also(self, others: Words) -> Words:
+        """These words, and those of others about networks."""
+        first = self.parts[0] if self.parts[0].title or self.parts[0].sections else others.parts[0]
+        return Words((first, *self.parts[1:], *others.parts[1:]))
+
     def title_of(self, name: str) -> str:
         """The title of a network's page: its name, unless there is another."""
         return next((part.title for part in self.parts if name in part.names and part.title), name)

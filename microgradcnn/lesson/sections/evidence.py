@@ -47,7 +47,7 @@ def _agreement(row: NetworkRow) -> str:
     agree = "agree" if row.checks.worst <= TOLERANCE else "do not agree"
     listed = ", ".join(told[:-1]) + " and " * (len(told) > 1) + told[-1]
     return (
-        f"Over random rows{decay} the gradients found in {WAYS[len(told) + 1]} ways {agree}. As a share of the "
+        f"Over random rows{decay} the gradients found in {WAYS[row.checks.ways]} ways {agree}. As a share of the "
         f"largest, this far away from those in arrays are {listed}."
     )
 
