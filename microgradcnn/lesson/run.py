@@ -17,7 +17,7 @@ from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.fit import DivergedError, Training, accuracy, train
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.networks import Network
+from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.networks.roles import replayed
 
 OF_MODULES = {"epochs": 300, "rate": 0.01, "batch": 32}  # of what `fit` trains
@@ -94,6 +94,7 @@ def network_row(
     What it cannot be trained on is told in a LeftOutWarning. Raises KeyboardInterrupt if Ctrl-C ended a training.
     """
     kind = course.networks[name]
+    known = name if NETWORKS.get(name) is kind else kind  # files of parameters have the name that it is known by
     options = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
     built = kind(**options, seed=seed)
     training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
