@@ -15,7 +15,7 @@ from microgradcnn.data import as_images
 from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
-from microgradcnn.networks.own_loss import OwnLossNetwork, add_up_to_1
+from microgradcnn.networks.losses.own_loss import OwnLossNetwork, add_up_to_1
 from microgradcnn.networks.roles import replayed
 from microgradcnn.networks.writing import named
 from microgradcnn.nn.summary import in_mode
@@ -54,11 +54,9 @@ class ModuleNetwork(OwnLossNetwork):
         """What the module gives for n rows, (n,), or (n, outputs); of a loss that takes logits of one, their σ."""
         return named(self._told(self._called(self.shaped(x))), "y_hat")
 
-    def measured(self, x: Any, y: Any) -> tuple[Value, Value, Value]:
-        """As Network has it; the error is the module's loss."""
-        found = self._called(self.shaped(x))
-        error = self.criterion(found, self.targets(y))
-        return self.regularised(error, self.parameters.values()), error, named(self._told(found), "y_hat")
+    def own_loss(self, x: Any, y: Any) -> Value:
+        """The module's loss."""
+        return self.criterion(self._called(self.shaped(x)), self.targets(y))
 
     def hand_graph(self) -> Value:
         """The loss over the example's rows, x and y."""

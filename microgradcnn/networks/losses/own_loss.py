@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from microgradcnn.networks.network import Network
 
 
 class OwnLossNetwork(Network):
-    """A network with a loss of its own, which `measured` gives; it starts at numbers of its own, whatever the seed.
+    """A network with a loss of its own, `own_loss`; it starts at numbers of its own, whatever the seed.
 
     λ is 0 unless `regularise` is set. `are_shares` says whether its predictions are probabilities already.
     """
@@ -31,7 +32,16 @@ class OwnLossNetwork(Network):
 
     def loss(self, x: Any, y: Any) -> Value:
         """The loss over n rows x, (n, inputs), and y, (n,): the mean of what each costs, plus λ Σ θ²."""
-        return self.measured(x, y)[0]
+        return self.regularised(self.own_loss(x, y), self.parameters.values())
+
+    @abstractmethod
+    def own_loss(self, x: Any, y: Any) -> Value:
+        """The loss over n rows that was written, without λ Σ θ²."""
+
+    def measured(self, x: Any, y: Any) -> tuple[Value, Value, Value]:
+        """As Network has it; the error is the loss that was written."""
+        error = self.own_loss(x, y)
+        return self.regularised(error, self.parameters.values()), error, self.predict(x)
 
     @property
     def error_name(self) -> str:
