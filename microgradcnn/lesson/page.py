@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -31,7 +31,7 @@ from microgradcnn.views.worksheets.worksheet import Worksheet, worksheet
 
 __all__ = ["Page", "network_page", "problem", "representatives"]
 
-QUESTIONS = (6, 3)  # on a worksheet; fewer where there are not so many to ask
+QUESTIONS = (6, 4, 2)  # on a worksheet; fewer where there are not so many to ask
 Pieces = dict[str, object]
 SECTION = re.compile(r'(?s)(?=<section id="(\w+)")(.*?</section>\n)')
 
@@ -145,10 +145,15 @@ def _worksheet(about: Subject, name: str, student: bool) -> tuple[Pieces | None,
 
 
 def _sheet(about: Subject, name: str) -> Worksheet | None:
-    """A worksheet about all parameters, or about those of which there is enough to ask."""
-    for questions in QUESTIONS:
-        for labels in (list(about.parameters), representatives(about)):
-            with suppress(ValueError):
-                wrt = [about.parameters[label] for label in labels]
-                return worksheet(about.loss, wrt, name, questions, f"Backpropagation: {name}")
-    return None
+    """A worksheet about all parameters, or about those whose derivatives can be asked for; None where none can."""
+
+    def asking(labels: Sequence[str], questions: int) -> Worksheet | None:
+        with suppress(ValueError):
+            wrt = [about.parameters[label] for label in labels]
+            return worksheet(about.loss, wrt, name, questions, f"Backpropagation: {name}")
+        return None
+
+    if (whole := asking(list(about.parameters), QUESTIONS[0])) is not None:
+        return whole
+    able = [label for label in representatives(about) if asking([label], 1) is not None]
+    return next((sheet for questions in QUESTIONS if (sheet := asking(able, questions)) is not None), None)
