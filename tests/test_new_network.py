@@ -277,7 +277,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory, rows: list[NetworkRow]) -> P
     return folder
 
 
-SECTIONS = ["network", "graph", "derivation", "checks", "exercise", "landscape", "training", "cost", "program", "worksheet"]
+SECTIONS = [
+    "network",
+    "graph",
+    "derivation",
+    "checks",
+    "exercise",
+    "landscape",
+    "training",
+    "cost",
+    "program",
+    "worksheet",
+]
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
-"""What a user names on the command line, a network, a formula or a Value of their own file, as a graph with a loss.
+"""What a user names on the command line, a network, a formula or something in their own file, as a graph with a loss.
 
-conv_average                              one example of a network, by its name
+NETWORK                                   one example of a network, by its name
 "z = sigmoid(w*x + b); (z - y)**2"        a formula: every name that is not assigned is a leaf
-model.py:loss                             a Value at the top level of a file, or a function there that returns one
+model.py:name                             a Network class, a loss or a function that gives one, or a Module, in a file
 """
 
 from __future__ import annotations

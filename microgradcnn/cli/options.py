@@ -23,9 +23,9 @@ from microgradcnn.training.checkpoint import Checkpoints
 _Number = TypeVar("_Number", int, float)
 
 OWN = (
-    "file.py:name is what a file of yours has, which is run: a Network class; a function that returns a loss of one "
-    "example, whose arguments with whole numbers as defaults are its sizes; a Value or an Example; or a Module with an "
-    "example, module.example = x, y, rows of inputs and their targets."
+    "file.py:name is what a file of yours has, which is run: a Network class; a scalar loss, as a Value, as an Example "
+    "or from a function, whose whole numbers as defaults are sizes, with leaves labelled x and y for inputs and "
+    "targets; or a Module with an example, module.example = x, y, rows of inputs and their targets."
 )
 _GRAPHS = (
     "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
@@ -119,7 +119,10 @@ def network_options(
 def data_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """A data set, its target column, the columns to leave out and its classes."""
     parser.add_argument(
-        "--data", required=required, metavar="FILE|NAME", help="a CSV, NPZ or IDX file (or in gzip), or a data set's name"
+        "--data",
+        required=required,
+        metavar="FILE|NAME",
+        help="a CSV, NPZ or IDX file (or in gzip), or a data set's name",
     )
     parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
     parser.add_argument(

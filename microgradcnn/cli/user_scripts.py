@@ -134,6 +134,11 @@ class _Script:
         """The Network class of that name, or of the module or the loss of that name."""
         found = self.chosen(name)
         if isinstance(found, type) and issubclass(found, Network) and not inspect.isabstract(found):
+            if not _needs_nothing(found, seed=0):
+                raise ScriptError(
+                    f"{self.path}:{name} is built by itself, and from a seed: let its constructor take "
+                    "seed=0, hand it on, and give every other argument a default"
+                )
             return found
         if not isinstance(found, Module):
             return network_of_loss(self.made(name), name)
@@ -141,8 +146,7 @@ class _Script:
         if example is None:
             where = f"{self.path}:{name}"
             raise ScriptError(f"{where} has no example: write {name}.example = x, y, a batch of inputs and its targets")
-        with _in_its_place(self.path):
-            return network_of_module(found, example, name)
+        return network_of_module(found, example, name)
 
     def made(self, name: str) -> Callable[..., Value | Example]:
         """A function of the sizes, if there are any, that gives the loss of that name, its leaves labelled."""
@@ -173,9 +177,9 @@ def _is_offered(value: Any) -> bool:
     return isinstance(value, Example | Module) or (isinstance(value, Value) and value.op is not None)
 
 
-def _needs_nothing(function: Any) -> bool:
+def _needs_nothing(function: Any, **given: Any) -> bool:
     try:
-        inspect.signature(function).bind()
+        inspect.signature(function).bind(**given)
     except (TypeError, ValueError):  # arguments are missing, or it does not say which it takes
         return False
     return True

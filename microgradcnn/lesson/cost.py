@@ -63,8 +63,17 @@ def builder(network: str | type[Network], activation: str | None = None, regular
     options: dict[str, Any] = {name: option for name, option in given.items() if option is not None}
 
     def build(n: int, **sizes: int) -> tuple[Value, dict[str, list[Value]]]:
-        made = kind(**kind.of_sizes(sizes), **options)
-        return made.loss(*made.drawn_rows(n, np.random.default_rng(0))), made.groups()
+        try:
+            made = kind(**kind.of_sizes(sizes), **options)
+        except ValueError as error:
+            where = ", ".join(f"{size} = {number}" for size, number in sizes.items())
+            raise ValueError(
+                f"a cost is counted at several sizes, and {kind.name} has none at {where}: {error}"
+            ) from None
+        x, y = made.drawn_rows(n, np.random.default_rng(0))
+        if made.whole_inputs:  # words, say: how often each is among the rows would count
+            x = np.repeat(x[:1], n, axis=0)
+        return made.loss(x, y), made.groups()
 
     return build
 

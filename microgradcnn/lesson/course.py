@@ -30,7 +30,8 @@ class Course:
     `data` gives the data sets that every network is trained on, by name; without any, each gets a built-in one that
     fits. `slips` are the formulas that a button writes into a page's boxes besides the right ones: what it is called,
     what stands in the right ones, and what is written for that. `converges` says that a training which does not
-    converge is a mistake. `extras` are sentences to tell where data of a name are not there. Raises ValueError for networks whose pages would have the name of another file.
+    converge is a mistake. `extras` are sentences to tell where data of a name are not there. Raises ValueError for a
+    network whose page would have the name of another file.
     """
 
     networks: Mapping[str, type[Network]]

@@ -1,4 +1,4 @@
-"""What a network's drawing is made of, read from its graph: inputs and units in layers, and the weights between them."""
+"""What a network's drawing is made of, read from its graph: inputs and units in layers, the weights between them."""
 
 from __future__ import annotations
 

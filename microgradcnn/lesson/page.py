@@ -107,7 +107,9 @@ def _derived(about: Subject, derivation: Derivation) -> Pieces:
         told = explain(about.loss, [about.parameters[label]]).mathml()
         steps.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
     lines = [(equation(derivative(f, symbol(x)), g),) for x, g in derivation.gradients.items()]
-    folded = f'<details><summary>All of them</summary><div class="derivation">{"".join(html_lines(lines))}</div></details>'
+    folded = (
+        f'<details><summary>All of them</summary><div class="derivation">{"".join(html_lines(lines))}</div></details>'
+    )
     return {"steps": "".join(steps), "all": folded}
 
 

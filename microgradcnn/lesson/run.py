@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class NetworkRow:
 
     @property
     def right(self) -> bool:
-        """Whether every gradient agrees to 1e-7 and every training converged, or had its epochs where it counts them."""
+        """Whether every gradient agrees to 1e-7, and every training converged or, of a module, had its epochs."""
         return not self.wrong and not self.unfinished
 
     @property
@@ -95,13 +96,13 @@ def network_row(
     """
     kind = course.networks[name]
     known = name if NETWORKS.get(name) is kind else kind  # files of parameters have the name that it is known by
-    options = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
+    options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
     built = kind(**options, seed=seed)
     training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
     runs: dict[str, Experiment] = {}
     for which, rows in (data or _built_in(built)).items():
         try:
-            done = experiment(kind, rows, seed=seed, network=options, training=training)
+            done = experiment(known, rows, seed=seed, network=options, training=training)
         except (ValueError, DivergedError) as error:
             if data:
                 _left_out(f"{name} is not trained on {which}: {error}")
@@ -115,6 +116,11 @@ def network_row(
     count = sum(np.size(p.data) for p in built.parameters.values())
     checks = check_network(built, seed)
     return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise)
+
+
+def score(done: Experiment) -> float:
+    """The accuracy on the rows of the test, for numbers R²."""
+    return done.test_accuracy if done.test_r2 is None else done.test_r2
 
 
 def _built_in(network: Network) -> dict[str, Dataset]:

@@ -234,7 +234,9 @@ def _free(start: Point, end: Point, shares: Sequence[float], taken: Sequence[Poi
     """A place on a line for a label: the first that is not too near to others, or the one that is furthest away."""
     places = [_between(start, end, share) for share in shares]
     apart = [min((math.dist(place, other) for other in taken), default=math.inf) for place in places]
-    return next((place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))])
+    return next(
+        (place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))]
+    )
 
 
 def _title(drawing: _Drawing, column: int, layers: Sequence[Sequence[Value]]) -> str:

@@ -22,7 +22,6 @@ Several names, `## a, b`, share what follows. Nothing of it is run, or taken for
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -38,7 +37,7 @@ _ADDRESS = re.compile(r"https?://|mailto:|[\w./-]*(?:#[\w-]*)?$")  # what a link
 
 
 @dataclass(frozen=True)
-class Part:
+class Passage:
     """What stands under a heading: the names that it is about, a title, and the Markdown of each of its sections.
 
     The words before any `###` are the section "".
@@ -53,7 +52,7 @@ class Part:
 class Words:
     """What is written about a course: the part of the course itself, the first, and those of its networks."""
 
-    parts: tuple[Part, ...] = (Part((), "", {}),)
+    parts: tuple[Passage, ...] = (Passage((), "", {}),)
 
     @property
     def title(self) -> str:
@@ -100,7 +99,7 @@ class Words:
 
 def read_words(text: str) -> Words:
     """The words of a Markdown text."""
-    parts, section, fenced = [Part((), "", {})], "", False
+    parts, section, fenced = [Passage((), "", {})], "", False
     for line in text.splitlines():
         fenced ^= line.startswith("```")
         heading = None if fenced else _HEADING.match(line)
@@ -110,10 +109,10 @@ def read_words(text: str) -> Words:
         level, words = heading.groups()
         section = words.lower() if level == "###" else ""
         if level == "#":
-            parts[0] = Part((), words, parts[0].sections)
+            parts[0] = Passage((), words, parts[0].sections)
         elif level == "##":
             names, _, title = words.partition(":")
-            parts.append(Part(tuple(name.strip() for name in names.split(",")), title.strip(), {}))
+            parts.append(Passage(tuple(name.strip() for name in names.split(",")), title.strip(), {}))
     return Words(tuple(parts))
 
 

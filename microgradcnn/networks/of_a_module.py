@@ -148,7 +148,7 @@ def network_of_module(module: nn.Module, example: Any, name: str) -> type[Module
     `name` is what it is called in files. Raises ValueError for an example that is no such pair.
     """
     if not isinstance(example, tuple | list) or len(example) != 2:
-        raise ValueError(f"the example of {name} is a pair of inputs and targets: write model.example = x, y")
+        raise ValueError(f"the example of {name} is a pair of inputs and targets: write {name}.example = x, y")
     x, y = (bare_array(part.data if isinstance(part, Value) else part) for part in example)
     if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
         raise ValueError(

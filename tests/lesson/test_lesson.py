@@ -160,12 +160,16 @@ def sources(folder):
 def test_an_index_and_a_page_for_each_network(editions):
     pages = {"index.html", *(f"{name}.html" for name in NETWORKS)}
     teacher, student = (sources(editions[edition]) for edition in (False, True))
-    sheets = {edition: {name for name in files if re.match(r"(sheet|answers|key)-", name)} for edition, files in
-              ((False, teacher), (True, student))}
+    sheets = {
+        edition: {name for name in files if re.match(r"(sheet|answers|key)-", name)}
+        for edition, files in ((False, teacher), (True, student))
+    }
     assert set(teacher) == pages | {f"{name}_graph.html" for name in NETWORKS} | sheets[False]
     assert set(student) == pages | sheets[True]
     assert {kind: sum(name.startswith(kind) for name in sheets[False]) for kind in ("sheet", "answers", "key")} == {
-        "sheet": 6, "answers": 6, "key": 12
+        "sheet": 6,
+        "answers": 6,
+        "key": 12,
     }
     assert sheets[True] == {name for name in sheets[False] if not name.startswith("key")}
 

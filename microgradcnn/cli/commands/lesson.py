@@ -103,7 +103,9 @@ def _course(options: argparse.Namespace) -> Course:
     unknown = [name for name in course.words.names if name not in course.networks]
     if unknown and options.networks and all(what.endswith(".py") for what in options.networks):  # all that they have
         listed = ", ".join(course.networks)
-        warnings.warn(f"the words about {unknown[0]} have no page: the course has {listed}", LeftOutWarning, stacklevel=2)
+        warnings.warn(
+            f"the words about {unknown[0]} have no page: the course has {listed}", LeftOutWarning, stacklevel=2
+        )
     return course
 
 
@@ -144,8 +146,7 @@ def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
     for name, run in row.runs.items():
         loss = f"{run.training.history[-1]['loss']:.4f}"
         told[name] = [("epochs", 8, len(run.training.history)), ("loss", 8, loss)]
-        right = run.test_accuracy if run.test_r2 is None else run.test_r2
-        told[name].append(("test", 7, f"{right:.3f}"))
+        told[name].append(("test", 7, f"{lessons.score(run):.3f}"))
     columns = [column for part in told.values() for column in part]
     text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row)
     groups = "".join(group.ljust(sum(width for _, width, _ in part)) for group, part in told.items())

@@ -62,8 +62,8 @@ class Softmax(Network):
 #     model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
 #     model.example = [[1.0, -0.5], [0.5, 2.0]], [0, 1]
 #
-# Networks are trained on a small data set that is built in, or on yours: `microgradcnn lesson {name}.py --data rows.csv`.
-# `microgradcnn lesson {name}.py --student` writes the pages without the key.
+# Networks are trained on a small data set that is built in, or on yours, with `--data rows.csv`; `--student` writes the
+# pages without the key.
 '''
 
 WORDS = """# A course of my own

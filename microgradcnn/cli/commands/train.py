@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradcnn.cli.figure import description, training_figure
 from microgradcnn.cli.options import (
+    OWN,
     chosen_checkpoints,
     chosen_kind,
     count,
@@ -38,7 +39,7 @@ from microgradcnn.training.schedule import OF_NETWORKS, Schedule
 from microgradcnn.views import plots
 
 SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
-OF_LAYERS, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
+OF_LENET, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
 REGULARISE = 1e-3
 MEASURES = {"accuracy": ("accuracy", ".3f"), "r2": ("R²", ".3f"), "mean_absolute_error": ("mean absolute error", ".3g")}
 PARTS = {"hidden": "k", "filters": "filters", "kernel": "kernel"}  # what options call a network's arguments
@@ -88,12 +89,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     saving_arguments(parser)
     seed_argument(parser)
     parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
+    parser.epilog = f"{OWN} A loss is trained as networks are, a Module as lenet is."
 
 
 def _default(option: str) -> str:
     """What an option is where it is left out, for networks and for models of layers."""
     words = {"rate": "half the largest stable one", "batch": "all"}
-    return f"({words.get(option) or OF_NETWORKS.about()[option]}; of layers: {OF_LAYERS.about()[option]})"
+    return f"({words.get(option) or OF_NETWORKS.about()[option]}; lenet: {OF_LENET.about()[option]})"
 
 
 def _having(argument: str) -> str:
@@ -180,14 +182,14 @@ def _parts(options: argparse.Namespace, kind: type[Network] | None) -> Record:
 def _training(options: argparse.Namespace, kind: type[Network] | None) -> Record:
     """The schedule, and what else training is asked for."""
     given = {name: getattr(options, name) for name in ("epochs", "rate", "batch", "optimiser")}
-    usual = OF_NETWORKS if kind is not None and kind.module is None else OF_LAYERS
+    usual = OF_NETWORKS if kind is not None and kind.module is None else OF_LENET
     schedule, module = (
         replace(usual, **_said(given | {"decay": options.schedule})),
         None if kind is None else kind.module,
     )
     draws = module is not None and any(part.in_each_step() for _, part in module.named_modules())
     found = {"schedule": schedule, "engine": options.engine or ("eager" if draws else "numpy")}
-    if usual is OF_LAYERS:
+    if usual is OF_LENET:
         found["shift"] = options.shift if options.shift is not None else SHIFT * (kind is None)
     return found
 

@@ -139,9 +139,9 @@ def _learnt(done: Experiment, data: Dataset) -> Iterator[str]:
     network = done.trained.network
     rest, pictures = dict(network.parameters), network.pictures(data.image)
     if pictures is not None:
-        rest.pop(next(iter(rest)))
+        unit = "filter" if rest.pop(next(iter(rest))).ndim == 4 else network.unit_name
         for i, picture in enumerate(pictures, start=1):
-            yield tiles(picture, f"{network.unit_name} {i}" if len(pictures) > 1 else network.unit_name)
+            yield tiles(picture, f"{unit} {i}" if len(pictures) > 1 else unit)
     single: dict[str, list[float]] = {}
     for name, p in rest.items():
         if not p.shape:

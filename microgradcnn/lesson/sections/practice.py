@@ -63,11 +63,15 @@ def practice(kind: type[Network], data: Mapping[str, Dataset]) -> Practice:
 
 def _rows(network: Network, data: Mapping[str, Dataset]) -> tuple[Array, Array, str]:
     """A few rows of inputs, scaled, their targets, and what they are in words."""
-    for name in (*reversed(data), *BUILT_IN):
+    for name in (*reversed(list(data)), *BUILT_IN):
         rows = data_set(name, data)
         if rows.x.shape[1] == network.inputs and _answers(network, rows):
             few, what = _few(rows), "small images" if rows.image is not None else "rows"
-            y = rows.y if rows.classes is not None else np.asarray(standardised(rows.y[:, None]).apply(rows.y[:, None]))[:, 0]
+            y = (
+                rows.y
+                if rows.classes is not None
+                else np.asarray(standardised(rows.y[:, None]).apply(rows.y[:, None]))[:, 0]
+            )
             return fit_scaling(rows).apply(rows.x)[few], y[few], f"{len(few)} {what} of <code>{escape(name)}</code>"
     x = np.random.default_rng(0).normal(size=(ROWS, network.inputs))
     return x, _own_answers(network, x), f"{ROWS} random rows, answered by the same network with other weights"
