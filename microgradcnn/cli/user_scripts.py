@@ -142,7 +142,8 @@ class _Script:
             return found
         if not isinstance(found, Module):
             return network_of_loss(self.made(name), name)
-        example = getattr(found, "example", self.names.get("example"))
+        beside = self.names.get("example")
+        example = getattr(found, "example", beside if isinstance(beside, tuple | list) else None)
         if example is None:
             where = f"{self.path}:{name}"
             raise ScriptError(f"{where} has no example: write {name}.example = x, y, a batch of inputs and its targets")
