@@ -28,6 +28,7 @@ from microgradcnn.cli.commands import (
     ledger,
     lesson,
     networks,
+    new,
     predict,
     source,
     train,
@@ -41,17 +42,18 @@ from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.loading import ClassesWarning
 from microgradcnn.extras import MissingExtra
 from microgradcnn.fit import DivergedError
+from microgradcnn.lesson.course import LeftOutWarning
 from microgradcnn.system.interrupts import Interruptible
 from microgradcnn.training.checkpoint import CheckpointWarning
 from microgradcnn.views.formulas.expression import cut
 
 # In the order of the help.
 COMMANDS = (
-    *(networks, lesson, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
+    *(networks, lesson, new, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
     *(graph, cost),
 )
 INTERRUPTED = 130
-TOLD = (CheckpointWarning, ClassesWarning, PositionWarning)  # warnings that a user is to read
+TOLD = (CheckpointWarning, ClassesWarning, LeftOutWarning, PositionWarning)  # warnings that a user is to read
 LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 

@@ -116,10 +116,13 @@ def network_options(
     )
 
 
-def data_arguments(parser: argparse.ArgumentParser) -> None:
+def data_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """A data set, its target column, the columns to leave out and its classes."""
     parser.add_argument(
-        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file (or in gzip), or a data set's name"
+        "--data",
+        required=required,
+        metavar="FILE|NAME",
+        help="a CSV, NPZ or IDX file (or in gzip), or a data set's name",
     )
     parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
     parser.add_argument(

@@ -21,6 +21,7 @@ from typing import Any
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.lesson.course import Course
 from microgradcnn.networks import Example, Network, network_of_loss, network_of_module
 from microgradcnn.nn.module import Module
 from microgradcnn.views.answers.tokens import canonical
@@ -56,17 +57,21 @@ def network_in_script(what: str) -> type[Network]:
     return script.network(name)
 
 
-def networks_in_script(path: str) -> dict[str, type[Network]]:
-    """All that a file offers, by name: its classes, its modules, its functions that give a loss, and its losses.
+def course_in_script(what: str) -> Course:
+    """The Course that `file.py` has at its top level, or one of all that it offers; of `file.py:name` that alone.
 
-    A loss is a Value, computed at the top level, that no other there is computed from. Raises as `find_in_script`, and
-    for a file that offers nothing.
+    Offered are its classes, its modules, its functions that give a loss, and its losses: Values, computed at the top
+    level, that no other there is computed from. Raises as `find_in_script`, and for a file that offers nothing.
     """
-    script, _ = _run(path)
+    script, name = _run(what)
+    if name:
+        return Course({name: script.network(name)})
+    if courses := [value for value in script.names.values() if isinstance(value, Course)]:
+        return courses[0]
     found = {name: script.network(name) for name in script.offered() if script.is_whole(name)}
     if not found:
-        raise ScriptError(f"{path} offers nothing: write a function that returns a loss, a Network class or a Module")
-    return found
+        raise ScriptError(f"{what} offers nothing: write a function that returns a loss, a Network class or a Module")
+    return Course(found)
 
 
 def run_script(what: str) -> None:

@@ -1,4 +1,4 @@
-"""What a network's drawing is made of, read from its graph: inputs and units in layers, and the weights between them."""
+"""What a network's drawing is made of, read from its graph: inputs and units in layers, the weights between them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from microgradcnn.networks import Example, Network
 Incoming = Mapping[Value, Mapping[Value, str]]
 
 
-def hidden_units(example: Example) -> list[Value]:
-    """The z's; where none is called so, every other named node on the way to ŷ but the sums that a unit is σ of."""
-    if example.z:
-        return example.z
+def told(example: Example) -> list[Value]:
+    """The named nodes on the way to ŷ, but for the sums that another of them is a function of."""
     before = {node for output in example.outputs for node in topological(output)} - {*example.outputs}
     named = [node for node in topological(example.loss) if node in before and node.op is not None and node.label]
     sums = {node.parents[0] for node in (*named, *example.outputs) if len(node.parents) == 1}
-    return [node for node in named if node not in sums]
+    return [node for node in named if node not in sums or node in example.z]
 
 
 def incoming(example: Example) -> dict[Value, dict[Value, str]]:
-    """For every unit and ŷ the inputs and units that it is computed from, with what they are multiplied by, or ""."""
-    units = [*hidden_units(example), *example.outputs]
+    """For every unit and ŷ the inputs and units that it is computed from, with what they are multiplied by, or "".
+
+    Units are the z's, or where none is called so what is `told`.
+    """
+    units = [*(example.z or told(example)), *example.outputs]
     return {unit: _sources(unit, {*example.inputs, *units}, set(example.parameters.values())) for unit in units}
 
 
 def _sources(unit: Value, units: set[Value], weights: set[Value]) -> dict[Value, str]:
     found: dict[Value, str] = {}
-    waiting, seen = list(reversed(unit.parents)), set[Value]()
+    waiting, seen = [unit], set[Value]()
     while waiting:
         node = waiting.pop()
         if node in seen:
@@ -38,9 +39,9 @@ def _sources(unit: Value, units: set[Value], weights: set[Value]) -> dict[Value,
         seen.add(node)
         product = node.op is not None and node.op.name == "mul"
         by = [str(p.label) for p in node.parents if p in weights] if product else []
-        met = [node] if node in units else [p for p in node.parents if p in units and by]
+        met = [node] if node in units and node is not unit else [p for p in node.parents if p in units and by]
         for source in met:
-            found.setdefault(source, "" if node in units else by[0])
+            found.setdefault(source, "" if node in met else by[0])
         waiting += [] if met else reversed(node.parents)
     return found
 

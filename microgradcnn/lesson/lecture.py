@@ -27,5 +27,7 @@ LECTURE = Course(
     data=data,
     words=read_words(files("microgradcnn.lesson").joinpath("lecture.md").read_text(encoding="utf-8")),
     ladder=Ladder("What each exercise adds", "bars", EXERCISES),
+    converges=True,
+    extras={"digits": "The digits need scikit-learn: pip install 'microgradcnn[data]'"},
     slips={"The lecture's √f": ("(ŷ − y)", "√f ")},
 )

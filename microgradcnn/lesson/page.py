@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -31,7 +31,7 @@ from microgradcnn.views.worksheets.worksheet import Worksheet, worksheet
 
 __all__ = ["Page", "network_page", "problem", "representatives"]
 
-QUESTIONS = (6, 3)  # on a worksheet; fewer where there are not so many to ask
+QUESTIONS = (6, 4, 2)  # on a worksheet; fewer where there are not so many to ask
 Pieces = dict[str, object]
 SECTION = re.compile(r'(?s)(?=<section id="(\w+)")(.*?</section>\n)')
 
@@ -85,13 +85,14 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     where = f"The network {row.network}" + (f", {row.section}" if row.section else "")
     sigma = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if "sigmoid" in about.operations else ""
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
-    drawing = sliding(network, f"drawn-{row.network}") if about.scalar else _parameters(about)
+    drawing = sliding(network, f"drawn-{row.network}") if about.scalar else _parameters(network, about)
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing}
 
 
-def _parameters(about: Subject) -> str:
+def _parameters(network: Network, about: Subject) -> str:
+    layers = "" if network.module is None else f"<pre>{escape(repr(network.module))}</pre>"
     rows = [(notation.mathml(symbol(label)), size_of(p), str(np.size(p.data))) for label, p in about.parameters.items()]
-    return table(["parameter", "size", "weights"], rows)
+    return layers + table(["parameter", "size", "weights"], rows)
 
 
 def _graph(about: Subject, file: str) -> Pieces:
@@ -106,7 +107,9 @@ def _derived(about: Subject, derivation: Derivation) -> Pieces:
         told = explain(about.loss, [about.parameters[label]]).mathml()
         steps.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
     lines = [(equation(derivative(f, symbol(x)), g),) for x, g in derivation.gradients.items()]
-    folded = f'<details><summary>All of them</summary><div class="derivation">{"".join(html_lines(lines))}</div></details>'
+    folded = (
+        f'<details><summary>All of them</summary><div class="derivation">{"".join(html_lines(lines))}</div></details>'
+    )
     return {"steps": "".join(steps), "all": folded}
 
 
@@ -144,10 +147,15 @@ def _worksheet(about: Subject, name: str, student: bool) -> tuple[Pieces | None,
 
 
 def _sheet(about: Subject, name: str) -> Worksheet | None:
-    """A worksheet about all parameters, or about those of which there is enough to ask."""
-    for questions in QUESTIONS:
-        for labels in (list(about.parameters), representatives(about)):
-            with suppress(ValueError):
-                wrt = [about.parameters[label] for label in labels]
-                return worksheet(about.loss, wrt, name, questions, f"Backpropagation: {name}")
-    return None
+    """A worksheet about all parameters, or about those whose derivatives can be asked for; None where none can."""
+
+    def asking(labels: Sequence[str], questions: int) -> Worksheet | None:
+        with suppress(ValueError):
+            wrt = [about.parameters[label] for label in labels]
+            return worksheet(about.loss, wrt, name, questions, f"Backpropagation: {name}")
+        return None
+
+    if (whole := asking(list(about.parameters), QUESTIONS[0])) is not None:
+        return whole
+    able = [label for label in representatives(about) if asking([label], 1) is not None]
+    return next((sheet for questions in QUESTIONS if (sheet := asking(able, questions)) is not None), None)

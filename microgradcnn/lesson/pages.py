@@ -9,8 +9,8 @@ from html import escape
 from microgradcnn.data import Dataset
 from microgradcnn.lesson.course import Course
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.lesson.page import Page, filled, network_page
-from microgradcnn.lesson.run import NetworkRow
+from microgradcnn.lesson.page import Page, Pieces, filled, network_page
+from microgradcnn.lesson.run import NetworkRow, score
 from microgradcnn.lesson.schematic import schematic
 from microgradcnn.lesson.sections.evidence import table
 from microgradcnn.views.documents.standalone import html_document
@@ -19,8 +19,9 @@ from microgradcnn.views.pages.charts import bars
 
 TITLE = "Backpropagation"
 ABOUT = {
-    False: "the network drawn, its graph, the chain rule step by step, numbers to check against, boxes that check a "
-    "student's formula and train with it, the loss as a landscape, training on real data, and the program. "
+    False: "as far as the network has them, a drawing, its graph, the chain rule step by step, numbers to check "
+    "against, boxes that check a student's formula and train with it, the loss as a landscape, training on data, the "
+    "program, and a worksheet. "
     "<code>microgradcnn lesson --student</code> writes the edition for students, without the key.",
     True: "find the derivatives of the loss on paper, write them into the boxes, and have them tested at random "
     "points. A box says which of the usual mistakes it sees. Then train with your formulas, beside the true gradient. "
@@ -46,7 +47,7 @@ def lesson_pages(
         yield from page.beside.items()
         lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
         yield f"{row.network}.html", _page(row.network, words.title_of(row.network), lead, page, names)
-    index = {
+    index: dict[str, Pieces] = {
         "about": {"course": words.course(student), "about": ABOUT[student]},
         "networks": {"cards": "".join(_card(row, course) for row in rows)},
         "ladder": _ladder(course, ladder, student),
@@ -59,7 +60,7 @@ def lesson_pages(
     yield "index.html", _page("index", words.title or TITLE, lead, page, names)
 
 
-def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> dict[str, str]:
+def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> Pieces:
     """How far each network gets on one data set, if the course has such a comparison."""
     if course.ladder is None or not ladder:
         return {"ladder": ""}
@@ -88,9 +89,12 @@ def _formula(loss: str) -> str:
 
 def _card(row: NetworkRow, course: Course) -> str:
     title = escape(course.words.title_of(row.network))
+    drawing = (
+        schematic(course.networks[row.network](), equations=False) or f"<p>{row.parameters} weights, in arrays</p>"
+    )
     return (
         f'<li><h3><a href="{row.network}.html">{title}</a></h3><p>{escape(row.section.capitalize())}</p>'
-        f"{schematic(course.networks[row.network](), equations=False)}<p>{_formula(row.loss)}</p></li>"
+        f"{drawing}<p>{_formula(row.loss)}</p></li>"
     )
 
 
@@ -104,7 +108,7 @@ def _results(rows: Sequence[NetworkRow]) -> str:
             str(row.parameters),
             f"{row.checks.worst:.0e}",
             *(f"{row.runs[name].training.history[-1]['loss']:.4f}" if name in row.runs else "" for name in sets),
-            *(f"{row.runs[name].test_accuracy:.3f}" if name in row.runs else "" for name in sets),
+            *(f"{score(row.runs[name]):.3f}" if name in row.runs else "" for name in sets),
         ]
         for row in rows
     ]

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.fit import DivergedError, Training, accuracy, train
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.networks import Network
+from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.networks.roles import replayed
 
+OF_MODULES = {"epochs": 300, "rate": 0.01, "batch": 32}  # of what `fit` trains
 BUILT_IN = ("side", "bars", "wedge")  # what a network is trained on where a course names no data
 REGULARISE = 1e-3
 TOLERANCE = 1e-7
@@ -42,6 +45,11 @@ class Checks:
         """The largest of all."""
         return max(self.scalar_form or 0.0, self.closed_form or 0.0, self.differences)
 
+    @property
+    def ways(self) -> int:
+        """In how many ways gradients were found, the tensor form among them."""
+        return 2 + (self.scalar_form is not None) + (self.closed_form is not None)
+
 
 @dataclass(frozen=True)
 class NetworkRow:
@@ -57,8 +65,19 @@ class NetworkRow:
 
     @property
     def right(self) -> bool:
-        """Whether every gradient agrees to 1e-7 and every training converged."""
-        return self.checks.worst <= TOLERANCE and all(run.training.converged for run in self.runs.values())
+        """Whether every gradient agrees to 1e-7, and every training converged or, of a module, had its epochs."""
+        return not self.wrong and not self.unfinished
+
+    @property
+    def wrong(self) -> bool:
+        """Whether gradients found in different ways disagree by more than 1e-7."""
+        return not self.checks.worst <= TOLERANCE
+
+    @property
+    def unfinished(self) -> dict[str, str]:
+        """What became of the trainings that did not converge, by their data; those of modules only count epochs."""
+        runs = {name: run.training for name, run in self.runs.items()}
+        return {name: run.message for name, run in runs.items() if not (run.converged or run.stable_rate is None)}
 
 
 def lesson(seed: int = 0, progress: bool = False, course: Course = LECTURE) -> Iterator[NetworkRow]:
@@ -76,11 +95,14 @@ def network_row(
     What it cannot be trained on is told in a LeftOutWarning. Raises KeyboardInterrupt if Ctrl-C ended a training.
     """
     kind = course.networks[name]
-    options = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
+    known = name if NETWORKS.get(name) is kind else kind  # files of parameters have the name that it is known by
+    options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
+    built = kind(**options, seed=seed)
+    training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
     runs: dict[str, Experiment] = {}
-    for which, rows in (data or _built_in(kind)).items():
+    for which, rows in (data or _built_in(built)).items():
         try:
-            done = experiment(kind, rows, seed=seed, network=options, training={"progress": progress})
+            done = experiment(known, rows, seed=seed, network=options, training=training)
         except (ValueError, DivergedError) as error:
             if data:
                 _left_out(f"{name} is not trained on {which}: {error}")
@@ -91,17 +113,20 @@ def network_row(
             break
     if not data and not runs:
         _left_out(f"{name} is not trained: no built-in data set fits it, so give one, as in --data rows.csv")
-    built = kind(**options, seed=seed)
     count = sum(np.size(p.data) for p in built.parameters.values())
     checks = check_network(built, seed)
     return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise)
 
 
-def _built_in(kind: type[Network]) -> dict[str, Dataset]:
+def score(done: Experiment) -> float:
+    """The accuracy on the rows of the test, for numbers R²."""
+    return done.test_accuracy if done.test_r2 is None else done.test_r2
+
+
+def _built_in(network: Network) -> dict[str, Dataset]:
     """The small data sets that are always there, those as wide as the network is by itself first."""
     found = {name: data_set(name, {}) for name in BUILT_IN}
-    width = kind().inputs
-    return dict(sorted(found.items(), key=lambda item: item[1].x.shape[1] != width))
+    return dict(sorted(found.items(), key=lambda item: item[1].x.shape[1] != network.inputs))
 
 
 def data_set(name: str, data: Mapping[str, Dataset]) -> Dataset:
@@ -188,14 +213,11 @@ def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, A
 
 
 def _differences(network: Network, x: Array, y: Array) -> float:
-    names, held = list(network.parameters), dict(network.parameters)
+    parameters = list(network.parameters.values())
+    written = network.loss(x, y)
 
     def loss(*values: Value) -> Value:
-        network.parameters = dict(zip(names, values, strict=True))
-        return network.loss(x, y)
+        return replayed([written], dict(zip(parameters, values, strict=True)))[0]
 
-    try:
-        found = check_gradients(loss, *held.values(), order=1)
-        return math.inf if found.verdict == "undecidable" else found.error
-    finally:
-        network.parameters = held
+    found = check_gradients(loss, *parameters, order=1)
+    return math.inf if found.verdict == "undecidable" else found.error

@@ -15,7 +15,7 @@ from html import escape
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.lesson.layers import image_of, incoming, layers, shown
+from microgradcnn.lesson.layers import image_of, incoming, layers, shown, told
 from microgradcnn.networks import ConvNetwork, Example, Network
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
@@ -134,7 +134,9 @@ class _Drawing:
         """A node's name and what it is computed from."""
         return equation(self.graph.names[node], self.graph.definition(node))
 
-    def grid(self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "") -> list[Point]:
+    def grid(
+        self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "", label: str = ""
+    ) -> list[Point]:
         """Cells with names, row by row; the middle of each. Names that would not fit are left out."""
         middles = []
         for i, name in enumerate(names):
@@ -142,7 +144,7 @@ class _Drawing:
             self.rect(x, y, cell, cell, kind)
             middles.append((x + cell / 2, y + cell / 2))
             if cell >= 26:
-                self.label(middles[-1], name)
+                self.label(middles[-1], name, label)
         return middles
 
 
@@ -181,44 +183,50 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
             drawing.circle(at, str(unit.label), kind)
     if image:
         cell = min(CELL, 6 * CELL / max(image))
-        corner = places[example.inputs[0]]
-        drawing.grid((corner[0] - cell / 2, corner[1] - cell / 2), [str(v.label) for v in example.inputs], image[1], cell)
+        (x, y), names = places[example.inputs[0]], [str(v.label) for v in example.inputs]
+        drawing.grid((x - cell / 2, y - cell / 2), names, image[1], cell, label="weight")
     below = drawing.size[1] + 16
-    hidden = [unit for unit in sources if unit not in example.outputs and unit in places]
-    for unit in hidden if len(example.inputs) <= MOST_SHOWN or image else ():
-        sums = [node for node in unit.parents[:1] if node.label and node.op is not None and node not in sources]
-        drawing.formula((16, below), *map(drawing.equation, [*sums, unit]))
-        below += 26
+    hidden = [unit for unit in sources if unit not in example.outputs]
+    for node in told(example) if len(example.inputs) <= MOST_SHOWN or image else ():
+        if node in places or node not in sources:
+            sums = [p for p in node.parents[:1] if p.label and p.op is not None and len(node.parents) == 1]
+            drawing.formula((16, below), *map(drawing.equation, [*sums, node]))
+            below += 26
     _put_loss(drawing, example, below)
     units = [sum(unit in hidden for unit in layer) for layer in columns]
-    told = "".join(f"{count} hidden unit{'s' * (count > 1)}, " for count in units if count)
+    between = "".join(f"{count} hidden unit{'s' * (count > 1)}, " for count in units if count)
     outputs = "one output" if len(example.outputs) == 1 else f"{len(example.outputs)} outputs"
-    return f"{len(example.inputs)} inputs, {told}{outputs}", 1
+    return f"{len(example.inputs)} inputs, {between}{outputs}", 1
 
 
 def _placed(
     drawing: _Drawing, example: Example, columns: Sequence[Sequence[Value]], image: tuple[int, int] | None
 ) -> dict[Value, Point]:
     """Where each input and unit is put, layer by layer from left to right, an image as its pixels; and the titles."""
-    drawn = [shown(layer, MOST_SHOWN) for layer in columns]
+    inputs = {*example.inputs}
+    sequence = any(unit in inputs for layer in columns[1:] for unit in layer)  # whose inputs make a row below the units
+    rows = [[unit for unit in layer if unit not in inputs or not sequence] for layer in columns]
+    drawn = [shown(layer, MOST_SHOWN) for layer in rows]
     cell = min(CELL, 6 * CELL / max(image)) if image else 0.0
     high = max(62.0 * max(map(len, drawn[1:] if image else drawn)), image[0] * cell if image else 0.0)
     places: dict[Value, Point] = {}
     for column, layer in enumerate(drawn):
         x = 40.0 + 210.0 * column - 30.0 * (column == len(columns) - 1)
         if image is not None:
-            x += (image[1] - 1) * cell if column else (image[1] - 1) * cell / 2
+            x += (image[1] - 1) * cell / (1 if column else 2)
         drawing.title((x, 16), _title(drawing, column, columns) if column or image is None else "image")
         if image is not None and not column:
             top = 40 + (high - (image[0] - 1) * cell) / 2
             for i, pixel in enumerate(example.inputs):
                 places[pixel] = (40.0 + i % image[1] * cell, top + i // image[1] * cell)
             continue
-        for unit, at in zip(layer, _column(len(layer), (x, 40 + high / 2), high / len(layer)), strict=True):
+        for unit, at in zip(layer, _column(len(layer), (x, 40 + high / 2), high / max(1, len(layer))), strict=True):
             if unit is None:
                 drawing.title(at, "⋮")
             else:
                 places[unit] = at
+        below = [unit for unit in columns[column] if sequence and unit in inputs]
+        places |= {unit: (x, 40 + high + 31.0 + 62.0 * i) for i, unit in enumerate(below)}
     return places
 
 
@@ -226,7 +234,9 @@ def _free(start: Point, end: Point, shares: Sequence[float], taken: Sequence[Poi
     """A place on a line for a label: the first that is not too near to others, or the one that is furthest away."""
     places = [_between(start, end, share) for share in shares]
     apart = [min((math.dist(place, other) for other in taken), default=math.inf) for place in places]
-    return next((place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))])
+    return next(
+        (place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))]
+    )
 
 
 def _title(drawing: _Drawing, column: int, layers: Sequence[Sequence[Value]]) -> str:

@@ -22,7 +22,6 @@ Several names, `## a, b`, share what follows. Nothing of it is run, or taken for
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -31,14 +30,14 @@ _HEADING = re.compile(r"(#{1,3}) +(.*\S)")
 _EDITION = re.compile(r"\b(Teacher|Student): +")
 _ITEM = re.compile(r"\s*(?:([-*+])|\d+[.)]) +")
 _INLINE = re.compile(  # code first: nothing is read in it
-    r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\*(?P<em>[^*\s](?:[^*]*[^*\s])?)\*"
+    r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*(?!\*)|\*(?P<em>[^*\s](?:[^*]*[^*\s])?)\*"
     r"|\[(?P<link>[^\]]+)\]\((?P<target>[^()\s]+)\)|\b(?P<letter>[^\W\d_])_(?P<index>\w{1,3})\b"
 )
 _ADDRESS = re.compile(r"https?://|mailto:|[\w./-]*(?:#[\w-]*)?$")  # what a link may lead to
 
 
 @dataclass(frozen=True)
-class Part:
+class Passage:
     """What stands under a heading: the names that it is about, a title, and the Markdown of each of its sections.
 
     The words before any `###` are the section "".
@@ -53,7 +52,7 @@ class Part:
 class Words:
     """What is written about a course: the part of the course itself, the first, and those of its networks."""
 
-    parts: tuple[Part, ...] = (Part((), "", {}),)
+    parts: tuple[Passage, ...] = (Passage((), "", {}),)
 
     @property
     def title(self) -> str:
@@ -64,6 +63,11 @@ class Words:
     def names(self) -> list[str]:
         """All names that something is written about."""
         return list(dict.fromkeys(name for part in self.parts for name in part.names))
+
+    def and_also(self, others: Words) -> Words:
+        """These words, and those of others about networks."""
+        first = self.parts[0] if self.parts[0].title or self.parts[0].sections else others.parts[0]
+        return Words((first, *self.parts[1:], *others.parts[1:]))
 
     def title_of(self, name: str) -> str:
         """The title of a network's page: its name, unless there is another."""
@@ -95,7 +99,7 @@ class Words:
 
 def read_words(text: str) -> Words:
     """The words of a Markdown text."""
-    parts, section, fenced = [Part((), "", {})], "", False
+    parts, section, fenced = [Passage((), "", {})], "", False
     for line in text.splitlines():
         fenced ^= line.startswith("```")
         heading = None if fenced else _HEADING.match(line)
@@ -105,10 +109,10 @@ def read_words(text: str) -> Words:
         level, words = heading.groups()
         section = words.lower() if level == "###" else ""
         if level == "#":
-            parts[0] = Part((), words, parts[0].sections)
+            parts[0] = Passage((), words, parts[0].sections)
         elif level == "##":
             names, _, title = words.partition(":")
-            parts.append(Part(tuple(name.strip() for name in names.split(",")), title.strip(), {}))
+            parts.append(Passage(tuple(name.strip() for name in names.split(",")), title.strip(), {}))
     return Words(tuple(parts))
 
 

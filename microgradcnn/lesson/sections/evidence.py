@@ -47,7 +47,7 @@ def _agreement(row: NetworkRow) -> str:
     agree = "agree" if row.checks.worst <= TOLERANCE else "do not agree"
     listed = ", ".join(told[:-1]) + " and " * (len(told) > 1) + told[-1]
     return (
-        f"Over random rows{decay} the gradients found in {WAYS[len(told) + 1]} ways {agree}. As a share of the "
+        f"Over random rows{decay} the gradients found in {WAYS[row.checks.ways]} ways {agree}. As a share of the "
         f"largest, this far away from those in arrays are {listed}."
     )
 
@@ -139,9 +139,9 @@ def _learnt(done: Experiment, data: Dataset) -> Iterator[str]:
     network = done.trained.network
     rest, pictures = dict(network.parameters), network.pictures(data.image)
     if pictures is not None:
-        rest.pop(next(iter(rest)))
+        unit = "filter" if rest.pop(next(iter(rest))).ndim == 4 else network.unit_name
         for i, picture in enumerate(pictures, start=1):
-            yield tiles(picture, f"{network.unit_name} {i}" if len(pictures) > 1 else network.unit_name)
+            yield tiles(picture, f"{unit} {i}" if len(pictures) > 1 else unit)
     single: dict[str, list[float]] = {}
     for name, p in rest.items():
         if not p.shape:

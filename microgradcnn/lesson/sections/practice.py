@@ -10,6 +10,7 @@ from html import escape
 import numpy as np
 
 from microgradcnn.data import Dataset
+from microgradcnn.data.scaling import standardised
 from microgradcnn.engine.arrays import Array
 from microgradcnn.experiment import fit_scaling
 from microgradcnn.fit import DivergedError, train
@@ -62,26 +63,30 @@ def practice(kind: type[Network], data: Mapping[str, Dataset]) -> Practice:
 
 def _rows(network: Network, data: Mapping[str, Dataset]) -> tuple[Array, Array, str]:
     """A few rows of inputs, scaled, their targets, and what they are in words."""
-    for name in (*reversed(data), *BUILT_IN):
+    for name in (*reversed(list(data)), *BUILT_IN):
         rows = data_set(name, data)
         if rows.x.shape[1] == network.inputs and _answers(network, rows):
-            few = _few(rows)
-            what = "small images" if rows.image is not None else "rows"
-            return fit_scaling(rows).apply(rows.x)[few], rows.y[few], f"{len(few)} {what} of <code>{escape(name)}</code>"
+            few, what = _few(rows), "small images" if rows.image is not None else "rows"
+            y = (
+                rows.y
+                if rows.classes is not None
+                else np.asarray(standardised(rows.y[:, None]).apply(rows.y[:, None]))[:, 0]
+            )
+            return fit_scaling(rows).apply(rows.x)[few], y[few], f"{len(few)} {what} of <code>{escape(name)}</code>"
     x = np.random.default_rng(0).normal(size=(ROWS, network.inputs))
     return x, _own_answers(network, x), f"{ROWS} random rows, answered by the same network with other weights"
 
 
 def _answers(network: Network, rows: Dataset) -> bool:
-    """Whether the targets are what the network's outputs say: 0 and 1, or a class for each of several outputs."""
-    return bool(np.isin(rows.y, range(max(2, network.outputs))).all()) and (
-        network.outputs == 1 or len(rows.classes or ()) == network.outputs
-    )
+    """Whether the targets are what the outputs say: numbers, or 0 and 1, or a class for each of several outputs."""
+    classes = len(rows.classes or ())
+    return rows.y.dtype.kind == "f" and (classes <= 2 if network.outputs == 1 else classes == network.outputs)
 
 
 def _few(rows: Dataset) -> Array:
     """The numbers of some rows, of every class as many."""
-    of_class = [np.flatnonzero(rows.y == label) for label in np.unique(rows.y)]
+    kinds = np.unique(rows.y) if rows.classes is not None else [rows.y]
+    of_class = [np.flatnonzero(np.isin(rows.y, kind)) for kind in kinds]
     most = ROWS // len(of_class)
     return np.concatenate([at[np.linspace(0, len(at) - 1, min(most, len(at))).astype(int)] for at in of_class])
 
