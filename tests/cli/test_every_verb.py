@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from command_line import Done, commands, one_sentence, run
 
-from microgradcnn.cli.commands import lesson, networks
-from microgradcnn.cli.user_scripts import ScriptError, find_in_script, network_in_script, networks_in_script
+from microgradcnn.cli.commands import lesson, networks, new
+from microgradcnn.cli.user_scripts import ScriptError, course_in_script, find_in_script, network_in_script
 from microgradcnn.networks import LossNetwork, ModuleNetwork, Network
 
 OWN = '''
@@ -98,7 +98,7 @@ VERBS = {
     "predict": ("own.py:{kind}", "--data", "table.csv", "--parameters", "{kind}/parameters.npz"),
     "export": ("own.py:{kind}", "--parameters", "{kind}/parameters.npz", "--out", "{kind}.onnx"),
 }
-OTHERS = {"networks", "lesson"}  # which take none, and a whole course
+OTHERS = {"networks", "new", "lesson"}  # which take none, and a whole course
 ANSWERS = {"Neuron": "2*(y_hat - y)*y_hat*(1 - y_hat)*x_1", "example": "2*(y_hat - y)*z_1"}  # of all others the line's
 
 # What a kind cannot, in one sentence.
@@ -163,7 +163,7 @@ def refused(done: Done, says: str) -> bool:
 
 def test_the_table_has_every_command() -> None:
     assert {*VERBS, *OTHERS} == set(commands())
-    assert {name.rpartition(".")[2] for name in (lesson.__name__, networks.__name__)} == OTHERS
+    assert {name.rpartition(".")[2] for name in (lesson.__name__, networks.__name__, new.__name__)} == OTHERS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -192,12 +192,12 @@ def test_what_a_name_stands_for_is_a_class_that_builds_itself(kind: str) -> None
 def test_a_file_offers_what_stands_for_itself() -> None:
     """Not z, which is a step towards the loss, nor what needs arguments."""
     with pytest.raises(ScriptError, match=r"^own\.py:bare has no example: write bare\.example = x, y, a batch of"):
-        networks_in_script("own.py")
+        course_in_script("own.py")
     Path("whole.py").write_text(OWN.replace("bare = ", "bare = None and "), encoding="utf-8")
-    assert list(networks_in_script("whole.py")) == ["Neuron", "line", "loss", "example", "batch", "model"]
+    assert list(course_in_script("whole.py").networks) == ["Neuron", "line", "loss", "example", "batch", "model"]
     Path("none.py").write_text("x = 3\n")
     with pytest.raises(ScriptError, match=r"^none\.py offers nothing: write a function that returns a loss"):
-        networks_in_script("none.py")
+        course_in_script("none.py")
 
 
 def test_the_options_of_a_network_are_those_of_the_lectures() -> None:
