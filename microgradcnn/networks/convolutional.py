@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,6 @@ class ConvNetwork(Network):
     linear: bool = False
     filters: int = 1
     image: tuple[int, ...]
-    slips: ClassVar[Sequence[str]] = ("pixels", "correlation", "bias")
     unit_name = "filter"
 
     def __init__(
@@ -147,7 +146,6 @@ class TwoConvAverage(ConvNetwork):
 
     name, section = "two_conv_average", "exercise 2"
     formula = "((mean of z1..z4 + mean of z5..z8)/2 − y)²"
-    slips = ("pixels", "correlation", "again", "bias")
     filters = 2
 
 

@@ -61,7 +61,6 @@ class Network(ABC):
     name: str  # the class's own unless it gives another; the one in NETWORKS for what is built from there
     section: ClassVar[str] = ""  # where the lecture has it
     formula: ClassVar[str] = "(ŷ − y)²"  # its loss for one example
-    slips: ClassVar[Sequence[str]] = ()  # of the lecture that concern it, by their keys in lesson/errata.py
     unit_name: ClassVar[str] = "hidden unit"  # what a row of the first parameter makes
     parts: ClassVar[Mapping[str, str]] = {"S": "hidden layer", "c": "filters", "w": "final layer"}  # told in the cost
     by_hand: ClassVar[Mapping[str, Sequence[float]]] = BY_HAND  # numbers for letters, repeated where more are needed

@@ -21,7 +21,6 @@ class SingleLayer(Network):
     """
 
     name, section, formula = "single_layer", "first section", "(w·σ(Sx) − y)²"
-    slips = ("bias",)
 
     def __init__(
         self,

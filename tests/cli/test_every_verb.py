@@ -58,6 +58,12 @@ loss = (z - y) ** 2
 example = single_layer().example([1.0, -0.5], 1.0)
 
 
+def arrays(m=2):
+    """One example, in arrays."""
+    x, w = Value(np.arange(1.0, m + 1.0), label="x"), Value(np.full((3, m), 0.1), label="w_1")
+    return (Value(np.ones(3), label="v") @ (w @ x) - Value(1.0, label="y")).square()
+
+
 def batch(m=2):
     """The same over four rows, in arrays."""
     x, y = Value(np.arange(4.0 * m).reshape(4, m) / 8.0, label="x"), Value([0.0, 1.0, 1.0, 0.0], label="y")
@@ -79,8 +85,8 @@ if __name__ == "__main__":
 print("the file runs")
 '''
 
-KINDS = ("Neuron", "line", "loss", "example", "batch", "model")
-ARRAYS = ("batch", "model")
+KINDS = ("Neuron", "line", "loss", "example", "arrays", "batch", "model")
+ARRAYS = ("arrays", "batch", "model")
 WRT = {"model": "2.bias"}  # of all others w_1
 
 # What is typed after a command, with the kind, what to differentiate by and an answer in the places of braces.
@@ -106,8 +112,10 @@ ANSWERS = {"Neuron": "2*(y_hat - y)*y_hat*(1 - y_hat)*x_1", "example": "2*(y_hat
 
 # What a kind cannot, in one sentence.
 CANNOT = {
+    ("check", "arrays"): "w_1 of own.py:arrays is an array, (3, 2): an answer is about one number",
     ("check", "batch"): "w_1 of own.py:batch is an array, (2,): an answer is about one number",
     ("check", "model"): "2.bias of own.py:model is an array, (2,): an answer is about one number",
+    ("worksheet", "arrays"): "is or takes an array: write the graph out in scalars",
     ("worksheet", "batch"): "is or takes an array: write the graph out in scalars",
     ("worksheet", "model"): "is or takes an array: write the graph out in scalars",
 }
@@ -197,7 +205,15 @@ def test_a_file_offers_what_stands_for_itself() -> None:
     with pytest.raises(ScriptError, match=r"^own\.py:bare has no example: write bare\.example = x, y, a batch of"):
         course_in_script("own.py")
     Path("whole.py").write_text(OWN.replace("bare = ", "bare = None and "), encoding="utf-8")
-    assert list(course_in_script("whole.py").networks) == ["Neuron", "line", "loss", "example", "batch", "model"]
+    assert list(course_in_script("whole.py").networks) == [
+        "Neuron",
+        "line",
+        "loss",
+        "example",
+        "arrays",
+        "batch",
+        "model",
+    ]
     Path("none.py").write_text("x = 3\n")
     with pytest.raises(ScriptError, match=r"^none\.py offers nothing: write a function that returns a loss"):
         course_in_script("none.py")
@@ -224,7 +240,7 @@ def test_a_cost_is_a_polynomial_in_the_sizes_of_a_function() -> None:
 
 MISTAKES = {
     "own.py:Neurn": "own.py has no 'Neurn': did you mean Neuron?",
-    "own.py": "say what in own.py, as own.py:name; it has Neuron, line, z, loss, example, batch, model, bare",
+    "own.py": "say what in own.py, as own.py:name; it has Neuron, line, z, loss, example, arrays, batch, model, bare",
     "own.py:helper": "own.py:helper needs arguments: name a Value, or a function without any",
     "own.py:bare": "own.py:bare has no example: write bare.example = x, y, a batch of inputs and its targets",
     "own.py:rng": "own.py:rng is of type Generator, not a Value, an Example, a Network class or a Module",
