@@ -263,8 +263,8 @@ def _network_objective(network: Network) -> Objective:
     right = at_least(0.5, below=0.0) if network.outputs == 1 else ACCURACIES[nn.cross_entropy]
 
     def objective(x: Any, y: Any) -> list[Value]:
-        prediction = network.predict(x)
-        return [network.objective(prediction, y), network.error(prediction, y), right(prediction, y)]
+        objective, error, prediction = network.measured(x, y)
+        return [objective, error, right(prediction, y)]
 
     return objective
 

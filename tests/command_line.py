@@ -22,6 +22,7 @@ FORMULA = "z = sigmoid(w*x + b); (z - y)**2"
 # A cheap example of every command, but for lesson, in a folder that `prepare` filled. Each ends with exit code 0.
 EXAMPLES = {
     "networks": ("networks",),
+    "new": ("new", "new.py"),
     "train": ("train", "single_layer", "--data", "table.csv", "--epochs", "3", "--out", "new"),
     "train --plot": (*SIDE, "--plot", "new/plot.svg"),
     "train --checkpoint": (*SIDE, "--checkpoint", "new"),

@@ -260,7 +260,7 @@ def rows() -> list[NetworkRow]:
 def test_the_lesson_checks_and_trains_it(rows: list[NetworkRow], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     assert all(row.right for row in rows)
     monkeypatch.setattr("microgradcnn.lesson.run.lesson", lambda *_, **__: iter(rows))
-    monkeypatch.setattr("microgradcnn.lesson.run.ladder", lambda: iter([]))
+    monkeypatch.setattr("microgradcnn.lesson.run.ladder", lambda **_: iter([]))
     monkeypatch.setattr("microgradcnn.cli.commands.lesson.lesson_pages", lambda *_: iter([]))
     assert main(["lesson", "--out", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -279,7 +279,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory, rows: list[NetworkRow]) -> P
     return folder
 
 
-SECTIONS = ["network", "graph", "derivation", "checks", "exercise", "landscape", "training", "cost", "program"]
+SECTIONS = [
+    "network",
+    "graph",
+    "derivation",
+    "checks",
+    "exercise",
+    "landscape",
+    "training",
+    "cost",
+    "program",
+    "worksheet",
+]
 
 
 @pytest.mark.slow

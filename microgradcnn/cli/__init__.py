@@ -28,6 +28,7 @@ from microgradcnn.cli.commands import (
     ledger,
     lesson,
     networks,
+    new,
     predict,
     source,
     train,
@@ -36,21 +37,23 @@ from microgradcnn.cli.commands import (
 from microgradcnn.cli.options import real
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
+from microgradcnn.cli.user_scripts import told
 from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.loading import ClassesWarning
 from microgradcnn.extras import MissingExtra
 from microgradcnn.fit import DivergedError
+from microgradcnn.lesson.course import LeftOutWarning
 from microgradcnn.system.interrupts import Interruptible
 from microgradcnn.training.checkpoint import CheckpointWarning
 from microgradcnn.views.formulas.expression import cut
 
 # In the order of the help.
 COMMANDS = (
-    *(networks, lesson, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
+    *(networks, lesson, new, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
     *(graph, cost),
 )
 INTERRUPTED = 130
-TOLD = (CheckpointWarning, ClassesWarning, PositionWarning)  # warnings that a user is to read
+TOLD = (CheckpointWarning, ClassesWarning, LeftOutWarning, PositionWarning)  # warnings that a user is to read
 LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 
@@ -131,15 +134,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _tell(typed, error, 1)
         except OSError as error:  # without a file's name it is that of standard output
             nameless = f"the output cannot be written: {error.strerror or error}"
-            return _tell(typed, error if error.filename is not None else nameless, 2)
-        except (ValueError, MissingExtra) as error:
-            return _tell(typed, error, 2)
-        except OverflowError:
-            return _tell(typed, "a number in this is too large to be computed with", 2)
-        except MemoryError as error:
-            return _tell(typed, f"there is not enough memory for this: {error or 'choose smaller sizes'}", 2)
-        except RecursionError:
-            return _tell(typed, "this is nested too deeply to be read", 2)
+            return _tell(typed, told(error) or (error if error.filename is not None else nameless), 2)
+        except Exception as error:
+            if (sentence := _sentence(error)) is None:
+                raise
+            return _tell(typed, sentence, 2)
+
+
+def _sentence(error: Exception) -> object:
+    """What a user did wrong, in a file of theirs or in their input; None for a mistake of ours."""
+    if (of_a_file := told(error)) is not None:
+        return of_a_file
+    if isinstance(error, ValueError | MissingExtra):
+        return error
+    if isinstance(error, OverflowError):
+        return "a number in this is too large to be computed with"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for this: {error or 'choose smaller sizes'}"
+    return "this is nested too deeply to be read" if isinstance(error, RecursionError) else None
 
 
 def _run(typed: list[str]) -> int:

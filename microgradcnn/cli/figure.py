@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microgradcnn.data import Dataset
-from microgradcnn.experiment import Experiment, ImageModel, predict
+from microgradcnn.experiment import Experiment, predict
 from microgradcnn.views import plots
 
 
@@ -17,11 +17,12 @@ def training_figure(done: Experiment, data: Dataset) -> plots.Figure:
     network, history = done.trained.network, done.training.history
     figure = plots.figure()
     pictures = network.pictures(data.image)
-    plane = done.trained.target is None and len(data.classes or ("0", "1")) == 2 and network.inputs == 2
+    two = len(data.classes or ("0", "1")) == 2 and network.outputs == 1
+    plane = done.trained.target is None and two and network.inputs == 2
     learnt = pictures is not None or plane
     axes = figure.subplot_mosaic([["loss", "learnt"], ["below", "learnt"]] if learnt else [["loss"], ["below"]])
     plots.loss(history, axes["loss"])
-    below = plots.accuracy if isinstance(network, ImageModel) else plots.learning_rate
+    below = plots.accuracy if network.module is not None and "accuracy" in history[0] else plots.learning_rate
     below(history, axes["below"])
     if pictures is not None:
         plots.filters(pictures, axes["learnt"], name=network.unit_name)
@@ -35,7 +36,7 @@ def description(done: Experiment) -> str:
     """What the figure shows, in words, for those who cannot see it."""
     first, last = done.training.history[0], done.training.history[-1]
     rate = f", while the learning rate goes from {first['rate']:.3g} to {last['rate']:.3g}"
-    rate, digits = ("", 4) if isinstance(done.trained.network, ImageModel) else (rate, 3)
+    rate, digits = ("", 4) if done.trained.network.module is not None else (rate, 3)
     name, train, test = "accuracy", done.train_accuracy, done.test_accuracy
     if done.train_r2 is not None and done.test_r2 is not None:
         name, train, test = "R²", done.train_r2, done.test_r2

@@ -1,8 +1,8 @@
-"""What a user names on the command line, a network, a formula or a Value of their own file, as a graph with a loss.
+"""What a user names on the command line, a network, a formula or something in their own file, as a graph with a loss.
 
-conv_average                              one example of a network, by its name
+NETWORK                                   one example of a network, by its name
 "z = sigmoid(w*x + b); (z - y)**2"        a formula: every name that is not assigned is a leaf
-model.py:loss                             a Value at the top level of a file, or a function there that returns one
+model.py:name                             a Network class, a loss or a function that gives one, or a Module, in a file
 """
 
 from __future__ import annotations
@@ -114,22 +114,23 @@ def loss_graph(
 
     Inputs of a network are drawn from the seed, with y = 1, and so are the leaves of a formula. `activation` (sigmoid),
     `regularise` (0) and `outputs` (1) are a network's, and so is `arrays`, the tensor form over one row in place of the
-    scalar form.
+    scalar form. A network without scalar form has that over rows of its own.
     Raises ValueError, in one sentence, for what is none of these.
     """
-    if what in NETWORKS:
-        network = NETWORKS[what](
-            activation=activation or "sigmoid", regularise=regularise or 0.0, seed=seed, **outputs_of(what, outputs)
-        )
-        return _of_network(network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
+    found = find_in_script(what) if is_script(what) else NETWORKS.get(what)
+    if isinstance(found, type) and found.scalar:
+        network = built_network(found, what, seed, activation=activation, regularise=regularise, outputs=outputs)
+        return _of_network(what, network, np.random.default_rng(seed).normal(size=network.inputs).round(2), arrays)
     for option, given in {"--activation": activation, "--regularise": regularise, "--classes": outputs}.items():
         if given is not None:
             other = "a formula or a file" if what not in MODELS else what
             raise ValueError(f"{option} is for networks: {other} says itself what it computes")
     if what in MODELS:
         return _of_model(what, seed, arrays)
-    if is_script(what):
-        return _of_script(what)
+    if isinstance(found, type):
+        return _of_arrays(what, found())
+    if found is not None:
+        return _of_value(what, found) if isinstance(found, Value) else _of_example(what, found)
     if arrays:
         raise ValueError("--arrays is for networks and files: a formula has scalars only")
     if what.isidentifier():
@@ -139,21 +140,34 @@ def loss_graph(
     return _of_formula(what, seed)
 
 
-def outputs_of(name: str, outputs: int | None) -> dict[str, Any]:
-    """The argument of the network of this name for so many outputs. Raises ValueError if it always has one."""
-    if outputs is None or (outputs == 1 and not NETWORKS[name].takes_outputs()):
-        return {}
-    if not NETWORKS[name].takes_outputs():
-        raise ValueError(f"--classes {outputs} is not for {name}: it has one output")
-    return {"outputs": outputs}
+def built_network(kind: type[Network], what: str, seed: int, **options: Any) -> Network:
+    """The network of a class that is called `what`, with those of its options that are given.
+
+    Raises ValueError for one that it does not take.
+    """
+    given = {name: option for name, option in options.items() if option is not None}
+    if given.get("outputs") == 1 and not kind.takes_outputs():
+        del given["outputs"]
+    for name, option in given.items():
+        if name not in kind.arguments():
+            flag = f"--classes {option} is" if name == "outputs" else f"--{name} is"
+            raise ValueError(f"{flag} not for {what}: it has {'one output' if name == 'outputs' else 'no such part'}")
+    return kind(seed=seed, **given)
 
 
-def _of_network(network: Network, row: Array, arrays: bool) -> LossGraph:
+def _of_network(name: str, network: Network, row: Array, arrays: bool) -> LossGraph:
     if not arrays:
-        return _of_example(network.name, network.example(row, 1.0))
+        return _of_example(name, network.example(row, 1.0))
     inputs = {network.input_letter: Value(row[None], label=network.input_letter), "y": Value([1.0], label="y")}
     loss = network.loss(*inputs.values())
-    return LossGraph(network.name, loss, network.parameters, inputs, _labelled(loss))
+    return LossGraph(name, loss, network.parameters, inputs, _labelled(loss))
+
+
+def _of_arrays(name: str, network: Network) -> LossGraph:
+    loss = network.hand_graph()
+    nodes = _labelled(loss)
+    inputs = {label: v for label, v in nodes.items() if v.op is None and label not in network.parameters}
+    return LossGraph(name, loss, network.parameters, inputs, nodes)
 
 
 def _of_model(name: str, seed: int, arrays: bool) -> LossGraph:
@@ -176,11 +190,6 @@ def _of_formula(text: str, seed: int) -> LossGraph:
     rng = np.random.default_rng(seed)
     loss, drawn = read_assignments(text, lambda: round(rng.uniform(0.2, 1.3), 2))
     return _of_value("the formula", loss, drawn)
-
-
-def _of_script(what: str) -> LossGraph:
-    found = find_in_script(what)
-    return _of_example(what, found) if isinstance(found, Example) else _of_value(what, found)
 
 
 def _of_value(name: str, loss: Value, drawn: frozenset[str] = frozenset()) -> LossGraph:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from microgradcnn.cli.loss_graphs import LossGraph, loss_graph
+from microgradcnn.cli.user_scripts import is_script, network_in_script
 from microgradcnn.data.dataset import chosen_names
 from microgradcnn.experiment import Trained, load_trained
 from microgradcnn.files import FileError
-from microgradcnn.networks import ACTIVATIONS, NETWORKS
+from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network
 from microgradcnn.nn.models import MODELS
 from microgradcnn.training.checkpoint import Checkpoints
 
 _Number = TypeVar("_Number", int, float)
 
+OWN = (
+    "file.py:name is what a file of yours has, which is run: a Network class; a scalar loss, as a Value, as an Example "
+    "or from a function, whose whole numbers as defaults are sizes, with leaves labelled x and y for inputs and "
+    "targets; or a Module with an example, module.example = x, y, rows of inputs and their targets."
+)
 _GRAPHS = (
     "GRAPH is the name of a network (one example of it in scalars, drawn from the seed, with y = 1); a formula such as "
-    "'z = sigmoid(w*x + b); (z - y)**2', in which every name that is not assigned is a leaf; or file.py:name, a Value, "
-    "or a function that returns one, in a file of yours, which is run. --at gives numbers to all leaves of a formula "
-    "or to none: without it they too are drawn from the seed."
-)
+    "'z = sigmoid(w*x + b); (z - y)**2', in which every name that is not assigned is a leaf; or file.py:name. --at "
+    "gives numbers to all leaves of a formula or to none: without it they too are drawn from the seed. "
+) + OWN
 
 
 def graph_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +52,23 @@ def chosen_graph(options: argparse.Namespace, arrays: bool = False) -> LossGraph
     return graph.moved(options.at)
 
 
+class _OrScript(tuple[str, ...]):
+    """Names to choose from, or any file.py:name."""
+
+    def __contains__(self, what: object) -> bool:
+        return is_script(str(what)) or super().__contains__(what)
+
+
 def network_argument(parser: argparse.ArgumentParser, models: bool = False) -> None:
-    """Which of the six networks, or of the models as well."""
-    known = (*NETWORKS, *MODELS) if models else tuple(NETWORKS)
-    parser.add_argument("network", choices=known, metavar="NETWORK", help="one that `networks` lists")
+    """Which of the six networks, or of the models as well, or what is in a file of the user's."""
+    known = _OrScript((*NETWORKS, *MODELS) if models else NETWORKS)
+    parser.add_argument("network", choices=known, metavar="NETWORK", help="one that `networks` lists, or file.py:name")
+    parser.epilog = OWN
+
+
+def chosen_kind(options: argparse.Namespace) -> type[Network] | None:
+    """The class that `network_argument` names, of a file after it has run; None for a model. Raises ScriptError."""
+    return network_in_script(options.network) if is_script(options.network) else NETWORKS.get(options.network)
 
 
 def parameters_argument(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +80,15 @@ def parameters_argument(parser: argparse.ArgumentParser) -> None:
 
 def chosen_trained(options: argparse.Namespace) -> Trained:
     """What `network_argument` and `parameters_argument` name. Raises FileError if the file holds another network."""
-    trained = load_trained(options.parameters)
-    if trained.network.name != options.network:
+    trained = load_trained(options.parameters, chosen_kind(options) if is_script(options.network) else None)
+    if trained.network.name != options.network and not is_script(options.network):
         raise FileError(f"{options.parameters} holds a {trained.network.name}, not a {options.network}")
     return trained
+
+
+def _several(known: Iterable[str]) -> str:
+    """Those that are known by these names and learn more than two classes."""
+    return " and ".join(name for name in known if name in MODELS or NETWORKS[name].takes_outputs())
 
 
 def outputs_argument(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +98,7 @@ def outputs_argument(parser: argparse.ArgumentParser) -> None:
         dest="outputs",
         type=count,
         metavar="N",
-        help="how many classes single_layer learns, with an output for each and softmax (one output)",
+        help=f"how many classes {_several(NETWORKS)} learns, with an output for each and softmax (one output)",
     )
 
 
@@ -93,10 +116,13 @@ def network_options(
     )
 
 
-def data_arguments(parser: argparse.ArgumentParser) -> None:
+def data_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """A data set, its target column, the columns to leave out and its classes."""
     parser.add_argument(
-        "--data", required=True, metavar="FILE|NAME", help="a CSV, NPZ or IDX file (or in gzip), or a data set's name"
+        "--data",
+        required=required,
+        metavar="FILE|NAME",
+        help="a CSV, NPZ or IDX file (or in gzip), or a data set's name",
     )
     parser.add_argument("--target", metavar="COL", help="the label's column, by name or number from 0 (the last)")
     parser.add_argument(
@@ -106,7 +132,7 @@ def data_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes",
         type=_classes,
         metavar="A,B",
-        help="the classes to keep: A is 0 and B is 1; single_layer and lenet take any number",
+        help=f"the classes to keep: A is 0 and B is 1; {_several([*NETWORKS, *MODELS])} take any number",
     )
 
 

@@ -1,6 +1,7 @@
-"""A Value from a user's own Python file: `model.py:loss` runs the file and takes what is called loss there.
+"""What a user's own Python file has: `model.py:loss` runs the file and takes what is called loss there.
 
-The file runs on purpose, with everything that it does, as `import model` would; what it prints goes to stderr.
+That is a Value or an Example, a function that gives one, a Network class, or a Module with an example. The file runs on
+purpose, with everything that it does, as `import model` would; what it prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import re
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.networks import Example
+from microgradcnn.lesson.course import Course
+from microgradcnn.networks import Example, Network, network_of_loss, network_of_module
+from microgradcnn.nn.module import Module
 from microgradcnn.views.answers.tokens import canonical
 
 _SCRIPT = re.compile(r"(?P<path>.+\.py)(?::(?P<name>.*))?")
@@ -34,54 +39,148 @@ def is_script(what: str) -> bool:
     return _SCRIPT.fullmatch(what) is not None
 
 
-def find_in_script(what: str) -> Value | Example:
-    """The Value or Example that `file.py:name` names, or that the function of that name there returns.
+def find_in_script(what: str) -> Value | Example | type[Network]:
+    """What `file.py:name` names: a Value or an Example, or what a function there gives, or else as a Network class.
 
-    Nodes of its graph without a label get the names that they have in the file, other leaves v_1, v_2, ... Raises
+    Nodes of a graph without a label get the names that they have in the file, other leaves v_1, v_2, ... Raises
     ScriptError, in one sentence with file and line, for what goes wrong in the file, and for a name that it does not
     have.
     """
+    script, name = _run(what)
+    found = script.chosen(name)
+    return script.network(name) if isinstance(found, Module | type) else script.made(name)()
+
+
+def network_in_script(what: str) -> type[Network]:
+    """The Network class that `file.py:name` names, or that is made of what it names. Raises as `find_in_script`."""
+    script, name = _run(what)
+    return script.network(name)
+
+
+def course_in_script(what: str) -> Course:
+    """The Course that `file.py` has at its top level, or one of all that it offers; of `file.py:name` that alone.
+
+    Offered are its classes, its modules, its functions that give a loss, and its losses: Values, computed at the top
+    level, that no other there is computed from. Raises as `find_in_script`, and for a file that offers nothing.
+    """
+    script, name = _run(what)
+    if name:
+        return Course({name: script.network(name)})
+    if courses := [value for value in script.names.values() if isinstance(value, Course)]:
+        return courses[0]
+    found = {name: script.network(name) for name in script.offered() if script.is_whole(name)}
+    if not found:
+        raise ScriptError(f"{what} offers nothing: write a function that returns a loss, a Network class or a Module")
+    return Course(found)
+
+
+def run_script(what: str) -> None:
+    """Run the file of `file.py` or `file.py:name`, for what it does, such as to define primitives; raises as above."""
+    _run(what)
+
+
+def told(error: BaseException) -> str | None:
+    """An error from a user's file as a sentence with file and line; None for one that came from elsewhere."""
+    frames = traceback.walk_tb(error.__traceback__)
+    paths = [frame.f_code.co_filename for frame, _ in frames if frame.f_globals.get("__name__") == _MODULE]
+    return _told(error, Path(paths[-1])) if paths else None
+
+
+def _run(what: str) -> tuple[_Script, str]:
     match = _SCRIPT.fullmatch(what)
     if match is None:
         raise ScriptError(f"{what!r} is no file.py:name")
-    path, name = Path(match["path"]), match["name"] or ""
+    path = Path(match["path"])
     if not path.is_file():
         raise ScriptError(f"{path} does not exist")
     with _in_its_place(path):
-        namespace = runpy.run_path(str(path), run_name=_MODULE)
-        found = _chosen(namespace, name, path)
-        if inspect.isroutine(found):
-            found = found()
-    if isinstance(found, Example):
-        return found
-    if not isinstance(found, Value):
-        raise ScriptError(f"{path}:{name} is of type {type(found).__name__}, not a Value")
-    _label(found, namespace)
-    return found
+        return _Script(path, runpy.run_path(str(path), run_name=_MODULE)), match["name"] or ""
 
 
-def _chosen(namespace: dict[str, Any], name: str, path: Path) -> Any:
-    if name in namespace and (not inspect.isroutine(namespace[name]) or _needs_nothing(namespace[name])):
-        return namespace[name]
-    offered = [key for key, value in namespace.items() if _is_offered(value)]
-    has = f"it has {', '.join(offered)}" if offered else "no Value is computed at its top level"
-    if not name:
-        raise ScriptError(f"say what in {path}, as {path}:name; {has}")
-    if name in namespace:
-        raise ScriptError(f"{path}:{name} needs arguments: name a Value, or a function without any; {has}")
-    meant = difflib.get_close_matches(name, offered, n=1)
-    raise ScriptError(f"{path} has no {name!r}" + (f": did you mean {meant[0]}?" if meant else f": {has}"))
+@dataclass(frozen=True)
+class _Script:
+    """A file that has run, and the names that it has then."""
+
+    path: Path
+    names: dict[str, Any]
+
+    def offered(self) -> list[str]:
+        """The names that may be asked for."""
+        return [name for name, value in self.names.items() if _is_offered(value)]
+
+    def is_whole(self, name: str) -> bool:
+        """Whether something that is offered stands for itself: no step towards another loss, nor for the file alone."""
+        value = self.names[name]
+        if inspect.isfunction(value):
+            return not name.startswith("_") and isinstance(self._called(name, {}), Value | Example)
+        others = (v.loss if isinstance(v, Example) else v for n, v in self.names.items() if n != name)
+        computed = [v for v in others if isinstance(v, Value) and v is not value]
+        return not isinstance(value, Value) or not (value.shape or any(value in topological(v) for v in computed))
+
+    def chosen(self, name: str) -> Any:
+        """What is called so. Raises ScriptError, with a guess, for a name that is not there or needs arguments."""
+        if name in self.names and (not inspect.isroutine(self.names[name]) or _needs_nothing(self.names[name])):
+            return self.names[name]
+        offered, path = self.offered(), self.path
+        has = f"it has {', '.join(offered)}" if offered else "no Value is computed at its top level"
+        if not name:
+            raise ScriptError(f"say what in {path}, as {path}:name; {has}")
+        if name in self.names:
+            raise ScriptError(f"{path}:{name} needs arguments: name a Value, or a function without any; {has}")
+        meant = difflib.get_close_matches(name, offered, n=1)
+        raise ScriptError(f"{path} has no {name!r}" + (f": did you mean {meant[0]}?" if meant else f": {has}"))
+
+    def network(self, name: str) -> type[Network]:
+        """The Network class of that name, or of the module or the loss of that name."""
+        found = self.chosen(name)
+        if isinstance(found, type) and issubclass(found, Network) and not inspect.isabstract(found):
+            if not _needs_nothing(found, seed=0):
+                raise ScriptError(
+                    f"{self.path}:{name} is built by itself, and from a seed: let its constructor take "
+                    "seed=0, hand it on, and give every other argument a default"
+                )
+            return found
+        if not isinstance(found, Module):
+            return network_of_loss(self.made(name), name)
+        beside = self.names.get("example")
+        example = getattr(found, "example", beside if isinstance(beside, tuple | list) else None)
+        if example is None:
+            where = f"{self.path}:{name}"
+            raise ScriptError(f"{where} has no example: write {name}.example = x, y, a batch of inputs and its targets")
+        return network_of_module(found, example, name)
+
+    def made(self, name: str) -> Callable[..., Value | Example]:
+        """A function of the sizes, if there are any, that gives the loss of that name, its leaves labelled."""
+        found = self.chosen(name)
+
+        def make(**sizes: Any) -> Value | Example:
+            loss = self._called(name, sizes) if inspect.isroutine(found) else found
+            if isinstance(loss, Example):
+                return loss
+            if not isinstance(loss, Value):
+                kinds = "not a Value, an Example, a Network class or a Module"
+                raise ScriptError(f"{self.path}:{name} is of type {type(loss).__name__}, {kinds}")
+            _label(loss, self.names)
+            return loss
+
+        return wraps(found)(make) if inspect.isroutine(found) else make
+
+    def _called(self, name: str, sizes: dict[str, int]) -> Any:
+        with _in_its_place(self.path):
+            return self.names[name](**sizes)
 
 
 def _is_offered(value: Any) -> bool:
     if inspect.isfunction(value):
         return value.__module__ == _MODULE and _needs_nothing(value)
-    return isinstance(value, Example) or (isinstance(value, Value) and value.op is not None)
+    if inspect.isclass(value):
+        return value.__module__ == _MODULE and issubclass(value, Network) and not inspect.isabstract(value)
+    return isinstance(value, Example | Module) or (isinstance(value, Value) and value.op is not None)
 
 
-def _needs_nothing(function: Any) -> bool:
+def _needs_nothing(function: Any, **given: Any) -> bool:
     try:
-        inspect.signature(function).bind()
+        inspect.signature(function).bind(**given)
     except (TypeError, ValueError):  # arguments are missing, or it does not say which it takes
         return False
     return True

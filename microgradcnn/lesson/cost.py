@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.networks import NETWORKS
+from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.networks.network import CostSize
 from microgradcnn.views.cost.building import Build
 from microgradcnn.views.cost.cost import Cost, cost
@@ -17,6 +18,7 @@ from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.expression import Expr, equation, minus, number, power, symbol
 from microgradcnn.views.formulas.expression import add as plus
 
+MOST_BY_THEMSELVES = 500  # parameters, each of whose derivatives is counted by itself as well
 IMAGE, KERNEL, SQUARED = symbol("image"), symbol("kernel"), number(2)
 EQUAL = {"P": power(plus(IMAGE, minus(KERNEL), number(1)), SQUARED), "q": power(KERNEL, SQUARED)}
 
@@ -37,27 +39,41 @@ class NetworkCost(NamedTuple):
         return steps
 
 
-def network_cost(name: str, activation: str = "sigmoid", regularise: float = 0.0) -> NetworkCost:
-    """Count the operations of one iteration of a network, as polynomials in its `cost_sizes`.
+def network_cost(
+    network: str | type[Network], activation: str | None = None, regularise: float | None = None
+) -> NetworkCost:
+    """Count the operations of one iteration of a network, of a name or a class, as polynomials in its `cost_sizes`.
 
-    They are counted anew at the sizes that the lecture fixes: one filter needs no mean.
+    They are counted anew at the sizes that the lecture fixes: one filter needs no mean. `activation` (sigmoid) and
+    `regularise` (0) are for those that take them.
     """
-    kind, build = NETWORKS[name], builder(name, activation, regularise)
-    counted = {size: about.counted for size, about in kind.cost_sizes().items()}
-    fixed = kind().own_sizes()
-    lecture = cost(partial(build, **fixed), {size: at for size, at in counted.items() if size not in fixed})
-    return NetworkCost(cost(build, counted), lecture, fixed, _meaning(kind.cost_sizes()))
+    kind = NETWORKS[network] if isinstance(network, str) else network
+    build, sizes = builder(kind, activation, regularise), kind.cost_sizes()
+    counted, fixed = {size: about.counted for size, about in sizes.items()}, kind().own_sizes()
+    separately = sum(math.prod(p.shape) for p in kind().parameters.values()) <= MOST_BY_THEMSELVES
+    count = partial(cost, separately=separately)
+    lecture = count(partial(build, **fixed), {size: at for size, at in counted.items() if size not in fixed})
+    return NetworkCost(count(build, counted), lecture, fixed, _meaning(sizes))
 
 
-def builder(name: str, activation: str = "sigmoid", regularise: float = 0.0) -> Build:
+def builder(network: str | type[Network], activation: str | None = None, regularise: float | None = None) -> Build:
     """What builds the graph of a network's objective, of n rows and the other `cost_sizes`."""
-    kind = NETWORKS[name]
+    kind = NETWORKS[network] if isinstance(network, str) else network
+    given = {"activation": activation, "regularise": regularise}
+    options: dict[str, Any] = {name: option for name, option in given.items() if option is not None}
 
     def build(n: int, **sizes: int) -> tuple[Value, dict[str, list[Value]]]:
-        network = kind(**kind.of_sizes(sizes), activation=activation, regularise=regularise)
-        rng = np.random.default_rng(0)
-        loss = network.loss(rng.normal(size=(n, network.inputs)), rng.normal(size=n))
-        return loss, {network.parts.get(p, p): [value] for p, value in network.parameters.items()}
+        try:
+            made = kind(**kind.of_sizes(sizes), **options)
+        except ValueError as error:
+            where = ", ".join(f"{size} = {number}" for size, number in sizes.items())
+            raise ValueError(
+                f"a cost is counted at several sizes, and {kind.name} has none at {where}: {error}"
+            ) from None
+        x, y = made.drawn_rows(n, np.random.default_rng(0))
+        if made.whole_inputs:  # words, say: how often each is among the rows would count
+            x = np.repeat(x[:1], n, axis=0)
+        return made.loss(x, y), made.groups()
 
     return build
 
@@ -76,6 +92,6 @@ def _at(name: str, sizes: dict[str, int], found: Cost) -> Line:
     total = found.total
     where = ", ".join(f"{name} = {size}" for name, size in sizes.items())
     functions = (" and ", *total.pieces()) if total.functions else ()
-    whose = "the lecture's " if NETWORKS[name].section else ""
+    whose = "the lecture's " if name in NETWORKS and NETWORKS[name].section else ""
     first = f"In all, with {whose}{where}, counted by themselves: "
     return first, total.operations.formula, *functions, ", ", total.all.growth, f", for {found.domain}."

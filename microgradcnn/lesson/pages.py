@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from microgradcnn.data import Dataset
-from microgradcnn.lesson.errata import SLIPS
-from microgradcnn.lesson.page import network_page, table
-from microgradcnn.lesson.run import NetworkRow
+from microgradcnn.lesson.course import Course
+from microgradcnn.lesson.lecture import LECTURE
+from microgradcnn.lesson.page import Page, Pieces, filled, network_page
+from microgradcnn.lesson.run import NetworkRow, score
 from microgradcnn.lesson.schematic import schematic
-from microgradcnn.networks import NETWORKS
+from microgradcnn.lesson.sections.evidence import table
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
 
-TITLE = "Backpropagation, network by network"
+TITLE = "Backpropagation"
 ABOUT = {
-    False: "the network drawn, its graph, the chain rule step by step, numbers to check against, boxes that check a "
-    "student's formula and train with it, the loss as a landscape, training on real data, and the program. "
+    False: "as far as the network has them, a drawing, its graph, the chain rule step by step, numbers to check "
+    "against, boxes that check a student's formula and train with it, the loss as a landscape, training on data, the "
+    "program, and a worksheet. "
     "<code>microgradcnn lesson --student</code> writes the edition for students, without the key.",
     True: "find the derivatives of the loss on paper, write them into the boxes, and have them tested at random "
     "points. A box says which of the usual mistakes it sees. Then train with your formulas, beside the true gradient. "
@@ -28,38 +30,53 @@ ABOUT = {
 
 
 def lesson_pages(
-    rows: Sequence[NetworkRow], data: Mapping[str, Dataset], ladder: Mapping[str, float], student: bool = False
+    rows: Sequence[NetworkRow],
+    data: Mapping[str, Dataset],
+    ladder: Mapping[str, float],
+    student: bool = False,
+    course: Course = LECTURE,
 ) -> Iterator[tuple[str, str]]:
-    """The names of the lesson's files and what is in them, index.html last.
+    """The names of the files of a course and what is in them, index.html last.
 
-    `rows` are the lesson's, `data` what their networks were trained on, and `ladder` the accuracies on `bars`. The
+    `rows` are those of its networks, `data` what they were trained on, and `ladder` the accuracies of its ladder. The
     student's edition has the programs of the losses, and no derivation, gradient or backward pass in its source.
     """
-    names = [row.network for row in rows]
+    names, words = [row.network for row in rows], course.words
     for row in rows:
-        page = network_page(row, data, student)
+        page = network_page(row, data, student, course)
         yield from page.beside.items()
         lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
-        yield f"{row.network}.html", _page(row.network, lead, page.sections, names, page.script)
+        yield f"{row.network}.html", _page(row.network, words.title_of(row.network), lead, page, names)
+    index: dict[str, Pieces] = {
+        "about": {"course": words.course(student), "about": ABOUT[student]},
+        "networks": {"cards": "".join(_card(row, course) for row in rows)},
+        "ladder": _ladder(course, ladder, student),
+        "results": {"results": _results(rows)},
+        "errata": {"errata": "".join(f"<li><p>{item}</p></li>" for item in words.errata(student))},
+    }
+    shown = {section: pieces for section, pieces in index.items() if any(pieces.values())}
     lead = "Student's edition" if student else "Teacher's edition"
-    sections = asset("index.html").format(
-        about=ABOUT[student],
-        cards="".join(map(_card, rows)),
-        ladder=bars(
-            ladder, f"The accuracy of each network on bars: {', '.join(f'{n} {a:.2f}' for n, a in ladder.items())}"
-        ),
-        results=_results(rows),
-        errata="".join(f"<li>{slip.told(student)}</li>" for slip in SLIPS.values()),
-    )
-    yield "index.html", _page(TITLE, lead, sections, names)
+    page = Page(filled("index.html", shown), "", {})
+    yield "index.html", _page("index", words.title or TITLE, lead, page, names)
 
 
-def _page(title: str, lead: str, sections: str, names: Sequence[str], script: str = "") -> str:
-    links = [("index.html", "Lesson"), *((f"{name}.html", name) for name in names)]
+def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> Pieces:
+    """How far each network gets on one data set, if the course has such a comparison."""
+    if course.ladder is None or not ladder:
+        return {"ladder": ""}
+    listed = ", ".join(f"{name} {share:.2f}" for name, share in ladder.items())
+    chart = bars(ladder, f"The accuracy of each network on {course.ladder.data}: {listed}")
+    title = course.ladder.title
+    return {"title": escape(title), "ladder": f"{course.words.course(student, title)}{chart}"}
+
+
+def _page(name: str, title: str, lead: str, page: Page, names: Sequence[str]) -> str:
+    links = [("index", "Lesson"), *((each, each) for each in names)]
     items = "".join(
-        f'<li><a href="{file}"{" aria-current=page" * (name == title)}>{escape(name)}</a></li>' for file, name in links
+        f'<li><a href="{file}.html"{" aria-current=page" * (file == name)}>{escape(words)}</a></li>'
+        for file, words in links
     )
-    script = f"{script}\n{asset('wide.js')}".strip()
+    script, sections = f"{page.script}\n{asset('wide.js')}".strip(), page.sections
     whole = asset("lesson.html").format(links=items, title=escape(title), lead=lead, sections=sections, script=script)
     return html_document(whole, title, style("lesson.css"))
 
@@ -70,15 +87,19 @@ def _formula(loss: str) -> str:
     return escape(low.replace("..", " … "))
 
 
-def _card(row: NetworkRow) -> str:
+def _card(row: NetworkRow, course: Course) -> str:
+    title = escape(course.words.title_of(row.network))
+    drawing = (
+        schematic(course.networks[row.network](), equations=False) or f"<p>{row.parameters} weights, in arrays</p>"
+    )
     return (
-        f'<li><h3><a href="{row.network}.html">{row.network}</a></h3><p>{escape(row.section.capitalize())}</p>'
-        f"{schematic(NETWORKS[row.network](), equations=False)}<p>{_formula(row.loss)}</p></li>"
+        f'<li><h3><a href="{row.network}.html">{title}</a></h3><p>{escape(row.section.capitalize())}</p>'
+        f"{drawing}<p>{_formula(row.loss)}</p></li>"
     )
 
 
 def _results(rows: Sequence[NetworkRow]) -> str:
-    sets = list(rows[0].runs)
+    sets = list(dict.fromkeys(name for row in rows for name in row.runs))
     header = ["network", "weights", "gradients apart by", *(f"{name}: loss" for name in sets)]
     header += [f"{name}: test" for name in sets]
     cells = [
@@ -86,8 +107,8 @@ def _results(rows: Sequence[NetworkRow]) -> str:
             f'<a href="{row.network}.html">{row.network}</a>',
             str(row.parameters),
             f"{row.checks.worst:.0e}",
-            *(f"{run.training.history[-1]['loss']:.4f}" for run in row.runs.values()),
-            *(f"{run.test_accuracy:.3f}" for run in row.runs.values()),
+            *(f"{row.runs[name].training.history[-1]['loss']:.4f}" if name in row.runs else "" for name in sets),
+            *(f"{score(row.runs[name]):.3f}" if name in row.runs else "" for name in sets),
         ]
         for row in rows
     ]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from microgradcnn.checking.check import check_gradients
-from microgradcnn.data import Dataset, load, shrink, two_classes
+from microgradcnn.data import Dataset, load, two_classes
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
-from microgradcnn.extras import MissingExtra
-from microgradcnn.fit import Training, accuracy, train
+from microgradcnn.fit import DivergedError, Training, accuracy, train
+from microgradcnn.lesson.course import Course, LeftOutWarning
+from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.networks.roles import replayed
 
+OF_MODULES = {"epochs": 300, "rate": 0.01, "batch": 32}  # of what `fit` trains
+BUILT_IN = ("side", "bars", "wedge")  # what a network is trained on where a course names no data
 REGULARISE = 1e-3
 TOLERANCE = 1e-7
 ROWS = 4
@@ -27,17 +32,23 @@ ROWS = 4
 class Checks:
     """How far gradients are from the tensor form's: the largest difference, as a share of the largest component.
 
-    `closed_form` is None for a network whose gradients nobody has worked out.
+    `scalar_form` is None for a network that is written with arrays only, and `closed_form` for one whose gradients
+    nobody has worked out.
     """
 
-    scalar_form: float
+    scalar_form: float | None
     closed_form: float | None
     differences: float
 
     @property
     def worst(self) -> float:
         """The largest of all."""
-        return max(self.scalar_form, self.closed_form or 0.0, self.differences)
+        return max(self.scalar_form or 0.0, self.closed_form or 0.0, self.differences)
+
+    @property
+    def ways(self) -> int:
+        """In how many ways gradients were found, the tensor form among them."""
+        return 2 + (self.scalar_form is not None) + (self.closed_form is not None)
 
 
 @dataclass(frozen=True)
@@ -50,38 +61,86 @@ class NetworkRow:
     parameters: int
     checks: Checks
     runs: dict[str, Experiment]
+    regularise: float = REGULARISE
 
     @property
     def right(self) -> bool:
-        """Whether every gradient agrees to 1e-7 and every training converged."""
-        return self.checks.worst <= TOLERANCE and all(run.training.converged for run in self.runs.values())
+        """Whether every gradient agrees to 1e-7, and every training converged or, of a module, had its epochs."""
+        return not self.wrong and not self.unfinished
+
+    @property
+    def wrong(self) -> bool:
+        """Whether gradients found in different ways disagree by more than 1e-7."""
+        return not self.checks.worst <= TOLERANCE
+
+    @property
+    def unfinished(self) -> dict[str, str]:
+        """What became of the trainings that did not converge, by their data; those of modules only count epochs."""
+        runs = {name: run.training for name, run in self.runs.items()}
+        return {name: run.message for name, run in runs.items() if not (run.converged or run.stable_rate is None)}
 
 
-def lesson(seed: int = 0, progress: bool = False) -> Iterator[NetworkRow]:
-    """A row for each of the six networks; digits are trained on only where scikit-learn is installed."""
-    data = data_sets()
-    for name in NETWORKS:
-        yield network_row(name, data, seed, progress)
+def lesson(seed: int = 0, progress: bool = False, course: Course = LECTURE) -> Iterator[NetworkRow]:
+    """A row for each network of a course, the lecture's six unless another is given."""
+    data = data_sets(course)
+    for name in course.networks:
+        yield network_row(name, data, seed, progress, course)
 
 
-def network_row(name: str, data: Mapping[str, Dataset], seed: int = 0, progress: bool = False) -> NetworkRow:
-    """The row of one network, trained on each of the `data`. Raises KeyboardInterrupt if Ctrl-C ended a training."""
-    runs = {}
-    for which, rows in data.items():
-        network, training = {"regularise": REGULARISE}, {"progress": progress}
-        runs[which] = experiment(name, rows, seed=seed, network=network, training=training)
-        uninterrupted(runs[which].training)
-    built = NETWORKS[name](regularise=REGULARISE, seed=seed)
+def network_row(
+    name: str, data: Mapping[str, Dataset], seed: int = 0, progress: bool = False, course: Course = LECTURE
+) -> NetworkRow:
+    """The row of one network of a course, trained on each of the `data`, without any on built-in ones that fit.
+
+    What it cannot be trained on is told in a LeftOutWarning. Raises KeyboardInterrupt if Ctrl-C ended a training.
+    """
+    kind = course.networks[name]
+    known = name if NETWORKS.get(name) is kind else kind  # files of parameters have the name that it is known by
+    options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
+    built = kind(**options, seed=seed)
+    training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
+    runs: dict[str, Experiment] = {}
+    for which, rows in (data or _built_in(built)).items():
+        try:
+            done = experiment(known, rows, seed=seed, network=options, training=training)
+        except (ValueError, DivergedError) as error:
+            if data:
+                _left_out(f"{name} is not trained on {which}: {error}")
+            continue
+        uninterrupted(done.training)
+        runs[which] = done
+        if not data:
+            break
+    if not data and not runs:
+        _left_out(f"{name} is not trained: no built-in data set fits it, so give one, as in --data rows.csv")
     count = sum(np.size(p.data) for p in built.parameters.values())
-    return NetworkRow(name, built.section, built.formula, count, check_network(built, seed), runs)
+    checks = check_network(built, seed)
+    return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise)
 
 
-def data_sets() -> dict[str, Dataset]:
-    """The lesson's data: `side`, and the digits 6 and 7 averaged down to 3×3 where scikit-learn is installed."""
-    found = {"side": two_classes(load("side"))}
-    with suppress(MissingExtra):
-        found["digits"] = shrink(two_classes(load("digits"), ("6", "7")), 3)
-    return found
+def score(done: Experiment) -> float:
+    """The accuracy on the rows of the test, for numbers R²."""
+    return done.test_accuracy if done.test_r2 is None else done.test_r2
+
+
+def _built_in(network: Network) -> dict[str, Dataset]:
+    """The small data sets that are always there, those as wide as the network is by itself first."""
+    found = {name: data_set(name, {}) for name in BUILT_IN}
+    return dict(sorted(found.items(), key=lambda item: item[1].x.shape[1] != network.inputs))
+
+
+def data_set(name: str, data: Mapping[str, Dataset]) -> Dataset:
+    """The data set of a name: one of `data`, or a built-in one of two classes."""
+    return data[name] if name in data else two_classes(load(name))
+
+
+def _left_out(sentence: str) -> None:
+    warnings.warn(sentence, LeftOutWarning, stacklevel=2)
+
+
+def data_sets(course: Course = LECTURE) -> dict[str, Dataset]:
+    """The data sets of a course; the lecture's are `side`, and digits where scikit-learn is installed."""
+    return dict(course.data())
 
 
 def uninterrupted(run: Training) -> None:
@@ -90,36 +149,36 @@ def uninterrupted(run: Training) -> None:
         raise KeyboardInterrupt
 
 
-def ladder(starts: int = 4, epochs: int = 4000) -> Iterator[tuple[str, float]]:
-    """What each exercise adds, on the data set `bars`: every convolutional network and its accuracy on all rows.
+def ladder(starts: int = 4, epochs: int = 4000, course: Course = LECTURE) -> Iterator[tuple[str, float]]:
+    """What each network adds, if the course has a ladder: the names in it, and each one's accuracy on all its rows.
 
     It is the best of some starts, by gradient descent at η = 0.5 with λ = 0; one start that is always right will do.
     """
-    bars = load("bars")
-    for name in ("conv_average", "two_conv_average", "conv_linear", "two_conv_average_linear", "two_conv_linear"):
+    if course.ladder is None:
+        return
+    rows = load(course.ladder.data)
+    for name in course.ladder.networks:
         best = 0.0
         for seed in range(starts):
-            network = NETWORKS[name](seed=seed)
-            uninterrupted(train(network, bars.x, bars.y, rate=0.5, schedule="constant", epochs=epochs))
-            best = max(best, accuracy(network, bars.x, bars.y))
+            network = course.networks[name](seed=seed)
+            uninterrupted(train(network, rows.x, rows.y, rate=0.5, schedule="constant", epochs=epochs))
+            best = max(best, accuracy(network, rows.x, rows.y))
             if best == 1.0:
                 break
         yield name, best
 
 
 def check_network(network: Network, seed: int = 0) -> Checks:
-    """The gradients of the mean loss over four random rows, found in four ways.
+    """The gradients of the mean loss over four rows that the network draws, found in up to four ways.
 
-    Two have ŷ above y and two below; of several outputs the rows go through the classes.
+    Of squared losses two rows have ŷ above y and two below; of several outputs the rows go through the classes. Raises
+    ValueError where the loss depends on no parameter.
     """
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(ROWS, network.inputs))
-    if network.outputs == 1:
+    x, y = network.drawn_rows(ROWS, np.random.default_rng(seed))
+    if network.error_name == "mean_squared_error":
         y = network.predict(x).data + np.array([0.7, -0.7, 1.3, -1.3])
-    else:
-        y = np.arange(ROWS) % network.outputs
     tensor = _gradient(network, x, y)
-    scale = max(float(np.abs(g).max()) for g in tensor.values())
+    scale = max(float(np.abs(g).max()) for g in tensor.values()) or 1.0
 
     rows = list(zip(x, y.tolist(), strict=True))
 
@@ -129,7 +188,7 @@ def check_network(network: Network, seed: int = 0) -> Checks:
 
     closed = [gradients for row in rows if (gradients := network.closed_form(*row)) is not None]
     return Checks(
-        distance([_scalar_gradient(network, *row) for row in rows]),
+        distance([_scalar_gradient(network, *row) for row in rows]) if network.scalar else None,
         distance(closed) if closed else None,
         _differences(network, x, y),
     )
@@ -139,7 +198,7 @@ def _gradient(network: Network, x: Array, y: Array) -> dict[str, Array]:
     for p in network.parameters.values():
         p.grad = None
     network.loss(x, y).backward()
-    return {name: np.asarray(p.grad) for name, p in network.parameters.items()}
+    return {name: np.zeros(p.shape) if p.grad is None else np.asarray(p.grad) for name, p in network.parameters.items()}
 
 
 def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, Array]:
@@ -154,14 +213,11 @@ def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, A
 
 
 def _differences(network: Network, x: Array, y: Array) -> float:
-    names, held = list(network.parameters), dict(network.parameters)
+    parameters = list(network.parameters.values())
+    written = network.loss(x, y)
 
     def loss(*values: Value) -> Value:
-        network.parameters = dict(zip(names, values, strict=True))
-        return network.loss(x, y)
+        return replayed([written], dict(zip(parameters, values, strict=True)))[0]
 
-    try:
-        found = check_gradients(loss, *held.values(), order=1)
-        return math.inf if found.verdict == "undecidable" else found.error
-    finally:
-        network.parameters = held
+    found = check_gradients(loss, *parameters, order=1)
+    return math.inf if found.verdict == "undecidable" else found.error

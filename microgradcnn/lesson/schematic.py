@@ -15,6 +15,7 @@ from html import escape
 import numpy as np
 
 from microgradcnn.engine.value import Value
+from microgradcnn.lesson.layers import image_of, incoming, layers, shown, told
 from microgradcnn.networks import ConvNetwork, Example, Network
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
@@ -26,13 +27,16 @@ from microgradcnn.views.pages.assets import asset
 CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
 LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
+SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
+APART = 27.0  # labels, at least
+WIDER = 1.28  # than Times some serif fonts are
 SECONDS = 2  # that the filter stays in a place
 
 Point = tuple[float, float]
 
 
 def schematic(network: Network, equations: bool = True) -> str:
-    """The drawing of a network, as an <svg> element with an alternative text.
+    """The drawing of a network, as an <svg> element with an alternative text; nothing for one over arrays alone.
 
     With the `equations` below it, of the place that the filter is in, the filter slides.
     """
@@ -42,6 +46,8 @@ def schematic(network: Network, equations: bool = True) -> str:
 def sliding(network: Network, name: str) -> str:
     """The drawing with buttons that put the filter in its places, one by one, as HTML; `name` is the element's id."""
     picture, places = _schematic(network, equations=True)
+    if not picture:
+        return ""
     picture = f'<div class="wide">{picture}</div>'
     if places == 1:
         return f'<figure class="network" id="{name}">{picture}</figure>'
@@ -62,7 +68,10 @@ def sliding(network: Network, name: str) -> str:
 
 def _schematic(network: Network, equations: bool) -> tuple[str, int]:
     """The drawing, and in how many places its filter can be, 1 if there is none."""
-    example = network.example(np.zeros(network.inputs), 0.0)
+    if not network.scalar:
+        return "", 1
+    x, y = network.drawn_rows(1, np.random.default_rng(0))
+    example = network.example(x[0], float(np.ravel(y)[0]))
     drawing = _Drawing(Graph(example.loss), equations)
     about, places = _put(network, drawing, example)
     return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1), places
@@ -119,13 +128,15 @@ class _Drawing:
         for formula in formulas:
             runs += [*([Run(",   ")] if runs else []), *typeset(formula)]
         self.pieces.append(_text(at, runs, "formula"))
-        self.grow(at[0] + 1.06 * width(runs, 15.0) + 12, at[1] + 20)
+        self.grow(at[0] + WIDER * width(runs, 15.0) + 12, at[1] + 20)
 
     def equation(self, node: Value) -> Expr:
         """A node's name and what it is computed from."""
         return equation(self.graph.names[node], self.graph.definition(node))
 
-    def grid(self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "") -> list[Point]:
+    def grid(
+        self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "", label: str = ""
+    ) -> list[Point]:
         """Cells with names, row by row; the middle of each. Names that would not fit are left out."""
         middles = []
         for i, name in enumerate(names):
@@ -133,7 +144,7 @@ class _Drawing:
             self.rect(x, y, cell, cell, kind)
             middles.append((x + cell / 2, y + cell / 2))
             if cell >= 26:
-                self.label(middles[-1], name)
+                self.label(middles[-1], name, label)
         return middles
 
 
@@ -150,73 +161,89 @@ def _slides(places: int) -> str:
 @singledispatch
 def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, int]:
     """Put a network down, in layers as its graph has them: what it is in words, and the places of its filter."""
-    layers = _layers(example)
-    shown = [_some(layer) for layer in layers]
-    high = 62.0 * max(map(len, shown))
+    sources, image = incoming(example), image_of(network, example)
+    columns = layers(example, sources)
+    places = _placed(drawing, example, columns, image)
+    few = sum(len(sources[unit]) for unit in columns[1] if unit in sources) <= 12
+    taken: list[Point] = []
+    for layer in columns[1:]:
+        for unit in filter(places.__contains__, layer):
+            for i, (source, weight) in enumerate(sources.get(unit, {}).items()):
+                if source in places:
+                    (u, v), (x, y) = places[source], places[unit]
+                    start, end = (u if image and source in example.inputs else u + RADIUS, v), (x - RADIUS, y)
+                    drawing.line(start, end)
+                    if weight and (few or len(layer) == 1):
+                        first = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
+                        taken.append(_free(start, end, (first, *SHARES), taken))
+                        drawing.label(taken[-1], weight, "weight")
+    for unit, at in places.items():
+        kind = "output" if unit in example.outputs else "" if unit in example.inputs else "filter-1"
+        if not (image and unit in example.inputs):
+            drawing.circle(at, str(unit.label), kind)
+    if image:
+        cell = min(CELL, 6 * CELL / max(image))
+        (x, y), names = places[example.inputs[0]], [str(v.label) for v in example.inputs]
+        drawing.grid((x - cell / 2, y - cell / 2), names, image[1], cell, label="weight")
+    below = drawing.size[1] + 16
+    hidden = [unit for unit in sources if unit not in example.outputs]
+    for node in told(example) if len(example.inputs) <= MOST_SHOWN or image else ():
+        if node in places or node not in sources:
+            sums = [p for p in node.parents[:1] if p.label and p.op is not None and len(node.parents) == 1]
+            drawing.formula((16, below), *map(drawing.equation, [*sums, node]))
+            below += 26
+    _put_loss(drawing, example, below)
+    units = [sum(unit in hidden for unit in layer) for layer in columns]
+    between = "".join(f"{count} hidden unit{'s' * (count > 1)}, " for count in units if count)
+    outputs = "one output" if len(example.outputs) == 1 else f"{len(example.outputs)} outputs"
+    return f"{len(example.inputs)} inputs, {between}{outputs}", 1
+
+
+def _placed(
+    drawing: _Drawing, example: Example, columns: Sequence[Sequence[Value]], image: tuple[int, int] | None
+) -> dict[Value, Point]:
+    """Where each input and unit is put, layer by layer from left to right, an image as its pixels; and the titles."""
+    inputs = {*example.inputs}
+    sequence = any(unit in inputs for layer in columns[1:] for unit in layer)  # whose inputs make a row below the units
+    rows = [[unit for unit in layer if unit not in inputs or not sequence] for layer in columns]
+    drawn = [shown(layer, MOST_SHOWN) for layer in rows]
+    cell = min(CELL, 6 * CELL / max(image)) if image else 0.0
+    high = max(62.0 * max(map(len, drawn[1:] if image else drawn)), image[0] * cell if image else 0.0)
     places: dict[Value, Point] = {}
-    for column, layer in enumerate(shown):
-        x = 40.0 + 210.0 * column - 30.0 * (column == len(layers) - 1)
-        drawing.title((x, 16), _title(drawing, column, layers))
-        for unit, at in zip(layer, _column(len(layer), (x, 40 + high / 2), high / len(layer)), strict=True):
+    for column, layer in enumerate(drawn):
+        x = 40.0 + 210.0 * column - 30.0 * (column == len(columns) - 1)
+        if image is not None:
+            x += (image[1] - 1) * cell / (1 if column else 2)
+        drawing.title((x, 16), _title(drawing, column, columns) if column or image is None else "image")
+        if image is not None and not column:
+            top = 40 + (high - (image[0] - 1) * cell) / 2
+            for i, pixel in enumerate(example.inputs):
+                places[pixel] = (40.0 + i % image[1] * cell, top + i // image[1] * cell)
+            continue
+        for unit, at in zip(layer, _column(len(layer), (x, 40 + high / 2), high / max(1, len(layer))), strict=True):
             if unit is None:
                 drawing.title(at, "⋮")
             else:
                 places[unit] = at
-    few = sum(len(_weights(unit, example)) for unit in layers[1]) <= 12
-    for layer in layers[1:]:
-        for unit in filter(places.__contains__, layer):
-            for i, (source, weight) in enumerate(_weights(unit, example).items()):
-                if source in places:
-                    (u, v), (x, y) = places[source], places[unit]
-                    start, end = (u + RADIUS, v), (x - RADIUS, y)
-                    drawing.line(start, end)
-                    if weight and (few or len(layer) == 1):
-                        share = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
-                        drawing.label(_between(start, end, share), weight, "weight")
-    for unit, at in places.items():
-        kind = "output" if unit in example.outputs else "" if unit in example.inputs else "filter-1"
-        drawing.circle(at, str(unit.label), kind)
-    below = drawing.size[1] + 16
-    for z in filter(places.__contains__, example.z if len(example.inputs) <= MOST_SHOWN else ()):
-        sums = [node for node in z.parents[:1] if node.label and node.op is not None]  # what σ is taken of
-        drawing.formula((16, below), *map(drawing.equation, [*sums, z]))
-        below += 26
-    _put_loss(drawing, example, below)
-    hidden = "".join(f"{len(layer)} hidden units, " for layer in layers[1:-1])
-    outputs = "one output" if len(layers[-1]) == 1 else f"{len(layers[-1])} outputs"
-    return f"{len(layers[0])} inputs, {hidden}{outputs}", 1
+        below = [unit for unit in columns[column] if sequence and unit in inputs]
+        places |= {unit: (x, 40 + high + 31.0 + 62.0 * i) for i, unit in enumerate(below)}
+    return places
 
 
-def _layers(example: Example) -> list[list[Value]]:
-    """The inputs, the z's by how many others come before them, and ŷ."""
-    depth = dict.fromkeys(example.inputs, 0)
-    for unit in (*example.z, *example.outputs):
-        depth[unit] = 1 + max((depth[source] for source in _weights(unit, example)), default=0)
-    return [[unit for unit, d in depth.items() if d == layer] for layer in range(max(depth.values()) + 1)]
-
-
-def _weights(unit: Value, example: Example) -> dict[Value, str]:
-    """The inputs and z's that a unit is computed from, with the weights that they are multiplied by, "" if by none."""
-    units, weights = {*example.inputs, *example.z}, set(example.parameters.values())
-    found: dict[Value, str] = {}
-    waiting, seen = list(reversed(unit.parents)), set[Value]()
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        by = [str(p.label) for p in node.parents if p in weights]
-        met = [node] if node in units else [p for p in node.parents if p in units and by]
-        for source in met:
-            found.setdefault(source, "" if node in units else by[0])
-        waiting += [] if met else reversed(node.parents)
-    return found
+def _free(start: Point, end: Point, shares: Sequence[float], taken: Sequence[Point]) -> Point:
+    """A place on a line for a label: the first that is not too near to others, or the one that is furthest away."""
+    places = [_between(start, end, share) for share in shares]
+    apart = [min((math.dist(place, other) for other in taken), default=math.inf) for place in places]
+    return next(
+        (place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))]
+    )
 
 
 def _title(drawing: _Drawing, column: int, layers: Sequence[Sequence[Value]]) -> str:
     """What stands over a layer: of the z's the formula without its numbers, z = σ(a)."""
     if column in (0, len(layers) - 1):
-        return "output" if column else "inputs"
+        many = "s" if len(layers[column]) > 1 else ""
+        return f"output{many}" if column else f"input{many}"
     formula = re.sub("[₀-₉]", "", notation.text(drawing.equation(layers[column][0])))
     return formula if len(formula) <= LONGEST_TITLE else formula.partition(" = ")[0]
 
@@ -291,11 +318,6 @@ def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
     for node in (*example.outputs, example.loss):
         drawing.formula((16, y), drawing.equation(node))
         y += 26
-
-
-def _some(layer: Sequence[Value]) -> Sequence[Value | None]:
-    """Those that are drawn; None stands for the dots in the place of the others."""
-    return layer if len(layer) <= MOST_SHOWN else [*layer[: MOST_SHOWN - 2], None, layer[-1]]
 
 
 def _between(start: Point, end: Point, share: float) -> Point:

@@ -14,11 +14,15 @@ from microgradcnn.networks.convolutional import (
     TwoConvLinear,
 )
 from microgradcnn.networks.example import Example
-from microgradcnn.networks.network import ACTIVATIONS, Network, dot, mean, named, total
+from microgradcnn.networks.network import ACTIVATIONS, Network
+from microgradcnn.networks.of_a_loss import LossNetwork, network_of_loss
+from microgradcnn.networks.of_a_module import ModuleNetwork, network_of_module
 from microgradcnn.networks.single_layer import SingleLayer
+from microgradcnn.networks.writing import dot, mean, named, total
 
 __all__ = ["ACTIVATIONS", "LECTURE", "NETWORKS", "ConvNetwork", "Example", "Network", "SingleLayer"]
 __all__ += ["dot", "mean", "named", "total"]  # to write a network with
+__all__ += ["LossNetwork", "ModuleNetwork", "network_of_loss", "network_of_module"]
 __all__ += ["conv_average", "conv_linear", "single_layer"]
 __all__ += ["two_conv_average", "two_conv_average_linear", "two_conv_linear"]
 

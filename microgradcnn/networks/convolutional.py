@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.networks.network import COUNTED_AT, CostSize, Network, dot, mean, named
+from microgradcnn.networks.network import COUNTED_AT, CostSize, Network
+from microgradcnn.networks.writing import dot, mean, named
 
 SQUARES = (4, 9, 16, 25)
 
@@ -28,7 +29,6 @@ class ConvNetwork(Network):
     linear: bool = False
     filters: int = 1
     image: tuple[int, ...]
-    slips: ClassVar[Sequence[str]] = ("pixels", "correlation", "bias")
     unit_name = "filter"
 
     def __init__(
@@ -146,7 +146,6 @@ class TwoConvAverage(ConvNetwork):
 
     name, section = "two_conv_average", "exercise 2"
     formula = "((mean of z1..z4 + mean of z5..z8)/2 − y)²"
-    slips = ("pixels", "correlation", "again", "bias")
     filters = 2
 
 

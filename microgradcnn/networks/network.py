@@ -9,8 +9,8 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from microgradcnn.data.dataset import Dataset
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
+from microgradcnn.networks.writing import dot, named, total
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
 COUNTED_AT = range(2, 6)  # sizes whose operations are counted to find the cost of any size
@@ -60,7 +61,6 @@ class Network(ABC):
     name: str  # the class's own unless it gives another; the one in NETWORKS for what is built from there
     section: ClassVar[str] = ""  # where the lecture has it
     formula: ClassVar[str] = "(ŷ − y)²"  # its loss for one example
-    slips: ClassVar[Sequence[str]] = ()  # of the lecture that concern it, by their keys in lesson/errata.py
     unit_name: ClassVar[str] = "hidden unit"  # what a row of the first parameter makes
     parts: ClassVar[Mapping[str, str]] = {"S": "hidden layer", "c": "filters", "w": "final layer"}  # told in the cost
     by_hand: ClassVar[Mapping[str, Sequence[float]]] = BY_HAND  # numbers for letters, repeated where more are needed
@@ -68,6 +68,9 @@ class Network(ABC):
     m: int
     image: tuple[int, ...] | None = None
     outputs: int = 1
+    scalar: bool = True  # whether there is a scalar form, one `example` of labelled numbers
+    module: nn.Module | None = None  # what computes it, for `fit` to train, where it is made of layers
+    whole_inputs: bool = False  # whether rows are whole numbers, such as those of words, which no scaling may change
 
     def __init_subclass__(cls) -> None:
         cls.name = vars(cls).get("name", cls.__name__)
@@ -110,6 +113,16 @@ class Network(ABC):
         """The objective, the error plus λ Σ θ², over n rows x, (n, inputs), and y, (n,)."""
         return self.objective(self.predict(x), y)
 
+    def measured(self, x: Any, y: Any) -> tuple[Value, Value, Value]:
+        """The objective and the error over n rows, and their predictions, for a training."""
+        prediction = self.predict(x)
+        return self.objective(prediction, y), self.error(prediction, y), prediction
+
+    def probabilities(self, prediction: Value) -> Value:
+        """Those of all classes, (n, outputs), where predictions are of several."""
+        found: Value = mg.softmax(prediction)
+        return found
+
     @property
     def error_name(self) -> str:
         """What the error is called in the history of a training."""
@@ -131,10 +144,13 @@ class Network(ABC):
 
     def objective(self, prediction: Value, y: Any) -> Value:
         """The error of predictions and y, plus λ Σ θ². Raises ValueError as `error` does."""
-        loss = self.error(prediction, y)
-        if self.regularise:
-            loss = loss + self.regularise * total([p.square().sum() for p in self.parameters.values()])
-        return loss
+        return self.regularised(self.error(prediction, y), self.parameters.values())
+
+    def regularised(self, loss: Value, parameters: Iterable[Value]) -> Value:
+        """The loss plus λ Σ θ², of parameters that are numbers or arrays."""
+        if not self.regularise:
+            return loss
+        return loss + self.regularise * total([p.square().sum() if p.shape else p.square() for p in parameters])
 
     def example(self, x: Sequence[float] | Array, y: float) -> Example:
         """The scalar form for one row `x` and its `y`, at the parameters of this moment.
@@ -143,12 +159,7 @@ class Network(ABC):
         for the class and 0 for every other. Raises ValueError if x has not `inputs` numbers, or y is not one number, or
         no class.
         """
-        if np.shape(y) != ():
-            raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
-        if self.outputs > 1 and y not in range(self.outputs):
-            raise ValueError(f"y must be one of the classes 0 to {self.outputs - 1}, not {y}")
-        row = bare_array(x).astype(float).ravel()
-        self.check_rows(row[None])
+        row = self.checked_row(x, y)
         letter = self.input_letter
         inputs = [Value(v, label=f"{letter}_{i}") for i, v in enumerate(row.tolist(), start=1)]
         targets = [Value(y, label="y")]
@@ -164,15 +175,39 @@ class Network(ABC):
         else:
             outputs = [named(v, f"y_hat_{i}") for i, v in enumerate(found, start=1)]
             loss = mg.log(total([mg.exp(v) for v in outputs])) - dot(targets, outputs)
-        if self.regularise:
-            loss = loss + self.regularise * total([v.square() for v in parameters.values()])
+        loss = self.regularised(loss, parameters.values())
         return Example(inputs, targets, parameters, z, outputs, named(loss, "f"))
+
+    def checked_row(self, x: Sequence[float] | Array, y: float) -> Array:
+        """The numbers of one row, (inputs,). Raises ValueError as `example` does, which takes it with its y."""
+        if not self.scalar:
+            raise ValueError(f"{self.name} is computed over arrays: it has no example in scalars")
+        if np.shape(y) != ():
+            raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
+        if self.outputs > 1 and y not in range(self.outputs):
+            raise ValueError(f"y must be one of the classes 0 to {self.outputs - 1}, not {y}")
+        row: Array = bare_array(x).astype(float).ravel()
+        self.check_rows(row[None])
+        return row
 
     def hand_example(self) -> Example:
         """One example with y = 1, whose weights and inputs, `by_hand`, the network has from now on."""
         for name, p in self.parameters.items():
             p.data = np.resize(self.by_hand.get(name, OTHERS_BY_HAND), p.shape)
         return self.example(np.resize(self.by_hand.get(self.input_letter, OTHERS_BY_HAND), self.inputs), 1.0)
+
+    def hand_graph(self) -> Value:
+        """The loss of `hand_example`, or where there is no scalar form that over rows of the network's own."""
+        return self.hand_example().loss
+
+    def drawn_rows(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Rows x, (n, inputs), and y, (n,), numbers or classes, that the loss can be taken of."""
+        x = rng.normal(size=(n, self.inputs))
+        return x, rng.normal(size=n) if self.outputs == 1 else np.arange(n) % self.outputs
+
+    def groups(self) -> dict[str, list[Value]]:
+        """The parameters by what a cost calls them: `parts`, or their own names."""
+        return {self.parts.get(name, name): [p] for name, p in self.parameters.items()}
 
     def labels(self, name: str) -> list[str]:
         """The labels of a parameter's elements in the scalar form, in the order of the tensor's."""
@@ -301,30 +336,3 @@ class Network(ABC):
         }
         z, found = self.write_out([rows[:, i] for i in range(self.inputs)], scalars)
         return z, named(found if isinstance(found, Value) else mg.stack(found, axis=1), "y_hat")
-
-
-V = TypeVar("V", bound=Value)
-
-
-def named(value: V, label: str) -> V:
-    """The value, with a label."""
-    value.label = label
-    return value
-
-
-def total(values: Sequence[Value]) -> Value:
-    """v1 + v2 + ..., from left to right."""
-    found = values[0]
-    for value in values[1:]:
-        found = found + value
-    return found
-
-
-def dot(a: Sequence[Value], b: Sequence[Value]) -> Value:
-    """a1 b1 + a2 b2 + ..."""
-    return total([u * v for u, v in zip(a, b, strict=True)])
-
-
-def mean(values: Sequence[Value]) -> Value:
-    """(v1 + v2 + ...)/n."""
-    return total(values) / len(values)

@@ -8,7 +8,8 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.networks.network import Network, dot, named
+from microgradcnn.networks.network import Network
+from microgradcnn.networks.writing import dot, named
 
 LECTURE_ROWS = "suv"  # the weight rows of the lecture's three hidden units
 
@@ -20,7 +21,6 @@ class SingleLayer(Network):
     """
 
     name, section, formula = "single_layer", "first section", "(w·σ(Sx) − y)²"
-    slips = ("bias",)
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ def test_six_networks_right_and_converged(rows):
 def quick(rows, monkeypatch, tmp_path):
     """The command on rows that are there already, without ladder and pages, in an empty folder."""
     monkeypatch.setattr(lessons, "lesson", lambda *_, **__: iter(rows))
-    monkeypatch.setattr(lessons, "ladder", lambda: iter([("conv_average", 0.73), ("two_conv_linear", 1.0)]))
+    monkeypatch.setattr(lessons, "ladder", lambda **_: iter([("conv_average", 0.73), ("two_conv_linear", 1.0)]))
     monkeypatch.setattr(commands, "lesson_pages", lambda *_: iter([("index.html", "<!DOCTYPE html>")]))
     monkeypatch.chdir(tmp_path)
 
@@ -159,8 +159,19 @@ def sources(folder):
 @pytest.mark.slow
 def test_an_index_and_a_page_for_each_network(editions):
     pages = {"index.html", *(f"{name}.html" for name in NETWORKS)}
-    assert set(sources(editions[False])) == pages | {f"{name}_graph.html" for name in NETWORKS}
-    assert set(sources(editions[True])) == pages
+    teacher, student = (sources(editions[edition]) for edition in (False, True))
+    sheets = {
+        edition: {name for name in files if re.match(r"(sheet|answers|key)-", name)}
+        for edition, files in ((False, teacher), (True, student))
+    }
+    assert set(teacher) == pages | {f"{name}_graph.html" for name in NETWORKS} | sheets[False]
+    assert set(student) == pages | sheets[True]
+    assert {kind: sum(name.startswith(kind) for name in sheets[False]) for kind in ("sheet", "answers", "key")} == {
+        "sheet": 6,
+        "answers": 6,
+        "key": 12,
+    }
+    assert sheets[True] == {name for name in sheets[False] if not name.startswith("key")}
 
 
 @pytest.mark.slow

@@ -23,6 +23,8 @@ def run(options: argparse.Namespace) -> int:
     """Whether a formula is the gradient of a loss; 1 if it is not, with the mistake that explains it."""
     graph = chosen_graph(options)
     (theta,) = graph.find([options.wrt])
+    if theta.shape:
+        raise ValueError(f"{theta.label} of {graph.name} is an array, {theta.shape}: an answer is about one number")
     (gradient,) = grad(graph.loss, [theta])
     answer = check_answer(options.answer, gradient, graph.loss, theta)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]

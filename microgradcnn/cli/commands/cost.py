@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.cli.options import network_argument, network_options
+from microgradcnn.cli.options import chosen_kind, network_argument, network_options
 from microgradcnn.cli.output import Record, deliver, format_arguments
 from microgradcnn.lesson.cost import network_cost
-from microgradcnn.networks import NETWORKS
 from microgradcnn.views.cost.cost import Amounts, Cost
 from microgradcnn.views.cost.polynomial import Polynomial
 from microgradcnn.views.cost.timing import Timing
@@ -22,23 +21,29 @@ SUMMARY = "count the operations of one iteration of gradient descent, as polynom
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `cost` takes."""
     network_argument(parser)
-    network_options(parser, activation="sigmoid", regularise=0.0)
+    network_options(parser)
     parser.add_argument("--measure", action="store_true", help="measure times as well, and fit their exponents")
     format_arguments(parser, "text", "latex", "mathml")
 
 
 def run(options: argparse.Namespace) -> int:
     """The operations of one iteration as polynomials, and their orders; with `measure` the times as well."""
-    name = options.network
-    counted = network_cost(name, options.activation, options.regularise)
-    timed = {size: about.timed for size, about in NETWORKS[name].cost_sizes().items()}
+    kind = chosen_kind(options)
+    assert kind is not None  # models are no choice
+    given = {name: getattr(options, name) for name in ("activation", "regularise")}
+    for name, option in given.items():
+        if option is not None and name not in kind.arguments():
+            raise ValueError(f"--{name} is not for {options.network}: it has no such part")
+    counted = network_cost(kind, **given)
+    timed = {size: about.timed for size, about in kind.cost_sizes().items()}
     timing = counted.found.measure(timed) if options.measure else None
-    steps = counted.steps(name)
+    steps = counted.steps(kind.name)
     steps[2:2] = [] if timing is None else [timing.step()]
-    network = {"network": name, "activation": options.activation, "regularise": options.regularise}
+    built = kind()
+    network = {"network": options.network, **{name: given[name] or getattr(built, name) for name in given}}
     deliver(
         options,
-        f"The cost of {name}",
+        f"The cost of {kind.name}",
         lambda: {
             **network,
             "variables": "".join(p if isinstance(p, str) else notation.text(p) for p in counted.meaning),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.cli.streams import escaped
+from microgradcnn.cli.user_scripts import run_script
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.views.worksheets.grading import (
     COLUMNS,
@@ -36,6 +37,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--key", type=Path, required=True, metavar="KEY", help="the key's JSON, or a folder of keys, one for each sheet"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("grades.csv"), metavar="FILE", help="(grades.csv)")
+    parser.add_argument(
+        "--graph", metavar="file.py", help="the file that the sheet is of, run first: for primitives that it defines"
+    )
     parser.epilog = " ".join(SCHEME)
 
 
@@ -43,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     """A row for each student and question, and a total, in a CSV file; what could not be graded is told on stderr."""
     if not options.folder.is_dir():
         raise ValueError(f"{options.folder} is no folder: give the one with the students' answer files")
+    if options.graph is not None:
+        run_script(options.graph)
     keys = _keys(options.key)
     files = [path for path in sorted(options.folder.iterdir()) if _is_answer_file(path, options)]
     if not files:

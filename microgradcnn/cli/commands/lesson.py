@@ -5,16 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import microgradcnn.lesson.run as lessons
 from microgradcnn.cli.commands.gradcheck import checks_record
 from microgradcnn.cli.commands.train import run_record, write_run
-from microgradcnn.cli.options import seed_argument
+from microgradcnn.cli.options import data_arguments, seed_argument
 from microgradcnn.cli.output import Record, show
 from microgradcnn.cli.streams import escaped
+from microgradcnn.cli.user_scripts import course_in_script, is_script
+from microgradcnn.data import load, with_target
 from microgradcnn.files import json_text, make_folder, write_whole
+from microgradcnn.lesson.course import Course, LeftOutWarning
+from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.pages import lesson_pages
+from microgradcnn.lesson.sections.evidence import WAYS
+from microgradcnn.lesson.words import Words, read_words
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
 FOLDERS = {False: "lesson", True: "lesson-student"}
@@ -22,6 +30,18 @@ FOLDERS = {False: "lesson", True: "lesson-student"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `lesson` takes."""
+    parser.epilog = (
+        "With file.py:name, or file.py for all that a file has, it makes a course of networks of your own: a Network "
+        "class, a function that returns a labelled loss, or a Module with an example; `microgradcnn new` writes a file "
+        "to start from. Pages have a section for everything that a network has."
+    )
+    parser.add_argument(
+        "networks", nargs="*", metavar="FILE[:NAME]", help="networks of your own, as file.py:name or file.py (the six)"
+    )
+    data_arguments(parser, required=False)
+    parser.add_argument(
+        "--text", type=Path, metavar="FILE", help="titles, words and errata in Markdown (the .md beside the file.py)"
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -33,25 +53,69 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """A line for each network as soon as it is done, then the pages; 0 if gradients agree and training converged."""
-    rows, out = [], options.out or Path(FOLDERS[options.student])
+    """A line for each network as soon as it is done, then the pages.
+
+    0 if gradients agree and, in the lecture's lesson, training converged.
+    """
+    course, rows, out = _course(options), list[lessons.NetworkRow](), options.out or Path(FOLDERS[options.student])
+    sections = any(kind.section for kind in course.networks.values())
     make_folder(out)
-    for row in lessons.lesson(options.seed, progress=True):
+    for row in lessons.lesson(options.seed, progress=True, course=course):
+        header = not rows or list(row.runs) != list(rows[-1].runs)
         rows.append(row)
-        _tell(options, _lesson_line(row, header=len(rows) == 1))
+        _tell(options, _lesson_line(row, header, sections))
         for data_name, done in row.runs.items():
             write_run(out / row.network / data_name, done)
     records = [_lesson_record(row) for row in rows]
     write_whole(out / "lesson.json", (json_text(records, indent=2) + "\n").encode())
-    _tell(options, f"{_lesson_verdict(rows)}\nWhat each exercise adds, right on bars:")
+    _tell(options, _lesson_verdict(rows, course))
+    if course.ladder is not None:
+        _tell(options, f"{course.ladder.title}, right on {course.ladder.data}:")
     ladder = {}
-    for name, share in lessons.ladder():
+    for name, share in lessons.ladder(course=course):
         ladder[name] = share
         _tell(options, f"  {name:24s} {share:.3f}")
-    for file, text in lesson_pages(rows, lessons.data_sets(), ladder, options.student):
+    for file, text in lesson_pages(rows, lessons.data_sets(course), ladder, options.student, course):
         write_whole(out / file, text.encode())
     show(records if options.json else f"The lesson is written: open {escaped(str(out / 'index.html'))}", options.json)
-    return 0 if all(row.right for row in rows) else 1
+    return 0 if all(row.right or not (row.wrong or course.converges) for row in rows) else 1
+
+
+def _course(options: argparse.Namespace) -> Course:
+    """The lecture's, or that of the files that are named, with the data and the words that are given.
+
+    Raises ValueError, in one sentence, for what is no file, and for files and data that are not as they should be.
+    """
+    course = LECTURE
+    for i, what in enumerate(options.networks):
+        if not is_script(what):
+            raise ValueError(f"{what!r} is no file of yours: write file.py:name, or file.py for all that it has")
+        found = course_in_script(what)
+        beside = Path(what.rpartition(".py")[0] + ".md")
+        if beside.is_file() and options.text is None:
+            found = replace(found, words=_read(beside))
+        course = course.and_also(found) if i else found
+    if options.text is not None:
+        course = replace(course, words=_read(options.text))
+    if options.data is not None:
+        loaded = with_target(load(options.data, options.target, options.drop), None, options.classes)
+        course = replace(course, data=lambda: {Path(loaded.name).stem: loaded})
+    unknown = [name for name in course.words.names if name not in course.networks]
+    if unknown and options.networks and all(what.endswith(".py") for what in options.networks):  # all that they have
+        listed = ", ".join(course.networks)
+        warnings.warn(
+            f"the words about {unknown[0]} have no page: the course has {listed}", LeftOutWarning, stacklevel=2
+        )
+    return course
+
+
+def _read(path: Path) -> Words:
+    try:
+        return read_words(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text in UTF-8: save it as such") from None
 
 
 def _tell(options: argparse.Namespace, text: str) -> None:
@@ -60,14 +124,21 @@ def _tell(options: argparse.Namespace, text: str) -> None:
         print(text, flush=True)
 
 
-def _lesson_line(row: lessons.NetworkRow, header: bool) -> str:
-    """One network's line, below two lines of titles for the first: fixed widths, as each is printed when it is done."""
+def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
+    """One network's line, below two lines of titles for the first: fixed widths, as each is printed when it is done.
+
+    With `sections` there is a column of where the lecture has it.
+    """
     checks = row.checks
-    closed = "none" if checks.closed_form is None else f"{checks.closed_form:.0e}"
+    scalar, closed = ("none" if far is None else f"{far:.0e}" for far in (checks.scalar_form, checks.closed_form))
     told: dict[str, list[tuple[str, int, object]]] = {
-        "": [("network", 24, row.network), ("lecture", 15, row.section), ("weights", 8, row.parameters)],
+        "": [
+            ("network", 24, row.network),
+            *([("lecture", 15, row.section)] if sections else []),
+            ("weights", 8, row.parameters),
+        ],
         "gradients apart by": [
-            ("scalar", 8, f"{checks.scalar_form:.0e}"),
+            ("scalar", 8, scalar),
             ("closed", 8, closed),
             ("differences", 12, f"{checks.differences:.0e}"),
         ],
@@ -75,39 +146,35 @@ def _lesson_line(row: lessons.NetworkRow, header: bool) -> str:
     for name, run in row.runs.items():
         loss = f"{run.training.history[-1]['loss']:.4f}"
         told[name] = [("epochs", 8, len(run.training.history)), ("loss", 8, loss)]
-        told[name].append(("test", 7, f"{run.test_accuracy:.3f}"))
+        told[name].append(("test", 7, f"{lessons.score(run):.3f}"))
     columns = [column for part in told.values() for column in part]
-    text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row.right)
+    text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row)
     groups = "".join(group.ljust(sum(width for _, width, _ in part)) for group, part in told.items())
     titles = "".join(title.ljust(width) for title, width, _ in columns)
     return "\n".join([groups.rstrip(), titles.rstrip(), text]) if header else text
 
 
-def _lesson_verdict(rows: list[lessons.NetworkRow]) -> str:
+def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
     worst = max(row.checks.worst for row in rows)
-    gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in four ways"
-    failed = [
-        f"{row.network} on {name}: {run.training.message}"
-        for row in rows
-        for name, run in row.runs.items()
-        if not run.training.converged
-    ]
+    ways = WAYS[max(row.checks.ways for row in rows)]
+    gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in {ways} ways"
+    failed = [f"{row.network} on {name}: {said}" for row in rows for name, said in row.unfinished.items()]
     training = "every training converged" if not failed else "; ".join(failed)
+    whose = "the lecture's" if all(row.section for row in rows) else "a"
     lines = [
-        "scalar, closed and differences: the scalar form, the lecture's closed form and finite differences against the",
+        f"scalar, closed and differences: the scalar form, {whose} closed form and finite differences against the",
         "tensor form; test: accuracy on the fifth of the rows that training did not see; λ = 1e-3.",
         f"{gradients}; {training}.",
     ]
-    if "digits" not in rows[0].runs:
-        lines.append("The digits need scikit-learn: pip install 'microgradcnn[data]'")
+    lines += [sentence for name, sentence in course.extras.items() if name not in rows[0].runs]
     return "\n".join(lines)
 
 
-def _mark(right: bool) -> str:
-    text = "right" if right else "WRONG"
+def _mark(row: lessons.NetworkRow) -> str:
+    text = "right" if row.right else "WRONG" if row.wrong else "not converged"
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
-    return f"\033[{32 if right else 31}m{text}\033[0m"
+    return f"\033[{32 if row.right else 31}m{text}\033[0m"
 
 
 def _lesson_record(row: lessons.NetworkRow) -> Record:

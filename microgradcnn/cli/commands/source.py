@@ -6,6 +6,7 @@ import argparse
 
 from microgradcnn.cli.options import chosen_graph, graph_arguments, names
 from microgradcnn.cli.output import show
+from microgradcnn.engine.gradient import topological
 from microgradcnn.targets.program import BACKENDS, compile
 
 SUMMARY = "print the program of a loss and its gradients, forward and backward"
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     parameters = [] if options.backend and not options.arrays else graph.parameters.values()
     differentiated = list(dict.fromkeys([*parameters, *wrt]))
     leaves = [v for v in (*graph.inputs.values(), *graph.parameters.values()) if v not in differentiated]
-    inputs = [leaf for leaf in leaves if options.arrays or not leaf.shape]
+    inputs = leaves if options.arrays or not any(node.shape for node in topological(graph.loss)) else []
     program = compile(graph.loss, differentiated, inputs, options.backend or "numpy")
     text = program.lowered(*inputs) if options.backend else program.source_of(wrt)
     record = {"graph": options.graph, "wrt": [v.label for v in wrt], "backend": options.backend, "source": text}

@@ -1,4 +1,4 @@
-"""`microgradcnn train`: a network or lenet trained on a data set, tested, saved and plotted."""
+"""`microgradcnn train`: a network or a model of layers trained on a data set, tested, saved and plotted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from microgradcnn.cli.figure import description, training_figure
 from microgradcnn.cli.options import (
+    OWN,
     chosen_checkpoints,
+    chosen_kind,
     count,
     count_or_0,
     data_arguments,
@@ -21,6 +23,7 @@ from microgradcnn.cli.options import (
     seed_argument,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
+from microgradcnn.cli.user_scripts import is_script
 from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset, listed
@@ -28,7 +31,7 @@ from microgradcnn.data.tables.categories import source_of
 from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
-from microgradcnn.networks import NETWORKS
+from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.training.accuracy import MANY
@@ -57,7 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--missing", choices=POLICIES, help="rows with missing values: drop them, or take the column's mean (refused)"
     )
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
-    parser.add_argument("--hidden", type=count, metavar="K", help="hidden units of single_layer (3)")
+    parser.add_argument("--hidden", type=count, metavar="K", help=f"hidden units of {_having('k')} (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")
     parser.add_argument("--kernel", type=count, metavar="N", help="size of the N×N filters (2)")
     network_options(parser, regularise=REGULARISE)
@@ -68,15 +71,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        default="numpy",
-        help="what computes the gradients; all take the same steps (numpy)",
+        help="what computes the gradients; all take the same steps (numpy; eager for layers that draw in every step)",
     )
     parser.add_argument("--batch", type=count, metavar="N", help=f"rows a step {_default('batch')}")
     parser.add_argument(
         "--shift",
         type=count_or_0,
         metavar="N",
-        help=f"lenet: move images by up to N pixels at random in every step ({SHIFT})",
+        help=f"models of layers: move images by up to N pixels at random in every step (lenet: {SHIFT})",
     )
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(
@@ -88,12 +90,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     saving_arguments(parser)
     seed_argument(parser)
     parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
+    parser.epilog = f"{OWN} A loss is trained as networks are, a Module as lenet is."
 
 
 def _default(option: str) -> str:
-    """What an option is where it is left out, for networks and for models."""
+    """What an option is where it is left out, for networks and for models of layers."""
     words = {"rate": "half the largest stable one", "batch": "all"}
     return f"({words.get(option) or OF_NETWORKS.about()[option]}; lenet: {OF_LENET.about()[option]})"
+
+
+def _having(argument: str) -> str:
+    """The networks that have such a part."""
+    return ", ".join(name for name, kind in NETWORKS.items() if argument in kind.arguments())
 
 
 def plot_file(text: str) -> Path:
@@ -106,29 +114,29 @@ def plot_file(text: str) -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Train, print the result, write history.csv and parameters.npz; 1 if the start was dead."""
-    checkpoints = chosen_checkpoints(options)
-    _check_options(options)
-    data, test, columns = _data(options)
-    kind = "number" if data.classes is None else "classes"
+    checkpoints, kind = chosen_checkpoints(options), chosen_kind(options)
+    _check_options(options, kind)
+    data, test, columns = _data(options, kind)
+    target_kind = "number" if data.classes is None else "classes"
     make_folder(options.out)
     if options.plot is not None:
         make_folder(options.plot.parent)
         plots.figure()  # before the work: is matplotlib there?
     done = experiment(
-        options.network,
+        kind if kind is not None and is_script(options.network) else options.network,
         data,
         test,
         seed=options.seed,
         scale=options.scale,
         shrunk=options.shrink,
         columns=columns,
-        target_kind=None if options.network in MODELS else kind,
-        network=_parts(options),
-        training=_training(options) | {"checkpoints": checkpoints, "progress": True},
+        target_kind=None if kind is None else target_kind,
+        network=_parts(options, kind),
+        training=_training(options, kind) | {"checkpoints": checkpoints, "progress": True},
     )
     history, parameters = write_run(options.out, done)
     head = {"network": options.network, "data": data.name, "classes": data.classes, "target": data.target}
-    head |= {"target_kind": kind, "categories": data.categories, **_missing(data)}
+    head |= {"target_kind": target_kind, "categories": data.categories, **_missing(data)}
     record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
     table = None if done.confusion is None else f"what the rows of the test were taken for:\n{done.confusion}"
     if options.plot is not None and done.training.history:
@@ -137,8 +145,8 @@ def run(options: argparse.Namespace) -> int:
         record["plot"] = str(options.plot)
     if done.training.status == "interrupted" and options.checkpoint is not None:
         record["resume"] = how_to_resume(options)
-    whole = data.classes is None and not np.any(data.y % 1)
-    show(record if options.json else _text(record, table, whole), options.json)
+    target = _target(data, done.trained.network.name in NETWORKS)
+    show(record if options.json else _text(record, table, target), options.json)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 
@@ -149,55 +157,58 @@ def _missing(data: Dataset) -> Record:
     return {"rows_left_out": data.left_out, "values_filled_in": filled}
 
 
-def _check_options(options: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace, kind: type[Network] | None) -> None:
     """Raise ValueError for an option of other networks, or of models."""
-    network = NETWORKS.get(options.network)
-    has = network.arguments() if network is not None else []
+    has = kind.arguments() if kind is not None else []
     reasons = {option: "it has no such part" for option, argument in PARTS.items() if argument not in has}
-    if network is None:
+    if kind is None:
         reasons["shrink"] = f"it brings images to {SIDE}×{SIDE} itself"
         reasons["target_kind"] = "it learns classes"
-    else:
+    elif kind.module is None:
         reasons["shift"] = f"it moves the images of {', '.join(MODELS)}"
     for option, reason in reasons.items():
         if getattr(options, option) is not None:
             raise ValueError(f"--{option.replace('_', '-')} is not for {options.network}: {reason}")
 
 
-def _parts(options: argparse.Namespace) -> Record:
+def _parts(options: argparse.Namespace, kind: type[Network] | None) -> Record:
     """The network's own arguments."""
-    if options.network in MODELS:
-        return {}
+    has = kind.arguments() if kind is not None else []
     kernel = None if options.kernel is None else (options.kernel, options.kernel)
     given = {"k": options.hidden, "filters": options.filters, "kernel": kernel, "activation": options.activation}
-    return {"regularise": REGULARISE} | _said(given | {"regularise": options.regularise})
+    given["regularise"] = options.regularise
+    return ({"regularise": REGULARISE} if "regularise" in has else {}) | _said(given)
 
 
-def _training(options: argparse.Namespace) -> Record:
+def _training(options: argparse.Namespace, kind: type[Network] | None) -> Record:
     """The schedule, and what else training is asked for."""
-    model = options.network in MODELS
     given = {name: getattr(options, name) for name in ("epochs", "rate", "batch", "optimiser")}
-    schedule = replace(OF_LENET if model else OF_NETWORKS, **_said(given | {"decay": options.schedule}))
-    shift = SHIFT if options.shift is None else options.shift
-    return {"schedule": schedule, "engine": options.engine} | ({"shift": shift} if model else {})
+    usual = OF_NETWORKS if kind is not None and kind.module is None else OF_LENET
+    schedule, module = (
+        replace(usual, **_said(given | {"decay": options.schedule})),
+        None if kind is None else kind.module,
+    )
+    draws = module is not None and any(part.in_each_step() for _, part in module.named_modules())
+    found = {"schedule": schedule, "engine": options.engine or ("eager" if draws else "numpy")}
+    if usual is OF_LENET:
+        found["shift"] = options.shift if options.shift is not None else SHIFT * (kind is None)
+    return found
 
 
 def _said(given: Record) -> Record:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset | None, Columns | None]:
+def _data(options: argparse.Namespace, kind: type[Network] | None) -> tuple[Dataset, Dataset | None, Columns | None]:
     """The data, the part for the test where they say so themselves, and the columns before images are shrunk."""
     chosen, test = (options.data, options.target, options.drop), None
-    if options.network in MODELS:
+    if kind is None:
         data, test = load_parts(*chosen) or (load(*chosen, missing=options.missing), None)
         data = with_classes(data, options.classes)
         return data, test and with_classes(test, data.classes), None
-    network = NETWORKS[options.network]
-    data = with_target(
-        load(*chosen, missing=options.missing), options.target_kind, options.classes, network.takes_outputs()
-    )
-    if network.takes_images() or options.shrink is not None:
+    loaded = load(*chosen, missing=options.missing)
+    data = with_target(loaded, options.target_kind, options.classes, kind.takes_outputs())
+    if kind.takes_images() or options.shrink is not None:
         data = as_images(data)
     columns = columns_of(data)
     return data if options.shrink is None else shrink(data, options.shrink), None, columns
@@ -224,7 +235,7 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     }
     measured = [measure for measure in MEASURES if (measure == "accuracy") == (done.trained.target is None)]
     record |= {f"{part}_{name}": getattr(done, f"{part}_{name}") for name in measured for part in ("train", "test")}
-    if done.trained.network.name in MODELS:
+    if done.trained.network.module is not None:
         part = "a fifth, drawn with the seed" if test is None else "its own"
         record |= {"train_loss": done.train_loss, "test_loss": done.test_loss}
         return record | {"image": done.trained.network.image, "test_part": part}
@@ -233,15 +244,17 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
     return record | {"stable_rate": run.stable_rate, "rate": run.rate}
 
 
-def _target(record: Record, whole: bool) -> str:
-    """What was decided of the target, in one line; numbers may be classes if they are whole."""
-    classes = record["classes"]
-    if classes is None:
-        other = " (--target-kind classes takes it for classes)" if whole else ""
-        return f"target: {record['target']} is a number, learnt with the squared error{other}"
-    each = [f"{i} is {name}" for i, name in enumerate(classes)]
+def _target(data: Dataset, by_name: bool) -> str:
+    """What was decided of the target, in one line; numbers may be classes if they are whole.
+
+    How it is learnt is known of networks that have a name; any other may have a loss of its own.
+    """
+    if data.classes is None:
+        other = "" if np.any(data.y % 1) else " (--target-kind classes takes it for classes)"
+        return f"target: {data.target} is a number{', learnt with the squared error' if by_name else ''}{other}"
+    each = [f"{i} is {name}" for i, name in enumerate(data.classes)]
     named = f"classes: {', '.join(each if len(each) <= MANY else [*each[:10], '...', each[-1]])}"
-    return named if len(classes) == 2 else f"{named}; an output for each, with softmax"
+    return named if len(each) == 2 else f"{named}; an output for each{', with softmax' if by_name else ''}"
 
 
 def _table(record: Record) -> list[str]:
@@ -256,23 +269,26 @@ def _table(record: Record) -> list[str]:
     return lines
 
 
-def _text(record: Record, table: str | None, whole: bool) -> str:
-    name, rows, classes = f"{record['network']} on {record['data']}", record["rows"], record["classes"]
-    counts = f"{rows['train']} rows to train on, {rows['test']} to test on"
+def _text(record: Record, table: str | None, target: str) -> str:
+    name, rows = f"{record['network']} on {record['data']}", record["rows"]
+    counts, of_layers = f"{rows['train']} rows to train on, {rows['test']} to test on", "test_loss" in record
     if record["network"] in MODELS:
         size, resized = record["image"], "" if record["image"] == (SIDE, SIDE) else f", brought to {SIDE}×{SIDE}"
-        lines = [f"{name}: images of {size[0]}×{size[1]}{resized}", f"classes: {', '.join(classes)}"]
-        lines += [f"{counts} ({record['test_part']})", record["message"]]
-        lines += [f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test"]
+        lines = [f"{name}: images of {size[0]}×{size[1]}{resized}", f"classes: {', '.join(record['classes'])}"]
+        lines.append(f"{counts} ({record['test_part']})")
+    else:
+        lines = [f"{name}: {counts}", target, *_table(record)]
+    if of_layers:
+        lines.append(record["message"])
+        lines.append(f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test")
     else:
         stable = f"the largest stable one is {record['stable_rate']:.3g}"
-        lines = [f"{name}: {counts}", _target(record, whole), *_table(record)]
         lines += [f"learning rate: {record['rate']:.3g} at the start ({stable})", record["message"]]
         if record["loss"] is not None:
             lines.append(f"loss {record['loss']:.5f} after {record['epochs']} epoch{'s' * (record['epochs'] > 1)}")
     for measure, (words, form) in MEASURES.items():
         if f"train_{measure}" in record:
-            form = ".4f" if record["network"] in MODELS else form
+            form = ".4f" if of_layers and form == ".3f" else form
             train, test = (f"{record[f'{part}_{measure}']:{form}}" for part in ("train", "test"))
             lines.append(f"{words} {train} in training, {test} in the test")
     lines += [] if table is None else [table]

@@ -13,7 +13,7 @@ from microgradcnn.views.derivations.windows import windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, times
-from microgradcnn.views.formulas.expression import ONE, Expr, add, equation, functions, heads, value
+from microgradcnn.views.formulas.expression import ONE, Expr, add, equation, functions, heads, number, value
 from microgradcnn.views.formulas.notation import formula
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
@@ -44,8 +44,13 @@ class Cotangents(Backward):
             seed = Value(np.ones(t.shape, t.dtype))  # a Value: what the rules make of raw numbers has no formula
             for link in graph.links(t, stops, self.path, seed, ONE if t is graph.f else self.symbol(t)):
                 terms[link.node].append(link.formula)
-        self.outer = {node: simplified(add(*terms[node])) for node in reversed(self.nodes)}
-        self.gradient = simplified(add(*terms[x]))
+        self.outer = {node: simplified(_added(terms[node])) for node in reversed(self.nodes)}
+        self.gradient = simplified(_added(terms[x]))
+
+
+def _added(terms: list[Expr]) -> Expr:
+    """The sum of what comes in; 0 where nothing does, as through a comparison."""
+    return add(*terms) if terms else number(0)
 
 
 def tensor_steps(found: Cotangents) -> list[Step]:

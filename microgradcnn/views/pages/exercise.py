@@ -6,11 +6,11 @@ knows the loss alone and finds its derivatives by finite differences.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import log10
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -66,6 +66,13 @@ class Problem:
         ops = {node.op.name for node in topological(self.loss) if node.op is not None}
         return next((name for name in ("sigmoid", "relu", "tanh") if name in ops), "sigmoid")
 
+    @property
+    def squared(self) -> bool:
+        """Whether the loss is (ŷ − y)², with the only target there is."""
+        known = {str(node.label): node.item() for node in (*self.columns, *self.intermediates)}
+        error = known.get("y_hat", math.nan) - known.get("y", math.nan)
+        return math.isclose(error * error, self.loss.item(), rel_tol=1e-9, abs_tol=1e-12)
+
     def script(self, name: str, key: bool) -> str:
         """`const NAME = problem(...)`: with the program of the gradient if `key`, else by finite differences alone."""
         outputs = [self.loss, *self.intermediates]
@@ -78,6 +85,7 @@ class Problem:
             "start": _short(self.start),
             "trained": _short(self.trained),
             "activation": self.activation,
+            "squared": self.squared,
         }
         fields = {field: literal(value) for field, value in data.items()}
         fields |= {"program": _compact(function(outputs, self.leaves)), "gradient": _compact(gradient)}
@@ -105,11 +113,11 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
 
 def training(problem: Problem) -> str:
     """Gradient descent with the formulas in the boxes beside the true gradient, as HTML."""
+    level = ' <span class="level">always guessing the mean</span>' if problem.squared else ""
     return f"""<p>{_slider(problem.rate)}</p>
 <svg class="chart" viewBox="0 0 640 285" role="img" aria-label="The loss over 200 steps of gradient descent,
 with the true gradient and with your formulas; the words below say how they end."></svg>
-<p class="legend"><span class="true">true gradient</span> <span class="yours">your formulas</span>
-<span class="level">always guessing the mean</span></p>
+<p class="legend"><span class="true">true gradient</span> <span class="yours">your formulas</span>{level}</p>
 <p><output class="told" aria-live="polite"></output></p>"""
 
 
@@ -162,7 +170,7 @@ def _box(label: str, f: str) -> str:
 
 
 def _slider(rate: float) -> str:
-    middle = log10(rate)
+    middle = math.log10(rate)
     return (
         f'<label>learning rate <input name="rate" type="range" min="{middle - SPAN:.3f}" max="{middle + SPAN:.3f}" '
         f'step="any" value="{middle:.3f}"><output></output></label>'

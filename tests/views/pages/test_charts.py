@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from microgradcnn.lesson.errata import SLIPS, note
+from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.views.pages.charts import bars, curves, tiles
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -62,9 +62,12 @@ def test_names_are_text() -> None:
 
 
 def test_students_are_asked_where_the_slip_is_a_part_of_the_key() -> None:
-    assert "2(ŷ − y)" in note(False, "root")
-    assert "2(ŷ − y)" not in note(True, "root")
-    assert note(True, "pixels") == note(False, "pixels")
-    for slip in SLIPS.values():
-        assert parsed(slip.told(True)) is not None
-        assert parsed(slip.told(False)) is not None
+    told = LECTURE.words.noted
+    assert "2(ŷ − y)" in told("single_layer", False, "exercise")
+    assert "2(ŷ − y)" not in told("single_layer", True, "exercise")
+    assert told("conv_average", True) == told("conv_average", False)
+    assert "numbers pixels twice" in told("conv_average", True)
+    for student in (True, False):
+        slips = LECTURE.words.errata(student)
+        assert len(slips) == 9
+        assert all(parsed(f"<p>{slip}</p>") is not None for slip in slips)

@@ -3,7 +3,7 @@
 
 // `program` computes `outputs`, f first, from the numbers of the parameters and then of a row's columns. `gradient`
 // computes the derivatives of f by the parameters; where it is null, finite differences of the program do.
-function problem({parameters, columns, outputs, rows, start, trained, activation, program, gradient}) {
+function problem({parameters, columns, outputs, rows, start, trained, activation, squared, program, gradient}) {
   const leaves = [...parameters, ...columns];
 
   const f = (v, i, by) => program(v.with(i, v[i] + by))[0], central = (v, i, h) => f(v, i, h) - f(v, i, -h);
@@ -50,15 +50,17 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
     return path;
   }
 
-  const targets = rows.map((row) => row.at(-1)), guessing = mean(targets.map((y) => (y - mean(targets)) ** 2));
+  const targets = rows.map((row) => row.at(-1)); // what guessing costs is known of a squared error alone
+  const guessing = squared ? mean(targets.map((y) => (y - mean(targets)) ** 2)) : Infinity;
   return {parameters, leaves, outputs, rows, start, trained, activation, points: points(), loss, descend, guessing};
 }
 
-// Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line.
+// Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line,
+// if it is finite.
 function chart(svg, curves, level) {
   const steps = Math.max(...curves.map(([, losses]) => losses.length)) - 1;
   const least = Math.min(1, ...[level, ...curves.flatMap(([, losses]) => losses)].filter((loss) => loss > 1e-6));
-  const most = Math.max(level, 0.1, ...curves.map(([, losses]) => losses[0] ?? 0));
+  const most = Math.max(Number.isFinite(level) ? level : 0, 0.1, ...curves.map(([, losses]) => losses[0] ?? 0));
   const high = Math.ceil(Math.log10(3 * most)), low = Math.min(high - 1, Math.floor(Math.log10(least)));
   const x = (i) => 56 + (560 * i) / steps, log = (loss) => Math.log10(Math.max(loss, 1e-9));
   const y = (loss) => 20 + 210 * (high - log(loss)) / (high - low);
@@ -77,6 +79,7 @@ function chart(svg, curves, level) {
   svg.replaceChildren(
     ...ticks.flatMap((t) => [across("grid", t), text(50, y(t) + 5, Number(t.toPrecision(1)), "end")]),
     ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 253, Math.round(t * steps), "middle")),
-    text(616, 279, "steps", "end"), text(64, 14, "loss", "start"), across("level", level),
+    text(616, 279, "steps", "end"), text(64, 14, "loss", "start"),
+    ...(Number.isFinite(level) ? [across("level", level)] : []),
     make("svg", {x: 56, y: 20, width: 562, height: 212, viewBox: "56 20 562 212"}, curves.map(curve)));
 }

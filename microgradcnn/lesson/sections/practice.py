@@ -1,0 +1,132 @@
+"""What a page of the lesson asks, and computes with in the browser: boxes, training with them, the loss as a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from microgradcnn.data import Dataset
+from microgradcnn.data.scaling import standardised
+from microgradcnn.engine.arrays import Array
+from microgradcnn.experiment import fit_scaling
+from microgradcnn.fit import DivergedError, train
+from microgradcnn.lesson.course import Course
+from microgradcnn.lesson.lecture import LECTURE
+from microgradcnn.lesson.run import BUILT_IN, REGULARISE, data_set, uninterrupted
+from microgradcnn.networks import Network
+from microgradcnn.training.convergence import default_rate, largest_stable_rate
+from microgradcnn.views.derivations.derivation import Derivation
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import heads
+from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
+
+ROWS = 40  # of data in a page
+UNREADABLE = {"cases", "compare", "indicator", "derivative"}  # in the formula of a box
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A problem, and the words for its rows."""
+
+    problem: Problem
+    rows: str
+
+
+def problem(name: str, data: Mapping[str, Dataset], course: Course = LECTURE) -> Problem:
+    """What a network's page computes with, as `practice` has it."""
+    return practice(course.networks[name], data).problem
+
+
+def practice(kind: type[Network], data: Mapping[str, Dataset]) -> Practice:
+    """A network at its own sizes, and a few rows for it, before training and after.
+
+    They are of the last of the `data` that fit it, of a built-in data set, or random ones that it answers itself with
+    other weights.
+    """
+    network = kind(seed=0)
+    x, y, words = _rows(network, data)
+    start, rate = _flat(network), default_rate(largest_stable_rate(network, x, y))
+    example = network.example(x[0], float(y[0]))
+    network.regularise = REGULARISE  # weights without bounds would leave the map
+    with suppress(DivergedError):  # the best weights so far are kept
+        uninterrupted(train(network, x, y, epochs=1500))
+    columns = [*example.inputs, *example.targets]
+    targets = y[:, None] if len(example.targets) == 1 else np.eye(len(example.targets))[y.astype(int)]
+    rows = np.column_stack([x, targets])
+    parameters = list(example.parameters.values())
+    return Practice(Problem(example.loss, parameters, columns, rows, start, _flat(network), rate), words)
+
+
+def _rows(network: Network, data: Mapping[str, Dataset]) -> tuple[Array, Array, str]:
+    """A few rows of inputs, scaled, their targets, and what they are in words."""
+    for name in (*reversed(list(data)), *BUILT_IN):
+        rows = data_set(name, data)
+        if rows.x.shape[1] == network.inputs and _answers(network, rows):
+            few, what = _few(rows), "small images" if rows.image is not None else "rows"
+            y = (
+                rows.y
+                if rows.classes is not None
+                else np.asarray(standardised(rows.y[:, None]).apply(rows.y[:, None]))[:, 0]
+            )
+            return fit_scaling(rows).apply(rows.x)[few], y[few], f"{len(few)} {what} of <code>{escape(name)}</code>"
+    x = np.random.default_rng(0).normal(size=(ROWS, network.inputs))
+    return x, _own_answers(network, x), f"{ROWS} random rows, answered by the same network with other weights"
+
+
+def _answers(network: Network, rows: Dataset) -> bool:
+    """Whether the targets are what the outputs say: numbers, or 0 and 1, or a class for each of several outputs."""
+    classes = len(rows.classes or ())
+    return rows.y.dtype.kind == "f" and (classes <= 2 if network.outputs == 1 else classes == network.outputs)
+
+
+def _few(rows: Dataset) -> Array:
+    """The numbers of some rows, of every class as many."""
+    kinds = np.unique(rows.y) if rows.classes is not None else [rows.y]
+    of_class = [np.flatnonzero(np.isin(rows.y, kind)) for kind in kinds]
+    most = ROWS // len(of_class)
+    return np.concatenate([at[np.linspace(0, len(at) - 1, min(most, len(at))).astype(int)] for at in of_class])
+
+
+def _own_answers(network: Network, x: Array) -> Array:
+    """What the network says of rows with weights that are N(0, 0.5²) away from its own: a number, or a class."""
+    rng, held = np.random.default_rng(1), {name: p.data for name, p in network.parameters.items()}
+    for p in network.parameters.values():
+        p.data = p.data + rng.normal(0.0, 0.5, p.shape)
+    found = np.asarray(network.predict(x).data)
+    for name, p in network.parameters.items():
+        p.data = held[name]
+    return found if network.outputs == 1 else found.argmax(axis=1).astype(float)
+
+
+def _flat(network: Network) -> Array:
+    return np.concatenate([np.ravel(p.data) for p in network.parameters.values()])
+
+
+def fills(derivation: Derivation, slips: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """The formulas for all boxes that can read them, by the names of buttons: as `slips` have them, and right."""
+    readable = {label: g for label, g in derivation.gradients.items() if not heads(g) & UNREADABLE}
+    right = {label: notation.text(gradient) for label, gradient in readable.items()}
+    wrong = {name: {label: text.replace(*slip) for label, text in right.items()} for name, slip in slips.items()}
+    error = any("(ŷ − y)" in text for text in right.values())
+    found = {name: texts for name, texts in wrong.items() if texts != right}
+    return found | {"Right: ŷ − y" if error else "Right": right} if right else {}
+
+
+def exercise(done: Practice, filled: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+    """The boxes, and training with what is in them."""
+    return {"boxes": boxes(done.problem, filled), "rows": done.rows, "training": training(done.problem)}
+
+
+def landscapes(done: Practice) -> dict[str, object] | None:
+    """The loss over two weights; None where there is only one."""
+    labels = [str(p.label) for p in done.problem.parameters]
+    return {"landscape": landscape(done.problem, labels[0], labels[-1])} if len(labels) > 1 else None
+
+
+def script(done: Practice, filled: Mapping[str, Mapping[str, str]], key: bool) -> str:
+    """What brings both to life, with the program of the gradient if `key`."""
+    return "\n".join([scripts(), done.problem.script("task", key), start_script("task", filled)])

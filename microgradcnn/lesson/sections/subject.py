@@ -1,0 +1,79 @@
+"""The loss that a page is about: one example in scalars, or a batch of arrays where scalars are too many or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
+from microgradcnn.networks import Network, named
+
+MOST_NODES = 1500  # of an example that is told in scalars
+ROWS = 3  # of a batch that a page shows
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loss with its parts: the parameters that it depends on, the leaves that are given, and what is found from them.
+
+    `scalar` says whether all of them are single numbers.
+    """
+
+    loss: Value
+    parameters: Mapping[str, Value]
+    given: list[Value]
+    found: list[Value]
+    scalar: bool
+
+    @property
+    def operations(self) -> set[str]:
+        """The names of the primitives in the loss."""
+        return {node.op.name for node in topological(self.loss) if node.op is not None}
+
+
+def subject(network: Network) -> Subject:
+    """What the page of a network is about, at numbers that can be followed by hand where it has some."""
+    if network.scalar:
+        example = network.hand_example()
+        nodes = topological(example.loss)
+        if len(nodes) <= MOST_NODES:
+            wrt = {label: p for label, p in example.parameters.items() if p in set(nodes)}
+            found = [*dict.fromkeys([*example.z, *example.outputs, example.loss])]
+            return Subject(example.loss, wrt, [*example.inputs, *example.targets], found, True)
+        loss = named(network.loss(*network.drawn_rows(ROWS, np.random.default_rng(0))), "f")
+    else:
+        loss = network.hand_graph()
+    nodes, parameters = topological(loss), set(network.parameters.values())
+    between = [node for node in nodes if node.op is not None and node.label and node is not loss]
+    given = [node for node in nodes if node.op is None and node.label and node not in parameters]
+    wrt = {label: p for label, p in network.parameters.items() if p in set(nodes)}
+    return Subject(loss, wrt, given, [*between, loss], False)
+
+
+def representatives(of: Subject, most: int = 2) -> list[str]:
+    """A parameter of every kind, those nearest to the loss first.
+
+    Of a kind are those of one letter that go into the same named nodes; of a letter there are at most so many kinds.
+    """
+    kinds: dict[tuple[str, frozenset[str]], str] = {}
+    reached = _reached_names(of.loss)
+    for label, p in of.parameters.items():
+        kinds.setdefault((label.partition("_")[0], reached[p]), label)
+    of_letter: dict[str, list[str]] = {}
+    for (letter, _), label in kinds.items():
+        of_letter.setdefault(letter, []).append(label)
+    kept = [label for label in kinds.values() if label in of_letter[label.partition("_")[0]][:most]]
+    return sorted(kept, key=lambda label: len(reached[of.parameters[label]]))
+
+
+def _reached_names(loss: Value) -> dict[Value, frozenset[str]]:
+    """The labels of the nodes that each node goes into."""
+    found: dict[Value, frozenset[str]] = {loss: frozenset()}
+    for node in reversed(topological(loss)):
+        names = found[node] | ({str(node.label)} if node.label else set())
+        for parent in node.parents:
+            found[parent] = found.get(parent, frozenset()) | names
+    return found

@@ -1,0 +1,190 @@
+"""What a teacher writes about a course, in Markdown: its title, words for every network, and errata; as HTML.
+
+    # The course's title
+
+    Words for the index: paragraphs, - lists, **bold**, *emphasis*, `code`, [links](page.html).
+
+    ## softmax: A title for the page of softmax
+
+    Words at the top of it.
+
+    ### Errata
+
+    - What the book writes. Teacher: What is meant, for the teacher's edition. Student: What is asked, for the other.
+
+    ### Training
+
+    Words in that section of the page; `### Errata: Training` are errata in it.
+
+Several names, `## a, b`, share what follows. Nothing of it is run, or taken for HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import escape
+
+ERRATA = "errata"
+_HEADING = re.compile(r"(#{1,3}) +(.*\S)")
+_EDITION = re.compile(r"\b(Teacher|Student): +")
+_ITEM = re.compile(r"\s*(?:([-*+])|\d+[.)]) +")
+_INLINE = re.compile(  # code first: nothing is read in it
+    r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*(?!\*)|\*(?P<em>[^*\s](?:[^*]*[^*\s])?)\*"
+    r"|\[(?P<link>[^\]]+)\]\((?P<target>[^()\s]+)\)|\b(?P<letter>[^\W\d_])_(?P<index>\w{1,3})\b"
+)
+_ADDRESS = re.compile(r"https?://|mailto:|[\w./-]*(?:#[\w-]*)?$")  # what a link may lead to
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What stands under a heading: the names that it is about, a title, and the Markdown of each of its sections.
+
+    The words before any `###` are the section "".
+    """
+
+    names: tuple[str, ...]
+    title: str
+    sections: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is written about a course: the part of the course itself, the first, and those of its networks."""
+
+    parts: tuple[Passage, ...] = (Passage((), "", {}),)
+
+    @property
+    def title(self) -> str:
+        """The course's title, "" if it has none."""
+        return self.parts[0].title
+
+    @property
+    def names(self) -> list[str]:
+        """All names that something is written about."""
+        return list(dict.fromkeys(name for part in self.parts for name in part.names))
+
+    def and_also(self, others: Words) -> Words:
+        """These words, and those of others about networks."""
+        first = self.parts[0] if self.parts[0].title or self.parts[0].sections else others.parts[0]
+        return Words((first, *self.parts[1:], *others.parts[1:]))
+
+    def title_of(self, name: str) -> str:
+        """The title of a network's page: its name, unless there is another."""
+        return next((part.title for part in self.parts if name in part.names and part.title), name)
+
+    def about(self, name: str, student: bool, section: str = "") -> str:
+        """What is written about a network for a section of its page, as HTML."""
+        return "".join(as_html(text, student) for text in self._of(name, section))
+
+    def noted(self, name: str, student: bool, section: str = "") -> str:
+        """The errata of a section of a network's page in a box, as HTML; nothing where there are none."""
+        texts = self._of(name, f"{ERRATA}: {section}" if section else ERRATA)
+        items = [item for text in texts for item in _items(text, student)]
+        return f'<div class="note">{"".join(f"<p>{item}</p>" for item in items)}</div>' if items else ""
+
+    def course(self, student: bool, section: str = "") -> str:
+        """What is written about the course for a section of its index, as HTML."""
+        return as_html(self.parts[0].sections.get(section.lower(), ""), student)
+
+    def errata(self, student: bool) -> list[str]:
+        """All errata in their order, the same one once, as HTML."""
+        texts = [text for part in self.parts for name, text in part.sections.items() if name.startswith(ERRATA)]
+        return list(dict.fromkeys(item for text in texts for item in _items(text, student)))
+
+    def _of(self, name: str, section: str) -> list[str]:
+        """The Markdown of a section of a network's page."""
+        return [part.sections[section] for part in self.parts if name in part.names and section in part.sections]
+
+
+def read_words(text: str) -> Words:
+    """The words of a Markdown text."""
+    parts, section, fenced = [Passage((), "", {})], "", False
+    for line in text.splitlines():
+        fenced ^= line.startswith("```")
+        heading = None if fenced else _HEADING.match(line)
+        if heading is None:
+            parts[-1].sections[section] = parts[-1].sections.get(section, "") + f"{line}\n"
+            continue
+        level, words = heading.groups()
+        section = words.lower() if level == "###" else ""
+        if level == "#":
+            parts[0] = Passage((), words, parts[0].sections)
+        elif level == "##":
+            names, _, title = words.partition(":")
+            parts.append(Passage(tuple(name.strip() for name in names.split(",")), title.strip(), {}))
+    return Words(tuple(parts))
+
+
+def as_html(text: str, student: bool) -> str:
+    """Markdown as HTML for an edition: paragraphs, lists, code between fences; tags in it are shown as they stand."""
+    return "".join(_block(kind, texts, student) for kind, texts in _blocks(text))
+
+
+def _blocks(text: str) -> list[tuple[str, list[str]]]:
+    """A paragraph "p" or code "pre" with its text, a list "ul" or "ol" with its items; in their order."""
+    blocks: list[tuple[str, list[str]]] = []
+    fenced, fresh = False, True
+    for line in text.splitlines():
+        item = _ITEM.match(line)
+        if line.startswith("```"):
+            fenced, fresh = not fenced, True
+            blocks += [("pre", [""])] if fenced else []
+        elif fenced:
+            blocks[-1][1][-1] += f"{line}\n"
+        elif not line.strip():
+            fresh = True
+        elif item is not None:
+            kind, fresh = ("ul" if item[1] else "ol"), False
+            if not blocks or blocks[-1][0] != kind:
+                blocks.append((kind, []))
+            blocks[-1][1].append(line[item.end() :])
+        elif fresh:
+            blocks.append(("p", [line.strip()]))
+            fresh = False
+        else:
+            blocks[-1][1][-1] += f" {line.strip()}"
+    return blocks
+
+
+def _block(kind: str, texts: list[str], student: bool) -> str:
+    if kind == "pre":
+        return f"<pre>{escape(texts[0].rstrip())}</pre>"
+    inside = [html for text in texts if (html := _inline(_for(text, student)))]
+    if kind != "p":
+        inside = [f"<li>{html}</li>" for html in inside]
+    return f"<{kind}>{''.join(inside)}</{kind}>" if inside else ""
+
+
+def _items(text: str, student: bool) -> list[str]:
+    """The items of all lists, as HTML, and paragraphs as if they were some."""
+    texts = [text for kind, texts in _blocks(text) if kind != "pre" for text in texts]
+    return [html for text in texts if (html := _inline(_for(text, student)))]
+
+
+def _for(text: str, student: bool) -> str:
+    """What an edition has of a text: what stands before any `Teacher:` or `Student:`, and what stands after its own."""
+    common, *rest = _EDITION.split(text)
+    told = [piece for whose, piece in zip(rest[::2], rest[1::2], strict=True) if (whose == "Student") == student]
+    return " ".join(piece.strip() for piece in (common, *told)).strip()
+
+
+def _inline(text: str) -> str:
+    """A line of Markdown as HTML; x_1 has its index low."""
+    pieces, end = [], 0
+    for found in _INLINE.finditer(text):
+        pieces += [escape(text[end : found.start()]), _marked(found)]
+        end = found.end()
+    return "".join([*pieces, escape(text[end:])])
+
+
+def _marked(found: re.Match[str]) -> str:
+    if found["code"]:
+        return f"<code>{escape(found['code'])}</code>"
+    if found["letter"]:
+        return f"{found['letter']}<sub>{found['index']}</sub>"
+    if found["target"]:
+        words = _inline(found["link"])
+        return f'<a href="{escape(found["target"])}">{words}</a>' if _ADDRESS.match(found["target"]) else words
+    tag = "strong" if found["strong"] else "em"
+    return f"<{tag}>{_inline(found[tag])}</{tag}>"

@@ -1,0 +1,370 @@
+"""A course from a file of one's own: a page for every kind of network, with the sections that it has, in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import run
+from conftest import needs_chromium
+
+from microgradcnn import networks
+from microgradcnn.cli.user_scripts import course_in_script
+from microgradcnn.data import Dataset
+from microgradcnn.engine.record import TABLE
+from microgradcnn.lesson import Course
+from microgradcnn.lesson import lecture as lecture_file
+from microgradcnn.lesson.course import LeftOutWarning
+from microgradcnn.lesson.lecture import LECTURE
+from microgradcnn.lesson.pages import lesson_pages
+from microgradcnn.lesson.run import NetworkRow, check_network, data_sets, lesson
+from microgradcnn.lesson.sections.subject import representatives, subject
+from microgradcnn.views.derivations.derivation import explain
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.pages.exercise import scripts
+
+COURSE = Path(__file__).with_name("course.py")
+SCALARS = ("Softmax", "MaxPool", "rnn")
+ARRAYS = ("layers", "filters")
+TRAINED = {"MaxPool": "side", "rnn": "side", "filters": "side"}  # on the built-in data that fit
+WORDS = """# Three kinds of network
+
+Hello.
+
+## Softmax: Three classes
+
+About softmax.
+
+### Errata
+
+- The book forgets b. Teacher: It is df/db that is missing. Student: What is missing?
+"""
+
+
+@pytest.fixture(scope="module")
+def course() -> Course:
+    return course_in_script(str(COURSE))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """What the command writes of it, for teachers and for students."""
+    here = tmp_path_factory.mktemp("course")
+    shutil.copy(COURSE, here / "mine.py")
+    (here / "mine.md").write_text(WORDS, encoding="utf-8")
+    for student in (False, True):
+        done = run("lesson", str(here / "mine.py"), *(["--student"] * student), "--out", str(here / str(student)))
+        assert done.code == 0, done.err
+        assert "Softmax is not trained: no built-in data set fits it" in done.err
+        assert "layers is not trained: no built-in data set fits it" in done.err
+    return {student: here / str(student) for student in (False, True)}
+
+
+def sections(page: Path) -> list[str]:
+    return re.findall(r'<section id="(\w+)"', page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SCALARS, *ARRAYS])
+def test_a_page_has_a_section_for_all_that_the_network_has(folders: dict[bool, Path], name: str) -> None:
+    asked = ["exercise", "landscape"] if name in SCALARS else []
+    trained = ["training"] if name in TRAINED else []
+    sheet = ["worksheet"] if name in SCALARS else []
+    key = ["graph", "derivation"]
+    for student in (False, True):
+        found = sections(folders[student] / f"{name}.html")
+        expected = ["network", *([] if student else key), "checks", *asked, *trained, "cost", "program", *sheet]
+        assert found == expected, student
+
+
+@pytest.mark.slow
+def test_the_files_of_a_course(folders: dict[bool, Path]) -> None:
+    names = [*SCALARS, *ARRAYS]
+    pages = {"index.html", "lesson.json", *(f"{name}.html" for name in names), *TRAINED}
+    for student, folder in folders.items():
+        files = {path.name for path in folder.iterdir()}
+        others = {name for name in files if re.match(r"(sheet|answers|key)-\w{8}\.", name)}
+        assert files - others == pages | (set() if student else {f"{name}_graph.html" for name in names})
+        assert {name.split("-")[0] for name in others} == {"sheet", "answers", *([] if student else ["key"])}
+        assert sum(name.startswith("sheet-") for name in others) == len(SCALARS)
+        for page in folder.glob("*.html"):
+            links = re.findall(r'(?:href|src)="([^"#]+)"', page.read_text(encoding="utf-8"))
+            assert {link for link in links if link not in files} == set()
+    records = json.loads((folders[False] / "lesson.json").read_text())
+    assert [(record["network"], record["checks"]["closed form"]) for record in records] == [(n, None) for n in names]
+    assert [record["checks"]["scalar form"] is None for record in records] == [False] * 3 + [True] * 2
+    assert {record["network"]: list(record["runs"]) for record in records if record["runs"]} == {
+        name: [data] for name, data in TRAINED.items()
+    }
+
+
+@pytest.mark.slow
+def test_the_words_stand_in_their_places_and_editions(folders: dict[bool, Path]) -> None:
+    for student, folder in folders.items():
+        index, page = ((folder / f"{name}.html").read_text(encoding="utf-8") for name in ("index", "Softmax"))
+        assert "<h1>Three kinds of network</h1>" in index
+        assert "<p>Hello.</p>" in index
+        assert ">Three classes</a>" in index
+        assert "<h1>Three classes</h1>" in page
+        assert "<p>About softmax.</p>" in page
+        for text in (index, page):
+            assert ("df/db that is missing" in text) == (not student)
+            assert ("What is missing?" in text) == student
+        assert "ladder" not in sections(folder / "index.html")
+        assert "lecture" not in page.replace(scripts(), "").lower().replace("the lecture writes", "")
+
+
+TRACES = ('class="derivation"', "backward", "function gradient", "df_d", "dloss", "(1 − z", "1.0 - z", "1 - z")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SCALARS, *ARRAYS])
+def test_a_students_page_has_no_key(folders: dict[bool, Path], course: Course, name: str) -> None:
+    """No derivation, no formula of a gradient, no backward pass in its source, whether of scalars or of arrays."""
+    about = subject(course.networks[name]())
+    teacher, student = ((folders[s] / f"{name}.html").read_text(encoding="utf-8") for s in (False, True))
+    student = student.replace(scripts(), "")
+    for label, gradient in explain(about.loss, list(about.parameters.values())).gradients.items():
+        for form in (notation.text, notation.latex, notation.python, notation.mathml):
+            assert form(gradient) not in student, label
+    assert 'class="derivation"' in teacher
+    assert "# backward" in teacher
+    for trace in TRACES:
+        assert trace not in student, trace
+    assert "by the chain rule" not in student
+    assert ("gradient: null" in student) == (name in SCALARS)
+
+
+CUT = """() => {
+  const out = [], room = document.documentElement.clientWidth, scrolling = ".wide, .derivation p, pre";
+  if (document.documentElement.scrollWidth > room) out.push("the page");
+  document.querySelectorAll("details").forEach((details) => (details.open = true));
+  for (const e of document.querySelectorAll("main *")) {
+    if (e.parentElement.closest(`${scrolling}, svg, math`)) continue;
+    const section = e.closest("section")?.getBoundingClientRect();
+    if (section && e.getBoundingClientRect().right > section.right) out.push(e.outerHTML.slice(0, 80));
+  }
+  for (const text of document.querySelectorAll("svg.schematic text")) {
+    const [it, all] = [text.getBoundingClientRect(), text.closest("svg").getBoundingClientRect()];
+    if (it.right > all.right + 1 || it.left < all.left - 1 || it.bottom > all.bottom + 1) out.push(text.textContent);
+  }
+  return out;
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["index", *SCALARS, *ARRAYS])
+def test_a_page_works_in_a_browser(page: Any, folders: dict[bool, Path], name: str) -> None:
+    """The page fixture fails on any error of a script or on the console."""
+    for student, width in ((False, 1280), (False, 390), (True, 390)):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto((folders[student] / f"{name}.html").as_uri())
+        assert page.evaluate(CUT) == [], (student, width)
+        assert page.locator("h1").count() == 1
+    if name in SCALARS:
+        page.goto((folders[False] / f"{name}.html").as_uri())
+        squared = name != "Softmax"
+        assert (page.locator("#exercise .level").count() == 0) == (not squared)
+        page.get_by_role("button", name="Right").click()
+        boxes = page.locator("form.answer output").all_text_contents()
+        right = [text for text in boxes if text.startswith("Right: this is df/d")]
+        assert len(right) == (2 if name == "MaxPool" else len(boxes))  # a box cannot read the cases of max
+        assert set(boxes) - set(right) <= {""}
+        true, own = re.findall(r"loss ([\d.]+ → [\d.]+)", page.locator("#exercise .told").text_content() or "")
+        assert true == own
+        assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", [*SCALARS, *ARRAYS])
+def test_its_graph_and_its_sheets_open(page: Any, folders: dict[bool, Path], name: str) -> None:
+    page.goto((folders[False] / f"{name}_graph.html").as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    page.keyboard.press("End")
+    if name in SCALARS:
+        page.goto((folders[False] / f"{name}.html").as_uri())
+        for words in ("The sheet", "its key"):
+            page.goto((folders[False] / f"{name}.html").as_uri())
+            page.get_by_role("link", name=words).click()
+            assert page.locator("h1").count() == 1
+
+
+# The lecture
+
+
+def test_the_lecture_is_a_course_of_its_file() -> None:
+    found = course_in_script(lecture_file.__file__)
+    assert list(found.networks) == list(networks.NETWORKS)
+    assert (found.words, found.ladder, found.slips) == (LECTURE.words, LECTURE.ladder, LECTURE.slips)
+    assert data_sets(found).keys() == data_sets().keys()
+    assert set(LECTURE.words.names) <= set(networks.NETWORKS)
+
+
+# Graphs and not names decide
+
+
+def kinds(name: str, **sizes: Any) -> list[str]:
+    return representatives(subject(networks.NETWORKS[name](**sizes)))
+
+
+def test_a_weight_of_every_kind() -> None:
+    assert kinds("single_layer", k=2, outputs=3) == ["w_1_1", "w_2_1", "s_1", "u_1"]
+    assert kinds("two_conv_linear") == ["w_1", "c_1", "c_5"]
+    assert kinds("conv_linear") == ["w_1", "c_1"]
+
+
+def test_kinds_of_other_networks(course: Course) -> None:
+    assert representatives(subject(course.networks["Softmax"]())) == ["W_1", "W_3", "b_1", "b_2"]
+    assert representatives(subject(course.networks["rnn"]())) == ["v", "u", "w", "b"]
+
+
+def test_what_is_too_large_for_scalars_is_told_in_arrays() -> None:
+    about = subject(networks.single_layer(m=30, k=40))
+    assert not about.scalar
+    assert list(about.parameters) == ["S", "w"]
+    assert [np.shape(v.data) for v in about.given] == []  # rows are raw numbers there
+
+
+@pytest.mark.parametrize("name", [*SCALARS, *ARRAYS])
+def test_gradients_agree_in_the_ways_that_there_are(course: Course, name: str) -> None:
+    checks = check_network(course.networks[name]())
+    assert (checks.scalar_form is None) == (name in ARRAYS)
+    assert checks.ways == (2 if name in ARRAYS else 3)
+    assert 0.0 < checks.worst <= 1e-8
+
+
+def test_a_wrong_rule_is_noticed_in_a_module(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    tanh = TABLE["tanh"]
+    monkeypatch.setattr(tanh, "chain", (lambda g, y, x: g * 1.001 * (1.0 - y * y),))
+    assert check_network(course.networks["layers"]()).differences > 1e-4
+
+
+def rows_of(course: Course) -> list[NetworkRow]:
+    return list(lesson(course=course))
+
+
+def test_data_that_do_not_fit_are_told_and_left_out(course: Course) -> None:
+    some = Course({"rnn": course.networks["rnn"], "filters": course.networks["filters"]}, data=data_of_two_columns)
+    with pytest.warns(LeftOutWarning, match="filters is not trained on two: two is a table"):
+        rows = rows_of(some)
+    assert [list(row.runs) for row in rows] == [["two"], []]
+    assert all(not row.wrong for row in rows)
+    pages = dict(lesson_pages(rows, data_sets(some), {}, True, some))
+    assert "40 rows of <code>two</code>" not in pages["rnn.html"]  # it takes three numbers by itself
+    assert "answered by the same network with other weights" in pages["rnn.html"]
+
+
+def data_of_two_columns() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 2))
+    return {"two": Dataset(x, (x[:, 0] > 0.0) * 1.0, ("a", "b"), "label", None, "two", ("no", "yes"))}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the course as mine.py."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(COURSE, "mine.py")
+    return tmp_path
+
+
+WRONG = [
+    (["mine"], "'mine' is no file of yours: write file.py:name"),
+    (["mine.py:nothing"], "mine.py has no 'nothing'"),
+    (["other.py"], "other.py does not exist"),
+    (["mine.py:rnn", "mine.py"], "two networks of the course are called rnn: give one of them another name"),
+    (["mine.py:rnn", "--text", "other.md"], "other.md cannot be read"),
+    (["mine.py:rnn", "--data", "other.csv"], "other.csv does not exist"),
+    (["empty.py"], "empty.py offers nothing"),
+    (["index.py"], "a network cannot be called index in a course"),
+    (["latin.py"], "latin.md is no text in UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG, ids=lambda case: str(case)[:30])
+def test_mistakes_are_one_sentence(here: Path, arguments: list[str], says: str) -> None:
+    (here / "empty.py").write_text("x = 1\n")
+    (here / "index.py").write_text("from mine import rnn\n\n\ndef index():\n    return rnn()\n")
+    (here / "latin.py").write_text(
+        "from microgradcnn.networks import single_layer\n\n\nclass Own(single_layer):\n    pass\n"
+    )
+    (here / "latin.md").write_bytes("# é".encode("latin-1"))
+    done = run("lesson", *arguments)
+    assert done.code == 2
+    assert says in done.err
+    assert done.err.count("\n") == 1
+    assert not (here / "lesson").exists()
+
+
+def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgradcnn.cli.commands.lesson.lesson_pages", lambda *_: iter([]))
+    (here / "one.py").write_text("from mine import rnn\n\n\ndef one():\n    return rnn()\n")
+    (here / "one.md").write_text("## ome: mistyped\n")
+    assert "the words about ome have no page: the course has one" in run("lesson", "one.py").err
+    assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake
+
+
+# A file to start from
+
+
+def test_new_writes_a_file_that_is_a_course(here: Path) -> None:
+    done = run("new", "course/lesson.py")
+    assert (done.code, done.err) == (0, "")
+    assert "microgradcnn lesson course/lesson.py" in done.out
+    assert list(course_in_script("course/lesson.py").networks) == ["neuron", "Softmax"]
+    before = Path("course/lesson.py").read_text()
+    again = run("new", "course/lesson.py")
+    assert (again.code, Path("course/lesson.py").read_text()) == (2, before)
+    assert "is there already" in again.err
+    assert run("new", "lesson.txt").code == 2
+    (here / "only.md").write_text("mine")
+    assert (run("new", "only.py").code, Path("only.md").read_text(), Path("only.py").exists()) == (2, "mine", False)
+
+
+@pytest.mark.slow
+def test_what_new_writes_becomes_a_course_at_once(here: Path) -> None:
+    assert run("new", "lesson.py").code == 0
+    text = Path("lesson.py").read_text()
+    model = "".join(line.removeprefix("#     ") + "\n" for line in text.splitlines() if line.startswith("#     "))
+    Path("lesson.py").write_text(text + model)  # what its comments say of a model holds
+    done = run("lesson", "lesson.py")
+    assert (done.code, done.err) == (0, "")
+    names = ["neuron", "Softmax", "model"]
+    assert [line.split()[0] for line in done.out.splitlines()[2:5]] == names
+    assert all(line.endswith("right") for line in done.out.splitlines()[2:5])
+    assert all("training" in sections(here / "lesson" / f"{name}.html") for name in names)
+
+
+@pytest.mark.slow
+def test_a_course_is_trained_on_data_of_ones_own(here: Path) -> None:
+    rng = np.random.default_rng(0)
+    kinds = np.arange(60) % 3
+    x = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])[kinds] + 0.3 * rng.normal(size=(60, 2))
+    lines = [f"{a:.3f},{b:.3f},{'rgb'[kind]}" for (a, b), kind in zip(x, kinds, strict=True)]
+    (here / "rows.csv").write_text("\n".join(["a,b,colour", *lines]))
+    done = run("lesson", "mine.py:Softmax", "mine.py:layers", "--data", "rows.csv", "--target", "colour")
+    assert (done.code, done.err) == (0, "")
+    for name in ("Softmax", "layers"):
+        text = (here / "lesson" / f"{name}.html").read_text(encoding="utf-8")
+        assert "The data set <code>rows</code>" in text
+        assert "of the test rows are told right" in text
+    assert "39 rows of <code>rows</code>" in (here / "lesson" / "Softmax.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_course_learns_numbers(here: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    numbers = x.sum(axis=1) * 2.0 + 5.0
+    rows = [",".join(f"{v:.3f}" for v in (*row, y)) for row, y in zip(x, numbers, strict=True)]
+    (here / "rows.csv").write_text("\n".join(["a,b,c,y", *rows]))
+    done = run("lesson", "mine.py:rnn", "--data", "rows.csv")
+    assert done.code == 0
+    text = (here / "lesson" / "rnn.html").read_text(encoding="utf-8")
+    assert "R² on the test rows is" in text
+    assert "40 rows of <code>rows</code>" in text
+    assert "nan" not in (here / "lesson" / "index.html").read_text(encoding="utf-8")

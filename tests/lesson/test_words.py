@@ -1,0 +1,103 @@
+"""What a teacher writes in Markdown, as a page has it: for each edition, in its place, and never as HTML of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from microgradcnn.lesson.words import as_html, read_words
+
+TEXT = """Before anything.
+
+# The course
+
+Hello.
+
+## one, two: A title: with a colon
+
+Words for both.
+
+### Errata
+
+- The book writes a_1. Teacher: It means b_2. Student: What does it mean?
+- Told to all.
+
+### Errata: Training
+
+- Slow.
+
+### Training
+
+It takes *long*.
+
+## two
+
+Words for two.
+
+```
+## no heading
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("a paragraph\nin two lines", "<p>a paragraph in two lines</p>"),
+        ("one\n\ntwo", "<p>one</p><p>two</p>"),
+        ("- a\n- b\n  more\n\nafter", "<ul><li>a</li><li>b more</li></ul><p>after</p>"),
+        ("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
+        ("**b *c*** `d*e*`", "<p><strong>b <em>c</em></strong> <code>d*e*</code></p>"),
+        ("p_22 of conv_average, x_i", "<p>p<sub>22</sub> of conv_average, x<sub>i</sub></p>"),
+        ("[a *page*](two.html)", '<p><a href="two.html">a <em>page</em></a></p>'),
+        ("[web](https://a.b/c?d&e)", '<p><a href="https://a.b/c?d&amp;e">web</a></p>'),
+        ("2 * 3 * 4", "<p>2 * 3 * 4</p>"),
+        ("```\na < b\n\n- c\n```\nd", "<pre>a &lt; b\n\n- c</pre><p>d</p>"),
+        ("```\nnever closed", "<pre>never closed</pre>"),
+        ("", ""),
+    ],
+)
+def test_markdown(text: str, html: str) -> None:
+    assert as_html(text, student=False) == html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        "[x](data:text/html,y)",
+        '[x](a.html"onclick="alert(1))',
+        "`<img src=x onerror=alert(1)>`",
+        "```\n</pre><script>\n```",
+        "# <b>no</b>",
+    ],
+)
+def test_nothing_becomes_html_or_runs(text: str) -> None:
+    html = as_html(text, student=True)
+    for bad in ("<script", "<img", "<b>", 'javascript:alert(1)"', 'href="data', '"onclick'):
+        assert bad not in html
+
+
+def test_everything_stands_in_its_place() -> None:
+    words = read_words(TEXT)
+    assert (words.title, words.course(True)) == ("The course", "<p>Before anything.</p><p>Hello.</p>")
+    assert words.names == ["one", "two"]
+    assert (words.title_of("two"), words.title_of("three")) == ("A title: with a colon", "three")
+    assert words.about("one", True) == "<p>Words for both.</p>"
+    assert words.about("two", True) == "<p>Words for both.</p><p>Words for two.</p><pre>## no heading</pre>"
+    assert words.about("one", True, "training") == "<p>It takes <em>long</em>.</p>"
+    assert words.noted("one", True, "training") == '<div class="note"><p>Slow.</p></div>'
+    assert words.about("three", True) == words.noted("two", True, "cost") == ""
+
+
+def test_each_edition_has_its_own() -> None:
+    words = read_words(TEXT)
+    assert words.errata(False) == ["The book writes a<sub>1</sub>. It means b<sub>2</sub>.", "Told to all.", "Slow."]
+    assert words.errata(True)[0] == "The book writes a<sub>1</sub>. What does it mean?"
+    assert as_html("Teacher: the key", student=True) == ""
+    assert as_html("- Student: asked\n- both", student=False) == "<ul><li>both</li></ul>"
+
+
+def test_words_of_several_files_follow_each_other() -> None:
+    both = read_words("## a: A\n").and_also(read_words("# Course\n\n## b: B\n"))
+    assert (both.title, both.title_of("a"), both.title_of("b")) == ("Course", "A", "B")
