@@ -4,7 +4,7 @@ number      value: a Fraction, or inf or NaN        call        value: the funct
 symbol      value: a label such as c_1              compare     value: one of < ≤ > ≥ =
 sum         the terms                               cases       condition, then, otherwise
 product     the factors                             indicator   1 where the condition holds, else 0
-quotient    numerator, denominator                  derivative  d(first)/d(second)
+quotient    numerator, denominator                  derivative  d(first)/d(second), value: ∂ if it is partial
 power       base, exponent                          equation    value: = or ←; its sides
 matmul      the matrices                            hadamard    the factors, multiplied element by element
 transpose   the matrix                              index       value: the index as it is written, and in Python

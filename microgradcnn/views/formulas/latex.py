@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import ClassVar
 
 from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, Emitter, Inline, branches, numeral
@@ -87,7 +88,11 @@ class Latex(Emitter):
         return rf"\frac{{1}}{{{below}}} {self.brackets(above)}" if _is_wide(above) else rf"\frac{{{above}}}{{{below}}}"
 
     def _derivative(self, e: Expr) -> str:
-        return r"\frac{{d{}}}{{d{}}}".format(*(self.within(a, ATOM) for a in e.args))
+        return r"\frac{{{}}}{{{}}}".format(*self.differentials(e))
+
+    def differentials(self, e: Expr) -> Iterator[str]:
+        """dz and dc, or ∂z and ∂c."""
+        return ((r"\partial " if e.value else "d") + self.within(a, ATOM) for a in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
@@ -132,7 +137,7 @@ class InlineLatex(Inline, Latex):
     """LaTeX within a line of words."""
 
     def _derivative(self, e: Expr) -> str:
-        return "d{}/d{}".format(*(self.within(a, ATOM) for a in e.args))
+        return "/".join(self.differentials(e))
 
 
 def _is_wide(tex: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from keyword import iskeyword
 from typing import ClassVar
@@ -91,7 +92,11 @@ class MathML(Emitter):
         return "<mfrac>{}{}</mfrac>".format(*map(self.emit, e.args))
 
     def _derivative(self, e: Expr) -> str:
-        return "<mfrac>{}{}</mfrac>".format(*(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args))
+        return "<mfrac>{}{}</mfrac>".format(*self.differentials(e))
+
+    def differentials(self, e: Expr) -> Iterator[str]:
+        """dz and dc, or ∂z and ∂c."""
+        return (row(f"<mi>{e.value or 'd'}</mi>{self.within(a, ATOM)}") for a in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
@@ -122,7 +127,7 @@ class InlineMathML(Inline, MathML):
     """MathML within a line of words."""
 
     def _derivative(self, e: Expr) -> str:
-        return "<mo>/</mo>".join(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args)
+        return "<mo>/</mo>".join(self.differentials(e))
 
 
 def row(inside: str) -> str:
@@ -170,7 +175,7 @@ class Python(Emitter):
         return f"{self.factor(e.args[0])}/{self.factor(e.args[1])}"
 
     def _derivative(self, e: Expr) -> str:
-        return "d{}_d{}".format(*map(self.emit, e.args))
+        return "{0}{1}_{0}{2}".format("partial_" if e.value else "d", *map(self.emit, e.args))
 
     def _power(self, e: Expr) -> str:
         return f"{self.base(e.args[0])}**{self.within(e.args[1], ATOM)}"

@@ -85,7 +85,7 @@ class Text(Emitter):
         return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
 
     def _derivative(self, e: Expr) -> str:
-        return f"d{self.within(e.args[0], ATOM)}/d{self.within(e.args[1], ATOM)}"
+        return "/".join(f"{e.value or 'd'}{self.within(a, ATOM)}" for a in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
