@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,7 @@ from microgradcnn.views.formulas.expression import (
     multiply,
     name_of,
     number,
+    placed,
     power,
     value,
 )
@@ -108,7 +109,7 @@ class Emitter:
             return ATOM if self.is_root(e) and self.fractions_are_atoms else POWER
         if e.head == "value":
             return SUM if is_negative(e) else PRODUCT if "e" in rounded(e) else ATOM
-        others = {"sum": SUM, "equation": EQUATION, "compare": COMPARE, "cases": WORDS, "text": WORDS}
+        others = {"over": PRODUCT, "sum": SUM, "equation": EQUATION, "compare": COMPARE, "cases": WORDS, "text": WORDS}
         return others.get(e.head, POWER if e.head == "transpose" else ATOM)
 
     def is_glyph(self, e: Expr) -> bool:
@@ -140,7 +141,7 @@ class Emitter:
             return self.emit(shown)
         factors = list(_factors(shown))
         parts = [self.factor(f) for f in factors]
-        if factors[-1].head == "matmul" and all(f.head == "number" for f in factors[:-1]):
+        if factors[-1].head in ("matmul", "over") and all(f.head == "number" for f in factors[:-1]):
             parts[-1] = self.emit(factors[-1])
         return self.joined(parts, factors)
 
@@ -191,6 +192,8 @@ class Emitter:
 
     def _call(self, e: Expr) -> str:
         inside = self.comma.join(map(self.emit, shown(e.args)))
+        if e.value == "scatter":
+            return self.emit(placed(e))
         signs = fences(e)
         return self.fenced(signs[0], inside, signs[1]) if signs else self.function(e.value) + self.around(inside)
 
@@ -211,8 +214,20 @@ class Emitter:
 
     def in_braces(self, e: Expr) -> str:
         """Cases in words: {1 if a > 0, else 0}."""
-        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
-        return f"{{{', '.join(f'{then} if {condition}' for then, condition in some)}, else {otherwise}}}"
+        *some, (otherwise,) = branches(e)
+        pieces = [f"{self.emit(then)} {self.when(condition, self.emit)}" for then, condition in some]
+        return f"{{{', '.join(pieces)}, else {self.emit(otherwise)}}}"
+
+    def when(self, condition: Expr, write: Callable[[Expr], str]) -> str:
+        """When a case holds: `if` a condition, or `at` places that are given in words."""
+        return str(condition.value[0]) if condition.head == "text" else f"if {write(condition)}"
+
+    def _over(self, e: Expr) -> str:
+        return self.big(e.value[0], e.value[1]) + self.within(e.args[0], PRODUCT)
+
+    def big(self, sign: str, letters: str) -> str:
+        """A sign such as Σ over what the letters run through."""
+        raise NotImplementedError(sign)
 
     def _vector(self, e: Expr) -> str:
         return self.brackets(self.comma.join(map(self.emit, e.args)))

@@ -9,7 +9,7 @@ power       base, exponent                          equation    value: = or ←;
 matmul      the matrices                            hadamard    the factors, multiplied element by element
 transpose   the matrix                              index       value: the index as it is written, and in Python
 vector      the entries                             text        value: words, and what Python writes for them
-value       value: a measured number, rounded
+value       value: a measured number, rounded           over        value: Σ or max, and the letters below it
 """
 
 from __future__ import annotations
@@ -110,6 +110,11 @@ def root(x: Expr) -> Expr:
 def call(name: str, *args: Expr) -> Expr:
     """A function of some arguments."""
     return Expr("call", args, name)
+
+
+def placed(e: Expr) -> Expr:
+    """What scatter stands for: its numbers at the places of its index, else 0."""
+    return Expr("cases", (text(f"at [{e.args[1].value[0]}]"), e.args[0], ZERO))
 
 
 _PI = symbol("pi")
@@ -214,18 +219,18 @@ def flat(e: Expr, head: str) -> Iterator[Expr]:
 
 def symbols(e: Expr) -> list[str]:
     """The labels in a formula, in order of appearance."""
-    return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "symbol"))
+    return list(dict.fromkeys(part.value for part in parts_of(e) if part.head == "symbol"))
 
 
 def quantities(e: Expr) -> list[Expr]:
     """The symbols and derivatives in a formula, in order of appearance: df/dx is one quantity, and f and x none."""
-    parts = _parts_of(e, closed="derivative")
+    parts = parts_of(e, closed="derivative")
     return list(dict.fromkeys(part for part in parts if part.head in ("symbol", "derivative")))
 
 
 def functions(e: Expr) -> list[str]:
     """The names of the functions in a formula, in order of appearance."""
-    return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "call"))
+    return list(dict.fromkeys(part.value for part in parts_of(e) if part.head == "call"))
 
 
 def generic(formulas: Sequence[Expr], indices: Sequence[str]) -> Expr | None:
@@ -259,15 +264,15 @@ def flattened(e: Expr) -> Expr:
 
 def heads(e: Expr) -> set[str]:
     """What kinds of formula occur in a formula."""
-    return {part.head for part in _parts_of(e)}
+    return {part.head for part in parts_of(e)}
 
 
 def size(e: Expr) -> int:
     """How many nodes the formula has."""
-    return sum(1 for _ in _parts_of(e))
+    return sum(1 for _ in parts_of(e))
 
 
-def _parts_of(e: Expr, closed: str = "") -> Iterator[Expr]:
+def parts_of(e: Expr, closed: str = "") -> Iterator[Expr]:
     """The formula and all that it is made of, from left to right, but for what is `closed`; any depth is fine."""
     stack = [e]
     while stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, Emitter, Inline, branches, numeral
@@ -16,6 +16,7 @@ _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓":
 _SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
 _SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
 _FENCES = {"‖": r"\|", "⌊": r"\lfloor ", "⌋": r"\rfloor "}
+_BIG = {"Σ": r"\sum", "max": r"\max"}
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
 _ESCAPED |= {c: "\\" + c for c in "&%$#_{}"} | {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}"}
@@ -119,16 +120,27 @@ class Latex(Emitter):
         left, right = _FENCES.get(left, left), _FENCES.get(right, right)
         return rf"\left{left}{inside}\right{right}" if tall else f"{left}{inside}{right}"
 
+    def when(self, condition: Expr, write: Callable[[Expr], str]) -> str:
+        """When a case holds."""
+        said = condition.head == "text"
+        return write(condition) if said else rf"\text{{if }} {write(condition)}"
+
+    def big(self, sign: str, letters: str) -> str:
+        """A sum or a maximum with its letters below."""
+        return rf"{_BIG[sign]}_{{{letters}}} "
+
     def position(self, part: str) -> str:
         """A part of an index: a letter stands for a number."""
         return self.word(part) if part.isascii() and part.isalnum() else rf"\text{{{words(part)}}}"
 
     def _cases(self, e: Expr) -> str:
-        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
-        rows = "".join(rf"{then} & \text{{if }} {condition} \\ " for then, condition in some)
+        *conditional, (last,) = branches(e)
+        some = [(self.emit(then), self.when(condition, self.emit)) for then, condition in conditional]
+        otherwise = self.emit(last)
+        rows = "".join(rf"{then} & {condition} \\ " for then, condition in some)
         tall = rf"\begin{{cases}} {rows}{otherwise} & \text{{else}} \end{{cases}}"
         if _is_wide(tall):
-            said = r" \text{, } ".join(rf"{then} \text{{ if }} {condition}" for then, condition in some)
+            said = r" \text{, } ".join(rf"{then} \text{{ }} {condition}" for then, condition in some)
             return self.brackets(rf"{said} \text{{, else }} {otherwise}")
         return tall
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from keyword import iskeyword
 from typing import ClassVar
@@ -116,11 +116,20 @@ class MathML(Emitter):
         return f"<{tag}>{escape(part)}</{tag}>"
 
     def _cases(self, e: Expr) -> str:
-        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
-        rows = [(then, f"<mtext>if&#160;</mtext>{condition}") for then, condition in some]
-        rows.append((otherwise, "<mtext>else</mtext>"))
+        *some, (otherwise,) = branches(e)
+        rows = [(self.emit(then), self.when(condition, self.emit)) for then, condition in some]
+        rows.append((self.emit(otherwise), "<mtext>else</mtext>"))
         cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{row(b)}</mtd></mtr>" for a, b in rows)
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
+
+    def when(self, condition: Expr, write: Callable[[Expr], str]) -> str:
+        """When a case holds."""
+        return write(condition) if condition.head == "text" else f"<mtext>if&#160;</mtext>{write(condition)}"
+
+    def big(self, sign: str, letters: str) -> str:
+        """A sum or a maximum with its letters below."""
+        below = self.comma.join(f"<mi>{letter}</mi>" for letter in letters.split(", "))
+        return f"<munder><mo>{'∑' if sign == 'Σ' else sign}</mo>{row(below)}</munder>"
 
 
 class InlineMathML(Inline, MathML):
