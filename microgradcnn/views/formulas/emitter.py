@@ -15,6 +15,7 @@ from microgradcnn.views.formulas.algebra import is_inverse, is_negative
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
+    branches,
     divide,
     fences,
     flat,
@@ -56,6 +57,8 @@ class Emitter:
     fractions_are_atoms = False
     inverts = True  # x⁻¹ is written 1/x
     functions_need_dots = False
+    room = 2  # fractions in each other before they would get too small
+    _depth = 0
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
     minus, plus, dot, comma = "−", "+", "·", ", "
 
@@ -86,6 +89,18 @@ class Emitter:
         """The text of a part, in brackets if it binds less tightly than `level`."""
         done = self.emit(e)
         return done if self.level(e) >= level or e.head == "cases" else self.brackets(done)
+
+    def deeper(self, *parts: Expr) -> list[str]:
+        """The texts of the parts of a fraction, where fractions get smaller."""
+        self._depth += 1
+        done = [self.emit(part) for part in parts]
+        self._depth -= 1
+        return done
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a fraction here would have letters smaller than those of an index."""
+        return self._depth >= self.room
 
     def brackets(self, inside: str) -> str:
         """The text in brackets."""
@@ -258,15 +273,6 @@ class Inline(Emitter):
     def level(self, e: Expr) -> int:
         """dz/dc binds like a quotient."""
         return PRODUCT if e.head == "derivative" else super().level(e)
-
-
-def branches(e: Expr) -> list[tuple[Expr, ...]]:
-    """Cases within the last of cases, all in one list: (then, condition), ..., (otherwise,)."""
-    found: list[tuple[Expr, ...]] = []
-    while e.head == "cases":
-        condition, then, e = e.args
-        found.append((then, condition))
-    return [*found, (e,)]
 
 
 def shown(args: Iterable[Expr]) -> list[Expr]:

@@ -112,6 +112,15 @@ def call(name: str, *args: Expr) -> Expr:
     return Expr("call", args, name)
 
 
+def branches(e: Expr) -> list[tuple[Expr, ...]]:
+    """Cases within the last of cases, all in one list: (then, condition), ..., (otherwise,)."""
+    found: list[tuple[Expr, ...]] = []
+    while e.head == "cases":
+        condition, then, e = e.args
+        found.append((then, condition))
+    return [*found, (e,)]
+
+
 def placed(e: Expr) -> Expr:
     """What scatter stands for: its numbers at the places of its index, else 0."""
     return Expr("cases", (text(f"at [{e.args[1].value[0]}]"), e.args[0], ZERO))

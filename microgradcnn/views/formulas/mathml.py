@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from microgradcnn.engine.record import TABLE
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, Inline, branches, numeral
-from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, flat, function_name, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, POWER, PRODUCT, Emitter, Inline, numeral
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, branches, flat, function_name, name_of
 
 _ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
 _CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives
@@ -42,7 +42,7 @@ class MathML(Emitter):
 
     def fenced(self, left: str, inside: str, right: str) -> str:
         """Something between two signs, which grow only where they must: growing ones stand farther apart."""
-        tall = any(tag in inside for tag in ("<mfrac>", "<mtable>"))
+        tall = any(tag in inside for tag in ("<mfrac", "<mtable>"))
         mo = "<mo>" if tall else '<mo stretchy="false">'
         return row(f"{mo}{left}</mo>{inside}{mo}{right}</mo>")
 
@@ -59,7 +59,7 @@ class MathML(Emitter):
     def _number(self, e: Expr) -> str:
         written = numeral(abs(e.value))
         if isinstance(written, tuple):
-            done = "<mfrac><mn>{}</mn><mn>{}</mn></mfrac>".format(*written)
+            done = self.fraction(*(f"<mn>{n}</mn>" for n in written))
         else:
             done = self.numeral(written) if "e" in written else f"<mn>{written}</mn>"
         return f"<mo>−</mo>{done}" if e.value < 0 else done
@@ -89,10 +89,15 @@ class MathML(Emitter):
         return f"<mtext>{escape(e.value[0])}</mtext>"
 
     def _quotient(self, e: Expr) -> str:
-        return "<mfrac>{}{}</mfrac>".format(*map(self.emit, e.args))
+        return self.fraction(*self.deeper(*e.args))
+
+    def fraction(self, above: str, below: str) -> str:
+        """A fraction, its letters no smaller than those of an index."""
+        same = ' displaystyle="false" scriptlevel="0"' if self.is_deep else ""
+        return f"<mfrac{same}>{above}{below}</mfrac>"
 
     def _derivative(self, e: Expr) -> str:
-        return "<mfrac>{}{}</mfrac>".format(*self.differentials(e))
+        return self.fraction(*self.differentials(e))
 
     def differentials(self, e: Expr) -> Iterator[str]:
         """dz and dc, or ∂z and ∂c."""
@@ -101,7 +106,7 @@ class MathML(Emitter):
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
             return f"<msqrt>{self.emit(e.args[0])}</msqrt>"
-        return f"<msup>{self.base(e.args[0])}{self.emit(e.args[1])}</msup>"
+        return f"<msup>{self.base(e.args[0])}{_Exponent().emit(e.args[1])}</msup>"
 
     def _transpose(self, e: Expr) -> str:
         return f"<msup>{self.base(e.args[0])}<mo>⊤</mo></msup>"
@@ -117,8 +122,8 @@ class MathML(Emitter):
 
     def _cases(self, e: Expr) -> str:
         *some, (otherwise,) = branches(e)
-        rows = [(self.emit(then), self.when(condition, self.emit)) for then, condition in some]
-        rows.append((self.emit(otherwise), "<mtext>else</mtext>"))
+        rows = [(*self.deeper(then), self.when(condition, self.emit)) for then, condition in some]
+        rows.append((*self.deeper(otherwise), "<mtext>else</mtext>"))
         cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{row(b)}</mtd></mtr>" for a, b in rows)
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
 
@@ -135,8 +140,23 @@ class MathML(Emitter):
 class InlineMathML(Inline, MathML):
     """MathML within a line of words."""
 
+    room = 1
+
     def _derivative(self, e: Expr) -> str:
         return "<mo>/</mo>".join(self.differentials(e))
+
+
+class _Exponent(InlineMathML):
+    """MathML within an exponent, where fractions have a slash."""
+
+    fractions_are_atoms = False
+
+    def fraction(self, above: str, below: str) -> str:
+        """With a slash."""
+        return row(f"{above}<mo>/</mo>{below}")
+
+    def _quotient(self, e: Expr) -> str:
+        return self.fraction(self.within(e.args[0], PRODUCT), self.within(e.args[1], POWER))
 
 
 def row(inside: str) -> str:

@@ -21,10 +21,9 @@ from microgradcnn.views.formulas.emitter import (
     SUBSCRIPT,
     SUPERSCRIPT,
     Emitter,
-    branches,
     numeral,
 )
-from microgradcnn.views.formulas.expression import Expr, cut, is_path, name_of
+from microgradcnn.views.formulas.expression import Expr, branches, cut, is_path, name_of
 from microgradcnn.views.formulas.line_breaks import columns
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
