@@ -57,8 +57,7 @@ class Emitter:
     fractions_are_atoms = False
     inverts = True  # x⁻¹ is written 1/x
     functions_need_dots = False
-    room = 2  # fractions in each other before they would get too small
-    _depth = 0
+    room, _depth = 2, 0  # fractions in each other before they get too small, and those around what is written
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
     minus, plus, dot, comma = "−", "+", "·", ", "
 
