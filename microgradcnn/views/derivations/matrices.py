@@ -11,7 +11,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import Backward
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
-from microgradcnn.views.derivations.windows import pooled, sent_back, windows_step
+from microgradcnn.views.derivations.windows import PIXEL, PLACE, WINDOW, pooled, sent_back, windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, times
@@ -79,7 +79,7 @@ def _loss(found: Cotangents) -> Step:
     if {1, 2} <= {node.ndim for node in graph.names}:
         step.say("Vectors are columns.")
     if any(node.op is not None and node.op.name in POOLINGS for node in graph.names):
-        step.say("(r, s) counts windows and (i, j) the places in one, from 0, in every channel of every image.")
+        step.say(WINDOW, " counts windows and ", PLACE, " the places in one, from 0, in every channel of every image.")
     for node, told in _computed(found).items():
         step.say(told, _of_shape(node))
     for name in sorted(_used_forwards(found)):
@@ -125,7 +125,8 @@ def _backward(found: Cotangents) -> Step:
         pooling, softmax = (_only_use(found, node, names) for names in (POOLINGS, ("log_softmax",)))
         told = sent_back(found.graph, pooling, found.symbol) if pooling is not None else None
         if told is not None and pooling is not None and pooling.op is not None:
-            step.say("The sum is over the windows (r, s) that the pixel (u, v) is in", *_COUNTED[pooling.op.name], ".")
+            counted = _COUNTED[pooling.op.name]
+            step.say("The sum is over the windows ", WINDOW, " that the pixel ", PIXEL, " is in", *counted, ".")
         else:
             forms = [e, *_for_distributions(step, found, softmax)]
             forms += [] if (put := simplified(substituted(e, shorter))) in forms else [put]

@@ -73,7 +73,7 @@ class _Convolution:
         if self.groups > 1:
             several += f" in {self.groups} groups, counted within the group of the filter"
         number = f": there are {times(self.positions)} windows in each of {self.images.shape[0]} images{several}."
-        yield self.weight(("i", "j")), *meets, " in the window ", _WINDOW, number
+        yield self.weight(("i", "j")), *meets, " in the window ", WINDOW, number
         if self.kernels in path and self.kernels is not self.node:
             yield from self.table("weight", self.kernels.shape[2:], lambda at: (self.weight(at),), self.pixel_under)
         if self.images in path and self.images is not self.node:
@@ -119,7 +119,7 @@ class _Convolution:
 
 _CELLS = {"weight": "The pixels that each weight met", "pixel": "The weights that each pixel met"}
 _AT_WINDOW, _AT_PIXEL = words("r, s"), words("u, v")
-_WINDOW = Expr("vector", (symbol("r"), symbol("s")))
+WINDOW, PLACE, PIXEL = (Expr("vector", tuple(map(symbol, pair))) for pair in ("rs", "ij", "uv"))
 
 
 def pooled(graph: Graph, node: Value) -> Expr:
@@ -161,7 +161,7 @@ def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
     number_of_them = f": there are {times(node.shape[2:])} windows."
     beyond = f" (beyond its edges {'0' if name == 'avg_pool2d' else '−∞'})" if padding != NO_SIDES else ""
     what = "average" if name == "avg_pool2d" else "maximum"
-    yield "The window ", _WINDOW, f" of the {what}", *holds, f"{beyond} for {ranges}", number_of_them
+    yield "The window ", WINDOW, f" of the {what}", *holds, f"{beyond} for {ranges}", number_of_them
     if name == "avg_pool2d":
         yield "Each of these pixels gets ", number(1 / math.prod(size)), " of the gradient of the window."
     else:

@@ -217,7 +217,8 @@ class Emitter:
 
     def _index(self, e: Expr) -> str:
         inside = self.comma.join(map(self.position, e.value[0].split(", ")))
-        return self.within(e.args[0], ATOM) + self.fenced("[", inside, "]")
+        level = ATOM + (e.args[0].head == "derivative")  # which is in brackets though it may be a fraction
+        return self.within(e.args[0], level) + self.fenced("[", inside, "]")
 
     def position(self, part: str) -> str:
         """A part of an index."""
@@ -266,8 +267,7 @@ class Emitter:
 
 
 class Inline(Emitter):
-    """What the languages of two dimensions share within a line of words, where a tall derivative would push the lines
-    apart: it is written like a quotient in text."""
+    """What the languages of two dimensions share within a line of words: a derivative there is as low as a quotient."""
 
     def level(self, e: Expr) -> int:
         """dz/dc binds like a quotient."""

@@ -138,7 +138,9 @@ class Latex(Emitter):
         return rf"{_BIG[sign]}_{{{letters}}} "
 
     def position(self, part: str) -> str:
-        """A part of an index: a letter stands for a number."""
+        """A part of an index: a letter stands for a number, and so does 2r + i."""
+        if re.fullmatch(r"\w( [+−] \w+)*|\d*[a-z]( [+−] \w+)*", part, re.ASCII):
+            return part.replace("−", "-")
         return self.word(part) if part.isascii() and part.isalnum() else rf"\text{{{words(part)}}}"
 
     def _cases(self, e: Expr) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from keyword import iskeyword
@@ -116,8 +117,10 @@ class MathML(Emitter):
         return f"<mi>{escape(function_name(name))}</mi><mo>\u2061</mo>"
 
     def position(self, part: str) -> str:
-        """A part of an index: a letter stands for a number."""
-        tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mtext"
+        """A part of an index: a letter stands for a number, and so does 2r + i."""
+        if re.fullmatch(r"\d*[a-z]( [+−] \w+)+", part, re.ASCII):
+            return "".join(map(self.position, re.findall(r"\d+|[a-z]|[+−]", part)))
+        tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mo" if part in "+−" else "mtext"
         return f"<{tag}>{escape(part)}</{tag}>"
 
     def _cases(self, e: Expr) -> str:

@@ -288,7 +288,7 @@ OVER_ARRAYS = {
     "minimum": (mg.minimum(X @ W, B).sum(), W, r"\begin{cases} 1 & \text{if } X W < b^{\top}"),
     "where": (mg.where(X @ W > 0, X @ W, B).sum(), W, r"\begin{cases} X W & \text{if } X W > 0"),
     "index": ((W[0] * W[1]).sum(), W, r"\begin{cases} W[1] & \text{at [0]}"),
-    "max pooling": (mg.max_pool2d(IMAGES, 2).sum(), IMAGES, r"\max_{i, j} p[\text{2r + i}, \text{2s + j}]"),
+    "max pooling": (mg.max_pool2d(IMAGES, 2).sum(), IMAGES, r"\max_{i, j} p[2r + i, 2s + j]"),
     "max pooling backward": (mg.max_pool2d(IMAGES, 2).sum(), IMAGES, r"\sum_{r, s}"),
     "log-softmax": (-(mg.log_softmax(X @ W) * LABELS).sum(), W, r"\log(\sum_{k} \exp(t_{1}[i, k]))"),
     "cross-entropy": (nn.cross_entropy(X @ W, Value(np.array([0.0, 1, 1, 0]), label="y")), W, r"\begin{cases}"),
