@@ -17,7 +17,7 @@ SUMMARY = "list every addition into a gradient, in the order of the backward pas
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `ledger` takes."""
     graph_arguments(parser)
-    format_arguments(parser, "text", "latex", "mathml")
+    format_arguments(parser, "text", "mathml")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +30,6 @@ def run(options: argparse.Namespace) -> int:
         ("The ledger of ", symbol(entries.start), f" of {graph.name}"),
         lambda: {"graph": options.graph, "entries": rows, "notes": entries.notes},
         text=lambda: str(entries),
-        latex=entries.latex,
         mathml=entries.mathml,
     )
     return 0

@@ -36,10 +36,11 @@ class Graph:
     """The nodes that `f` was computed from, with a symbol for every leaf and for every node that needs one.
 
     Labels are kept; a node without one is named if it is used twice, if its formula would be too long, or if it is an
-    array that was given as raw numbers. Names are unique.
+    array that was given as raw numbers. Names are unique. `with_lambda` calls the `weight` of the squared parameters λ
+    where that is a raw number.
     """
 
-    def __init__(self, f: Value) -> None:
+    def __init__(self, f: Value, with_lambda: bool = False) -> None:
         self.f, self.order = f, topological(f)
         self.place = {node: i for i, node in enumerate(self.order)}
         self.consumers: dict[Value, list[Value]] = {}
@@ -52,8 +53,8 @@ class Graph:
         self._taken = {spelling(label) for label in labels}
         self._counts: dict[str, Iterator[int]] = {}
         self._name_nodes(labels)
-        self.weight = regularisation(f)  # λ, where it is a raw number
-        if self.weight is not None and spelling("lambda") not in self._taken:
+        self.weight = regularisation(f) if with_lambda and spelling("lambda") not in self._taken else None
+        if self.weight is not None:
             self.names[self.weight] = symbol(self._fresh("lambda", plain=True))
         self.constants = {_place(p): name for p, name in self.names.items() if type(p) is Constant and p.shape}
 
