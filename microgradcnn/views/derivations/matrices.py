@@ -41,6 +41,7 @@ MEANING = {
     "fold": "fold adds, for every pixel, what all windows that contain it send back.",
     "unfold": "unfold lists all windows.",
     "spread": "spread gives the number of every window to all pixels in it; where windows overlap, they add up.",
+    "logsumexp": "logsumexp(x) is the logarithm of the sum of exp(x).",
     "order": "order(x) has the places of the numbers of x in ascending order.",
     "take": "take(x, i) has the rows of x whose numbers are in i.",
     "take_along_axis": "take_along_axis(x, i) has the numbers of x whose places are in i.",
@@ -171,11 +172,21 @@ def _for_distributions(step: Step, found: Cotangents, y: Value | None) -> list[E
     names = {name: node for node, name in graph.names.items()}
     parts = [e for e in parts_of(found.outer[y]) if (e.args[0] if e.head == "indicator" else e) in names]
     data = {e: np.asarray(names[e.args[0] if e.head == "indicator" else e].data) for e in parts}
-    labels = next((e for e in parts if data[e].shape == g.shape and np.allclose(c * data[e], g, rtol=1e-12)), None)
+    equal = (e for e in parts if data[e].shape == g.shape and np.allclose(c * data[e], g, rtol=1e-12))
+    labels = next(equal, _one_hot(found.outer[y], c))
     if labels is None:
         return []
-    step.say(q, " is the softmax of each row, and the labels ", labels, " of each add up to 1.")
+    what: Line = (
+        ("label", " is 1 at one place") if labels.head == "call" else ("labels ", labels, " of each add up to 1")
+    )
+    step.say(q, " is the softmax of each row, and the ", *what, ".")
     return [simplified(multiply(number(-c), add(q, minus(labels))))]
+
+
+def _one_hot(outer: Expr, c: float) -> Expr | None:
+    """1 at a place and 0 elsewhere, where df/dy is c times that."""
+    at_a_place = outer.head == "call" and outer.value == "scatter" and outer.args[0] == number(c)
+    return call("scatter", ONE, *outer.args[1:]) if at_a_place else None
 
 
 def _repeated(found: Cotangents) -> list[Line]:

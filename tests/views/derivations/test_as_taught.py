@@ -13,7 +13,7 @@ import pytest
 from conftest import needs_chromium, needs_pdflatex
 from many_cases import slow_but
 from playwright.sync_api import Browser
-from test_matrices import FUNCTIONS, numbers
+from test_matrices import FUNCTIONS, Array, numbers
 from test_notation import check_latex
 
 import microgradcnn as mg
@@ -330,6 +330,18 @@ def test_softmax_over_arrays_ends_as_taught(labels: Value) -> None:
     powers = np.exp(X.data @ W.data)
     shares = powers / powers.sum(1, keepdims=True)
     assert np.allclose(found.data, X.data.T @ (shares - labels.data) / 4, rtol=1e-12)
+
+
+def test_the_class_that_an_index_takes_is_one_hot() -> None:
+    v = array("v", 3)
+    derivation = explain(-mg.log_softmax(v)[1], v)
+    assert "⎧ 1  at [1]\n" in derivation.text()
+    assert r"= \exp(t_{1}) - \begin{cases} 1 & \text{at [1]} \\ 0 & \text{else} \end{cases}" in derivation.latex()
+    (last,) = [e.args[-1] for e in equations(derivation) if e.args[0] == derivative(symbol("f"), symbol("v"))]
+    one_hot = {"scatter": lambda x, index, shape: Array(x * (np.arange(shape[0]) == index))}
+    known = {"t_1": Array(mg.log_softmax(v).data)}
+    found = eval(python(last), {**FUNCTIONS, **one_hot, "__builtins__": {}}, known)
+    assert np.allclose(found.data, mg.grad(-mg.log_softmax(v)[1], v)[0].data, rtol=1e-12)
 
 
 def test_weights_that_are_no_distribution_stay() -> None:
