@@ -67,7 +67,10 @@ def test_what_is_written_out() -> None:
     assert [(v.label, v.item()) for v in example.targets] == [("y_1", 0.0), ("y_2", 0.0), ("y_3", 1.0)]
     told = mg.explain(example.loss, example.parameters["w_2_1"]).text()
     assert "f = log(exp(ŷ₁) + exp(ŷ₂) + exp(ŷ₃)) − (y₁ŷ₁ + y₂ŷ₂ + y₃ŷ₃)" in told
-    assert "[exp(ŷ₂)/(exp(ŷ₁) + exp(ŷ₂) + exp(ŷ₃)) − y₂]z₁" in told
+    assert "qᵢ" not in told
+    assert "q₂ = exp(ŷ₂)/(exp(ŷ₁) + exp(ŷ₂) + exp(ŷ₃))\n" in told
+    assert "= exp(ŷ₂)/(exp(ŷ₁) + exp(ŷ₂) + exp(ŷ₃)) − y₂ = q₂ − y₂\n" in told
+    assert "= (q₂ − y₂)z₁\n" in told
     assert "3 outputs" in schematic(single_layer(outputs=3))
     for name in ("y", "prediction"):
         with pytest.raises(ValueError, match=r"this example has 3 (targets|outputs): take"):

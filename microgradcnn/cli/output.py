@@ -10,6 +10,7 @@ from typing import Any
 
 from microgradcnn.cli.streams import escaped, takes
 from microgradcnn.files import json_text, write_whole
+from microgradcnn.views.documents.document import Line
 from microgradcnn.views.documents.standalone import html_page, latex_document
 
 Record = dict[str, Any]
@@ -30,8 +31,10 @@ def format_arguments(parser: argparse.ArgumentParser, *formats: str) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"write a whole document to this file: {suffixes}")
 
 
-def deliver(options: argparse.Namespace, title: str, record: Callable[[], Record], **texts: Callable[[], str]) -> None:
-    """Print the answer in the format that was asked for, or write it to the file that was asked for.
+def deliver(
+    options: argparse.Namespace, title: str | Line, record: Callable[[], Record], **texts: Callable[[], str]
+) -> None:
+    """Print the answer in the format that was asked for, or write it to the file that was asked for, under a title.
 
     `texts` make it in the formats of `format_arguments`, and `record` for JSON; a file in LaTeX or HTML is a whole
     document, and --json prints what is known and where it was written. Raises ValueError if the file's name says no

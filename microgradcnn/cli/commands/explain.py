@@ -14,7 +14,9 @@ from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.derivation import Derivation, Through, explain
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import cut
+from microgradcnn.views.formulas.expression import derivative, symbol
+
+_MOST_IN_TITLE = 19  # ten derivatives, with commas between
 
 SUMMARY = "derive a gradient step by step, as the lecture does"
 
@@ -35,10 +37,11 @@ def run(options: argparse.Namespace) -> int:
     if not 0.0 < options.rate < math.inf:
         raise ValueError(f"the learning rate must be a positive number, not {options.rate}")
     derivation = explain(graph.loss, wrt, _through(graph, options.through), rate=options.rate)
-    f = graph.loss.label or "f"
+    f = symbol(graph.loss.label or "f")
+    slopes = [piece for x in wrt for piece in (", ", derivative(f, symbol(str(x.label))))][1:]
     deliver(
         options,
-        cut(f"{', '.join(f'd{f}/d{x.label}' for x in wrt)} of {graph.name}", 200),
+        (*slopes[:_MOST_IN_TITLE], " …" if len(slopes) > _MOST_IN_TITLE else "", f" of {graph.name}"),
         lambda: _record(options.graph, graph, wrt, derivation),
         text=derivation.text,
         latex=derivation.latex,

@@ -9,6 +9,7 @@ import numpy as np
 from microgradcnn.cli.options import chosen_graph, graph_arguments
 from microgradcnn.cli.output import deliver, format_arguments
 from microgradcnn.views.derivations.ledger import ledger
+from microgradcnn.views.formulas.expression import symbol
 
 SUMMARY = "list every addition into a gradient, in the order of the backward pass"
 
@@ -16,17 +17,19 @@ SUMMARY = "list every addition into a gradient, in the order of the backward pas
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `ledger` takes."""
     graph_arguments(parser)
-    format_arguments(parser, "text")
+    format_arguments(parser, "text", "mathml")
 
 
 def run(options: argparse.Namespace) -> int:
     """Every addition into a gradient, in the order of the backward pass from a loss."""
-    entries = ledger(chosen_graph(options).loss)
+    graph = chosen_graph(options)
+    entries = ledger(graph.loss)
     rows = [[e.sender, e.receiver, np.asarray(e.sent).tolist(), np.asarray(e.total).tolist()] for e in entries]
     deliver(
         options,
-        options.graph,
+        ("The ledger of ", symbol(entries.start), f" of {graph.name}"),
         lambda: {"graph": options.graph, "entries": rows, "notes": entries.notes},
         text=lambda: str(entries),
+        mathml=entries.mathml,
     )
     return 0

@@ -18,6 +18,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.derivations.cancelling import probabilities
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -158,6 +159,7 @@ class Evidence:
             self.named.setdefault("f", Context().run(self.error_node.square))  # recorded under no_grad() too
         if self.decay:
             self.named.setdefault("lambda", Value(float(f"{self.decay / 2.0:.12g}")))  # it was measured
+        self.named = probabilities(gradient if loss is None else loss) | self.named
         self.values = {label: self.points(node) for label, node in self.named.items()}
         self._slopes: dict[tuple[Value, ...], tuple[list[Value], dict[Value, list[Value]]]] = {}
 

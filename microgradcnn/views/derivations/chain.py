@@ -8,12 +8,29 @@ Each formula speaks of the next stations by name, so that all together grow line
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.cancelling import Known, Shorter
 from microgradcnn.views.derivations.named_graph import Graph, LocalDerivative
-from microgradcnn.views.formulas.algebra import factored, simplified
-from microgradcnn.views.formulas.expression import ZERO, Expr, add, derivative, heads, multiply, name_of, size
+from microgradcnn.views.formulas.algebra import factored, simplified, split
+from microgradcnn.views.formulas.expression import (
+    ZERO,
+    Expr,
+    add,
+    derivative,
+    heads,
+    multiply,
+    name_of,
+    number,
+    size,
+    symbols,
+)
+
+Terms: TypeAlias = Sequence[
+    tuple[Value, Expr]
+]  # the stations that a node goes into, or f, with what comes through each
 
 SHORT = 30  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
 
@@ -72,6 +89,10 @@ class Backward:
     def __init__(self, graph: Graph, x: Value) -> None:
         self.graph, self.x, self.path = graph, x, graph.depending_on(x)
 
+    def introduced(self) -> Iterator[tuple[Expr, Expr]]:
+        """What the derivatives speak of that is no node of the graph, with its formula."""
+        return iter(())
+
     def symbol(self, node: Value) -> Expr:
         """df/dnode."""
         return derivative(self.graph.names[self.graph.f], self.graph.names[node])
@@ -83,18 +104,25 @@ class Backward:
 
     def definitions(self) -> Iterator[tuple[Expr, Expr]]:
         """Every symbol and its formula, parents first, then the derivatives from f to x."""
+        if self.graph.weight is not None:
+            yield self.graph.names[self.graph.weight], number(self.graph.weight.item())
         for node in self.graph.order:
             if node.op is not None and node in self.graph.names:
                 yield self.graph.names[node], self.graph.definition(node)
+        yield from self.introduced()
         for node, e in self.derivatives.items():
             yield self.symbol(node), e
 
 
 class ChainRule(Backward):
-    """What the derivation of df/dx needs: links between stations, df/dstation for each, and df/dx."""
+    """What the derivation of df/dx needs: links between stations, df/dstation for each, and df/dx.
+
+    `shorter` has those of which something cancelled, under their nodes, and `raw` what they were before.
+    """
 
     def __init__(self, graph: Graph, x: Value, stations: Sequence[Value]) -> None:
         super().__init__(graph, x)
+        self.facts, self.raw, self.shorter = Known(graph), dict[Value, Expr](), dict[Value, Shorter]()
         self.stations = list(stations)
         stops = {x, *stations}
         self.links: dict[Value, list[LocalDerivative]] = {
@@ -105,14 +133,44 @@ class ChainRule(Backward):
             for link in self.links[t]:
                 if link.formula != ZERO:
                     self._into[link.node].append((t, link))
+        self._after: dict[Value, set[Value]] = {}  # the stations that are computed from a stop
+        for node in (graph.f, *reversed(self.stations), x):
+            self._after[node] = {s for t, _ in self._into.get(node, []) for s in (t, *self._after[t])}
         self.outer = {}
         for station in reversed(self.stations):
-            self.outer[station] = factored(simplified(add(ZERO, *(term for _, term in self.terms(station)))))
-        paths = gathered([(t in graph.named_here, term) for t, term in self.terms(x) if t is not graph.f])
-        straight = [link.formula for link in self.links[graph.f] if link.node is x]
-        self.gradient = (
-            factored(simplified(add(paths, *straight))) if paths == ZERO else simplified(add(paths, *straight))
-        )
+            self.outer[station] = self._shortened(station, self._gathered)
+        self.gradient = self._shortened(x, self._total)
+
+    def introduced(self) -> Iterator[tuple[Expr, Expr]]:
+        """The shares of softmaxes that the derivatives speak of and the graph does not have."""
+        used = {label for e in self.derivatives.values() for label in symbols(e)}
+        return ((q, meant) for q, (meant, _) in self.facts.introduced.items() if q.value in used)
+
+    def _gathered(self, terms: Terms) -> Expr:
+        """df/dstation."""
+        return factored(simplified(add(ZERO, *(term for _, term in terms))))
+
+    def _total(self, terms: Terms) -> Expr:
+        """df/dx, what comes through stations with its common factors in front."""
+        f, hidden = self.graph.f, self.graph.named_here
+        paths = gathered([(t in hidden, term) for t, term in terms if t is not f])
+        total = simplified(add(paths, *(term for t, term in terms if t is f)))
+        return factored(total) if paths == ZERO else total
+
+    def _shortened(self, node: Value, total: Callable[[Terms], Expr]) -> Expr:
+        """df/dnode from its terms, and from what is left of them where something cancels."""
+        terms = self.terms(node)
+        found = [self.facts.shorter(term) for _, term in terms]
+        left = [(t, term if new is None else new.forms[-1]) for (t, term), new in zip(terms, found, strict=True)]
+        raw, result = total(terms), total(left)
+        found.append(self.facts.shorter(result))
+        steps = [new for new in found if new is not None]
+        if steps and size(last := result if found[-1] is None else found[-1].forms[-1]) < size(raw):
+            reasons = list(dict.fromkeys(line for new in steps for line in new.reasons))
+            on_the_way = steps[0].forms[:-1] if len(terms) == 1 else []
+            self.raw[node], self.shorter[node] = raw, Shorter([*on_the_way, last], reasons)
+            return last
+        return raw
 
     def terms(self, node: Value) -> list[tuple[Value, Expr]]:
         """Every t that the node goes into directly, with df/dt · dt/dnode."""
@@ -124,6 +182,16 @@ class ChainRule(Backward):
     def into(self, node: Value) -> list[tuple[Value, LocalDerivative]]:
         """The stations, or f, that a node goes into directly, in the order of the graph."""
         return self._into[node]
+
+    def between(self, t: Value, node: Value) -> list[Value]:
+        """The other stations that t is computed from directly and that are computed from the node."""
+        stops = (link.node for link in self.links[t] if link.formula != ZERO and link.node is not node)
+        return [stop for stop in stops if stop in self._after[node]]
+
+    def local(self, t: Value, node: Value) -> Expr:
+        """dt/dnode; where the node goes into t by other stations too, ∂t/∂node, the direct derivative."""
+        partial = "∂" if self.between(t, node) else None
+        return Expr("derivative", (self.graph.names[t], self.graph.names[node]), partial)
 
     def known(self, station: Value) -> Expr:
         """df/dstation as a formula if that is short, else as a symbol."""
@@ -139,11 +207,11 @@ class ChainRule(Backward):
 def gathered(terms: Sequence[tuple[bool, Expr]]) -> Expr:
     """The sum of simplified terms with what they have in common pulled out.
 
-    Where that is nothing, it is pulled out of those that are not marked as coming through an intermediate without a
-    label, such as the sum of all squared parameters.
+    Where that is nothing, or a number, it is pulled out of those that are not marked as coming through an intermediate
+    without a label, such as the sum of all squared parameters.
     """
     whole = factored(simplified(add(ZERO, *(term for _, term in terms))))
-    if whole.head != "sum":
+    if whole.head != "sum" and (len(split(whole)[1]) > 1 or not any(beside for beside, _ in terms)):
         return whole
     labelled = factored(simplified(add(ZERO, *(term for beside, term in terms if not beside))))
     return simplified(add(labelled, *(term for beside, term in terms if beside)))

@@ -86,7 +86,7 @@ def explain(
     _check(f, targets)
     if at:
         f, targets, through = _moved(f, targets, through, at)
-    graph, derivation = Graph(f), Derivation()
+    graph, derivation = Graph(f, with_lambda=True), Derivation()
     _check_dependence(graph, targets)
     defined: dict[Expr, Expr] = {}
     for x in targets:

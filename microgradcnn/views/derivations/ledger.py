@@ -14,8 +14,9 @@ x is used 2 times: what comes back (steps 1 and 2) is added up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,11 @@ from microgradcnn.engine.arrays import Data, ieee, shape_of
 from microgradcnn.engine.gradient import Watcher, cotangents, seed_of, topological, watching
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.numbers import undefined
-from microgradcnn.views.documents.document import text_line
-from microgradcnn.views.formulas.expression import printed, symbol
+from microgradcnn.views.documents.document import Line, Table, text_line
+from microgradcnn.views.documents.html import html_fragment
+from microgradcnn.views.documents.latex import latex_lines
+from microgradcnn.views.formulas.expression import Expr, derivative, equation, printed, symbol, value
+from microgradcnn.views.formulas.notation import formula
 
 _MOST_ROWS = 200  # that str() prints
 
@@ -65,7 +69,8 @@ class Ledger(Sequence[Entry]):
     """The entries of a backward pass in their order; `closings` for the leaves, `notes` that explain. str() is a table.
 
     `start` is the name of the node that the pass starts from and `seed` the cotangent there; `undefined` says what is
-    not finite at the numbers of the graph, and is empty where all is.
+    not finite at the numbers of the graph, and is empty where all is. `formulas` has what each sender was computed as,
+    where that can be written.
     """
 
     start: str
@@ -73,6 +78,7 @@ class Ledger(Sequence[Entry]):
     entries: tuple[Entry, ...]
     closings: tuple[Closing, ...]
     undefined: str = ""
+    formulas: Mapping[str, Expr] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -113,6 +119,32 @@ class Ledger(Sequence[Entry]):
                 shown = "; ".join([*sums[:3], *["..."] * (len(sums) > 3)])
                 yield f"The .grad of {_listed([leaf for leaf, _ in those])} holds {why} ({shown}). {reset}"
 
+    def latex(self) -> str:
+        """The table and the notes as the body of a LaTeX document with amsmath."""
+        return "\n".join(latex_lines(self._lines()))
+
+    def mathml(self) -> str:
+        """The table and the notes as HTML whose formulas are MathML Core."""
+        return html_fragment(self._lines())
+
+    def _repr_html_(self) -> str:
+        return self.mathml()
+
+    def _lines(self) -> list[Line | Table]:
+        """What str() prints, with formulas."""
+        sender, receiver, f = symbol("from"), symbol("to"), symbol(self.start)
+        slopes: list[Line] = [(derivative(f, sender),), (derivative(sender, receiver),)]
+        shown = self.entries[:_MOST_ROWS]
+        table = Table([("#",), ("from",), ("to",), *slopes, ("sent",), ("total",)], [self._row(e) for e in shown])
+        more: list[Line] = [(f"... and {len(self) - len(shown)} more",)] if len(self) > len(shown) else []
+        return [table, *more, *((note,) for note in self.notes)]
+
+    def _row(self, e: Entry) -> list[Line]:
+        sender, made = symbol(e.sender), self.formulas.get(e.sender)
+        what: Line = (sender, f" = {e.operation}") if made is None else (equation(sender, made),)
+        numbers: list[Line] = [_measured(x) for x in (e.cotangent, e.local, e.sent, e.total)]
+        return [(str(e.step),), what, (symbol(e.receiver),), *numbers]
+
     def __str__(self) -> str:
         head = ["#", "from", "to", "df/dfrom", "dfrom/dto", "sent", "total"]
         shown = self.entries[:_MOST_ROWS]
@@ -143,7 +175,16 @@ def ledger(f: Value, seed: object = None) -> Ledger:
         for leaf, g in leaves.items()
     ]
     lost = text_line(undefined(f, leaves, {node: symbol(name) for node, name in clerk.names.items()}))
-    return Ledger(clerk.names[f], start, tuple(clerk.entries), tuple(closings), lost)
+    return Ledger(clerk.names[f], start, tuple(clerk.entries), tuple(closings), lost, _formulas(clerk.names))
+
+
+def _formulas(names: Mapping[Value, str]) -> dict[str, Expr]:
+    """What every node that can be written was computed as, under its name."""
+    symbols, found = {node: symbol(name) for node, name in names.items()}, dict[str, Expr]()
+    for node, name in names.items():
+        with suppress(ValueError):  # an array of numbers has no name
+            found |= {name: formula(node, symbols, top=True)} if node.op is not None else {}
+    return found
 
 
 class _Clerk(Watcher):
@@ -208,6 +249,11 @@ def _show(x: Data) -> str:
         return "-"
     shape = shape_of(x)
     return f"array {shape}" if shape else f"{float(x):.6g}"
+
+
+def _measured(x: Data) -> Line:
+    """A number, or what there is instead."""
+    return (_show(x),) if x is None or shape_of(x) else (value(float(x), 6),)
 
 
 def _listed(names: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import numpy as np
 
 from microgradcnn.engine.gradient import grad
@@ -9,11 +11,27 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import Backward
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
-from microgradcnn.views.derivations.windows import windows_step
+from microgradcnn.views.derivations.windows import PIXEL, PLACE, WINDOW, pooled, sent_back, windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed, times
-from microgradcnn.views.formulas.expression import ONE, Expr, add, equation, functions, heads, number, value
+from microgradcnn.views.formulas.expression import (
+    ONE,
+    Expr,
+    add,
+    call,
+    equation,
+    functions,
+    heads,
+    minus,
+    multiply,
+    number,
+    parts_of,
+    substituted,
+    symbol,
+    value,
+)
+from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
@@ -23,12 +41,12 @@ MEANING = {
     "fold": "fold adds, for every pixel, what all windows that contain it send back.",
     "unfold": "unfold lists all windows.",
     "spread": "spread gives the number of every window to all pixels in it; where windows overlap, they add up.",
+    "logsumexp": "logsumexp(x) is the logarithm of the sum of exp(x).",
     "order": "order(x) has the places of the numbers of x in ascending order.",
     "take": "take(x, i) has the rows of x whose numbers are in i.",
     "take_along_axis": "take_along_axis(x, i) has the numbers of x whose places are in i.",
     "index_add": "index_add(g, i) adds every row of g to the row whose number is in i.",
     "scatter_add": "scatter_add(g, i) adds every number of g at the place that is in i.",
-    "scatter": "scatter puts every number where the index would take it from, and 0 elsewhere.",
 }
 
 
@@ -60,33 +78,69 @@ def tensor_steps(found: Cotangents) -> list[Step]:
 
 
 def _loss(found: Cotangents) -> Step:
-    graph, step = found.graph, Step("Loss")
+    graph, step = found.graph, Step("Loss", tall=True)
     leaves = [node for node in graph.names if node.op is None and node.shape]
     for leaf in leaves:
         step.say(graph.names[leaf], f" is of shape {times(leaf.shape)}.")
     if {1, 2} <= {node.ndim for node in graph.names}:
         step.say("Vectors are columns.")
-    for node in graph.order:
-        if node.op is not None and node in graph.names:
-            step.say(equation(graph.names[node], graph.definition(node)), _of_shape(node))
+    if any(node.op is not None and node.op.name in POOLINGS for node in graph.names):
+        step.say(WINDOW, " counts windows and ", PLACE, " the places in one, from 0, in every channel of every image.")
+    for node, told in _computed(found).items():
+        step.say(told, _of_shape(node))
     for name in sorted(_used_forwards(found)):
         step.say(MEANING[name])
     return step
 
 
+def _computed(found: Cotangents) -> dict[Value, Expr]:
+    """What each named node is computed from: element by element where that alone reads as mathematics."""
+    graph = found.graph
+    return {
+        node: _ELEMENTS[node.op.name](graph, node)
+        if node.op.name in _ELEMENTS
+        else equation(graph.names[node], graph.definition(node))
+        for node in graph.order
+        if node.op is not None and node in graph.names
+    }
+
+
+def _log_softmax(graph: Graph, node: Value) -> Expr:
+    """y[i, j] = x[i, j] − log Σ over k of exp(x[i, k])."""
+    assert node.op is not None
+    (x,), letters = node.parents, ["i", "j", "l", "m", "n"][: node.ndim]
+    along = [*letters]
+    along[node.static["axis"]] = "k"
+    e, place = formula(x, graph.names), words(", ".join(letters))
+    total = Expr("over", (call("exp", indexed(e, words(", ".join(along)))),), ("Σ", "k"))
+    return equation(indexed(graph.names[node], place), add(indexed(e, place), minus(call("log", total))))
+
+
+POOLINGS = ("avg_pool2d", "max_pool2d")
+_ELEMENTS: dict[str, Callable[[Graph, Value], Expr]] = {"log_softmax": _log_softmax, **dict.fromkeys(POOLINGS, pooled)}
+
+
 def _used_forwards(found: Cotangents) -> set[str]:
     """The functions in the loss that are told there, at their first place."""
-    graph = found.graph
-    computed = [node for node in graph.order if node.op is not None and node in graph.names]
-    return {name for node in computed for name in functions(graph.definition(node))} & set(MEANING)
+    return {name for e in _computed(found).values() for name in functions(e)} & set(MEANING)
 
 
 def _backward(found: Cotangents) -> Step:
-    step, used = Step("Backward"), set[str]()
+    step, used, shorter = Step("Backward", tall=True), set[str](), dict[Expr, Expr]()
     for node, e in found.derivatives.items():
-        step.say(equation(found.symbol(node), e), _of_shape(node))
-        used.update(functions(e))
-        if "hadamard" in heads(e):
+        pooling, softmax = (_only_use(found, node, names) for names in (POOLINGS, ("log_softmax",)))
+        told = sent_back(found.graph, pooling, found.symbol) if pooling is not None else None
+        if told is not None and pooling is not None and pooling.op is not None:
+            counted = _COUNTED[pooling.op.name]
+            step.say("The sum is over the windows ", WINDOW, " that the pixel ", PIXEL, " is in", *counted, ".")
+        else:
+            forms = [e, *_for_distributions(step, found, softmax)]
+            forms += [] if (put := simplified(substituted(e, shorter))) in forms else [put]
+            shorter.update({found.symbol(node): forms[-1]} if len(forms) > 1 else {})
+            told = equation(found.symbol(node), *forms)
+        step.say(told, _of_shape(node))
+        used.update(functions(told))
+        if "hadamard" in heads(told):
             used.add("⊙")
     if "⊙" in used:
         step.say("⊙ multiplies element by element.")
@@ -95,6 +149,49 @@ def _backward(found: Cotangents) -> Step:
     step.lines += _repeated(found)
     step.explain_brackets()
     return step
+
+
+_COUNTED: dict[str, Line] = {  # what the shares of a window are
+    "avg_pool2d": (),
+    "max_pool2d": ("; ", symbol("m"), " is how many pixels of a window are its maximum"),
+}
+
+
+def _only_use(found: Cotangents, node: Value, names: Collection[str]) -> Value | None:
+    """What is computed from a node, if that is one named node and an operation of one of these names."""
+    users = [user for user in found.graph.consumers.get(node, []) if user in found.path]
+    alone = len(users) == 1 and users[0] in found.graph.names and users[0] is not found.graph.f
+    return users[0] if alone and users[0].op is not None and users[0].op.name in names else None
+
+
+def _for_distributions(step: Step, found: Cotangents, y: Value | None) -> list[Expr]:
+    """df/dx of y = log_softmax(x) as c(exp(y) − labels), where the labels of each row are a distribution."""
+    if y is None:
+        return []
+    g = np.asarray(grad(found.graph.f, y)[0].data)
+    totals = g.sum(axis=y.static["axis"])
+    c = float(totals.flat[0])
+    if not np.allclose(totals, c, rtol=1e-12, atol=0.0) or not np.isfinite(c) or c == 0.0 or (g / c < 0.0).any():
+        return []
+    graph, q = found.graph, call("exp", found.graph.names[y])
+    names = {name: node for node, name in graph.names.items()}
+    parts = [e for e in parts_of(found.outer[y]) if (e.args[0] if e.head == "indicator" else e) in names]
+    data = {e: np.asarray(names[e.args[0] if e.head == "indicator" else e].data) for e in parts}
+    equal = (e for e in parts if data[e].shape == g.shape and np.allclose(c * data[e], g, rtol=1e-12))
+    labels = next(equal, _one_hot(found.outer[y], c))
+    if labels is None:
+        return []
+    what: Line = (
+        ("label", " is 1 at one place") if labels.head == "call" else ("labels ", labels, " of each add up to 1")
+    )
+    step.say(q, " is the softmax of each row, and the ", *what, ".")
+    return [simplified(multiply(number(-c), add(q, minus(labels))))]
+
+
+def _one_hot(outer: Expr, c: float) -> Expr | None:
+    """1 at a place and 0 elsewhere, where df/dy is c times that."""
+    at_a_place = outer.head == "call" and outer.value == "scatter" and outer.args[0] == number(c)
+    return call("scatter", ONE, *outer.args[1:]) if at_a_place else None
 
 
 def _repeated(found: Cotangents) -> list[Line]:

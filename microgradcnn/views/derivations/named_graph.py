@@ -36,10 +36,11 @@ class Graph:
     """The nodes that `f` was computed from, with a symbol for every leaf and for every node that needs one.
 
     Labels are kept; a node without one is named if it is used twice, if its formula would be too long, or if it is an
-    array that was given as raw numbers. Names are unique.
+    array that was given as raw numbers. Names are unique. `with_lambda` calls the `weight` of the squared parameters λ
+    where that is a raw number.
     """
 
-    def __init__(self, f: Value) -> None:
+    def __init__(self, f: Value, with_lambda: bool = False) -> None:
         self.f, self.order = f, topological(f)
         self.place = {node: i for i, node in enumerate(self.order)}
         self.consumers: dict[Value, list[Value]] = {}
@@ -52,7 +53,10 @@ class Graph:
         self._taken = {spelling(label) for label in labels}
         self._counts: dict[str, Iterator[int]] = {}
         self._name_nodes(labels)
-        self.constants = {_place(p): name for p, name in self.names.items() if type(p) is Constant}
+        self.weight = regularisation(f) if with_lambda and spelling("lambda") not in self._taken else None
+        if self.weight is not None:
+            self.names[self.weight] = symbol(self._fresh("lambda", plain=True))
+        self.constants = {_place(p): name for p, name in self.names.items() if type(p) is Constant and p.shape}
 
     def _name_nodes(self, labels: Collection[str]) -> None:
         if self.f.label is None:
@@ -175,6 +179,41 @@ class Graph:
             if node in self.names:
                 found.append(node)
         return found
+
+
+def scalar_terms(node: Value) -> Iterator[Value]:
+    """The terms of a sum of scalars, from left to right."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if top.op is not None and top.op.name == "add" and top.shape == ():
+            stack.extend(reversed(top.parents))
+        else:
+            yield top
+
+
+def regularisation(f: Value) -> Value | None:
+    """The raw number λ of a loss error + λ(θ_1² + θ_2² + ...) over all the parameters that the error depends on.
+
+    Parameters are the leaves with a label that is no x, y or p, as in the lecture.
+    """
+    pairs = (f.parents, f.parents[::-1]) if f.op is not None and f.op.name == "add" else ()
+    for error, decay in pairs:
+        weight, squares = decay.parents if decay.op is not None and decay.op.name == "mul" else (None, None)
+        if type(squares) is Constant:
+            weight, squares = squares, weight
+        if type(weight) is Constant and weight.shape == () and squares is not None:
+            penalised = [_squared(term) for term in scalar_terms(squares)]
+            leaves = {leaf for leaf in topological(error) if leaf.op is None and leaf.label is not None}
+            if set(penalised) == {leaf for leaf in leaves if name_of(str(leaf.label)).base not in ("x", "y", "p")}:
+                return weight
+    return None
+
+
+def _squared(term: Value) -> Value | None:
+    """θ if the term is θ²."""
+    name = "" if term.op is None else term.op.name
+    return term.parents[0] if name == "square" or (name == "power" and term.static["exponent"] == 2) else None
 
 
 def _place(constant: Value) -> Any:

@@ -86,7 +86,8 @@ def undefined_step(graph: Graph, x: Value) -> Step | None:
 def numbers_step(rule: ChainRule) -> Step:
     """The paths as a table, the gradient with numbers in it, and the finite difference."""
     graph, step = rule.graph, Step("Numbers")
-    known = {graph.label(node): _number(node) for node in graph.order if node in graph.names and node.shape == ()}
+    known = {graph.label(node): _number(node) for node in graph.names if node.shape == ()}
+    known |= {str(q.value): measured for q, (_, measured) in rule.facts.introduced.items()}
     shared, paths = _paths(rule, known)
     e, sides = rule.gradient, list[Expr]()
     if len(paths) > 1:
@@ -232,6 +233,7 @@ def _table(rule: ChainRule, paths: Sequence[_Path]) -> Table:
     names = rule.graph.names
     indices = [index_of(rule.graph.label(path.station)) for path in paths]
     headers: list[list[tuple[Expr, Expr]]] = []
+    direct = next((e.value for path in paths if (e := rule.local(path.station, rule.x)).value), None)
     rows: list[list[Line]] = []
     for path in paths:
         header = [(names[node],) * 2 for node in reversed(path.chain[:-1])]
@@ -241,7 +243,7 @@ def _table(rule: ChainRule, paths: Sequence[_Path]) -> Table:
             cells.append((value(path.own_value),))
         for a, b in pairwise(path.chain):
             part = next(p for p in rule.graph.links(a, {b}, rule.path) if p.node is b)
-            header.append((part.formula, derivative(names[a], names[b])))
+            header.append((part.formula, Expr("derivative", (names[a], names[b]), direct)))
             shown = value(float(np.asarray(part.value)))
             cells.append((equation(part.formula, shown),) if part.formula.head == "symbol" else (shown,))
         headers.append(header)

@@ -15,9 +15,21 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.arguments import indexed, times
-from microgradcnn.views.formulas.expression import Expr, add, minus, multiply, number, size, symbol, value
+from microgradcnn.views.formulas.expression import (
+    Expr,
+    add,
+    divide,
+    equation,
+    minus,
+    multiply,
+    number,
+    size,
+    symbol,
+    value,
+)
 from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
+from microgradcnn.views.formulas.notation import text as written
 
 MOST_WINDOWS, MOST_ROWS = 9, 25  # a larger table is left out
 LONGEST_NAME = 8  # an array with a longer formula is called by what it is
@@ -61,7 +73,7 @@ class _Convolution:
         if self.groups > 1:
             several += f" in {self.groups} groups, counted within the group of the filter"
         number = f": there are {times(self.positions)} windows in each of {self.images.shape[0]} images{several}."
-        yield self.weight(("i", "j")), *meets, " in the window ", _WINDOW, number
+        yield self.weight(("i", "j")), *meets, " in the window ", WINDOW, number
         if self.kernels in path and self.kernels is not self.node:
             yield from self.table("weight", self.kernels.shape[2:], lambda at: (self.weight(at),), self.pixel_under)
         if self.images in path and self.images is not self.node:
@@ -106,7 +118,38 @@ class _Convolution:
 
 
 _CELLS = {"weight": "The pixels that each weight met", "pixel": "The weights that each pixel met"}
-_WINDOW = Expr("vector", (symbol("r"), symbol("s")))
+_AT_WINDOW, _AT_PIXEL = words("r, s"), words("u, v")
+WINDOW, PLACE, PIXEL = (Expr("vector", tuple(map(symbol, pair))) for pair in ("rs", "ij", "uv"))
+
+
+def pooled(graph: Graph, node: Value) -> Expr:
+    """A pooling as mathematics: y[r, s] = max over i, j of x[2r + i, 2s + j], in every channel of every image."""
+    assert node.op is not None
+    (images,) = node.parents
+    size, padding = node.static["size"], node.static.get("padding", NO_SIDES)
+    starts = padding[0][0], padding[1][0]
+    along = zip("rs", "ij", node.static["stride"], starts, node.static.get("dilation", (1, 1)), strict=True)
+    at = ", ".join([written(_along(*each)) for each in along])
+    pixel = indexed(formula(images, graph.names), words(at))
+    best = Expr("over", (pixel,), ("max" if node.op.name == "max_pool2d" else "Σ", "i, j"))
+    mean = best if node.op.name == "max_pool2d" else multiply(number(1 / math.prod(size)), best)
+    return equation(indexed(graph.names[node], _AT_WINDOW), mean)
+
+
+def sent_back(graph: Graph, node: Value, symbol_of: Callable[[Value], Expr]) -> Expr | None:
+    """What the pixels of a pooling get, as a sum over the windows that each is in; None if they have no name."""
+    assert node.op is not None
+    (images,) = node.parents
+    if images not in graph.names:
+        return None
+    window = indexed(symbol_of(node), _AT_WINDOW)
+    if node.op.name == "avg_pool2d":
+        part = multiply(number(1 / math.prod(node.static["size"])), Expr("over", (window,), ("Σ", "r, s")))
+    else:
+        pair = indexed(graph.names[images], _AT_PIXEL), indexed(graph.names[node], _AT_WINDOW)
+        hit = multiply(window, Expr("indicator", (Expr("compare", pair, "="),)))
+        part = Expr("over", (divide(hit, indexed(symbol("m"), _AT_WINDOW)),), ("Σ", "r, s"))
+    return equation(indexed(symbol_of(images), _AT_PIXEL), part)
 
 
 def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
@@ -117,7 +160,8 @@ def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:
     ranges = " and ".join(f"{letter} = {_range(n)}" for letter, n in zip("ij", size, strict=True))
     number_of_them = f": there are {times(node.shape[2:])} windows."
     beyond = f" (beyond its edges {'0' if name == 'avg_pool2d' else '−∞'})" if padding != NO_SIDES else ""
-    yield "The window ", _WINDOW, f" of {name}", *holds, f"{beyond} for {ranges}", number_of_them
+    what = "average" if name == "avg_pool2d" else "maximum"
+    yield "The window ", WINDOW, f" of the {what}", *holds, f"{beyond} for {ranges}", number_of_them
     if name == "avg_pool2d":
         yield "Each of these pixels gets ", number(1 / math.prod(size)), " of the gradient of the window."
     else:

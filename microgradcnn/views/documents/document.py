@@ -10,6 +10,7 @@ from typing import TypeAlias
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, heads
 from microgradcnn.views.formulas.line_breaks import columns, text_rows
+from microgradcnn.views.formulas.typeset import Tall, Text
 
 Line: TypeAlias = tuple[str | Expr, ...]  # words and formulas; a line of one formula is displayed
 
@@ -41,6 +42,7 @@ class Step:
     title: str
     subject: Expr | None = None  # what it is about, where several parameters are derived
     lines: list[Line | Table] = field(default_factory=list)
+    tall: bool = False  # whether cases stand below each other in text: they read better so, and no answer is read so
 
     @property
     def heading(self) -> Line:
@@ -63,7 +65,7 @@ class Step:
 
     def define_functions(self, told: set[str]) -> None:
         """Add what the functions in it stand for, but for those `told` before."""
-        for definition in notation.definitions(self.formulas, told):
+        for definition in notation.definitions(self.formulas, told, composed=True):
             self.say(definition)
 
 
@@ -73,20 +75,22 @@ def as_text(steps: Iterable[Step]) -> str:
     for i, step in enumerate(steps, start=1):
         pieces.append(f"{i}. " + text_line(step.heading))
         for line in step.lines:
-            pieces += _text_table(line) if isinstance(line, Table) else _text_lines(line)
+            write = Tall() if step.tall else Text()
+            rows = _text_table(line) if isinstance(line, Table) else _text_lines(line, write)
+            pieces += [part for row in rows for part in write.laid_out(row)]
         pieces.append("")
     return "\n".join(pieces).rstrip() + "\n"
 
 
-def _text_lines(line: Line) -> list[str]:
+def _text_lines(line: Line, write: Text) -> list[str]:
     """A line; a long equation has each of its signs at the start of a row, and a long side takes several rows."""
-    whole = text_line(line)
+    whole = text_line(line, write)
     if columns(whole) <= LONGEST:
         return ["   " + whole]
     if not is_display(line):
         return wrap(whole, WIDEST, initial_indent="   ", subsequent_indent="   ", break_on_hyphens=False)
-    sign, first, others, words = sides(line, notation.text)
-    others[-1] += text_line(words)
+    sign, first, others, words = sides(line, write)
+    others[-1] += text_line(words, write)
     apart = columns(first) > WIDEST / 3
     lines, margin = ["   " + first] if apart else [], "   " + " " * (3 if apart else columns(first))
     for side in others:
@@ -105,9 +109,9 @@ def sides(line: Block, write: Callable[[Expr], str]) -> tuple[str, str, list[str
     return e.value, first, others, tuple(words)
 
 
-def text_line(line: Line) -> str:
+def text_line(line: Line, write: Callable[[Expr], str] = notation.text) -> str:
     """Words and formulas as one line of Unicode."""
-    return "".join(piece if isinstance(piece, str) else notation.text(piece) for piece in line)
+    return "".join(piece if isinstance(piece, str) else write(piece) for piece in line)
 
 
 def _text_table(table: Table) -> list[str]:

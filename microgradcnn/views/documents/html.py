@@ -7,17 +7,10 @@ from html import escape
 from itertools import groupby, repeat
 from string import ascii_uppercase
 
-from microgradcnn.views.documents.document import (
-    LONGEST,
-    Block,
-    Lettered,
-    Line,
-    Step,
-    Table,
-    is_display,
-    sides,
-    text_line,
-)
+from microgradcnn.views.documents.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, text_line
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.emitter import PRODUCT, positive
+from microgradcnn.views.formulas.expression import Expr, flat
 from microgradcnn.views.formulas.line_breaks import columns
 from microgradcnn.views.formulas.mathml import InlineMathML, MathML
 
@@ -34,6 +27,7 @@ STYLE = """
 .derivation p { overflow: auto hidden; padding: 0.4em 0 }
 @media print { .derivation .wide, .derivation p { overflow: visible } }
 """
+NARROW = 30  # columns of a formula between words that a telephone is wide enough for
 _MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML"{}>{}</math>'
 
 
@@ -41,8 +35,14 @@ def as_html(steps: Iterable[Step]) -> str:
     """The steps as HTML, well-formed XML under one element."""
     pieces = [f'<div class="derivation"><style>{STYLE}</style><ol>']
     for step in steps:
-        pieces += [f"<li><p><b>{_inline(step.heading)}.</b></p>", *html_lines(step.lines), "</li>"]
+        title = f'<p role="heading" aria-level="2"><b>{inline_html(step.heading)}.</b></p>'
+        pieces += [f"<li>{title}", *html_lines(step.lines), "</li>"]
     return "\n".join([*pieces, "</ol></div>"])
+
+
+def html_fragment(content: Iterable[Block]) -> str:
+    """Lines and tables as HTML by themselves, well-formed XML under one element."""
+    return "\n".join([f'<div class="derivation"><style>{STYLE}</style>', *html_lines(content), "</div>"])
 
 
 def html_lines(content: Iterable[Block]) -> list[str]:
@@ -57,7 +57,11 @@ def html_lines(content: Iterable[Block]) -> list[str]:
 def _block(block: Block) -> str:
     if isinstance(block, Lettered):
         return _aligned(block.lines, [f"<td>({letter})</td>" for letter in ascii_uppercase])
-    return _table(block) if isinstance(block, Table) else f"<p>{_inline(block)}</p>"
+    if isinstance(block, Table):
+        return _table(block)
+    scrolls = any(columns(notation.text(e)) > NARROW for e in block if isinstance(e, Expr))
+    start = '<p tabindex="0">' if scrolls else "<p>"
+    return f"{start}{inline_html(block)}</p>"
 
 
 def _aligned(lines: Iterable[Block], letters: Iterable[str] = repeat("")) -> str:
@@ -68,13 +72,29 @@ def _aligned(lines: Iterable[Block], letters: Iterable[str] = repeat("")) -> str
     cells: list[str] = []
     for line, letter in zip(lines, letters, strict=False):
         assert isinstance(line, tuple)
-        sign, first, others, words = sides(line, MathML())
-        parts = [_display(f"<mo>{escape(sign)}</mo>{side}") for side in others]
-        *before, last = parts if columns(text_line(line)) > LONGEST else ["".join(parts)]
-        starts = [f"{letter}<td>{_display(first)}</td>", *["<td></td>" * (2 if letter else 1)] * len(before)]
-        rights = [*before, last + _inline(words)]
+        e, *words = line
+        assert isinstance(e, Expr)
+        first, *others = ["".join(map(_display, _parts(side, e.value if i else ""))) for i, side in enumerate(e.args)]
+        *before, last = others if columns(text_line(line)) > LONGEST else ["".join(others)]
+        starts = [f"{letter}<td>{first}</td>", *["<td></td>" * (2 if letter else 1)] * len(before)]
+        rights = [*before, last + inline_html(tuple(words))]
         cells += [f"<tr>{start}<td>{right}</td></tr>" for start, right in zip(starts, rights, strict=True)]
-    return f'<div class="wide"><table class="aligned"><tbody>{"".join(cells)}</tbody></table></div>'
+    return _wide(f'<table class="aligned" role="presentation"><tbody>{"".join(cells)}</tbody></table>', "equations")
+
+
+def _parts(side: Expr, sign: str) -> list[str]:
+    """A side behind its sign, in parts between which a narrow window may break it: the terms of a sum."""
+    write, parts = MathML(), list[str]()
+    for i, term in enumerate(flat(side, "sum")):
+        negative, body = positive(term) if side.head == "sum" else (False, term)
+        joint = f'<mo form="infix">{"−" if negative else "+"}</mo>' if i else "<mo>−</mo>" if negative else ""
+        parts.append(joint + (write.finish(write.within(body, PRODUCT)) if side.head == "sum" else write(body)))
+    return [f"<mo>{escape(sign)}</mo>{parts[0]}" if sign else parts[0], *parts[1:]]
+
+
+def _wide(inside: str, what: str) -> str:
+    """What scrolls by itself, by keyboard too."""
+    return f'<div class="wide" tabindex="0" role="group" aria-label="{what}">{inside}</div>'
 
 
 def _display(markup: str) -> str:
@@ -82,11 +102,19 @@ def _display(markup: str) -> str:
     return _MATH.format(' displaystyle="true"', f"<mrow>{markup}</mrow>")
 
 
-def _inline(line: Line) -> str:
+def inline_html(line: Line) -> str:
+    """Words and formulas as HTML."""
     return "".join(escape(p) if isinstance(p, str) else _MATH.format("", InlineMathML()(p)) for p in line)
 
 
 def _table(table: Table) -> str:
-    header = "".join(f"<th>{_inline(cell)}</th>" for cell in table.header)
-    rows = "".join("<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
-    return f'<div class="wide"><table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table></div>'
+    header = "".join(f'<th scope="col">{_labelled(cell)}</th>' for cell in table.header)
+    rows = "".join("<tr>" + "".join(f"<td>{inline_html(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    return _wide(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>", "table")
+
+
+def _labelled(cell: Line) -> str:
+    """A cell whose formula, if it is one, has its text for whoever asks what the column is called."""
+    if len(cell) == 1 and isinstance(cell[0], Expr):
+        return _MATH.format(f' aria-label="{escape(text_line(cell))}"', InlineMathML()(cell[0]))
+    return inline_html(cell)

@@ -23,7 +23,7 @@ def as_latex(steps: Iterable[Step]) -> str:
     for i, step in enumerate(steps, start=1):
         short = not step.lines or is_display(step.lines[0]) or isinstance(step.lines[0], Table)
         space = r"\hfill\null" if short else ""  # what is displayed after a full line keeps its distance
-        pieces.append(rf"\paragraph{{{i}. {_latex_inline(step.heading)}.}}{space}")
+        pieces.append(rf"\paragraph{{{i}. {inline_latex(step.heading)}.}}{space}")
         pieces += [*latex_lines(step.lines), ""]
     return "\n".join(pieces)
 
@@ -80,13 +80,14 @@ def _latex_rows(sign: str, first: str, others: list[str], words: Line, room: flo
         row, *more = latex_rows(side, room - INDENT, room)
         rows += [f"{'' if rows else first} &{sign} {row}", *(rf"&\quad {{}} {further}" for further in more)]
     if words:
-        after = _latex_inline(words)
+        after = inline_latex(words)
         fits = width(others[-1]) + _inline_width(words) + 1 <= room
         rows[-1:] = [rf"{rows[-1]} \quad\text{{{after}}}"] if fits else [rows[-1], rf"&\quad\text{{{after}}}"]
     return rows
 
 
-def _latex_inline(line: Line) -> str:
+def inline_latex(line: Line) -> str:
+    """Words and formulas as LaTeX text."""
     return "".join(latex_words(p) if isinstance(p, str) else f"${InlineLatex()(p)}$" for p in line)
 
 
@@ -96,7 +97,7 @@ def _inline_width(line: Line) -> float:
 
 
 def _latex_words(line: Line) -> str:
-    return rf"{{\raggedright {_latex_inline(line)}\par}}"
+    return rf"{{\raggedright {inline_latex(line)}\par}}"
 
 
 def _latex_table(table: Table) -> str:
@@ -117,6 +118,6 @@ def _latex_table(table: Table) -> str:
 
 
 def _tabular(lines: Sequence[Sequence[Line]]) -> str:
-    header, *rows = [" & ".join(map(_latex_inline, row)) for row in lines]
+    header, *rows = [" & ".join(map(inline_latex, row)) for row in lines]
     body = " \\\\\n".join(rows)
     return f"\\begin{{tabular}}{{{'l' * len(lines[0])}}}\n{header} \\\\ \\hline\n{body}\n\\end{{tabular}}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from microgradcnn.views.formulas.latex import words
+from microgradcnn.views.documents.document import Line, text_line
+from microgradcnn.views.documents.html import inline_html
+from microgradcnn.views.documents.latex import inline_latex
 
 _LATEX = r"""\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}
@@ -37,13 +39,14 @@ _HTML = """<!DOCTYPE html>
 
 _STYLE = """
 body { margin: 2em auto; max-width: 60em; padding: 0 1em; font: 1.15em/1.5 system-ui, sans-serif; overflow-x: auto }
+h1 { overflow-wrap: anywhere }
 math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math }
 """
 
 
-def latex_document(body: str, title: str) -> str:
-    """A document for pdflatex around a body that needs amsmath and amssymb; the title is plain text."""
-    return _LATEX % {"title": words(title), "body": body}
+def latex_document(body: str, title: str | Line) -> str:
+    """A document for pdflatex around a body that needs amsmath and amssymb; the title is words, or with formulas."""
+    return _LATEX % {"title": inline_latex(_line(title)), "body": body}
 
 
 def html_document(body: str, title: str, style: str, classes: str = "") -> str:
@@ -52,6 +55,12 @@ def html_document(body: str, title: str, style: str, classes: str = "") -> str:
     return _HTML % (words | {"classes": f' class="{classes}"' if classes else ""})
 
 
-def html_page(body: str, title: str) -> str:
-    """A page around a piece of HTML, with its title above it; the title is plain text."""
-    return html_document(f"<h1>{escape(title)}</h1>\n{body}", title, _STYLE)
+def html_page(body: str, title: str | Line) -> str:
+    """A page around a piece of HTML, with its title above it; the title is words, or with formulas."""
+    line = _line(title)
+    main = f"<main>\n<h1>{inline_html(line)}</h1>\n{body}\n</main>"
+    return html_document(main, text_line(line), _STYLE)
+
+
+def _line(title: str | Line) -> Line:
+    return (title,) if isinstance(title, str) else title

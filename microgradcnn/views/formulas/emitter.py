@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,7 @@ from microgradcnn.views.formulas.algebra import is_inverse, is_negative
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
+    branches,
     divide,
     fences,
     flat,
@@ -22,6 +23,7 @@ from microgradcnn.views.formulas.expression import (
     multiply,
     name_of,
     number,
+    placed,
     power,
     value,
 )
@@ -55,6 +57,7 @@ class Emitter:
     fractions_are_atoms = False
     inverts = True  # x⁻¹ is written 1/x
     functions_need_dots = False
+    room, _depth = 2, 0  # fractions in each other before they get too small, and those around what is written
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
     minus, plus, dot, comma = "−", "+", "·", ", "
 
@@ -86,6 +89,18 @@ class Emitter:
         done = self.emit(e)
         return done if self.level(e) >= level or e.head == "cases" else self.brackets(done)
 
+    def deeper(self, *parts: Expr) -> list[str]:
+        """The texts of the parts of a fraction, where fractions get smaller."""
+        self._depth += 1
+        done = [self.emit(part) for part in parts]
+        self._depth -= 1
+        return done
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a fraction here would have letters smaller than those of an index."""
+        return self._depth >= self.room
+
     def brackets(self, inside: str) -> str:
         """The text in brackets."""
         return f"{OPEN}{inside}{CLOSE}"
@@ -108,7 +123,7 @@ class Emitter:
             return ATOM if self.is_root(e) and self.fractions_are_atoms else POWER
         if e.head == "value":
             return SUM if is_negative(e) else PRODUCT if "e" in rounded(e) else ATOM
-        others = {"sum": SUM, "equation": EQUATION, "compare": COMPARE, "cases": WORDS, "text": WORDS}
+        others = {"over": PRODUCT, "sum": SUM, "equation": EQUATION, "compare": COMPARE, "cases": WORDS, "text": WORDS}
         return others.get(e.head, POWER if e.head == "transpose" else ATOM)
 
     def is_glyph(self, e: Expr) -> bool:
@@ -140,7 +155,7 @@ class Emitter:
             return self.emit(shown)
         factors = list(_factors(shown))
         parts = [self.factor(f) for f in factors]
-        if factors[-1].head == "matmul" and all(f.head == "number" for f in factors[:-1]):
+        if factors[-1].head in ("matmul", "over") and all(f.head == "number" for f in factors[:-1]):
             parts[-1] = self.emit(factors[-1])
         return self.joined(parts, factors)
 
@@ -191,6 +206,8 @@ class Emitter:
 
     def _call(self, e: Expr) -> str:
         inside = self.comma.join(map(self.emit, shown(e.args)))
+        if e.value == "scatter":
+            return self.emit(placed(e))
         signs = fences(e)
         return self.fenced(signs[0], inside, signs[1]) if signs else self.function(e.value) + self.around(inside)
 
@@ -200,7 +217,8 @@ class Emitter:
 
     def _index(self, e: Expr) -> str:
         inside = self.comma.join(map(self.position, e.value[0].split(", ")))
-        return self.within(e.args[0], ATOM) + self.fenced("[", inside, "]")
+        level = ATOM + (e.args[0].head == "derivative")  # which is in brackets though it may be a fraction
+        return self.within(e.args[0], level) + self.fenced("[", inside, "]")
 
     def position(self, part: str) -> str:
         """A part of an index."""
@@ -211,8 +229,20 @@ class Emitter:
 
     def in_braces(self, e: Expr) -> str:
         """Cases in words: {1 if a > 0, else 0}."""
-        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
-        return f"{{{', '.join(f'{then} if {condition}' for then, condition in some)}, else {otherwise}}}"
+        *some, (otherwise,) = branches(e)
+        pieces = [f"{self.emit(then)} {self.when(condition, self.emit)}" for then, condition in some]
+        return f"{{{', '.join(pieces)}, else {self.emit(otherwise)}}}"
+
+    def when(self, condition: Expr, write: Callable[[Expr], str]) -> str:
+        """When a case holds: `if` a condition, or `at` places that are given in words."""
+        return str(condition.value[0]) if condition.head == "text" else f"if {write(condition)}"
+
+    def _over(self, e: Expr) -> str:
+        return self.big(e.value[0], e.value[1]) + self.within(e.args[0], PRODUCT)
+
+    def big(self, sign: str, letters: str) -> str:
+        """A sign such as Σ over what the letters run through."""
+        raise NotImplementedError(sign)
 
     def _vector(self, e: Expr) -> str:
         return self.brackets(self.comma.join(map(self.emit, e.args)))
@@ -237,21 +267,11 @@ class Emitter:
 
 
 class Inline(Emitter):
-    """What the languages of two dimensions share within a line of words, where a tall derivative would push the lines
-    apart: it is written like a quotient in text."""
+    """What the languages of two dimensions share within a line of words: a derivative there is as low as a quotient."""
 
     def level(self, e: Expr) -> int:
         """dz/dc binds like a quotient."""
         return PRODUCT if e.head == "derivative" else super().level(e)
-
-
-def branches(e: Expr) -> list[tuple[Expr, ...]]:
-    """Cases within the last of cases, all in one list: (then, condition), ..., (otherwise,)."""
-    found: list[tuple[Expr, ...]] = []
-    while e.head == "cases":
-        condition, then, e = e.args
-        found.append((then, condition))
-    return [*found, (e,)]
 
 
 def shown(args: Iterable[Expr]) -> list[Expr]:

@@ -4,12 +4,12 @@ number      value: a Fraction, or inf or NaN        call        value: the funct
 symbol      value: a label such as c_1              compare     value: one of < ≤ > ≥ =
 sum         the terms                               cases       condition, then, otherwise
 product     the factors                             indicator   1 where the condition holds, else 0
-quotient    numerator, denominator                  derivative  d(first)/d(second)
+quotient    numerator, denominator                  derivative  d(first)/d(second), value: ∂ if it is partial
 power       base, exponent                          equation    value: = or ←; its sides
 matmul      the matrices                            hadamard    the factors, multiplied element by element
 transpose   the matrix                              index       value: the index as it is written, and in Python
 vector      the entries                             text        value: words, and what Python writes for them
-value       value: a measured number, rounded
+value       value: a measured number, rounded           over        value: Σ or max, and the letters below it
 """
 
 from __future__ import annotations
@@ -110,6 +110,20 @@ def root(x: Expr) -> Expr:
 def call(name: str, *args: Expr) -> Expr:
     """A function of some arguments."""
     return Expr("call", args, name)
+
+
+def branches(e: Expr) -> list[tuple[Expr, ...]]:
+    """Cases within the last of cases, all in one list: (then, condition), ..., (otherwise,)."""
+    found: list[tuple[Expr, ...]] = []
+    while e.head == "cases":
+        condition, then, e = e.args
+        found.append((then, condition))
+    return [*found, (e,)]
+
+
+def placed(e: Expr) -> Expr:
+    """What scatter stands for: its numbers at the places of its index, else 0."""
+    return Expr("cases", (text(f"at [{e.args[1].value[0]}]"), e.args[0], ZERO))
 
 
 _PI = symbol("pi")
@@ -214,18 +228,18 @@ def flat(e: Expr, head: str) -> Iterator[Expr]:
 
 def symbols(e: Expr) -> list[str]:
     """The labels in a formula, in order of appearance."""
-    return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "symbol"))
+    return list(dict.fromkeys(part.value for part in parts_of(e) if part.head == "symbol"))
 
 
 def quantities(e: Expr) -> list[Expr]:
     """The symbols and derivatives in a formula, in order of appearance: df/dx is one quantity, and f and x none."""
-    parts = _parts_of(e, closed="derivative")
+    parts = parts_of(e, closed="derivative")
     return list(dict.fromkeys(part for part in parts if part.head in ("symbol", "derivative")))
 
 
 def functions(e: Expr) -> list[str]:
     """The names of the functions in a formula, in order of appearance."""
-    return list(dict.fromkeys(part.value for part in _parts_of(e) if part.head == "call"))
+    return list(dict.fromkeys(part.value for part in parts_of(e) if part.head == "call"))
 
 
 def generic(formulas: Sequence[Expr], indices: Sequence[str]) -> Expr | None:
@@ -259,15 +273,15 @@ def flattened(e: Expr) -> Expr:
 
 def heads(e: Expr) -> set[str]:
     """What kinds of formula occur in a formula."""
-    return {part.head for part in _parts_of(e)}
+    return {part.head for part in parts_of(e)}
 
 
 def size(e: Expr) -> int:
     """How many nodes the formula has."""
-    return sum(1 for _ in _parts_of(e))
+    return sum(1 for _ in parts_of(e))
 
 
-def _parts_of(e: Expr, closed: str = "") -> Iterator[Expr]:
+def parts_of(e: Expr, closed: str = "") -> Iterator[Expr]:
     """The formula and all that it is made of, from left to right, but for what is `closed`; any depth is fine."""
     stack = [e]
     while stack:

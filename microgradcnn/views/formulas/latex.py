@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, Emitter, Inline, branches, numeral
-from microgradcnn.views.formulas.expression import GREEK, Expr, function_name, is_path, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, OPEN, POWER, PRODUCT, Emitter, Inline, numeral
+from microgradcnn.views.formulas.expression import GREEK, Expr, branches, function_name, is_path, name_of
 from microgradcnn.views.formulas.line_breaks import WIDE, width
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
@@ -15,6 +16,7 @@ _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓":
 _SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
 _SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
 _FENCES = {"‖": r"\|", "⌊": r"\lfloor ", "⌋": r"\rfloor "}
+_BIG = {"Σ": r"\sum", "max": r"\max"}
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
 _ESCAPED |= {c: "\\" + c for c in "&%$#_{}"} | {"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}"}
@@ -40,14 +42,14 @@ class Latex(Emitter):
 
     def brackets(self, inside: str) -> str:
         """Brackets that grow around fractions."""
-        if any(tall in inside for tall in (r"\frac", r"\begin")):
+        if any(tall in inside for tall in (r"\frac", r"\tfrac", r"\begin")):
             return rf"\left{OPEN}{inside}\right{CLOSE}"
         return super().brackets(inside)
 
     def _number(self, e: Expr) -> str:
         written = numeral(abs(e.value))
         if isinstance(written, tuple):
-            done = r"\frac{{{}}}{{{}}}".format(*written)
+            done = self.fraction(*map(str, written))
         else:
             done = {"∞": r"\infty", "NaN": r"\mathrm{NaN}"}.get(written) or self.numeral(written)
         return f"-{done}" if e.value < 0 else done
@@ -81,19 +83,31 @@ class Latex(Emitter):
         return rf"\text{{{words(e.value[0])}}}"
 
     def _quotient(self, e: Expr) -> str:
-        above, below = map(self.emit, e.args)
+        above, below = self.deeper(*e.args)
         if _is_wide(below):
             return self.brackets(f"{self.brackets(above)} / {self.brackets(below)}")
-        return rf"\frac{{1}}{{{below}}} {self.brackets(above)}" if _is_wide(above) else rf"\frac{{{above}}}{{{below}}}"
+        return f"{self.fraction('1', below)} {self.brackets(above)}" if _is_wide(above) else self.fraction(above, below)
+
+    def fraction(self, above: str, below: str) -> str:
+        r"""A fraction whose letters are no smaller than those of an index: \tfrac where fractions are in fractions."""
+        return rf"\{'t' if self.is_deep else ''}frac{{{above}}}{{{below}}}"
 
     def _derivative(self, e: Expr) -> str:
-        return r"\frac{{d{}}}{{d{}}}".format(*(self.within(a, ATOM) for a in e.args))
+        return self.fraction(*self.differentials(e))
+
+    def differentials(self, e: Expr) -> Iterator[str]:
+        """dz and dc, or ∂z and ∂c."""
+        return ((r"\partial " if e.value else "d") + self.within(a, ATOM) for a in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
             inside = self.emit(e.args[0])
             return rf"{self.brackets(inside)}^{{1/2}}" if _is_wide(inside) else rf"\sqrt{{{inside}}}"
-        return f"{self.base(e.args[0])}^{{{self.emit(e.args[1])}}}"
+        return f"{self.base(e.args[0])}^{{{self.exponent(e.args[1])}}}"
+
+    def exponent(self, e: Expr) -> str:
+        """An exponent: fractions are written with a slash there."""
+        return _Exponent().emit(e)
 
     def _transpose(self, e: Expr) -> str:
         return rf"{self.within(e.args[0], ATOM)}^{{\top}}"
@@ -110,20 +124,33 @@ class Latex(Emitter):
 
     def fenced(self, left: str, inside: str, right: str) -> str:
         """Something between two signs, which grow around fractions; bars always do."""
-        tall = left in "|‖" or r"\frac" in inside
+        tall = left in "|‖" or "frac" in inside
         left, right = _FENCES.get(left, left), _FENCES.get(right, right)
         return rf"\left{left}{inside}\right{right}" if tall else f"{left}{inside}{right}"
 
+    def when(self, condition: Expr, write: Callable[[Expr], str]) -> str:
+        """When a case holds."""
+        said = condition.head == "text"
+        return write(condition) if said else rf"\text{{if }} {write(condition)}"
+
+    def big(self, sign: str, letters: str) -> str:
+        """A sum or a maximum with its letters below."""
+        return rf"{_BIG[sign]}_{{{letters}}} "
+
     def position(self, part: str) -> str:
-        """A part of an index: a letter stands for a number."""
+        """A part of an index: a letter stands for a number, and so does 2r + i."""
+        if re.fullmatch(r"\w( [+−] \w+)*|\d*[a-z]( [+−] \w+)*", part, re.ASCII):
+            return part.replace("−", "-")
         return self.word(part) if part.isascii() and part.isalnum() else rf"\text{{{words(part)}}}"
 
     def _cases(self, e: Expr) -> str:
-        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
-        rows = "".join(rf"{then} & \text{{if }} {condition} \\ " for then, condition in some)
+        *conditional, (last,) = branches(e)
+        some = [(self.deeper(then)[0], self.when(condition, self.emit)) for then, condition in conditional]
+        (otherwise,) = self.deeper(last)
+        rows = "".join(rf"{then} & {condition} \\ " for then, condition in some)
         tall = rf"\begin{{cases}} {rows}{otherwise} & \text{{else}} \end{{cases}}"
         if _is_wide(tall):
-            said = r" \text{, } ".join(rf"{then} \text{{ if }} {condition}" for then, condition in some)
+            said = r" \text{, } ".join(rf"{then} \text{{ }} {condition}" for then, condition in some)
             return self.brackets(rf"{said} \text{{, else }} {otherwise}")
         return tall
 
@@ -131,8 +158,23 @@ class Latex(Emitter):
 class InlineLatex(Inline, Latex):
     """LaTeX within a line of words."""
 
+    room = 1
+
     def _derivative(self, e: Expr) -> str:
-        return "d{}/d{}".format(*(self.within(a, ATOM) for a in e.args))
+        return "/".join(self.differentials(e))
+
+
+class _Exponent(InlineLatex):
+    """LaTeX within an exponent."""
+
+    fractions_are_atoms = False
+
+    def fraction(self, above: str, below: str) -> str:
+        """With a slash."""
+        return f"{above}/{below}"
+
+    def _quotient(self, e: Expr) -> str:
+        return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
 
 
 def _is_wide(tex: str) -> bool:

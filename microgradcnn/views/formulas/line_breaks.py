@@ -123,7 +123,7 @@ def _measured(kind: str, tex: str, at: int) -> tuple[int, float]:
     if kind == r"\begin{cases}":
         at, cells = _cases(tex, at)
         return at, 2.5 + max(map(width, cells[::2])) + max(map(width, cells[1::2]))
-    if kind == r"\frac":
+    if kind in (r"\frac", r"\tfrac"):
         above, at = _group(tex, at)
         below, at = _group(tex, at)
         return at, 0.3 + max(width(above), width(below))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from keyword import iskeyword
 from typing import ClassVar
@@ -10,8 +12,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from microgradcnn.engine.record import TABLE
-from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, PRODUCT, Emitter, Inline, branches, numeral
-from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, flat, function_name, name_of
+from microgradcnn.views.formulas.emitter import ATOM, CLOSE, NAMED, OPEN, POWER, PRODUCT, Emitter, Inline, numeral
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, branches, flat, function_name, name_of
 
 _ACCENTS = {"hat": "ˆ", "bar": "¯", "tilde": "˜"}
 _CALLED = {"float", "max", "min", "s_", "sign", "spread"}  # by Python lines, beside the primitives
@@ -41,7 +43,7 @@ class MathML(Emitter):
 
     def fenced(self, left: str, inside: str, right: str) -> str:
         """Something between two signs, which grow only where they must: growing ones stand farther apart."""
-        tall = any(tag in inside for tag in ("<mfrac>", "<mtable>"))
+        tall = any(tag in inside for tag in ("<mfrac", "<mtable>"))
         mo = "<mo>" if tall else '<mo stretchy="false">'
         return row(f"{mo}{left}</mo>{inside}{mo}{right}</mo>")
 
@@ -58,7 +60,7 @@ class MathML(Emitter):
     def _number(self, e: Expr) -> str:
         written = numeral(abs(e.value))
         if isinstance(written, tuple):
-            done = "<mfrac><mn>{}</mn><mn>{}</mn></mfrac>".format(*written)
+            done = self.fraction(*(f"<mn>{n}</mn>" for n in written))
         else:
             done = self.numeral(written) if "e" in written else f"<mn>{written}</mn>"
         return f"<mo>−</mo>{done}" if e.value < 0 else done
@@ -88,15 +90,24 @@ class MathML(Emitter):
         return f"<mtext>{escape(e.value[0])}</mtext>"
 
     def _quotient(self, e: Expr) -> str:
-        return "<mfrac>{}{}</mfrac>".format(*map(self.emit, e.args))
+        return self.fraction(*self.deeper(*e.args))
+
+    def fraction(self, above: str, below: str) -> str:
+        """A fraction, its letters no smaller than those of an index."""
+        same = ' displaystyle="false" scriptlevel="0"' if self.is_deep else ""
+        return f"<mfrac{same}>{above}{below}</mfrac>"
 
     def _derivative(self, e: Expr) -> str:
-        return "<mfrac>{}{}</mfrac>".format(*(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args))
+        return self.fraction(*self.differentials(e))
+
+    def differentials(self, e: Expr) -> Iterator[str]:
+        """dz and dc, or ∂z and ∂c."""
+        return (row(f"<mi>{e.value or 'd'}</mi>{self.within(a, ATOM)}") for a in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
             return f"<msqrt>{self.emit(e.args[0])}</msqrt>"
-        return f"<msup>{self.base(e.args[0])}{self.emit(e.args[1])}</msup>"
+        return f"<msup>{self.base(e.args[0])}{_Exponent().emit(e.args[1])}</msup>"
 
     def _transpose(self, e: Expr) -> str:
         return f"<msup>{self.base(e.args[0])}<mo>⊤</mo></msup>"
@@ -106,23 +117,49 @@ class MathML(Emitter):
         return f"<mi>{escape(function_name(name))}</mi><mo>\u2061</mo>"
 
     def position(self, part: str) -> str:
-        """A part of an index: a letter stands for a number."""
-        tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mtext"
+        """A part of an index: a letter stands for a number, and so does 2r + i."""
+        if re.fullmatch(r"\d*[a-z]( [+−] \w+)+", part, re.ASCII):
+            return "".join(map(self.position, re.findall(r"\d+|[a-z]|[+−]", part)))
+        tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mo" if part in "+−" else "mtext"
         return f"<{tag}>{escape(part)}</{tag}>"
 
     def _cases(self, e: Expr) -> str:
-        *some, (otherwise,) = (tuple(map(self.emit, branch)) for branch in branches(e))
-        rows = [(then, f"<mtext>if&#160;</mtext>{condition}") for then, condition in some]
-        rows.append((otherwise, "<mtext>else</mtext>"))
+        *some, (otherwise,) = branches(e)
+        rows = [(*self.deeper(then), self.when(condition, self.emit)) for then, condition in some]
+        rows.append((*self.deeper(otherwise), "<mtext>else</mtext>"))
         cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{row(b)}</mtd></mtr>" for a, b in rows)
         return f"<mo>{{</mo><mtable>{cells}</mtable>"
+
+    def when(self, condition: Expr, write: Callable[[Expr], str]) -> str:
+        """When a case holds."""
+        return write(condition) if condition.head == "text" else f"<mtext>if&#160;</mtext>{write(condition)}"
+
+    def big(self, sign: str, letters: str) -> str:
+        """A sum or a maximum with its letters below."""
+        below = self.comma.join(f"<mi>{letter}</mi>" for letter in letters.split(", "))
+        return f"<munder><mo>{'∑' if sign == 'Σ' else sign}</mo>{row(below)}</munder>"
 
 
 class InlineMathML(Inline, MathML):
     """MathML within a line of words."""
 
+    room = 1
+
     def _derivative(self, e: Expr) -> str:
-        return "<mo>/</mo>".join(row(f"<mi>d</mi>{self.within(a, ATOM)}") for a in e.args)
+        return "<mo>/</mo>".join(self.differentials(e))
+
+
+class _Exponent(InlineMathML):
+    """MathML within an exponent, where fractions have a slash."""
+
+    fractions_are_atoms = False
+
+    def fraction(self, above: str, below: str) -> str:
+        """With a slash."""
+        return row(f"{above}<mo>/</mo>{below}")
+
+    def _quotient(self, e: Expr) -> str:
+        return self.fraction(self.within(e.args[0], PRODUCT), self.within(e.args[1], POWER))
 
 
 def row(inside: str) -> str:
@@ -170,7 +207,7 @@ class Python(Emitter):
         return f"{self.factor(e.args[0])}/{self.factor(e.args[1])}"
 
     def _derivative(self, e: Expr) -> str:
-        return "d{}_d{}".format(*map(self.emit, e.args))
+        return "{0}{1}_{0}{2}".format("partial_" if e.value else "d", *map(self.emit, e.args))
 
     def _power(self, e: Expr) -> str:
         return f"{self.base(e.args[0])}**{self.within(e.args[1], ATOM)}"

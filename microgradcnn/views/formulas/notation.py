@@ -31,7 +31,6 @@ from microgradcnn.views.formulas.expression import (
     number,
     power,
     replaced,
-    root,
     symbol,
 )
 from microgradcnn.views.formulas.expression import text as words
@@ -42,7 +41,7 @@ from microgradcnn.views.formulas.typeset import Text
 __all__ = ["definitions", "equation", "formula", "latex", "mathml", "number", "parsed", "python", "symbol", "text"]
 
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
-
+_POWERS = {"sqrt": 0.5, "square": 2}
 Operands = Mapping[str, Any]  # what each name of a notation stands for: a Part, several, or the formula of a setting
 
 
@@ -150,18 +149,18 @@ def _written(op: Primitive, parts: Sequence[_Part], static: Mapping[str, Any]) -
     return parsed(op.notation, operands)
 
 
-def definitions(formulas: Iterable[Expr], told: set[str]) -> list[Expr]:
+def definitions(formulas: Iterable[Expr], told: set[str], composed: bool = False) -> list[Expr]:
     """What the functions in the formulas stand for, such as swish(x) = xσ(x), where their notation says so.
 
-    Those in `told` are left out, and those found are put there.
+    Those in `told` are left out, and those found are put there; `composed` asks for gelu_tanh and its like, too.
     """
     found: list[Expr] = []
     for name in dict.fromkeys(name for e in formulas for name in functions(e)):
-        if name not in TABLE or TABLE[name].composed:
+        if name not in TABLE or (TABLE[name].composed and not composed):
             continue
         if name not in told and (e := definition(TABLE[name])) is not None:
             told.add(name)
-            found += [e, *definitions(e.args, told)]
+            found += [e, *definitions(e.args, told, composed)]
     return found
 
 
@@ -281,7 +280,7 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
     if isinstance(node, ast.Name):
         return _name(node.id, operands)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return _Part(number(node.value), False)
+        return _Part(constant(node.value), False)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         x = _read(node.operand, operands)
         return _Part(minus(x.formula), x.array)
@@ -320,8 +319,8 @@ def _arguments(node: ast.expr, operands: Operands) -> list[_Part]:
 
 def _call(name: str, parts: Sequence[_Part]) -> _Part:
     array, args = any(part.array for part in parts), [part.formula for part in parts]
-    if name == "sqrt":
-        return _Part(root(args[0]), array)
+    if name in _POWERS:
+        return _Part(power(args[0], number(_POWERS[name])), array)
     if name == "where":
         return _Part(Expr("cases", tuple(args)), array)
     return _Part(call(name, *args), array)
@@ -331,7 +330,9 @@ def _keywords(name: str, given: Sequence[ast.keyword]) -> dict[str, Expr]:
     """The settings in a call, written out or under the names of static arguments."""
     named = {str(k.arg): k.value.id for k in given if isinstance(k.value, ast.Name)}
     written = {str(k.arg): ast.literal_eval(k.value) for k in given if not isinstance(k.value, ast.Name)}
-    return settings(name, written) | {key: words(f"{key} {of}", f"{key}={of}") for key, of in named.items()}
+    return settings(name, written) | {
+        key: words(of if of == key else f"{key} {of}", f"{key}={of}") for key, of in named.items()
+    }
 
 
 def _times(a: _Part, b: _Part) -> Expr:

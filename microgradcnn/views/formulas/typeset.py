@@ -23,11 +23,13 @@ from microgradcnn.views.formulas.emitter import (
     Emitter,
     numeral,
 )
-from microgradcnn.views.formulas.expression import Expr, cut, is_path, name_of
+from microgradcnn.views.formulas.expression import Expr, branches, cut, is_path, name_of
+from microgradcnn.views.formulas.line_breaks import columns
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
 
 _ITALIC, _LOW, _HIGH, _END = "\ue002", "\ue003", "\ue004", "\ue005"  # marks within a text; private, as brackets are
+_FIRST_BLOCK = 0xE100  # private characters that keep the room of what takes several lines
 _SIGNS = re.compile(f"([{_ITALIC}{_LOW}{_HIGH}{_END}])")
 
 # Thousandths of the font's size, upright or italic, whichever is more; what is not listed is as wide as most letters.
@@ -85,7 +87,7 @@ class Text(Emitter):
         return f"{self.within(e.args[0], PRODUCT)}/{self.within(e.args[1], POWER)}"
 
     def _derivative(self, e: Expr) -> str:
-        return f"d{self.within(e.args[0], ATOM)}/d{self.within(e.args[1], ATOM)}"
+        return "/".join(f"{e.value or 'd'}{self.within(a, ATOM)}" for a in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
@@ -101,6 +103,57 @@ class Text(Emitter):
 
     def _cases(self, e: Expr) -> str:
         return self.in_braces(e)
+
+    def big(self, sign: str, letters: str) -> str:
+        """Σᵣ,ₛ, with a space."""
+        return f"{sign}{''.join(SUBSCRIPT.get(c, c) for c in letters.replace(' ', ''))} "
+
+    def laid_out(self, row: str) -> list[str]:
+        """A row of a text in as many lines as it takes."""
+        return [row]
+
+
+class Tall(Text):
+    """Unicode in which cases stand below each other behind a brace: `laid_out` makes the lines of a row.
+
+    Until then private characters keep the room of each block, and no row is broken there.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, list[str]] = {}
+
+    def _cases(self, e: Expr) -> str:
+        *some, (otherwise,) = branches(e)
+        rows = [(self.plain(then), self.when(condition, self.plain)) for then, condition in some]
+        rows.append((self.plain(otherwise), "else"))
+        wide = max(columns(then) for then, _ in rows)
+        lines = [f"{then}{' ' * (wide - columns(then))}  {when}" for then, when in rows]
+        lines[len(rows) // 2 : len(rows) // 2] = [""] * (1 - len(rows) % 2)
+        braces = ["⎧", *"⎪" * (len(lines) // 2 - 1), "⎨", *"⎪" * (len(lines) // 2 - 1), "⎩"]
+        longest = max(map(columns, lines))
+        mark = chr(_FIRST_BLOCK + len(self._blocks))
+        pairs = zip(braces, lines, strict=True)
+        self._blocks[mark] = [f"{brace} {line}{' ' * (longest - columns(line))}" for brace, line in pairs]
+        return mark * (longest + 2)
+
+    def plain(self, e: Expr) -> str:
+        """A formula within a case, on one line."""
+        return Text()(e)
+
+    def laid_out(self, row: str) -> list[str]:
+        """The row with its blocks in their places, the lines above it first."""
+        parts = [(found[0], self._blocks.get(found[0][0])) for found in re.finditer(r"([\ue100-\uefff])\1*|.", row)]
+        reach = max((len(block) // 2 for _, block in parts if block), default=0)
+        lines = ["".join(_line_of(*part, above) for part in parts) for above in range(reach, -reach - 1, -1)]
+        return [line.rstrip() for line in lines]
+
+
+def _line_of(part: str, block: list[str] | None, above: int) -> str:
+    """A part of a row as it is so many lines above the row."""
+    if block is None:
+        return part if above == 0 else " " * columns(part)
+    place = len(block) // 2 - above
+    return block[place] if 0 <= place < len(block) else " " * len(part)
 
 
 class Run(NamedTuple):

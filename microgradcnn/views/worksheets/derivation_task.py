@@ -79,7 +79,8 @@ class Material:
 
     def formula(self, wrt: str) -> str:
         """df/dwrt as a student may write it."""
-        return notation.text(notation.spelled_out(self.rules[wrt].gradient))
+        rule = self.rules[wrt]
+        return notation.text(notation.spelled_out(rule.facts.without_shares(rule.gradient)))
 
     def definitions(self) -> Lines:
         """What is computed from what, inputs first, families of equations that read alike as one; then functions."""

@@ -37,7 +37,7 @@ MISTAKES = [
     (["explain", "conv_average", "--wrt", ","], "names nothing: write names between commas"),
     (["explain", "conv_average", "--wrt", "y_hatt"], "did you mean y_hat?"),
     (["explain", "conv_average", "--wrt", "f"], "its derivative is 0"),
-    (["explain", "single_layer", "--wrt", "w_1", "--regularise", "1e308"], "a number in this is too large"),
+    (["explain", "w" + "*1e9" * 35, "--wrt", "w"], "a number in this is too large"),
     (["explain", "w*1_0", "--wrt", "w"], "'_' in column 4 has no place in a formula"),
     (["explain", "w*１", "--wrt", "w"], "'１' in column 3 has no place in a formula"),
     (["explain", "w*x", "--wrt", "w", "--at", "w=１,x=1"], "'w=１' is no name=number"),

@@ -297,7 +297,7 @@ def test_relu_and_regularisation() -> None:
     ex = example("conv_linear", activation="relu", regularise=0.01)
     derivation = explain(ex.loss, ex.parameters["c_1"])
     total = " + ".join(f"w{i}[a{i} > 0]p{p}" for i, p in zip("₁₂₃₄", "₁₂₄₅", strict=True))
-    assert text(derivation.gradients["c_1"]) == f"2(ŷ − y)({total}) + 0.02c₁"
+    assert text(derivation.gradients["c_1"]) == f"2(ŷ − y)({total}) + 2λc₁"
     assert "c₁ acts through z₁, …, z₄ and in f directly." in str(derivation)
     assert "[...] is 1 where the condition holds, else 0." in str(derivation)
     assert "The lecture writes" not in str(derivation)  # √f is not |ŷ − y| there
@@ -308,7 +308,7 @@ def test_a_long_regularisation_leaves_the_common_factor_of_the_paths_in_front() 
     derivation = explain(ex.loss, ex.parameters["c_5"])
     assert "df/dt₁" in str(derivation)  # the sum of all squared parameters has got a name
     paths = " + ".join(f"w{i}z{i}(1 − z{i})p{p}" for i, p in zip("₅₆₇₈", "₁₂₄₅", strict=True))
-    assert text(derivation.gradients["c_5"]) == f"2(ŷ − y)[{paths}] + 0.02c₅"
+    assert text(derivation.gradients["c_5"]) == f"2(ŷ − y)[{paths}] + 2λc₅"
 
 
 def test_the_sign_that_the_lecture_loses() -> None:

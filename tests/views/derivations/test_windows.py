@@ -93,7 +93,7 @@ def test_the_pixels_of_an_image_and_pooling() -> None:
     told = lines(derivation)
     assert "'X[n, 4] at (1, 1)', '(1, 1)', '(1, 0)', '(0, 1)', '(0, 0)'" in told[2]
     assert told[3:] == [
-        "The window (r, s) of avg_pool2d holds the pixels (2r + i, 2s + j) of z for i = 0, 1 and j = 0, 1: "
+        "The window (r, s) of the average holds the pixels (2r + i, 2s + j) of z for i = 0, 1 and j = 0, 1: "
         "there are 1×1 windows.",
         "Each of these pixels gets ¼ of the gradient of the window.",
     ]
@@ -117,7 +117,7 @@ def test_pooling_of_images_with_padding() -> None:
     pooled = mg.max_pool2d(-x.square(), 2, 2, 1, (1, 2), True)
     told = explain(pooled.square().sum(), x)
     assert (
-        "The window (r, s) of max_pool2d holds the pixels (2r + i − 1, 2s + 2j − 1) of t₁ (beyond its edges −∞) "
+        "The window (r, s) of the maximum holds the pixels (2r + i − 1, 2s + 2j − 1) of t₁ (beyond its edges −∞) "
         "for i = 0, 1 and j = 0, 1: there are 2×2 windows."
     ) in lines(told)
     (table,) = tables(told)

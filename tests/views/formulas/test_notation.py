@@ -96,8 +96,8 @@ def test_mathml_is_well_formed_and_only_core(e: Expr) -> None:
 
 
 def check_mathml(page: str | ElementTree.Element) -> None:
-    core = "math mrow mi mn mo mtext mfrac msqrt msup msub mover mtable mtr mtd"
-    arity = {"mfrac": 2, "msup": 2, "msub": 2, "mover": 2}
+    core = "math mrow mi mn mo mtext mfrac msqrt msup msub mover munder mtable mtr mtd"
+    arity = {"mfrac": 2, "msup": 2, "msub": 2, "mover": 2, "munder": 2}
     for element in (ElementTree.fromstring(page) if isinstance(page, str) else page).iter():
         tag = element.tag.removeprefix("{http://www.w3.org/1998/Math/MathML}")
         assert tag in core.split()
