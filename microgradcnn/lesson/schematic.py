@@ -36,7 +36,7 @@ Point = tuple[float, float]
 
 
 def schematic(network: Network, equations: bool = True) -> str:
-    """The drawing of a network, as an <svg> element with an alternative text; nothing for one over arrays alone.
+    """The drawing of a network, as an <svg> element with an alternative text; nothing for what is no network in scalars.
 
     With the `equations` below it, of the place that the filter is in, the filter slides.
     """
@@ -72,6 +72,8 @@ def _schematic(network: Network, equations: bool) -> tuple[str, int]:
         return "", 1
     x, y = network.drawn_rows(1, np.random.default_rng(0))
     example = network.example(x[0], float(np.ravel(y)[0]))
+    if not (example.inputs and example.outputs and all(v.label for v in example.outputs)):
+        return "", 1
     drawing = _Drawing(Graph(example.loss), equations)
     about, places = _put(network, drawing, example)
     return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1), places
