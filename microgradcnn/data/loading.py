@@ -20,9 +20,9 @@ from microgradcnn.data.tables.missing import POLICIES
 
 # What is there for labels that a network of one output, or lenet, cannot learn.
 _OTHER_MODELS = (
-    "networks that take `outputs` (those that train --help names at --classes) learn any number of classes of rows, and "
-    "numbers, lenet classes of images, MicrogradClassifier and MicrogradRegressor (in microgradcnn.estimator) both with "
-    "more layers; fit trains a network of one's own"
+    "networks of several outputs, which train --help names at --classes, learn any number of classes of rows, and "
+    "numbers, lenet classes of images, MicrogradClassifier and MicrogradRegressor (in microgradcnn.estimator) both "
+    "with more layers; fit trains a network of one's own"
 )
 MANY = 20  # different numbers that may still be classes
 KINDS = ("classes", "number")  # of targets

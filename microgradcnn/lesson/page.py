@@ -21,6 +21,7 @@ from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, p
 from microgradcnn.lesson.sections.subject import Subject, representatives, subject
 from microgradcnn.networks import Network
 from microgradcnn.targets.program import compile
+from microgradcnn.targets.row_axis import RowsError
 from microgradcnn.views.derivations.derivation import Derivation, explain
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.documents.html import as_html, html_lines
@@ -134,7 +135,10 @@ def _cost(kind: type[Network], name: str, student: bool) -> Pieces | None:
 
 def _program(about: Subject, student: bool) -> Pieces:
     parameters = list(about.parameters.values())
-    program = compile(about.loss, parameters, about.given)
+    try:
+        program = compile(about.loss, parameters, about.given)
+    except RowsError:  # one example, written with arrays
+        program = compile(about.loss, parameters)
     words = "The loss and all its derivatives as one straight-line program; what is computed once is used again."
     if student:
         source, words = program.source_of([]), "The loss as a program."

@@ -91,8 +91,9 @@ class LossNetwork(OwnLossNetwork):
         return self._example({}, {name: leaf for name, (leaf,) in self.written.parameters.items()})
 
     def hand_graph(self) -> Value:
-        """The loss as it was written, at numbers of its own, on leaves of its own."""
-        new = {leaf: Value(leaf.data, label=leaf.label) for leaf in self.written.leaves}
+        """The loss as it was written, of its own inputs and the network's parameters."""
+        new = {leaf: Value(leaf.data, label=leaf.label) for leaf in (*self.written.inputs, *self.written.targets)}
+        new |= {leaf: self.parameters[name] for name, (leaf,) in self.written.parameters.items()}
         return replayed([self.written.loss], new)[0]
 
     def drawn_rows(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
