@@ -21,14 +21,15 @@ from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, symbol
-from microgradcnn.views.formulas.typeset import Run, typeset, width
+from microgradcnn.views.formulas.typeset import Run, shortened, typeset, width
 from microgradcnn.views.pages.assets import asset
 
 CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
 LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
 SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
-APART = 27.0  # labels, at least
+LONGEST_FORMULA = 620.0  # of which more would make all else small
+APART = 33.0  # labels, at least
 WIDER = 1.28  # than Times some serif fonts are
 SECONDS = 2  # that the filter stays in a place
 
@@ -129,6 +130,7 @@ class _Drawing:
         runs: list[Run] = []
         for formula in formulas:
             runs += [*([Run(",   ")] if runs else []), *typeset(formula)]
+        runs = shortened(runs, 15.0, LONGEST_FORMULA)
         self.pieces.append(_text(at, runs, "formula"))
         self.grow(at[0] + WIDER * width(runs, 15.0) + 12, at[1] + 20)
 
@@ -185,13 +187,14 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
             drawing.circle(at, str(unit.label), kind)
     if image:
         cell = min(CELL, 6 * CELL / max(image))
-        (x, y), names = places[example.inputs[0]], [str(v.label) for v in example.inputs]
-        drawing.grid((x - cell / 2, y - cell / 2), names, image[1], cell, label="weight")
+        (x, y), pixels = places[example.inputs[0]], [str(v.label) for v in example.inputs]
+        drawing.grid((x - cell / 2, y - cell / 2), pixels, image[1], cell, label="weight")
     below = drawing.size[1] + 16
     hidden = [unit for unit in sources if unit not in example.outputs]
-    for node in told(example) if len(example.inputs) <= MOST_SHOWN or image else ():
+    names = drawing.graph.names
+    for node in told(example, names) if len(example.inputs) <= MOST_SHOWN or image else ():
         if node in places or node not in sources:
-            sums = [p for p in node.parents[:1] if p.label and p.op is not None and len(node.parents) == 1]
+            sums = [p for p in node.parents if p in names and p.op is not None and len(node.parents) == 1]
             drawing.formula((16, below), *map(drawing.equation, [*sums, node]))
             below += 26
     _put_loss(drawing, example, below)
