@@ -89,7 +89,7 @@ def experiment(
     if test is None:
         tell_absent(learn, unseen)
     sizes = {"classes": len(data.classes or ()), "image": data.image} if kind is None else kind.sizes_for(data)
-    built = built_network(kind or str(name), seed=seed, **sizes | (network or {}))
+    built = built_network(name, seed=seed, **sizes | (network or {}))
     if isinstance(built, Network):
         built.check_rows(learn.x)
     scaling = fit_scaling(learn) if scale and not built.whole_inputs else unscaled(data.x.shape[1])

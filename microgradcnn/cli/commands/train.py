@@ -23,6 +23,7 @@ from microgradcnn.cli.options import (
     seed_argument,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
+from microgradcnn.cli.user_scripts import is_script
 from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset, listed
@@ -122,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
         make_folder(options.plot.parent)
         plots.figure()  # before the work: is matplotlib there?
     done = experiment(
-        kind or options.network,
+        kind if kind is not None and is_script(options.network) else options.network,
         data,
         test,
         seed=options.seed,
