@@ -109,6 +109,9 @@ def network_row(
                 _left_out(f"{name} is not trained on {which}: {error}")
             continue
         uninterrupted(done.training)
+        if not done.training.history:
+            _left_out(f"{name} is not trained on {which}: {done.training.message}")
+            continue
         runs[which] = done
         if not data:
             break

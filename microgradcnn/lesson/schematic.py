@@ -37,7 +37,7 @@ Point = tuple[float, float]
 
 
 def schematic(network: Network, equations: bool = True) -> str:
-    """The drawing of a network, as an <svg> element with an alternative text; nothing for what is no network in scalars.
+    """The drawing of a network, as an <svg> element with an alternative text; nothing for what is none in scalars.
 
     With the `equations` below it, of the place that the filter is in, the filter slides.
     """
@@ -138,6 +138,11 @@ class _Drawing:
         """A node's name and what it is computed from."""
         return equation(self.graph.names[node], self.graph.definition(node))
 
+    def equations_of(self, node: Value) -> list[Expr]:
+        """A node's equation, after that of the sum that it is a function of, if that has a name."""
+        sums = [p for p in node.parents if p in self.graph.names and p.op is not None and len(node.parents) == 1]
+        return [self.equation(each) for each in (*sums, node)]
+
     def grid(
         self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "", label: str = ""
     ) -> list[Point]:
@@ -194,8 +199,7 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
     names = drawing.graph.names
     for node in told(example, names) if len(example.inputs) <= MOST_SHOWN or image else ():
         if node in places or node not in sources:
-            sums = [p for p in node.parents if p in names and p.op is not None and len(node.parents) == 1]
-            drawing.formula((16, below), *map(drawing.equation, [*sums, node]))
+            drawing.formula((16, below), *drawing.equations_of(node))
             below += 26
     _put_loss(drawing, example, below)
     units = [sum(unit in hidden for unit in layer) for layer in columns]
@@ -321,7 +325,7 @@ def _column(count: int, middle: Point, apart: float) -> list[Point]:
 
 def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
     for node in (*example.outputs, example.loss):
-        drawing.formula((16, y), drawing.equation(node))
+        drawing.formula((16, y), *drawing.equations_of(node))
         y += 26
 
 
