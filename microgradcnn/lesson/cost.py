@@ -18,7 +18,7 @@ from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.expression import Expr, equation, minus, number, power, symbol
 from microgradcnn.views.formulas.expression import add as plus
 
-MOST_BY_THEMSELVES = 500  # parameters, each of whose derivatives is counted by itself as well
+MOST_BY_THEMSELVES = 100  # parameters, each of whose derivatives is counted by itself as well
 IMAGE, KERNEL, SQUARED = symbol("image"), symbol("kernel"), number(2)
 EQUAL = {"P": power(plus(IMAGE, minus(KERNEL), number(1)), SQUARED), "q": power(KERNEL, SQUARED)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
@@ -12,10 +12,10 @@ from microgradcnn.networks import Example, Network
 Incoming = Mapping[Value, Mapping[Value, str]]
 
 
-def told(example: Example) -> list[Value]:
-    """The named nodes on the way to ŷ, but for the sums that another of them is a function of."""
+def told(example: Example, names: Collection[Value]) -> list[Value]:
+    """The nodes with a name on the way to ŷ, but for the sums that another of them is a function of."""
     before = {node for output in example.outputs for node in topological(output)} - {*example.outputs}
-    named = [node for node in topological(example.loss) if node in before and node.op is not None and node.label]
+    named = [node for node in topological(example.loss) if node in before and node.op is not None and node in names]
     sums = {node.parents[0] for node in (*named, *example.outputs) if len(node.parents) == 1}
     return [node for node in named if node not in sums or node in example.z]
 
@@ -23,9 +23,10 @@ def told(example: Example) -> list[Value]:
 def incoming(example: Example) -> dict[Value, dict[Value, str]]:
     """For every unit and ŷ the inputs and units that it is computed from, with what they are multiplied by, or "".
 
-    Units are the z's, or where none is called so what is `told`.
+    Units are the z's, or where none is called so what has a label and is `told`.
     """
-    units = [*(example.z or told(example)), *example.outputs]
+    labelled = [node for node in topological(example.loss) if node.label]
+    units = [*(example.z or told(example, labelled)), *example.outputs]
     return {unit: _sources(unit, {*example.inputs, *units}, set(example.parameters.values())) for unit in units}
 
 

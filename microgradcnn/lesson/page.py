@@ -23,6 +23,7 @@ from microgradcnn.networks import Network
 from microgradcnn.targets.program import compile
 from microgradcnn.targets.row_axis import RowsError
 from microgradcnn.views.derivations.derivation import Derivation, explain
+from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.documents.html import as_html, html_lines
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, symbol
@@ -59,9 +60,9 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
     if not student:
         beside[f"{name}_graph.html"] = draw(about.loss).html()  # before backward, which it steps through
         about.loss.backward()
-        derivation = explain(about.loss, list(about.parameters.values()))
+        derivation = explain(about.loss, [about.parameters[label] for label in about.told])
         found |= {"graph": _graph(about, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
-    if about.scalar:
+    if about.asked:
         done, filled_in = practice(kind, data), fills(derivation, course.slips)
         found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
         scripts = script(done, filled_in, key=not student)
@@ -86,8 +87,17 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     where = f"The network {row.network}" + (f", {row.section}" if row.section else "")
     sigma = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if "sigmoid" in about.operations else ""
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
-    drawing = sliding(network, f"drawn-{row.network}") if about.scalar else _parameters(network, about)
+    drawing = _parameters(network, about)
+    if about.scalar:
+        drawing = sliding(network, f"drawn-{row.network}") or _definitions(about)
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing}
+
+
+def _definitions(about: Subject) -> str:
+    graph = Graph(about.loss)
+    nodes = [node for node in graph.order if node.op is not None and node in graph.names]
+    lines = [(equation(graph.names[node], graph.definition(node)),) for node in nodes]
+    return f'<div class="derivation">{"".join(html_lines(lines))}</div>'
 
 
 def _parameters(network: Network, about: Subject) -> str:
@@ -108,9 +118,8 @@ def _derived(about: Subject, derivation: Derivation) -> Pieces:
         told = explain(about.loss, [about.parameters[label]]).mathml()
         steps.append(f"<details{' open' * (i == 0)}><summary>{title}, step by step</summary>{told}</details>")
     lines = [(equation(derivative(f, symbol(x)), g),) for x, g in derivation.gradients.items()]
-    folded = (
-        f'<details><summary>All of them</summary><div class="derivation">{"".join(html_lines(lines))}</div></details>'
-    )
+    which = "All of them" if len(about.told) == len(about.parameters) else "All of these"
+    folded = f'<details><summary>{which}</summary><div class="derivation">{"".join(html_lines(lines))}</div></details>'
     return {"steps": "".join(steps), "all": folded}
 
 

@@ -21,14 +21,15 @@ from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, symbol
-from microgradcnn.views.formulas.typeset import Run, typeset, width
+from microgradcnn.views.formulas.typeset import Run, shortened, typeset, width
 from microgradcnn.views.pages.assets import asset
 
 CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
 LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
 SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
-APART = 27.0  # labels, at least
+LONGEST_FORMULA = 620.0  # of which more would make all else small
+APART = 33.0  # labels, at least
 WIDER = 1.28  # than Times some serif fonts are
 SECONDS = 2  # that the filter stays in a place
 
@@ -36,7 +37,7 @@ Point = tuple[float, float]
 
 
 def schematic(network: Network, equations: bool = True) -> str:
-    """The drawing of a network, as an <svg> element with an alternative text; nothing for one over arrays alone.
+    """The drawing of a network, as an <svg> element with an alternative text; nothing for what is none in scalars.
 
     With the `equations` below it, of the place that the filter is in, the filter slides.
     """
@@ -72,6 +73,8 @@ def _schematic(network: Network, equations: bool) -> tuple[str, int]:
         return "", 1
     x, y = network.drawn_rows(1, np.random.default_rng(0))
     example = network.example(x[0], float(np.ravel(y)[0]))
+    if not (example.inputs and example.outputs and all(v.label for v in example.outputs)):
+        return "", 1
     drawing = _Drawing(Graph(example.loss), equations)
     about, places = _put(network, drawing, example)
     return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1), places
@@ -127,12 +130,18 @@ class _Drawing:
         runs: list[Run] = []
         for formula in formulas:
             runs += [*([Run(",   ")] if runs else []), *typeset(formula)]
+        runs = shortened(runs, 15.0, LONGEST_FORMULA)
         self.pieces.append(_text(at, runs, "formula"))
         self.grow(at[0] + WIDER * width(runs, 15.0) + 12, at[1] + 20)
 
     def equation(self, node: Value) -> Expr:
         """A node's name and what it is computed from."""
         return equation(self.graph.names[node], self.graph.definition(node))
+
+    def equations_of(self, node: Value) -> list[Expr]:
+        """A node's equation, after that of the sum that it is a function of, if that has a name."""
+        sums = [p for p in node.parents if p in self.graph.names and p.op is not None and len(node.parents) == 1]
+        return [self.equation(each) for each in (*sums, node)]
 
     def grid(
         self, corner: Point, names: Sequence[str], columns: int, cell: float, kind: str = "", label: str = ""
@@ -183,14 +192,14 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
             drawing.circle(at, str(unit.label), kind)
     if image:
         cell = min(CELL, 6 * CELL / max(image))
-        (x, y), names = places[example.inputs[0]], [str(v.label) for v in example.inputs]
-        drawing.grid((x - cell / 2, y - cell / 2), names, image[1], cell, label="weight")
+        (x, y), pixels = places[example.inputs[0]], [str(v.label) for v in example.inputs]
+        drawing.grid((x - cell / 2, y - cell / 2), pixels, image[1], cell, label="weight")
     below = drawing.size[1] + 16
     hidden = [unit for unit in sources if unit not in example.outputs]
-    for node in told(example) if len(example.inputs) <= MOST_SHOWN or image else ():
+    names = drawing.graph.names
+    for node in told(example, names) if len(example.inputs) <= MOST_SHOWN or image else ():
         if node in places or node not in sources:
-            sums = [p for p in node.parents[:1] if p.label and p.op is not None and len(node.parents) == 1]
-            drawing.formula((16, below), *map(drawing.equation, [*sums, node]))
+            drawing.formula((16, below), *drawing.equations_of(node))
             below += 26
     _put_loss(drawing, example, below)
     units = [sum(unit in hidden for unit in layer) for layer in columns]
@@ -316,7 +325,7 @@ def _column(count: int, middle: Point, apart: float) -> list[Point]:
 
 def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
     for node in (*example.outputs, example.loss):
-        drawing.formula((16, y), drawing.equation(node))
+        drawing.formula((16, y), *drawing.equations_of(node))
         y += 26
 
 

@@ -31,7 +31,7 @@ _EDITION = re.compile(r"\b(Teacher|Student): +")
 _ITEM = re.compile(r"\s*(?:([-*+])|\d+[.)]) +")
 _INLINE = re.compile(  # code first: nothing is read in it
     r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*(?!\*)|\*(?P<em>[^*\s](?:[^*]*[^*\s])?)\*"
-    r"|\[(?P<link>[^\]]+)\]\((?P<target>[^()\s]+)\)|\b(?P<letter>[^\W\d_])_(?P<index>\w{1,3})\b"
+    r"|\[(?P<link>[^\]]+)\]\((?P<target>[^()\s]+)\)|\b(?P<letter>d?[^\W\d_])_(?P<index>\w{1,3})\b"
 )
 _ADDRESS = re.compile(r"https?://|mailto:|[\w./-]*(?:#[\w-]*)?$")  # what a link may lead to
 

@@ -48,6 +48,7 @@ Words for two.
         ("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
         ("**b *c*** `d*e*`", "<p><strong>b <em>c</em></strong> <code>d*e*</code></p>"),
         ("p_22 of conv_average, x_i", "<p>p<sub>22</sub> of conv_average, x<sub>i</sub></p>"),
+        ("df/dw_1", "<p>df/dw<sub>1</sub></p>"),
         ("[a *page*](two.html)", '<p><a href="two.html">a <em>page</em></a></p>'),
         ("[web](https://a.b/c?d&e)", '<p><a href="https://a.b/c?d&amp;e">web</a></p>'),
         ("2 * 3 * 4", "<p>2 * 3 * 4</p>"),

@@ -159,7 +159,8 @@ def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
     ways = WAYS[max(row.checks.ways for row in rows)]
     gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in {ways} ways"
     failed = [f"{row.network} on {name}: {said}" for row in rows for name, said in row.unfinished.items()]
-    training = "every training converged" if not failed else "; ".join(failed)
+    trained = "every training converged" if any(row.runs for row in rows) else "nothing was trained"
+    training = "; ".join(failed) or trained
     whose = "the lecture's" if all(row.section for row in rows) else "a"
     lines = [
         f"scalar, closed and differences: the scalar form, {whose} closed form and finite differences against the",

@@ -12,7 +12,7 @@ from microgradcnn.data import Dataset
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment
 from microgradcnn.lesson.run import TOLERANCE, NetworkRow, data_set
-from microgradcnn.lesson.sections.subject import Subject, representatives
+from microgradcnn.lesson.sections.subject import Subject
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.drawing.boxes import shown
 from microgradcnn.views.formulas import notation
@@ -20,7 +20,6 @@ from microgradcnn.views.formulas.expression import symbol
 from microgradcnn.views.pages.charts import curves, tiles
 
 STEP = 1e-5  # of the finite differences
-MOST = 40  # weights with a line each; of more, those that represent them have one
 WAYS = {2: "two", 3: "three", 4: "four"}
 TILES = (120, 12)  # numbers of a parameter, and in a row of it, that are shown as tiles
 
@@ -54,12 +53,11 @@ def _agreement(row: NetworkRow) -> str:
 
 def _numbers(about: Subject, student: bool) -> str:
     """A line for every weight, or for some of them if they are many; of an array its first number has one."""
-    labels = list(about.parameters) if len(about.parameters) <= MOST else representatives(about)
     first = [] if about.scalar else ["shape"]
     value = "value" if about.scalar else "its first number"
     header = ["weight", *first, value, "by finite differences", *([] if student else ["by the chain rule"])]
     rows = []
-    for p in (about.parameters[label] for label in labels):
+    for p in (about.parameters[label] for label in about.told):
         numbers = [_first(p.data), _difference(about.loss, p), *([] if student else [_first(p.grad)])]
         rows.append([_name(p), *([] if about.scalar else [size_of(p)]), *(shown(x, 6) for x in numbers)])
     return table(header, rows)

@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from microgradcnn.data import Dataset
-from microgradcnn.data.scaling import standardised
+from microgradcnn.data.scaling import standardised, unscaled
 from microgradcnn.engine.arrays import Array
 from microgradcnn.experiment import fit_scaling
 from microgradcnn.fit import DivergedError, train
@@ -53,9 +53,10 @@ def practice(kind: type[Network], data: Mapping[str, Dataset]) -> Practice:
     example = network.example(x[0], float(y[0]))
     network.regularise = REGULARISE  # weights without bounds would leave the map
     with suppress(DivergedError):  # the best weights so far are kept
-        uninterrupted(train(network, x, y, epochs=1500))
-    columns = [*example.inputs, *example.targets]
-    targets = y[:, None] if len(example.targets) == 1 else np.eye(len(example.targets))[y.astype(int)]
+        if example.targets:
+            uninterrupted(train(network, x, y, epochs=1500))
+    columns, classes = [*example.inputs, *example.targets], len(example.targets)
+    targets = np.eye(classes)[y.astype(int)] if classes > 1 else y[:, None][:, :classes]
     rows = np.column_stack([x, targets])
     parameters = list(example.parameters.values())
     return Practice(Problem(example.loss, parameters, columns, rows, start, _flat(network), rate), words)
@@ -67,14 +68,13 @@ def _rows(network: Network, data: Mapping[str, Dataset]) -> tuple[Array, Array, 
         rows = data_set(name, data)
         if rows.x.shape[1] == network.inputs and _answers(network, rows):
             few, what = _few(rows), "small images" if rows.image is not None else "rows"
-            y = (
-                rows.y
-                if rows.classes is not None
-                else np.asarray(standardised(rows.y[:, None]).apply(rows.y[:, None]))[:, 0]
-            )
-            return fit_scaling(rows).apply(rows.x)[few], y[few], f"{len(few)} {what} of <code>{escape(name)}</code>"
-    x = np.random.default_rng(0).normal(size=(ROWS, network.inputs))
-    return x, _own_answers(network, x), f"{ROWS} random rows, answered by the same network with other weights"
+            scaling = standardised(rows.y[:, None]) if rows.classes is None else unscaled(1)
+            y = np.asarray(scaling.apply(rows.y[few, None]))[:, 0]
+            return fit_scaling(rows).apply(rows.x)[few], y, f"{len(few)} {what} of <code>{escape(name)}</code>"
+    x, words = np.random.default_rng(0).normal(size=(ROWS, network.inputs)), f"{ROWS} random rows"
+    if not network.example(x[0], 0.0).targets:
+        return x, np.zeros(ROWS), words
+    return x, _own_answers(network, x), f"{words}, answered by the same network with other weights"
 
 
 def _answers(network: Network, rows: Dataset) -> bool:
@@ -129,4 +129,6 @@ def landscapes(done: Practice) -> dict[str, object] | None:
 
 def script(done: Practice, filled: Mapping[str, Mapping[str, str]], key: bool) -> str:
     """What brings both to life, with the program of the gradient if `key`."""
-    return "\n".join([scripts(), done.problem.script("task", key), start_script("task", filled)])
+    return "\n".join(
+        [scripts(), done.problem.script("task", key), start_script("task", filled, len(done.problem.parameters) > 1)]
+    )

@@ -13,6 +13,7 @@ from microgradcnn.networks import Network, named
 
 MOST_NODES = 1500  # of an example that is told in scalars
 ROWS = 3  # of a batch that a page shows
+MOST_WEIGHTS = 40  # that a page speaks of one by one; of more, those that represent them
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Subject:
     given: list[Value]
     found: list[Value]
     scalar: bool
+
+    @property
+    def told(self) -> list[str]:
+        """The labels of the parameters that a page speaks of: all, or some that represent them."""
+        return list(self.parameters) if len(self.parameters) <= MOST_WEIGHTS else representatives(self)
+
+    @property
+    def asked(self) -> bool:
+        """Whether students can be asked for every derivative."""
+        return self.scalar and len(self.parameters) <= MOST_WEIGHTS
 
     @property
     def operations(self) -> set[str]:
@@ -46,27 +57,28 @@ def subject(network: Network) -> Subject:
         loss = named(network.loss(*network.drawn_rows(ROWS, np.random.default_rng(0))), "f")
     else:
         loss = network.hand_graph()
-    nodes, parameters = topological(loss), set(network.parameters.values())
+    nodes = topological(loss)
+    leaves = {str(node.label): node for node in nodes if node.op is None and node.label}
+    wrt = {label: leaves[label] for label in network.parameters if label in leaves}
+    given = [leaf for label, leaf in leaves.items() if label not in wrt]
     between = [node for node in nodes if node.op is not None and node.label and node is not loss]
-    given = [node for node in nodes if node.op is None and node.label and node not in parameters]
-    wrt = {label: p for label, p in network.parameters.items() if p in set(nodes)}
-    return Subject(loss, wrt, given, [*between, loss], False)
+    return Subject(named(loss, loss.label or "f"), wrt, given, [*between, loss], False)
 
 
-def representatives(of: Subject, most: int = 2) -> list[str]:
+def representatives(of: Subject) -> list[str]:
     """A parameter of every kind, those nearest to the loss first.
 
-    Of a kind are those of one letter that go into the same named nodes; of a letter there are at most so many kinds.
+    Of a kind are those of one letter that go into the same named nodes; of the kinds of a letter that go into as many
+    there are at most two, and one where weights are many.
     """
-    kinds: dict[tuple[str, frozenset[str]], str] = {}
+    most = 2 if len(of.parameters) <= MOST_WEIGHTS else 1
     reached = _reached_names(of.loss)
+    alike: dict[tuple[str, int], dict[frozenset[str], str]] = {}
     for label, p in of.parameters.items():
-        kinds.setdefault((label.partition("_")[0], reached[p]), label)
-    of_letter: dict[str, list[str]] = {}
-    for (letter, _), label in kinds.items():
-        of_letter.setdefault(letter, []).append(label)
-    kept = [label for label in kinds.values() if label in of_letter[label.partition("_")[0]][:most]]
-    return sorted(kept, key=lambda label: len(reached[of.parameters[label]]))
+        names = reached[p]
+        alike.setdefault((label.partition("_")[0], len(names)), {}).setdefault(names, label)
+    kept = {label for kinds in alike.values() for label in list(kinds.values())[:most]}
+    return sorted(filter(kept.__contains__, of.parameters), key=lambda label: len(reached[of.parameters[label]]))
 
 
 def _reached_names(loss: Value) -> dict[Value, frozenset[str]]:

@@ -207,8 +207,11 @@ class LossNetwork(OwnLossNetwork):
         new |= {leaf: own[name] for name, (leaf,) in roles.parameters.items()}
         loss, *found = replayed([roles.loss, *z, *roles.outputs], new)
         inputs, targets = ([new[leaf] for leaf in leaves] for leaves in (roles.inputs, roles.targets))
-        loss = self.regularised(loss, own.values())
-        return Example(inputs, targets, own, found[: len(z)], found[len(z) :], named(loss, roles.loss.label or "f"))
+        outputs = found[len(z) :]
+        for i, output in enumerate(outputs, start=1):
+            output.label = output.label or (PREDICTION if len(outputs) == 1 else f"{PREDICTION}_{i}")
+        loss = named(self.regularised(loss, own.values()), roles.loss.label or "f")
+        return Example(inputs, targets, own, found[: len(z)], outputs, loss)
 
 
 def sizes_of(make: Make) -> dict[str, int]:

@@ -141,12 +141,10 @@ with the path of gradient descent. Click, or use the arrow keys, to start elsewh
 <p><output class="told" aria-live="polite"></output></p>"""
 
 
-def start_script(name: str, fills: Mapping[str, Mapping[str, str]]) -> str:
-    """The call that brings boxes and training in #exercise, and the map in #landscape, to life."""
-    return (
-        f'exercise(document.getElementById("exercise"), {name}, {literal(fills)});\n'
-        f'landscape(document.getElementById("landscape"), {name});'
-    )
+def start_script(name: str, fills: Mapping[str, Mapping[str, str]], mapped: bool = True) -> str:
+    """The call that brings boxes and training in #exercise, and the map in #landscape where it is, to life."""
+    start = f'exercise(document.getElementById("exercise"), {name}, {literal(fills)});'
+    return f'{start}\nlandscape(document.getElementById("landscape"), {name});' if mapped else start
 
 
 def _short(numbers: Array) -> Any:
