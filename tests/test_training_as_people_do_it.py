@@ -13,6 +13,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import confusion_matrix, recall_score
 
+import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.fit import Patience, evaluate, fit
 
@@ -143,16 +144,46 @@ def test_a_mistake_is_told_in_a_sentence(wrong: Callable[[], Any], says: str) ->
         wrong()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rows that the loss ignores count in the mean of weighted batches, and not in that of others"
-)
-def test_weights_of_1_change_nothing_where_rows_are_ignored() -> None:
+CLASS_WEIGHTS = np.array([0.5, 1.0, 4.0])
+MEANS: dict[str, Callable[..., Any]] = {
+    "cross_entropy": nn.cross_entropy,
+    "with weights of classes": partial(nn.cross_entropy, weight=CLASS_WEIGHTS),
+    "smoothed": partial(nn.cross_entropy, label_smoothing=0.3, weight=CLASS_WEIGHTS),
+    "nll_loss": lambda found, y, sample_weight=None: nn.nll_loss(
+        mg.log_softmax(found, 1), y, sample_weight=sample_weight
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_weights_of_1_change_nothing_where_rows_are_ignored(name: str) -> None:
     y = np.where(np.arange(150) % 5 == 0, -100, Y)
     plain, weighted = linear(), linear()
-    options: dict[str, Any] = {"rate": 0.1, "epochs": 2, "batch": 16, "engine": "eager"}
+    options: dict[str, Any] = {"rate": 0.1, "epochs": 2, "batch": 16, "engine": "eager", "loss": MEANS[name]}
     fit(plain, X, y, **options)
     fit(weighted, X, y, sample_weight=np.ones(150), **options)
     np.testing.assert_allclose(weighted[0].weight.data, plain[0].weight.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_a_row_of_weight_2_is_the_row_twice_where_rows_are_ignored(name: str) -> None:
+    y = np.where(np.arange(150) % 5 == 0, -100, Y)
+    times = np.arange(150) % 3
+    twice, weighted = linear(), linear()
+    options: dict[str, Any] = {"rate": 0.1, "epochs": 3, "batch": None, "engine": "eager", "loss": MEANS[name]}
+    fit(twice, np.repeat(X, times, axis=0), np.repeat(y, times), **options)
+    fit(weighted, X, y, sample_weight=times, **options)
+    np.testing.assert_allclose(weighted[0].weight.data, twice[0].weight.data, rtol=1e-9)
+
+
+def test_a_mean_that_is_not_that_of_the_rows_is_refused_with_weights() -> None:
+    def loss(found: Any, y: Any, reduction: str = "mean") -> Any:
+        return nn.cross_entropy(found, y, reduction=reduction)
+
+    y = np.where(np.arange(150) % 5 == 0, -100, Y)
+    with pytest.raises(ValueError, match=r"with weights of 1 the loss would be .* let it take sample_weight"):
+        fit(linear(), X, y, sample_weight=np.ones(150), loss=loss, engine="eager")
+    assert fit(linear(), X, Y, sample_weight=np.ones(150), loss=loss, epochs=1).status == "epochs"
 
 
 def test_a_loss_that_no_program_takes_by_rows_is_refused_with_the_engine_that_does() -> None:
