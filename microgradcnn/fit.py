@@ -19,8 +19,8 @@ from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.training.accuracy import ACCURACIES, Evaluation, at_least, check_loss, evaluated, rows_and_targets
-from microgradcnn.training.batches import ENGINES, Objective, batches, outputs, row_weights, weighted
-from microgradcnn.training.checkpoint import Checkpoints, digest
+from microgradcnn.training.batches import ENGINES, Objective, batches, check_rows, outputs, row_weights, weighted
+from microgradcnn.training.checkpoint import Checkpoints, described, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
@@ -193,15 +193,16 @@ def fit(
     stop = policy(stop, patience, unseen is not None)
     check_callbacks(callbacks)
     weights = row_weights(y, class_weight, sample_weight)
-    about = {"model": model.architecture(), "loss": getattr(loss, "__qualname__", type(loss).__qualname__)}
+    about = {"model": model.architecture(), "loss": described(loss)}
     about |= {"data": _about_data(x, y), "validation": None if unseen is None else digest(*unseen)}
     about |= schedule.about() | {"shift": shift, "seed": seed, "engine": engine}
     if weights is not None:
         about["weights"] = digest(weights)
         x, y, weights = (array[weights > 0.0] for array in (x, y, weights))
         weights = (weights / weights.mean()).astype(x.dtype)
+        check_rows(loss, model, x, y, weighed=True)
     if stop is not all_epochs:
-        about["stop"] = getattr(stop, "__qualname__", repr(stop))
+        about["stop"] = described(stop)
     dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
         rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y, weights)
@@ -293,9 +294,7 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     if not x.ndim or not y.ndim or not len(x) or len(x) != len(y):
         raise ValueError(f"{whose}x and y must have one row an example, n ≥ 1, not the shapes {x.shape} and {y.shape}")
     _check_finite(x, y)
-    with no_grad(), in_mode(model, training=False):
-        one = model(Value(x[:1])).data
-        loss(Value(np.broadcast_to(one, (len(x), *one.shape[1:]))), y)  # says what is wrong with any of the targets
+    check_rows(loss, model, x, y)
     return x, y
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pytorch_numbers import projections
+from pytorch_numbers import descended
 
 PATH = Path(__file__).with_name("files") / "pytorch_layers.npz"
 
@@ -290,15 +290,12 @@ def main() -> None:
         shapes = {path: tuple(a.shape) for path, a in model.state_dict().items()}
         model.load_state_dict({path: torch.as_tensor(a) for path, a in start(shapes).items()})
         descent = getattr(torch.optim, optimiser)(model.parameters(), **options)
-        losses, seen = [], []
-        for step, (x, y) in enumerate(batches(name), start=1):
-            descent.zero_grad()
-            loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
-            loss.backward()
-            descent.step()
-            losses.append(loss.item())
-            if step % 10 == 0:
-                seen.append(projections({path: a.numpy() for path, a in model.state_dict().items()}))
+        losses, seen = descended(
+            descent,
+            lambda x, y, model=model: nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y)),
+            lambda model=model: {path: a.numpy() for path, a in model.state_dict().items()},
+            batches(name),
+        )
         written |= {f"{name}/losses": losses, f"{name}/projections": seen}
         states_of[name] = shapes
     arrays = {name: np.asarray(array, float) for name, array in written.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,22 @@ def projections(parameters: Mapping[str, Any], seed: int = 2) -> list[float]:
     return [float(np.vdot(rng.normal(size=p.shape), p)) / math.sqrt(p.size) for p in parameters.values()]
 
 
+def descended(
+    descent: Any, loss: Callable[..., Any], state: Callable[[], Mapping[str, Any]], steps: Iterable[tuple[Any, Any]]
+) -> tuple[list[float], list[list[float]]]:
+    """The losses of an optimiser's steps on these batches, and the projections after every tenth: of either's model."""
+    losses, seen = [], []
+    for step, batch in enumerate(steps, start=1):
+        descent.zero_grad()
+        found = loss(*batch)
+        found.backward()
+        descent.step()
+        losses.append(found.item())
+        if step % 10 == 0:
+            seen.append(projections(state()))
+    return losses, seen
+
+
 def inputs(name: str) -> tuple[Any, np.random.Generator]:
     """What goes into a layer of LAYERS, and the generator for what its output is multiplied with."""
     rng = np.random.default_rng(sorted(LAYERS).index(name))
@@ -100,15 +116,12 @@ def main() -> None:
     for run, (optimiser, options) in RUNS.items():
         lenet.load_state_dict({name: torch.from_numpy(p) for name, p in start(shapes).items()})
         descent = getattr(torch.optim, optimiser)(lenet.parameters(), **options)
-        losses, seen = [], []
-        for step, (images, classes) in enumerate(batches(), start=1):
-            descent.zero_grad()
-            loss = nn.functional.cross_entropy(lenet(torch.from_numpy(images)), torch.from_numpy(classes))
-            loss.backward()
-            descent.step()
-            losses.append(loss.item())
-            if step % 10 == 0:
-                seen.append(projections({name: p.numpy() for name, p in lenet.state_dict().items()}))
+        losses, seen = descended(
+            descent,
+            lambda x, y: nn.functional.cross_entropy(lenet(torch.from_numpy(x)), torch.from_numpy(y)),
+            lambda: {name: p.numpy() for name, p in lenet.state_dict().items()},
+            batches(),
+        )
         written |= {f"{run}/losses": losses, f"{run}/projections": seen}
 
     for name, (kind, options, _) in LAYERS.items():

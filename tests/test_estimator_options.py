@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_linnerud, load_wine
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
@@ -56,6 +57,17 @@ def test_the_probabilities_are_those_of_numpy_from_the_coefficients(activation: 
         a = FUNCTIONS[activation](a @ w + b)
     odds = np.exp(a @ network.coefs_[-1] + network.intercepts_[-1])
     np.testing.assert_allclose(network.predict_proba(WINE), odds / odds.sum(axis=1, keepdims=True), rtol=1e-12)
+
+
+def test_the_logarithms_of_probabilities_are_finite_where_these_are_0() -> None:
+    network = classifier(hidden_layer_sizes=(6,), activation="identity").fit(WINE, CLASSES)
+    near, far = network.predict_log_proba(WINE), network.predict_log_proba(1e4 * WINE)
+    np.testing.assert_allclose(near, np.log(network.predict_proba(WINE)), rtol=1e-10)
+    assert (network.predict_proba(1e4 * WINE) == 0.0).any()
+    (w1, w2), (b1, b2) = network.coefs_, network.intercepts_
+    logits = (1e4 * WINE @ w1 + b1) @ w2 + b2
+    np.testing.assert_allclose(far, scipy.special.log_softmax(logits, axis=1), rtol=1e-9, atol=1e-9)
+    assert np.isfinite(far).all()
 
 
 def test_what_is_known_of_the_training() -> None:

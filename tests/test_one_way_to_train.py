@@ -166,7 +166,6 @@ def test_a_stopped_fit_goes_on_to_the_bit(signal: type[BaseException], at: int, 
     assert resumed.history == run.history
 
 
-@pytest.mark.xfail(strict=True, reason="Ctrl-C while the stop policy is asked: that epoch is kept, and is not saved")
 @pytest.mark.parametrize("at", [1, 4])
 def test_the_epoch_that_is_kept_is_the_one_on_disk(at: int, tmp_path: Path) -> None:
     _, stopped = FIT.trained(epochs=6, checkpoint=tmp_path, every=1, stop=_until(at, KeyboardInterrupt))

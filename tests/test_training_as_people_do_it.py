@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +14,11 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import confusion_matrix, recall_score
 
+import microgradcnn as mg
 from microgradcnn import nn
+from microgradcnn.files import FileError, read_arrays, write_arrays
 from microgradcnn.fit import Patience, evaluate, fit
+from microgradcnn.training.checkpoint import described
 
 X, Y = load_iris(return_X_y=True)
 X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -143,16 +147,46 @@ def test_a_mistake_is_told_in_a_sentence(wrong: Callable[[], Any], says: str) ->
         wrong()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rows that the loss ignores count in the mean of weighted batches, and not in that of others"
-)
-def test_weights_of_1_change_nothing_where_rows_are_ignored() -> None:
+CLASS_WEIGHTS = np.array([0.5, 1.0, 4.0])
+MEANS: dict[str, Callable[..., Any]] = {
+    "cross_entropy": nn.cross_entropy,
+    "with weights of classes": partial(nn.cross_entropy, weight=CLASS_WEIGHTS),
+    "smoothed": partial(nn.cross_entropy, label_smoothing=0.3, weight=CLASS_WEIGHTS),
+    "nll_loss": lambda found, y, sample_weight=None: nn.nll_loss(
+        mg.log_softmax(found, 1), y, sample_weight=sample_weight
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_weights_of_1_change_nothing_where_rows_are_ignored(name: str) -> None:
     y = np.where(np.arange(150) % 5 == 0, -100, Y)
     plain, weighted = linear(), linear()
-    options: dict[str, Any] = {"rate": 0.1, "epochs": 2, "batch": 16, "engine": "eager"}
+    options: dict[str, Any] = {"rate": 0.1, "epochs": 2, "batch": 16, "engine": "eager", "loss": MEANS[name]}
     fit(plain, X, y, **options)
     fit(weighted, X, y, sample_weight=np.ones(150), **options)
     np.testing.assert_allclose(weighted[0].weight.data, plain[0].weight.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_a_row_of_weight_2_is_the_row_twice_where_rows_are_ignored(name: str) -> None:
+    y = np.where(np.arange(150) % 5 == 0, -100, Y)
+    times = np.arange(150) % 3
+    twice, weighted = linear(), linear()
+    options: dict[str, Any] = {"rate": 0.1, "epochs": 3, "batch": None, "engine": "eager", "loss": MEANS[name]}
+    fit(twice, np.repeat(X, times, axis=0), np.repeat(y, times), **options)
+    fit(weighted, X, y, sample_weight=times, **options)
+    np.testing.assert_allclose(weighted[0].weight.data, twice[0].weight.data, rtol=1e-9)
+
+
+def test_a_mean_that_is_not_that_of_the_rows_is_refused_with_weights() -> None:
+    def loss(found: Any, y: Any, reduction: str = "mean") -> Any:
+        return nn.cross_entropy(found, y, reduction=reduction)
+
+    y = np.where(np.arange(150) % 5 == 0, -100, Y)
+    with pytest.raises(ValueError, match=r"with weights of 1 the loss would be .* let it take sample_weight"):
+        fit(linear(), X, y, sample_weight=np.ones(150), loss=loss, engine="eager")
+    assert fit(linear(), X, Y, sample_weight=np.ones(150), loss=loss, epochs=1).status == "epochs"
 
 
 def test_a_loss_that_no_program_takes_by_rows_is_refused_with_the_engine_that_does() -> None:
@@ -179,9 +213,79 @@ def test_a_callback_that_measures_changes_nothing(name: str) -> None:
     assert measured.training
 
 
-@pytest.mark.xfail(strict=True, reason="a checkpoint knows of a partial only that it is one, not its options")
-def test_a_loss_with_another_option_is_another_run(tmp_path: Path) -> None:
-    first, second = (partial(nn.cross_entropy, label_smoothing=share) for share in (0.1, 0.9))
-    fit(linear(), X, Y, epochs=1, checkpoint=tmp_path, loss=first)
-    with pytest.raises(ValueError, match="is of another run"):
-        fit(linear(), X, Y, epochs=2, checkpoint=tmp_path, resume=True, loss=second)
+def own_loss(found: Any, y: Any, power: float = 1.0) -> Any:
+    return nn.cross_entropy(found, y) ** power
+
+
+PARTIALS: dict[str, tuple[Any, Any, str]] = {
+    "an option": (
+        partial(nn.cross_entropy, label_smoothing=0.1),
+        partial(nn.cross_entropy, label_smoothing=0.9),
+        "loss.options.label_smoothing 0.1 instead of 0.9",
+    ),
+    "an array": (
+        partial(nn.cross_entropy, weight=np.array([1.0, 2.0, 3.0])),
+        partial(nn.cross_entropy, weight=np.array([1.0, 2.0, 4.0])),
+        "loss.options.weight.SHA-256 ",
+    ),
+    "one option less": (partial(own_loss, power=2.0), partial(own_loss), "loss.options.power 2.0 instead of null"),
+    "another function": (partial(nn.cross_entropy), partial(own_loss), 'loss.function "cross_entropy" instead of'),
+    "no partial": (partial(own_loss, power=2.0), own_loss, 'instead of "own_loss"'),
+}
+
+
+@pytest.mark.parametrize("name", PARTIALS)
+def test_a_loss_with_another_option_is_another_run(name: str, tmp_path: Path) -> None:
+    first, second, says = PARTIALS[name]
+    again = partial(first.func, **{option: np.copy(value)[()] for option, value in first.keywords.items()})
+    options: dict[str, Any] = {"checkpoint": tmp_path, "engine": "eager"}
+    fit(linear(), X, Y, epochs=1, loss=first, **options)
+    with pytest.raises(FileError, match="is of another run.*" + re.escape(says)):
+        fit(linear(), X, Y, epochs=2, resume=True, loss=second, **options)
+    run = fit(linear(), X, Y, epochs=2, resume=True, loss=again, **options)
+    assert run.history == fit(linear(), X, Y, epochs=2, loss=first, engine="eager").history
+
+
+def test_a_stop_policy_with_another_option_is_another_run(tmp_path: Path) -> None:
+    def until(history: Any, loss: float) -> str:
+        return "enough" if history[-1]["loss"] < loss else "epochs"
+
+    fit(linear(), X, Y, epochs=1, checkpoint=tmp_path, stop=partial(until, loss=0.1))
+    with pytest.raises(FileError, match=r"stop\.options\.loss 0\.1 instead of 0\.2"):
+        fit(linear(), X, Y, epochs=2, checkpoint=tmp_path, resume=True, stop=partial(until, loss=0.2))
+    assert fit(linear(), X, Y, epochs=2, checkpoint=tmp_path, resume=True, stop=partial(until, loss=0.1)).history
+
+
+def test_a_checkpoint_that_knows_only_that_there_is_a_partial_goes_on(tmp_path: Path) -> None:
+    smooth = partial(nn.cross_entropy, label_smoothing=0.1)
+    fit(linear(), X, Y, epochs=1, checkpoint=tmp_path, loss=smooth)
+    (path,) = tmp_path.iterdir()
+    saved, arrays = read_arrays(path, "checkpoint")
+    write_arrays(path, "checkpoint", saved | {"about": saved["about"] | {"loss": "partial"}}, arrays)
+    with pytest.raises(FileError, match='loss "partial" instead of "cross_entropy"'):
+        fit(linear(), X, Y, epochs=2, checkpoint=tmp_path, resume=True)
+    assert len(fit(linear(), X, Y, epochs=2, checkpoint=tmp_path, resume=True, loss=smooth).history) == 2
+
+
+class Shifted:
+    def __call__(self, history: Any) -> str:
+        return "epochs"
+
+
+@pytest.mark.parametrize(
+    ("given", "is_described"),
+    [
+        (nn.mse_loss, "mse_loss"),
+        (Shifted(), "Shifted"),
+        (Patience(epochs=3), "Patience(tol=0.0001, epochs=3, watch='loss', restore_best=False)"),
+        (partial(max, 1, key=abs), {"function": "max", "arguments": [1], "options": {"key": "abs"}}),
+        (partial(max, (np.float32(0.5), None)), {"function": "max", "arguments": [[0.5, None]], "options": {}}),
+        (
+            partial(max, mg.Value(2.0), by={"a": True}),
+            {"function": "max", "arguments": [2.0], "options": {"by": {"a": True}}},
+        ),
+        (partial(partial(max, 1), 2), {"function": "max", "arguments": [1, 2], "options": {}}),
+    ],
+)
+def test_what_a_function_is_described_as_is_json_without_a_place_in_memory(given: Any, is_described: Any) -> None:
+    assert described(given) == is_described == json.loads(json.dumps(described(given)))

@@ -210,7 +210,7 @@ class Value:
         log_softmax = logaddexp = logaddexp2 = matmul = max = max_pool2d = maximum = mean = min = minimum = _attached
         mod = nan_to_num = prod = rad2deg = ravel = reciprocal = relu = repeat = reshape = sigmoid = sign = _attached
         silu = sin = sinc = sinh = softmax = softplus = sqrt = square = squeeze = std = sum = swapaxes = _attached
-        take = tan = tanh = trace = transpose = var = _attached
+        take = tan = tanh = trace = transpose = var = __pos__ = _attached
         __round__ = argmax = argmin = argsort = _left
 
 

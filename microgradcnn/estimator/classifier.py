@@ -122,6 +122,10 @@ class MicrogradClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         """The probability of every class, in the order of `classes_`, for rows (n, inputs): (n, classes)."""
         return np.asarray(mg.softmax(self._outputs(X)))
 
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of predict_proba, (n, classes), finite where a probability is too small for a number."""
+        return np.asarray(mg.log_softmax(self._outputs(X)))
+
     def predict(self, X: Any) -> Array:
         """The most probable class of every row, (n,)."""
         logits = self._outputs(X)

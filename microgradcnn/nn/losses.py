@@ -97,13 +97,15 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
+    sample_weight: Any = None,
 ) -> Value:
     """The mean of −log softmax(logits)[target] for logits (n, classes, ...) and class numbers (n, ...).
 
     A target in the shape of the logits holds probabilities p of the classes, and the loss is −Σ p log softmax(logits);
     with `label_smoothing` ε it is that of (1 − ε)p + ε/classes (Szegedy et al. 2016, section 7), for class numbers too.
     `weight` (classes,) multiplies the term of each class. The mean for class numbers is weighed by it, and leaves out
-    those that are `ignore_index`; for probabilities it is one over all.
+    those that are `ignore_index`; for probabilities it is one over all. `sample_weight` (n,), of mean 1, multiplies the
+    loss of each row and what it counts in the mean: a row of weight 2 is the row twice.
 
     Class numbers in a Value may be inputs of a program; where it is called with one that is no class, the loss is NaN.
     Raises ValueError for other shapes, a target that is no class number, or probabilities whose sum is not 1.
@@ -115,21 +117,27 @@ def cross_entropy(
         if ignore_index >= 0:
             raise ValueError(f"ignore_index={ignore_index} is for class numbers, and these targets are probabilities")
         p = _probabilities(target, shape_of(logits))
-        return _against(mg.log_softmax(logits, axis), p, weight, reduction, label_smoothing)
+        return _against(mg.log_softmax(logits, axis), p, weight, sample_weight, reduction, label_smoothing)
     target, classes = _class_numbers("cross_entropy", "logits", logits, target, ignore_index)
     log_p = mg.log_softmax(logits, axis)
-    return _picked(log_p, target, classes, weight, ignore_index, reduction, label_smoothing)
+    return _picked(log_p, target, classes, weight, sample_weight, ignore_index, reduction, label_smoothing)
 
 
 def nll_loss(
-    log_probabilities: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+    log_probabilities: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    sample_weight: Any = None,
 ) -> Value:
     """The mean of −log p[target] for log p (n, classes, ...), such as mg.log_softmax, and class numbers (n, ...).
 
     All else is as in cross_entropy, which takes logits.
     """
     target, classes = _class_numbers("nll_loss", "logarithms", log_probabilities, target, ignore_index)
-    return _picked(log_probabilities, target, classes, weight, ignore_index, reduction)
+    return _picked(log_probabilities, target, classes, weight, sample_weight, ignore_index, reduction)
 
 
 def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: int) -> tuple[Any, Array]:
@@ -179,20 +187,27 @@ def _probabilities(target: Any, shape: tuple[int, ...]) -> Any:
     return target
 
 
-def _against(log_p: Any, p: Any, weight: Any, reduction: str, smoothing: float) -> Value:
+def _against(log_p: Any, p: Any, weight: Any, sample_weight: Any, reduction: str, smoothing: float) -> Value:
     """−Σ p log p over the classes, each weighed, for probabilities p to be reached."""
     if not isinstance(p, Value):
         p = p.astype(log_p.dtype)
     if smoothing:
         p = (1.0 - smoothing) * p + smoothing / log_p.shape[1]
     terms = p * log_p if weight is None else p * log_p * _column(weight, log_p)
-    return -_reduced(mg.sum(terms, axis=1), reduction)
+    return -_reduced(_by_row(mg.sum(terms, axis=1), sample_weight), reduction)
 
 
 def _picked(
-    log_p: Any, target: Any, classes: Array, weight: Any, ignore_index: int, reduction: str, smoothing: float = 0.0
+    log_p: Any,
+    target: Any,
+    classes: Array,
+    weight: Any,
+    sample_weight: Any,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float = 0.0,
 ) -> Value:
-    """−log p at the class numbers, each weighed by its class's weight, without those to be ignored."""
+    """−log p at the class numbers, each weighed by its class's weight and its row's, without those to be ignored."""
     one, column = log_p.dtype.type(1.0), None if weight is None else _column(weight, log_p)
     ignored = mg.equal(target, ignore_index) if _may_ignore(target, classes, ignore_index, log_p.shape[1]) else None
     pick = _hit if isinstance(target, Value) else _indexed
@@ -204,9 +219,10 @@ def _picked(
     if ignored is not None:
         losses = mg.where(ignored, 0.0, losses)
         share = mg.where(ignored, 0.0 * one, one if share is None else share)
+    losses = _by_row(losses, sample_weight)
     if share is None or reduction != "mean":
         return -_reduced(losses, reduction)
-    return -(mg.sum(losses) / ieee(mg.sum(share)))
+    return -(mg.sum(losses) / ieee(mg.sum(_by_row(share, sample_weight))))
 
 
 def _indexed(log_p: Any, column: Any, classes: Array, ignored: Any) -> tuple[Any, Any]:
@@ -237,6 +253,18 @@ def _column(weight: Any, log_p: Any) -> Any:
         raise ValueError(f"weight has a number for each of the {k} classes, not the shape {np.shape(weight)}")
     weight = weight if isinstance(weight, Value) else bare_array(weight).astype(log_p.dtype)
     return mg.reshape(weight, k, *[1] * (log_p.ndim - 2))
+
+
+def _by_row(numbers: Any, weights: Any) -> Any:
+    """The numbers times the weight of their row. Raises ValueError unless each row has one."""
+    if weights is None:
+        return numbers
+    if np.shape(weights) != shape_of(numbers)[:1]:
+        raise ValueError(
+            f"sample_weight has a number for each of the {len(numbers)} rows, not the shape {np.shape(weights)}"
+        )
+    weights = weights if isinstance(weights, Value) else bare_array(weights).astype(numbers.dtype)
+    return numbers * (mg.reshape(weights, -1, *[1] * (numbers.ndim - 1)) if numbers.ndim > 1 else weights)
 
 
 def _weighed(losses: Any, weight: Any, reduction: str) -> Value:

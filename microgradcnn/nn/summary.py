@@ -154,6 +154,9 @@ def _work_of_a_number(y: Value, op: Primitive) -> float:
         return math.prod(y.static.get("size", (share,))) - (op.work != "mean")
     if op.name == "log_softmax":  # the largest, x − it, exp, their sum, log, minus that
         return 5 - 1 / y.shape[y.static["axis"]]
+    if op.name == "normalised":  # the mean, x − it, squared, their mean, the quotient; + ε and √ once for all of them
+        axis = y.static["axis"]
+        return 5 + 2 / math.prod(y.shape if axis is None else (y.shape[i] for i in axis))
     return _in_notation(op, ())
 
 

@@ -10,6 +10,7 @@ from microgradcnn.engine.arguments import explained
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.protocols import logic
+from microgradcnn.protocols.other_names import OF_VALUES
 
 
 @explained
@@ -42,6 +43,7 @@ BY_NUMPY_NAME: dict[str, Callable[..., Any]] = {
     "multiply": primitives.mul,
     "divide": primitives.div,
     "negative": functions.negative,
+    "positive": Value.__pos__,
     "absolute": primitives.abs,
     "less": primitives.less,
     "less_equal": primitives.less_equal,
@@ -109,10 +111,11 @@ def _counterpart(numpy_function: Any) -> Callable[..., Any]:
     module = getattr(numpy_function, "__module__", None) or "numpy"
     name = f"{module}.{numpy_function.__name__}".removeprefix("numpy.")
     if name not in BY_NUMPY_NAME:
-        raise TypeError(
-            f"{_full_name(numpy_function)} does not know Values: compose it from what mg has, as dir(mg) lists it, "
-            "write it as an mg.primitive with its chain rule, or leave the graph with .data"
+        ways = (
+            "compose it from what mg has, as dir(mg) lists it, write it as an mg.primitive with its chain rule, or "
+            "leave the graph with .data"
         )
+        raise TypeError(f"{_full_name(numpy_function)} does not know Values: {OF_VALUES.get(name, ways)}")
     return BY_NUMPY_NAME[name]
 
 

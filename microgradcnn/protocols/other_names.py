@@ -33,6 +33,9 @@ OF_VALUES = {
     **dict.fromkeys(("mm", "bmm", "mv"), "write v @ a"),
     **dict.fromkeys(("eq", "ne", "gt", "ge", "lt", "le"), "write v > a and the like, or mg.equal(v, a)"),
     **dict.fromkeys(("any", "all"), "write np.any(v.data) or np.all(v.data)"),
+    **dict.fromkeys(
+        ("median", "quantile", "percentile"), "take a place of mg.sort(v), or np.median(v.data) and the like"
+    ),
     **dict.fromkeys(("requires_grad", "requires_grad_"), "all leaves get a gradient, and v.detach() lets none through"),
     **dict.fromkeys(("grad_fn", "creator", "prev"), "v.op is what made it, v.parents are what went in"),
     **dict.fromkeys(("retain_grad", "is_leaf"), "v.op is None for a leaf, and v.grad is there for every node"),

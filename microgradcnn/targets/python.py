@@ -163,10 +163,10 @@ EXPRESSIONS: dict[str, str | Text] = {
     "order": lambda line, args: (
         f"xp.argsort({args[0]}, axis={line.static['axis']}, stable=True).astype({str(line.dtype)!r})"
     ),
-    "take": lambda line, args: f"xp.take({args[0]}, {_places(args[1])}, axis={line.static['axis']})",
+    "take": lambda line, args: f"xp.take({args[0]}, whole({args[1]}, xp), axis={line.static['axis']})",
     "index_add": _with("index_add", "axis", "length"),
     "take_along_axis": lambda line, args: (
-        f"xp.take_along_axis({args[0]}, {_places(args[1])}, axis={line.static['axis']})"
+        f"xp.take_along_axis({args[0]}, whole({args[1]}, xp), axis={line.static['axis']})"
     ),
     "scatter_add": _with("scatter_add", "axis", "length"),
     "matmul": "{0} @ {1}",
@@ -190,10 +190,6 @@ EXPRESSIONS: dict[str, str | Text] = {
     "avg_pool2d": lambda line, args: f"xp.mean({_windows(line, args)}, axis=(4, 5))",
     "max_pool2d": lambda line, args: f"xp.max({_windows(line, args, beyond=-np.inf)}, axis=(4, 5))",
 }
-
-
-def _places(name: str) -> str:
-    return f"xp.asarray({name}).astype(int)"
 
 
 def definitions(lines: Iterable[Line]) -> list[str]:

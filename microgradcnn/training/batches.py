@@ -127,17 +127,40 @@ def batches(
 
 
 def weighted(loss: Callable[..., Value], found: Any, y: Any, *weights: Any) -> Value:
-    """`loss(found, y)`, a mean over rows, or with `weights`, (n,) of mean 1, that of each row's own loss times its.
+    """`loss(found, y)`, a mean over rows, or with `weights`, (n,) of mean 1, the mean that they weigh.
 
+    A loss weighs rows itself if it takes `sample_weight`, as one has to whose mean leaves rows out or weighs them.
     Raises ValueError for a loss that cannot say what each row costs.
     """
     if not weights:
         return loss(found, y)
+    if "sample_weight" in signature(loss).parameters:
+        return loss(found, y, sample_weight=weights[0])
     if "reduction" not in signature(loss).parameters:
         name = getattr(loss, "__qualname__", type(loss).__qualname__)
         raise ValueError(f"weights need what each row costs: let {name} take reduction='none', as the losses of mg.nn")
     rows = loss(found, y, reduction="none")
     return mg.mean(weights[0] * (mg.mean(rows, axis=tuple(range(1, rows.ndim))) if rows.ndim > 1 else rows))
+
+
+def check_rows(loss: Callable[..., Value], model: Module, x: Array, y: Array, weighed: bool = False) -> None:
+    """Raise what the loss raises of any of the targets, if every row has the outputs of the first.
+
+    ValueError, too, where rows are to be weighed, and weights of 1 change the loss: its mean is not that of its rows.
+    """
+    with no_grad():
+        one = outputs(model, x[:1])
+        found = Value(np.broadcast_to(one, (len(x), *one.shape[1:])))
+        plain = loss(found, y)
+        if not weighed:
+            return
+        with_ones = weighted(loss, found, y, np.ones(len(y), x.dtype))
+    if abs(with_ones.item() - plain.item()) > 1e-4 * abs(plain.item()):
+        name = getattr(loss, "__qualname__", type(loss).__qualname__)
+        raise ValueError(
+            f"with weights of 1 the loss would be {with_ones.item():.6g} instead of {plain.item():.6g}, as the mean of "
+            f"{name} is not that of what each row costs: let it take sample_weight, (n,), as nn.cross_entropy does"
+        )
 
 
 def row_weights(

@@ -13,12 +13,14 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, make_folder, read_arrays, remove, write_arrays
 
 KIND = "checkpoint"
@@ -160,8 +162,32 @@ def digest(*arrays: Array) -> str:
     return found.hexdigest()
 
 
+def described(given: Any) -> Any:
+    """A function, or an argument of one, in what a run is about: as JSON has it, the same in every process.
+
+    A functools.partial is its function with its arguments and options, an array its shape and its digest, another
+    function its name; an object is what it prints, or its class where that tells the place in memory.
+    """
+    if isinstance(given, partial):
+        options = {name: described(option) for name, option in sorted(given.keywords.items())}
+        return {"function": described(given.func), "arguments": described(list(given.args)), "options": options}
+    if isinstance(given, list | tuple):
+        return [described(part) for part in given]
+    if isinstance(given, Mapping):
+        return {str(name): described(part) for name, part in given.items()}
+    if given is None or isinstance(given, bool | int | float | str):
+        return given
+    if isinstance(given, Value | np.ndarray | np.generic):
+        numbers = np.asarray(given.data if isinstance(given, Value) else given)
+        return numbers.item() if not numbers.ndim else {"shape": list(numbers.shape), "SHA-256": digest(numbers)}
+    name = getattr(given, "__qualname__", repr(given))
+    return type(given).__qualname__ if " at 0x" in name else name
+
+
 def _differences(theirs: Any, ours: Any, name: str = "") -> Iterator[str]:
-    """What differs, by its name, with both values."""
+    """What differs, by its name, with both values; older checkpoints know of a partial only that it is one."""
+    if theirs == partial.__qualname__ and isinstance(ours, dict):
+        return
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in {**theirs, **ours}:
             yield from _differences(theirs.get(key), ours.get(key), f"{name}.{key}" if name else key)

@@ -88,19 +88,20 @@ class Descent:
 
 
 class Recorder:
-    """Saves a descent when a checkpoint is due, and at any time as it was after its last whole epoch.
+    """Takes note of a descent when an epoch is whole: goes back to that, and saves it when a checkpoint is due.
 
-    `constants` are saved with it, as JSON holds them. Without checkpoints it does nothing. With some that have
-    `found` one, the descent goes on from there, and `status` is what it was then.
+    `constants` are saved with it, as JSON holds them. Without checkpoints nothing is saved. With some that have
+    `found` one, the descent goes on from there, and `status` is what it was then, None if the stop policy has not told.
     """
 
     def __init__(self, descent: Descent, checkpoints: CheckpointFolder | None = None, **constants: Any) -> None:
         self.descent, self.checkpoints, self.constants = descent, checkpoints, constants
-        self.status = GOING
+        self.status: str | None = GOING
         self._rows = array("d")  # the history in one block, so that a save takes it as it is
-        self._unsaved: tuple[int, dict[str, Any], dict[str, Array]] | None = None
         if checkpoints is not None and checkpoints.found is not None:
             self._go_on(checkpoints.found)
+        self._saved = len(descent.history)  # epochs
+        self._noted: tuple[int, dict[str, Any], dict[str, Array]] | None = None
 
     def _go_on(self, found: Checkpoint) -> None:
         rows, columns, self.status = found.arrays["history"], found.state["columns"], found.state["status"]
@@ -109,22 +110,34 @@ class Recorder:
         named = (dict(zip(columns, row, strict=True)) for row in rows.tolist())
         self.descent.history.extend(row | {"epoch": int(row["epoch"])} for row in named)
 
+    def note(self, status: str | None) -> None:
+        """Take note of the descent, whose newest epoch is whole, with the status of training if that is known."""
+        state, arrays = self.descent.snapshot()
+        self._noted = len(self.descent.history), {"status": status, **state}, arrays
+
+    def go_back(self) -> None:
+        """Bring the descent to what was noted last."""
+        assert self._noted is not None
+        epochs, state, arrays = self._noted
+        self.descent.restore(state, arrays)
+        del self.descent.history[epochs:]
+
     def epoch_done(self, status: str) -> None:
         """Take note of the descent at the end of an epoch, with the status of training then; save if it is time."""
         if self.checkpoints is None:
             return
-        self._rows.extend(self.descent.history[-1].values())
-        state, arrays = self.descent.snapshot()
-        self._unsaved = len(self.descent.history), {"status": status, **state}, arrays
+        self.note(status)
         if len(self.descent.history) % self.checkpoints.every == 0:
             self.save()
 
     def save(self) -> None:
         """Save what was noted last, if it has not been; takes time in proportion to all that is saved."""
-        if self.checkpoints is None or self._unsaved is None:
+        if self.checkpoints is None or self._noted is None or self._noted[0] == self._saved:
             return
-        epochs, state, arrays = self._unsaved
+        epochs, state, arrays = self._noted
         columns = list(self.descent.history[0])
+        for row in self.descent.history[len(self._rows) // len(columns) : epochs]:
+            self._rows.extend(row.values())
         history = np.frombuffer(self._rows[: epochs * len(columns)]).reshape(epochs, len(columns))
         self.checkpoints.save(epochs, {**self.constants, **state, "columns": columns}, {**arrays, "history": history})
-        self._unsaved = None
+        self._saved = epochs

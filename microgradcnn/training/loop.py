@@ -46,7 +46,7 @@ class TrainingLoop(ABC):
     stop: Stop
 
     def __post_init__(self) -> None:
-        self.descent, self.status = self.recorder.descent, self.recorder.status
+        self.descent, self.status = self.recorder.descent, GOING
         self.rows, self.history = self.descent.rows, self.descent.history
 
     def run(self, progress: bool = False) -> str:
@@ -54,8 +54,10 @@ class TrainingLoop(ABC):
 
         Raises DivergedError, FileError where the run cannot be saved, and what the engine raises.
         """
-        first = len(self.history) if self.status == GOING else self.schedule.epochs
         try:
+            asked = self.recorder.status
+            self.status = self.stop(self.history) if asked is None else asked
+            first = len(self.history) if self.status == GOING else self.schedule.epochs
             for number in bar(self.schedule.epochs, progress, self._note, first):
                 self.status = self.epoch(number, self.rate * self.schedule.share(number))
                 self.recorder.epoch_done(self.status)
@@ -127,7 +129,7 @@ class ModelLoop(TrainingLoop):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._take_note()
+        self.recorder.note(self.recorder.status)
 
     def epoch(self, number: int, rate: float) -> str:
         """The steps; a row of epoch, from 1, rate, loss, accuracy where there is one, and what `validate` finds."""
@@ -137,11 +139,8 @@ class ModelLoop(TrainingLoop):
         self.rows.write()
         row |= self.validate()
         self.descent.see(row, self.stop.cost(row) if isinstance(self.stop, Patience) else row["loss"])
-        self._take_note()
+        self.recorder.note(None)  # the epoch is whole, also where Ctrl-C comes while the stop policy is asked
         return self.stop(self.history)
-
-    def _take_note(self) -> None:
-        self._whole, self._buffers = self.rows.flat, [buffer.data for buffer in self.descent.buffers]
 
     def called_back(self) -> bool:
         """Whether one of the callbacks, all of which are called, gave True."""
@@ -156,11 +155,12 @@ class ModelLoop(TrainingLoop):
 
     def kept(self) -> Array:
         """Those after the last whole epoch, or the best where Patience is to restore them; the buffers of that time."""
-        best = isinstance(self.stop, Patience) and self.stop.restore_best
-        buffers = self.descent.best_buffers if best else self._buffers
-        for buffer, data in zip(self.descent.buffers, buffers, strict=True):
+        self.recorder.go_back()
+        if not (isinstance(self.stop, Patience) and self.stop.restore_best):
+            return self.rows.flat
+        for buffer, data in zip(self.descent.buffers, self.descent.best_buffers, strict=True):
             buffer.data = data
-        return self.descent.best if best else self._whole
+        return self.descent.best
 
     def _stop_if_diverged(self, loss: float, number: int) -> None:
         if math.isfinite(loss) and np.isfinite(self.rows.flat).all():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from every_backend import answer, every_way
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -136,7 +138,7 @@ def test_a_keyword_that_cannot_hold(call: Callable[[Any], Any], words: str) -> N
 
 
 UNKNOWN = "cumprod round trunc rint cbrt median ptp unique any all count_nonzero nansum average allclose isclose copy"
-UNKNOWN += " positive fmod fmax fmin floor_divide heaviside full_like empty_like nonzero percentile convolve"
+UNKNOWN += " fmod fmax fmin floor_divide heaviside full_like empty_like nonzero percentile convolve"
 MORE_ARGUMENTS = {"allclose": 1, "isclose": 1, "fmod": 1, "fmax": 1, "fmin": 1, "floor_divide": 1, "heaviside": 1}
 MORE_ARGUMENTS |= {"full_like": 1, "percentile": 1, "convolve": 1}
 
@@ -342,3 +344,24 @@ def test_much_and_far() -> None:
     np.testing.assert_array_equal(mg.triu(c, 10**6).data, 0.0 * CUBE)
     assert mg.diagonal(c, 10**6).shape == (4, 0)
     assert mg.roll(c, -(10**12), 1).shape == CUBE.shape
+
+
+@pytest.mark.parametrize("plus", [operator.pos, np.positive])
+def test_plus_gives_the_same_numbers_in_a_node_of_its_own(plus: Any) -> None:
+    for numbers in (2.0, A[0], np.float32(1.5) * np.ones((2, 1), np.float32)):
+        x = Value(numbers, label="x")
+        y = plus(x)
+        np.testing.assert_array_equal(y.data, numbers)
+        assert (y.dtype, y.label) == (x.dtype, None)
+        assert x in y.parents
+        mg.sum(plus(y * y)).backward()
+        np.testing.assert_array_equal(x.grad, 2.0 * numbers)
+
+
+@every_way
+def test_plus_is_nothing_to_compute(way: str) -> None:
+    """The mean of x·p + p is that of x times p, and p: its gradient has 1/2 of the mean of each column, and of 1."""
+    x, p = np.arange(6.0).reshape(3, 2), np.array([2.0, 3.0])
+    loss, (g,) = answer(way, lambda x, p: mg.mean((+x) * (+p) + +p), [p], [x])
+    assert loss == pytest.approx(np.mean(x * p + p), rel=1e-14)
+    np.testing.assert_allclose(g, (x.mean(axis=0) + 1.0) / 2.0, rtol=1e-14)

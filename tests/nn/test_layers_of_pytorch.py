@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pytorch_layers import CASES, OPTIMISERS, batches, drawn, flat, models, recorded, start
-from pytorch_numbers import projections
+from pytorch_numbers import descended
 from threadpoolctl import threadpool_limits
 
 import microgradcnn as mg
@@ -82,15 +82,7 @@ def test_a_hundred_steps_of_a_model(name: str) -> None:
     model.load_state_dict(start(STATES[name]))
     optimiser, options = OPTIMISERS[name]
     descent = getattr(optim, optimiser)(model.parameters(), **options)
-    losses, seen = [], []
-    for step, (x, y) in enumerate(batches(name), start=1):
-        descent.zero_grad()
-        loss = nn.cross_entropy(model(x), y)
-        loss.backward()
-        descent.step()
-        losses.append(loss.item())
-        if step % 10 == 0:
-            seen.append(projections(model.state_dict()))
+    losses, seen = descended(descent, lambda x, y: nn.cross_entropy(model(x), y), model.state_dict, batches(name))
     np.testing.assert_allclose(losses, ARRAYS[f"{name}/losses"], rtol=0, atol=1e-8)
     np.testing.assert_allclose(seen, ARRAYS[f"{name}/projections"], rtol=0, atol=1e-8)
     assert np.ptp(losses) > 0.1

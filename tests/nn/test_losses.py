@@ -228,12 +228,45 @@ def test_cross_entropy_of_any_shape(
         np.testing.assert_allclose(found.data, wanted, rtol=1e-12, atol=1e-13)
 
 
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["numbers", "in a Value", "probabilities"]),
+    options=st.sampled_from([{}, {"weight": True}, {"ignore_index": 0}, {"weight": True, "ignore_index": 0}]),
+    reduction=st.sampled_from(["mean", "sum", "none"]),
+)
+def test_a_row_of_weight_2_is_the_row_twice(
+    shape: list[int], seed: int, kind: str, options: dict[str, Any], reduction: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits, target = 3.0 * rng.normal(size=shape), rng.integers(shape[1], size=(shape[0], *shape[2:]))
+    times = rng.permutation(1 + np.arange(shape[0]))
+    options = options | ({"weight": 0.1 + rng.random(shape[1])} if "weight" in options else {})
+    if kind == "probabilities":
+        target, options = rng.dirichlet(np.ones(shape[1]), size=(shape[0], *shape[2:])), {}
+        target = np.moveaxis(target, -1, 1)
+    made = Value if kind == "in a Value" else np.asarray
+    repeated = Value(np.repeat(logits, times, axis=0)), made(np.repeat(target, times, axis=0))
+    options["reduction"] = reduction if reduction == "mean" else "sum"
+    twice = nn.cross_entropy(*repeated, **options).item() / (1.0 if reduction == "mean" else times.mean())
+    weighed = options | {"reduction": reduction, "sample_weight": times / times.mean()}
+    found = np.asarray(nn.cross_entropy(Value(logits), made(target), **weighed).data)
+    np.testing.assert_allclose(found.sum(), twice, rtol=1e-12, atol=1e-13)
+    if kind == "numbers":
+        log_p = Value(mg.log_softmax(logits, 1))
+        np.testing.assert_array_equal(nn.nll_loss(log_p, target, **weighed).data, found)
+
+
 A, Y = Value(np.zeros((2, 3))), np.array([0, 2])
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        (
+            lambda: nn.cross_entropy(A, Y, sample_weight=np.ones((2, 1))),
+            "sample_weight has a number for each of the 2 rows, not the shape (2, 1)",
+        ),
         (lambda: nn.cross_entropy(A, Y, reduction="avg"), "reduction is 'mean', 'sum' or 'none', not 'avg'"),
         (lambda: nn.mse_loss(A, np.ones((2, 3)), reduction=None), "reduction is 'mean', 'sum' or 'none', not None"),
         (lambda: nn.cross_entropy(A, Y, [1.0, 2.0]), "for each of the 3 classes, not the shape (2,)"),

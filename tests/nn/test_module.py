@@ -420,6 +420,9 @@ def test_the_table_of_a_model_of_ones_own() -> None:
         # Every product but the first is added to others, for each of the 2·16 numbers: then comes the bias.
         (nn.ConvTranspose2d(3, 2, 2, stride=2, rng=rng()), (3, 2, 2), 2 * (3 * 4 * 2 * 4) - 32 + 32),
         (nn.Softmax(), (4,), 3 + 4 + 4 + 3 + 1 + 4 + 4),
+        # For each row: a sum, a division, x − the mean, its squares, a sum, a division, + ε, √, the quotients.
+        (nn.LayerNorm(4, elementwise_affine=False), (3, 4), 3 * (3 + 1 + 4 + 4 + 3 + 1 + 1 + 1 + 4)),
+        (nn.LayerNorm((3, 4)), (2, 3, 4), 2 * (11 + 1 + 12 + 12 + 11 + 1 + 1 + 1 + 12) + 2 * 24),
         (nn.Flatten(), (2, 2, 2), 0),
         (nn.Linear(5, 1, bias=False, rng=rng()), (5,), 9),
         (nn.Sequential(nn.Tanh()), (2,), 2),

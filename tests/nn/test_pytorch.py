@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pytorch_numbers import LAYERS, LOSSES, PATH, RUNS, batches, inputs, projections, start
+from pytorch_numbers import LAYERS, LOSSES, PATH, RUNS, batches, descended, inputs, start
 from threadpoolctl import threadpool_limits
 
 from microgradcnn import Value, nn
@@ -42,15 +42,7 @@ def test_a_hundred_steps_of_lenet(run: str, pytorch: dict[str, Any]) -> None:
     model.load_state_dict(start({name: p.shape for name, p in model.named_parameters()}))
     optimiser, options = RUNS[run]
     descent = getattr(optim, optimiser)(model.parameters(), **options)
-    losses, seen = [], []
-    for step, (images, classes) in enumerate(batches(), start=1):
-        descent.zero_grad()
-        loss = nn.cross_entropy(model(images), classes)
-        loss.backward()
-        descent.step()
-        losses.append(loss.item())
-        if step % 10 == 0:
-            seen.append(projections(model.state_dict()))
+    losses, seen = descended(descent, lambda x, y: nn.cross_entropy(model(x), y), model.state_dict, batches())
     np.testing.assert_allclose(losses, pytorch[f"{run}/losses"], rtol=0, atol=1e-8)
     np.testing.assert_allclose(seen, pytorch[f"{run}/projections"], rtol=0, atol=1e-8)
     assert np.ptp(losses) > 0.1

@@ -19,7 +19,10 @@ A = np.array([[0.5, 1.5, 2.5], [0.25, 3.0, 0.75]])
 B = np.array([[2.0, 0.5, 1.5], [0.5, 4.0, 0.25]])
 
 ONE: dict[str, list[Callable[[Any], Any]]] = {  # by NumPy's name: calls with one array
-    **{name: [getattr(np, name)] for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "tanh", "negative")},
+    **{
+        name: [getattr(np, name)]
+        for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "tanh", "negative", "positive")
+    },
     **{
         name: [getattr(np, name)]
         for name in ("sin", "cos", "tan", "sinh", "cosh", "arctan", "arcsinh", "log2", "log10")
@@ -242,6 +245,11 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda v: np.digitize(v, [0, 1]), "np.digitize does not know Values"),
     (lambda v: np.gradient(v), "np.gradient does not know Values"),
     (lambda v: np.cbrt(v), r"np.cbrt does not know Values: compose it .* or leave the graph with .data"),
+    (lambda v: np.any(v), r"^np.any does not know Values: write np.any\(v.data\) or np.all\(v.data\)$"),
+    (lambda v: np.all(v), r"^np.all does not know Values: write np.any\(v.data\) or np.all\(v.data\)$"),
+    (lambda v: np.median(v), r"^np.median does not know Values: take a place of mg.sort\(v\), or np.median\(v.data\)"),
+    (lambda v: np.quantile(v, 0.5), r"np.quantile does not know Values: take a place of mg.sort\(v\)"),
+    (lambda v: np.copy(v), r"np.copy does not know Values: take v itself"),
     (lambda v: np.signbit(v), "np.signbit does not know Values"),
     (lambda v: np.linalg.inv(v), "np.linalg.inv does not know Values: compose it from what mg has"),
     (lambda v: np.linalg.diagonal(v), "np.linalg.diagonal does not know Values"),

@@ -52,6 +52,7 @@ def test_what_is_advised_is_there(advice: str) -> None:
 
 # What else is asked for, of whom, and how its error ends.
 OTHERS = [
+    (V, "median", "'median': take a place of mg.sort(v), or np.median(v.data) and the like"),
     (mg, "sinn", "has no attribute 'sinn': did you mean sin?"),
     (mg, "Linear", "has no attribute 'Linear': write mg.nn.Linear"),
     (mg, "SGD", "has no attribute 'SGD': write mg.optim.SGD"),

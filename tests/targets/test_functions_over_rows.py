@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -144,27 +145,24 @@ def test_functions_of_odd_numbers_are_those_of_numpy(name: str) -> None:
     np.testing.assert_allclose(function(*map(Value, arrays)).data, expected, rtol=1e-13, atol=1e-300)
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        "numpy",
-        pytest.param("jit", marks=pytest.mark.slow),
-        pytest.param(
-            "jax",
-            marks=[
-                pytest.mark.slow,
-                pytest.mark.xfail(strict=True, reason="JAX makes place 0 of NaN, and the loss a number"),
-            ],
-        ),
-    ],
-)
-def test_no_place_is_made_of_nan(backend: str) -> None:
+TAKING = {  # numbers by their place, of all rows or of each row
+    "take": lambda i, x, p: mg.sum(x, axis=1) * mg.take(p, i, 0),
+    "take_along_axis": lambda i, x, p: mg.take_along_axis(x * p, mg.reshape(i, -1, 1), 1),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", TAKING)
+def test_what_is_no_place_is_not_taken_for_one(name: str, backend: str) -> None:
     """As a missing category would be: the loss is NaN, or there is an error, but no row is taken in its place."""
-    table = np.arange(6.0).reshape(3, 2) + 1.0
-    program = compiled(backend, lambda i, t: mg.mean(mg.square(mg.take(t, i, 0))), [table], [np.array([0.0, 1.0])])
-    found = math.nan
-    try:
-        found = program(np.array([0.0, NAN]))[0]
-    except ValueError as error:
-        assert "nan is no place" in str(error)  # noqa: PT017, either is right
-    assert math.isnan(found)
+    places, x, p = np.array([0.0, 1.0, -1.0]), np.arange(9.0).reshape(3, 3), np.array([2.0, 3.0, 5.0])
+    program = compiled(backend, lambda *leaves: mg.mean(TAKING[name](*leaves)), [p], [places, x])
+    right = np.mean(x.sum(axis=1) * p if name == "take" else np.diag(x * p))
+    assert program(places, x)[0] == pytest.approx(right, rel=1e-14)
+    for wrong in (NAN, INF, -INF, 0.5, -0.5, 3.0, -4.0):
+        found = math.nan
+        try:
+            found = program(np.array([0.0, wrong, 1.0]), x)[0]
+        except (ValueError, IndexError) as error:
+            assert re.search("is no place|out of bounds", str(error))  # noqa: PT017, either is right
+        assert math.isnan(found), wrong

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from itertools import pairwise
+import warnings
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from microgradcnn import nn
 from microgradcnn.cli import main
 from microgradcnn.fit import Checkpoints, Patience, Schedule, fit, train
 from microgradcnn.networks import conv_linear
+from microgradcnn.training.checkpoint import CheckpointWarning
 from microgradcnn.training.descent import Descent
 from microgradcnn.training.stopping import GOING, all_epochs
 
@@ -144,3 +146,73 @@ def test_the_way_from_the_command_line_to_a_training_step_is_short(
     ]
     assert len(ways[0]) <= 18
     assert all(before == after for before, after in pairwise(ways))
+
+
+# Ctrl-C
+
+IN_AN_EPOCH = {  # the functions that may be under way
+    *("ModelLoop.epoch", "ModelLoop.called_back", "TrainingLoop.steps", "Descent.see", "Descent.step"),
+    *("Descent.snapshot", "Recorder.note", "Recorder.epoch_done", "Recorder.save"),
+}
+
+
+class CtrlC:
+    """Raises KeyboardInterrupt before the nth line of those functions that is run after the first epoch has begun."""
+
+    def __init__(self, n: int) -> None:
+        self.left, self.begun = n, False
+
+    def __enter__(self) -> CtrlC:
+        self._before = sys.gettrace()
+        sys.settrace(self._called)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.settrace(self._before)
+
+    def _called(self, frame: Any, event: str, argument: Any) -> Any:
+        self.begun |= frame.f_code.co_qualname == "ModelLoop.epoch"
+        return self._line if self.begun and frame.f_code.co_qualname in IN_AN_EPOCH else None
+
+    def _line(self, frame: Any, event: str, argument: Any) -> Any:
+        self.left -= event == "line"
+        if self.left == 0 and event == "line":
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return self._line
+
+
+def normalised() -> nn.Sequential:
+    rng = np.random.default_rng(0)
+    return nn.Sequential(nn.Linear(9, 2, rng=rng), nn.BatchNorm1d(2), nn.Dropout(0.2, rng=rng))
+
+
+def numbers(model: nn.Module) -> dict[str, Any]:
+    return {name: np.asarray(array).tolist() for name, array in model.state_dict().items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [all_epochs, Patience(epochs=2, tol=-1.0, restore_best=True)], ids=["all", "best"])
+def test_wherever_ctrl_c_comes_what_is_kept_is_on_disk_and_goes_on_to_the_bit(stop: Any, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 2, "batch": None, "rate": 0.1, "engine": "eager", "stop": stop, "every": 2}
+    whole = normalised()
+    run = fit(whole, ROWS, CLASSES, **options | {"every": None})
+    for n in count(1, step=2):
+        kept, again, folder = normalised(), normalised(), tmp_path / str(n)
+        with CtrlC(n):
+            stopped = fit(kept, ROWS, CLASSES, **options, checkpoint=folder)
+        if stopped.status != "interrupted":
+            break
+        done = len(stopped.history)
+        assert stopped.history == run.history[:done], n
+        shorter = normalised()
+        if done:
+            assert max(folder.iterdir()).name == f"checkpoint-{done:08}.npz", n
+            fit(shorter, ROWS, CLASSES, **options | {"every": None, "epochs": done})
+        assert numbers(kept) == numbers(shorter), n
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CheckpointWarning)  # of a folder without any
+            resumed = fit(again, ROWS, CLASSES, **options, checkpoint=folder, resume=True)
+        assert resumed.history == run.history, n
+        assert (resumed.status, numbers(again)) == (run.status, numbers(whole)), n
+    assert n > 50

@@ -296,6 +296,10 @@ def _no_sort(self: Value, *given: Any, **settings: Any) -> NoReturn:
     raise TypeError(f"{self.describe()} is not put in order where it is: mg.sort makes a Value in order")
 
 
+def _positive(self: Value) -> Any:
+    return reshape(self, self.shape)  # a node of its own, which may have a label of its own
+
+
 def _reflected_power(self: Value, base: Operand) -> Any:
     return power(base, self)
 
@@ -311,6 +315,7 @@ for _name, _operator in {
     "__mod__": mod,
     "__rmod__": _reflected_mod,
     "__neg__": negative,
+    "__pos__": _positive,
     "__abs__": abs,
     "__getitem__": getitem,
     "__setitem__": _no_parts,

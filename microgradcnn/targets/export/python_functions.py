@@ -24,8 +24,10 @@ NEEDS = {
     "fold": ("add_at",),
     "scatter": ("add_at",),
     "add_to": ("add_at",),
-    "index_add": ("add_to",),
-    "scatter_add": ("add_to",),
+    "take": ("whole",),
+    "index_add": ("add_to", "whole"),
+    "take_along_axis": ("whole",),
+    "scatter_add": ("add_to", "whole"),
     "avg_pool2d": ("unfold",),
     "max_pool2d": ("unfold",),
 }
@@ -49,10 +51,16 @@ def add_to(shape, places, g, xp):
     out = xp.zeros(int(numpy.prod(shape)), g.dtype)
     return xp.reshape(add_at(out, xp.ravel(places), xp.ravel(g), xp), shape)
 ''',
+    "whole": '''
+def whole(indices, xp):
+    """Places as integers; what is no whole number is far out, where no axis reaches."""
+    found = xp.asarray(indices).astype(int)
+    return xp.where(found == indices, found, 2**31 - 1)
+''',
     "index_add": '''
 def index_add(g, indices, axis, length, xp):
     """Zeros to which g is added at these places along an axis: what take sends back."""
-    g, indices = xp.asarray(g), xp.asarray(indices).astype(int)
+    g, indices = xp.asarray(g), whole(indices, xp)
     axis = axis % (g.ndim - indices.ndim + 1)
     shape = (*g.shape[:axis], length, *g.shape[axis + indices.ndim :])
     places = xp.reshape(xp.arange(int(numpy.prod(shape))), shape)
@@ -64,7 +72,7 @@ def scatter_add(g, indices, axis, length, xp):
     axis = axis % g.ndim
     shape = (*g.shape[:axis], length, *g.shape[axis + 1 :])
     places = xp.reshape(xp.arange(int(numpy.prod(shape))), shape)
-    return add_to(shape, xp.take_along_axis(places, indices.astype(int), axis), g, xp)
+    return add_to(shape, xp.take_along_axis(places, whole(indices, xp), axis), g, xp)
 ''',
     "logsumexp": '''
 def logsumexp(x, axis, keepdims, xp):
