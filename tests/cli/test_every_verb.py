@@ -16,6 +16,7 @@ from command_line import Done, commands, one_sentence, run
 from many_cases import slow_but
 
 from microgradcnn.cli.user_scripts import ScriptError, course_in_script, find_in_script, network_in_script
+from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import LossNetwork, ModuleNetwork, Network
 
 OWN = '''
@@ -305,6 +306,30 @@ def test_the_graph_of_a_value_keeps_its_own_labels() -> None:
     found = find_in_script("own.py:loss")
     assert isinstance(find_in_script("own.py:Neuron"), type)
     assert not isinstance(found, type)
+
+
+OWN_PRIMITIVE = """import numpy as np
+import microgradcnn as mg
+
+swish = mg.primitive("swish", lambda x: x / (1.0 + np.exp(-x)), [lambda g, y, x: g * mg.sigmoid(x)], "x * sigmoid(x)")
+w, x, y = (mg.Value(v, label=label) for v, label in ((0.5, "w"), (2.0, "x"), (1.0, "y")))
+loss = (swish(w * x) - y) ** 2
+"""
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_a_sheet_on_a_primitive_of_ones_own_is_graded_once_its_file_has_run() -> None:
+    Path("primitive.py").write_text(OWN_PRIMITIVE.replace("mg.sigmoid(x)]", "(mg.sigmoid(x) * (1 + x - y))]"))
+    assert run("worksheet", "primitive.py:loss", "--questions", "1", "--out", "primitive").code == 0
+    Path("primitives").mkdir()
+    (answers,) = Path("primitive").glob("answers*.txt")
+    answers.rename("primitives/one.txt")
+    (key,) = Path("primitive").glob("key*.json")
+    del TABLE["swish"]
+    grade = ("grade", "primitives", "--key", key, "--out", "g.csv")
+    assert "there is no primitive 'swish'" in run(*grade).err
+    assert run(*grade, "--graph", "primitive.py").code == 0
+    assert refused(run(*grade, "--graph", "primitives.py"), "primitives.py does not exist")
 
 
 @pytest.mark.slow
