@@ -202,7 +202,7 @@ def _gradient(network: Network, x: Array, y: Array) -> dict[str, Array]:
     for p in network.parameters.values():
         p.grad = None
     network.loss(x, y).backward()
-    return {name: np.zeros(p.shape) if p.grad is None else np.asarray(p.grad) for name, p in network.parameters.items()}
+    return {name: np.asarray(p.grad) for name, p in network.parameters.items()}
 
 
 def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, Array]:

@@ -209,7 +209,7 @@ FILES = [
     (("graph", "x*x", "-o", "folder.svg/g.svg"), "folder.svg"),
     (("cost", "single_layer", "--out", "nowhere/c.txt"), "nowhere"),
     (("cost", "single_layer", "--out", "c.pdf"), ".html"),
-    (("ledger", "x*x", "--out", "l.html"), ".json"),
+    (("ledger", "x*x", "--out", "l.tex"), ".json"),
     ((*GRADE, "none.json"), "none.json"),
     ((*GRADE, "key.json"), "key.json"),
     ((*GRADE, "list.json"), "list.json"),
