@@ -189,11 +189,17 @@ def test_a_mean_that_is_not_that_of_the_rows_is_refused_with_weights() -> None:
     assert fit(linear(), X, Y, sample_weight=np.ones(150), loss=loss, epochs=1).status == "epochs"
 
 
-def test_a_loss_that_no_program_takes_by_rows_is_refused_with_the_engine_that_does() -> None:
-    y = np.where(np.arange(150) % 5 == 0, -100, Y)
+@pytest.mark.parametrize("ignored", [-100, 255])
+@pytest.mark.parametrize("remainder", [0, 2])
+def test_a_loss_that_no_program_takes_by_rows_is_refused_with_the_engine_that_does(
+    remainder: int, ignored: int
+) -> None:
+    """Wherever the first row is that it ignores."""
+    y = np.where(np.arange(150) % 5 == remainder, ignored, Y)
+    loss = partial(nn.cross_entropy, ignore_index=ignored)
     with pytest.raises(ValueError, match=r"mixes rows.*or take engine='eager', which runs any loss"):
-        fit(linear(), X, y, epochs=1)
-    assert fit(linear(), X, y, epochs=1, engine="eager").status == "epochs"
+        fit(linear(), X, y, epochs=1, loss=loss)
+    assert fit(linear(), X, y, epochs=1, loss=loss, engine="eager").status == "epochs"
 
 
 MEASURING: dict[str, Callable[[Any], object]] = {

@@ -90,8 +90,9 @@ class Compiled(Batches):
 
     def __init__(self, objective: Objective, parameters: Sequence[Value], backend: str, *rows: Any) -> None:
         super().__init__(parameters, *rows)
-        two = zip(self.some([0, -1]), ("x", "y", "weights"), strict=False)
-        inputs = [Value(numbers, label=name) for numbers, name in two]
+        targets = np.reshape(self.y, (len(self.y), -1))
+        two = [targets.min(axis=1).argmin(), targets.max(axis=1).argmax()]  # one that the loss ignores is no class
+        inputs = [Value(a, label=name) for a, name in zip(self.some(two), ("x", "y", "weights"), strict=False)]
         loss, *also = objective(*inputs)
         try:
             self._program = compile(loss, parameters, inputs, backend, also)
