@@ -127,8 +127,8 @@ def _stack(sheet: Worksheet, task: Task, number: int, formulas: Formulas) -> Ele
         return question
     add_settings(question, formulas.variables(task.label), feedback)
     add_input(question, "ans1", "algebraic", "ta", formulas.functions)
-    nodes = [Node("AlgEquiv", "given", f"{factor}*right", share, words(said)) for factor, share, said in _FACTORS]
-    add_prt(question, "prt1", 0.5 if task.kind == "mistake" else 1.0, formulas.in_leaves("ans1"), nodes)
+    nodes = formulas.nodes_for(task.label, _FACTORS)
+    add_prt(question, "prt1", 0.5 if task.kind == "mistake" else 1.0, formulas.values_of("ans1"), nodes)
     if task.kind == "mistake":
         lines, line = sum(len(block.lines) for block in task.asked if isinstance(block, Lettered)), task.record["line"]
         choices = ",".join(f'["{letter}",{str(letter == line).lower()}]' for letter in ascii_uppercase[:lines])
@@ -150,4 +150,4 @@ def _to_fill(task: Task, formulas: Formulas) -> str:
     if task.kind == "number":
         return f"<p>{field.format('ans1')}</p>"
     line = f"<p>The line: {field.format('ans2')}</p>" if task.kind == "mistake" else ""
-    return f"<p>{words(formulas.how_to(task.label))}</p>{line}<p>{field.format('ans1')}</p>"
+    return f"<p>{words(formulas.how_to())}</p>{line}<p>{field.format('ans1')}</p>"

@@ -1,18 +1,28 @@
-"""What STACK adds to a question of Moodle: inputs, trees of tests, and the formulas of a loss as Maxima has them."""
+"""What STACK adds to a question of Moodle: inputs, trees of tests, and the formulas of a loss as Maxima has them.
+
+A formula is compared with the gradient at some points, as `check_answer` does: an answer may be in any names, and
+Maxima would take minutes to simplify one with all intermediates put in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import islice
+from random import Random
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
+import numpy as np
+
+from microgradcnn.engine.gradient import grad
+from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
-from microgradcnn.views.derivations.named_graph import Graph
+from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.formulas.expression import Expr, functions, name_of, symbols
 from microgradcnn.views.formulas.mathml import Python
 from microgradcnn.views.formulas.notation import spelled_out
-from microgradcnn.views.worksheets.stored_loss import StoredLoss
+from microgradcnn.views.worksheets.stored_loss import from_plain
 
 # Functions of the table that Maxima has, by its names, and those that a question has to define.
 _OWN = {"exp": "exp", "log": "log", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos"}
@@ -24,7 +34,8 @@ _DEFINED = {
     "expm1": "expm1(x) := exp(x)-1",
     "log1p": "log1p(x) := log(1+x)",
 }
-_STEP = "step(x) := (1+signum(x))/2"
+_INDICATOR = "ind(x) := (1+signum(x))/2"
+_POINTS, _TRIES, _EXACT = 5, 1000, 1e-5  # where, and to which share of the largest gradient, formulas are compared
 _SETTINGS = {
     "questionsimplify": "1",
     "assumepositive": "0",
@@ -70,20 +81,20 @@ class _Maxima(Python):
         return f"{_OWN.get(e.value, e.value)}({', '.join(map(self.emit, e.args))})"
 
     def _indicator(self, e: Expr) -> str:
-        return self._step(e.args[0])
+        return self._indicated(e.args[0])
 
     def _cases(self, e: Expr) -> str:
         condition, then, otherwise = e.args
-        if condition.value == "=":  # at single points, where step is ½
+        if condition.value == "=":  # at single points, where ind is ½
             return f"({self.emit(otherwise)})"
         opposite = Expr("compare", condition.args[::-1], condition.value)
         sides = ((then, condition), (otherwise, opposite))
-        return "({} + {})".format(*(f"({self.emit(e)})*{self._step(where)}" for e, where in sides))
+        return "({} + {})".format(*(f"({self.emit(e)})*{self._indicated(where)}" for e, where in sides))
 
-    def _step(self, condition: Expr) -> str:
+    def _indicated(self, condition: Expr) -> str:
         """1 where a > b or a < b holds, else 0."""
         larger, smaller = condition.args if condition.value in (">", "≥") else condition.args[::-1]
-        return f"step({self.emit(larger)} - ({self.emit(smaller)}))"
+        return f"ind({self.emit(larger)} - ({self.emit(smaller)}))"
 
 
 def maxima_name(label: str) -> str:
@@ -92,36 +103,67 @@ def maxima_name(label: str) -> str:
 
 
 class Formulas:
-    """The gradients of a loss, and what its intermediates stand for, in Maxima."""
+    """The gradients of a loss in Maxima, and the points at which an answer is compared with them.
+
+    Raises ValueError for a function that Maxima lacks, or if no points are found at which everything is finite.
+    """
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        self.stored = StoredLoss(entries)
-        self.graph = Graph(self.stored.loss)
+        self.graph = Graph(from_plain(entries))
         computed = [node for node in self.graph.order if node.op is not None and node in self.graph.names]
         self._definitions = {self.graph.label(n): spelled_out(self.graph.definition(n)) for n in computed}
         used = {name for e in self._definitions.values() for name in functions(e)}
-        self.functions = ",".join(sorted(used & _DEFINED.keys() | {"step"}))
+        self.functions = ",".join(sorted(used & _DEFINED.keys() | {"ind"}))
+        self._points = list(islice(self._drawn(Random(0)), _POINTS))
+        if len(self._points) < _POINTS:
+            raise ValueError("too few points were found at which the loss is finite: export it with --format moodle")
+
+    def _drawn(self, rng: Random) -> Iterator[tuple[Value, dict[Value, Value]]]:
+        """The loss at points where it is finite, with its nodes there."""
+        leaves = [node for node in self.graph.order if node.op is None]
+        for _ in range(_TRIES):
+            with np.errstate(all="ignore"):
+                at = {leaf: rng.choice((1, 1, -1)) * round(rng.uniform(0.2, 1.3), 2) for leaf in leaves}
+                loss, nodes = recomputed(self.graph.f, at)
+            if all(np.isfinite(node.item()) for node in nodes.values()):
+                yield loss, nodes
 
     def variables(self, wrt: str) -> str:
-        """The functions that Maxima lacks, and the right answer, `ta`."""
-        x = self.stored.nodes[wrt]
+        """The functions that Maxima lacks, the right answer `ta`, and its values, `right`, at some points."""
+        x = self._node(wrt)
         gradient = ChainRule(self.graph, x, chosen_stations(self.graph, x, None)).gradient
         needed = [_DEFINED[name] for name in self.functions.split(",") if name in _DEFINED]
-        return ";\n".join([*needed, _STEP, f"ta: {_Maxima()(spelled_out(gradient))}"]) + ";"
-
-    def in_leaves(self, answer: str) -> str:
-        """`given` and `right`: the answer and `ta` with the definitions of all intermediates put in, the last first."""
-        lines = [f"given: {answer}", "right: ta"]
-        for label, meant in reversed(self._definitions.items()):
-            put_in = f"{maxima_name(label)} = {_Maxima()(meant)}"
-            lines += [f"{name}: subst({put_in}, {name})" for name in ("given", "right")]
+        right = ",".join(f"{slope:.10g}" for slope in self._slopes(x))
+        lines = [*needed, _INDICATOR, f"ta: {_Maxima()(spelled_out(gradient))}", f"right: [{right}]"]
+        for i, (_, nodes) in enumerate(self._points, start=1):
+            values = [f"{maxima_name(str(n.label))}={n.item():.10g}" for n in nodes.values() if n.label is not None]
+            lines.append(f"at{i}: [{','.join(values)}]")
         return ";\n".join(lines) + ";"
 
-    def how_to(self, wrt: str) -> str:
+    def values_of(self, answer: str) -> str:
+        """`given`: the answer at these points."""
+        each = [f"subst(at{i}, {answer})" for i in range(1, _POINTS + 1)]
+        return f"given: float([{','.join(each)}]);"
+
+    def nodes_for(self, wrt: str, factors: Iterable[tuple[str, float, str]]) -> list[Node]:
+        """A test for each factor: whether the answer is so many times the gradient."""
+        exact = f"{_EXACT * max(map(abs, self._slopes(self._node(wrt)))):.3g}"
+        return [
+            Node("NumAbsolute", f"lmax(abs(given - {factor}*right))", "0", share, said, exact)
+            for factor, share, said in factors
+        ]
+
+    def _node(self, label: str) -> Value:
+        return next(node for node in self.graph.order if node.label == label)
+
+    def _slopes(self, x: Value) -> list[float]:
+        return [grad(loss, [nodes[x]])[0].item() for loss, nodes in self._points]
+
+    def how_to(self) -> str:
         """How an answer is typed."""
         odd = [label for label in self._labels() if maxima_name(label) != label or "hat" in label]
         names = "".join(f", {maxima_name(label)} for {_shown(label)}" for label in odd)
-        return f"Write * for every product, as in 2*z_1*(1-z_1){names}, and step(a) for what is 1 where a > 0, else 0."
+        return f"Write * for every product, as in 2*z_1*(1-z_1){names}, and ind(a) for what is 1 where a > 0, else 0."
 
     def _labels(self) -> list[str]:
         return list(dict.fromkeys([*self._definitions, *(s for e in self._definitions.values() for s in symbols(e))]))
