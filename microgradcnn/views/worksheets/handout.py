@@ -71,7 +71,12 @@ p { margin: 0.3em 0 } code { font-size: 1em }
 .blank span + span, .blank span:last-child { flex: 1 }
 section { break-inside: avoid }
 .room { border-bottom: 1px dotted #999 }
-@media (width < 500px) { body { margin: 0.5em; padding: 0 } header { flex-direction: column } }
+@media screen and (width < 500px) {
+  body { margin: 0.5em; padding: 0 } header { flex-direction: column }
+  .derivation :is(th, td) { padding: 0.15em 0.2em } .derivation table { font-size: 0.75em }
+  .derivation .aligned { font-size: 0.8em } .aligned, .aligned :is(tbody, tr) { display: block }
+  .derivation .aligned tr { margin: 0.5em 0 } .derivation .aligned td { display: inline; padding: 0 }
+}
 @media print { body { margin: 0; padding: 0; max-width: none } }
 """
 

@@ -134,6 +134,8 @@ def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
     goes_wrong: Line = (f"Line {line} goes wrong: ", *with_symbols(diagnosis.clause), ".")
     planted = {"kind": diagnosis.kind, "clause": diagnosis.clause, "formula": formula}
     answer, shown = material.formula(wrt), plant.account.formulas()
+    if {answer, notation.text(rule.gradient)} & shown:  # as in df/db = (df/dŷ)·1, where df/dŷ is right
+        return None
     secret = (account(rule).formulas() | {answer}) - shown
     record = {"answer": answer, "line": line, "planted": planted}
     solution: Lines = [goes_wrong, ("Right is:",), right[where], *mended]
