@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     if roster is not None:
         graded += _absent(graded, roster, keys)
     title = next(iter(keys.values())).title
-    write_whole(options.out, _table(graded, options, title))
+    write_whole(options.out, _table(graded, roster, options, title))
     show(_records(graded) if options.json else _summary(graded, options), options.json)
     return 0
 
@@ -109,10 +109,10 @@ def _absent(graded: list[Submission], roster: Roster, keys: dict[str, Key]) -> l
     return absent
 
 
-def _table(graded: list[Submission], options: argparse.Namespace, title: str) -> bytes:
+def _table(graded: list[Submission], roster: Roster | None, options: argparse.Namespace, title: str) -> bytes:
     if options.long:
         return as_csv([[record[column] for column in COLUMNS] for record in _records(graded)])
-    students = one_each(graded)
+    students = one_each(graded, roster)
     return for_canvas(students, title) if options.format == "canvas" else for_moodle(students)
 
 

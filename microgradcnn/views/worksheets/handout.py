@@ -11,6 +11,7 @@ from typing import TypeAlias
 from microgradcnn.views.documents.html import STYLE, html_lines
 from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.documents.standalone import html_document
+from microgradcnn.views.formulas.expression import cut
 from microgradcnn.views.formulas.latex import words
 from microgradcnn.views.worksheets.derivation_task import Lines
 
@@ -33,6 +34,7 @@ _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
 \setlength{\parindent}{0pt} \setlength{\parskip}{3pt} \raggedbottom
 \providecommand{\checkmark}{\surd}
 \pagestyle{myheadings}"""
+_HEAD = 60  # characters of a title at the head of a page
 _LINE, _SHORT_LINE, _APART = r"\hrulefill", r"\makebox[4cm]{\hrulefill}", r"\hfill"
 
 Owner: TypeAlias = tuple[str, str]  # name and id of the student whose sheet it is; empty ones are to be filled in
@@ -43,10 +45,10 @@ def as_latex(title: str, sheet: str, sections: Iterable[Section], owner: Owner |
     head = words(title)
     pieces = [
         _PREAMBLE,
-        rf"\markright{{{head}, sheet {sheet}}}",
+        rf"\markright{{{words(cut(title, _HEAD))}, sheet {sheet}}}",
         r"\begin{document}\setlength{\abovedisplayshortskip}{6pt}",
     ]
-    pieces += [rf"{{\Large\bfseries {head}}}\hfill sheet \texttt{{{sheet}}}\par\medskip"]
+    pieces += [rf"{{\Large\bfseries\raggedright {head}\par}}\hfill sheet \texttt{{{sheet}}}\par\medskip"]
     if owner is not None:
         name, student = map(words, owner)
         pieces += [rf"Name {name + _APART if name else _LINE}\quad Id {student or _SHORT_LINE}\par"]

@@ -65,7 +65,7 @@ class Worksheet:
 
     def solutions(self) -> list[Section]:
         """What the teacher gets: every question with its solution."""
-        marks = Section("Marks", [(line,) for line in SCHEME])
+        marks = Section("Marks", [(f"This is the key to seed {self.seed}.",), *((line,) for line in SCHEME)])
         solved = [
             Section(f"Question {i}", [*task.asked, ("Solution:",), *task.solution])
             for i, task in enumerate(self.tasks, start=1)
@@ -90,7 +90,7 @@ class Worksheet:
 
     def files(self) -> dict[str, str]:
         """The sheet, the answer file and the key, by the names under which they are kept."""
-        sheet, key, title = self.sheet(), self.solutions(), f"{self.title}: key to seed {self.seed}"
+        sheet, key, title = self.sheet(), self.solutions(), f"{self.title}: key"
         owner = self.name, self.student
         return {
             f"sheet-{self.identifier}.tex": handout.as_latex(self.title, self.identifier, sheet, owner),

@@ -293,7 +293,8 @@ def test_grading_a_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     code, _, told = run(capsys, *arguments)
     rows = {row["id"]: row for row in table(out.read_bytes())}
     assert code == 0
-    assert list(rows) == ["101", "104", "102", "103", "105"]
+    assert list(rows) == ["101", "102", "103", "104", "105"]
+    assert {row["of"] for row in rows.values()} == {"2"}
     assert [rows[i]["total"] for i in ("101", "102", "103", "104", "105")] == ["2", "2", "2", "", ""]
     assert rows["104"]["name"] == "Ada Yonath"
     assert rows["104"]["feedback"] == "not graded: no text in UTF-8"
@@ -302,7 +303,7 @@ def test_grading_a_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "nothing was handed in by Emmy Noether (105)" in told
     assert told.count("\n") == 3
     assert run(capsys, *arguments, "--format", "canvas")[0] == 0
-    assert [row["SIS User ID"] for row in table(out.read_bytes())] == ["", "101", "104", "102", "103", "105"]
+    assert [row["SIS User ID"] for row in table(out.read_bytes())] == ["", "101", "102", "103", "104", "105"]
     assert run(capsys, *arguments, "--long")[0] == 0
     assert len(table(out.read_bytes())) == 3 * 3 + 1 + 1
 

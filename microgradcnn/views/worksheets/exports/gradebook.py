@@ -71,15 +71,16 @@ def missing(submissions: Iterable[Submission], roster: Roster, of: float) -> lis
     return [Submission("", s.name, s.id, "", [mark], (), s) for s in roster.students if s.id not in there]
 
 
-def one_each(submissions: Iterable[Submission]) -> list[Submission]:
-    """For each student one: of several files with one id the one with the most marks."""
+def one_each(submissions: Iterable[Submission], roster: Roster | None = None) -> list[Submission]:
+    """For each student one, in the order of the roster: of several files with one id the one with the most marks."""
     best: dict[str, Submission] = {}
     for one in submissions:
         who = f"id {one.id.casefold()}" if one.id else f"file {one.file}"
         other = best.setdefault(who, one)
         if (one.is_graded, one.marks[-1].marks) > (other.is_graded, other.marks[-1].marks):
             best[who] = one
-    return list(best.values())
+    places = {s.id: place for place, s in enumerate(roster.students if roster is not None else ())}
+    return sorted(best.values(), key=lambda one: places.get(one.id, len(places)))
 
 
 def for_moodle(students: Sequence[Submission]) -> bytes:
@@ -89,12 +90,13 @@ def for_moodle(students: Sequence[Submission]) -> bytes:
     """
     questions = _questions(students)
     email = next((head for head in ("email address", "email") if any(_column(s, head) for s in students)), None)
+    points = _points(students)
     columns = ["id", "name", *(["email"] if email else []), *questions, "total", "of", "sheet", "file", "feedback"]
     rows = [
         [
             *(s.id, s.name, *([_column(s, email)] if email else [])),
             *(_marks(s).get(question, "") for question in questions),
-            *(_marks(s).get("total", ""), s.marks[-1].of, s.sheet, s.file, s.feedback),
+            *(_marks(s).get("total", ""), s.marks[-1].of or points, s.sheet, s.file, s.feedback),
         ]
         for s in students
     ]
@@ -106,13 +108,17 @@ def for_canvas(students: Sequence[Submission], assignment: str) -> bytes:
 
     A roster that Canvas exported gives its own columns back; ids of any other are those of the school.
     """
-    points = max(s.marks[-1].of for s in students)
+    points = _points(students)
     rows: list[list[str | float]] = [["    Points Possible", *[""] * (len(_CANVAS) - 1), points]]
     for s in students:
         own = _column(s, "id") if _column(s, "sis user id") else ""
         head = [s.name, own, s.id, _column(s, "sis login id"), _column(s, "section")]
         rows.append([*head, _marks(s).get("total", "")])
     return as_csv(rows, [*_CANVAS, assignment], bom=False)
+
+
+def _points(students: Iterable[Submission]) -> float:
+    return max(s.marks[-1].of for s in students)
 
 
 def _questions(students: Iterable[Submission]) -> list[str]:
