@@ -7,13 +7,22 @@ import json
 import os
 import sys
 from collections import Counter
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
+from pathlib import Path, PurePath
 
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.cli.streams import escaped
 from microgradcnn.cli.user_scripts import run_script
-from microgradcnn.files import make_folder, write_whole
+from microgradcnn.files import make_folder, read_whole, write_whole
+from microgradcnn.views.worksheets.exports.gradebook import (
+    NOTHING,
+    Submission,
+    for_canvas,
+    for_moodle,
+    missing,
+    one_each,
+    submission,
+)
 from microgradcnn.views.worksheets.grading import (
     COLUMNS,
     LARGEST_FILE,
@@ -26,6 +35,7 @@ from microgradcnn.views.worksheets.grading import (
     printable,
     read_answers,
 )
+from microgradcnn.views.worksheets.roster import Roster, read_roster
 
 SUMMARY = "mark a folder of answer files with the key of their worksheet"
 
@@ -40,37 +50,102 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--graph", metavar="file.py", help="the file that the sheet is of, run first: for primitives that it defines"
     )
+    parser.add_argument(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="the class list: who handed in nothing has a row, files find their owner",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--format",
+        choices=("moodle", "canvas"),
+        default="moodle",
+        help="one row a student, for this grade book (moodle)",
+    )
+    form.add_argument("--long", action="store_true", help="a row for each student and question, with the answer")
     parser.epilog = " ".join(SCHEME)
 
 
 def run(options: argparse.Namespace) -> int:
-    """A row for each student and question, and a total, in a CSV file; what could not be graded is told on stderr."""
+    """The marks of every student in a CSV file; what could not be graded is told on stderr."""
     if not options.folder.is_dir():
         raise ValueError(f"{options.folder} is no folder: give the one with the students' answer files")
     if options.graph is not None:
         run_script(options.graph)
     keys = _keys(options.key)
-    files = [path for path in sorted(options.folder.iterdir()) if _is_answer_file(path, options)]
+    roster = read_roster(read_whole(options.roster, _ROSTER), str(options.roster)) if options.roster else None
+    files = [path for path in sorted(options.folder.rglob("*")) if _is_answer_file(path, options)]
     if not files:
         raise ValueError(f"there are no answer files in {options.folder}")
     make_folder(options.out.parent)
-    graded = [record for path in files for record in _graded(path, keys)]
-    totals = [record for record in graded if record["question"] == "total"]
-    _note_twins(totals)
-    write_whole(options.out, as_csv([[record[column] for column in COLUMNS] for record in graded]))
-    for record in totals:
-        if record["diagnosis"]:
-            print(f"microgradcnn: {record['file']}: {record['diagnosis']}", file=sys.stderr)
-    columns = ("file", "name", "id", "sheet", "marks", "of")
-    summary = table([{column: record[column] for column in columns} for record in totals])
-    show(graded if options.json else f"{summary}\n{escaped(str(options.out))}: {len(graded)} rows", options.json)
+    graded = _noted([_graded(path, path.relative_to(options.folder), keys, roster) for path in files])
+    for one in graded:
+        if notes := "; ".join(filter(None, [one.marks[-1].diagnosis, *one.notes])):
+            print(f"microgradcnn: {printable(one.file)}: {notes}", file=sys.stderr)
+    if roster is not None:
+        graded += _absent(graded, roster, keys)
+    title = next(iter(keys.values())).title
+    write_whole(options.out, _table(graded, roster, options, title))
+    show(_records(graded) if options.json else _summary(graded, options), options.json)
     return 0
 
 
+_ROSTER = "class list, a CSV file with the columns id and name"
+
+
+def _noted(graded: list[Submission]) -> list[Submission]:
+    """With a word in the total where one student's id stands in several files."""
+    files = Counter(one.id for one in graded)
+    return [_with_note(one, files[one.id]) if one.id and files[one.id] > 1 else one for one in graded]
+
+
+def _with_note(one: Submission, files: int) -> Submission:
+    *marks, total = one.marks
+    note = f"{files} files have the id {one.id}"
+    return replace(one, marks=[*marks, replace(total, diagnosis="; ".join(filter(None, [total.diagnosis, note])))])
+
+
+def _absent(graded: list[Submission], roster: Roster, keys: dict[str, Key]) -> list[Submission]:
+    """Who handed in nothing."""
+    absent = missing(graded, roster, float(max(len(key.questions) for key in keys.values())))
+    if absent:
+        who = ", ".join(f"{one.name or 'no name'} ({one.id})" for one in absent)
+        print(f"microgradcnn: {NOTHING} by {who}", file=sys.stderr)
+    return absent
+
+
+def _table(graded: list[Submission], roster: Roster | None, options: argparse.Namespace, title: str) -> bytes:
+    if options.long:
+        return as_csv([[record[column] for column in COLUMNS] for record in _records(graded)])
+    students = one_each(graded, roster)
+    return for_canvas(students, title) if options.format == "canvas" else for_moodle(students)
+
+
+def _records(graded: list[Submission]) -> list[Record]:
+    """A record for each student and question, and the total of each."""
+    return [
+        {"file": printable(one.file), "name": one.name, "id": one.id, "sheet": one.sheet, **asdict(mark)}
+        for one in graded
+        for mark in one.marks
+    ]
+
+
+def _summary(graded: list[Submission], options: argparse.Namespace) -> str:
+    columns = ("file", "name", "id", "sheet", "marks", "of")
+    records = _records(graded)
+    totals = [{column: record[column] for column in columns} for record in records if record["question"] == "total"]
+    rows = len(records) if options.long else len(one_each(graded))
+    return f"{table(totals)}\n{escaped(str(options.out))}: {rows} rows"
+
+
 def _is_answer_file(path: Path, options: argparse.Namespace) -> bool:
-    """Whether a file may be a student's: not hidden, no key, and not the table written before."""
-    ours = path.suffix == ".json" or os.path.realpath(path) in map(os.path.realpath, (options.out, options.key))
-    return path.is_file() and not path.name.startswith(".") and not ours
+    """Whether a file may be a student's: not hidden, no key, roster or table written before."""
+    own = {os.path.realpath(given) for given in (options.out, options.key, options.roster) if given is not None}
+    inside = path.relative_to(options.folder)
+    places = {os.path.realpath(options.folder / place) for place in (inside, *inside.parents[:-1])}
+    hidden = any(part.startswith(".") for part in inside.parts)
+    return path.is_file() and path.suffix != ".json" and not hidden and not own & places
 
 
 def _keys(path: Path) -> dict[str, Key]:
@@ -99,8 +174,8 @@ def _key(path: Path) -> Key:
         raise ValueError(f"{path} cannot be used: {error}") from None
 
 
-def _graded(path: Path, keys: dict[str, Key]) -> list[Record]:
-    """The rows of one student: what is wrong with a file is in its total, and costs nobody else anything."""
+def _graded(path: Path, name: PurePath, keys: dict[str, Key], roster: Roster | None) -> Submission:
+    """The marks of one student: what is wrong with a file is in its total, and costs nobody else anything."""
     answers, key = Answers(), next(iter(keys.values())) if len(keys) == 1 else None
     try:
         with path.open("rb") as stream:
@@ -113,17 +188,4 @@ def _graded(path: Path, keys: dict[str, Key]) -> list[Record]:
     except (OSError, AnswersError) as error:
         told = error.strerror if isinstance(error, OSError) else str(error)
         rows = [Mark("total", "", "", 0.0, float(len(key.questions)) if key else 0.0, str(told))]
-    head = {
-        "file": printable(path.name),
-        **{part: answers.fields.get(part, "")[:80] for part in ("name", "id", "sheet")},
-    }
-    return [{**head, **asdict(row)} for row in rows]
-
-
-def _note_twins(totals: list[Record]) -> None:
-    """Say so where one student's id stands in several files."""
-    files = Counter(record["id"] for record in totals)
-    for record in totals:
-        if record["id"] and files[record["id"]] > 1:
-            note = f"{files[record['id']]} files have the id {record['id']}"
-            record["diagnosis"] = "; ".join(filter(None, (record["diagnosis"], note)))
+    return submission(name, answers, rows, roster)

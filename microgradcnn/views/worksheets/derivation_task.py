@@ -26,7 +26,7 @@ class Task:
     """One question: `asked` is printed on the sheet, `solution` on the key; `record` is what `grade` needs to mark it.
 
     `kind` is 'derive', 'mistake' or 'number'; `label` names what it is about; `room` is how many centimetres a student
-    gets to write in.
+    gets to write in. `shown` are the formulas that it gives, and `secret` those that no other question may give.
     """
 
     kind: str
@@ -35,6 +35,12 @@ class Task:
     room: float
     solution: Lines
     record: dict[str, Any]
+    shown: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
+
+    def answers(self, other: Task) -> bool:
+        """Whether one of the two gives what the other asks for."""
+        return self.label == other.label or bool(self.secret & other.shown or self.shown & other.secret)
 
 
 class Material:
@@ -72,10 +78,15 @@ class Material:
         return notation.definitions([*computed, *(rule.gradient for rule in self.rules.values())], set())
 
     @cached_property
-    def has_sigmoid(self) -> bool:
-        """Whether f takes σ of something."""
-        in_graph = any(node.op is not None and node.op.name == "sigmoid" for node in self.graph.order)
-        return in_graph or any("sigmoid" in functions(e) for e in self.functions)
+    def taken(self) -> set[str]:
+        """The names of what f takes of something: sigmoid, log, maximum, ..."""
+        in_graph = {node.op.name for node in self.graph.order if node.op is not None}
+        return in_graph.union(*(functions(e) for e in self.functions))
+
+    @cached_property
+    def has_conditions(self) -> bool:
+        """Whether an answer says where something holds, as it has to for a maximum."""
+        return any({"indicator", "cases"} & heads(rule.gradient) for rule in self.rules.values())
 
     def formula(self, wrt: str) -> str:
         """df/dwrt as a student may write it."""
@@ -111,7 +122,9 @@ def derive(material: Material, wrt: str) -> Task:
     solution = [line for step in (where_step(rule), *chain_steps(rule, False)) for line in step.lines]
     x = material.graph.names[rule.x]
     asked: Lines = [("Derive ", derivative(material.graph.names[material.loss], x), ".")]
-    return Task("derive", wrt, asked, 6.0, solution, {"answer": material.formula(wrt)})
+    answer = material.formula(wrt)
+    secret = frozenset({notation.text(rule.gradient), answer})
+    return Task("derive", wrt, asked, 6.0, solution, {"answer": answer}, secret=secret)
 
 
 _NAMED = re.compile(r"((?:(?<=/d)|(?<![A-Za-z_/]))[A-Za-z]+_\w+)")  # but for the d of df/dc_1

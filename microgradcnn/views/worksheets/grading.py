@@ -115,6 +115,7 @@ class Key:
             if record["format"] != FORMAT:
                 raise ValueError(f"the key has format {record['format']}, this version reads {FORMAT}")
             self.sheet, self.questions = str(record["sheet"]), list(record["questions"])
+            self.title = str(record.get("title", "Worksheet"))
             self.stored = StoredLoss(record["loss"])
             for question in self.questions:
                 if question["label"] not in self.stored.nodes or set(_PARTS[question["kind"]]) - set(question):
@@ -202,19 +203,24 @@ _LONGEST_CELL = 1000
 _FORMULA = tuple("=+-@＝＋－＠")
 
 
-def as_csv(rows: Iterable[Sequence[str | float]]) -> bytes:
-    """Rows under COLUMNS as a CSV file that spreadsheets open as text: no cell is taken for a formula.
+def as_csv(
+    rows: Iterable[Sequence[str | float]],
+    columns: Sequence[str] = COLUMNS,
+    longest: int = _LONGEST_CELL,
+    bom: bool = True,
+) -> bytes:
+    """Rows under their columns as a CSV file that spreadsheets open as text: no cell is taken for a formula.
 
-    In UTF-8 with a byte order mark, without which they would not know ŷ. A cell that starts with = + - or @ gets an
-    apostrophe in front.
+    In UTF-8, with a byte order mark, without which they would not know ŷ, unless `bom` says no. A cell that starts with
+    = + - or @ gets an apostrophe in front, and is cut where it is longer than `longest`.
     """
     stream = io.StringIO(newline="")
-    csv.writer(stream).writerows([COLUMNS, *([_safe(cell) for cell in row] for row in rows)])
-    return stream.getvalue().encode("utf-8-sig")
+    csv.writer(stream).writerows([columns, *([_safe(cell, longest) for cell in row] for row in rows)])
+    return stream.getvalue().encode("utf-8-sig" if bom else "utf-8")
 
 
-def _safe(cell: str | float) -> str:
+def _safe(cell: str | float, longest: int) -> str:
     if not isinstance(cell, str):
         return f"{cell:g}"
-    text = printable(cell if len(cell) <= _LONGEST_CELL else cell[: _LONGEST_CELL - 1] + "…")
+    text = printable(cell if len(cell) <= longest else cell[: longest - 1] + "…")
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

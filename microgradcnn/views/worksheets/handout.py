@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeAlias
 
 from microgradcnn.views.documents.html import STYLE, html_lines
 from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.documents.standalone import html_document
+from microgradcnn.views.formulas.expression import cut
 from microgradcnn.views.formulas.latex import words
 from microgradcnn.views.worksheets.derivation_task import Lines
 
@@ -32,18 +34,24 @@ _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
 \setlength{\parindent}{0pt} \setlength{\parskip}{3pt} \raggedbottom
 \providecommand{\checkmark}{\surd}
 \pagestyle{myheadings}"""
-_NAME = r"Name \hrulefill\quad Id \makebox[4cm]{\hrulefill}\par"
+_HEAD = 60  # characters of a title at the head of a page
+_LINE, _SHORT_LINE, _APART = r"\hrulefill", r"\makebox[4cm]{\hrulefill}", r"\hfill"
+
+Owner: TypeAlias = tuple[str, str]  # name and id of the student whose sheet it is; empty ones are to be filled in
 
 
-def as_latex(title: str, sheet: str, sections: Iterable[Section], named: bool) -> str:
-    """The document; `named` leaves a line for the student's name."""
+def as_latex(title: str, sheet: str, sections: Iterable[Section], owner: Owner | None = None) -> str:
+    """The document; a sheet has its `owner` below the title, a key has none."""
     head = words(title)
     pieces = [
         _PREAMBLE,
-        rf"\markright{{{head}, sheet {sheet}}}",
+        rf"\markright{{{words(cut(title, _HEAD))}, sheet {sheet}}}",
         r"\begin{document}\setlength{\abovedisplayshortskip}{6pt}",
     ]
-    pieces += [rf"{{\Large\bfseries {head}}}\hfill sheet \texttt{{{sheet}}}\par\medskip", *([_NAME] if named else [])]
+    pieces += [rf"{{\Large\bfseries\raggedright {head}\par}}\hfill sheet \texttt{{{sheet}}}\par\medskip"]
+    if owner is not None:
+        name, student = map(words, owner)
+        pieces += [rf"Name {name + _APART if name else _LINE}\quad Id {student or _SHORT_LINE}\par"]
     for section in sections:
         body = re.sub(r"\\par\}\n(?=\\\[|\\begin)", "}\n", "\n".join(latex_lines(section.lines)))
         apart = "" if body.startswith(r"\[") else r"\par"  # a display makes a line of its own
@@ -65,16 +73,25 @@ p { margin: 0.3em 0 } code { font-size: 1em }
 .blank span + span, .blank span:last-child { flex: 1 }
 section { break-inside: avoid }
 .room { border-bottom: 1px dotted #999 }
+@media screen and (width < 500px) {
+  body { margin: 0.5em; padding: 0 } header { flex-direction: column }
+  .derivation :is(th, td) { padding: 0.15em 0.2em } .derivation table { font-size: 0.75em }
+  .derivation .aligned { font-size: 0.8em } .aligned, .aligned :is(tbody, tr) { display: block }
+  .derivation .aligned tr { margin: 0.5em 0 } .derivation .aligned td { display: inline; padding: 0 }
+}
 @media print { body { margin: 0; padding: 0; max-width: none } }
 """
 
 
-def as_html(title: str, sheet: str, sections: Sequence[Section], named: bool) -> str:
-    """The document, in one file that needs no network; `named` leaves a line for the student's name."""
-    pieces = [f"<header><h1>{escape(title)}</h1><span>sheet <code>{sheet}</code></span></header>"]
-    pieces += ['<p class="blank">Name <span></span> Id <span></span></p>'] if named else []
+def as_html(title: str, sheet: str, sections: Sequence[Section], owner: Owner | None = None) -> str:
+    """The document, in one file that needs no network; a sheet has its `owner` below the title, a key has none."""
+    pieces = [f"<header><h1>{escape(title)}</h1><span>sheet <code>{sheet}</code></span></header>", "<main>"]
+    if owner is not None:
+        name, student = map(escape, owner)
+        pieces += [f'<p class="blank">Name <span>{name}</span> Id <span>{student}</span></p>']
     for section in sections:
         pieces += [f"<section><h2>{escape(section.heading)}</h2>", *html_lines(section.lines)]
         pieces += [f'<div class="room" style="height: {section.room:g}cm"></div>'] if section.room else []
         pieces.append("</section>")
+    pieces.append("</main>")
     return html_document("\n".join(pieces), f"{title}, sheet {sheet}", STYLE + _STYLE, "derivation")

@@ -5,9 +5,10 @@ The lines are lettered. A student names the one that goes wrong, and writes what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from string import ascii_uppercase
 from typing import NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ from microgradcnn.views.answers.diagnosis import Kind
 from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.chain import ChainRule, gathered
 from microgradcnn.views.derivations.steps import by_letter, compressed
-from microgradcnn.views.documents.document import Lettered, Line
+from microgradcnn.views.documents.document import Block, Lettered, Line
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified, split
 from microgradcnn.views.formulas.expression import (
@@ -46,7 +47,7 @@ Change: TypeAlias = Callable[[Expr], Expr]
 class Account:
     """A derivation of df/dx: df/dt and dt/dx for every t that x goes into, and what of f depends on x directly.
 
-    The paths through `left_out` are forgotten in the sum.
+    The paths through `left_out` are forgotten in the sum, and what it comes to is taken `times` a number.
     """
 
     rule: ChainRule
@@ -54,27 +55,33 @@ class Account:
     inner: Formulas
     straight: tuple[Expr, ...]
     left_out: tuple[Value, ...] = ()
+    times: Expr = ONE
 
     def total(self) -> Expr:
         """What these lines add up to."""
         hidden = self.rule.graph.named_here
         terms = {t: simplified(multiply(self.outer[t], self.inner[t])) for t in self.inner if t not in self.left_out}
         paths = gathered([(t in hidden, term) for t, term in terms.items()])
-        total = simplified(add(paths, *self.straight))
+        total = simplified(multiply(self.times, add(paths, *self.straight)))
         return factored(total) if paths == ZERO else total
 
-    def families(self) -> list[list[Value]]:
-        """The t's by their letters: df/dt of one family may stand in one line."""
-        return by_letter(self.outer, self.rule.graph.label)
+    def formulas(self) -> set[str]:
+        """What its lines say, each formula by itself."""
+        return {notation.text(e) for e in (*self.outer.values(), *self.inner.values(), self.total())}
+
+    def families(self) -> Iterator[list[Value]]:
+        """The t's whose df/dt stand in one line."""
+        for family in by_letter(self.outer, self.rule.graph.label):
+            yield from [family] if len(self._outer(family)) == 1 else [[t] for t in family]
+
+    def _outer(self, family: Sequence[Value]) -> list[Line]:
+        label = self.rule.graph.label
+        return compressed([(label(t), equation(self.rule.symbol(t), self.outer[t])) for t in family])
 
     def lines(self) -> list[Line]:
         """Outer derivatives, inner ones, and the sum."""
-        rule, x, label = self.rule, self.rule.graph.names[self.rule.x], self.rule.graph.label
-        lines = [
-            line
-            for family in self.families()
-            for line in compressed([(label(t), equation(rule.symbol(t), self.outer[t])) for t in family])
-        ]
+        rule, x = self.rule, self.rule.graph.names[self.rule.x]
+        lines = [line for family in by_letter(self.outer, rule.graph.label) for line in self._outer(family)]
         steps = {t: derivative(rule.graph.names[t], x) for t in self.inner}
         lines += [(equation(steps[t], formula),) for t, formula in self.inner.items()]
         paths = [multiply(rule.symbol(t), step) for t, step in steps.items() if t not in self.left_out]
@@ -92,13 +99,21 @@ class Plant(NamedTuple):
     account: Account
 
 
+def wrong_line(plant: Plant) -> int | None:
+    """The line that goes wrong; None if there is none, or another one before the last goes wrong as well."""
+    wrong, right = plant.account.lines(), account(plant.account.rule).lines()
+    where = next((i for i, (a, b) in enumerate(zip(wrong, right, strict=False)) if a != b), None)
+    if where is None or len(wrong) != len(right) or len(wrong) > len(ascii_uppercase):
+        return None
+    return where if wrong[where + 1 : -1] == right[where + 1 : -1] else None
+
+
 def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
     """The task of finding the plant and mending it, if exactly that is what `check_answer` finds wrong."""
-    rule = material.rules[wrt]
-    wrong, right = plant.account.lines(), account(rule).lines()
-    where = next((i for i, (a, b) in enumerate(zip(wrong, right, strict=False)) if a != b), -1)
-    if len(wrong) != len(right) or wrong[where + 1 : -1] != right[where + 1 : -1] or len(wrong) > len(ascii_uppercase):
+    rule, where = material.rules[wrt], wrong_line(plant)
+    if where is None:
         return None
+    wrong, right = plant.account.lines(), account(rule).lines()
     formula = notation.text(plant.account.total())
     try:
         verdict = material.stored.check(wrt, formula)
@@ -110,14 +125,47 @@ def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
     gradient, line = rule.symbol(rule.x), ascii_uppercase[where]
     asked: Lines = [
         ("Somebody derives ", gradient, " as below. One line goes wrong, and its mistake is carried on to the end."),
+        *((equation(q, meant),) for q, meant in rule.introduced()),
         Lettered(wrong),
         ("Which line is it, and what should the last line give for ", gradient, "?"),
     ]
-    mended: Lines = [("and so:",), right[-1]] if where < len(right) - 1 else []
+    mended: list[Block] = [("and so:",), right[-1]] if where < len(right) - 1 else []
+    if notation.text(rule.gradient) != notation.text(account(rule).total()):
+        mended += [("which is:",), (equation(gradient, rule.gradient),)]
     goes_wrong: Line = (f"Line {line} goes wrong: ", *with_symbols(diagnosis.clause), ".")
     planted = {"kind": diagnosis.kind, "clause": diagnosis.clause, "formula": formula}
-    record = {"answer": material.formula(wrt), "line": line, "planted": planted}
-    return Task("mistake", wrt, asked, 2.5, [goes_wrong, ("Right is:",), right[where], *mended], record)
+    answer, shown = material.formula(wrt), plant.account.formulas()
+    if {answer, notation.text(rule.gradient)} & shown:  # as in df/db = (df/dŷ)·1, where df/dŷ is right
+        return None
+    secret = (account(rule).formulas() | {answer}) - shown
+    record = {"answer": answer, "line": line, "planted": planted}
+    solution: Lines = [goes_wrong, ("Right is:",), right[where], *mended]
+    return Task("mistake", wrt, asked, 2.5, solution, record, frozenset(shown), frozenset(secret))
+
+
+class Mistakes:
+    """Every mistake that can be planted in the gradients of a loss: by label, and there by line.
+
+    What was tried is kept, so that sheets for a whole class cost little more than one.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self.material = material
+        self.by_line: dict[str, dict[int, list[Plant]]] = {}
+        self._tasks: dict[tuple[str, int, int], Task | None] = {}
+        for label, rule in material.rules.items():
+            found: dict[int, list[Plant]] = {}
+            for plant in plants(rule):
+                if (where := wrong_line(plant)) is not None:
+                    found.setdefault(where, []).append(plant)
+            self.by_line[label] = found
+
+    def task(self, label: str, line: int, number: int) -> Task | None:
+        """The task of mending this plant of a line, None if it cannot be asked."""
+        place = label, line, number
+        if place not in self._tasks:
+            self._tasks[place] = mend(self.material, label, self.by_line[label][line][number])
+        return self._tasks[place]
 
 
 def account(rule: ChainRule) -> Account:
@@ -132,32 +180,40 @@ def plants(rule: ChainRule) -> Iterator[Plant]:
     """Every way to go wrong in one line that is known here."""
     right, hidden = account(rule), rule.graph.named_here
     for family in right.families():
-        if not hidden.intersection(family):
-            for kind, change in _outer_changes(right, family):
-                outer = {t: change(e) if t in family else e for t, e in right.outer.items()}
-                yield Plant(kind, replace(right, outer=outer))
+        for kind, change in _outer_changes(right, family):
+            outer = {t: change(e) if t in family else e for t, e in right.outer.items()}
+            yield Plant("regularisation" if hidden.intersection(family) else kind, replace(right, outer=outer))
     for t, formula in right.inner.items():
-        if t not in hidden:
-            for kind, wrong in _inner_changes(rule, t, formula):
-                yield Plant(kind, replace(right, inner={**right.inner, t: wrong}))
+        for kind, wrong in _inner_changes(rule, t, formula):
+            yield Plant("regularisation" if t in hidden else kind, replace(right, inner={**right.inner, t: wrong}))
         yield Plant("regularisation" if t in hidden else "missing path", replace(right, left_out=(t,)))
     if right.straight:
         yield Plant("regularisation", replace(right, straight=()))
+    for kind, times in _NUMBERS:
+        yield Plant(kind, replace(right, times=times))
+
+
+_NUMBERS: tuple[tuple[Kind, Expr], ...] = (
+    ("factor", number(2)),
+    ("factor", number(Fraction(1, 2))),
+    ("sign", MINUS_ONE),
+)
 
 
 def _outer_changes(right: Account, family: list[Value]) -> Iterator[tuple[Kind, Change]]:
     """What may go wrong in df/dt: a number, the sign, √f in place of ŷ − y, a weight left out."""
-    yield "factor", lambda e: simplified(multiply(number(2), e))
-    yield "factor", lambda e: simplified(multiply(number(Fraction(1, 2)), e))
-    yield "sign", lambda e: simplified(multiply(MINUS_ONE, e))
+    for kind, times in _NUMBERS:
+        yield kind, partial(_times, times)
     factors = {factor for t in family for factor in split(right.outer[t])[1]}
     slip = root(right.rule.graph.names[right.rule.graph.f])
-    yield "root", lambda e: _exchanged(e, {factor: slip for factor in factors if factor.head == "sum"})
+    squared = {base for term in _terms_of_f(right.rule) for base, n in split(term)[1].items() if n == number(2)}
+    yield "root", lambda e: _exchanged(e, dict.fromkeys(factors & squared, slip))
     yield "missing factor", lambda e: _exchanged(e, {factor: ONE for factor in factors if factor.head == "symbol"})
 
 
 def _inner_changes(rule: ChainRule, t: Value, formula: Expr) -> Iterator[tuple[Kind, Expr]]:
-    """What may go wrong in dt/dx: t's own slope left out or half of it, a term of a sum forgotten, a wrong index."""
+    """What may go wrong in dt/dx: t's own slope left out or half of it, a term of a sum forgotten, a wrong index, a
+    number, the sign."""
     names = rule.graph.names
     own = {names[node].value for node in (t, *t.parents) if node in names}
     slope = [factor for factor in split(formula)[1] if symbols(factor) and own.issuperset(symbols(factor))]
@@ -171,6 +227,17 @@ def _inner_changes(rule: ChainRule, t: Value, formula: Expr) -> Iterator[tuple[K
         for other in names.values():
             if used not in own and other.value != used and name_of(other.value).base == name_of(used).base:
                 yield "index", replaced(formula, {used: symbol(other.value)})
+    for kind, times in _NUMBERS:
+        yield kind, _times(times, formula)
+
+
+def _times(number_: Expr, e: Expr) -> Expr:
+    return simplified(multiply(number_, e))
+
+
+def _terms_of_f(rule: ChainRule) -> tuple[Expr, ...]:
+    f = simplified(rule.graph.definition(rule.graph.f))
+    return f.args if f.head == "sum" else (f,)
 
 
 def _exchanged(e: Expr, new: Mapping[Expr, Expr]) -> Expr:

@@ -7,7 +7,7 @@ the intermediates are rounded to four digits on the way, and agrees with a finit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -24,12 +24,17 @@ from microgradcnn.views.worksheets.derivation_task import Material, Task
 
 TOLERANCE, NEAR = 0.002, 10  # how far from the answer is right; in so many of these it is nearly right
 RATES = (0.5, 1.0, 2.0)
-SIGMOIDS = tuple(i / 2 for i in range(1, 9))  # arguments for which the sheet gives σ
+TABLED: dict[str, Callable[[float], float]] = {  # what a sheet has a table of, if its loss takes it
+    "sigmoid": lambda a: 1.0 / (1.0 + math.exp(-a)),
+    "exp": math.exp,
+    "tanh": math.tanh,
+}
+ARGUMENTS = tuple(i / 2 for i in range(1, 9))  # for which
 SMALLEST, LARGEST = 0.05, 20.0  # sizes of an answer
 _TRIES = 3000
 _MANY = 3  # more inputs of one letter than this are pixels: zeros and ones
 _INPUTS, _PIXELS = (-1.0, 1.0, 2.0), (0.0, 1.0)
-_WEIGHTS = {True: (-1.0, -0.5, 0.5, 1.0), False: (-0.6, -0.3, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)}  # with σ, and without
+_WEIGHTS = {True: (-1.0, -0.5, 0.5, 1.0), False: (-0.6, -0.3, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)}  # with a table or not
 
 Numbers: TypeAlias = dict[str, float]
 Miss: TypeAlias = tuple[float, float, str]  # a wrong number, its share of the mark, and what went wrong
@@ -81,7 +86,9 @@ def predictions(material: Material, wanted: Sequence[Wanted], rng: Random) -> Pr
         nodes = {label: copies[node] for label, node in material.nodes.items()}
         slopes = grad(loss, [nodes[label] for label in by_gradient])
         found = Prediction(numbers, loss, nodes, dict(zip(by_gradient, slopes, strict=True)))
-        if all(_is_worth_predicting(found, w) for w in wanted) and all(_agrees(found, x) for x in by_gradient):
+        if all(_is_worth_predicting(material, found, w) for w in wanted) and all(
+            _agrees(found, x) for x in by_gradient
+        ):
             return found
     raise ValueError(
         f"{_TRIES} tries found no tidy numbers at which all answers take work: ask less, or take another seed"
@@ -93,17 +100,24 @@ def _drawn(material: Material, rng: Random) -> Numbers:
     numbers: Numbers = {}
     for label, letter in zip(material.leaves, letters, strict=True):
         if label in material.rules:
-            numbers[label] = rng.choice(_WEIGHTS[material.has_sigmoid])
+            numbers[label] = rng.choice(_WEIGHTS[not material.taken.isdisjoint(TABLED)])
         else:
             numbers[label] = rng.choice(_PIXELS if letters.count(letter) > _MANY or letter == "y" else _INPUTS)
+    classes = [label for label, letter in zip(material.leaves, letters, strict=True) if letter == "y"]
+    if len(classes) > 1 and "log" in material.taken:  # −Σ y log q: one of them is the true one
+        true = rng.choice(classes)
+        numbers |= {label: float(label == true) for label in classes}
     return numbers
 
 
-def _is_worth_predicting(found: Prediction, wanted: Wanted) -> bool:
+def _is_worth_predicting(material: Material, found: Prediction, wanted: Wanted) -> bool:
     """Whether the answer is of a fair size, is no number of the sheet, and survives rounding on the way."""
     answer = abs(found.answer(wanted))
-    shown = [*map(abs, found.numbers.values()), *(1.0 / (1.0 + math.exp(-a)) for a in SIGMOIDS), 0.5, round(answer)]
-    if not SMALLEST <= answer <= LARGEST or min(abs(answer - number) for number in shown) <= TOLERANCE:
+    if not SMALLEST <= answer <= LARGEST:
+        return False
+    tables = [f(a) for name, f in TABLED.items() if name in material.taken for a in ARGUMENTS]
+    shown = [*map(abs, found.numbers.values()), *tables, 0.5, round(answer)]
+    if min(abs(answer - number) for number in shown) <= TOLERANCE:
         return False
     if wanted.what == "update" and wanted.rate * abs(found.gradients[wanted.label].item()) < NEAR * TOLERANCE:
         return False
@@ -160,13 +174,12 @@ def _solution(found: Prediction, wanted: Wanted) -> Iterator[Line | Table]:
 def _misses(found: Prediction, wanted: Wanted) -> list[Miss]:
     """Wrong numbers that tell what went wrong, unless they lie too near to the right one."""
     answer, node = found.answer(wanted), found.nodes[wanted.label]
-    misses: list[Miss] = []
+    misses: list[Miss] = [(-answer, 0.5, "the sign is wrong")]
     if wanted.what == "value" and node.op is not None and node.op.name == "square":
         root = node.parents[0].item()
         misses += [(root, 0.5, "it is not squared"), (-root, 0.5, "it is not squared")]
     if wanted.what == "gradient":
-        misses += [(-answer, 0.5, "the sign is wrong"), (answer / 2, 0.5, "it is half of that: is a 2 missing?")]
-        misses.append((2 * answer, 0.5, "it is twice that"))
+        misses += [(answer / 2, 0.5, "it is half of that: is a 2 missing?"), (2 * answer, 0.5, "it is twice that")]
     if wanted.what == "update":
         slope = found.gradients[wanted.label].item()
         misses += [

@@ -427,7 +427,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_with_a_key_for_each_student(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "in" / "grades.csv"
     for _ in range(2):  # the second time the table itself lies in the folder
-        code, printed, told = run(capsys, "grade", folder / "in", "--key", folder / "keys", "-o", out)
+        code, printed, told = run(capsys, "grade", folder / "in", "--key", folder / "keys", "-o", out, "--long")
         assert code == 0
         rows = rows_of(out)
         totals = {row["file"]: row for row in rows if row["question"] == "total"}
@@ -466,7 +466,7 @@ def test_an_id_in_two_files_is_told(folder: Path, capsys: pytest.CaptureFixture[
 
 def test_a_bad_key_among_others_costs_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "keys" / "notes.json").write_text("{", encoding="utf-8")
-    code, _, told = run(capsys, "grade", folder / "in", "--key", folder / "keys", "-o", folder / "g.csv")
+    code, _, told = run(capsys, "grade", folder / "in", "--key", folder / "keys", "-o", folder / "g.csv", "--long")
     assert code == 0
     assert "notes.json cannot be used" in told
     assert rows_of(folder / "g.csv")[6]["marks"] == "6"
@@ -517,7 +517,7 @@ def test_a_worksheet_from_the_command_line_can_be_graded(tmp_path: Path, capsys:
     assert "anna" not in answers.read_text(encoding="utf-8")
     (tmp_path / "in").mkdir()
     answers.rename(tmp_path / "in" / "anna.txt")
-    code, out, _ = run(capsys, "grade", tmp_path / "in", "--key", tmp_path, "-o", tmp_path / "g.csv")
+    code, out, _ = run(capsys, "grade", tmp_path / "in", "--key", tmp_path, "-o", tmp_path / "g.csv", "--long")
     assert (code, len(rows_of(tmp_path / "g.csv"))) == (0, 4)
 
 

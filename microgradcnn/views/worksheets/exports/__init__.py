@@ -1,0 +1,1 @@
+"""Sheets and marks in the formats of other systems: Moodle, STACK, nbgrader, Canvas."""
