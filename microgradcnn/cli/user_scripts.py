@@ -80,10 +80,13 @@ def run_script(what: str) -> None:
 
 
 def told(error: BaseException) -> str | None:
-    """An error from a user's file as a sentence with file and line; None for one that came from elsewhere."""
-    frames = traceback.walk_tb(error.__traceback__)
-    paths = [frame.f_code.co_filename for frame, _ in frames if frame.f_globals.get("__name__") == _MODULE]
-    return _told(error, Path(paths[-1])) if paths else None
+    """An error from a user's file, or of what one there led to, as a sentence with file and line; None for others."""
+    for each in (error, error.__cause__):
+        frames = traceback.walk_tb(None if each is None else each.__traceback__)
+        paths = [frame.f_code.co_filename for frame, _ in frames if frame.f_globals.get("__name__") == _MODULE]
+        if each is not None and paths:
+            return _told(each, Path(paths[-1]))
+    return None
 
 
 def _run(what: str) -> tuple[_Script, str]:

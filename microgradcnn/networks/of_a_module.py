@@ -145,7 +145,8 @@ def squared_error(prediction: Any, y: Any) -> Value:
 def network_of_module(module: nn.Module, example: Any, name: str) -> type[ModuleNetwork]:
     """The ModuleNetwork of a module and its example, a pair of a batch of inputs and a batch of targets.
 
-    `name` is what it is called in files. Raises ValueError for an example that is no such pair.
+    `name` is what it is called in files. Raises ValueError for an example that is no such pair,
+    and for a module without parameters.
     """
     if not isinstance(example, tuple | list) or len(example) != 2:
         raise ValueError(f"the example of {name} is a pair of inputs and targets: write {name}.example = x, y")
@@ -154,5 +155,7 @@ def network_of_module(module: nn.Module, example: Any, name: str) -> type[Module
         raise ValueError(
             f"the example of {name} is a batch: as many rows of inputs as of targets, not {x.shape} and {y.shape}"
         )
+    if not module.parameters():
+        raise ValueError(f"{name} has no parameters: there is nothing in it to learn")
     about = {"module": module, "batch": (x, y), "name": name, "__doc__": type(module).__doc__}
     return type(name, (ModuleNetwork,), about)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.networks.example import Example
@@ -76,10 +77,11 @@ def roles_of(found: Value | Example, name: str) -> Roles:
 def in_scalars(roles: Roles) -> Roles:
     """The same, with the numbers of arrays as Values of their own wherever an array is computed with.
 
-    Raises ValueError for a primitive of the user's own that is not known to work element by element.
+    A primitive of the user's own is taken to work element by element among numbers. Among arrays that has to be known:
+    else it raises ValueError.
     """
-    nodes = topological(roles.loss)
-    if not any(node.shape or not (node.op is None or node.op.elementwise) for node in nodes):
+    ops = {node.op for node in topological(roles.loss) if node.op is not None}
+    if roles.is_scalar and all(op.elementwise or op.name not in BUILT_IN for op in ops):
         return roles
     outputs = [roles.loss, *roles.outputs]
     lines = recorded(outputs, roles.leaves)

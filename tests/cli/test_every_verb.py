@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Done, commands, one_sentence, run
+from command_line import Done, commands, one_sentence, run, strict
 from many_cases import slow_but
 
 from microgradcnn.cli.user_scripts import ScriptError, course_in_script, find_in_script, network_in_script
+from microgradcnn.engine.record import TABLE
 from microgradcnn.networks import LossNetwork, ModuleNetwork, Network
 
 OWN = '''
@@ -228,6 +229,8 @@ def test_the_options_of_a_network_are_those_of_the_lectures() -> None:
         run("explain", "own.py:Neuron", "--wrt", "w_1", "--classes", "3"), "own.py:Neuron: it has one output"
     )
     assert refused(run("cost", "own.py:line", "--activation", "relu"), "own.py:line: it has no such part")
+    said = [strict(run("cost", f"own.py:{kind}", "--json").out) for kind in ("Neuron", "loss")]
+    assert [(each["activation"], each["regularise"]) for each in said] == [("sigmoid", 0.0), (None, None)]
     assert refused(run("train", "own.py:line", "--data", "side", "--hidden", "3"), "it has no such part")
     assert refused(run("ledger", "own.py:line", "--activation", "relu"), "a formula or a file says itself what it comp")
 
@@ -305,6 +308,39 @@ def test_the_graph_of_a_value_keeps_its_own_labels() -> None:
     found = find_in_script("own.py:loss")
     assert isinstance(find_in_script("own.py:Neuron"), type)
     assert not isinstance(found, type)
+
+
+OWN_PRIMITIVE = """import numpy as np
+import microgradcnn as mg
+
+swish = mg.primitive("swish", lambda x: x / (1.0 + np.exp(-x)), [lambda g, y, x: g * mg.sigmoid(x)], "x * sigmoid(x)")
+w, x, y = (mg.Value(v, label=label) for v, label in ((0.5, "w"), (2.0, "x"), (1.0, "y")))
+loss = (swish(w * x) - y) ** 2
+"""
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_gradcheck_says_no_to_a_chain_rule_that_is_wrong() -> None:
+    """Of x σ(x) it is σ(x) alone."""
+    Path("wrong.py").write_text(OWN_PRIMITIVE, encoding="utf-8")
+    done = run("gradcheck", "wrong.py:loss")
+    assert done.code == 1
+    assert "a gradient is wrong" in done.out
+
+
+@pytest.mark.usefixtures("own_primitives")
+def test_a_sheet_on_a_primitive_of_ones_own_is_graded_once_its_file_has_run() -> None:
+    Path("primitive.py").write_text(OWN_PRIMITIVE.replace("mg.sigmoid(x)]", "(mg.sigmoid(x) * (1 + x - y))]"))
+    assert run("worksheet", "primitive.py:loss", "--questions", "1", "--out", "primitive").code == 0
+    Path("primitives").mkdir()
+    (answers,) = Path("primitive").glob("answers*.txt")
+    answers.rename("primitives/one.txt")
+    (key,) = Path("primitive").glob("key*.json")
+    del TABLE["swish"]
+    grade = ("grade", "primitives", "--key", key, "--out", "g.csv")
+    assert "there is no primitive 'swish'" in run(*grade).err
+    assert run(*grade, "--graph", "primitive.py").code == 0
+    assert refused(run(*grade, "--graph", "primitives.py"), "primitives.py does not exist")
 
 
 @pytest.mark.slow

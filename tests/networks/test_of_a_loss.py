@@ -210,6 +210,15 @@ def test_arrays_inside_a_loss_of_numbers_are_opened() -> None:
     assert np.allclose(network.predict(rows).data, rows @ [0.3, 0.2, -0.7])
 
 
+@pytest.mark.usefixtures("own_primitives")
+def test_a_primitive_of_ones_own_is_taken_over_columns() -> None:
+    """Without a notation: nothing but its forward function says what it is."""
+    swish = mg.primitive("swish", lambda x: x / (1.0 + np.exp(-x)), [lambda g, y, x: g * mg.sigmoid(x)])
+    network = network_of_loss((swish(leaf("w", 0.7) * leaf("x")) - leaf("y")) ** 2, "own")()
+    x = RNG.normal(size=(5, 1))
+    assert np.allclose(network.predict(x).data, 0.7 * x[:, 0] / (1.0 + np.exp(-0.7 * x[:, 0])), rtol=1e-13)
+
+
 REFUSED = [
     (lambda: Value(2.0) * leaf("x"), "net has a leaf without a label: write Value(2.0, label='w')"),
     (lambda: leaf("w") * leaf("w"), "net has 2 leaves labelled w: give each a label of its own"),

@@ -150,3 +150,8 @@ BAD = [
 def test_an_example_that_is_no_batch_is_refused(example: Any, says: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(says)}$"):
         network_of_module(layers(3), example, "model")
+
+
+def test_a_module_without_parameters_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^model has no parameters: there is nothing in it to learn$"):
+        network_of_module(nn.Tanh(), (X, X), "model")

@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
     timing = counted.found.measure(timed) if options.measure else None
     steps = counted.steps(kind.name)
     steps[2:2] = [] if timing is None else [timing.step()]
-    built = kind()
-    network = {"network": options.network, **{name: given[name] or getattr(built, name) for name in given}}
+    usual = {name: getattr(kind(), name) if name in kind.arguments() else None for name in given}
+    network = {"network": options.network} | {name: given[name] or usual[name] for name in given}
     deliver(
         options,
         f"The cost of {kind.name}",

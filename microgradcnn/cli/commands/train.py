@@ -78,7 +78,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--shift",
         type=count_or_0,
         metavar="N",
-        help=f"models of layers: move images by up to N pixels at random in every step (lenet: {SHIFT})",
+        help=f"lenet: move images by up to N pixels at random in every step ({SHIFT}); of a Module of yours too (0)",
     )
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="leave the inputs as they are")
     parser.add_argument(
