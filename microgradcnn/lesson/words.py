@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from html import escape
 
 ERRATA = "errata"
+OPENING = {"network": "", f"{ERRATA}: network": ERRATA}  # the section that a page begins with
 _HEADING = re.compile(r"(#{1,3}) +(.*\S)")
 _EDITION = re.compile(r"\b(Teacher|Student): +")
 _ITEM = re.compile(r"\s*(?:([-*+])|\d+[.)]) +")
@@ -63,6 +64,12 @@ class Words:
     def names(self) -> list[str]:
         """All names that something is written about."""
         return list(dict.fromkeys(name for part in self.parts for name in part.names))
+
+    @property
+    def sections(self) -> list[str]:
+        """The names of all sections of pages that something is written for, errata as well."""
+        found = [name.removeprefix(f"{ERRATA}: ") for part in self.parts[1:] for name in part.sections]
+        return list(dict.fromkeys(name for name in found if name not in ("", ERRATA)))
 
     def and_also(self, others: Words) -> Words:
         """These words, and those of others about networks."""
@@ -107,7 +114,7 @@ def read_words(text: str) -> Words:
             parts[-1].sections[section] = parts[-1].sections.get(section, "") + f"{line}\n"
             continue
         level, words = heading.groups()
-        section = words.lower() if level == "###" else ""
+        section = OPENING.get(words.lower(), words.lower()) if level == "###" else ""
         if level == "#":
             parts[0] = Passage((), words, parts[0].sections)
         elif level == "##":

@@ -99,6 +99,15 @@ def test_each_edition_has_its_own() -> None:
     assert as_html("- Student: asked\n- both", student=False) == "<ul><li>both</li></ul>"
 
 
+def test_the_section_that_a_page_begins_with_may_be_named() -> None:
+    words = read_words("## a\nOne.\n### Network\nTwo.\n### Errata: Network\n- Three.\n")
+    assert (words.about("a", True), words.noted("a", True)) == (
+        "<p>One. Two.</p>",
+        '<div class="note"><p>Three.</p></div>',
+    )
+    assert words.sections == []
+
+
 def test_words_of_several_files_follow_each_other() -> None:
     both = read_words("## a: A\n").and_also(read_words("# Course\n\n## b: B\n"))
     assert (both.title, both.title_of("a"), both.title_of("b")) == ("Course", "A", "B")

@@ -20,6 +20,7 @@ from microgradcnn.data import load, with_target
 from microgradcnn.files import json_text, make_folder, write_whole
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
+from microgradcnn.lesson.page import section_names
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.sections.evidence import WAYS
 from microgradcnn.lesson.words import Words, read_words
@@ -100,13 +101,18 @@ def _course(options: argparse.Namespace) -> Course:
     if options.data is not None:
         loaded = with_target(load(options.data, options.target, options.drop), None, options.classes)
         course = replace(course, data=lambda: {Path(loaded.name).stem: loaded})
-    unknown = [name for name in course.words.names if name not in course.networks]
-    if unknown and options.networks and all(what.endswith(".py") for what in options.networks):  # all that they have
-        listed = ", ".join(course.networks)
-        warnings.warn(
-            f"the words about {unknown[0]} have no page: the course has {listed}", LeftOutWarning, stacklevel=2
-        )
+    if options.networks:
+        whole = all(what.endswith(".py") for what in options.networks)  # words about others of a file are no mistake
+        _tell_unplaced("about", course.words.names if whole else [], list(course.networks))
+        _tell_unplaced("under", course.words.sections, section_names())
     return course
+
+
+def _tell_unplaced(where: str, names: list[str], known: list[str]) -> None:
+    """Warn of the first name in the words that has no place in the pages."""
+    if unknown := [name for name in names if name not in known]:
+        sentence = f"the words {where} {unknown[0]!r} have no place: there are {', '.join(known)}"
+        warnings.warn(sentence, LeftOutWarning, stacklevel=2)
 
 
 def _read(path: Path) -> Words:
