@@ -130,7 +130,7 @@ SAYS = {
     "source": r"def program\(",
     "cost": "One iteration of gradient descent",
     "worksheet": "1 questions:",
-    "grade": r"grades\.csv: 2 rows",
+    "grade": r"grades\.csv: 1 row",
     "gradcheck": "every gradient is right",
     "train": r"accuracy .* in training, .* in the test",
     "predict": r"^ *12  ",

@@ -136,7 +136,7 @@ def _summary(graded: list[Submission], options: argparse.Namespace) -> str:
     records = _records(graded)
     totals = [{column: record[column] for column in columns} for record in records if record["question"] == "total"]
     rows = len(records) if options.long else len(one_each(graded))
-    return f"{table(totals)}\n{escaped(str(options.out))}: {rows} rows"
+    return f"{table(totals)}\n{escaped(str(options.out))}: {rows} row{'s' * (rows != 1)}"
 
 
 def _is_answer_file(path: Path, options: argparse.Namespace) -> bool:
