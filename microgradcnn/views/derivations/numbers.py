@@ -132,7 +132,7 @@ def _lost_sign(rule: ChainRule, exact: float) -> list[Line]:
     slip = equation(root(names[f]), call("abs", written))
     a, b = (names[p] for p in difference.parents)
     line: Line = (
-        "The lecture writes ",
+        "Beware of ",
         multiply(number(2), slip.args[0]),
         " for ",
         multiply(number(2), written),

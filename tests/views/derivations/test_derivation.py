@@ -202,8 +202,7 @@ EXERCISE_2_C_5 = """\
    With ŷ = 0.5306, y = 1:
    df/dc₅ = ¼(ŷ − y)·0.5 = ¼(0.5306 − 1)·0.5 = −0.05867
    Finite difference: −0.05867 ✓
-   The lecture writes 2√f for 2(ŷ − y): √f = |ŷ − y|, and here ŷ < y: it would give 0.05867 and step
-   uphill.
+   Beware of 2√f for 2(ŷ − y): √f = |ŷ − y|, and here ŷ < y: it would give 0.05867 and step uphill.
 
 7. Update
    c₅ ← c₅ − η(df/dc₅) = 1 − 0.1(−0.05867) = 1.00587
@@ -300,7 +299,7 @@ def test_relu_and_regularisation() -> None:
     assert text(derivation.gradients["c_1"]) == f"2(ŷ − y)({total}) + 2λc₁"
     assert "c₁ acts through z₁, …, z₄ and in f directly." in str(derivation)
     assert "[...] is 1 where the condition holds, else 0." in str(derivation)
-    assert "The lecture writes" not in str(derivation)  # √f is not |ŷ − y| there
+    assert "Beware of" not in str(derivation)  # √f is not |ŷ − y| there
 
 
 def test_a_long_regularisation_leaves_the_common_factor_of_the_paths_in_front() -> None:
