@@ -18,6 +18,11 @@ Kind: TypeAlias = Literal[
     "index",  # one name where a sibling belongs
     "other parameter",  # right, but of another parameter
     "root",  # √f where ŷ − y is meant
+    "added",  # a sum where a product belongs
+    "multiplied",  # a product where a sum belongs
+    "product of sums",  # where a sum of products belongs
+    "missing y",  # ŷ or y where ŷ − y belongs
+    "missing -1",  # q where q − 1 belongs
     "regularisation",
     "zero",
     "undefined",
