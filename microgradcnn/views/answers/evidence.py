@@ -19,7 +19,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.answers.edits.program import Edge, Flow, Program
+from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -192,10 +192,10 @@ class Evidence:
             if base is not None:
                 root = base if base is loss else Context().run(base.square)  # recorded under no_grad() too
                 with suppress(ValueError):
-                    return self._found(Program(root, self.points, self.points.count), wrt)
+                    return self._found(LossProgram(root, self.points, self.points.count), wrt)
         return wrt, 0.0, None
 
-    def _found(self, program: Program, wrt: Value | None) -> tuple[Value | None, float, Flow | None]:
+    def _found(self, program: LossProgram, wrt: Value | None) -> tuple[Value | None, float, Flow | None]:
         """θ is the leaf for which df/dθ is that of the program and a constant times θ, if there is only one."""
         sent, found, size = program.sent(len(program.nodes) - 1), list[tuple[int, float]](), np.max(abs(self.g))
         for n, leaf in enumerate(program.nodes):

@@ -1,7 +1,8 @@
 """The exercise of a page: a loss as its script knows it, boxes that check derivatives, training, and the landscape.
 
 The boxes read and compare in the browser (assets/exercise.js, on top of assets/problem.js). Without the key, the page
-knows the loss alone and finds its derivatives by finite differences.
+knows the loss alone: its program, its nodes, and each primitive with its local derivatives. From these it finds
+what an answer is compared with when it is asked, and trains by finite differences.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.javascript import function
+from microgradcnn.views.answers.edits.program import LossProgram
+from microgradcnn.views.answers.edits.table import INSTEAD, LAST, SAID
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
 from microgradcnn.views.pages.assets import asset, formula_script, literal
 
+_SCRIPTS = (*("program.js", "edits.js", "terms.js", "mistakes.js", "problem.js", "exercise.js", "landscape.js"),)
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 
@@ -81,13 +85,15 @@ class Problem:
         }
         fields = {field: literal(value) for field, value in data.items()}
         fields |= {"program": _compact(function(outputs, self.leaves)), "gradient": _compact(gradient)}
+        fields["graph"] = _graph(self.loss)
         inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
         return f"const {name} = problem({{\n  {inside},\n}});"
 
 
 def scripts() -> str:
     """All that runs in a page with problems: formulas, problems, exercises and landscapes."""
-    return "\n".join([formula_script(), *map(asset, ("problem.js", "exercise.js", "landscape.js"))])
+    edits = f"const EDITS = {literal({'instead': INSTEAD, 'last': LAST, 'said': SAID})};"
+    return "\n".join([formula_script(), edits, *map(asset, _SCRIPTS)])
 
 
 def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
@@ -97,7 +103,7 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
     shown = ", ".join(f"<kbd>{escape(label)}</kbd>" for label in [f, *names])
     buttons = "".join(f"<button type=button data-fill={quoteattr(name)}>{escape(name)}</button>" for name in fills)
     return f"""<p>Write as you like: <kbd>3*(w1*x1 - y)/4</kbd>, <kbd>¾(w_1 x_1 − y)</kbd>,
-<kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 64 random points.</p>
+<kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 96 random points.</p>
 <p class="names">Names: {shown}.</p>
 <div class="boxes">{"".join(_box(str(p.label), f) for p in problem.parameters)}</div>
 <p class="buttons">{buttons}<button type=button data-fill="">Clear all</button></p>"""
@@ -149,6 +155,37 @@ def _short(numbers: Array) -> Any:
 def _compact(text: str) -> str:
     """A function without the spaces at the start of its lines."""
     return re.sub(r"\n +", "\n", text)
+
+
+def _graph(loss: Value) -> str:
+    """The nodes of a loss, and its operations: the functions of their values and of their local derivatives.
+
+    A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf.
+    """
+    program = LossProgram(loss, lambda node: np.asarray(node.data), 1)
+    places, operations, nodes = dict[Any, int](), list[str](), list[Any]()
+    for n, node in enumerate(program.nodes):
+        at, number = -1, float(node.data)
+        if node.op is not None:
+            key = (node.op.name, repr(node.static), len(node.parents))
+            at = places.setdefault(key, len(places))
+            if at == len(operations):
+                operations.append(_operation(node))
+        words = program.words(n) if node.op is not None or node.label is not None else ""
+        nodes.append([at, list(program.parents[n]), node.label, words, None if node.op is not None else number])
+    return f"{{nodes: {literal(nodes)}, operations: [{', '.join(operations)}]}}"
+
+
+def _operation(node: Value) -> str:
+    """A primitive's value as a function of its inputs, and its local derivatives as one of its value and its inputs."""
+    op = node.op
+    assert op is not None
+    x = [Value(p.data, label=f"x_{i + 1}") for i, p in enumerate(node.parents)]
+    y = Value(node.data, label="y_0")
+    rules = [op.chain[k] for k in range(len(x))]
+    slopes = [Value(0.0) if rule is None else rule(Value(1.0), y, *x, **node.static) for rule in rules]
+    value = function([op(*x, **node.static)], x, "value")
+    return _compact(f"{{name: {literal(op.name)}, value: {value}, slopes: {function(slopes, [y, *x], 'slopes')}}}")
 
 
 def _box(label: str, f: str) -> str:

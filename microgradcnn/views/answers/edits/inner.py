@@ -12,20 +12,20 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import listed
-from microgradcnn.views.answers.edits.program import Edge, Program
+from microgradcnn.views.answers.edits.program import Edge, LossProgram
 from microgradcnn.views.answers.parser import parse
 from microgradcnn.views.answers.tokens import Names
 
 LINEAR = ("add", "sub", "mul", "div", "neg")  # operations whose derivative is no inner derivative
 
 
-def is_inner(program: Program, edge: Edge) -> bool:
+def is_inner(program: LossProgram, edge: Edge) -> bool:
     """Whether an edge goes into a function of one input that is no constant."""
     n, _ = edge
     return program.ops[n] not in LINEAR and sum(not program.constant[p] for p in program.parents[n]) == 1
 
 
-def instead(program: Program, edge: Edge, formula: str) -> Array:
+def instead(program: LossProgram, edge: Edge, formula: str) -> Array:
     """What a formula of the table gives in place of the local derivative of an edge."""
     n, k = edge
     v, inputs = program.values[n], [program.values[p] for p in program.parents[n]]
@@ -53,7 +53,7 @@ def evaluated(formula: Value, values: Mapping[str, Array]) -> Array:
     return np.asarray(found[formula])
 
 
-def inner_words(program: Program, edges: Sequence[Edge]) -> dict[str, str]:
+def inner_words(program: LossProgram, edges: Sequence[Edge]) -> dict[str, str]:
     """What sentences call the inner derivatives: zs, those of which functions; inner, as it is written; z and a."""
     nodes = [n for n, _ in edges]
     names = [program.words(n) for n in nodes]

@@ -18,7 +18,7 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, listed, nice, number, scaled
 from microgradcnn.views.answers.edits.inner import inner_words, instead, is_inner
 from microgradcnn.views.answers.edits.program import Edge, Flow
-from microgradcnn.views.answers.edits.table import INSTEAD
+from microgradcnn.views.answers.edits.table import INSTEAD, LAST
 from microgradcnn.views.answers.evidence import Evidence, letter, same
 
 _MOST = 64  # nodes of a cut
@@ -178,7 +178,7 @@ def _instead_of_inner(flow: Flow, edges: Sequence[Edge]) -> Iterator[tuple[Kind,
         yield cast(Kind, kind), words, [flow.along(edge, instead(flow.program, edge, formula)) for edge in edges]
     sent = [(flow.down[n], flow.slope((n, k))) for n, k in edges]
     terms = [0.0 * flow.program.ones if down is None else down * own for down, own in sent]
-    yield "missing factor", "da/d{theta} is missing in the term of {zs}", terms
+    yield cast(Kind, LAST[0]), LAST[1], terms
 
 
 def solved(columns: Sequence[Array], target: Array) -> Array | None:

@@ -35,7 +35,7 @@ def _constants(node: Value) -> list[Value]:
     return [p for p in node.parents if type(p) is Constant]
 
 
-class Program:
+class LossProgram:
     """A graph of scalars with its values at `count` points. Raises ValueError for a graph with arrays in it."""
 
     def __init__(self, root: Value, values: Callable[[Value], Array], count: int) -> None:
@@ -107,7 +107,7 @@ class Flow:
     Nothing flows along the edges that are `closed`.
     """
 
-    program: Program
+    program: LossProgram
     theta: int
     closed: frozenset[Edge] = frozenset()
     changed: dict[Edge, Array] = field(default_factory=dict)

@@ -29,6 +29,9 @@ INSTEAD: list[tuple[str, str, str]] = [
     ("inner derivative", "the inner derivative of {zs} stands there squared", "d^2"),
 ]
 
+# Where what comes after an inner derivative is left out.
+LAST = ("missing factor", "da/d{theta} is missing in the term of {zs}")
+
 # What is said of the other edits, by the name of the edit: the kind of the mistake, and the words.
 SAID: dict[str, tuple[str, str]] = {
     "node": ("missing path", "the path through {n} is missing"),
@@ -59,5 +62,4 @@ SAID: dict[str, tuple[str, str]] = {
     "of another": ("inner derivative", "the inner derivative stands there of {q}, not of {zs}"),
     "added": ("added", "a sum stands where a product belongs"),
     "multiplied": ("multiplied", "a product stands where a sum belongs"),
-    "shifted": ("index", "the indices of {q} are {by} too {far}"),
 }

@@ -1,0 +1,65 @@
+"""The page's boxes against check_answer: the same verdict and the same mistake for every answer of the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from answers_table import FILE, Case, cases, told_kinds
+from conftest import needs_chromium
+
+from microgradcnn import Value
+from microgradcnn.engine.gradient import topological
+from microgradcnn.views.pages.exercise import Problem, scripts
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = needs_chromium
+
+JUDGE = """([tasks, texts]) => texts.map(([place, parameter, text]) => {
+    const task = tasks[place];
+    const before = performance.now();
+    try {
+        const {right, diagnoses} = verdict(task, parameter, text);
+        return {right, told: diagnoses.map(({kind, clause, names}) => [kind, clause, names]),
+            time: performance.now() - before};
+    } catch (error) {
+        if (!(error instanceof formula.FormulaError)) throw error;
+        return {right: false, told: [["error", error.message, []]], time: performance.now() - before};
+    }
+})"""
+
+
+def problem_of(loss: Value) -> Problem:
+    """A page's problem of any loss: all its leaves are parameters."""
+    leaves = [node for node in topological(loss) if node.op is None and node.label is not None]
+    numbers = np.array([float(leaf.data) for leaf in leaves])
+    return Problem(loss, leaves, [], np.zeros((1, 0)), numbers, numbers, 0.1)
+
+
+def judged(page: Page, chosen: list[Case]) -> list[dict[str, Any]]:
+    """What the page says of every case, all losses in one page."""
+    losses = list(dict.fromkeys(case.loss for case in chosen))
+    tasks = "\n".join(problem_of(loss).script(f"task{i}", key=False) for i, loss in enumerate(losses))
+    page.set_content(f"<!doctype html><script>{scripts()}{tasks}</script>")
+    texts = [[losses.index(case.loss), case.wrt.label, case.answer] for case in chosen]
+    names = ", ".join(f"task{i}" for i in range(len(losses)))
+    found: list[dict[str, Any]] = page.evaluate(f"(texts) => ({JUDGE})([[{names}], texts])", texts)
+    return found
+
+
+@pytest.mark.parametrize("file", [FILE, FILE.with_name("mistakes.json")], ids=lambda file: file.stem)
+def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
+    chosen = cases(file)
+    verdicts = judged(page, chosen)
+    different = []
+    for case, said in zip(chosen, verdicts, strict=True):
+        right, kinds, verdict = told_kinds(case)
+        told = f"Not quite: {'; and '.join(clause for _, clause, _ in said['told'])}."
+        words = kinds and kinds != ["error"] and told != verdict
+        if words or (right, kinds) != (said["right"], [kind for kind, *_ in said["told"]]):
+            different.append(f"{case.told}\n    {right} {kinds} {verdict}\n    {said['right']} {told}")
+    assert different == [], "\n".join(different)
