@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.cli.options import chosen_graph, graph_arguments
+from microgradcnn.cli.options import chosen_graph, graph_arguments, real
 from microgradcnn.cli.output import show
 from microgradcnn.engine.gradient import grad
 from microgradcnn.views.answers.answer import check_answer
@@ -17,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     graph_arguments(parser)
     parser.add_argument("--wrt", required=True, metavar="c_1", help="the name to differentiate by")
     parser.add_argument("--answer", required=True, metavar="FORMULA", help="such as '(z1 - y)/2 * z1*(1-z1)*p1'")
+    parser.add_argument("--tolerance", type=real, metavar="0.01", help="the share by which an answer may differ")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,9 +25,15 @@ def run(options: argparse.Namespace) -> int:
     graph = chosen_graph(options)
     (theta,) = graph.find([options.wrt])
     (gradient,) = grad(graph.loss, [theta])
-    answer = check_answer(options.answer, gradient, graph.loss, theta)
+    answer = check_answer(options.answer, gradient, graph.loss, theta, options.tolerance)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
-    record = {"right": answer.right, "proved": answer.proved, "verdict": answer.verdict, "diagnoses": kinds}
+    record = {
+        "right": answer.right,
+        "proved": answer.proved,
+        "digits": answer.digits,
+        "verdict": answer.verdict,
+        "diagnoses": kinds,
+    }
     lost = graph.undefined([theta])
     record |= {"read": answer.read, "undefined": lost or None}
     lines = [answer.verdict, f"read as: {answer.read}", *filter(None, [lost])]

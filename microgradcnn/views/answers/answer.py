@@ -10,6 +10,7 @@ from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
 from microgradcnn.views.answers.evidence import COUNT, Evidence, same
+from microgradcnn.views.answers.edits.precision import NOT_PROVED, could_differ_between, near, rounded
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
 from microgradcnn.views.answers.proof import proved
@@ -22,7 +23,8 @@ class Answer:
 
     `read` is the formula as it was understood. `diagnoses` is empty for a right answer; it holds one mistake as a rule,
     several where one alone does not explain the answer. `proved` tells whether a right answer was shown to be right
-    exactly, or only at random points. The truth of the whole is `right`.
+    exactly, or only at random points; `digits`, to how many digits one with rounded numbers is right. The truth of the
+    whole is `right`.
     """
 
     right: bool
@@ -30,6 +32,7 @@ class Answer:
     diagnoses: tuple[Diagnosis, ...]
     read: str
     proved: bool = False
+    digits: int | None = None
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -43,13 +46,17 @@ class Answer:
         return self.verdict
 
 
-def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None) -> Answer:
+def check_answer(
+    answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None, tolerance: float | None = None
+) -> Answer:
     """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
 
     Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; parser.py says
     what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits; where
     SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the function
     and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of any other.
+    Numbers rounded to three digits or more, 1.333 for 4/3, are right to these digits; with a `tolerance` an answer is
+    right that differs by this share at most, 0.01 for one in a hundred.
     Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
     blame) if there is nothing to compare: an unknown name, an array, a gradient that is not finite.
     """
@@ -62,16 +69,23 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
         raise FormulaError("the answer is empty: write a formula, such as 2*w")
     if gradient.shape != ():
         raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
+    if tolerance is not None and not 0.0 < tolerance < 1.0:
+        raise ValueError(f"a tolerance is a share between 0 and 1, such as 0.01, not {glimpse(tolerance)}")
     with np.errstate(all="ignore"):
-        return _marked(answer, Evidence(gradient, loss, wrt))
+        return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
 
 
-def _marked(answer: str, evidence: Evidence) -> Answer:
+def _marked(answer: str, evidence: Evidence, tolerance: float | None) -> Answer:
     formula = parse(answer, Names(evidence.values, evidence.activation), evidence.mentioned)
-    values = evidence.points(formula)
+    values, read = evidence.points(formula), write(formula, answer)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
     if exactly or same(values, evidence.g):
         how = "proved with SymPy" if exactly else f"at {COUNT} random points"
-        return Answer(True, f"Right: this is {evidence.name}, {how}.", (), write(formula, answer), exactly)
+        doubt = "" if exactly or not could_differ_between(evidence, formula) else NOT_PROVED
+        return Answer(True, f"Right: this is {evidence.name}, {how}{doubt}.", (), read, exactly)
+    if digits := rounded(evidence, formula, values):
+        return Answer(True, f"Right, but rounded: right to {digits} digits.", (), read, digits=digits)
+    if tolerance is not None and near(values, evidence.g, tolerance):
+        return Answer(True, f"Right within {tolerance:g}: this is nearly {evidence.name}.", (), read)
     diagnoses = diagnose(evidence, formula, values)
-    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula, answer))
+    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, read)

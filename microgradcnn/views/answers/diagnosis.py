@@ -74,7 +74,10 @@ def is_tidy(k: float) -> bool:
 
 def number(k: float) -> str:
     """A factor in words: 2, 1/4, 0.3333."""
-    return str(Fraction(k).limit_denominator(64)).replace("-", "−") if is_tidy(k) and abs(k) < 1e6 else f"{k:.4g}"
+    if is_tidy(k) and abs(k) < 1e6:
+        return str(Fraction(k).limit_denominator(64)).replace("-", "−")
+    words = f"{k:.4g}"
+    return words if abs(float(words)) != 1.0 else f"{k:.9g}"  # "1 times" would say that it is right
 
 
 def _near(k: float) -> float:

@@ -200,8 +200,9 @@ class Search:
             values = rewriting.values + besides
             if not scale and same(values, self.evidence.g):
                 return (rewriting.diagnosis,)
-            if scale and (found := scaled(ratio(values, self.evidence.g), self.evidence.name)):
-                return (rewriting.diagnosis, *found)
+            k = ratio(values, self.evidence.g) if scale else None
+            if k is not None and is_tidy(k):
+                return (rewriting.diagnosis, *scaled(k, self.evidence.name))
         return ()
 
     @cached_property

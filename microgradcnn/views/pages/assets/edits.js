@@ -44,7 +44,8 @@ function rounded(x, digits = 4) {
 
 function inWords(k) {
   const found = Math.abs(k) < 1e6 && fraction(k);
-  return found ? `${found[0]}${found[1] === 1 ? "" : `/${found[1]}`}`.replace("-", "−") : rounded(k);
+  if (found) return `${found[0]}${found[1] === 1 ? "" : `/${found[1]}`}`.replace("-", "−");
+  return Math.abs(Number(rounded(k))) === 1 ? rounded(k, 9) : rounded(k); // "1 times" would say that it is right
 }
 
 function scaled(k, of = "") { // what to say of an answer that is k times what it should be

@@ -1,12 +1,13 @@
 // "Check my answer" for every derivative of a problem, and training with the student's own formulas.
 "use strict";
 
-// The verdict on the text of an answer for df/d(parameter): {right, words, diagnoses}. Throws a FormulaError for no formula.
+// The verdict on an answer for df/d(parameter): {right, words, diagnoses}. Throws a FormulaError for no formula.
 function verdict(task, parameter, text) {
-  const evidence = task.evidence(parameter), tree = formula.parse(text, task.known(parameter));
-  const diagnoses = diagnosed(evidence, tree);
-  const right = !diagnoses.length, clauses = diagnoses.map(({clause}) => clause).join("; and ");
-  return {right, diagnoses, words: right ? `Right: this is df/d${parameter}.` : `Not quite: ${clauses}.`};
+  const tree = formula.parse(text, task.known(parameter));
+  const {right, digits, diagnoses} = judged(task.evidence(parameter), tree);
+  const clauses = diagnoses.map(({clause}) => clause).join("; and ");
+  const good = digits ? `Right, but rounded: right to ${digits} digits.` : `Right: this is df/d${parameter}.`;
+  return {right, diagnoses, words: right ? good : `Not quite: ${clauses}.`};
 }
 
 // The boxes and the training in `section`, as views/exercise.py writes them.

@@ -269,7 +269,8 @@ class Search {
     const rest = less(a, this.evidence.regularisation);
     for (const [q, y, value, own] of this.differences) {
       const fit = this.rest.map((x, i) => x / (value[i] - own[i])), one = y === "1";
-      const wrong = [[one ? "one" : "minuend", value], ...(one ? [] : [["subtrahend", own]]), ["plus", plus(value, own)]];
+      const wrong = [[one ? "one" : "minuend", value], ["subtrahend", own], ["plus", plus(value, own)]];
+      if (one) wrong.splice(1, 1);
       for (const [name, other] of wrong) {
         const k = ratio(rest, times(fit, other));
         if (k && tidy(k)) return [said(name, [q, y], {q, y}), ...scaled(k)];
@@ -296,7 +297,7 @@ class Search {
     for (const {diagnosis: told, values} of this.rewritings) {
       const numbers = plus(values, besides);
       if (!scale_ && same(numbers, g)) return [told];
-      const found = scale_ ? scaled(ratio(numbers, g), name) : [];
+      const k = scale_ ? ratio(numbers, g) : 0, found = k && tidy(k) ? scaled(k, name) : [];
       if (found.length) return [told, ...found];
     }
     return [];
@@ -412,9 +413,38 @@ function withError(tree, f) {
   return Array.isArray(tree) ? [tree[0], ...tree.slice(1).map((part) => withError(part, f))] : tree;
 }
 
-function diagnosed(evidence, tree) { // the mistakes in an answer, none if it is right
-  const {g, error, values, loss} = evidence, answer = new Written(tree, values), a = answer.values.at(-1);
-  if (same(a, g)) return [];
+// To how many digits an answer with rounded numbers is right, 0 if it is not: as answers/edits/precision.py has it.
+const significant = (x) =>
+  (Number.isInteger(x) ? 0 : String(x).split("e")[0].replace(".", "").replace(/^0+/, "").length);
+
+function halfAUnit(x) {
+  const [mantissa, exponent = "0"] = String(x).split("e");
+  return 0.5 * 10 ** (Number(exponent) - (mantissa.split(".")[1] ?? "").length);
+}
+
+function roundedTo({g}, answer) {
+  const values = answer.values.at(-1), found = [...answer.nodes.entries()]
+    .filter(([, {number = 0}]) => significant(Math.abs(number)) >= 3);
+  let allowed = g.map(() => 1e-12 * largest(g));
+  for (const [i, {number}] of found) {
+    const moved = answer.instead(new Map([[i, g.map(() => number + halfAUnit(Math.abs(number)))]]));
+    allowed = plus(allowed, less(moved, values).map(Math.abs));
+  }
+  const right = found.length && values.every((x, p) => Math.abs(x - g[p]) <= 1.001 * allowed[p]);
+  return right ? Math.min(...found.map(([, {number}]) => significant(Math.abs(number)))) : 0;
+}
+
+// What is found of an answer: {right, digits, diagnoses}, digits for one with rounded numbers.
+function judged(evidence, tree) {
+  const answer = new Written(tree, evidence.values);
+  if (same(answer.values.at(-1), evidence.g)) return {right: true, digits: 0, diagnoses: []};
+  const digits = roundedTo(evidence, answer);
+  return digits ? {right: true, digits, diagnoses: []}
+    : {right: false, digits, diagnoses: diagnosed(evidence, tree, answer)};
+}
+
+function diagnosed(evidence, tree, answer) { // the mistakes in a wrong answer
+  const {g, error, values, loss} = evidence, a = answer.values.at(-1);
   if (!finite(a))
     return [diagnosis("undefined", "your answer is not a number at some points where the gradient is one")];
   const read = withError(tree, loss);

@@ -48,7 +48,8 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
   }
 
   const targets = rows.map((row) => row.at(-1)), guessing = mean(targets.map((y) => (y - mean(targets)) ** 2));
-  return {parameters, leaves, outputs, rows, start, trained, activation, evidence, known, evaluator, loss, descend, guessing};
+  return {
+    parameters, leaves, outputs, rows, start, trained, activation, evidence, known, evaluator, loss, descend, guessing};
 }
 
 // Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line.

@@ -70,7 +70,7 @@ class LossProgram {
 const edge = (n, k) => 8 * n + k; // as one number: no elementary function has eight inputs
 const nodeOf = (e) => Math.floor(e / 8);
 
-// What flows between θ and the last node, with other local derivatives for the edges in `changed`, nothing for `closed`.
+// What flows between θ and the last node, with other local derivatives for the edges in `changed`, none for `closed`.
 class Flow {
   constructor(program, theta, closed = new Set(), changed = new Map()) {
     Object.assign(this, {program, theta, closed, changed});
