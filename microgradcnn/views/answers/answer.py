@@ -67,7 +67,7 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
 
 
 def _marked(answer: str, evidence: Evidence) -> Answer:
-    formula = parse(answer, Names(evidence.values, evidence.activation), evidence.mentioned)
+    formula = parse(answer, Names(evidence.values, evidence.activation, evidence.asked), evidence.mentioned)
     values = evidence.points(formula)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
     if exactly or same(values, evidence.g):

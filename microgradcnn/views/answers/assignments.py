@@ -15,6 +15,7 @@ from typing import Any
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.parser import LENGTH, parse
+from microgradcnn.views.answers.reading.notations import YIELDING
 from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, Token, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
 
@@ -73,7 +74,12 @@ class _AnyName(Names):
 
     def find(self, name: str) -> str | None:
         """The name itself; e is Euler's number, and sigma a function, unless they were assigned."""
-        return None if (name in SPELLINGS or name == "e") and name not in self.labels else name
+        function = name in SPELLINGS and name not in YIELDING
+        return None if (function or name == "e") and name not in self.labels else name
+
+    def constant(self, name: str) -> bool:
+        """Whether a name is a number's: none is."""
+        return False
 
     def refuse_arguments(self, called: Token) -> None:
         """Raise FormulaError: the name is none of the functions."""

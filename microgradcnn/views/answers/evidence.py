@@ -18,6 +18,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.answers.reading.derivatives import derivative_node
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -167,11 +168,19 @@ class Evidence:
         return f"df/d{self.theta.label}" if self.theta is not None and self.theta.label else "the gradient"
 
     def mentioned(self, label: str) -> Value:
-        """A leaf for a formula that speaks of what has this label."""
+        """A leaf for a formula that speaks of what has this label, or of a derivative such as dz_1/ds_1."""
+        if label not in self.named:
+            self.named[label] = derivative_node(label, self.named)
+            self.values[label] = self.points(self.named[label])
         node = self.named[label]
         leaf = Value(node.data, label=label)
         self.points.known[leaf] = self.values[label]
         return leaf
+
+    @property
+    def asked(self) -> tuple[str, str] | None:
+        """What an answer is the derivative of, and by what; None if that could not be found."""
+        return (self.loss, self.theta.label) if self.theta is not None and self.theta.label else None
 
     @property
     def regularisation(self) -> Array:

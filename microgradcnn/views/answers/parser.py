@@ -1,45 +1,57 @@
-r"""A student's formula as a graph: Python-like or LaTeX-like text read into Values by recursive descent.
+"""A student's formula as a graph: a text in any of the notations read into Values by recursive descent.
 
 Nothing but arithmetic on known names is read: a tokenizer, recursive descent, and bounds on length, depth, numbers,
-exponents and steps. The text is never handed to Python. The same things may be written in many ways:
-
-    2*(a + b)  2(a + b)  2\cdot(a+b)  2·\left(a + b\right)       products, also by juxtaposition
-    \frac{a}{b}  \frac12  a/b  ½  x^2  x**2  x²  x^{-1}           quotients and powers
-    √f  \sqrt f  \sqrt{f}  sqrt(f)  |x|  ⌊x⌋  \sin(x)  σ(x)  σ'(x)    functions
-    z_1  z1  z_{1}  z₁  \hat{y}  ŷ  y_hat  yhat  \lambda  λ         names
-    max(a, b)  own_hypot(a, b)  leaky(a, 0.25)  leaky(a, slope=0.25)     several arguments, the static ones last
-    where(a > 0, 1, 0.25)  {1 if a > 0, else ¼}                   one of two numbers
-    {1 if a > b, ½ if a = b, else 0}                              one of several
-    [a_1 > 0]  (a_1 > 0)  1[a_1 > 0]  step(a_1)                  1 where it holds, otherwise 0
-
-What could be read in two ways is read so: * and / and juxtaposition bind alike and go from left to right, so √f/4(…) is
-(√f/4)·(…) and 1/2 x is (1/2)·x; a root without brackets takes the next number, name or bracket; -x^2 is -(x^2); x^12
-is x to the 12th; z_12 and z12 have index 12 (or 1 and 2, where only z_1_2 is known); letters that are no name are a
-product of names (wx is w·x); without such a name π is the number and e^{x} is exp(x); σ is the graph's activation. The
-lecture's p_{47}, pixel 7 in the window whose first pixel is 4, is p_7. Every primitive of numbers is a function.
+exponents, steps and the terms of sums. The text is never handed to Python.
 """
 
 from __future__ import annotations
 
 import math
+import operator
+import re
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, TypeAlias
+from functools import lru_cache, reduce
+from typing import NamedTuple, TypeAlias
 
 from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.tokens import CLOSING, FRACTIONS, SPELLINGS, FormulaError, Names, Token, shown, tokenize
-from microgradcnn.views.formulas.arguments import settings
-from microgradcnn.views.formulas.expression import Expr, call
-from microgradcnn.views.formulas.mathml import Typed
-from microgradcnn.views.formulas.notation import formula
+from microgradcnn.views.answers.reading.cursor import Cursor
+from microgradcnn.views.answers.reading.derivatives import derivative_name
+from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of
+from microgradcnn.views.answers.reading.indices import Indices
+from microgradcnn.views.answers.reading.notations import (
+    CLOSING,
+    DEFINED,
+    DEPTH,
+    EXPONENT,
+    FRACTIONS,
+    LARGEST,
+    LENGTH,
+    SPELLINGS,
+    STEPS,
+    TERMS,
+)
+from microgradcnn.views.answers.reading.statement import statement
+from microgradcnn.views.answers.reading.vectors import Term, added, divided, each, multiplied, number, vector
+from microgradcnn.views.answers.reading.written import write
+from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
-# The most characters, brackets in brackets, exponent, number and steps that are read.
-LENGTH, DEPTH, EXPONENT, LARGEST, STEPS = 4000, 40, 20.0, 1e9, 40_000
-_MOST_WRITTEN = 200  # parts of a formula that is written anew
+__all__ = ["LENGTH", "STEPS", "Reading", "parse", "read", "write"]
 
 Leaf: TypeAlias = Callable[[str], Value]
+
+
+class Reading(NamedTuple):
+    """A formula as it was understood.
+
+    `digits` tells how exactly rounded numbers were typed: how many significant digits the shortest decimal with at
+    least three of them has, 5 for 1.3333 and 0.5·1.3333; 0 where there is none.
+    """
+
+    formula: Value
+    digits: int = 0
 
 
 def parse(text: str, names: Names, leaf: Leaf = lambda label: Value(math.nan, label=label)) -> Value:
@@ -48,147 +60,115 @@ def parse(text: str, names: Names, leaf: Leaf = lambda label: Value(math.nan, la
     `leaf` gives the Value of a name, each time that the name is mentioned. Raises FormulaError, in one sentence, for
     what is no formula in these names.
     """
+    return read(text, names, leaf).formula
+
+
+def read(text: str, names: Names, leaf: Leaf) -> Reading:
+    """What `parse` makes of a text, and how it was typed."""
     parser = _Parser(names, leaf)
     try:
-        return Context().run(parser.formula, text)  # recorded under no_grad() too, and nothing for mg.debug() to see
+        found = Context().run(parser.answer, text)  # recorded under no_grad() too, and nothing for mg.debug() to see
     except FormulaError as error:
         error.steps = parser.steps
         raise
+    return Reading(found, min((n for n in parser.digits if n > 2), default=0))
 
 
-def write(answer: Value, text: str) -> str:
-    """The graph of the formula in `text` as it was understood, on one line, in a notation that can be read again.
-
-    What has very many parts, or primes in primes, or an =, which is read in some places alone, stays as it was typed.
-    """
-    parts: dict[Value, int] = {}
-    for node in topological(answer):
-        parts[node] = 1 + sum(parts.get(p, 1) for p in node.parents)
-    if parts[answer] > _MOST_WRITTEN or any(node.op is not None and node.op.name == "equal" for node in parts):
-        return text.strip()
-    own: dict[Value, Expr] = {}  # a user's functions by their names: a notation may repeat what is in it
-    for node in topological(answer):
-        if node.op is not None and node.op.name not in mg.BUILT_IN:
-            static = settings(node.op.name, node.static).values()
-            own[node] = call(node.op.name, *(formula(p, own) for p in node.parents), *static)
-    return Typed()(formula(answer, own))
+_STARTS = ("name", "index", "indexed", "vector", "function", "sum", "derivative", "indicator", "\\sqrt", "\\frac")
+_STARTS += tuple(CLOSING)
 
 
-def _holds(condition: Value) -> Any:
-    """1 where it holds, otherwise 0."""
-    return mg.where(condition, 1.0, 0.0)
-
-
-def _where(holds: Value, a: Value, b: Value) -> Any:
-    """a where a comparison holds, otherwise b. Raises FormulaError for any other condition."""
-    inside = [(p.label, p.data) for p in holds.parents]
-    if holds.op is None or holds.op.name != "where" or inside[1:] != [(None, 1.0), (None, 0.0)]:
-        raise FormulaError("a condition is a comparison, such as a > 0")
-    return mg.where(holds.parents[0], a, b)
-
-
-# The functions that are no primitives, and the one that takes a comparison.
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "step": lambda a: _holds(a > 0.0),
-    "relu'": lambda a: _holds(a > 0.0),
-    "sigmoid'": lambda a: mg.sigmoid(a) * (1.0 - mg.sigmoid(a)),
-    "tanh'": lambda a: 1.0 - mg.square(mg.tanh(a)),
-    "where": _where,
-}
-
-
-def _constant(x: Value) -> float:
-    """A static argument, whole where it can be. Raises ValueError for one that is no finite number."""
-    if any(node.label is not None for node in topological(x)) or not math.isfinite(x.item()):
-        raise ValueError("a static argument is a number")
-    return int(x.item()) if x.item().is_integer() else x.item()
-
-
-_STARTS = ("name", "function", "\\sqrt", "\\frac", *CLOSING)
-
-
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, names: Names, leaf: Leaf) -> None:
-        self.names, self.leaf, self.tokens, self.at = names, leaf, list[Token](), 0
-        self.depth, self.bars, self.steps = 0, 0, 0
+        super().__init__(STEPS)
+        self.names, self.leaf, self.depth, self.bars, self.digits = names, leaf, 0, 0, list[int]()
+        self.meanings, self.known = dict[str, str](), dict[str, Term]()  # of names that the text itself explains
+        self.indices = Indices(names)
+
+    def answer(self, text: str) -> Value:
+        """The formula in a text with what stands around it; of a vector the number that is asked for."""
+        _check_length(text)
+        formula, self.meanings = statement(text, self.names)
+        found = self.term(formula)
+        for name in self.meanings:
+            if name not in self.known and self.names.find(name) is None:
+                raise FormulaError(f"{name} is given a meaning, and is not in the formula")
+        component = self.names.component()
+        if isinstance(found, Value) or component is None:
+            return number(found)
+        place, length = component
+        if len(found.numbers) != length:
+            raise FormulaError(f"the answer is a vector of {len(found.numbers)}, and the gradient is one of {length}")
+        return found.numbers[place]
 
     def formula(self, text: str) -> Value:
-        if len(text) > LENGTH:
-            raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")
-        for token in tokenize(text.rstrip(), self.names):
-            self.step()
-            self.tokens.append(token)
-        self.tokens.append(Token("end", "the end", len(text.rstrip()) + 1))
+        return number(self.term(text))
+
+    def term(self, text: str) -> Term:
+        _check_length(text)
+        self.fill(tokenize(text.rstrip(), self.names.also(self.meanings)), len(text.rstrip()))
         found = self.sum()
         if self.kind != "end":
             raise self.unexpected()
         return found
 
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps > STEPS:
-            raise FormulaError(f"the formula takes more than {STEPS} steps to read")
+    def value(self, name: str) -> Term:
+        """What a name stands for: what the text says, there the graph's own; or the graph's."""
+        if name not in self.meanings:
+            return self.leaf(name)
+        if name not in self.known:
+            parser = _Parser(self.names, self.leaf)
+            parser.depth, parser.steps, parser.digits, parser.known = self.depth, self.steps, self.digits, self.known
+            parser.meanings = {other: text for other, text in self.meanings.items() if other != name}
+            try:
+                self.known[name] = parser.term(self.meanings[name])
+            finally:
+                self.steps = parser.steps
+        return self.known[name]
 
-    @property
-    def kind(self) -> str:
-        return self.tokens[self.at].kind
-
-    def take(self) -> Token:
-        self.step()
-        self.at += 1
-        return self.tokens[self.at - 1]
-
-    def unexpected(self) -> FormulaError:
-        token = self.tokens[self.at]
-        text = token.text if token.kind == "end" else shown(token.text)
-        return FormulaError(f"{text} in column {token.column} is not expected there")
-
-    def expect(self, kind: str) -> None:
-        if self.kind != kind:
-            raise FormulaError(f"{self.unexpected()}: {kind} is missing")
-        self.take()
-
-    def sum(self) -> Value:
+    def sum(self) -> Term:
         minus = self.signs()
         total = _negative(self.product(), minus)
         while self.kind in ("+", "-"):
-            total = total - self.product() if self.take().kind == "-" else total + self.product()
+            minus = self.take().kind == "-"
+            total = added(total, self.product(), minus)
         return total
 
-    def product(self) -> Value:
+    def product(self) -> Term:
         total = self.signed()
         while True:
-            if self.kind == "*":
+            token = self.tokens[self.at]
+            if token.kind == "*":
                 self.take()
-                total = total * self.signed()
-            elif self.kind == "/":
+                total = multiplied(total, self.signed(), token)
+            elif token.kind == "/":
                 self.take()
-                total = total / self.signed()
-            elif self.kind in _STARTS or (self.kind == "|" and not self.bars):
-                total = total * self.power()
-            elif self.kind == "number" and [t.text for t in self.tokens[self.at : self.at + 2]] == ["1", "["]:
+                total = divided(total, self.signed())
+            elif token.kind in _STARTS or (token.kind == "|" and not self.bars):
+                total = multiplied(total, self.power(), token)
+            elif token.kind == "number" and [t.text for t in self.tokens[self.at : self.at + 2]] == ["1", "["]:
                 self.take()  # the 1 of 1[a > 0]
-            elif self.kind == "number":
+            elif token.kind == "number":
                 raise FormulaError(f"{self.unexpected()}: write the number in front, or * before it")
             else:
                 return total
 
-    def signs(self) -> bool:
-        """Whether the signs that stand here make a minus."""
-        minus = False
-        while self.kind in ("+", "-"):
-            minus ^= self.take().kind == "-"
-        return minus
-
-    def signed(self) -> Value:
+    def signed(self) -> Term:
         minus = self.signs()
         return _negative(self.power(), minus)
 
-    def power(self) -> Value:
+    def power(self) -> Term:
         base = self.atom()
-        if self.kind != "^":
-            return base
-        exponent = self.exponent()
+        while self.kind == "transposed":
+            token = self.take()
+            if isinstance(base, Value):
+                raise FormulaError(
+                    f"{shown(token.text)} in column {token.column} is not expected there: it is for vectors"
+                )
+            base = base._replace(row=not base.row)
+        return self.raised(number(base), self.exponent()) if self.kind == "^" else base
+
+    def raised(self, base: Value, exponent: Value) -> Value:
         inside = topological(exponent)
         numbers = [x.item() for x in inside if x.op is None and x.label is None]
         named = any(x.label is not None for x in inside)
@@ -201,12 +181,12 @@ class _Parser:
     def exponent(self) -> Value:
         self.take()
         minus = self.signs()
-        exponent = self.number() if self.kind == "raised" else self.atom()
+        exponent = number(self.number() if self.kind == "raised" else self.atom())
         if self.kind == "^":
             raise FormulaError(f"a power of a power in column {self.tokens[self.at].column}: put brackets")
-        return _negative(exponent, minus)
+        return -exponent if minus else exponent
 
-    def atom(self) -> Value:
+    def atom(self) -> Term:
         if self.depth == DEPTH:
             raise FormulaError(f"the formula is nested more than {DEPTH} deep")
         self.depth += 1
@@ -214,37 +194,54 @@ class _Parser:
         self.depth -= 1
         return found
 
-    def inside(self) -> Value:
+    def inside(self) -> Term:
         kind = self.kind
+        if kind in CLOSING:
+            return self.group()
         if kind == "number":
             return self.number()
         if kind == "name":
-            return self.leaf(self.take().text)
+            return self.value(self.take().text)
+        if kind in ("index", "indexed"):
+            return self.indexed()
+        if kind == "vector":
+            token = self.take()
+            return vector([self.value(label) for label in self.names.family(token.text).values()], token)
         if kind == "function":
             return self.call()
-        if kind in CLOSING:
-            ((_, found),) = self.arguments(most=1)
-            return found.floor() if kind == "⌊" else found
+        if kind == "derivative":
+            return self.derivative()
+        if kind == "sum":
+            return self.total()
+        if kind == "indicator":
+            return self.indicator()
         if kind == "\\sqrt":
             self.take()
             if self.kind == "[":
                 raise FormulaError("only square roots are known: write x^{1/3} for others")
-            return self.atom().sqrt()
+            return number(self.atom()).sqrt()
         if kind == "\\frac":
             self.take()
-            return self.digit() / self.digit()
+            return divided(self.digit(), self.digit())
         if kind == "|":
             return self.absolute()
         raise self.unexpected()
 
     def number(self) -> Value:
         token = self.take()
-        value = FRACTIONS[token.text] if token.text in FRACTIONS else float(token.text)
+        text = token.text.replace(",", ".")
+        if re.fullmatch("[1-9][0-9]{0,2},[0-9]{3}", token.text):
+            raise FormulaError(
+                f"{token.text} in column {token.column} could be {text} or {token.text.replace(',', '')}"
+            )
+        value = FRACTIONS[text] if text in FRACTIONS else float(text)
         if abs(value) > LARGEST:
             raise FormulaError(f"the number in column {token.column} is too large: {LARGEST:.0e} is the most")
+        if "." in text:
+            self.digits.append(len(text.lower().partition("e")[0].replace(".", "").lstrip("0")))
         return _negative(Value(abs(value)), value < 0)
 
-    def digit(self) -> Value:
+    def digit(self) -> Term:
         """What \\frac takes: something in braces, a name, or one digit."""
         token = self.tokens[self.at]
         if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
@@ -254,7 +251,23 @@ class _Parser:
             ]
         return self.atom()
 
-    def call(self) -> Value:
+    def group(self) -> Term:
+        """What stands in brackets: a number, or with commas a vector."""
+        opening, start = self.kind, self.at
+        (first, *rest), comma = self.arguments()
+        if rest and any(token.kind == "number" and "," in token.text for token in self.tokens[start : self.at]):
+            raise FormulaError(f"the commas after column {self.tokens[start].column} could be decimal: write points")
+        found = vector([x for _, x in (first, *rest)], comma) if rest else first[1]
+        return number(found).floor() if opening == "⌊" else found
+
+    def indicator(self) -> Value:
+        token = self.take()
+        found = number(self.group()) if self.kind in CLOSING else None
+        if found is None or not is_comparison(found):
+            raise FormulaError(f"{shown(token.text)} in column {token.column} belongs before a comparison: 1[a > 0]")
+        return found
+
+    def call(self) -> Term:
         token = self.take()
         if token.text == "e":
             return self.exponent().exp()
@@ -264,72 +277,136 @@ class _Parser:
         if self.kind == "'":
             self.take()
             function += "'"
-        known = _FUNCTIONS.get(function) or self.names.functions.get(function)
+        power = self.exponent() if self.kind == "^" else None  # tanh²(a)
+        if power is not None and (power.op is not None or power.label is not None or power.item() <= 0.0):
+            raise FormulaError(
+                f"{token.text} in column {token.column} to a power is ({token.text}(...))^...: put brackets"
+            )
+        known = self.function(function)
         if known is None or self.kind not in ("(", "[", "{"):
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
-        inputs, static = self.names.parameters(function)
-        given, names = self.arguments(), iter([*inputs, *static])
-        found = {name or next(names, ""): value for name, value in given}
-        try:
-            if len(found) < len(given) or "" in found:
-                raise TypeError("an argument is given twice, or there are too many")
-            values = [found.pop(name) for name in inputs]
-            result: Value = known(*values, **{name: _constant(x) for name, x in found.items()})
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            called = f"{token.text}({', '.join([*inputs, *static])})"
-            point = ", and decimals take a point" if len(given) > len(inputs) else ""
-            raise FormulaError(f"{token.text} in column {token.column} is called as {called}{point}") from error
-        return result
+        found = applied(token, known, *self.names.parameters(function), self.arguments()[0])
+        return found if power is None else self.raised(number(found), power)
 
-    def arguments(self, most: int = LENGTH) -> list[tuple[str, Value]]:
-        """What stands in brackets, and the names that static arguments have there."""
+    def function(self, name: str) -> Callable[..., Value] | None:
+        """The function with this name, or None."""
+        if name in DEFINED:
+            return lambda x: _Parser(_names_of_x(), lambda _: x).formula(DEFINED[name])
+        return FUNCTIONS.get(name) or self.names.functions.get(name)
+
+    def arguments(self) -> tuple[list[tuple[str, Term]], Token]:
+        """What stands in brackets, the names that static arguments have there, and the first comma."""
         closing, bars, self.bars = CLOSING[self.take().kind], self.bars, 0
-        found = [self.argument()]
-        while self.kind == "," and len(found) < most:
+        found, comma = [self.argument()], self.tokens[self.at]
+        while self.kind == ",":
             self.take()
             found.append(self.argument())
         self.expect(closing)
         self.bars = bars
-        return found
+        return found, comma
 
-    def argument(self) -> tuple[str, Value]:
+    def argument(self) -> tuple[str, Term]:
         name, found = self.take().text if self.kind == "static" else "", self.compared()
         if self.kind == "if":
             self.take()
-            condition = self.compared()
-            found = _where(condition, found, self.otherwise())
+            condition = number(self.compared())
+            found = one_of(condition, number(found), self.otherwise())
         return name, found
 
     def otherwise(self) -> Value:
         """What follows a case: another one, which may be that of equality, or what there is else."""
         if self.kind != ",":
             self.expect("else")
-            return self.compared()
+            return number(self.compared())
         self.take()
-        found = self.compared()
+        found = number(self.compared())
         self.expect("if")
-        condition = self.compared()
+        condition = number(self.compared())
         if self.kind == "=":
             self.take()
-            condition = _holds(mg.equal(condition, self.sum()))
-        return _where(condition, found, self.otherwise())
+            condition = holds(mg.equal(condition, number(self.sum())))
+        return one_of(condition, found, self.otherwise())
 
-    def compared(self) -> Value:
+    def compared(self) -> Term:
         found = self.sum()
         if self.kind in ("<", ">", "<=", ">="):
-            sign, other = self.take().kind, self.sum()
-            more, less = (found, other) if sign[0] == ">" else (other, found)
-            found = _holds(more >= less if "=" in sign else more > less)
+            sign, a, b = self.take().kind, number(found), number(self.sum())
+            more, less = (a, b) if sign[0] == ">" else (b, a)
+            found = holds(more >= less if "=" in sign else more > less)
         return found
 
     def absolute(self) -> Value:
         self.take()
         self.bars += 1
-        found = self.sum()
+        found = number(self.sum())
         self.expect("|")
         self.bars -= 1
         return abs(found)
 
+    def total(self) -> Term:
+        """A sum over an index: of the product that follows, and not of what is added to it."""
+        token, start, outer = self.take(), self.at, dict(self.indices.places)
+        index, first, last = token.text.split(" ")
+        place, end = int(first or 1), int(last) if last else self.reach(index, int(first or 1), token)
+        if not place <= end < place + TERMS:
+            raise FormulaError(f"the sum in column {token.column} has 1 to {TERMS} terms, not from {place} to {end}")
+        terms = []
+        for self.indices.places[index] in range(place, end + 1):
+            self.at = start
+            terms.append(self.summand(token))
+        self.indices.places = outer
+        return reduce(added, terms)
 
-def _negative(x: Value, minus: bool) -> Value:
-    return -x if minus else x
+    def summand(self, total: Token) -> Term:
+        """One term of a sum; after a fraction's / it is nothing but what follows at once."""
+        if self.tokens[self.at - 2].kind != "/":
+            return self.product()
+        term = self.power()
+        if self.kind in _STARTS or self.kind == "*":
+            raise FormulaError(f"where the sum in column {total.column} ends is not clear: put brackets around it")
+        return term
+
+    def reach(self, index: str, place: int, total: Token) -> int:
+        """How far a sum without bounds goes: as far as there are names, all of which end at one place."""
+        start, outer = self.at, self.indices.reaches.get(index)
+        self.indices.reaches[index], self.indices.places[index] = set(), place
+        self.summand(total)
+        reaches, self.at = self.indices.reaches.pop(index), start
+        if outer is not None:
+            self.indices.reaches[index] = outer
+        if len(reaches) != 1 or max(reaches) > TERMS:
+            raise FormulaError(f"the sum in column {total.column} needs bounds, as in \\sum_{{{index}=1}}^{{3}}")
+        return reaches.pop()
+
+    def indexed(self) -> Term:
+        """A name whose index speaks of what a sum runs over, or that itself as a number."""
+        token = self.take()
+        if token.text in self.indices.places:
+            return Value(float(self.indices.places[token.text]))
+        if (label := self.indices.find(token.text.split(" "))) is None:
+            raise FormulaError(f"{self.names.unknown(token.text.replace(' ', '_'))} (column {token.column})")
+        return self.value(label)
+
+    def derivative(self) -> Value:
+        token = self.take()
+        d, *names = token.text.split(" ")
+        above, below = (self.indices.find(name.split("_")) for name in names)
+        if (above, below) == self.names.asked:
+            raise FormulaError(f"d{above}/d{below} in column {token.column} is what is asked for: write it out")
+        if above is None or below is None or not self.meanings.keys().isdisjoint((above, below)):
+            raise FormulaError(f"there is no derivative d{names[0]}/d{names[1]} here (column {token.column})")
+        return self.leaf(derivative_name(d, above, below))
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LENGTH:
+        raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")
+
+
+@lru_cache(maxsize=1)
+def _names_of_x() -> Names:
+    return Names(["x"])
+
+
+def _negative(x: Term, minus: bool) -> Term:
+    return each(operator.neg, x) if minus else x
