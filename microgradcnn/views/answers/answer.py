@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,14 +60,28 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
         )
     if not answer.strip():
         raise FormulaError("the answer is empty: write a formula, such as 2*w")
-    if gradient.shape != ():
-        raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
+    if len(gradient.shape) > 1:
+        raise ValueError(f"an answer is about numbers in a row, and {gradient.describe()} has shape {gradient.shape}")
     with np.errstate(all="ignore"):
-        return _marked(answer, Evidence(gradient, loss, wrt))
+        if gradient.shape == ():
+            return _marked(answer, Evidence(gradient, loss, wrt))
+        stacked = gradient.op is not None and gradient.op.name == "stack"
+        numbers = gradient.parents if stacked else [gradient[i] for i in range(len(gradient))]
+        return _together([_marked(answer, Evidence(g, loss, None), (i, len(numbers))) for i, g in enumerate(numbers)])
 
 
-def _marked(answer: str, evidence: Evidence) -> Answer:
-    formula = parse(answer, Names(evidence.values, evidence.activation, evidence.asked), evidence.mentioned)
+def _together(answers: list[Answer]) -> Answer:
+    """The verdict on all of a gradient: right where each of its numbers is, else what is wrong with the first."""
+    read = f"({', '.join(answer.read for answer in answers)})"
+    for i, answer in enumerate(answers, 1):
+        if not answer:
+            return replace(answer, verdict=f"In number {i} of {len(answers)}: {answer.verdict}", read=read)
+    return replace(answers[0], read=read, proved=all(answer.proved for answer in answers))
+
+
+def _marked(answer: str, evidence: Evidence, place: tuple[int, int] | None = None) -> Answer:
+    names = Names(evidence.values, evidence.activation, evidence.asked, place)
+    formula = parse(answer, names, evidence.mentioned)
     values = evidence.points(formula)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
     if exactly or same(values, evidence.g):

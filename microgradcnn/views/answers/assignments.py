@@ -7,10 +7,11 @@ node, and what has no name inside is a number.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from keyword import iskeyword
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
@@ -19,6 +20,8 @@ from microgradcnn.views.answers.reading.notations import YIELDING
 from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, Token, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
 
+# By the loss of a text: what its names stand for, also those that the loss does not need.
+_given_names: WeakKeyDictionary[Value, dict[str, Value]] = WeakKeyDictionary()
 _EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 
 
@@ -50,7 +53,13 @@ def read_assignments(text: str, draw: Callable[[], float]) -> tuple[Value, froze
         raise FormulaError("the formula computes nothing from a name: write one such as '(sigmoid(w*x + b) - y)**2'")
     if "f" not in builder.names:
         result.label = result.label or "f"
+    _given_names[result] = builder.names
     return result, frozenset(name for name, node in builder.names.items() if node.op is None and name not in given)
+
+
+def given_names(loss: Value) -> Mapping[str, Value]:
+    """What the names stand for in the text that `read_assignments` made a loss of; empty for any other."""
+    return _given_names.get(loss, {})
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str, int]]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.answers.assignments import given_names
 from microgradcnn.views.answers.reading.derivatives import derivative_node
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
@@ -132,7 +133,8 @@ class Evidence:
     """
 
     def __init__(self, gradient: Value, loss: Value | None, wrt: Value | None) -> None:
-        roots = [root for root in (gradient, loss, wrt) if root is not None]
+        beside = given_names(loss) if loss is not None else {}
+        roots = [root for root in (gradient, loss, wrt) if root is not None] + [*beside.values()]
         self.order = list(dict.fromkeys(node for root in roots for node in topological(root)))
         self.gradient = gradient
         self.points, self.g = _sampled(gradient, roots)

@@ -8,39 +8,32 @@ from __future__ import annotations
 
 import math
 import operator
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from functools import lru_cache, reduce
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.reading.cursor import Cursor
-from microgradcnn.views.answers.reading.derivatives import derivative_name
 from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of
-from microgradcnn.views.answers.reading.indices import Indices
 from microgradcnn.views.answers.reading.notations import (
     CLOSING,
     DEFINED,
     DEPTH,
     EXPONENT,
-    FRACTIONS,
-    LARGEST,
     LENGTH,
     SPELLINGS,
     STEPS,
     TERMS,
 )
+from microgradcnn.views.answers.reading.quantities import Leaf, Quantities
 from microgradcnn.views.answers.reading.statement import statement
 from microgradcnn.views.answers.reading.vectors import Term, added, divided, each, multiplied, number, vector
 from microgradcnn.views.answers.reading.written import write
 from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
 __all__ = ["LENGTH", "STEPS", "Reading", "parse", "read", "write"]
-
-Leaf: TypeAlias = Callable[[str], Value]
 
 
 class Reading(NamedTuple):
@@ -74,16 +67,25 @@ def read(text: str, names: Names, leaf: Leaf) -> Reading:
     return Reading(found, min((n for n in parser.digits if n > 2), default=0))
 
 
-_STARTS = ("name", "index", "indexed", "vector", "function", "sum", "derivative", "indicator", "\\sqrt", "\\frac")
-_STARTS += tuple(CLOSING)
+_STARTS = {
+    "name",
+    "index",
+    "indexed",
+    "vector",
+    "function",
+    "sum",
+    "derivative",
+    "indicator",
+    "\\sqrt",
+    "\\frac",
+    *CLOSING,
+}
 
 
-class _Parser(Cursor):
+class _Parser(Quantities):
     def __init__(self, names: Names, leaf: Leaf) -> None:
-        super().__init__(STEPS)
-        self.names, self.leaf, self.depth, self.bars, self.digits = names, leaf, 0, 0, list[int]()
-        self.meanings, self.known = dict[str, str](), dict[str, Term]()  # of names that the text itself explains
-        self.indices = Indices(names)
+        super().__init__(names, leaf, STEPS)
+        self.depth = self.bars = 0
 
     def answer(self, text: str) -> Value:
         """The formula in a text with what stands around it; of a vector the number that is asked for."""
@@ -93,6 +95,8 @@ class _Parser(Cursor):
         for name in self.meanings:
             if name not in self.known and self.names.find(name) is None:
                 raise FormulaError(f"{name} is given a meaning, and is not in the formula")
+        if isinstance(found, Value) and self.names.place is not None:
+            raise FormulaError(f"the answer is one number, and the gradient is a vector of {self.names.place[1]}")
         component = self.names.component()
         if isinstance(found, Value) or component is None:
             return number(found)
@@ -112,19 +116,15 @@ class _Parser(Cursor):
             raise self.unexpected()
         return found
 
-    def value(self, name: str) -> Term:
-        """What a name stands for: what the text says, there the graph's own; or the graph's."""
-        if name not in self.meanings:
-            return self.leaf(name)
-        if name not in self.known:
-            parser = _Parser(self.names, self.leaf)
-            parser.depth, parser.steps, parser.digits, parser.known = self.depth, self.steps, self.digits, self.known
-            parser.meanings = {other: text for other, text in self.meanings.items() if other != name}
-            try:
-                self.known[name] = parser.term(self.meanings[name])
-            finally:
-                self.steps = parser.steps
-        return self.known[name]
+    def explained(self, text: str, others: Mapping[str, str]) -> Term:
+        """What a text stands for that explains a name, where the text explains others too."""
+        parser = _Parser(self.names, self.leaf)
+        parser.depth, parser.steps, parser.digits, parser.known = self.depth, self.steps, self.digits, self.known
+        parser.meanings = others
+        try:
+            return parser.term(text)
+        finally:
+            self.steps = parser.steps
 
     def sum(self) -> Term:
         minus = self.signs()
@@ -181,8 +181,9 @@ class _Parser(Cursor):
     def exponent(self) -> Value:
         self.take()
         minus = self.signs()
+        tower = self.kind == "function" and self.tokens[self.at].text == "e"
         exponent = number(self.number() if self.kind == "raised" else self.atom())
-        if self.kind == "^":
+        if self.kind == "^" or tower:
             raise FormulaError(f"a power of a power in column {self.tokens[self.at].column}: put brackets")
         return -exponent if minus else exponent
 
@@ -198,19 +199,8 @@ class _Parser(Cursor):
         kind = self.kind
         if kind in CLOSING:
             return self.group()
-        if kind == "number":
-            return self.number()
-        if kind == "name":
-            return self.value(self.take().text)
-        if kind in ("index", "indexed"):
-            return self.indexed()
-        if kind == "vector":
-            token = self.take()
-            return vector([self.value(label) for label in self.names.family(token.text).values()], token)
         if kind == "function":
             return self.call()
-        if kind == "derivative":
-            return self.derivative()
         if kind == "sum":
             return self.total()
         if kind == "indicator":
@@ -223,23 +213,7 @@ class _Parser(Cursor):
         if kind == "\\frac":
             self.take()
             return divided(self.digit(), self.digit())
-        if kind == "|":
-            return self.absolute()
-        raise self.unexpected()
-
-    def number(self) -> Value:
-        token = self.take()
-        text = token.text.replace(",", ".")
-        if re.fullmatch("[1-9][0-9]{0,2},[0-9]{3}", token.text):
-            raise FormulaError(
-                f"{token.text} in column {token.column} could be {text} or {token.text.replace(',', '')}"
-            )
-        value = FRACTIONS[text] if text in FRACTIONS else float(text)
-        if abs(value) > LARGEST:
-            raise FormulaError(f"the number in column {token.column} is too large: {LARGEST:.0e} is the most")
-        if "." in text:
-            self.digits.append(len(text.lower().partition("e")[0].replace(".", "").lstrip("0")))
-        return _negative(Value(abs(value)), value < 0)
+        return self.absolute() if kind == "|" else self.quantity()
 
     def digit(self) -> Term:
         """What \\frac takes: something in braces, a name, or one digit."""
@@ -285,7 +259,14 @@ class _Parser(Cursor):
         known = self.function(function)
         if known is None or self.kind not in ("(", "[", "{"):
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
-        found = applied(token, known, *self.names.parameters(function), self.arguments()[0])
+        given, _ = self.arguments()
+        if len(given) == 1 and not given[0][0] and self.names.takes_one(function):
+            found = each(known, given[0][1])
+        elif function == "dot":
+            found = applied(token, known, ["w", "z"], [], given)
+        else:
+            given = [(name, number(x)) for name, x in given]
+            found = applied(token, known, *self.names.parameters(function), given)
         return found if power is None else self.raised(number(found), power)
 
     def function(self, name: str) -> Callable[..., Value] | None:
@@ -377,25 +358,6 @@ class _Parser(Cursor):
         if len(reaches) != 1 or max(reaches) > TERMS:
             raise FormulaError(f"the sum in column {total.column} needs bounds, as in \\sum_{{{index}=1}}^{{3}}")
         return reaches.pop()
-
-    def indexed(self) -> Term:
-        """A name whose index speaks of what a sum runs over, or that itself as a number."""
-        token = self.take()
-        if token.text in self.indices.places:
-            return Value(float(self.indices.places[token.text]))
-        if (label := self.indices.find(token.text.split(" "))) is None:
-            raise FormulaError(f"{self.names.unknown(token.text.replace(' ', '_'))} (column {token.column})")
-        return self.value(label)
-
-    def derivative(self) -> Value:
-        token = self.take()
-        d, *names = token.text.split(" ")
-        above, below = (self.indices.find(name.split("_")) for name in names)
-        if (above, below) == self.names.asked:
-            raise FormulaError(f"d{above}/d{below} in column {token.column} is what is asked for: write it out")
-        if above is None or below is None or not self.meanings.keys().isdisjoint((above, below)):
-            raise FormulaError(f"there is no derivative d{names[0]}/d{names[1]} here (column {token.column})")
-        return self.leaf(derivative_name(d, above, below))
 
 
 def _check_length(text: str) -> None:

@@ -75,7 +75,11 @@ def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> 
         return found, end
     if (found := _compound(text, at, names, indices)) is not None:
         return found, found.end()
-    found = DECIMAL_COMMA.match(text, at) if inside in ("", *CLOSING) or _is_unary(inside, names) else None
+    found = (
+        DECIMAL_COMMA.match(text, at)
+        if inside in ("", *CLOSING) or names.takes_one(SPELLINGS.get(inside, inside))
+        else None
+    )
     found = found or NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at) or SYMBOL.match(text, at)
     found = found or (COMMA.match(text, at) if inside else None)
     if found is None:
@@ -83,10 +87,6 @@ def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> 
         command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
         raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
     return found, found.end()
-
-
-def _is_unary(function: str, names: Names) -> bool:
-    return sum(map(len, names.parameters(SPELLINGS.get(function, function)))) == 1
 
 
 def _compound(text: str, at: int, names: Names, indices: set[str]) -> re.Match[str] | None:

@@ -6,7 +6,6 @@ knows the loss alone and finds its derivatives by finite differences.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -22,7 +21,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.pages.assets import asset, formula_script, literal
+from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
 
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
@@ -80,7 +79,7 @@ class Problem:
             "activation": self.activation,
         }
         fields = {field: literal(value) for field, value in data.items()}
-        fields |= {"program": _compact(function(outputs, self.leaves)), "gradient": _compact(gradient)}
+        fields |= {"program": compact(function(outputs, self.leaves)), "gradient": compact(gradient)}
         inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
         return f"const {name} = problem({{\n  {inside},\n}});"
 
@@ -144,11 +143,6 @@ def start_script(name: str, fills: Mapping[str, Mapping[str, str]]) -> str:
 def _short(numbers: Array) -> Any:
     """Numbers as lists, with few digits."""
     return [_short(x) if np.ndim(x) else float(f"{x:.{DIGITS}g}") for x in np.asarray(numbers)]
-
-
-def _compact(text: str) -> str:
-    """A function without the spaces at the start of its lines."""
-    return re.sub(r"\n +", "\n", text)
 
 
 def _box(label: str, f: str) -> str:

@@ -10,7 +10,7 @@ from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.reading.names import FormulaError, Token
-from microgradcnn.views.answers.reading.vectors import Term, dot, each, number
+from microgradcnn.views.answers.reading.vectors import Term, dot, number
 
 
 def holds(condition: Value) -> Value:
@@ -38,15 +38,13 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {"where": one_of, "dot": dot}  # be
 
 def applied(
     called: Token, function: Callable[..., Any], inputs: list[str], static: list[str], given: Sequence[tuple[str, Term]]
-) -> Term:
+) -> Value:
     """A function of `inputs` and of `static` arguments, of what was given, each with the name it had there.
 
-    A function of one number is taken of every number of a vector. Raises FormulaError for what it does not take.
+    Raises FormulaError for what it does not take.
     """
-    if len(given) == len(inputs) + len(static) == 1 and not given[0][0]:
-        return each(function, given[0][1])
     names = iter([*inputs, *static])
-    found = {name or next(names, ""): x if function is dot else number(x) for name, x in given}
+    found = {name or next(names, ""): x for name, x in given}
     try:
         if len(found) < len(given) or "" in found:
             raise TypeError("an argument is given twice, or there are too many")

@@ -103,12 +103,17 @@ class Names:
 
     Every primitive of numbers with a name is a function, where a bracket follows it and no label has its name. `asked`
     is the derivative that an answer is for, the names of above and below; where it is known, dz_1/ds_1 is a name too.
+    `place` is given where all of a gradient is asked for: which number of it this is, from 0, and of how many.
     """
 
     def __init__(
-        self, labels: Iterable[str], activation: str = "sigmoid", asked: tuple[str, str] | None = None
+        self,
+        labels: Iterable[str],
+        activation: str = "sigmoid",
+        asked: tuple[str, str] | None = None,
+        place: tuple[int, int] | None = None,
     ) -> None:
-        self.activation, self.asked = activation, asked
+        self.activation, self.asked, self.place = activation, asked, place
         self.functions: dict[str, Any] = {canonical(f.__name__) or f.__name__: f for f in _MADE}
         self.functions |= {canonical(op.name) or op.name: op for op in TABLE.values() if _takes_numbers(op)}
         for short in ("max", "min"):  # as formulas write them
@@ -158,6 +163,8 @@ class Names:
 
     def component(self) -> tuple[int, int] | None:
         """Which number of a vector an answer is about, and of how many: 0 of 3 for df/dw_1; None where unknown."""
+        if self.place is not None:
+            return self.place
         base, _, index = (canonical(self.asked[1]) or "").rpartition("_") if self.asked else ("", "", "")
         family = list(self.family(base)) if base and index.isdigit() else []
         return (family.index(int(index)), len(family)) if family else None
@@ -197,6 +204,14 @@ class Names:
         given = [p.name for p in named if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)][len(inputs) :]
         return inputs, [name for name in dict.fromkeys([*free, *given]) if name not in inputs]
 
+    def takes_one(self, function: str) -> bool:
+        """Whether a function takes one number and nothing else."""
+        op = self.functions.get(function)
+        if function == "dot" or (isinstance(op, Primitive) and op.inputs != 1):
+            return False
+        inputs, static = self.parameters(function)
+        return len(inputs) + len(static) == 1
+
     def refuse_arguments(self, called: Token) -> None:
         """Raise FormulaError where a name has brackets with a comma inside, and so is meant for a function."""
 
@@ -208,4 +223,5 @@ class Names:
         known = [*self.labels.values(), *(name for name in SPELLINGS if name not in {*ELEMENTARY, *YIELDING})]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
-        return f"{shown} is not known here: did you mean {meant[0]}?" if meant else f"{shown} is not known here"
+        guess = f": did you mean {meant[0]}?" if meant and meant[0] != shown else ""
+        return f"{shown} is not known here{guess}"

@@ -41,9 +41,9 @@ LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS, MEANINGS = 4000, 40, 20.0, 1e9, 
 
 # The lecture's functions by their spellings, and other elementary ones; what sigma stands for depends on the graph.
 LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
-ELEMENTARY = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "floor", "sign")
-ELEMENTARY += ("sech", "csch", "coth", "sec", "csc", "cot")
-SPELLINGS = {name: name for name in (*LECTURE, *ELEMENTARY)}
+ELEMENTARY = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "floor")
+_OTHERS = ("sign", "sech", "csch", "coth", "sec", "csc", "cot", "dot")
+SPELLINGS = {name: name for name in (*LECTURE, *ELEMENTARY, *_OTHERS)}
 SPELLINGS |= {
     "ln": "log",
     "sigma": "sigma",
@@ -55,7 +55,7 @@ SPELLINGS |= {
 }
 SPELLINGS |= {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 # Names that are functions only where nothing in the graph is called so, a bracket after them or not.
-YIELDING = frozenset({"H", "dot", "sgn", "sign", "sech", "csch", "coth", "sec", "csc", "cot", "asin", "acos", "atan"})
+YIELDING = frozenset({"H", "sgn", "asin", "acos", "atan", *_OTHERS})
 ALIASES = dict.fromkeys(("lam", "lmbda", "lamda"), "lambda")
 
 # Functions of x that are formulas in others; a prime stands for the derivative.

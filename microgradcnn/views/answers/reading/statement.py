@@ -12,6 +12,7 @@ from microgradcnn.views.answers.reading.notations import (
     MEANING,
     MEANINGS,
     SAME_CHARACTERS,
+    SPACE,
     WHY,
     WRAPPERS,
 )
@@ -75,7 +76,8 @@ def _outside(text: str) -> set[int]:
 
 def _right_side(text: str, names: Names) -> str:
     """The formula without a left side that says what it is. Raises FormulaError if that is not what is asked for."""
-    start = len(text) - len(text.lstrip())
+    spaces = SPACE.match(text)
+    start = spaces.end() if spaces else 0
     left = DERIVATIVE.match(text, start) or GRADIENT.match(text, start)
     equals = left and re.compile(r"[ ]*=(?!=)").match(text, left.end())
     if left is None or equals is None:
