@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
-from microgradcnn.views.answers.evidence import COUNT, Evidence, same
 from microgradcnn.views.answers.edits.precision import NOT_PROVED, could_differ_between, near, rounded
+from microgradcnn.views.answers.evidence import COUNT, Evidence, same
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
 from microgradcnn.views.answers.proof import proved
@@ -67,16 +67,31 @@ def check_answer(
         )
     if not answer.strip():
         raise FormulaError("the answer is empty: write a formula, such as 2*w")
-    if gradient.shape != ():
-        raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
+    if len(gradient.shape) > 1:
+        raise ValueError(f"an answer is about numbers in a row, and {gradient.describe()} has shape {gradient.shape}")
     if tolerance is not None and not 0.0 < tolerance < 1.0:
         raise ValueError(f"a tolerance is a share between 0 and 1, such as 0.01, not {glimpse(tolerance)}")
     with np.errstate(all="ignore"):
-        return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
+        if gradient.shape == ():
+            return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
+        stacked = gradient.op is not None and gradient.op.name == "stack"
+        numbers = gradient.parents if stacked else [gradient[i] for i in range(len(gradient))]
+        evidences = [Evidence(g, loss, None) for g in numbers]
+        return _together([_marked(answer, e, tolerance, (i, len(numbers))) for i, e in enumerate(evidences)])
 
 
-def _marked(answer: str, evidence: Evidence, tolerance: float | None) -> Answer:
-    formula = parse(answer, Names(evidence.values, evidence.activation), evidence.mentioned)
+def _together(answers: list[Answer]) -> Answer:
+    """The verdict on all of a gradient: right where each of its numbers is, else what is wrong with the first."""
+    read = f"({', '.join(answer.read for answer in answers)})"
+    for i, answer in enumerate(answers, 1):
+        if not answer:
+            return replace(answer, verdict=f"In number {i} of {len(answers)}: {answer.verdict}", read=read)
+    return replace(answers[0], read=read, proved=all(answer.proved for answer in answers))
+
+
+def _marked(answer: str, evidence: Evidence, tolerance: float | None, place: tuple[int, int] | None = None) -> Answer:
+    names = Names(evidence.values, evidence.activation, evidence.asked, place)
+    formula = parse(answer, names, evidence.mentioned)
     values, read = evidence.points(formula), write(formula, answer)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
     if exactly or same(values, evidence.g):

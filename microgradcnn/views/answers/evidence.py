@@ -19,7 +19,9 @@ import numpy as np
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.answers.assignments import given_names
 from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
+from microgradcnn.views.answers.reading.derivatives import derivative_node
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -128,7 +130,9 @@ class Evidence:
     """
 
     def __init__(self, gradient: Value, loss: Value | None, wrt: Value | None) -> None:
+        beside = given_names(loss) if loss is not None else {}
         roots = [root for root in (gradient, loss, wrt) if root is not None]
+        roots += [node for node in beside.values() if not is_lambda(node)]
         first = [root for root in (loss, *roots) if root is not None]  # names stand as in the loss
         self.order = list(dict.fromkeys(node for root in first for node in topological(root)))
         self.gradient = gradient
@@ -160,11 +164,19 @@ class Evidence:
         return f"df/d{self.theta.label}" if self.theta is not None and self.theta.label else "the gradient"
 
     def mentioned(self, label: str) -> Value:
-        """A leaf for a formula that speaks of what has this label."""
+        """A leaf for a formula that speaks of what has this label, or of a derivative such as dz_1/ds_1."""
+        if label not in self.named:
+            self.named[label] = derivative_node(label, self.named)
+            self.values[label] = self.points(self.named[label])
         node = self.named[label]
         leaf = Value(node.data, label=label)
         self.points.known[leaf] = self.values[label]
         return leaf
+
+    @property
+    def asked(self) -> tuple[str, str] | None:
+        """What an answer is the derivative of, and by what; None if that could not be found."""
+        return (self.loss, self.theta.label) if self.theta is not None and self.theta.label else None
 
     @property
     def regularisation(self) -> Array:

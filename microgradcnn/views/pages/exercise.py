@@ -7,7 +7,6 @@ what an answer is compared with when it is asked, and trains by finite differenc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -21,11 +20,12 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.javascript import function
-from microgradcnn.views.answers.edits.program import LossProgram
+from microgradcnn.views.answers.assignments import given_names
+from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
 from microgradcnn.views.answers.edits.table import INSTEAD, LAST, SAID
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.pages.assets import asset, formula_script, literal
+from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
 
 _SCRIPTS = (*("program.js", "edits.js", "terms.js", "mistakes.js", "problem.js", "exercise.js", "landscape.js"),)
 DIGITS = 5  # significant digits of the data in a page
@@ -84,7 +84,7 @@ class Problem:
             "activation": self.activation,
         }
         fields = {field: literal(value) for field, value in data.items()}
-        fields |= {"program": _compact(function(outputs, self.leaves)), "gradient": _compact(gradient)}
+        fields |= {"program": compact(function(outputs, self.leaves)), "gradient": compact(gradient)}
         fields["graph"] = _graph(self.loss)
         inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
         return f"const {name} = problem({{\n  {inside},\n}});"
@@ -152,28 +152,28 @@ def _short(numbers: Array) -> Any:
     return [_short(x) if np.ndim(x) else float(f"{x:.{DIGITS}g}") for x in np.asarray(numbers)]
 
 
-def _compact(text: str) -> str:
-    """A function without the spaces at the start of its lines."""
-    return re.sub(r"\n +", "\n", text)
-
-
 def _graph(loss: Value) -> str:
     """The nodes of a loss, and its operations: the functions of their values and of their local derivatives.
 
-    A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf.
+    A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf. After the loss, at
+    `root`, come the nodes that have names beside it.
     """
     program = LossProgram(loss, lambda node: np.asarray(node.data), 1)
-    places, operations, nodes = dict[Any, int](), list[str](), list[Any]()
-    for n, node in enumerate(program.nodes):
+    beside = [node for named in given_names(loss).values() for node in nodes_of(named)]
+    order = list(dict.fromkeys([*program.nodes, *beside]))
+    place, places = {node: i for i, node in enumerate(order)}, dict[Any, int]()
+    operations, nodes = list[str](), list[Any]()
+    for n, node in enumerate(order):
         at, number = -1, float(node.data)
         if node.op is not None:
-            key = (node.op.name, repr(node.static), len(node.parents))
-            at = places.setdefault(key, len(places))
+            at = places.setdefault((node.op.name, repr(node.static), len(node.parents)), len(places))
             if at == len(operations):
                 operations.append(_operation(node))
-        words = program.words(n) if node.op is not None or node.label is not None else ""
-        nodes.append([at, list(program.parents[n]), node.label, words, None if node.op is not None else number])
-    return f"{{nodes: {literal(nodes)}, operations: [{', '.join(operations)}]}}"
+        named = n >= len(program.nodes) or (node.op is None and node.label is None)
+        words = node.label or "" if named else program.words(n)
+        nodes.append([at, [place[p] for p in node.parents], node.label, words, None if node.op is not None else number])
+    root = len(program.nodes) - 1
+    return f"{{root: {root}, nodes: {literal(nodes)}, operations: [{', '.join(operations)}]}}"
 
 
 def _operation(node: Value) -> str:
@@ -185,7 +185,7 @@ def _operation(node: Value) -> str:
     rules = [op.chain[k] for k in range(len(x))]
     slopes = [Value(0.0) if rule is None else rule(Value(1.0), y, *x, **node.static) for rule in rules]
     value = function([op(*x, **node.static)], x, "value")
-    return _compact(f"{{name: {literal(op.name)}, value: {value}, slopes: {function(slopes, [y, *x], 'slopes')}}}")
+    return compact(f"{{name: {literal(op.name)}, value: {value}, slopes: {function(slopes, [y, *x], 'slopes')}}}")
 
 
 def _box(label: str, f: str) -> str:

@@ -1,4 +1,4 @@
-"""How exactly an answer is right: with rounded numbers, within a tolerance, or at points between which it may differ."""
+"""How exactly an answer is right: with rounded numbers, within a tolerance, at points between which it may differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from microgradcnn.views.answers.evidence import Evidence
 
 LEAST = 3  # digits of a number that may be a rounded one
 NOT_PROVED = "; that is no proof: what differs between the points alone would not be seen"
-_SMOOTH = {"add", "sub", "mul", "div", "neg", "square", "power", "pow"}
+_STEEP = {"where", "less", "less_equal", "greater", "greater_equal", "equal", "abs", "sign", "relu"}
+_STEEP |= {"maximum", "minimum", "floor", "ceil", "round"}
 _LARGE = 1e3  # a number that can make something steep
 
 
@@ -48,7 +49,7 @@ def near(values: Array, wanted: Array, tolerance: float) -> bool:
 
 def could_differ_between(evidence: Evidence, answer: Value) -> bool:
     """Whether a formula has steps or large numbers in it that the gradient has not, and so could be steep somewhere."""
-    own = {node.op.name for node in evidence.order if node.op is not None} | _SMOOTH
+    steep = _STEEP - {node.op.name for node in evidence.order if node.op is not None}
     order = topological(answer)
     large = any(x.op is None and x.label is None and abs(float(x.data)) > _LARGE for x in order)
-    return large or any(x.op is not None and x.op.name not in own for x in order)
+    return large or any(x.op is not None and x.op.name in steep for x in order)

@@ -107,7 +107,8 @@ class Edits {
       const q = this.nodes[nodeOf(e)].parents.find((_, i) => i !== e % 8);
       return this.nodes[nodeOf(e)].name === "mul" && !this.nodes[q].constant ? [[e, q]] : [];
     });
-    this.place = new Map(this.nodes.flatMap(({label}, n) => (label === null ? [] : [[label, n]])));
+    const inside = this.nodes.slice(0, this.program.root + 1);
+    this.place = new Map(inside.flatMap(({label}, n) => (label === null ? [] : [[label, n]])));
     const groups = new Map();
     const group = (key, e) => groups.set(key, [...(groups.get(key) ?? []), e]);
     for (const e of this.inner) {
@@ -250,7 +251,7 @@ class Edits {
 
   ofAnother(edges) { // the derivative at another node
     const {program, nodes} = this, at = edges.map(nodeOf), zs = at.map((n) => this.words(n));
-    return nodes.slice(0, -1).flatMap(({name, label}, q) => {
+    return nodes.slice(0, program.root).flatMap(({name, label}, q) => {
       if (!name || label === null || at.includes(q)) return [];
       const changed = new Map(edges.map((e) => {
         const n = nodeOf(e), inputs = nodes[n].parents.map((p) => program.values[p]);

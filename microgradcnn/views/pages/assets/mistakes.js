@@ -23,12 +23,12 @@ class Evidence {
     this.decay = [...penalty.values()].reduce((sum, k) => sum + k, 0);
     this.flow = new Flow(program, this.theta, new Set(penalty.keys()));
     this.regularisation = scale(this.decay, values[this.theta]);
-    this.sent = program.sent(nodes.length - 1);
+    this.sent = program.sent(program.root);
     const labels = nodes.map(({label}) => label), once = (label) => labels.indexOf(label) === labels.lastIndexOf(label);
     this.names = new Map(nodes.flatMap(({label}, n) => (label !== null && once(label) ? [[label, n]] : [])));
-    this.loss = this.names.has(labels.at(-1)) ? labels.at(-1) : "f";
+    this.loss = this.names.has(labels[program.root]) ? labels[program.root] : "f";
     this.values = new Map([...this.names].map(([label, n]) => [label, values[n]]));
-    if (!this.values.has(this.loss)) this.values.set(this.loss, values.at(-1));
+    if (!this.values.has(this.loss)) this.values.set(this.loss, values[program.root]);
     if (this.decay && !this.values.has("lambda"))
       this.values.set("lambda", scale(Number((this.decay / 2).toPrecision(12)), program.ones));
     const errors = nodes.map((_, n) => n).filter((n) => this.isError(nodes[n]));
@@ -51,6 +51,18 @@ class Evidence {
     const own = flow.edges.filter((e) => flow.parent(e) === flow.theta);
     const found = own.map((e) => [e, ratio(flow.along(e), this.program.values[flow.theta])]).filter(([, k]) => k);
     return found.length < own.length ? new Map(found) : new Map();
+  }
+
+  // The same with the derivatives that a formula names, dz_1/ds_1, among the values.
+  speakingOf(tree) {
+    const found = Object.create(this, {values: {value: new Map(this.values)}});
+    for (const {name} of formula.parts(tree))
+      if (name !== undefined && !found.values.has(name)) {
+        const [above, below] = name.slice(1).split(`/${name[0]}`).map((label) => this.names.get(label));
+        const sent = this.program.sent(above)[below];
+        found.values.set(name, sent ?? scale(0, this.g));
+      }
+    return found;
   }
 
   get leaves() { // the other leaves with names
@@ -85,34 +97,34 @@ class Written {
       const minus = head === "sum" && term[0] === "negative" && term !== terms[0];
       return {minus, inverse: term[0] === "inverse", place: this.add(minus ? term[1] : term)};
     });
-    const unary = Written.unary, binary = Written.binary;
-    if (!rest.length) return push({head, parents: [first.place], apply: unary(head)});
-    return rest.reduce((before, {minus, inverse, place}) => push({
-      head: minus ? "sub" : head, inverse, parents: [before, place], apply: minus ? (a, b) => a - b : binary(head)}),
-    first.place);
+    if (head !== "sum" && head !== "product") {
+      const parents = [first, ...rest].map(({place}) => place);
+      return push({head, parents, apply: Written.applied(head, parents.length)});
+    }
+    return rest.reduce((before, {minus, inverse, place}) => push({head: minus ? "sub" : head, inverse,
+      parents: [before, place], apply: Written.applied(minus ? "sub" : head, 2)}), first.place);
   }
 
-  static unary(head) {
-    const value = formula.evaluator([head, {name: "a"}]), at = new Map();
-    return (a) => value(at.set("a", a));
-  }
-
-  static binary(head) {
-    if (head === "sum") return (a, b) => a + b;
-    if (head === "product") return (a, b) => a * b;
-    const value = formula.evaluator([head, {name: "a"}, {name: "b"}]), at = new Map();
-    return (a, b) => value(at.set("a", a).set("b", b));
+  static applied(head, count) { // an operation on numbers
+    const own = {sum: (a, b) => a + b, sub: (a, b) => a - b, product: (a, b) => a * b}[head];
+    if (own) return own;
+    const names = Array.from({length: count}, (_, i) => `x_${i}`), at = new Map();
+    const value = formula.evaluator([head, ...names.map((name) => ({name}))]);
+    return (...numbers) => {
+      numbers.forEach((x, i) => at.set(names[i], x));
+      return value(at);
+    };
   }
 
   computed(leaf, changed) { // the numbers of all nodes, those in `changed` and what depends on them anew
     const anew = new Set(changed.keys()), found = [];
-    this.nodes.forEach(({parents: [a, b], apply}, i) => {
+    this.nodes.forEach(({parents, apply}, i) => {
       if (changed.has(i)) found.push(changed.get(i));
       else if (!apply) found.push(leaf(this.nodes[i], i));
-      else if (this.values.length && !anew.has(a) && !anew.has(b)) found.push(this.values[i]);
+      else if (this.values.length && !parents.some((p) => anew.has(p))) found.push(this.values[i]);
       else {
         anew.add(i);
-        found.push(found[a].map((x, p) => (b === undefined ? apply(x) : apply(x, found[b][p]))));
+        found.push(found[parents[0]].map((_, point) => apply(...parents.map((p) => found[p][point]))));
       }
     });
     return found;
@@ -171,7 +183,7 @@ class Search {
     Object.assign(this, {evidence, answer, flow: evidence.flow, terms: new Terms(evidence, evidence.flow)});
     this.edits = new Edits(this.flow, this.terms);
     const {program} = evidence;
-    this.inner = new Map(this.edits.inner.filter((e) => nodeOf(e) < program.nodes.length - 1)
+    this.inner = new Map(this.edits.inner.filter((e) => nodeOf(e) < program.root)
       .filter((e) => program.nodes[nodeOf(e)].label !== null)
       .map((e) => [program.nodes[nodeOf(e)].label, [innerWords(program, [e]).inner, this.flow.slope(e)]]));
     this.quantities = this.listQuantities();
@@ -349,7 +361,8 @@ function ofRegularisation(evidence, a) {
     return k ? [regularised(`${gives} alone: ${listed(names)} stand there too`, names)] : [];
   }
   if (!decay)
-    return [regularised(`there is no regularisation in this f: leave out the term with ${label} alone`, [label], extra)];
+    return [regularised(`there is no regularisation in this f: leave out the term with ${label} alone`, [label],
+      extra)];
   if (near(extra / decay, -1)) return [missingRegularisation(evidence)];
   return [regularised(`${gives}: you have ${inWords((extra + decay) / decay)} times that`, [label], extra)];
 }
@@ -435,8 +448,8 @@ function roundedTo({g}, answer) {
 }
 
 // What is found of an answer: {right, digits, diagnoses}, digits for one with rounded numbers.
-function judged(evidence, tree) {
-  const answer = new Written(tree, evidence.values);
+function judged(known, tree) {
+  const evidence = known.speakingOf(tree), answer = new Written(tree, evidence.values);
   if (same(answer.values.at(-1), evidence.g)) return {right: true, digits: 0, diagnoses: []};
   const digits = roundedTo(evidence, answer);
   return digits ? {right: true, digits, diagnoses: []}

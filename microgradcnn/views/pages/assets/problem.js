@@ -21,7 +21,10 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
   const evidence = (parameter) =>
     kept.get(parameter) ?? kept.set(parameter, new Evidence(graph, parameter)).get(parameter);
 
-  const known = (parameter) => formula.names([...evidence(parameter).values.keys()], activation);
+  function known(parameter) { // the names that a formula may use
+    const {values, loss} = evidence(parameter);
+    return formula.names([...values.keys()], activation, [loss, parameter]);
+  }
 
   function evaluator(parameter, text) { // of the values that `values` gives; λ is a number
     const value = formula.evaluator(formula.parse(text, known(parameter)));

@@ -25,9 +25,10 @@ function ratio(a, b) { // the number k for which a is k·b, 0 if there is none
 }
 
 // Nodes are {op, name, label, words, parents, data}: `op` is a place in `operations`, each with the functions of its
-// value, of the inputs, and of its local derivatives, of the value and the inputs; -1 for a leaf.
+// value, of the inputs, and of its local derivatives, of the value and the inputs; -1 for a leaf. The loss is `root`.
 class LossProgram {
-  constructor({nodes, operations}, leaves) {
+  constructor({root, nodes, operations}, leaves) {
+    this.root = root;
     this.nodes = nodes.map(([op, parents, label, words, data]) => ({
       op, parents, label, words, data, name: op < 0 ? "" : operations[op].name, constant: op < 0 && label === null}));
     this.operations = operations;
@@ -74,8 +75,7 @@ const nodeOf = (e) => Math.floor(e / 8);
 class Flow {
   constructor(program, theta, closed = new Set(), changed = new Map()) {
     Object.assign(this, {program, theta, closed, changed});
-    const last = program.nodes.length - 1;
-    this.down = program.sent(last, changed, closed);
+    this.down = program.sent(program.root, changed, closed);
     this.up = program.nodes.map(() => null);
     this.up[theta] = program.ones;
     program.nodes.forEach(({parents}, n) => parents.forEach((p, k) => {
@@ -83,7 +83,7 @@ class Flow {
       const along = times(this.up[p], this.slope(edge(n, k)));
       this.up[n] = this.up[n] ? plus(this.up[n], along) : along;
     }));
-    this.total = this.up[last] ?? scale(0, program.ones);
+    this.total = this.up[program.root] ?? scale(0, program.ones);
     this.on = program.nodes.map((_, n) => n).filter((n) => this.down[n] && this.up[n]);
     const on = new Set(this.on);
     this.edges = this.on.flatMap((n) => program.nodes[n].parents.flatMap((p, k) => on.has(p) ? [edge(n, k)] : []))

@@ -37,7 +37,7 @@ class Terms {
   constructor(evidence, flow) {
     Object.assign(this, {evidence, flow, program: flow.program, nodes: flow.program.nodes});
     const families = new Map();
-    this.nodes.slice(0, -1).forEach(({name, label}, n) => {
+    this.nodes.slice(0, this.program.root).forEach(({name, label}, n) => {
       if (!name || !evidence.names.has(label) || label === "y_hat") return;
       families.set(letter(label), [...(families.get(letter(label)) ?? []), n]);
     });
