@@ -46,10 +46,11 @@ class Answer:
 def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None) -> Answer:
     """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
 
-    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; parser.py says
-    what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits; where
-    SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the function
-    and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of any other.
+    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; reading/notations.py
+    says what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits;
+    where SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the
+    function and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of
+    any other. The answer to several gradients, mg.stack([g_1, g_2]), is a vector, such as 2(ŷ − y)(z_1, z_2).
     Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
     blame) if there is nothing to compare: an unknown name, an array, a gradient that is not finite.
     """
@@ -60,13 +61,13 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
         )
     if not answer.strip():
         raise FormulaError("the answer is empty: write a formula, such as 2*w")
-    if len(gradient.shape) > 1:
-        raise ValueError(f"an answer is about numbers in a row, and {gradient.describe()} has shape {gradient.shape}")
+    numbers = gradient.parents if gradient.op is not None and gradient.op.name == "stack" else (gradient,)
+    for g in numbers:
+        if g.shape != ():
+            raise ValueError(f"an answer is about one number, and {g.describe()} has shape {g.shape}")
     with np.errstate(all="ignore"):
         if gradient.shape == ():
             return _marked(answer, Evidence(gradient, loss, wrt))
-        stacked = gradient.op is not None and gradient.op.name == "stack"
-        numbers = gradient.parents if stacked else [gradient[i] for i in range(len(gradient))]
         return _together([_marked(answer, Evidence(g, loss, None), (i, len(numbers))) for i, g in enumerate(numbers)])
 
 
@@ -80,7 +81,7 @@ def _together(answers: list[Answer]) -> Answer:
 
 
 def _marked(answer: str, evidence: Evidence, place: tuple[int, int] | None = None) -> Answer:
-    names = Names(evidence.values, evidence.activation, evidence.asked, place)
+    names = Names([*evidence.values, *evidence.invented], evidence.activation, evidence.asked, place)
     formula = parse(answer, names, evidence.mentioned)
     values = evidence.points(formula)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
