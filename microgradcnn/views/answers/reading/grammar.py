@@ -17,19 +17,8 @@ from microgradcnn.views.answers.reading.quantities import Leaf, Quantities
 from microgradcnn.views.answers.reading.vectors import Term, added, divided, each, multiplied, number, vector
 from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
-_STARTS = {
-    "name",
-    "index",
-    "indexed",
-    "vector",
-    "function",
-    "sum",
-    "derivative",
-    "indicator",
-    "\\sqrt",
-    "\\frac",
-    *CLOSING,
-}
+_STARTS = {"name", "index", "indexed", "vector", "derivative", "function", "sum", "indicator", *CLOSING}
+_STARTS |= {"\\sqrt", "\\frac"}
 
 
 class Grammar(Quantities):

@@ -87,7 +87,8 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
 
   // A match of DERIVATIVE as its d, ∂ or d, and the names above and below; null where it is a quotient of names.
   function derivativeIn(found, known, indices = new Set()) {
-    const first = [1, 5, 9].find((place) => found[place] !== undefined), [d, top, , bottom] = found.slice(first, first + 4);
+    const first = [1, 5, 9].find((place) => found[place] !== undefined);
+    const [d, top, , bottom] = found.slice(first, first + 4);
     const sides = [top, bottom].map(canonical), column = found.index + 1;
     if (d === "d") {
       if (known.find(`d${sides[0]}`)) return null;
