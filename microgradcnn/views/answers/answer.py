@@ -51,10 +51,11 @@ def check_answer(
 ) -> Answer:
     """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
 
-    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; parser.py says
-    what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits; where
-    SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the function
-    and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of any other.
+    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; reading/notations.py
+    says what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits;
+    where SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the
+    function and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of
+    any other. The answer to several gradients, mg.stack([g_1, g_2]), is a vector, such as 2(ŷ − y)(z_1, z_2).
     Numbers rounded to three digits or more, 1.333 for 4/3, are right to these digits; with a `tolerance` an answer is
     right that differs by this share at most, 0.01 for one in a hundred.
     Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
@@ -67,15 +68,15 @@ def check_answer(
         )
     if not answer.strip():
         raise FormulaError("the answer is empty: write a formula, such as 2*w")
-    if len(gradient.shape) > 1:
-        raise ValueError(f"an answer is about numbers in a row, and {gradient.describe()} has shape {gradient.shape}")
+    numbers = gradient.parents if gradient.op is not None and gradient.op.name == "stack" else (gradient,)
+    for g in numbers:
+        if g.shape != ():
+            raise ValueError(f"an answer is about one number, and {g.describe()} has shape {g.shape}")
     if tolerance is not None and not 0.0 < tolerance < 1.0:
         raise ValueError(f"a tolerance is a share between 0 and 1, such as 0.01, not {glimpse(tolerance)}")
     with np.errstate(all="ignore"):
         if gradient.shape == ():
             return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
-        stacked = gradient.op is not None and gradient.op.name == "stack"
-        numbers = gradient.parents if stacked else [gradient[i] for i in range(len(gradient))]
         evidences = [Evidence(g, loss, None) for g in numbers]
         return _together([_marked(answer, e, tolerance, (i, len(numbers))) for i, e in enumerate(evidences)])
 
@@ -90,7 +91,7 @@ def _together(answers: list[Answer]) -> Answer:
 
 
 def _marked(answer: str, evidence: Evidence, tolerance: float | None, place: tuple[int, int] | None = None) -> Answer:
-    names = Names(evidence.values, evidence.activation, evidence.asked, place)
+    names = Names([*evidence.values, *evidence.invented], evidence.activation, evidence.asked, place)
     formula = parse(answer, names, evidence.mentioned)
     values, read = evidence.points(formula), write(formula, answer)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)

@@ -22,6 +22,7 @@ from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.answers.assignments import given_names
 from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
 from microgradcnn.views.answers.reading.derivatives import derivative_node
+from microgradcnn.views.derivations.named_graph import Graph
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -156,6 +157,8 @@ class Evidence:
             self.named.setdefault("f", Context().run(self.error_node.square))  # recorded under no_grad() too
         if self.decay:
             self.named.setdefault("lambda", Value(float(f"{self.decay / 2.0:.12g}")))  # it was measured
+        graph = Graph(loss) if loss is not None else None
+        self.invented = {graph.label(n): n for n in graph.named_here if n.shape == ()} if graph is not None else {}
         self.values = {label: self.points(node) for label, node in self.named.items()}
 
     @property
@@ -166,7 +169,7 @@ class Evidence:
     def mentioned(self, label: str) -> Value:
         """A leaf for a formula that speaks of what has this label, or of a derivative such as dz_1/ds_1."""
         if label not in self.named:
-            self.named[label] = derivative_node(label, self.named)
+            self.named[label] = self.invented.get(label) or derivative_node(label, {**self.invented, **self.named})
             self.values[label] = self.points(self.named[label])
         node = self.named[label]
         leaf = Value(node.data, label=label)

@@ -21,7 +21,7 @@ from microgradcnn.views.answers.reading.statement import statement
 from microgradcnn.views.answers.reading.vectors import number
 from microgradcnn.views.answers.tokens import FormulaError, Names
 from microgradcnn.views.formulas.arguments import settings
-from microgradcnn.views.formulas.expression import Expr, call, derivative, symbol
+from microgradcnn.views.formulas.expression import Expr, call, symbol
 from microgradcnn.views.formulas.mathml import Typed
 from microgradcnn.views.formulas.notation import formula
 
@@ -98,7 +98,8 @@ def write(answer: Value, text: str) -> str:
     own: dict[Value, Expr] = {}  # a user's functions by their names: a notation may repeat what is in it
     for node in topological(answer):
         if names := above_and_below(node.label or ""):
-            own[node] = derivative(*map(symbol, names))
+            partial = "∂" if str(node.label).startswith("∂") else None
+            own[node] = Expr("derivative", (symbol(names[0]), symbol(names[1])), partial)
         elif node.op is not None and node.op.name not in BUILT_IN:
             static = settings(node.op.name, node.static).values()
             own[node] = call(node.op.name, *(formula(p, own) for p in node.parents), *static)

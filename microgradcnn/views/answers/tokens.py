@@ -12,8 +12,11 @@ from microgradcnn.views.answers.reading.notations import (
     COMMA,
     DECIMAL_COMMA,
     DERIVATIVE,
+    ELSE,
     ENTRY,
+    EQUALS,
     HIGH,
+    IF,
     INDEXED,
     INDICATOR,
     LOW,
@@ -81,12 +84,17 @@ def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> 
         else None
     )
     found = found or NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at) or SYMBOL.match(text, at)
-    found = found or (COMMA.match(text, at) if inside else None)
+    if found is None and inside:
+        found = COMMA.match(text, at) or (_between_cases(text, at) if inside == "cases" else None)
     if found is None:
         why = WHY.get(text[at], "has no place in a formula")
         command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
         raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
     return found, found.end()
+
+
+def _between_cases(text: str, at: int) -> re.Match[str] | None:
+    return ELSE.match(text, at) or IF.match(text, at) or EQUALS.match(text, at)
 
 
 def _compound(text: str, at: int, names: Names, indices: set[str]) -> re.Match[str] | None:
@@ -111,7 +119,7 @@ def derivative_in(found: re.Match[str], names: Names, indices: Iterable[str] = (
 
     Raises FormulaError for what could be both, and for an unknown name.
     """
-    first = 1 if found[1] else 5
+    first = next(place for place in (1, 5, 9) if found[place])
     d, top, bottom = found[first], found[first + 1], found[first + 3]
     above, below = canonical(top) or "", canonical(bottom) or ""
     if d == "d":
@@ -161,7 +169,7 @@ def _tokens(found: re.Match[str], text: str, names: Names, indices: set[str]) ->
         yield from _indexed(found, names, indices)
     else:
         kinds = {NUMBER: "number", DECIMAL_COMMA: "number", WORD: "function", CASE: found[0].removeprefix(", ")}
-        kinds |= {TRANSPOSED: "transposed", PRIME: "'", INDICATOR: "indicator"}
+        kinds |= {ELSE: "else", IF: "if", TRANSPOSED: "transposed", PRIME: "'", INDICATOR: "indicator"}
         yield Token(kinds.get(found.re, SAME.get(found[0], found[0])), found[0], column)
 
 

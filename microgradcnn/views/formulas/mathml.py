@@ -220,7 +220,7 @@ class Typed(Python):
         return str(e.value)
 
     def _derivative(self, e: Expr) -> str:
-        return "/".join(f"d{self.within(x, ATOM)}" for x in e.args)
+        return "/".join(f"{e.value or 'd'}{self.within(x, ATOM)}" for x in e.args)
 
     def _power(self, e: Expr) -> str:
         if self.is_root(e):

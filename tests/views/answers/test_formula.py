@@ -118,10 +118,14 @@ READ = [
     ("np.exp(x_1) + math.sqrt(x_2) + numpy.tanh(x_1)", "exp(x_1) + sqrt(x_2) + tanh(x_1)"),
     ("exp'(x_1) + sin'(x_1) + log'(x_2) + sqrt'(x_1)", "exp(x_1) + cos(x_1) + 1/x_2 + 1/(2*sqrt(x_1))"),
     (r"\sigma^\prime(a_1) - σ′(a_1) + \sigma^{\prime}(0)", "0.25"),
-    ("lam w_1 + lmbda", "lambda_*w_1 + lambda_"),
+    ("lam w_1 + lmbda + lambda_", "lambda_*w_1 + 2*lambda_"),
     # what holds
     (r"2 1_{a_1>0} x_1 + \mathbb{1}[a_1 < 0] + \mathbb{1}_{a_1>0} + 𝟙[a_2>0]", "2*x_1 + 2"),
     (r"\mathbf{1}\{a_1 \gt 0\} + 1\{a_1 \lt 0\}", "1"),
+    ("[x_1 ≠ x_2] + [x_1 != x_1] + [x_1 == x_1]", "2"),
+    ("where(x_1 == x_1, 3, 4) + where(w_1 <= 0, 1, where(w_1 != 0, 5, 6))", "8"),
+    (r"2\begin{cases} w_1 & \text{if } a_1 > 0 \\ 0 & \text{else} \end{cases} x_1", "2*w_1*x_1"),
+    (r"\begin{cases} 1 & x_1 > x_2 \\ 2 & x_1 = x_1 \\ 3 & x_1 < x_2\end{cases}", "2"),
     # vectors
     ("w·z + w^T z", "2*(w_1*z_1 + w_2*z_2 + w_3*z_3 + w_4*z_4)"),
     (r"\vec{w}\cdot\vec z − \mathbf{w}^\top\boldsymbol{z}", "0"),

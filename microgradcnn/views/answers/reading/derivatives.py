@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import Context
 
-from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.gradient import cotangents, topological
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.answers.reading.names import FormulaError
 
 
 def derivative_name(d: str, above: str, below: str) -> str:
@@ -22,31 +21,26 @@ def above_and_below(name: str) -> tuple[str, str] | None:
 
 
 def derivative_node(name: str, nodes: Mapping[str, Value]) -> Value:
-    """The derivative with this name as a graph: the total one, over all paths between the two labelled nodes.
+    """The derivative with this name as a graph.
 
-    Raises FormulaError for a ∂ where the direct path alone, with what is labelled in between held, gives another one.
+    dz/ds is the total one, over all paths between the two nodes, and so is ∂z/∂s where all of them go through other
+    labelled nodes; else that is the direct one, with these held, as derivations write it.
     """
     above, below = above_and_below(name) or ("", "")
-    if name[0] == "∂" and _has_two(nodes[above], nodes[below]):
-        raise FormulaError(
-            f"{name} could be the direct or the total derivative: write d{above}/d{below} for the total one"
-        )
-    (found,) = Context().run(grad, nodes[above], [nodes[below]])  # recorded under no_grad() too
-    return found
+    order = topological(nodes[above])
+    if name[0] == "∂" and nodes[below] in (direct := _direct(nodes[above], nodes[below])):
+        order = [node for node in order if node in direct]
+    found = Context().run(cotangents, nodes[above], 1.0, order, on_values=True)  # recorded under no_grad() too
+    slope = found.get(nodes[below], 0.0)
+    return slope if isinstance(slope, Value) else Value(slope)
 
 
-def _has_two(above: Value, below: Value) -> bool:
-    """Whether paths lead from `below` to `above` both directly and through labelled nodes."""
-    direct, held, stack, seen = False, list[Value](), [above], {above}
+def _direct(above: Value, below: Value) -> set[Value]:
+    """`above`, what it was computed from without a labelled node in between, and `below` if that is reached so."""
+    found, stack = {above}, [above]
     while stack:
         for parent in stack.pop().parents:
-            if type(parent) is Constant or parent in seen:
-                continue
-            seen.add(parent)
-            if parent is below:
-                direct = True
-            elif parent.label is not None and parent.op is not None:
-                held.append(parent)
-            else:
-                stack.append(parent)
-    return direct and any(below in topological(node) for node in held)
+            if type(parent) is not Constant and parent not in found and (parent is below or parent.label is None):
+                found.add(parent)
+                stack += [] if parent is below else [parent]
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache, reduce
@@ -9,25 +10,15 @@ from functools import lru_cache, reduce
 from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.protocols.logic import not_equal
 from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of
 from microgradcnn.views.answers.reading.notations import CLOSING, DEFINED, DEPTH, EXPONENT, LENGTH, SPELLINGS, TERMS
 from microgradcnn.views.answers.reading.quantities import Leaf, Quantities
 from microgradcnn.views.answers.reading.vectors import Term, added, divided, each, multiplied, number, vector
 from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
-_STARTS = {
-    "name",
-    "index",
-    "indexed",
-    "vector",
-    "function",
-    "sum",
-    "derivative",
-    "indicator",
-    "\\sqrt",
-    "\\frac",
-    *CLOSING,
-}
+_STARTS = {"name", "index", "indexed", "vector", "derivative", "function", "sum", "indicator", *CLOSING}
+_STARTS |= {"\\sqrt", "\\frac"}
 
 
 class Grammar(Quantities):
@@ -139,6 +130,8 @@ class Grammar(Quantities):
     def inside(self) -> Term:
         """A group, a call, a sum over an index, an indicator, a fraction, a root, |sum|, a number or a name."""
         kind = self.kind
+        if kind == "cases":
+            return self.cases()
         if kind in CLOSING:
             return self.group()
         if kind == "function":
@@ -247,17 +240,43 @@ class Grammar(Quantities):
         self.take()
         found = number(self.compared())
         self.expect("if")
-        condition = number(self.compared())
-        if self.kind == "=":
-            self.take()
-            condition = holds(mg.equal(condition, number(self.sum())))
+        condition = self.condition()
         return one_of(condition, found, self.otherwise())
 
+    def condition(self) -> Value:
+        """compared, or sum = sum."""
+        found = number(self.compared())
+        if self.kind == "=":
+            self.take()
+            found = holds(mg.equal(found, number(self.sum())))
+        return found
+
+    def cases(self) -> Value:
+        """cases sum if condition {, sum if condition} [, sum else] end of cases; NaN where none holds."""
+        bars, self.bars, rows, rest = self.bars, 0, list[tuple[Value, Value]](), Value(math.nan)
+        separator = self.take()
+        while separator.kind in ("cases", ",") and self.kind != "end of cases":
+            found = number(self.sum())
+            if self.kind == "else":
+                self.take()
+                rest = found
+                break
+            self.expect("if")
+            rows.append((self.condition(), found))
+            separator = self.tokens[self.at]
+            if separator.kind == ",":
+                self.take()
+        self.expect("end of cases")
+        self.bars = bars
+        return reduce(lambda other, row: one_of(row[0], row[1], other), reversed(rows), rest)
+
     def compared(self) -> Term:
-        """sum [(< | > | <= | >=) sum]."""
+        """sum [(< | > | <= | >= | == | ≠) sum]."""
         found = self.sum()
-        if self.kind in ("<", ">", "<=", ">="):
+        if self.kind in ("<", ">", "<=", ">=", "==", "≠"):
             sign, a, b = self.take().kind, number(found), number(self.sum())
+            if sign in ("==", "≠"):
+                return holds(mg.equal(a, b) if sign == "==" else not_equal(a, b))
             more, less = (a, b) if sign[0] == ">" else (b, a)
             found = holds(more >= less if "=" in sign else more > less)
         return found

@@ -109,7 +109,7 @@ _COMMAND = (
 )
 # Each piece of an index is taken whole, so that no text is tried in many ways.
 _INDEX = r"_?[0-9]+(?![0-9])|_[A-Za-z]+(?![A-Za-z])|_\{[0-9A-Za-z, _]+\}|[₀-₉ᵢⱼₖ]+(?![₀-₉ᵢⱼₖ])"
-_BASE = rf"{_HAT}|{_FONT}|{_COMMAND}|[{''.join(GREEK)}]|[A-Za-z]+"
+_BASE = rf"lambda_(?![0-9A-Za-z_])|{_HAT}|{_FONT}|{_COMMAND}|[{''.join(GREEK)}]|[A-Za-z]+"
 _NAME = rf"(?:{_BASE})(?:{_INDEX})*"
 NAME = re.compile(rf"(?P<base>{_BASE})(?P<index>(?:{_INDEX})*+)")
 _SPACES = r"(?:[ \u00a0\u2009]|\\[,;:! ])*"
@@ -131,9 +131,10 @@ SUM = re.compile(
     rf"(?:{_SPACES}\^{_SPACES}(?:([0-9]+)|[A-Za-z]|\{{{_SPACES}(?:([0-9]+)|[A-Za-z]){_SPACES}\}}))?"
 )
 _D = r"(d|∂|\\partial(?![A-Za-z])|\\(?:mathrm|mathit|text|operatorname)\{d\})" + _SPACES
-DERIVATIVE = re.compile(  # in each of the two: a d, a name, a d, a name
+_WORD = "[A-Za-z]+(?:_hat)?(?:_[0-9]+)*"
+DERIVATIVE = re.compile(  # in each of the three: a d, a name, a d, a name
     rf"\\[dt]?frac{_SPACES}\{{{_SPACES}{_D}({_NAME}){_SPACES}\}}{_SPACES}\{{{_SPACES}{_D}({_NAME}){_SPACES}\}}"
-    rf"|{_D}({_NAME}){_SPACES}/{_SPACES}{_D}({_NAME})"
+    rf"|{_D}({_NAME}){_SPACES}/{_SPACES}{_D}({_NAME})|(d)({_WORD})_(d)({_WORD})(?![0-9A-Za-z_])"
 )
 GRADIENT = re.compile(rf"(?:∇|\\nabla(?![A-Za-z])){_SPACES}(?:_(?:\{{({_NAME})\}}|({_NAME})))?{_SPACES}({_NAME})")
 TRANSPOSED = re.compile(
@@ -143,23 +144,28 @@ TRANSPOSED = re.compile(
 PRIME = re.compile(rf"\^{_SPACES}(?:\\prime(?![A-Za-z])|\{{{_SPACES}\\prime{_SPACES}\}})")
 INDICATOR = re.compile(r"\\(?:mathbb|mathbf|mathrm|mathds|bm)(?:\{1\}|[ ]*1)_?|\\mathbb\{I\}_?|𝟙_?|1_(?=\{)")
 SYMBOL = re.compile(
-    r"\*\*|[<>]=|\\(?:cdot|ast|times|div|ge|le|geq|leq|gt|lt|lfloor|rfloor|[lr]?vert|sqrt|[dt]?frac)(?![A-Za-z])|"
-    r"\\(?:begin|end)\{[pb]matrix\}|\\[{}|\\]|[-+*/^()\[\]{}|⌊⌋<>√'·×@≤≥]"
+    r"\*\*|[<>!=]=|\\(?:cdot|ast|times|div|ge|le|geq|leq|gt|lt|neq?|lfloor|rfloor|[lr]?vert|sqrt|[dt]?frac)(?![A-Za-z])|"
+    r"\\(?:begin|end)\{(?:[pb]matrix|cases)\}|\\[{}|\\]|[-+*/^()\[\]{}|⌊⌋<>√'·×@≤≥≠]"
 )
 SAME = {"**": "^", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac", "\\dfrac": "\\frac", "\\div": "/"}
 SAME |= dict.fromkeys(("·", "×", "@", "\\cdot", "\\times", "\\ast"), "*")
 SAME |= {"\\lfloor": "⌊", "\\rfloor": "⌋", "\\{": "{", "\\}": "}", "\\gt": ">", "\\lt": "<", "\\\\": ","}
 SAME |= dict.fromkeys(("\\vert", "\\lvert", "\\rvert"), "|")
 SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
+SAME |= {"!=": "≠", "\\ne": "≠", "\\neq": "≠", "\\begin{cases}": "cases", "\\end{cases}": "end of cases"}
 SAME |= {f"\\begin{{{kind}matrix}}": "(" for kind in "pb"} | {f"\\end{{{kind}matrix}}": ")" for kind in "pb"}
 DOTS = ("·", "\\cdot", "@")  # between vectors these are the scalar product
 WORD = re.compile(r"[^\W\d]\w*")  # a function's name, where it is no label's: größe, log1p
+EQUALS = re.compile("=")
 COMMA = re.compile(",")  # between arguments, and between the numbers of a vector
 # {1 if a > 0, else 0.25} and {1 if a > b, 0.5 if a = b, else 0}, as people read where
 CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )|,(?= [^{}]* if [^{}]*, else )|(?<= )=(?= [^{}]*, else )")
+# \begin{cases} 1 & \text{if } a > 0 \\ 0 & \text{else} \end{cases}: what is between the columns, the last one first
+ELSE = re.compile(r"&[ ]*\\(?:text|mathrm)\{[ ]*(?:else|otherwise|sonst)[ ]*\}")
+IF = re.compile(r"&(?:[ ]*\\(?:text|mathrm)\{[ ]*(?:if|for|falls)?[ ]*\})?")
 STATIC = re.compile(rf"({WORD.pattern})(?: *=(?!=)|(?= +-?[0-9.]))")  # slope=0.25, or slope 0.25 as people read it
 WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}
-CLOSING = {"(": ")", "[": "]", "{": "}", "⌊": "⌋"}
+CLOSING = {"(": ")", "[": "]", "{": "}", "⌊": "⌋", "cases": "end of cases"}
 
 # e = ŷ − y, after a word or a sign that says that a meaning is given, or at the start of a line.
 _WORDS = r"(?:[Ww]here|[Ww]ith|[Ll]et|and)"

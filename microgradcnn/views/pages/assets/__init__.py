@@ -52,7 +52,7 @@ _PATTERNS: tuple[str, ...] = (
     "DERIVATIVE",
     "GRADIENT",
 )
-_PATTERNS += ("TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING")
+_PATTERNS += ("TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING", "IF", "ELSE")
 _TABLES: tuple[str, ...] = (
     "GREEK",
     "FRACTIONS",

@@ -7,7 +7,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     formulaWords;
   const STARTS = new Set(["name", "index", "indexed", "vector", "function", "sum", "derivative", "indicator",
     "\\sqrt", "\\frac", ...CLOSING.keys()]);
-  const COMPARED = new Set(["greater", "at least", "equal"]);
+  const COMPARED = new Set(["greater", "at least", "equal", "differs"]);
 
   const parts = (tree) => (Array.isArray(tree) ? [tree, ...tree.slice(1).flatMap(parts)] : [tree]);
   const each = (apply, x) => (x.vector ? {...x, vector: x.vector.map(apply)} : apply(x));
@@ -170,6 +170,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       return found;
     }
     function inside() {
+      if (is("cases")) return cases();
       if (CLOSING.has(tokens[at].kind)) return group();
       if (is("function")) return call();
       if (is("sum")) return total();
@@ -270,9 +271,31 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       take();
       const found = number(compared());
       expect("if");
-      let condition = number(compared());
-      if (is("=")) take(), condition = ["equal", condition, number(sum())];
-      return oneOf(condition, found, otherwise);
+      return oneOf(condition(), found, otherwise);
+    }
+    function condition() {
+      const found = number(compared());
+      return is("=") ? (take(), ["equal", found, number(sum())]) : found;
+    }
+    function cases() { // as LaTeX writes them; NaN where none holds
+      const rows = [], outer = bars;
+      let separator = take(), rest = NaN;
+      bars = 0;
+      while (["cases", ","].includes(separator.kind) && !is("end of cases")) {
+        const found = number(sum());
+        if (is("else")) {
+          take();
+          rest = found;
+          break;
+        }
+        expect("if");
+        rows.push([condition(), found]);
+        separator = tokens[at];
+        if (is(",")) take();
+      }
+      expect("end of cases");
+      bars = outer;
+      return rows.reduceRight((other, [holds, found]) => oneOf(holds, found, () => other), rest);
     }
     function oneOf(condition, found, rest) {
       const other = rest();
@@ -281,8 +304,9 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     }
     function compared() {
       const found = sum();
-      if (!is("<", ">", "<=", ">=")) return found;
+      if (!is("<", ">", "<=", ">=", "==", "≠")) return found;
       const sign = take().kind, a = number(found), b = number(sum());
+      if (sign === "==" || sign === "≠") return [sign === "==" ? "equal" : "differs", a, b];
       return [sign.length === 2 ? "at least" : "greater", ...(sign[0] === ">" ? [a, b] : [b, a])];
     }
     function absolute() {
@@ -336,8 +360,9 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       const label = known.find(spelled(pieces, places));
       for (const [index, found] of label === undefined ? [] : reaches) {
         if (!pieces.slice(1).some((piece) => piece.includes(index))) continue;
+        const exists = (place) => known.find(spelled(pieces, new Map(places).set(index, place))) !== undefined;
         let place = places.get(index);
-        while (place <= TERMS && known.find(spelled(pieces, new Map(places).set(index, place + 1))) !== undefined) place++;
+        while (place <= TERMS && exists(place + 1)) place++;
         found.add(place);
       }
       return label;
@@ -370,6 +395,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
   const OWN = {
     sum: (a, b) => a + b, product: (a, b) => a * b, negative: (x) => -x, inverse: (x) => 1 / x, power: Math.pow,
     greater: (a, b) => Number(a > b), "at least": (a, b) => Number(a >= b), equal: (a, b) => Number(a === b),
+    differs: (a, b) => Number(a !== b),
   };
   const defined = new Map(); // the functions that are formulas, as they were called for
 

@@ -1,12 +1,12 @@
-// The words of a student's formula, with the tables of views/answers/reading/notations.py (NOTATION): the names that are
-// known in all their spellings, the text cut into tokens, and what stands around a formula.
+// The words of a student's formula, with the tables of views/answers/reading/notations.py (NOTATION): names in all
+// their spellings, the text cut into tokens, and what stands around a formula.
 "use strict";
 
 const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
   const regexp = (name, each) => new RegExp(each, name === "MEANING" ? "gd" : "y");
   const regexps = Object.entries(patterns).map(([name, each]) => [name, regexp(name, each)]);
   const {NAME, SPACE, NUMBER, DECIMAL_COMMA, RAISED, INDEXED, ENTRY, SUM, DERIVATIVE, GRADIENT, TRANSPOSED, PRIME,
-    INDICATOR, SYMBOL, CASE, MEANING} = Object.fromEntries(regexps);
+    INDICATOR, SYMBOL, CASE, MEANING, IF, ELSE} = Object.fromEntries(regexps);
   const {GREEK, FRACTIONS, SPELLINGS, SAME, SAME_CHARACTERS, LOW, HIGH, WHY, CLOSING, ALIASES, DEFINED} =
     Object.fromEntries(Object.entries(tables).map(([name, each]) => [name, new Map(Object.entries(each))]));
   const OWN_NAME = /[\p{L}_][\p{L}\p{N}_]*/uy, closing = [...CLOSING.values()];
@@ -87,7 +87,8 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
 
   // A match of DERIVATIVE as its d, ∂ or d, and the names above and below; null where it is a quotient of names.
   function derivativeIn(found, known, indices = new Set()) {
-    const first = found[1] === undefined ? 5 : 1, [d, top, , bottom] = found.slice(first, first + 4);
+    const first = [1, 5, 9].find((place) => found[place] !== undefined);
+    const [d, top, , bottom] = found.slice(first, first + 4);
     const sides = [top, bottom].map(canonical), column = found.index + 1;
     if (d === "d") {
       if (known.find(`d${sides[0]}`)) return null;
@@ -203,6 +204,9 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
       } else if ((found = match(NAME, text, at))) named(found, column);
       else if ((found = match(SYMBOL, text, at))) push(SAME.get(found[0]) ?? found[0], found[0], column);
       else if (inside && text[at] === ",") push(",", ",", column);
+      else if (inside === "cases" && (found = match(ELSE, text, at))) push("else", found[0], column);
+      else if (inside === "cases" && (found = match(IF, text, at))) push("if", found[0], column);
+      else if (inside === "cases" && text[at] === "=") push("=", "=", column);
       else {
         const piece = /^\\[A-Za-z]*/.exec(text.slice(at, at + 20))?.[0] ?? text[at];
         refuse(`${shown(piece)} in column ${column} ${WHY.get(piece) ?? "has no place in a formula"}`);
