@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,8 @@ from microgradcnn.views.answers.edits.paths import Terms
 from microgradcnn.views.answers.edits.single import Edit, Edits, said
 from microgradcnn.views.answers.edits.written import Rewriting, rewritings
 from microgradcnn.views.answers.evidence import Evidence, letter, ratio, same
+
+_FEW_PATHS = 8  # of which each is tried with every factor
 
 
 def used_names(answer: Value) -> set[str]:
@@ -172,7 +174,17 @@ class Search:
         """All edits of one kind of place whose numbers are finite."""
         if self.flow is None or self.terms is None:
             return []
-        return [edit for edit in Edits(self.flow, self.terms).all() if np.all(np.isfinite(edit.values))]
+        edits = [*Edits(self.flow, self.terms).all(), *self.in_one_path(self.flow.total)]
+        return [edit for edit in edits if np.all(np.isfinite(edit.values))]
+
+    def in_one_path(self, total: Array) -> Iterator[Edit]:
+        """A factor that is missing in one of the paths, or too much."""
+        own = self.terms.own if self.terms is not None else []
+        for path in own if 1 < len(own) <= _FEW_PATHS else ():
+            for q in self.quantities:
+                names, words = (q.z or q.text, path.z), {"q": q.text, "n": path.z}
+                yield Edit(said("factor", names, **words), total + path.total * (1.0 / q.values - 1.0))
+                yield Edit(said("factor more", names, **words), total + path.total * (q.values - 1.0))
 
     @cached_property
     def of_functions(self) -> list[Edit]:

@@ -54,6 +54,7 @@ class Edits:
         yield from self.cut()
         yield from self.everywhere()
         yield from self.sums()
+        yield from self.of_others()
 
     def weighed(self) -> Iterator[Edit]:
         """A path left out, twice, or with the wrong sign."""
@@ -132,6 +133,18 @@ class Edits:
                 words = {"q": str(there), "p": name, "n": through}
                 slopes = {edge: self.program.values[other]}
                 yield self.replaced(said("sibling", (str(there), name), **words), slopes)
+
+    def of_others(self) -> Iterator[Edit]:
+        """Any other node where a factor belongs, in one place."""
+        program = self.program
+        named = [n for n, label in enumerate(program.labels[:-1]) if label is not None and letter(label) != "y"]
+        for edge, q in self.factors:
+            through = program.words(self.nearest(edge[0]))
+            for other in named:
+                if other != q and other not in self.kin(q):
+                    names = (program.words(other), program.words(q))
+                    wrong = self.flow.total + self.flow.along(edge, program.values[other] - self.flow.slope(edge))
+                    yield Edit(said("sibling", names, q=names[0], p=names[1], n=through), wrong)
 
     def nearest(self, n: int) -> int:
         """The next node towards f that has a name, by which a path is called."""

@@ -45,6 +45,7 @@ SAID: dict[str, tuple[str, str]] = {
     "cut inner": ("inner derivative", "d{n}/d{p} is missing in the chain"),
     "factor": ("missing factor", "the factor {q} is missing in the path through {n}"),
     "factor twice": ("extra factor", "the factor {q} stands twice in the path through {n}"),
+    "factor more": ("extra factor", "the factor {q} is too much in the path through {n}"),
     "factors": ("missing factor", "the factors {q} are missing in all paths"),
     "factors twice": ("extra factor", "the factors {q} stand twice in all paths"),
     "sibling": ("index", "{q} stands where {p} belongs, in the path through {n}"),

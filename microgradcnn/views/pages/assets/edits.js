@@ -122,7 +122,8 @@ class Edits {
 
   all() {
     if (this.flow.edges.length > MOST_EDGES) return [];
-    const found = [this.weighed(), this.ofFunctions(), this.ofFactors(), this.cut(), this.everywhere(), this.sums()];
+    const found = [this.weighed(), this.ofFunctions(), this.ofFactors(), this.cut(), this.everywhere(), this.sums(),
+      this.ofOthers()];
     return found.flat().filter(({values}) => finite(values));
   }
 
@@ -216,6 +217,20 @@ class Edits {
             new Map([[e, program.values[other]]]));
         }),
       ];
+    });
+  }
+
+  ofOthers() { // any other node where a factor belongs
+    const {flow, program, nodes} = this, changed = new Map();
+    const named = nodes.map((_, n) => n)
+      .filter((n) => n < program.root && nodes[n].label !== null && letter(nodes[n].label) !== "y");
+    return this.factors.flatMap(([e, q]) => {
+      const through = this.words(this.nearest(nodeOf(e))), near_ = [q, ...this.kin(q)];
+      return named.filter((other) => !near_.includes(other)).map((other) => {
+        const names = [this.words(other), this.words(q)];
+        const values = plus(flow.total, flow.along(e, less(program.values[other], flow.slope(e))));
+        return {diagnosis: said("sibling", names, {q: names[0], p: names[1], n: through}), values, changed};
+      });
     });
   }
 

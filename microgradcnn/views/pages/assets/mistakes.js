@@ -1,7 +1,7 @@
 // Which mistake an answer has, as views/answers/mistakes.py and edits/search.py find it, in the same order and words.
 "use strict";
 
-const MOST_TRIES = 100_000, MOST_QUANTITIES = 200;
+const MOST_TRIES = 100_000, MOST_QUANTITIES = 200, FEW_PATHS = 8;
 const diagnosis = (kind, clause, names = [], factor = null) => ({kind, clause, factor, names});
 const atPoints = (values, chosen) => new Map([...values].map(([label, x]) => [label, chosen.map((i) => x[i])]));
 
@@ -292,7 +292,16 @@ class Search {
   }
 
   get singles() {
-    return (this.foundSingles ??= this.edits.all());
+    return (this.foundSingles ??= [...this.edits.all(), ...this.inOnePath().filter(({values}) => finite(values))]);
+  }
+
+  inOnePath() { // a factor that is missing in one of the paths, or too much
+    const {own} = this.terms, all = this.flow.total, changed = new Map();
+    return (own.length > 1 && own.length <= FEW_PATHS ? own : []).flatMap(({z, total: path}) =>
+      this.quantities.flatMap((q) => [["factor", (x) => 1 / x], ["factor more", (x) => x]].map(([name, of]) => ({
+        diagnosis: said(name, [q.z || q.text, z], {q: q.text, n: z}), changed,
+        values: all.map((x, i) => x + path[i] * (of(q.values[i]) - 1)),
+      }))));
   }
 
   edited(a, edits = this.singles) {
