@@ -142,6 +142,20 @@ def test_boxes_answer_and_refuse(page: Page, show: Show) -> None:
     assert answered(page, "w_1", "") == ""
 
 
+def test_a_mistake_is_typeset(page: Page, show: Show) -> None:
+    show(problem("conv_linear"), key=False)
+    answered(page, "c_1", "2(ŷ - y)(w_1z_1(1 - z_1)p_1 + w_2z_2(1 - z_2)p_2 + w_3z_3(1 - z_3)p_4)")
+    output = page.locator("form[data-parameter='c_1'] output")
+    assert "the path through z4 is missing" in (output.text_content() or "")
+    assert output.locator("math msub").evaluate_all("(all) => all.map((x) => x.children.length)") == [2]
+    answered(page, "w_1", "(ŷ - y)z_1")
+    assert page.locator("form[data-parameter='w_1'] output math mfrac").text_content() == "dfdw1"
+    answered(page, "w_1", "2ŷ z_1")
+    assert page.locator("form[data-parameter='w_1'] output mover").count() == 2
+    assert answered(page, "w_1", "<b>w_1").startswith("This cannot be read")
+    assert page.locator("output b").count() == 0
+
+
 def test_verdicts_are_those_of_check_answer(page: Page, show: Show) -> None:
     task = problem("conv_linear")
     show(task, key=True)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from answers_table import FILE, Case, cases, told_kinds
 from conftest import needs_chromium
+from many_cases import slow_but
+from test_edits import wrong_cases
 
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
@@ -51,15 +53,26 @@ def judged(page: Page, chosen: list[Case]) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("file", [FILE, FILE.with_name("mistakes.json")], ids=lambda file: file.stem)
-def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
-    chosen = cases(file)
-    verdicts = judged(page, chosen)
+def differences(page: Page, chosen: list[Case]) -> list[str]:
+    """The cases that the page and Python do not judge alike, in the same words."""
     different = []
-    for case, said in zip(chosen, verdicts, strict=True):
+    for case, said in zip(chosen, judged(page, chosen), strict=True):
         right, kinds, verdict = told_kinds(case)
         told = f"Not quite: {'; and '.join(clause for _, clause, _ in said['told'])}."
         words = kinds and kinds != ["error"] and told != verdict
         if words or (right, kinds) != (said["right"], [kind for kind, *_ in said["told"]]):
             different.append(f"{case.told}\n    {right} {kinds} {verdict}\n    {said['right']} {told}")
-    assert different == [], "\n".join(different)
+    return different
+
+
+FILES = [FILE, FILE.with_name("mistakes.json")]
+
+
+@pytest.mark.parametrize("file", slow_but(FILES[1], among=FILES), ids=lambda file: file.stem)
+def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
+    assert differences(page, cases(file)) == []
+
+
+@pytest.mark.slow
+def test_the_page_says_what_python_says_of_two_mistakes_at_once(page: Page) -> None:
+    assert differences(page, list(wrong_cases(60, seed=3))) == []

@@ -10,6 +10,24 @@ function verdict(task, parameter, text) {
   return {right, diagnoses, words: right ? good : `Not quite: ${clauses}.`};
 }
 
+// The words of a verdict with the names in them as mathematics, dh_2/da_1 and z_4.
+function typeset(words) {
+  const made = (tag, ...inside) => {
+    const element = document.createElementNS("http://www.w3.org/1998/Math/MathML", tag);
+    element.append(...inside);
+    return element;
+  };
+  const symbol = (name) => {
+    const [base, ...index] = name.split("_"), letter = made("mi", base);
+    const hat = index[0] === "hat" ? made("mover", letter, made("mo", "^")) : letter, rest = index.slice(hat === letter ? 0 : 1);
+    return rest.length ? made("msub", hat, made("mn", rest.join(","))) : hat;
+  };
+  const side = (name) => made("mrow", made("mi", "d"), symbol(name.slice(1)));
+  const pieces = words.split(/(\bd[A-Za-z]\w*\/d[A-Za-z]\w*|\b[A-Za-z]+(?:_[A-Za-z0-9]+)+)/);
+  return pieces.map((piece, i) => i % 2 === 0 ? piece
+    : made("math", piece.includes("/") ? made("mfrac", ...piece.split("/").map(side)) : symbol(piece)));
+}
+
 // The boxes and the training in `section`, as views/exercise.py writes them.
 function exercise(section, task, fills) {
   const STEPS = 200;
@@ -25,7 +43,8 @@ function exercise(section, task, fills) {
     if (!text.trim()) return say(output, "");
     try {
       const {right, words} = verdict(task, box.dataset.parameter, text);
-      return say(output, words, right ? "right" : "wrong");
+      say(output, words, right ? "right" : "wrong");
+      return right || output.replaceChildren(...typeset(words));
     } catch (error) {
       if (!(error instanceof formula.FormulaError)) throw error;
       return say(output, `This cannot be read: ${error.message}.`, "wrong");
