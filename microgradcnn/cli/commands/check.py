@@ -8,6 +8,7 @@ from microgradcnn.cli.options import chosen_graph, graph_arguments, real
 from microgradcnn.cli.output import show
 from microgradcnn.engine.gradient import grad
 from microgradcnn.views.answers.answer import check_answer
+from microgradcnn.views.answers.diagnosis import listed
 
 SUMMARY = "check a formula for a gradient, and name the mistake if it is wrong"
 
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     (gradient,) = grad(graph.loss, [theta])
     answer = check_answer(options.answer, gradient, graph.loss, theta, options.tolerance)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
-    record = {
+    record: dict[str, object] = {
         "right": answer.right,
         "proved": answer.proved,
         "digits": answer.digits,
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     }
     lost = graph.undefined([theta])
     record |= {"read": answer.read, "undefined": lost or None}
-    lines = [answer.verdict, f"read as: {answer.read}", *filter(None, [lost])]
+    record["columns"] = [list(diagnosis.columns) for diagnosis in answer.diagnoses]
+    places = [f"{d.names[0]} in column {listed([*map(str, d.columns)])}" for d in answer.diagnoses if d.columns]
+    lines = [answer.verdict, *places, f"read as: {answer.read}", *filter(None, [lost])]
     show(record if options.json else "\n".join(lines), options.json)
     return 0 if answer.right else 1

@@ -10,6 +10,7 @@ from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
 from microgradcnn.views.answers.edits.precision import NOT_PROVED, could_differ_between, near, rounded
+from microgradcnn.views.answers.edits.written import located
 from microgradcnn.views.answers.evidence import COUNT, Evidence, same
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
@@ -103,5 +104,5 @@ def _marked(answer: str, evidence: Evidence, tolerance: float | None, place: tup
         return Answer(True, f"Right, but rounded: right to {digits} digits.", (), read, digits=digits)
     if tolerance is not None and near(values, evidence.g, tolerance):
         return Answer(True, f"Right within {tolerance:g}: this is nearly {evidence.name}.", (), read)
-    diagnoses = diagnose(evidence, formula, values)
+    diagnoses = tuple(located(found, answer, names) for found in diagnose(evidence, formula, values))
     return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, read)

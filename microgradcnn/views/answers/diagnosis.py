@@ -34,13 +34,16 @@ Kind: TypeAlias = Literal[
 class Diagnosis:
     """One mistake: its kind, a clause that says it, the wrong factor if there is one, and the names concerned.
 
-    `names` holds the z's of a path; (used, right) for an index; the parameter whose gradient it is.
+    `names` holds the z's of a path; (used, right) for an index; the parameter whose gradient it is. `columns` are where
+    the first of them stands in the answer, if it is what is wrong there; `mention` is which of several mentions it is.
     """
 
     kind: Kind
     clause: str
     factor: float | None = None
     names: tuple[str, ...] = ()
+    columns: tuple[int, ...] = ()
+    mention: int | None = None
 
 
 Found: TypeAlias = tuple[Diagnosis, ...]  # empty if nothing fits

@@ -68,6 +68,22 @@ def test_a_mistake_is_told_in_the_words_of_the_graph(graph: str, wrt: str, text:
     assert str(check_answer(text, gradient, loss, theta)) == f"Not quite: {clause}."
 
 
+def test_the_place_of_a_wrong_name_is_told() -> None:
+    loss = graph_of(WIDE)
+    theta = leaf(loss, "u_1")
+    (gradient,) = mg.grad(loss, [theta])
+    right = "2(ŷ−y)(w2 z2(1−z2)s + w3 z3(1−z3)t)z1(1−z1)x"
+    answer = check_answer(right.replace("w3", "w2"), gradient, loss, theta)
+    assert [(d.kind, d.names, d.columns) for d in answer.diagnoses] == [
+        ("index", ("w_2", "w_3"), (right.index("w3") + 1,))
+    ]
+    assert check_answer(right + " s", gradient, loss, theta).diagnoses[0].columns == (
+        right.index("s") + 1,
+        len(right) + 2,
+    )
+    assert check_answer(right.replace("t", ""), gradient, loss, theta).diagnoses[0].columns == ()
+
+
 # No wrong answer is called right: random networks with two edits of the gradient, and other points to tell
 
 

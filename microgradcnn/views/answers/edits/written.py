@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
@@ -11,6 +12,8 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis, listed
 from microgradcnn.views.answers.edits.single import kin, moved_label, said
 from microgradcnn.views.answers.evidence import Evidence, letter
+from microgradcnn.views.answers.reading.names import FormulaError, Names
+from microgradcnn.views.answers.tokens import tokenize
 
 TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong name
 _SHIFT = 8
@@ -51,9 +54,9 @@ def _changes(evidence: Evidence, order: list[Value]) -> Iterator[tuple[Diagnosis
     yield from _shifted(mentions, values)
     for used in sorted(mentions):
         for right in kin(used, values) if len(mentions[used]) > 1 else ():
-            for mention in mentions[used]:
-                once = Diagnosis("index", f"{used} stands once where {right} belongs", None, (used, right))
-                yield once, {mention: values[right]}
+            for i, mention in enumerate(mentions[used]):
+                clause = f"{used} stands once where {right} belongs"
+                yield Diagnosis("index", clause, None, (used, right), mention=i), {mention: values[right]}
     for node in order:
         if node.op is not None and node.op.name in ("add", "sub", "mul"):
             a, b = (evidence.points(p) if isinstance(p, Value) else p for p in node.parents)
@@ -72,3 +75,15 @@ def _shifted(
             if len(names) > 1 and all(label in values for label in moved):
                 new = {m: values[label] for used, label in zip(names, moved, strict=True) for m in mentions[used]}
                 yield said("siblings", (names[0], moved[0]), q=listed(names), p=listed(moved)), new
+
+
+def located(diagnosis: Diagnosis, text: str, names: Names) -> Diagnosis:
+    """A diagnosis with the columns of the name that is wrong, or too much, in the text of the answer."""
+    if diagnosis.kind not in ("index", "extra factor") or not diagnosis.names:
+        return diagnosis
+    columns: list[int] = []
+    with suppress(FormulaError):  # what stands around a formula is no part of it
+        columns = [t.column for t in tokenize(text, names) if t.kind == "name" and t.text == diagnosis.names[0]]
+    if diagnosis.mention is not None and diagnosis.mention < len(columns):
+        columns = [columns[diagnosis.mention]]
+    return replace(diagnosis, columns=tuple(columns))

@@ -3,8 +3,9 @@
 
 // The verdict on an answer for df/d(parameter): {right, words, diagnoses}. Throws a FormulaError for no formula.
 function verdict(task, parameter, text) {
-  const tree = formula.parse(text, task.known(parameter));
+  const known = task.known(parameter), tree = formula.parse(text, known);
   const {right, digits, diagnoses} = judged(task.evidence(parameter), tree);
+  for (const found of diagnoses) found.columns = columnsOf(found, text, known);
   const clauses = diagnoses.map(({clause}) => clause).join("; and ");
   const good = digits ? `Right, but rounded: right to ${digits} digits.` : `Right: this is df/d${parameter}.`;
   return {right, diagnoses, words: right ? good : `Not quite: ${clauses}.`};
@@ -42,9 +43,11 @@ function exercise(section, task, fills) {
     const text = box.elements.answer.value, output = box.querySelector("output");
     if (!text.trim()) return say(output, "");
     try {
-      const {right, words} = verdict(task, box.dataset.parameter, text);
+      const {right, words, diagnoses} = verdict(task, box.dataset.parameter, text);
+      const places = diagnoses.filter(({columns}) => columns.length)
+        .map(({names, columns}) => ` ${names[0]} is in column ${listed(columns.map(String))}.`);
       say(output, words, right ? "right" : "wrong");
-      return right || output.replaceChildren(...typeset(words));
+      return right || output.replaceChildren(...typeset(words + places.join("")));
     } catch (error) {
       if (!(error instanceof formula.FormulaError)) throw error;
       return say(output, `This cannot be read: ${error.message}.`, "wrong");

@@ -166,8 +166,8 @@ class Written {
     }
     for (const name of used)
       for (const right of mentions.get(name).length > 1 ? kin(name, labels) : [])
-        for (const i of mentions.get(name))
-          add(diagnosis("index", `${name} stands once where ${right} belongs`, [name, right]),
+        for (const [mention, i] of mentions.get(name).entries())
+          add({...diagnosis("index", `${name} stands once where ${right} belongs`, [name, right]), mention},
             new Map([[i, values.get(right)]]));
     this.nodes.forEach(({head, inverse, parents: [a, b]}, i) => {
       if (b === undefined || inverse || !["sum", "sub", "product"].includes(head)) return;
@@ -433,6 +433,19 @@ function withError(tree, f) {
   const roots = [["sqrt", {name: f}], ["power", {name: f}, 0.5], ["power", {name: f}, ["product", 1, ["inverse", 2]]]];
   if (roots.some((root) => JSON.stringify(root) === JSON.stringify(tree))) return {name: ERROR};
   return Array.isArray(tree) ? [tree[0], ...tree.slice(1).map((part) => withError(part, f))] : tree;
+}
+
+// The columns of the name that is wrong in an answer, or too much.
+function columnsOf({kind, names, mention}, text, known) {
+  if (!["index", "extra factor"].includes(kind)) return [];
+  let tokens = [];
+  try {
+    tokens = formulaWords.tokenize(text, known);
+  } catch (error) {
+    if (!(error instanceof formula.FormulaError)) throw error; // what stands around a formula is no part of it
+  }
+  const found = tokens.filter((token) => token.kind === "name" && token.text === names[0]).map(({column}) => column);
+  return mention < found.length ? [found[mention]] : found;
 }
 
 // To how many digits an answer with rounded numbers is right, 0 if it is not: as answers/edits/precision.py has it.
