@@ -71,13 +71,13 @@ def nice(k: float) -> float:
 
 
 def is_tidy(k: float) -> bool:
-    """Whether k is a fraction with a small denominator."""
-    return abs(k - _near(k)) <= 1e-8 * abs(k)
+    """Whether k is a fraction with a small denominator, and no number out of all proportion."""
+    return abs(k) < 1e6 and abs(k - _near(k)) <= 1e-8 * abs(k)
 
 
 def number(k: float) -> str:
     """A factor in words: 2, 1/4, 0.3333."""
-    if is_tidy(k) and abs(k) < 1e6:
+    if is_tidy(k):
         return str(Fraction(k).limit_denominator(64)).replace("-", "−")
     words = f"{k:.4g}"
     return words if abs(float(words)) != 1.0 else f"{k:.9g}"  # "1 times" would say that it is right

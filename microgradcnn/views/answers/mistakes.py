@@ -104,16 +104,13 @@ def _constant(evidence: Evidence, a: Array) -> Found:
 def _regularisation(evidence: Evidence, a: Array) -> Found:
     if evidence.theta is None:
         return ()
-    fit = evidence.g - evidence.regularisation
-    theta_ = evidence.points(evidence.theta)
+    fit, own, theta = evidence.g - evidence.regularisation, evidence.points(evidence.theta), evidence.theta.label
     if evidence.decay:
-        for wrong, words in ((1.0 + 0.0 * theta_, "without its {0}"), (theta_**2, "as λ{0}², which is not derived")):
+        for wrong, words in ((own**0, f"without its {theta}"), (own**2, f"as λ{theta}², which is not derived")):
             if (k := _ratio_of_rest(a - fit, wrong, fit)) is not None:
-                name = str(evidence.theta.label)
-                clause = f"the regularisation gives 2λ{name}: it stands there {words.format(name)}"
-                return (Diagnosis("regularisation", clause, k, (name,)),)
-    extra = _ratio_of_rest(a - evidence.g, evidence.points(evidence.theta), evidence.g)
-    theta = evidence.theta.label
+                clause = f"the regularisation gives 2λ{theta}: it stands there {words}"
+                return (Diagnosis("regularisation", clause, k, (str(theta),)),)
+    extra = _ratio_of_rest(a - evidence.g, own, evidence.g)
     if extra is None:
         return _regularisation_of_others(evidence, a)
     if not evidence.decay:

@@ -27,7 +27,10 @@ from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
 from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
 
-_SCRIPTS = (*("program.js", "edits.js", "terms.js", "mistakes.js", "problem.js", "exercise.js", "landscape.js"),)
+_SCRIPTS = (
+    *("program.js", "edits.js", "terms.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
+    *("problem.js", "exercise.js", "landscape.js"),
+)
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 

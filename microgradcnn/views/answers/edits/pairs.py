@@ -32,10 +32,11 @@ def two_of(changes: Array, wanted: Array) -> tuple[int, int] | None:
     """The first two rows that add up to what is wanted."""
     if not len(changes) or not np.all(np.isfinite(wanted)):
         return None
-    size = float(np.max(abs(wanted)))
-    near = abs(wanted[0] - changes[:, None, 0] - changes[None, :, 0]) <= 1e-9 * size
+    size, near = float(np.max(abs(wanted))), np.triu(np.ones((len(changes), len(changes)), bool), 1)
+    for x, own in zip(wanted[:_FEW], changes[:, :_FEW].T, strict=True):
+        near &= abs(x - own[:, None] - own[None, :]) <= 1e-9 * size
     for i, j in np.argwhere(near).tolist():
-        if i < j and np.max(abs(changes[i] + changes[j] - wanted)) <= 1e-9 * size:
+        if np.max(abs(changes[i] + changes[j] - wanted)) <= 1e-9 * size:
             return i, j
     return None
 

@@ -239,13 +239,11 @@ class Edits:
                 there = tuple(dict.fromkeys(program.words(q) for q in moved))
                 slopes = {edge: program.values[q] for (edge, _), q in zip(pairs, moved, strict=True)}
                 yield self.replaced(said("siblings", (there[0], names[0]), q=listed(there), p=listed(names)), slopes)
-        for q in dict.fromkeys(q for _, q in pairs):
-            for other in [q, *self.kin(q)]:
-                there = (program.words(other), names[0])
-                slopes = {edge: program.values[other] for edge, _ in pairs}
-                if len(names) > 1:
-                    yield self.replaced(said("instead of siblings", there, q=there[0], p=listed(names)), slopes)
-            break
+        first = pairs[0][1]
+        for other in [first, *self.kin(first)] if len(names) > 1 else ():
+            there = (program.words(other), names[0])
+            slopes = {edge: program.values[other] for edge, _ in pairs}
+            yield self.replaced(said("instead of siblings", there, q=there[0], p=listed(names)), slopes)
 
     def sums(self) -> Iterator[Edit]:
         """A product of sums, and the gradient with a sibling in place of a factor added to it."""

@@ -24,7 +24,7 @@ function fraction(k) {
   return null;
 }
 
-const tidy = (k) => k !== null && Number.isFinite(k) && fraction(k) !== null;
+const tidy = (k) => k !== null && Math.abs(k) < 1e6 && fraction(k) !== null;
 const near = (k, wanted) => Math.abs(k - wanted) <= 1e-8 * Math.abs(wanted);
 
 function nice(k) {

@@ -20,7 +20,8 @@ function typeset(words) {
   };
   const symbol = (name) => {
     const [base, ...index] = name.split("_"), letter = made("mi", base);
-    const hat = index[0] === "hat" ? made("mover", letter, made("mo", "^")) : letter, rest = index.slice(hat === letter ? 0 : 1);
+    const hat = index[0] === "hat" ? made("mover", letter, made("mo", "^")) : letter;
+    const rest = index.slice(hat === letter ? 0 : 1);
     return rest.length ? made("msub", hat, made("mn", rest.join(","))) : hat;
   };
   const side = (name) => made("mrow", made("mi", "d"), symbol(name.slice(1)));
