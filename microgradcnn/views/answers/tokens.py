@@ -198,8 +198,9 @@ def _indexed(found: re.Match[str], names: Names, indices: set[str]) -> Iterator[
         if label is None or len(letters) > 8:
             raise FormulaError(f"{names.unknown(f'{name}_{index}')} (column {column})")
         yield Token("index" if letter in indices else "name", label, column)
-    index = re.sub("[ ]*([+-])[ ]*", r"\1", index).replace(",", " ")
-    yield Token("indexed", f"{letters[-1]} {index}", column)
+    for sign in "+-":
+        index = sign.join(part.strip() for part in index.split(sign))
+    yield Token("indexed", f"{letters[-1]} {index.replace(',', ' ')}", column)
 
 
 def _has_family(name: str, names: Names) -> bool:

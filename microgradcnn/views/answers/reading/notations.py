@@ -127,8 +127,8 @@ ENTRY = re.compile(rf"({_NAME})((?:\[[ ]*[0-9]+[ ]*(?:,[ ]*[0-9]+[ ]*)*\])+)")  
 # \sum_{i=1}^{3}, \sum_i, ∑ᵢ: the index in one of three places, where it begins and ends.
 SUM = re.compile(
     rf"(?:\\sum(?:\\limits)?(?![A-Za-z])|∑|Σ|sum(?=[ ]*_)){_SPACES}"
-    rf"(?:_{_SPACES}([a-z])|_{_SPACES}\{{{_SPACES}([a-z]){_SPACES}(?:={_SPACES}([0-9]+){_SPACES})?\}}|([ᵢⱼₖ]))"
-    rf"(?:{_SPACES}\^{_SPACES}(?:([0-9]+)|[A-Za-z]|\{{{_SPACES}(?:([0-9]+)|[A-Za-z]){_SPACES}\}}))?"
+    rf"(?:_{_SPACES}([a-z])|_{_SPACES}\{{{_SPACES}([a-z]){_SPACES}(?:={_SPACES}([0-9]{{1,9}}){_SPACES})?\}}|([ᵢⱼₖ]))"
+    rf"(?:{_SPACES}\^{_SPACES}(?:([0-9]{{1,9}})|[A-Za-z]|\{{{_SPACES}(?:([0-9]{{1,9}})|[A-Za-z]){_SPACES}\}}))?"
 )
 _D = r"(d|∂|\\partial(?![A-Za-z])|\\(?:mathrm|mathit|text|operatorname)\{d\})" + _SPACES
 _WORD = "[A-Za-z]+(?:_hat)?(?:_[0-9]+)*"
