@@ -14,6 +14,7 @@ from microgradcnn.views.answers.reading.notations import (
     DERIVATIVE,
     ELSE,
     ENTRY,
+    EQUAL,
     EQUALS,
     HIGH,
     IF,
@@ -85,7 +86,9 @@ def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> 
     )
     found = found or NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at) or SYMBOL.match(text, at)
     if found is None and inside:
-        found = COMMA.match(text, at) or (_between_cases(text, at) if inside == "cases" else None)
+        found = (
+            COMMA.match(text, at) or EQUALS.match(text, at) or (_between_cases(text, at) if inside == "cases" else None)
+        )
     if found is None:
         why = WHY.get(text[at], "has no place in a formula")
         command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
@@ -94,7 +97,7 @@ def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> 
 
 
 def _between_cases(text: str, at: int) -> re.Match[str] | None:
-    return ELSE.match(text, at) or IF.match(text, at) or EQUALS.match(text, at)
+    return ELSE.match(text, at) or IF.match(text, at) or EQUAL.match(text, at)
 
 
 def _compound(text: str, at: int, names: Names, indices: set[str]) -> re.Match[str] | None:
@@ -198,8 +201,9 @@ def _indexed(found: re.Match[str], names: Names, indices: set[str]) -> Iterator[
         if label is None or len(letters) > 8:
             raise FormulaError(f"{names.unknown(f'{name}_{index}')} (column {column})")
         yield Token("index" if letter in indices else "name", label, column)
-    index = re.sub("[ ]*([+-])[ ]*", r"\1", index).replace(",", " ")
-    yield Token("indexed", f"{letters[-1]} {index}", column)
+    for sign in "+-":
+        index = sign.join(part.strip() for part in index.split(sign))
+    yield Token("indexed", f"{letters[-1]} {index.replace(',', ' ')}", column)
 
 
 def _has_family(name: str, names: Names) -> bool:

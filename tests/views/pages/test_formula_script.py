@@ -114,7 +114,10 @@ def test_random_formulas_in_every_notation(by_page: Read, tree: Tree) -> None:
 
 
 @given(
-    st.lists(st.text(max_size=60) | st.text(alphabet="yz_12 ()[]{}|^*/+-√\\.σ'ŷ₁²½<>=efp", max_size=40), max_size=40)
+    st.lists(
+        st.text(max_size=60) | st.text(alphabet="yz_12 ()[]{}|^*/+-√\\.σ'ŷ₁²½<>=efp,;·∑iw&$@Tdn", max_size=40),
+        max_size=40,
+    )
 )
 def test_any_text_is_read_by_both_or_by_none(by_page: Read, texts: list[str]) -> None:
     for text, found in zip(texts, by_page(texts), strict=True):

@@ -57,7 +57,7 @@ class Grammar(Quantities):
         total = _negative(self.product(), minus)
         while self.kind in ("+", "-"):
             minus = self.take().kind == "-"
-            total = added(total, self.product(), minus)
+            total = self.counted(added(total, self.product(), minus))
         return total
 
     def product(self) -> Term:
@@ -67,18 +67,24 @@ class Grammar(Quantities):
             token = self.tokens[self.at]
             if token.kind == "*":
                 self.take()
-                total = multiplied(total, self.signed(), token)
+                total = self.counted(multiplied(total, self.signed(), token))
             elif token.kind == "/":
                 self.take()
-                total = divided(total, self.signed())
+                total = self.counted(divided(total, self.signed()))
             elif token.kind in _STARTS or (token.kind == "|" and not self.bars):
-                total = multiplied(total, self.power(), token)
+                total = self.counted(multiplied(total, self.power(), token))
             elif token.kind == "number" and [t.text for t in self.tokens[self.at : self.at + 2]] == ["1", "["]:
                 self.take()  # the 1 of 1[a > 0]
             elif token.kind == "number":
                 raise FormulaError(f"{self.unexpected()}: write the number in front, or * before it")
             else:
                 return total
+
+    def counted(self, x: Term) -> Term:
+        """What was computed; every number of a vector is a step."""
+        for _ in () if isinstance(x, Value) else x.numbers:
+            self.step()
+        return x
 
     def signed(self) -> Term:
         """[-] power."""

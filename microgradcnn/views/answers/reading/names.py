@@ -123,6 +123,7 @@ class Names:
         self._add(labels)
 
     def _add(self, labels: Iterable[str]) -> None:
+        self._families: dict[tuple[str, str], dict[int, str]] = {}
         for label in labels:
             if (name := canonical(label)) is not None and label == label.strip():
                 self.labels[name] = label
@@ -157,9 +158,11 @@ class Names:
 
     def family(self, name: str, after: str = "") -> dict[int, str]:
         """The labels w_1, w_2, ... by their numbers for `name` w; s_1_2, s_2_2, ... for s and _2 after the number."""
-        shape = re.compile(rf"{re.escape(name)}_([0-9]+){after}")
-        found = {int(match[1]): label for other, label in self.labels.items() if (match := shape.fullmatch(other))}
-        return dict(sorted(found.items()))
+        if (name, after) not in self._families:
+            shape = re.compile(rf"{re.escape(name)}_([0-9]+){after}")
+            found = {int(match[1]): label for other, label in self.labels.items() if (match := shape.fullmatch(other))}
+            self._families[name, after] = dict(sorted(found.items()))
+        return self._families[name, after]
 
     def component(self) -> tuple[int, int] | None:
         """Which number of a vector an answer is about, and of how many: 0 of 3 for df/dw_1; None where unknown."""

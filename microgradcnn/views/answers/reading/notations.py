@@ -127,8 +127,8 @@ ENTRY = re.compile(rf"({_NAME})((?:\[[ ]*[0-9]+[ ]*(?:,[ ]*[0-9]+[ ]*)*\])+)")  
 # \sum_{i=1}^{3}, \sum_i, ∑ᵢ: the index in one of three places, where it begins and ends.
 SUM = re.compile(
     rf"(?:\\sum(?:\\limits)?(?![A-Za-z])|∑|Σ|sum(?=[ ]*_)){_SPACES}"
-    rf"(?:_{_SPACES}([a-z])|_{_SPACES}\{{{_SPACES}([a-z]){_SPACES}(?:={_SPACES}([0-9]+){_SPACES})?\}}|([ᵢⱼₖ]))"
-    rf"(?:{_SPACES}\^{_SPACES}(?:([0-9]+)|[A-Za-z]|\{{{_SPACES}(?:([0-9]+)|[A-Za-z]){_SPACES}\}}))?"
+    rf"(?:_{_SPACES}([a-z])|_{_SPACES}\{{{_SPACES}([a-z]){_SPACES}(?:={_SPACES}([0-9]{{1,9}}){_SPACES})?\}}|([ᵢⱼₖ]))"
+    rf"(?:{_SPACES}\^{_SPACES}(?:([0-9]{{1,9}})|[A-Za-z]|\{{{_SPACES}(?:([0-9]{{1,9}})|[A-Za-z]){_SPACES}\}}))?"
 )
 _D = r"(d|∂|\\partial(?![A-Za-z])|\\(?:mathrm|mathit|text|operatorname)\{d\})" + _SPACES
 _WORD = "[A-Za-z]+(?:_hat)?(?:_[0-9]+)*"
@@ -144,7 +144,7 @@ TRANSPOSED = re.compile(
 PRIME = re.compile(rf"\^{_SPACES}(?:\\prime(?![A-Za-z])|\{{{_SPACES}\\prime{_SPACES}\}})")
 INDICATOR = re.compile(r"\\(?:mathbb|mathbf|mathrm|mathds|bm)(?:\{1\}|[ ]*1)_?|\\mathbb\{I\}_?|𝟙_?|1_(?=\{)")
 SYMBOL = re.compile(
-    r"\*\*|[<>!=]=|\\(?:cdot|ast|times|div|ge|le|geq|leq|gt|lt|neq?|lfloor|rfloor|[lr]?vert|sqrt|[dt]?frac)(?![A-Za-z])|"
+    r"\*\*|[<>!]=|\\(?:cdot|ast|times|div|ge|le|geq|leq|gt|lt|neq?|lfloor|rfloor|[lr]?vert|sqrt|[dt]?frac)(?![A-Za-z])|"
     r"\\(?:begin|end)\{(?:[pb]matrix|cases)\}|\\[{}|\\]|[-+*/^()\[\]{}|⌊⌋<>√'·×@≤≥≠]"
 )
 SAME = {"**": "^", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac", "\\dfrac": "\\frac", "\\div": "/"}
@@ -156,12 +156,13 @@ SAME |= {"!=": "≠", "\\ne": "≠", "\\neq": "≠", "\\begin{cases}": "cases", 
 SAME |= {f"\\begin{{{kind}matrix}}": "(" for kind in "pb"} | {f"\\end{{{kind}matrix}}": ")" for kind in "pb"}
 DOTS = ("·", "\\cdot", "@")  # between vectors these are the scalar product
 WORD = re.compile(r"[^\W\d]\w*")  # a function's name, where it is no label's: größe, log1p
-EQUALS = re.compile("=")
+EQUALS = re.compile("==")  # in brackets
 COMMA = re.compile(",")  # between arguments, and between the numbers of a vector
 # {1 if a > 0, else 0.25} and {1 if a > b, 0.5 if a = b, else 0}, as people read where
 CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )|,(?= [^{}]* if [^{}]*, else )|(?<= )=(?= [^{}]*, else )")
 # \begin{cases} 1 & \text{if } a > 0 \\ 0 & \text{else} \end{cases}: what is between the columns, the last one first
 ELSE = re.compile(r"&[ ]*\\(?:text|mathrm)\{[ ]*(?:else|otherwise|sonst)[ ]*\}")
+EQUAL = re.compile("=")
 IF = re.compile(r"&(?:[ ]*\\(?:text|mathrm)\{[ ]*(?:if|for|falls)?[ ]*\})?")
 STATIC = re.compile(rf"({WORD.pattern})(?: *=(?!=)|(?= +-?[0-9.]))")  # slope=0.25, or slope 0.25 as people read it
 WHY = {"=": "is too much: give the right-hand side alone", ",": "has no place here: decimals take a point"}

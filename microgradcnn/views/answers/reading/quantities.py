@@ -20,8 +20,8 @@ Leaf: TypeAlias = Callable[[str], Value]  # gives the Value of a name
 class Indices:
     """The place of every index of a sum now, and how far the names in a sum without bounds let its index go."""
 
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, names: Names, step: Callable[[], None]) -> None:
+        self.names, self.step = names, step
         self.places = dict[str, int]()
         self.reaches = dict[str, set[int]]()
 
@@ -32,6 +32,7 @@ class Indices:
             if any(index in piece for piece in pieces[1:]):
                 place = self.places[index]
                 while place <= TERMS and self._is_known(pieces, {**self.places, index: place + 1}):
+                    self.step()
                     place += 1
                 reaches.add(place)
         return label
@@ -64,7 +65,7 @@ class Quantities(Cursor):
 
     def __init__(self, names: Names, leaf: Leaf, most_steps: int) -> None:
         super().__init__(most_steps)
-        self.names, self.leaf, self.indices, self.digits = names, leaf, Indices(names), list[int]()
+        self.names, self.leaf, self.indices, self.digits = names, leaf, Indices(names, self.step), list[int]()
         self.meanings: Mapping[str, str] = {}  # of names that the text itself explains
         self.known = dict[str, Term]()  # what those stand for that were met
 
@@ -78,7 +79,12 @@ class Quantities(Cursor):
             return self.indexed()
         if self.kind == "vector":
             token = self.take()
-            return vector([self.value(label) for label in self.names.family(token.text).values()], token)
+            if self.kind == "[":
+                raise FormulaError(f"the index of {token.text} in column {token.column} is no whole number from 0")
+            family = self.names.family(token.text).values()
+            for _ in family:
+                self.step()
+            return vector(map(self.value, family), token)
         if self.kind == "derivative":
             return self.derivative()
         raise self.unexpected()

@@ -120,7 +120,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       let total = negative(product(), minus);
       while (is("+", "-")) {
         const less = take().kind === "-";
-        total = added(total, negative(product(), less));
+        total = counted(added(total, negative(product(), less)));
       }
       return total;
     }
@@ -128,13 +128,17 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       let total = signed();
       for (;;) {
         const token = tokens[at];
-        if (is("*")) take(), total = multiplied(total, signed(), token);
-        else if (is("/")) take(), total = divided(total, signed());
-        else if (starts() || (is("|") && !bars)) total = multiplied(total, power(), token);
+        if (is("*")) take(), total = counted(multiplied(total, signed(), token));
+        else if (is("/")) take(), total = counted(divided(total, signed()));
+        else if (starts() || (is("|") && !bars)) total = counted(multiplied(total, power(), token));
         else if (is("number") && token.text === "1" && tokens[at + 1].text === "[") take(); // the 1 of 1[a > 0]
         else if (is("number")) unexpected(": write the number in front, or * before it");
         else return total;
       }
+    }
+    function counted(x) { // every number of a vector is a step
+      x.vector?.forEach(step);
+      return x;
     }
     function signed() {
       const minus = signs();
@@ -188,7 +192,10 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       if (is("derivative")) return derivative();
       if (!is("vector")) return unexpected();
       const token = take();
-      return vector([...known.family(token.text).values()].map(value), token);
+      if (is("[")) refuse(`the index of ${token.text} in column ${token.column} is no whole number from 0`);
+      const family = [...known.family(token.text).values()];
+      family.forEach(step);
+      return vector(family.map(value), token);
     }
     function value(name) { // what the text says, in which the name is the graph's; or what is the graph's
       if (!meanings.has(name)) return {name};
@@ -362,7 +369,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
         if (!pieces.slice(1).some((piece) => piece.includes(index))) continue;
         const exists = (place) => known.find(spelled(pieces, new Map(places).set(index, place))) !== undefined;
         let place = places.get(index);
-        while (place <= TERMS && exists(place + 1)) place++;
+        for (; place <= TERMS && exists(place + 1); place++) step();
         found.add(place);
       }
       return label;

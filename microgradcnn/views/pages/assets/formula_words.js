@@ -204,6 +204,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
       } else if ((found = match(NAME, text, at))) named(found, column);
       else if ((found = match(SYMBOL, text, at))) push(SAME.get(found[0]) ?? found[0], found[0], column);
       else if (inside && text[at] === ",") push(",", ",", column);
+      else if (inside && (found = match(/==/y, text, at))) push("==", "==", column);
       else if (inside === "cases" && (found = match(ELSE, text, at))) push("else", found[0], column);
       else if (inside === "cases" && (found = match(IF, text, at))) push("if", found[0], column);
       else if (inside === "cases" && text[at] === "=") push("=", "=", column);
