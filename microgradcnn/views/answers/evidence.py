@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import cached_property
@@ -63,7 +63,8 @@ class Points:
     """Graphs at random points: calling it gives the values of a scalar node, one for each point.
 
     Numbers from 0.2 to 1.3 in size with random signs; or, with `near`, near the leaves' own data and with their signs.
-    Leaves without a label are constants: a formula has no name for them. So is a λ that is not 0.
+    Leaves without a label are constants: a formula has no name for them. So is a λ that is not 0. The targets of a
+    softmax, where they are one-hot or another distribution, add up to 1 at all points.
     """
 
     def __init__(self, roots: Sequence[Value], near: bool = False, seed: int = 0) -> None:
@@ -83,6 +84,9 @@ class Points:
                 np.where(own < 0.0, -1.0, 1.0) * np.where(own == 0.0, 1.0, abs(own)) * size if near else (signs * size)
             )
         self.known |= {x: np.full(self.count, x.data) for x in held}
+        if of := _distribution(found):
+            total = sum(abs(self.known[x]) for x in of)
+            self.known |= {x: abs(self.known[x]) / total for x in of}
 
     def keep(self, where: Array) -> None:
         """Keep COUNT of these points, and forget what was computed at the others."""
@@ -264,6 +268,15 @@ def is_lambda(node: Value) -> bool:
 def is_target(node: Value) -> bool:
     """Whether a leaf is one of the y's."""
     return node.op is None and node.label is not None and letter(node.label) == "y" and node.label != "y_hat"
+
+
+def _distribution(nodes: Iterable[Value]) -> list[Value]:
+    """The targets of a softmax that add up to 1, so that an answer may count on it; none where they do not."""
+    ops = {node.op.name for node in nodes if node.op is not None}
+    targets = [node for node in nodes if is_target(node) and node.shape == ()]
+    data = [float(node.data) for node in targets]
+    known = len(data) > 1 and min(data) >= 0.0 and abs(sum(data) - 1.0) < 1e-9
+    return targets if known and {"log", "exp"} <= ops else []
 
 
 def _is_error(node: Value) -> bool:

@@ -242,6 +242,20 @@ def test_an_answer_that_may_differ_elsewhere_is_told_to_be_unproved(spike: str) 
     assert "no proof" not in check_answer("2v", gradient).verdict
 
 
+SOFTMAX = "; ".join(f"e_{i} = exp(w_{i}*x)" for i in (1, 2, 3)) + "; S = e_1 + e_2 + e_3; "
+SOFTMAX += "; ".join(f"q_{i} = e_{i}/S" for i in (1, 2, 3)) + "; -(y_1*log(q_1) + y_2*log(q_2) + y_3*log(q_3))"
+
+
+@pytest.mark.parametrize(("targets", "right"), [((0, 1, 0), True), ((0.2, 0.5, 0.3), True), ((0.5, 0.6, 0.7), False)])
+def test_an_answer_may_count_on_targets_that_are_a_distribution(targets: tuple[float, ...], right: bool) -> None:
+    loss = graph_of("; ".join(f"y_{i} = {y}" for i, y in enumerate(targets, 1)) + "; " + SOFTMAX)
+    theta = leaf(loss, "w_2")
+    (gradient,) = mg.grad(loss, [theta])
+    assert check_answer("(q_2 − y_2)x", gradient, loss, theta).right == right
+    assert check_answer("(q_2(y_1 + y_2 + y_3) − y_2)x", gradient, loss, theta)
+    assert not check_answer("(q_2 + y_2)x", gradient, loss, theta)
+
+
 # The parts
 
 

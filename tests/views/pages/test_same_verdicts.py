@@ -10,7 +10,7 @@ import pytest
 from answers_table import FILE, Case, cases, told_kinds
 from conftest import needs_chromium
 from many_cases import slow_but
-from test_edits import wrong_cases
+from test_edits import SOFTMAX, graph_of, leaf, wrong_cases
 
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
@@ -71,6 +71,14 @@ FILES = [FILE, FILE.with_name("mistakes.json")]
 @pytest.mark.parametrize("file", slow_but(FILES[1], among=FILES), ids=lambda file: file.stem)
 def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
     assert differences(page, cases(file)) == []
+
+
+def test_a_page_knows_that_targets_are_a_distribution(page: Page) -> None:
+    loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")
+    answers = {"(q_2 − y_2)x": True, "(q_2 + y_2)x": False, "q_2 x": False}
+    chosen = [Case(loss, leaf(loss, "w_2"), text, right, (), text) for text, right in answers.items()]
+    assert [told_kinds(case)[0] for case in chosen] == [*answers.values()]
+    assert differences(page, chosen) == []
 
 
 @pytest.mark.slow
