@@ -7,6 +7,7 @@ what an answer is compared with when it is asked, and trains by finite differenc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -96,7 +97,8 @@ class Problem:
 def scripts() -> str:
     """All that runs in a page with problems: formulas, problems, exercises and landscapes."""
     edits = f"const EDITS = {literal({'instead': INSTEAD, 'last': LAST, 'said': SAID})};"
-    return "\n".join([formula_script(), edits, *map(asset, _SCRIPTS)])
+    whole = "\n".join([formula_script(), edits, *map(asset, _SCRIPTS)])
+    return re.sub(r"(?m)^ +|^// .*\n", "", whole)  # a page is handed out: comments are for those who read the files
 
 
 def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
