@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.cli.options import chosen_graph, graph_arguments
+from microgradcnn.cli.options import chosen_graph, graph_arguments, real
 from microgradcnn.cli.output import show
 from microgradcnn.engine.gradient import grad
 from microgradcnn.views.answers.answer import check_answer
+from microgradcnn.views.answers.diagnosis import listed
 
 SUMMARY = "check a formula for a gradient, and name the mistake if it is wrong"
 
@@ -17,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     graph_arguments(parser)
     parser.add_argument("--wrt", required=True, metavar="c_1", help="the name to differentiate by")
     parser.add_argument("--answer", required=True, metavar="FORMULA", help="such as '(z1 - y)/2 * z1*(1-z1)*p1'")
+    parser.add_argument("--tolerance", type=real, metavar="0.01", help="the share by which an answer may differ")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,11 +28,19 @@ def run(options: argparse.Namespace) -> int:
     if theta.shape:
         raise ValueError(f"{theta.label} of {graph.name} is an array, {theta.shape}: an answer is about one number")
     (gradient,) = grad(graph.loss, [theta])
-    answer = check_answer(options.answer, gradient, graph.loss, theta)
+    answer = check_answer(options.answer, gradient, graph.loss, theta, options.tolerance)
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
-    record = {"right": answer.right, "proved": answer.proved, "verdict": answer.verdict, "diagnoses": kinds}
+    record: dict[str, object] = {
+        "right": answer.right,
+        "proved": answer.proved,
+        "digits": answer.digits,
+        "verdict": answer.verdict,
+        "diagnoses": kinds,
+    }
     lost = graph.undefined([theta])
     record |= {"read": answer.read, "undefined": lost or None}
-    lines = [answer.verdict, f"read as: {answer.read}", *filter(None, [lost])]
+    record["columns"] = [list(diagnosis.columns) for diagnosis in answer.diagnoses]
+    places = [f"{d.names[0]} in column {listed([*map(str, d.columns)])}" for d in answer.diagnoses if d.columns]
+    lines = [answer.verdict, *places, f"read as: {answer.read}", *filter(None, [lost])]
     show(record if options.json else "\n".join(lines), options.json)
     return 0 if answer.right else 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from microgradcnn.engine.arrays import glimpse
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
+from microgradcnn.views.answers.edits.precision import NOT_PROVED, could_differ_between, near, rounded
+from microgradcnn.views.answers.edits.written import located
 from microgradcnn.views.answers.evidence import COUNT, Evidence, same
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
@@ -22,7 +24,8 @@ class Answer:
 
     `read` is the formula as it was understood. `diagnoses` is empty for a right answer; it holds one mistake as a rule,
     several where one alone does not explain the answer. `proved` tells whether a right answer was shown to be right
-    exactly, or only at random points. The truth of the whole is `right`.
+    exactly, or only at random points; `digits`, to how many digits one with rounded numbers is right. The truth of the
+    whole is `right`.
     """
 
     right: bool
@@ -30,6 +33,7 @@ class Answer:
     diagnoses: tuple[Diagnosis, ...]
     read: str
     proved: bool = False
+    digits: int | None = None
 
     @property
     def diagnosis(self) -> Diagnosis | None:
@@ -43,13 +47,18 @@ class Answer:
         return self.verdict
 
 
-def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None) -> Answer:
+def check_answer(
+    answer: str, gradient: Value, loss: Value | None = None, wrt: Value | None = None, tolerance: float | None = None
+) -> Answer:
     """Compare a formula in Python-like or LaTeX-like notation with `gradient`, a graph that mg.grad gave.
 
-    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; parser.py says
-    what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits; where
-    SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the function
-    and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of any other.
+    Names are the labels of the scalars in the graph, f for the loss, and λ where it regularises; reading/notations.py
+    says what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits;
+    where SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the
+    function and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of
+    any other. The answer to several gradients, mg.stack([g_1, g_2]), is a vector, such as 2(ŷ − y)(z_1, z_2).
+    Numbers rounded to three digits or more, 1.333 for 4/3, are right to these digits; with a `tolerance` an answer is
+    right that differs by this share at most, 0.01 for one in a hundred.
     Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
     blame) if there is nothing to compare: an unknown name, an array, a gradient that is not finite.
     """
@@ -60,18 +69,40 @@ def check_answer(answer: str, gradient: Value, loss: Value | None = None, wrt: V
         )
     if not answer.strip():
         raise FormulaError("the answer is empty: write a formula, such as 2*w")
-    if gradient.shape != ():
-        raise ValueError(f"an answer is about one number, and {gradient.describe()} has shape {gradient.shape}")
+    numbers = gradient.parents if gradient.op is not None and gradient.op.name == "stack" else (gradient,)
+    for g in numbers:
+        if g.shape != ():
+            raise ValueError(f"an answer is about one number, and {g.describe()} has shape {g.shape}")
+    if tolerance is not None and not 0.0 < tolerance < 1.0:
+        raise ValueError(f"a tolerance is a share between 0 and 1, such as 0.01, not {glimpse(tolerance)}")
     with np.errstate(all="ignore"):
-        return _marked(answer, Evidence(gradient, loss, wrt))
+        if gradient.shape == ():
+            return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
+        evidences = [Evidence(g, loss, None) for g in numbers]
+        return _together([_marked(answer, e, tolerance, (i, len(numbers))) for i, e in enumerate(evidences)])
 
 
-def _marked(answer: str, evidence: Evidence) -> Answer:
-    formula = parse(answer, Names(evidence.values, evidence.activation), evidence.mentioned)
-    values = evidence.points(formula)
+def _together(answers: list[Answer]) -> Answer:
+    """The verdict on all of a gradient: right where each of its numbers is, else what is wrong with the first."""
+    read = f"({', '.join(answer.read for answer in answers)})"
+    for i, answer in enumerate(answers, 1):
+        if not answer:
+            return replace(answer, verdict=f"In number {i} of {len(answers)}: {answer.verdict}", read=read)
+    return replace(answers[0], read=read, proved=all(answer.proved for answer in answers))
+
+
+def _marked(answer: str, evidence: Evidence, tolerance: float | None, place: tuple[int, int] | None = None) -> Answer:
+    names = Names([*evidence.values, *evidence.invented], evidence.activation, evidence.asked, place)
+    formula = parse(answer, names, evidence.mentioned)
+    values, read = evidence.points(formula), write(formula, answer)
     exactly = bool(np.all(np.isfinite(values))) and proved(evidence, formula)
     if exactly or same(values, evidence.g):
         how = "proved with SymPy" if exactly else f"at {COUNT} random points"
-        return Answer(True, f"Right: this is {evidence.name}, {how}.", (), write(formula, answer), exactly)
-    diagnoses = diagnose(evidence, formula, values)
-    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, write(formula, answer))
+        doubt = "" if exactly or not could_differ_between(evidence, formula) else NOT_PROVED
+        return Answer(True, f"Right: this is {evidence.name}, {how}{doubt}.", (), read, exactly)
+    if digits := rounded(evidence, formula, values):
+        return Answer(True, f"Right, but rounded: right to {digits} digits.", (), read, digits=digits)
+    if tolerance is not None and near(values, evidence.g, tolerance):
+        return Answer(True, f"Right within {tolerance:g}: this is nearly {evidence.name}.", (), read)
+    diagnoses = tuple(located(found, answer, names) for found in diagnose(evidence, formula, values))
+    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, read)

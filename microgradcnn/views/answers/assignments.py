@@ -7,17 +7,21 @@ node, and what has no name inside is a number.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from keyword import iskeyword
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.parser import LENGTH, parse
+from microgradcnn.views.answers.reading.notations import YIELDING
 from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, Token, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
 
+# By the loss of a text: what its names stand for, also those that the loss does not need.
+_given_names: WeakKeyDictionary[Value, dict[str, Value]] = WeakKeyDictionary()
 _EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 
 
@@ -49,7 +53,13 @@ def read_assignments(text: str, draw: Callable[[], float]) -> tuple[Value, froze
         raise FormulaError("the formula computes nothing from a name: write one such as '(sigmoid(w*x + b) - y)**2'")
     if "f" not in builder.names:
         result.label = result.label or "f"
+    _given_names[result] = builder.names
     return result, frozenset(name for name, node in builder.names.items() if node.op is None and name not in given)
+
+
+def given_names(loss: Value) -> Mapping[str, Value]:
+    """What the names stand for in the text that `read_assignments` made a loss of; empty for any other."""
+    return _given_names.get(loss, {})
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str, int]]:
@@ -73,7 +83,12 @@ class _AnyName(Names):
 
     def find(self, name: str) -> str | None:
         """The name itself; e is Euler's number, and sigma a function, unless they were assigned."""
-        return None if (name in SPELLINGS or name == "e") and name not in self.labels else name
+        function = name in SPELLINGS and name not in YIELDING
+        return None if (function or name == "e") and name not in self.labels else name
+
+    def constant(self, name: str) -> bool:
+        """Whether a name is a number's: none is."""
+        return False
 
     def refuse_arguments(self, called: Token) -> None:
         """Raise FormulaError: the name is none of the functions."""

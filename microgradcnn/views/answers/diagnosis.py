@@ -18,6 +18,11 @@ Kind: TypeAlias = Literal[
     "index",  # one name where a sibling belongs
     "other parameter",  # right, but of another parameter
     "root",  # √f where ŷ − y is meant
+    "added",  # a sum where a product belongs
+    "multiplied",  # a product where a sum belongs
+    "product of sums",  # where a sum of products belongs
+    "missing y",  # ŷ or y where ŷ − y belongs
+    "missing -1",  # q where q − 1 belongs
     "regularisation",
     "zero",
     "undefined",
@@ -29,13 +34,16 @@ Kind: TypeAlias = Literal[
 class Diagnosis:
     """One mistake: its kind, a clause that says it, the wrong factor if there is one, and the names concerned.
 
-    `names` holds the z's of a path; (used, right) for an index; the parameter whose gradient it is.
+    `names` holds the z's of a path; (used, right) for an index; the parameter whose gradient it is. `columns` are where
+    the first of them stands in the answer, if it is what is wrong there; `mention` is which of several mentions it is.
     """
 
     kind: Kind
     clause: str
     factor: float | None = None
     names: tuple[str, ...] = ()
+    columns: tuple[int, ...] = ()
+    mention: int | None = None
 
 
 Found: TypeAlias = tuple[Diagnosis, ...]  # empty if nothing fits
@@ -63,13 +71,16 @@ def nice(k: float) -> float:
 
 
 def is_tidy(k: float) -> bool:
-    """Whether k is a fraction with a small denominator."""
-    return abs(k - _near(k)) <= 1e-8 * abs(k)
+    """Whether k is a fraction with a small denominator, and no number out of all proportion."""
+    return abs(k) < 1e6 and abs(k - _near(k)) <= 1e-8 * abs(k)
 
 
 def number(k: float) -> str:
     """A factor in words: 2, 1/4, 0.3333."""
-    return str(Fraction(k).limit_denominator(64)).replace("-", "−") if is_tidy(k) and abs(k) < 1e6 else f"{k:.4g}"
+    if is_tidy(k):
+        return str(Fraction(k).limit_denominator(64)).replace("-", "−")
+    words = f"{k:.4g}"
+    return words if abs(float(words)) != 1.0 else f"{k:.9g}"  # "1 times" would say that it is right
 
 
 def _near(k: float) -> float:

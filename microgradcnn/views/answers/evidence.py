@@ -1,29 +1,34 @@
 """What a gradient is compared with: its graph at random points, and how it comes about.
 
 Every leaf is drawn anew and the graph computed again with each primitive's own forward; the Values themselves stay as
-they are. The gradient is then taken apart: the parameter θ that it belongs to, the error ŷ − y, the regularisation
-(the part that is a constant times θ), and the paths through the z's.
+they are. Then it is seen where the gradient comes from: the parameter θ that it belongs to, the error ŷ − y, the
+regularisation (the part that is a constant times θ), and what flows along the paths of the loss.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.answers.assignments import given_names
+from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
+from microgradcnn.views.answers.reading.derivatives import derivative_node
 from microgradcnn.views.derivations.cancelling import probabilities
+from microgradcnn.views.derivations.named_graph import Graph
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 COUNT = 96  # random points
-_MOST = 64  # labelled intermediates whose paths are looked at
+_MULTIPLIER, _MODULUS = 48271, 2**31 - 1  # of the random numbers, which a page draws in the same order
 
 
 def same(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
@@ -45,23 +50,44 @@ def slope(a: Array, b: Array) -> float:
     return float(np.dot(a, b)) / size if size > 0.0 else 0.0
 
 
+def random_numbers(count: int, seed: int = 0) -> Array:
+    """Numbers between 0 and 1 from Lehmer's generator, which every language can compute exactly."""
+    states = np.array([(seed + 1) * _MULTIPLIER % _MODULUS], np.int64)
+    factor = _MULTIPLIER
+    while len(states) < count:  # twice as many by a step as far as there are
+        states = np.concatenate([states, states * factor % _MODULUS])
+        factor = factor * factor % _MODULUS
+    return states[:count] / _MODULUS
+
+
 class Points:
     """Graphs at random points: calling it gives the values of a scalar node, one for each point.
 
     Numbers from 0.2 to 1.3 in size with random signs; or, with `near`, near the leaves' own data and with their signs.
-    Leaves without a label are constants: a formula has no name for them.
+    Leaves without a label are constants: a formula has no name for them. So is a λ that is not 0. The targets of a
+    softmax, where they are one-hot or another distribution, add up to 1 at all points.
     """
 
     def __init__(self, roots: Sequence[Value], near: bool = False, seed: int = 0) -> None:
-        rng, self.count = np.random.default_rng(seed), 2 * COUNT
-        self.known: dict[Value, Any] = {}
-        for node in dict.fromkeys(node for root in roots for node in topological(root)):
-            if node.op is None and node.label is not None:
-                shape = (self.count, *node.shape)
-                size = rng.uniform(0.2, 1.3, shape)
-                signs = np.where(np.asarray(node.data) < 0.0, -1.0, 1.0) if near else rng.choice((-1.0, 1.0), shape)
-                own = np.where(np.asarray(node.data) == 0.0, 1.0, np.abs(node.data)) if near else 1.0
-                self.known[node] = signs * own * size
+        self.count, self.known = 2 * COUNT, dict[Value, Any]()
+        found = dict.fromkeys(node for root in roots for node in topological(root))
+        leaves = sorted((x for x in found if x.op is None and x.label is not None), key=lambda x: str(x.label))
+        held = [x for x in leaves if is_lambda(x) and x not in roots]
+        drawn = [x for x in leaves if x not in held]
+        numbers = random_numbers(2 * self.count * sum(np.size(x.data) for x in drawn), seed)
+        numbers, at = numbers.reshape(self.count, -1, 2), 0
+        for x in drawn:
+            which, at = slice(at, at + np.size(x.data)), at + np.size(x.data)
+            shape, own = (self.count, *x.shape), np.asarray(x.data)
+            size = 0.2 + 1.1 * numbers[:, which, 1].reshape(shape)
+            signs = np.where(numbers[:, which, 0].reshape(shape) < 0.5, -1.0, 1.0)
+            self.known[x] = (
+                np.where(own < 0.0, -1.0, 1.0) * np.where(own == 0.0, 1.0, abs(own)) * size if near else (signs * size)
+            )
+        self.known |= {x: np.full(self.count, x.data) for x in held}
+        if of := _distribution(found):
+            total = sum(abs(self.known[x]) for x in of)
+            self.known |= {x: abs(self.known[x]) / total for x in of}
 
     def keep(self, where: Array) -> None:
         """Keep COUNT of these points, and forget what was computed at the others."""
@@ -102,28 +128,6 @@ class Points:
         return np.array([op.evaluate(inputs, node.static) for inputs in each])
 
 
-class Chain(NamedTuple):
-    """A path in three links, outer · inner · last = df/dz · dz/da · da/dθ, and the values of z and a."""
-
-    outer: Array
-    inner: Array
-    last: Array
-    z: Array
-    a: Array
-
-
-@dataclass(frozen=True)
-class Path:
-    """What one z contributes to df/dθ, at all points.
-
-    There is no chain where f depends on θ beside the z, not through it, as in df/dw_1 = 2(ŷ − y)z_1.
-    """
-
-    z: str
-    total: Array
-    chain: Chain | None = None
-
-
 class Evidence:
     """A gradient at random points, the values that have names there, and what the gradient is made of.
 
@@ -132,8 +136,11 @@ class Evidence:
     """
 
     def __init__(self, gradient: Value, loss: Value | None, wrt: Value | None) -> None:
+        beside = given_names(loss) if loss is not None else {}
         roots = [root for root in (gradient, loss, wrt) if root is not None]
-        self.order = list(dict.fromkeys(node for root in roots for node in topological(root)))
+        roots += [node for node in beside.values() if not is_lambda(node)]
+        first = [root for root in (loss, *roots) if root is not None]  # names stand as in the loss
+        self.order = list(dict.fromkeys(node for root in first for node in topological(root)))
         self.gradient = gradient
         self.points, self.g = _sampled(gradient, roots)
         labels = Counter(node.label for node in self.order)
@@ -144,13 +151,9 @@ class Evidence:
         self.several_errors = len(errors) > 1
         self.error, self.error_node = None, errors[0] if len(errors) == 1 else None
         if self.error_node is not None:
-            self.error = self.points(self.error_node) * (1.0 if _is_y(self.error_node.parents[1]) else -1.0)
-        self.fit: Value | None = None
-        self.theta: Value | None = None
-        self.decay = 0.0
-        for base in (None if self.error_node is None else self.error_node.square(), loss):
-            if base is not None and self.theta is None:
-                self._find_parameter(base, wrt)
+            self.error = self.points(self.error_node) * (1.0 if is_target(self.error_node.parents[1]) else -1.0)
+        self.apart = 0.0  # the constant times θ that no loss accounts for
+        self.theta, self.decay, self.flow = self._parameter(loss, wrt)
         self.loss = loss.label if loss is not None and loss.label in self.nodes else "f"  # its name
         self.named = dict(self.nodes)  # what a formula may speak of
         if loss is not None:
@@ -160,8 +163,9 @@ class Evidence:
         if self.decay:
             self.named.setdefault("lambda", Value(float(f"{self.decay / 2.0:.12g}")))  # it was measured
         self.named = probabilities(gradient if loss is None else loss) | self.named
+        graph = Graph(loss) if loss is not None else None
+        self.invented = {graph.label(n): n for n in graph.named_here if n.shape == ()} if graph is not None else {}
         self.values = {label: self.points(node) for label, node in self.named.items()}
-        self._slopes: dict[tuple[Value, ...], tuple[list[Value], dict[Value, list[Value]]]] = {}
 
     @property
     def name(self) -> str:
@@ -169,101 +173,88 @@ class Evidence:
         return f"df/d{self.theta.label}" if self.theta is not None and self.theta.label else "the gradient"
 
     def mentioned(self, label: str) -> Value:
-        """A leaf for a formula that speaks of what has this label."""
+        """A leaf for a formula that speaks of what has this label, or of a derivative such as dz_1/ds_1."""
+        if label not in self.named:
+            self.named[label] = self.invented.get(label) or derivative_node(label, {**self.invented, **self.named})
+            self.values[label] = self.points(self.named[label])
         node = self.named[label]
         leaf = Value(node.data, label=label)
         self.points.known[leaf] = self.values[label]
         return leaf
 
     @property
+    def asked(self) -> tuple[str, str] | None:
+        """What an answer is the derivative of, and by what; None if that could not be found."""
+        return (self.loss, self.theta.label) if self.theta is not None and self.theta.label else None
+
+    @property
     def regularisation(self) -> Array:
         """2λθ at all points."""
         return self.decay * self.points(self.theta) if self.theta is not None else 0.0 * self.g
 
-    def leaves(self) -> list[Value]:
-        """The labelled scalar leaves that the fit depends on."""
-        inside = set(topological(self.fit)) if self.fit is not None else set()
-        return [node for node in self.nodes.values() if node.op is None and node in inside]
-
-    def _find_parameter(self, base: Value, wrt: Value | None) -> None:
-        """θ is the leaf for which df/dθ is that of `base` and a constant times θ, if there is only one."""
-        self.fit, found, size = base, list[tuple[Value, float]](), np.max(abs(self.g))
-        leaves = [leaf for leaf in (self.leaves() if wrt is None else [wrt]) if leaf.shape == ()]
-        for leaf, own in zip(leaves, grad(base, leaves), strict=True):
-            rest, theta = self.g - self.points(own), self.points(leaf)
-            decay = slope(rest, theta)
-            if np.max(abs(rest)) <= 1e-11 * size:
-                found.append((leaf, 0.0))
-            elif np.max(abs(rest - decay * theta)) <= 1e-12 * size:
-                found.append((leaf, decay))
-        if len(found) == 1:
-            self.theta, self.decay = found[0]
-        else:
-            self.fit = None
+    @cached_property
+    def full(self) -> list[Array | None]:
+        """df/dn for every node of the program, regularisation included."""
+        return [] if self.flow is None else self.flow.program.sent(len(self.flow.program.nodes) - 1)
 
     def others(self) -> dict[str, Array]:
         """The gradients with respect to the other leaves, with their own regularisation."""
-        leaves = [leaf for leaf in self.leaves() if leaf is not self.theta]
-        if self.fit is None:
+        if self.flow is None:
             return {}
-        return {
-            str(leaf.label): self.points(g) + self.decay * self.points(leaf)
-            for leaf, g in zip(leaves, grad(self.fit, leaves), strict=True)
-        }
-
-    def families(self) -> list[list[Value]]:
-        """The labelled intermediates by their letter, the z's first."""
-        found: dict[str, list[Value]] = {}
-        inside = set(topological(self.fit)) if self.fit is not None else set()
-        for label, node in self.nodes.items():
-            if node.op is not None and node in inside and node is not self.fit and label != "y_hat":
-                found.setdefault(letter(label), []).append(node)
-        return [found[key] for key in sorted(found, key=lambda key: key != "z") if len(found[key]) <= _MOST]
-
-    def paths(self, theta: Value | None = None) -> list[Path]:
-        """How df/dθ, or another leaf's gradient, adds up over the z's; empty if it does not."""
-        chosen = self.theta if theta is None else theta
-        if chosen is None or self.fit is None:
-            return []
-        for zs in self.families():
-            found = self._through(zs, chosen) or self._beside(zs, chosen)
-            total = sum((path.total for path in found), np.zeros_like(self.g))
-            if found and (theta is not None or same(total + self.regularisation, self.g)):
-                return found
-        return []
-
-    def _through(self, zs: list[Value], theta: Value) -> list[Path]:
-        """df/dz_i · dz_i/dθ for every z_i that depends on θ."""
-        assert self.fit is not None
-        if tuple(zs) not in self._slopes:
-            leaves = self.leaves()
-            inner = {z: grad(z, leaves) for z in zs}
-            self._slopes[tuple(zs)] = grad(self.fit, zs), inner
-        slopes, inner = self._slopes[tuple(zs)]
-        at, found = self.leaves().index(theta) if theta in self.leaves() else -1, []
-        for z, sent in zip(zs, slopes, strict=True):
-            outer, through = self.points(sent), self.points(inner[z][at]) if at >= 0 else 0.0 * self.g
-            if not np.any(through):
-                continue
-            path = Path(str(z.label), outer * through)
-            arguments = [p for p in z.parents if type(p) is not Constant]
-            if len(arguments) == 1 and arguments[0].shape == ():
-                own, last = grad(z, arguments)[0], grad(arguments[0], [theta])[0]
-                links = (outer, *map(self.points, (own, last, z, arguments[0])))
-                path = Path(path.z, path.total, Chain(*links))
-            found.append(path)
+        nodes, found = self.flow.program.nodes, dict[str, Array]()
+        for leaf, sent in zip(nodes, self.full, strict=True):
+            if leaf.op is None and leaf.label in self.nodes and leaf is not self.theta and sent is not None:
+                found[leaf.label] = sent + self.apart * self.points(leaf)
         return found
 
-    def _beside(self, zs: list[Value], theta: Value) -> list[Path]:
-        """df/dθ where dŷ/dθ is a sum over the z's, as for the weights of a linear head."""
-        if self.error_node is None or self.fit is None:
-            return []
-        of_theta = grad(self.error_node, [theta])[0]
-        outer = self.points(grad(self.fit, [self.error_node])[0])
-        terms = [self.points(z) * self.points(part) for z, part in zip(zs, grad(of_theta, zs), strict=True)]
-        if not same(sum(terms, np.zeros_like(self.g)), self.points(of_theta)):
-            return []
-        return [Path(str(z.label), outer * term) for z, term in zip(zs, terms, strict=True) if np.any(term)]
+    def _parameter(self, loss: Value | None, wrt: Value | None) -> tuple[Value | None, float, Flow | None]:
+        """θ, the constant times θ that its gradient has besides, and the flow from θ without that."""
+        for base in (loss, self.error_node if loss is None else None):
+            if base is not None:
+                root = base if base is loss else Context().run(base.square)  # recorded under no_grad() too
+                with suppress(ValueError):
+                    return self._found(LossProgram(root, self.points, self.points.count), wrt)
+        return wrt, 0.0, None
+
+    def _found(self, program: LossProgram, wrt: Value | None) -> tuple[Value | None, float, Flow | None]:
+        """θ is the leaf for which df/dθ is that of the program and a constant times θ, if there is only one."""
+        sent, found, size = program.sent(len(program.nodes) - 1), list[tuple[int, float]](), np.max(abs(self.g))
+        for n, leaf in enumerate(program.nodes):
+            if leaf.op is not None or (leaf is not wrt if wrt is not None else leaf.label not in self.nodes):
+                continue
+            own, theta = sent[n], program.values[n]
+            rest = self.g if own is None else self.g - own
+            decay = slope(rest, theta)
+            if np.max(abs(rest)) <= 1e-11 * size:
+                found.append((n, 0.0))
+            elif np.max(abs(rest - decay * theta)) <= 1e-12 * size:
+                found.append((n, decay))
+        if len(found) != 1:
+            return None, 0.0, None
+        ((n, self.apart),) = found
+        flow = Flow(program, n)
+        penalty = self._penalty(flow)
+        return program.nodes[n], self.apart + sum(penalty.values()), Flow(program, n, frozenset(penalty))
+
+    @cached_property
+    def penalised(self) -> dict[str, Array]:
+        """The other leaves of which a constant times their own value is in their gradient."""
+        if self.flow is None or not self.decay or self.apart:
+            return {}
+        program = self.flow.program
+        flows = {n: Flow(program, n) for n, label in enumerate(program.labels) if label in self.nodes}
+        leaves = [n for n in flows if not program.ops[n] and n != self.flow.theta]
+        return {str(program.labels[n]): program.values[n] for n in leaves if self._penalty(flows[n])}
+
+    def _penalty(self, flow: Flow) -> dict[Edge, float]:
+        """The edges at θ along which a constant times θ comes, beside what the data send; with that constant."""
+        program, theta = flow.program, flow.program.values[flow.theta]
+        if not any(map(is_target, program.nodes)):
+            return {}
+        own = [edge for edge in flow.edges if program.parents[edge[0]][edge[1]] == flow.theta]
+        found = {edge: ratio(flow.along(edge), theta) for edge in own}
+        constants = {edge: k for edge, k in found.items() if k is not None}
+        return constants if len(constants) < len(own) else {}
 
 
 def letter(label: str) -> str:
@@ -271,12 +262,31 @@ def letter(label: str) -> str:
     return re.split(r"[_0-9]", label, maxsplit=1)[0]
 
 
-def _is_y(node: Value) -> bool:
+def is_lambda(node: Value) -> bool:
+    """Whether a leaf is the λ of a regularisation, which is a number and nothing that varies."""
+    return node.op is None and node.label in ("lambda", "λ") and node.shape == () and node.data != 0.0
+
+
+def is_target(node: Value) -> bool:
+    """Whether a leaf is one of the y's."""
     return node.op is None and node.label is not None and letter(node.label) == "y" and node.label != "y_hat"
 
 
+def _distribution(nodes: Iterable[Value]) -> list[Value]:
+    """The targets of a softmax that add up to 1, so that an answer may count on it; none where they do not."""
+    ops = {node.op.name for node in nodes if node.op is not None}
+    targets = [node for node in nodes if is_target(node) and node.shape == ()]
+    data = [float(node.data) for node in targets]
+    known = len(data) > 1 and min(data) >= 0.0 and abs(sum(data) - 1.0) < 1e-9
+    return targets if known and {"log", "exp"} <= ops else []
+
+
 def _is_error(node: Value) -> bool:
-    return node.op is not None and node.op.name == "sub" and node.shape == () and any(map(_is_y, node.parents))
+    """Whether a node is ŷ − y or y − ŷ; 1 − y is none."""
+    if node.op is None or node.op.name != "sub" or node.shape != ():
+        return False
+    constants = [type(p) is Constant or (p.op is None and p.label is None) for p in node.parents]
+    return any(map(is_target, node.parents)) and not any(constants)
 
 
 def _sampled(gradient: Value, roots: list[Value]) -> tuple[Points, Array]:

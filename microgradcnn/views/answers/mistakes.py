@@ -1,26 +1,25 @@
-"""The usual mistakes in a derivative, recognised by their numbers at random points.
+"""Which mistake a wrong answer has: the cheapest edits of the gradient, or of the answer, that explain all its numbers.
 
-Every mistake predicts what the wrong answer must be: the gradient times a number, without one path's term, with the
-inner derivative left out. The first prediction that holds at all points is the diagnosis.
+First what the whole answer is (0, a multiple, the gradient by another parameter, without the regularisation), then one
+factor, one path, one place; then two at once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from contextvars import Context
-from dataclasses import dataclass
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.diagnosis import Diagnosis, Found, is_close, is_tidy, number, scaled
-from microgradcnn.views.answers.evidence import Array, Chain, Evidence, letter, ratio, same, slope
-from microgradcnn.views.answers.paths import extra_paths, inner_text, wrong_inner, wrong_paths
+from microgradcnn.views.answers.diagnosis import Diagnosis, Found, is_close, listed, number, scaled
+from microgradcnn.views.answers.edits.paths import solved
+from microgradcnn.views.answers.edits.search import Search, used_names
+from microgradcnn.views.answers.edits.single import kin
+from microgradcnn.views.answers.evidence import Evidence, letter, ratio, same, slope
 from microgradcnn.views.derivations.named_graph import recomputed
-
-_TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong index
 
 
 def diagnose(evidence: Evidence, answer: Value, a: Array) -> Found:
@@ -43,31 +42,22 @@ def _explain(evidence: Evidence, answer: Value, a: Array) -> Found:
     for explain in (_zero, _constant, _regularisation, _other):
         if found := explain(evidence, a):
             return found
-    if found := _in_parts(evidence, answer, a):
-        return found
+    search = Search(evidence, answer)
+    targets: list[tuple[Array, Found]] = [(a, ())]
     if evidence.decay:  # a second mistake beside a forgotten 2λθ
-        b = a + evidence.regularisation
-        if found := _constant(evidence, b) or _in_parts(evidence, answer, b):
-            return (*found, _missing_regularisation(evidence))
-    return (_unknown(evidence, answer, a),)
-
-
-def _in_parts(evidence: Evidence, answer: Value, a: Array) -> Found:
-    """A mistake in one factor, one term or one name."""
-    found = _one_factor(evidence, answer, a) or wrong_paths(evidence, a) or _index(evidence, answer, a)
-    return found or wrong_inner(evidence, a) or extra_paths(evidence, a)
+        targets.append((a + evidence.regularisation, (_missing_regularisation(evidence),)))
+    for find in (search.one, search.edited_or_rewritten):
+        for target, besides in targets:
+            if found := (_constant(evidence, target) if besides else ()) or find(target):
+                return (*found, *besides)
+    return search.two(targets) or (_unknown(evidence, answer, a),)
 
 
 def _unknown(evidence: Evidence, answer: Value, a: Array) -> Diagnosis:
     i = int(np.argmax(abs(a - evidence.g) > 1e-3 * abs(evidence.g)))  # the first point where it can be seen
-    where = ", ".join(f"{name} = {evidence.values[name][i]:.3g}" for name in sorted(_used(answer))[:4])
+    where = ", ".join(f"{name} = {evidence.values[name][i]:.3g}" for name in sorted(used_names(answer))[:4])
     values = f"it gives {a[i]:.4g} where {evidence.name} is {evidence.g[i]:.4g}"
     return Diagnosis("unknown", f"none of the usual mistakes explains it; at {where or 'a random point'} {values}")
-
-
-def _used(answer: Value) -> set[str]:
-    """The names that a formula speaks of."""
-    return {node.label for node in topological(answer) if node.label is not None}
 
 
 # √f
@@ -114,10 +104,15 @@ def _constant(evidence: Evidence, a: Array) -> Found:
 def _regularisation(evidence: Evidence, a: Array) -> Found:
     if evidence.theta is None:
         return ()
-    extra = _ratio_of_rest(a - evidence.g, evidence.points(evidence.theta), evidence.g)
-    theta = evidence.theta.label
+    fit, own, theta = evidence.g - evidence.regularisation, evidence.points(evidence.theta), evidence.theta.label
+    if evidence.decay:
+        for wrong, words in ((own**0, f"without its {theta}"), (own**2, f"as λ{theta}², which is not derived")):
+            if (k := _ratio_of_rest(a - fit, wrong, fit)) is not None:
+                clause = f"the regularisation gives 2λ{theta}: it stands there {words}"
+                return (Diagnosis("regularisation", clause, k, (str(theta),)),)
+    extra = _ratio_of_rest(a - evidence.g, own, evidence.g)
     if extra is None:
-        return ()
+        return _regularisation_of_others(evidence, a)
     if not evidence.decay:
         clause = f"there is no regularisation in this f: leave out the term with {theta} alone"
     elif is_close(extra / evidence.decay, -1.0):
@@ -126,6 +121,17 @@ def _regularisation(evidence: Evidence, a: Array) -> Found:
         k = (extra + evidence.decay) / evidence.decay
         clause = f"the regularisation gives 2λ{theta}: you have {number(k)} times that"
     return (Diagnosis("regularisation", clause, extra, (str(theta),)),)
+
+
+def _regularisation_of_others(evidence: Evidence, a: Array) -> Found:
+    """The terms of other parameters, which are constants where θ varies."""
+    others = evidence.penalised
+    k = solved(list(others.values()), a - evidence.g) if others else None
+    if k is None:
+        return ()
+    names = tuple(name for name, x in zip(others, k.tolist(), strict=True) if x)
+    clause = f"the regularisation gives 2λ{evidence.name.removeprefix('df/d')} alone: {listed(names)} stand there too"
+    return (Diagnosis("regularisation", clause, None, names),)
 
 
 def _missing_regularisation(evidence: Evidence) -> Diagnosis:
@@ -137,106 +143,18 @@ def _missing_regularisation(evidence: Evidence) -> Diagnosis:
 def _ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:
     """The k for which `rest`, a difference of numbers of that `size`, is k·b at all points."""
     k = slope(rest, b)
-    return k if k and np.max(abs(rest - k * b)) <= 1e-9 * np.max(abs(k * b)) + 1e-15 * np.max(abs(size)) else None
+    small = 1e-12 * float(np.max(abs(size)))
+    if abs(k) * np.max(abs(b)) <= small:
+        return None
+    return k if np.max(abs(rest - k * b)) <= 1e-9 * np.max(abs(k * b)) + 1e-3 * small else None
 
 
 def _other(evidence: Evidence, a: Array) -> Found:
     theta = str(evidence.theta.label) if evidence.theta is not None else ""
     for label, gradient in evidence.others().items():
         k = ratio(a, gradient)
-        if k is not None and (is_close(k, 1.0) or label in _kin(theta, evidence.values)):
+        if k is not None and (is_close(k, 1.0) or label in kin(theta, evidence.values)):
             turned = "_".join([letter(label), *reversed(label.split("_")[1:])])
             clause = f"this is df/d{label}, not {evidence.name}{': the indices are exchanged' * (turned == theta)}"
             return (Diagnosis("other parameter", clause, None, (label,)), *scaled(k, f"df/d{label}"))
     return ()
-
-
-# One factor: the answer times or over something
-
-
-@dataclass(frozen=True)
-class _Quantity:
-    text: str
-    values: Array
-    family: str
-    z: str = ""  # whose inner derivative it is
-
-
-def _quantities(evidence: Evidence) -> list[_Quantity]:
-    found = [_Quantity(label, x, letter(label)) for label, x in evidence.values.items() if label != evidence.loss]
-    if evidence.error is not None:
-        found.insert(0, _Quantity("(ŷ − y)", evidence.error, "error"))
-    found += [_Quantity(inner_text(evidence, [z]), c.inner, "inner", z) for z, c in _chains(evidence).items()]
-    found += [_Quantity(f"(1 − {z})", 1.0 - x, "one minus", z) for z, x in evidence.values.items() if letter(z) == "z"]
-    return [q for q in found if np.all(np.isfinite(q.values))][:200]
-
-
-def _chains(evidence: Evidence) -> dict[str, Chain]:
-    return {path.z: path.chain for path in evidence.paths() if path.chain is not None}
-
-
-def _one_factor(evidence: Evidence, answer: Value, a: Array) -> Found:
-    quantities = _quantities(evidence)
-    for exactly in (True, False):
-        for q in quantities:
-            for kind, k in (("missing", ratio(a * q.values, evidence.g)), ("extra", ratio(a, evidence.g * q.values))):
-                if k is not None and (is_close(k, 1.0) or (not exactly and is_tidy(k))):
-                    return (_factor_diagnosis(evidence, q, kind == "missing"), *scaled(k))
-    used = _used(answer)
-    for q in quantities:
-        for p in quantities if (q.z or q.text) in used else ():
-            if p.family == q.family and p is not q:
-                k = ratio(a * p.values, evidence.g * q.values)
-                if k is not None and is_tidy(k):
-                    clause = f"{q.text} stands where {p.text} belongs"
-                    return (Diagnosis("index", clause, None, (q.z or q.text, p.z or p.text)), *scaled(k))
-    return ()
-
-
-def _factor_diagnosis(evidence: Evidence, q: _Quantity, missing: bool) -> Diagnosis:
-    if not missing:
-        return Diagnosis("extra factor", f"the factor {q.text} is too much", None, (q.text,))
-    z = q.z or q.text
-    if z not in _chains(evidence):
-        return Diagnosis("missing factor", f"the factor {q.text} is missing", None, (q.text,))
-    if q.family == "inner":
-        return Diagnosis("inner derivative", f"the inner derivative {q.text} is missing", None, (z,))
-    clause = f"the inner derivative of {z} is {inner_text(evidence, [z])}: {q.text} is missing"
-    return Diagnosis("inner derivative", clause, None, (z,))
-
-
-# A wrong index
-
-
-def _index(evidence: Evidence, answer: Value, a: Array) -> Found:
-    order, tries, rest = topological(answer), 0, a - evidence.points(answer)
-    for everywhere in (True, False):
-        for used in sorted(_used(answer)):
-            for right in _kin(used, evidence.values):
-                for swapped, how in _swaps(evidence, order, used, right, everywhere):
-                    if (tries := tries + len(order)) > _TRIES:
-                        return ()
-                    if same(evidence.points.instead(order, swapped) + rest, evidence.g):
-                        return (Diagnosis("index", how.format(used, right), None, (used, right)),)
-    return ()
-
-
-def _kin(label: str, labels: Iterable[str]) -> list[str]:
-    """The names that are easily taken for this one: those with another index, then those with another letter."""
-    index = label.removeprefix(letter(label))
-    alike = [x for x in labels if x != label and letter(x) == letter(label)]
-    return alike + [x for x in labels if x != label and index and x.removeprefix(letter(x)) == index]
-
-
-def _swaps(
-    evidence: Evidence, order: list[Value], used: str, right: str, everywhere: bool
-) -> Iterator[tuple[dict[Value, Array], str]]:
-    """Values of leaves: those of `right` wherever `used` stands, and both exchanged; or in one place after another."""
-    mentions, others = ([node for node in order if node.label == label] for label in (used, right))
-    wrong, values = evidence.values[used], evidence.values[right]
-    if everywhere:
-        replaced = dict.fromkeys(mentions, values)
-        yield replaced, "{} stands where {} belongs"
-        yield {**replaced, **dict.fromkeys(others, wrong)}, "{} and {} are exchanged"
-    else:
-        yield from (({mention: values}, "{} stands once where {} belongs") for mention in mentions)

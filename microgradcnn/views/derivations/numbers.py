@@ -131,14 +131,7 @@ def _lost_sign(rule: ChainRule, exact: float) -> list[Line]:
     written = formula(difference, names)
     slip = equation(root(names[f]), call("abs", written))
     a, b = (names[p] for p in difference.parents)
-    line: Line = (
-        "Beware of ",
-        multiply(number(2), slip.args[0]),
-        " for ",
-        multiply(number(2), written),
-        ": ",
-        slip,
-    )
+    line: Line = ("Beware of ", multiply(number(2), slip.args[0]), " for ", multiply(number(2), written), ": ", slip)
     if difference.item() > 0:
         return [
             (*line, " is the same while ", Expr("compare", (a, b), ">"), ", as here, and has the wrong sign otherwise.")

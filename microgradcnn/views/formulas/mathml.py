@@ -256,6 +256,9 @@ class Typed(Python):
     def _symbol(self, e: Expr) -> str:
         return str(e.value)
 
+    def _derivative(self, e: Expr) -> str:
+        return "/".join(f"{e.value or 'd'}{self.within(x, ATOM)}" for x in e.args)
+
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
             return f"sqrt({self.emit(e.args[0])})"

@@ -1,7 +1,8 @@
 """The exercise of a page: a loss as its script knows it, boxes that check derivatives, training, and the landscape.
 
 The boxes read and compare in the browser (assets/exercise.js, on top of assets/problem.js). Without the key, the page
-knows the loss alone and finds its derivatives by finite differences.
+knows the loss alone: its program, its nodes, and each primitive with its local derivatives. From these it finds
+what an answer is compared with when it is asked, and trains by finite differences.
 """
 
 from __future__ import annotations
@@ -20,10 +21,17 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.javascript import function
+from microgradcnn.views.answers.assignments import given_names
+from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
+from microgradcnn.views.answers.edits.table import INSTEAD, LAST, SAID
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.pages.assets import asset, formula_script, literal
+from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
 
+_SCRIPTS = (
+    *("program.js", "edits.js", "terms.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
+    *("problem.js", "exercise.js", "landscape.js"),
+)
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 
@@ -88,14 +96,17 @@ class Problem:
             "squared": self.squared,
         }
         fields = {field: literal(value) for field, value in data.items()}
-        fields |= {"program": _compact(function(outputs, self.leaves)), "gradient": _compact(gradient)}
+        fields |= {"program": compact(function(outputs, self.leaves)), "gradient": compact(gradient)}
+        fields["graph"] = _graph(self.loss)
         inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
         return f"const {name} = problem({{\n  {inside},\n}});"
 
 
 def scripts() -> str:
     """All that runs in a page with problems: formulas, problems, exercises and landscapes."""
-    return "\n".join([formula_script(), *map(asset, ("problem.js", "exercise.js", "landscape.js"))])
+    edits = f"const EDITS = {literal({'instead': INSTEAD, 'last': LAST, 'said': SAID})};"
+    whole = "\n".join([formula_script(), edits, *map(asset, _SCRIPTS)])
+    return re.sub(r"(?m)^ +|^// .*\n", "", whole)  # a page is handed out: comments are for those who read the files
 
 
 def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
@@ -105,7 +116,7 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
     shown = ", ".join(f"<kbd>{escape(label)}</kbd>" for label in [f, *names])
     buttons = "".join(f"<button type=button data-fill={quoteattr(name)}>{escape(name)}</button>" for name in fills)
     return f"""<p>Write as you like: <kbd>3*(w1*x1 - y)/4</kbd>, <kbd>¾(w_1 x_1 − y)</kbd>,
-<kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 64 random points.</p>
+<kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 96 random points.</p>
 <p class="names">Names: {shown}.</p>
 <div class="boxes">{"".join(_box(str(p.label), f) for p in problem.parameters)}</div>
 <p class="buttons">{buttons}<button type=button data-fill="">Clear all</button></p>"""
@@ -152,9 +163,40 @@ def _short(numbers: Array) -> Any:
     return [_short(x) if np.ndim(x) else float(f"{x:.{DIGITS}g}") for x in np.asarray(numbers)]
 
 
-def _compact(text: str) -> str:
-    """A function without the spaces at the start of its lines."""
-    return re.sub(r"\n +", "\n", text)
+def _graph(loss: Value) -> str:
+    """The nodes of a loss, and its operations: the functions of their values and of their local derivatives.
+
+    A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf. After the loss, at
+    `root`, come the nodes that have names beside it.
+    """
+    program = LossProgram(loss, lambda node: np.asarray(node.data), 1)
+    beside = [node for named in given_names(loss).values() for node in nodes_of(named)]
+    order = list(dict.fromkeys([*program.nodes, *beside]))
+    place, places = {node: i for i, node in enumerate(order)}, dict[Any, int]()
+    operations, nodes = list[str](), list[Any]()
+    for n, node in enumerate(order):
+        at, number = -1, float(node.data)
+        if node.op is not None:
+            at = places.setdefault((node.op.name, repr(node.static), len(node.parents)), len(places))
+            if at == len(operations):
+                operations.append(_operation(node))
+        named = n >= len(program.nodes) or (node.op is None and node.label is None)
+        words = node.label or "" if named else program.words(n)
+        nodes.append([at, [place[p] for p in node.parents], node.label, words, None if node.op is not None else number])
+    root = len(program.nodes) - 1
+    return f"{{root: {root}, nodes: {literal(nodes)}, operations: [{', '.join(operations)}]}}"
+
+
+def _operation(node: Value) -> str:
+    """A primitive's value as a function of its inputs, and its local derivatives as one of its value and its inputs."""
+    op = node.op
+    assert op is not None
+    x = [Value(p.data, label=f"x_{i + 1}") for i, p in enumerate(node.parents)]
+    y = Value(node.data, label="y_0")
+    rules = [op.chain[k] for k in range(len(x))]
+    slopes = [Value(0.0) if rule is None else rule(Value(1.0), y, *x, **node.static) for rule in rules]
+    value = function([op(*x, **node.static)], x, "value")
+    return compact(f"{{name: {literal(op.name)}, value: {value}, slopes: {function(slopes, [y, *x], 'slopes')}}}")
 
 
 def _box(label: str, f: str) -> str:

@@ -21,8 +21,9 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.answers import answer as answers
 from microgradcnn.views.answers import evidence, mistakes
-from microgradcnn.views.answers import paths as terms
 from microgradcnn.views.answers.answer import Answer, check_answer
+from microgradcnn.views.answers.edits import paths as terms
+from microgradcnn.views.answers.edits import search, written
 from microgradcnn.views.answers.tokens import FormulaError
 
 WINDOWS = ((1, 2, 4, 5), (2, 3, 5, 6), (4, 5, 7, 8), (5, 6, 8, 9))
@@ -561,8 +562,9 @@ def test_more_paths_than_points_are_not_taken_apart() -> None:
 
 
 def test_the_search_for_an_index_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mistakes, "_TRIES", 100)
-    answer = check_answer(f"½(ŷ − y)({paths(1)})".replace("p_4", "p_6"), asked("conv_average", "c_1")[0])
+    monkeypatch.setattr(written, "TRIES", 100)
+    text = "2(ŷ−y)w_2σ(u_1x_1+u_2x_2)(1−σ(u_1x_2+u_2x_2))x_1"  # the index is wrong inside of a function
+    answer = check_answer(text, asked("single_layer", "u_1")[0])
     assert answer.diagnoses[0].kind != "index"
 
 
@@ -580,7 +582,8 @@ def test_a_gradient_of_any_function() -> None:
     f = (w * x).exp() * x.log() + x**3
     (dx,) = mg.grad(f, [x])
     assert check_answer("w e^{wx} ln(x) + e^{wx}/x + 3x^2", dx)
-    assert str(check_answer("e^{wx}/x + 3x^2", dx, f, x)).startswith("Not quite: none of the usual")
+    assert str(check_answer("e^{wx}/x + 3x^2", dx, f, x)) == "Not quite: the path through wx is missing."
+    assert str(check_answer("e^{wx}/x + 3x^2 + sin(w)", dx, f, x)).startswith("Not quite: none of the usual")
     assert str(check_answer("2w e^{wx} ln(x) + 2e^{wx}/x + 6x²", dx, f, x)) == (
         "Not quite: a constant factor is wrong: it is 2 times df/dx."
     )
@@ -681,7 +684,7 @@ def test_where_nothing_is_recorded() -> None:
     gradient, loss, theta = asked("single_layer", "w_1")
     with mg.no_grad():
         assert check_answer("2(ŷ − y)z_1", gradient, loss, theta)
-        assert check_answer("2(y − ŷ)z_1", gradient).verdict == "Not quite: the sign is wrong: it is −the gradient."
+        assert check_answer("2(y − ŷ)z_1", gradient).verdict == "Not quite: the sign is wrong: it is −df/dw_1."
 
 
 def test_an_answer_that_is_no_number_is_told_and_not_an_error_of_the_graph() -> None:
@@ -829,9 +832,9 @@ BREAKAGES = {
     "the sign is not looked at": (answers, "same", lambda a, b: evidence.same(abs(a), abs(b))),
     "one point is enough": (answers, "same", lambda a, b: bool(np.isclose(a[:5], b[:5]).any())),
     "ŷ > y at all points": (evidence, "_sampled", one_sided),
-    "no path is looked at": (terms, "_solved", lambda columns, target: None),
+    "no path is looked at": (terms, "solved", lambda columns, target: None),
     "no ratio is constant": (mistakes, "ratio", lambda a, b: None),
-    "no index is tried": (mistakes, "_index", lambda *arguments: ()),
+    "no index is tried": (search, "rewritings", lambda *arguments: ()),
     "no √f is seen": (mistakes, "_with_error", lambda *arguments: None),
     "no other parameter is tried": (mistakes, "_other", lambda *arguments: ()),
     "SymPy proves everything": (answers, "proved", lambda evidence, answer: True),

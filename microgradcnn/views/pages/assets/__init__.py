@@ -7,8 +7,10 @@ import json
 import re
 from importlib.resources import files
 
-from microgradcnn.views.answers import parser as formula
-from microgradcnn.views.answers import tokens
+from microgradcnn.engine.value import Value
+from microgradcnn.targets.export.javascript import function
+from microgradcnn.views.answers.reading import notations
+from microgradcnn.views.answers.reading.names import Names
 
 
 def asset(name: str) -> str:
@@ -37,15 +39,71 @@ def literal(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
 
 
+# What of views/answers/reading/notations.py formula.js reads with.
+_PATTERNS: tuple[str, ...] = (
+    "NAME",
+    "SPACE",
+    "NUMBER",
+    "DECIMAL_COMMA",
+    "RAISED",
+    "INDEXED",
+    "ENTRY",
+    "SUM",
+    "DERIVATIVE",
+    "GRADIENT",
+)
+_PATTERNS += ("TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING", "IF", "ELSE")
+_TABLES: tuple[str, ...] = (
+    "GREEK",
+    "FRACTIONS",
+    "SPELLINGS",
+    "SAME",
+    "SAME_CHARACTERS",
+    "LOW",
+    "HIGH",
+    "WHY",
+    "CLOSING",
+    "ALIASES",
+)
+_TABLES += ("DEFINED",)
+_BOUNDS = ("LENGTH", "DEPTH", "EXPONENT", "LARGEST", "STEPS", "TERMS", "MEANINGS")
+
+
 def formula_script() -> str:
-    """formula.js, which reads and evaluates a student's formula as views/answers/parser.py does, with its tables."""
-    patterns = [tokens.NAME, tokens.SPACE, tokens.NUMBER, tokens.RAISED, tokens.SYMBOL]
-    tables = [tokens.GREEK, tokens.FRACTIONS, tokens.SPELLINGS, tokens.SAME, tokens.WHY, tokens.CLOSING]
-    bounds = [formula.LENGTH, formula.DEPTH, formula.EXPONENT, formula.LARGEST, formula.STEPS]
-    notation = {"patterns": [_ecmascript(each.pattern) for each in patterns], "tables": tables, "bounds": bounds}
-    return f"const NOTATION = {literal(notation)};\n{asset('formula.js')}"
+    """The scripts that read and evaluate a student's formula as views/answers/parser.py does, with its tables."""
+    notation = {
+        "patterns": {name: _ecmascript(getattr(notations, name).pattern) for name in _PATTERNS},
+        "tables": {name: getattr(notations, name) for name in _TABLES},
+        "bounds": {name: getattr(notations, name) for name in _BOUNDS},
+        "yielding": sorted(notations.YIELDING),
+        "dots": notations.DOTS,
+        "wrappers": notations.WRAPPERS,
+    }
+    scripts = "\n".join(map(asset, ("formula_words.js", "formula.js")))
+    return f"const NOTATION = {literal(notation)};\nconst FUNCTIONS = {_functions()};\n{scripts}"
+
+
+def _functions() -> str:
+    """The functions that formulas may call and JavaScript can compute, with the names of what they take."""
+    names, found = Names([]), []
+    for name, op in names.functions.items():
+        inputs, static = names.parameters(name)
+        leaves = [Value(0.5, label=label) for label in inputs]
+        try:
+            text = function([op(*leaves)], leaves)
+        except (TypeError, ValueError):  # what needs more arguments, and what nobody said in JavaScript
+            continue
+        found.append(
+            f"{literal(name)}: {{inputs: {literal(inputs)}, static: {literal(static)}, apply: {compact(text)}}}"
+        )
+    return "{\n" + ",\n".join(found) + "\n}"
 
 
 def _ecmascript(pattern: str) -> str:
     """A pattern of Python as JavaScript writes it: named groups, and no possessive *+, which is only faster."""
     return re.sub(r"\(\?P<", "(?<", pattern).replace(")*+)", ")*)")
+
+
+def compact(text: str) -> str:
+    """A function without the spaces at the start of its lines."""
+    return re.sub(r"\n +", "\n", text)

@@ -2,15 +2,13 @@
 "use strict";
 
 // `program` computes `outputs`, f first, from the numbers of the parameters and then of a row's columns. `gradient`
-// computes the derivatives of f by the parameters; where it is null, finite differences of the program do.
-function problem({parameters, columns, outputs, rows, start, trained, activation, squared, program, gradient}) {
+// computes the derivatives of f by the parameters; where it is null, finite differences of the program do. `graph` has
+// the nodes of f, from which answers are judged.
+function problem({parameters, columns, outputs, rows, start, trained, activation, squared, program, gradient, graph}) {
   const leaves = [...parameters, ...columns];
 
-  const f = (v, i, by) => program(v.with(i, v[i] + by))[0], central = (v, i, h) => f(v, i, h) - f(v, i, -h);
-  const difference = (v, i, h = 0.01) => // of sixth order
-    (45 * central(v, i, h) - 9 * central(v, i, 2 * h) + central(v, i, 3 * h)) / (60 * h);
-  const slopes = gradient ?? ((v) => parameters.map((_, i) => difference(v, i)));
-  const quick = gradient ?? ((v) => parameters.map((_, i) => central(v, i, 1e-5) / 2e-5));
+  const f = (v, i, by) => program(v.with(i, v[i] + by))[0];
+  const slopes = gradient ?? ((v) => parameters.map((_, i) => (f(v, i, 1e-5) - f(v, i, -1e-5)) / 2e-5));
 
   const values = (v) => { // of every name that a formula may use
     const found = new Map(leaves.map((name, i) => [name, v[i]]));
@@ -18,18 +16,20 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
     return found;
   };
 
-  // Random points, the same at every visit, numbers from 0.2 to 1.3 in size. Where half the step of a difference says
-  // something else, as at the kink of a relu, there is no truth to compare with.
-  function points(count = 64) {
-    let seed = 1;
-    const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
-    const found = [];
-    for (let tries = 0; found.length < count && tries < 20 * count; tries++) {
-      const v = leaves.map(() => (random() < 0.5 ? -1 : 1) * (0.2 + 1.1 * random())), g = slopes(v);
-      const smooth = gradient || g.every((slope, i) => Math.abs(slope - difference(v, i, 0.005)) < 1e-8);
-      if (smooth && g.every(Number.isFinite)) found.push({values: values(v), slopes: g});
-    }
-    return found;
+  // Every gradient at random points, found from the graph of the loss when an answer first asks for it.
+  const kept = new Map();
+  const evidence = (parameter) =>
+    kept.get(parameter) ?? kept.set(parameter, new Evidence(graph, parameter)).get(parameter);
+
+  function known(parameter) { // the names that a formula may use
+    const {values, loss} = evidence(parameter);
+    return formula.names([...values.keys()], activation, [loss, parameter]);
+  }
+
+  function evaluator(parameter, text) { // of the values that `values` gives; λ is a number
+    const value = formula.evaluator(formula.parse(text, known(parameter)));
+    const lambda = evidence(parameter).values.get("lambda")?.[0];
+    return (own) => value(lambda === undefined || own.has("lambda") ? own : new Map([...own, ["lambda", lambda]]));
   }
 
   const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
@@ -41,7 +41,7 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
     const path = [{weights, loss: loss(weights)}];
     while (path.length <= steps && path.at(-1).loss < 1e6) {
       const each = rows.map((row) => {
-        const v = [...weights, ...row], g = quick(v), known = formulas.size ? values(v) : null;
+        const v = [...weights, ...row], g = slopes(v), known = formulas.size ? values(v) : null;
         return parameters.map((name, i) => (formulas.has(name) ? formulas.get(name)(known) : g[i]));
       });
       weights = weights.map((x, i) => (moving(parameters[i]) ? x - rate * mean(each.map((g) => g[i])) : x));
@@ -52,7 +52,8 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
 
   const targets = rows.map((row) => row.at(-1)); // what guessing costs is known of a squared error alone
   const guessing = squared ? mean(targets.map((y) => (y - mean(targets)) ** 2)) : Infinity;
-  return {parameters, leaves, outputs, rows, start, trained, activation, points: points(), loss, descend, guessing};
+  return {
+    parameters, leaves, outputs, rows, start, trained, activation, evidence, known, evaluator, loss, descend, guessing};
 }
 
 // Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line,

@@ -1,0 +1,89 @@
+"""The edits of what a student wrote: another name in one place or in all, a sum for a product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Value
+from microgradcnn.views.answers.diagnosis import Diagnosis, listed
+from microgradcnn.views.answers.edits.single import kin, moved_label, said
+from microgradcnn.views.answers.evidence import Evidence, letter
+from microgradcnn.views.answers.reading.names import FormulaError, Names
+from microgradcnn.views.answers.tokens import tokenize
+
+TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong name
+_SHIFT = 8
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """A mistake, and the numbers of the answer without it."""
+
+    diagnosis: Diagnosis
+    values: Array
+
+
+def rewritings(evidence: Evidence, answer: Value, tries: int = 0) -> Iterator[Rewriting]:
+    """The answer with other names in it, or another operation, within TRIES steps."""
+    order = topological(answer)
+    for diagnosis, new in _changes(evidence, order):
+        if (tries := tries + len(order)) > TRIES:
+            return
+        yield Rewriting(diagnosis, evidence.points.instead(order, new))
+
+
+def _changes(evidence: Evidence, order: list[Value]) -> Iterator[tuple[Diagnosis, dict[Value, Array]]]:
+    """What is said of a mistake, and the values that some parts of the answer should have."""
+    mentions: dict[str, list[Value]] = {}
+    for node in order:
+        if node.label is not None:
+            mentions.setdefault(node.label, []).append(node)
+    values = evidence.values
+    for used in sorted(mentions):
+        for right in kin(used, values):
+            replaced = dict.fromkeys(mentions[used], values[right])
+            names = (used, right)
+            yield Diagnosis("index", f"{used} stands where {right} belongs", None, names), replaced
+            if right in mentions:
+                exchanged = {**replaced, **dict.fromkeys(mentions[right], values[used])}
+                yield Diagnosis("index", f"{used} and {right} are exchanged", None, names), exchanged
+    yield from _shifted(mentions, values)
+    for used in sorted(mentions):
+        for right in kin(used, values) if len(mentions[used]) > 1 else ():
+            for i, mention in enumerate(mentions[used]):
+                clause = f"{used} stands once where {right} belongs"
+                yield Diagnosis("index", clause, None, (used, right), mention=i), {mention: values[right]}
+    for node in order:
+        if node.op is not None and node.op.name in ("add", "sub", "mul"):
+            a, b = (evidence.points(p) if isinstance(p, Value) else p for p in node.parents)
+            product = node.op.name == "mul"
+            yield said("multiplied" if product else "added", ()), {node: a + b if product else a * b}
+
+
+def _shifted(
+    mentions: Mapping[str, list[Value]], values: Mapping[str, Array]
+) -> Iterator[tuple[Diagnosis, dict[Value, Array]]]:
+    """All names of a letter with another number at the end."""
+    for family in sorted({letter(used) for used in mentions}):
+        names = sorted(used for used in mentions if letter(used) == family)
+        for by in (x for n in range(1, _SHIFT + 1) for x in (n, -n)):
+            moved = [moved_label(used, by) for used in names]
+            if len(names) > 1 and all(label in values for label in moved):
+                new = {m: values[label] for used, label in zip(names, moved, strict=True) for m in mentions[used]}
+                yield said("siblings", (names[0], moved[0]), q=listed(names), p=listed(moved)), new
+
+
+def located(diagnosis: Diagnosis, text: str, names: Names) -> Diagnosis:
+    """A diagnosis with the columns of the name that is wrong, or too much, in the text of the answer."""
+    if diagnosis.kind not in ("index", "extra factor") or not diagnosis.names:
+        return diagnosis
+    columns: list[int] = []
+    with suppress(FormulaError):  # what stands around a formula is no part of it
+        columns = [t.column for t in tokenize(text, names) if t.kind == "name" and t.text == diagnosis.names[0]]
+    if diagnosis.mention is not None and diagnosis.mention < len(columns):
+        columns = [columns[diagnosis.mention]]
+    return replace(diagnosis, columns=tuple(columns))

@@ -1,0 +1,313 @@
+// The edits of a gradient, as views/answers/edits has them: what each makes of it, and what is said (EDITS).
+"use strict";
+
+const LINEAR = ["add", "sub", "mul", "div", "neg"];
+const MOST_EDGES = 160, MOST_LINKED = 64, MOST_PAIRED = 40, MOST_KIN = 16, MOST_CUT = 64;
+const SHIFTS = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((n) => [n, -n]);
+
+const fill = (sentence, words) => sentence.replace(/\{(\w+)\}/g, (_, key) => words[key]);
+const listed = (names) => (names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
+const unique = (items) => [...new Set(items)];
+const total = (terms, zero) => terms.reduce(plus, zero);
+
+function said(name, names, words) {
+  const [kind, sentence] = EDITS.said[name];
+  return {kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : null, names};
+}
+
+// Numbers in words: a fraction with a small denominator, or a few digits.
+function fraction(k) {
+  for (let below = 1; below <= 64; below++) {
+    const above = Math.round(k * below);
+    if (Math.abs(k - above / below) <= 1e-8 * Math.abs(k)) return [above, below];
+  }
+  return null;
+}
+
+const tidy = (k) => k !== null && Math.abs(k) < 1e6 && fraction(k) !== null;
+const near = (k, wanted) => Math.abs(k - wanted) <= 1e-8 * Math.abs(wanted);
+
+function nice(k) {
+  for (let below = 1; below <= 64; below++) {
+    const found = Math.round(k * below) / below;
+    if (Math.abs(k - found) <= 1e-6 * Math.max(1e-3, Math.abs(k))) return found;
+  }
+  return k;
+}
+
+function rounded(x, digits = 4) {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
+  const [first, power] = x.toExponential(digits - 1).split("e"), exponent = Number(power);
+  if (exponent >= -4 && exponent < digits) return String(Number(x.toPrecision(digits)));
+  return `${Number(first)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
+
+function inWords(k) {
+  const found = Math.abs(k) < 1e6 && fraction(k);
+  if (found) return `${found[0]}${found[1] === 1 ? "" : `/${found[1]}`}`.replace("-", "−");
+  return Math.abs(Number(rounded(k))) === 1 ? rounded(k, 9) : rounded(k); // "1 times" would say that it is right
+}
+
+function scaled(k, of = "") { // what to say of an answer that is k times what it should be
+  if (!k || near(k, 1)) return [];
+  if (near(k, -1)) return [{kind: "sign", clause: `the sign is wrong${of && `: it is −${of}`}`, factor: -1, names: []}];
+  const times = `${inWords(k)} times ${of || "what it should be"}`;
+  return [{kind: "factor", clause: `a constant factor is wrong: it is ${times}`, factor: nice(k), names: []}];
+}
+
+const instead = (() => { // what a formula of the table gives in place of the local derivative of an edge
+  const known = formula.names(["v", "x", "d", "s"]), read = new Map();
+  return (program, e, text) => {
+    if (!read.has(text)) read.set(text, formula.evaluator(formula.parse(text, known)));
+    const n = nodeOf(e), inputs = program.nodes[n].parents.map((p) => program.values[p]);
+    const [v, x, d] = [program.values[n], inputs[e % 8], program.slopes[n][e % 8]];
+    let s = d;
+    if (text === "s") {
+      const moved = inputs.with(e % 8, v);
+      s = program.slopesAt(n, program.valueAt(n, moved), moved)[e % 8];
+    }
+    return v.map((_, i) => read.get(text)(new Map([["v", v[i]], ["x", x[i]], ["d", d[i]], ["s", s[i]]])));
+  };
+})();
+
+function isInner({nodes}, e) {
+  const {name, parents} = nodes[nodeOf(e)];
+  return !LINEAR.includes(name) && parents.filter((p) => !nodes[p].constant).length === 1;
+}
+
+function innerWords({nodes}, edges) {
+  const at = edges.map(nodeOf), inputs = edges.map((e) => nodes[nodes[nodeOf(e)].parents[e % 8]]);
+  const names = at.map((n) => nodes[n].words), one = ([first, ...more]) =>
+    (more.length ? `${first.split("_", 1)[0]}_i` : first);
+  const z = one(names), {label, name} = nodes[at[0]];
+  const a = label !== null && inputs[0].label === null ? z.replace("z", "a") : one(inputs.map(({words}) => words));
+  const known = {sigmoid: `${z}(1 − ${z})`, tanh: `1 − ${z}²`}[name];
+  const inner = (label !== null && known) || `${name}'(${a})`;
+  return {zs: listed(names), inner, z, a, one: `1 − ${z}`};
+}
+
+function kin(label, labels) { // the names that are easily taken for this one
+  const index = label.slice(letter(label).length);
+  const others = labels.filter((x) => x !== label && !(x + label).includes("_hat") && letter(x) !== "f");
+  const alike = others.filter((x) => letter(x) === letter(label));
+  return [...alike, ...others.filter((x) => letter(x) !== letter(label) && x.slice(letter(x).length) === index)];
+}
+
+function movedLabel(label, by) {
+  const [, base, number] = /^(.*)_([0-9]+)$/.exec(label) ?? [];
+  return base === undefined ? "" : `${base}_${Number(number) + by}`;
+}
+
+// All edits of one kind of place: {diagnosis, values, changed}.
+class Edits {
+  constructor(flow, terms) {
+    Object.assign(this, {flow, terms, program: flow.program, nodes: flow.program.nodes});
+    this.inner = flow.edges.filter((e) => isInner(this.program, e));
+    this.factors = flow.edges.flatMap((e) => {
+      const q = this.nodes[nodeOf(e)].parents.find((_, i) => i !== e % 8);
+      return this.nodes[nodeOf(e)].name === "mul" && !this.nodes[q].constant ? [[e, q]] : [];
+    });
+    const inside = this.nodes.slice(0, this.program.root + 1);
+    this.place = new Map(inside.flatMap(({label}, n) => (label === null ? [] : [[label, n]])));
+    const groups = new Map();
+    const group = (key, e) => groups.set(key, [...(groups.get(key) ?? []), e]);
+    for (const e of this.inner) {
+      const {name, label} = this.nodes[nodeOf(e)];
+      group(`${name} ${letter(label ?? "")}`, e);
+      group(name, e);
+    }
+    this.alike = [...new Map([...groups.values()].filter((edges) => edges.length > 1).map((x) => [String(x), x]))
+      .values()];
+  }
+
+  all() {
+    if (this.flow.edges.length > MOST_EDGES) return [];
+    const found = [this.weighed(), this.ofFunctions(), this.ofFactors(), this.cut(), this.everywhere(), this.sums(),
+      this.ofOthers()];
+    return found.flat().filter(({values}) => finite(values));
+  }
+
+  words(n) {
+    return this.nodes[n].words;
+  }
+
+  get links() {
+    const {flow} = this, on = flow.on.length <= MOST_LINKED ? flow.on : [];
+    this.sent ??= new Map(flow.on.map((n) => [n, flow.sent(n)]));
+    const found = on.flatMap((n, i) => on.slice(0, i).flatMap((m, j) => {
+      const link = this.sent.get(n)[m];
+      return link ? [[n, m, link, i - j]] : [];
+    }));
+    return found.sort((a, b) => a[3] - b[3]);
+  }
+
+  weighed() { // a path left out, twice, or with the wrong sign
+    const {flow, nodes} = this, found = [], add = (diagnosis, values, changed = new Map()) =>
+      found.push({diagnosis, values, changed});
+    const inside = flow.on.slice(1, -1), named = (n) => nodes[n].label !== null;
+    for (const [times_, how] of [[-1, ""], [1, " twice"], [-2, " minus"]]) {
+      const slope = (e) => [e, scale(1 + times_, flow.slope(e))];
+      for (const n of [...inside.filter(named), ...inside.filter((n) => !named(n))]) {
+        const through = flow.through(n);
+        if (!same(through, flow.total))
+          add(said(`node${how}`, named(n) ? [nodes[n].label] : [], {n: this.words(n)}),
+            plus(flow.total, scale(times_, through)), new Map(flow.edges.filter((e) => nodeOf(e) === n).map(slope)));
+      }
+      for (const e of flow.edges) {
+        const [n, p, along] = [nodeOf(e), flow.parent(e), flow.along(e)];
+        if (![flow.total, flow.through(n), flow.through(p)].some((other) => same(along, other)))
+          add(said(`edge${how}`, [], {n: this.words(n), p: this.words(p)}),
+            plus(flow.total, scale(times_, along)), new Map([slope(e)]));
+      }
+    }
+    for (const [n, m, link] of flow.on.length <= MOST_PAIRED ? this.links : []) {
+      if (!named(n) || !named(m)) continue;
+      const along = times(times(flow.down[n], link), flow.up[m]);
+      if (![flow.total, flow.through(n), flow.through(m)].some((other) => same(along, other)))
+        add(said("two nodes", [this.words(m), this.words(n)], {n: this.words(n), p: this.words(m)}),
+          less(flow.total, along));
+    }
+    return found;
+  }
+
+  replaced(diagnosis, changed) { // other local derivatives at some edges
+    const {flow} = this, [[e, slope]] = changed;
+    const values = changed.size > 1 ? flow.withSlopes(changed).total
+      : plus(flow.total, flow.along(e, less(slope, flow.slope(e))));
+    return {diagnosis, values, changed};
+  }
+
+  ofFunctions() {
+    if (this.flow.edges.length > MOST_EDGES) return [];
+    const found = [...this.inner.map((e) => [e]), ...this.alike].flatMap((edges) => this.instead(edges));
+    return found.filter(({values}) => finite(values));
+  }
+
+  instead(edges) {
+    const words = innerWords(this.program, edges), zs = edges.map((e) => this.words(nodeOf(e)));
+    return EDITS.instead.flatMap(([kind, wrong, text]) => {
+      const changed = new Map(edges.map((e) => [e, instead(this.program, e, text)]));
+      if ([...changed].some(([e, slope]) => same(slope, this.flow.slope(e)))) return [];
+      return [this.replaced({kind, clause: fill(wrong, words), factor: null, names: zs}, changed)];
+    });
+  }
+
+  kin(q) {
+    const {label} = this.nodes[q];
+    return label === null ? [] : kin(label, [...this.place.keys()]).slice(0, MOST_KIN).map((x) => this.place.get(x));
+  }
+
+  nearest(n) { // the next node towards f that has a name
+    const {flow, nodes} = this;
+    while (nodes[n].label === null && n !== flow.on.at(-1))
+      n = nodeOf(flow.edges.find((e) => nodes[nodeOf(e)].parents.includes(n)));
+    return n;
+  }
+
+  ofFactors() {
+    const {flow, program} = this;
+    return this.factors.flatMap(([e, q]) => {
+      const words = {q: this.words(q), n: this.words(this.nearest(nodeOf(e)))}, own = flow.slope(e);
+      return [
+        this.replaced(said("factor", [words.q], words), new Map([[e, program.ones]])),
+        this.replaced(said("factor twice", [words.q], words), new Map([[e, times(own, own)]])),
+        ...this.kin(q).map((other) => {
+          const there = this.words(other);
+          return this.replaced(said("sibling", [there, words.q], {q: there, p: words.q, n: words.n}),
+            new Map([[e, program.values[other]]]));
+        }),
+      ];
+    });
+  }
+
+  ofOthers() { // any other node where a factor belongs
+    const {flow, program, nodes} = this, changed = new Map();
+    const named = nodes.map((_, n) => n)
+      .filter((n) => n < program.root && nodes[n].label !== null && letter(nodes[n].label) !== "y");
+    return this.factors.flatMap(([e, q]) => {
+      const through = this.words(this.nearest(nodeOf(e))), near_ = [q, ...this.kin(q)];
+      return named.filter((other) => !near_.includes(other)).map((other) => {
+        const names = [this.words(other), this.words(q)];
+        const values = plus(flow.total, flow.along(e, less(program.values[other], flow.slope(e))));
+        return {diagnosis: said("sibling", names, {q: names[0], p: names[1], n: through}), values, changed};
+      });
+    });
+  }
+
+  cut() { // what lies between two nodes is left out of the product
+    const {flow, program} = this;
+    const between = (middle, n, m) => m < middle && middle <= n && this.sent.get(n)[middle] && this.sent.get(middle)[m];
+    return this.links.flatMap(([n, m, link]) => {
+      if (same(link, program.ones)) return [];
+      const name = this.inner.some((e) => between(nodeOf(e), n, m)) ? "cut inner" : "cut";
+      const values = plus(flow.total, times(times(flow.down[n], flow.up[m]), link.map((x) => 1 - x)));
+      const names = [this.words(n), this.words(m)];
+      return [{diagnosis: said(name, names, {n: names[0], p: names[1]}), values, changed: new Map()}];
+    });
+  }
+
+  everywhere() {
+    const {flow, program, nodes} = this, letters = new Map();
+    const found = this.alike.flatMap((edges) => this.ofAnother(edges));
+    for (const [e, q] of this.factors) {
+      const own = letter(nodes[q].label ?? "");
+      letters.set(own, [...(letters.get(own) ?? []), [e, q]]);
+    }
+    for (const [own, pairs] of letters) {
+      if (!own || pairs.length < 2) continue;
+      const names = unique(pairs.map(([, q]) => this.words(q))), words = {q: listed(names)};
+      found.push(this.replaced(said("factors", names, words), new Map(pairs.map(([e]) => [e, program.ones]))));
+      found.push(this.replaced(said("factors twice", names, words),
+        new Map(pairs.map(([e]) => [e, times(flow.slope(e), flow.slope(e))]))));
+      found.push(...this.shifted(pairs, names));
+    }
+    return found;
+  }
+
+  ofAnother(edges) { // the derivative at another node
+    const {program, nodes} = this, at = edges.map(nodeOf), zs = at.map((n) => this.words(n));
+    return nodes.slice(0, program.root).flatMap(({name, label}, q) => {
+      if (!name || label === null || at.includes(q)) return [];
+      const changed = new Map(edges.map((e) => {
+        const n = nodeOf(e), inputs = nodes[n].parents.map((p) => program.values[p]);
+        return [e, program.slopesAt(n, program.values[q], inputs.with(e % 8, program.values[q]))[e % 8]];
+      }));
+      return [this.replaced(said("of another", zs, {q: label, zs: listed(zs)}), changed)];
+    });
+  }
+
+  shifted(pairs, names) { // the index off by a number, or one for all
+    const {program, nodes, place} = this, found = [];
+    for (const by of SHIFTS) {
+      const moved = pairs.map(([, q]) => place.get(movedLabel(nodes[q].label ?? "", by)));
+      if (moved.includes(undefined)) continue;
+      const there = unique(moved.map((q) => this.words(q)));
+      found.push(this.replaced(said("siblings", [there[0], names[0]], {q: listed(there), p: listed(names)}),
+        new Map(pairs.map(([e], i) => [e, program.values[moved[i]]]))));
+    }
+    const [, first] = pairs[0];
+    for (const other of names.length > 1 ? [first, ...this.kin(first)] : [])
+      found.push(this.replaced(
+        said("instead of siblings", [this.words(other), names[0]], {q: this.words(other), p: listed(names)}),
+        new Map(pairs.map(([e]) => [e, program.values[other]]))));
+    return found;
+  }
+
+  sums() {
+    const {flow, program} = this, zero = scale(0, flow.total), found = [], changed = new Map();
+    for (const zs of this.terms.families) {
+      const on = zs.filter((z) => flow.on.includes(z));
+      if (on.length < 2 || !same(total(on.map((z) => flow.through(z)), zero), flow.total)) continue;
+      const [downs, ups] = [flow.down, flow.up].map((side) => total(on.map((z) => side[z]), zero));
+      const names = on.map((z) => this.words(z));
+      found.push({diagnosis: said("product of sums", names, {}), values: times(downs, ups), changed});
+    }
+    for (const [e, q] of this.factors)
+      for (const other of this.kin(q)) {
+        const names = [this.words(other), this.words(q)];
+        found.push({diagnosis: said("another's path", names, {q: names[0], p: names[1]}),
+          values: plus(flow.total, flow.along(e, program.values[other])), changed});
+      }
+    return found;
+  }
+}

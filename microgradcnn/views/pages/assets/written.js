@@ -1,0 +1,105 @@
+// A student's formula with other names or operations in it, as views/answers/edits/written.py rewrites it.
+"use strict";
+
+const MOST_TRIES = 100_000;
+const diagnosis = (kind, clause, names = [], factor = null) => ({kind, clause, factor, names});
+
+// A student's formula as nodes in order, so that parts of it can have other numbers.
+class Written {
+  constructor(tree, values) {
+    this.nodes = [];
+    this.add(tree);
+    this.count = values.values().next().value.length;
+    this.values = [];
+    this.values = this.computed((node) => (node.name === undefined ? Array(this.count).fill(node.number)
+      : values.get(node.name)), new Map());
+  }
+
+  add(tree) {
+    const push = (node) => this.nodes.push(node) - 1;
+    if (typeof tree === "number") return push({number: tree, parents: []});
+    if (!Array.isArray(tree)) return push({name: tree.name, parents: []});
+    const [head, ...terms] = tree, [first, ...rest] = terms.map((term) => {
+      const minus = head === "sum" && term[0] === "negative" && term !== terms[0];
+      return {minus, inverse: term[0] === "inverse", place: this.add(minus ? term[1] : term)};
+    });
+    if (head !== "sum" && head !== "product") {
+      const parents = [first, ...rest].map(({place}) => place);
+      return push({head, parents, apply: Written.applied(head, parents.length)});
+    }
+    return rest.reduce((before, {minus, inverse, place}) => push({head: minus ? "sub" : head, inverse,
+      parents: [before, place], apply: Written.applied(minus ? "sub" : head, 2)}), first.place);
+  }
+
+  static applied(head, count) { // an operation on numbers
+    const own = {sum: (a, b) => a + b, sub: (a, b) => a - b, product: (a, b) => a * b}[head];
+    if (own) return own;
+    const names = Array.from({length: count}, (_, i) => `x_${i}`), at = new Map();
+    const value = formula.evaluator([head, ...names.map((name) => ({name}))]);
+    return (...numbers) => {
+      numbers.forEach((x, i) => at.set(names[i], x));
+      return value(at);
+    };
+  }
+
+  computed(leaf, changed) { // the numbers of all nodes, those in `changed` and what depends on them anew
+    const anew = new Set(changed.keys()), found = [];
+    this.nodes.forEach(({parents, apply}, i) => {
+      if (changed.has(i)) found.push(changed.get(i));
+      else if (!apply) found.push(leaf(this.nodes[i], i));
+      else if (this.values.length && !parents.some((p) => anew.has(p))) found.push(this.values[i]);
+      else {
+        anew.add(i);
+        found.push(found[parents[0]].map((_, point) => apply(...parents.map((p) => found[p][point]))));
+      }
+    });
+    return found;
+  }
+
+  instead(changed) {
+    return this.computed((_, i) => this.values[i], changed).at(-1);
+  }
+
+  get mentions() {
+    const found = new Map();
+    this.nodes.forEach(({name}, i) => name !== undefined && found.set(name, [...(found.get(name) ?? []), i]));
+    return found;
+  }
+
+  rewritings(values) { // [diagnosis, numbers] with another name or another operation in it
+    const {mentions} = this, labels = [...values.keys()], used = [...mentions.keys()].sort(), found = [];
+    let tries = 0;
+    const add = (told, changed) => {
+      if ((tries += this.nodes.length) <= MOST_TRIES) found.push({diagnosis: told, values: this.instead(changed)});
+    };
+    const all = (name, right) => mentions.get(name).map((i) => [i, values.get(right)]);
+    for (const name of used)
+      for (const right of kin(name, labels)) {
+        const replaced = all(name, right);
+        add(diagnosis("index", `${name} stands where ${right} belongs`, [name, right]), new Map(replaced));
+        if (mentions.has(right))
+          add(diagnosis("index", `${name} and ${right} are exchanged`, [name, right]),
+            new Map([...replaced, ...all(right, name)]));
+      }
+    for (const family of unique(used.map(letter)).sort()) {
+      const names = used.filter((name) => letter(name) === family);
+      for (const by of names.length > 1 ? SHIFTS : []) {
+        const moved = names.map((name) => movedLabel(name, by));
+        if (moved.every((label) => values.has(label)))
+          add(said("siblings", [names[0], moved[0]], {q: listed(names), p: listed(moved)}),
+            new Map(names.flatMap((name, i) => all(name, moved[i]))));
+      }
+    }
+    for (const name of used)
+      for (const right of mentions.get(name).length > 1 ? kin(name, labels) : [])
+        for (const [mention, i] of mentions.get(name).entries())
+          add({...diagnosis("index", `${name} stands once where ${right} belongs`, [name, right]), mention},
+            new Map([[i, values.get(right)]]));
+    this.nodes.forEach(({head, inverse, parents: [a, b]}, i) => {
+      if (b === undefined || inverse || !["sum", "sub", "product"].includes(head)) return;
+      const product = head === "product", apply = product ? plus : times;
+      add(said(product ? "multiplied" : "added", [], {}), new Map([[i, apply(this.values[a], this.values[b])]]));
+    });
+    return found;
+  }
+}

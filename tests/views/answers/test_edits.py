@@ -1,0 +1,315 @@
+"""Wrong gradients of deep graphs: every kind of edit is named, no wrong answer is called right, and the search ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from answers_table import FILE, Case, cases, told_kinds
+from many_cases import slow_but
+
+import microgradcnn as mg
+from microgradcnn import Value
+from microgradcnn.engine.gradient import topological
+from microgradcnn.views.answers import answer as answers
+from microgradcnn.views.answers.answer import check_answer
+from microgradcnn.views.answers.assignments import read_assignments
+from microgradcnn.views.answers.edits.pairs import first_match, two_of
+from microgradcnn.views.answers.edits.paths import solved
+from microgradcnn.views.answers.edits.program import Flow, LossProgram
+from microgradcnn.views.answers.evidence import Evidence, random_numbers
+
+FILES = {file.stem: file for file in (FILE, FILE.with_name("mistakes.json"))}
+
+
+@pytest.mark.parametrize("every", slow_but(12, among=[1, 12]))
+@pytest.mark.parametrize("name", FILES)
+def test_the_cases_get_what_they_should(name: str, every: int) -> None:
+    rows = [(case, *told_kinds(case)) for case in cases(FILES[name])[::every]]
+    assert [
+        f"{case.told}: {kinds} {verdict}" for case, right, kinds, verdict in rows if not case.kept(right, kinds)
+    ] == []
+
+
+DEEP = "a_1 = u*x + b_1; h_1 = tanh(a_1); a_2 = v*h_1 + b_2; h_2 = sigmoid(a_2); y_hat = w*h_2; (y_hat - y)^2"
+RNN = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); y_hat = w*h_2; (y_hat - y)^2"
+WIDE = "z_1 = sigmoid(u_1*x); z_2 = sigmoid(u_2*x + s*z_1); z_3 = sigmoid(u_3*x + t*z_1); y_hat = w_2*z_2 + w_3*z_3; "
+WIDE += "(y_hat - y)^2"
+WORDS = [
+    (DEEP, "u", "2(ŷ−y)w h2(1−h2) v x", "the inner derivative 1 − h_1² is missing"),
+    (DEEP, "u", "2(ŷ−y)w h2(1−h2) v h1(1−h1) x", "the inner derivative of h_1 is 1 − h_1², not sigmoid's z(1 − z)"),
+    (DEEP, "u", "2(ŷ−y)w σ'(h2) v (1−h1²) x", "the inner derivative of h_2 is h_2(1 − h_2), taken at a and not at z"),
+    (DEEP, "u", "2(ŷ−y)w x", "dh_2/da_1 is missing in the chain"),
+    (DEEP, "u", "2ŷ w h2(1−h2) v (1−h1²) x", "y_hat stands where y_hat − y belongs"),
+    (DEEP, "u", "2(ŷ−y)w h2(1−h2) v + (1−h1²) x", "a sum stands where a product belongs"),
+    (RNN, "u", "2(ŷ−y)w(1−h2²)x2", "the path through h_1 is missing"),
+    (RNN, "u", "2(ŷ−y)w(1−h2²)(x2 + (1−h1²)x1)", "the factor v is missing in the path through h_2"),
+    (WIDE, "u_1", "2(ŷ−y)w2 z2(1−z2)s z1(1−z1)x", "the path through z_3 is missing"),
+    (WIDE, "u_1", "2(ŷ−y)(z2(1−z2)s + z3(1−z3)t)z1(1−z1)x", "the factors w_2 and w_3 are missing in all paths"),
+]
+
+
+def graph_of(text: str) -> Value:
+    return read_assignments(text, iter(np.linspace(0.3, 0.9, 40).tolist()).__next__)[0]
+
+
+def leaf(loss: Value, label: str) -> Value:
+    (found,) = (node for node in topological(loss) if node.label == label)
+    return found
+
+
+@pytest.mark.parametrize(("graph", "wrt", "text", "clause"), WORDS, ids=range(len(WORDS)))
+def test_a_mistake_is_told_in_the_words_of_the_graph(graph: str, wrt: str, text: str, clause: str) -> None:
+    loss = graph_of(graph)
+    theta = leaf(loss, wrt)
+    (gradient,) = mg.grad(loss, [theta])
+    assert str(check_answer(text, gradient, loss, theta)) == f"Not quite: {clause}."
+
+
+def test_the_place_of_a_wrong_name_is_told() -> None:
+    loss = graph_of(WIDE)
+    theta = leaf(loss, "u_1")
+    (gradient,) = mg.grad(loss, [theta])
+    right = "2(ŷ−y)(w2 z2(1−z2)s + w3 z3(1−z3)t)z1(1−z1)x"
+    answer = check_answer(right.replace("w3", "w2"), gradient, loss, theta)
+    assert [(d.kind, d.names, d.columns) for d in answer.diagnoses] == [
+        ("index", ("w_2", "w_3"), (right.index("w3") + 1,))
+    ]
+    assert check_answer(right + " s", gradient, loss, theta).diagnoses[0].columns == (
+        right.index("s") + 1,
+        len(right) + 2,
+    )
+    assert check_answer(right.replace("t", ""), gradient, loss, theta).diagnoses[0].columns == ()
+
+
+# No wrong answer is called right: random networks with two edits of the gradient, and other points to tell
+
+
+class Written(NamedTuple):
+    """A loss, and its gradient by u_1 as a sum of products of factors, with a number in front."""
+
+    loss: str
+    number: float
+    paths: list[list[str]]
+
+
+SLOPES = {"sigmoid": "{0}*(1 - {0})", "tanh": "(1 - {0}^2)"}
+
+
+def network(rng: np.random.Generator) -> Written:
+    """ŷ = Σ w_i φ(a_i) over one hidden layer, or over two of which the first has one unit on all paths."""
+    units, deep = int(rng.integers(1, 4)), bool(rng.integers(2))
+    phi, psi = rng.choice(list(SLOPES), 2).tolist()
+    lines, paths = ["g_1 = u_1*x_1 + u_2*x_2", f"h_1 = {psi}(g_1)"], []
+    for i in range(1, units + 1):
+        inside = f"v_{i}*h_1 + b_{i}" if deep else f"u_1*x_{i} + b_{i}"
+        lines += [f"a_{i} = {inside}", f"z_{i} = {phi}(a_{i})"]
+        below = [f"v_{i}", SLOPES[psi].format("h_1"), "x_1"] if deep else [f"x_{i}"]
+        paths.append([f"w_{i}", SLOPES[phi].format(f"z_{i}"), *below])
+    lines.append("y_hat = " + " + ".join(f"w_{i}*z_{i}" for i in range(1, units + 1)))
+    return Written(
+        "; ".join([*(lines if deep else lines[2:]), "(y_hat - y)^2"]), 2.0, [["(y_hat - y)", *p] for p in paths]
+    )
+
+
+def edited(rng: np.random.Generator, right: Written) -> Written:
+    """The gradient with one edit, which may undo another."""
+    number, paths = right.number, [list(path) for path in right.paths]
+    i = int(rng.integers(len(paths)))
+    k = int(rng.integers(len(paths[i]))) if paths[i] else -1
+    pool = [factor for path in right.paths for factor in path] or ["x_1"]
+    edit = int(rng.integers(8))
+    if edit == 0 and k >= 0:
+        del paths[i][k]
+    elif edit == 1 and k >= 0:
+        paths[i].append(paths[i][k])
+    elif edit == 2 and k >= 0:
+        paths[i][k] = str(rng.choice(pool))
+    elif edit == 3 and len(paths) > 1:
+        del paths[i]
+    elif edit == 4:
+        paths.append(list(paths[i]))
+    elif edit == 5:
+        paths[i].append("(-1)")
+    elif edit == 6:
+        number *= float(rng.choice([0.5, 2.0, -1.0]))
+    else:
+        paths[i].append(str(rng.choice(["z_1", "(1 - z_1)", "w_1", "b_1", "1"])))
+    return Written(right.loss, number, paths)
+
+
+def text_of(written: Written) -> str:
+    return f"{written.number}*({' + '.join('*'.join(path or ['1']) for path in written.paths)})"
+
+
+def by_hand(written: Written) -> bool:
+    """Whether the formula is the gradient: at points of this function's own, by a complex step of the loss."""
+    rng = np.random.default_rng(7)
+    names = dict.fromkeys(f"{letter}_{i}" for letter in "uvwxb" for i in range(1, 4)) | {"y": None}
+    values: dict[str, Any] = {name: rng.normal(size=40).astype(complex) for name in names}
+    functions = {"sigmoid": lambda a: 1.0 / (1.0 + np.exp(-a)), "tanh": np.tanh}
+
+    def at(own: dict[str, Any]) -> dict[str, Any]:
+        *lines, last = written.loss.replace("^", "**").split("; ")
+        for line in (*lines, f"f = {last}"):
+            name, _, right = line.partition(" = ")
+            own[name] = eval(right, {**functions, **own})
+        return own
+
+    step = at({**values, "u_1": values["u_1"] + 1e-30j})["f"].imag / 1e-30
+    found = eval(text_of(written).replace("^", "**"), at(dict(values)))
+    return bool(np.allclose(np.real(found), step, rtol=1e-9, atol=1e-12))
+
+
+def two_edits(count: int, seed: int) -> Iterator[tuple[Written, bool]]:
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        wrong = edited(rng, edited(rng, network(rng)))
+        yield wrong, by_hand(wrong)
+
+
+def verdicts(count: int, seed: int) -> list[str]:
+    """The formulas that are called right and are not, or the other way round."""
+    found = []
+    for written, right in two_edits(count, seed):
+        loss = graph_of(written.loss)
+        theta = leaf(loss, "u_1")
+        (gradient,) = mg.grad(loss, [theta])
+        if check_answer(text_of(written), gradient, loss, theta).right != right:
+            found.append(f"{written.loss}: {text_of(written)}")
+    return found
+
+
+def test_two_mistakes_at_once_are_never_right() -> None:
+    assert verdicts(4, seed=0) == []
+    assert sum(right for _, right in two_edits(100, seed=0)) > 0  # some undo each other
+
+
+@pytest.mark.slow
+def test_a_thousand_times_two_mistakes_are_never_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "diagnose", lambda *arguments: ())  # what is said of them is tested elsewhere
+    assert verdicts(1000, seed=1) == []
+
+
+@pytest.mark.slow
+def test_most_of_two_mistakes_are_named() -> None:
+    named = [told_kinds(case)[1] for case in wrong_cases(120, seed=2)]
+    assert sum("unknown" not in kinds for kinds in named) > 0.8 * len(named)
+
+
+def wrong_cases(count: int, seed: int) -> Iterator[Case]:
+    for written, right in two_edits(count, seed):
+        if not right:
+            loss = graph_of(written.loss)
+            yield Case(loss, leaf(loss, "u_1"), text_of(written), False, (), text_of(written))
+
+
+# Rounded numbers, and how sure a verdict is
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [("1.3333 v³", 5), ("1.333v^3", 4), ("1.33v^3", 3), ("v³/0.75", None), ("1.3v^3", 0), ("1.3334v^3", 0)],
+)
+def test_rounded_numbers_are_right_to_their_digits(text: str, digits: int | None) -> None:
+    v = Value(0.5, label="v")
+    (gradient,) = mg.grad(v**4 / 3.0, [v])
+    answer = check_answer(text, gradient)
+    assert answer.right == (digits != 0)
+    assert answer.digits == (digits or None)
+    if digits:
+        assert str(answer) == f"Right, but rounded: right to {digits} digits."
+    assert " 1 times" not in str(answer)
+
+
+def test_a_tolerance_is_a_share() -> None:
+    v = Value(0.5, label="v")
+    (gradient,) = mg.grad(v**4 / 3.0, [v])
+    assert check_answer("1.3v^3", gradient, tolerance=0.05).verdict == "Right within 0.05: this is nearly the gradient."
+    assert not check_answer("1.3v^3", gradient, tolerance=0.01)
+    for tolerance in (0.0, 1.0, -1.0):
+        with pytest.raises(ValueError, match="a tolerance is a share between 0 and 1"):
+            check_answer("1.3v^3", gradient, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("spike", ["[v > 50]", "max(v - 50, 0)", "1/(1 + 1e9 v²)^9"])
+def test_an_answer_that_may_differ_elsewhere_is_told_to_be_unproved(spike: str) -> None:
+    v = Value(0.5, label="v")
+    (gradient,) = mg.grad(v * v, [v])
+    assert "no proof" in check_answer(f"2v + {spike}", gradient).verdict
+    assert "no proof" not in check_answer("2v", gradient).verdict
+
+
+SOFTMAX = "; ".join(f"e_{i} = exp(w_{i}*x)" for i in (1, 2, 3)) + "; S = e_1 + e_2 + e_3; "
+SOFTMAX += "; ".join(f"q_{i} = e_{i}/S" for i in (1, 2, 3)) + "; -(y_1*log(q_1) + y_2*log(q_2) + y_3*log(q_3))"
+
+
+@pytest.mark.parametrize(("targets", "right"), [((0, 1, 0), True), ((0.2, 0.5, 0.3), True), ((0.5, 0.6, 0.7), False)])
+def test_an_answer_may_count_on_targets_that_are_a_distribution(targets: tuple[float, ...], right: bool) -> None:
+    loss = graph_of("; ".join(f"y_{i} = {y}" for i, y in enumerate(targets, 1)) + "; " + SOFTMAX)
+    theta = leaf(loss, "w_2")
+    (gradient,) = mg.grad(loss, [theta])
+    assert check_answer("(q_2 − y_2)x", gradient, loss, theta).right == right
+    assert check_answer("(q_2(y_1 + y_2 + y_3) − y_2)x", gradient, loss, theta)
+    assert not check_answer("(q_2 + y_2)x", gradient, loss, theta)
+
+
+# The parts
+
+
+def test_random_numbers_are_lehmers() -> None:
+    state, found = 1, []
+    for _ in range(1000):
+        state = state * 48271 % (2**31 - 1)
+        found.append(state / (2**31 - 1))
+    np.testing.assert_array_equal(random_numbers(1000), found)
+
+
+def test_what_flows_through_a_cut_is_the_gradient() -> None:
+    loss = graph_of(WIDE)
+    theta = leaf(loss, "u_1")
+    evidence = Evidence(mg.grad(loss, [theta])[0], loss, theta)
+    flow = evidence.flow
+    assert flow is not None
+    place = {label: n for n, label in enumerate(flow.program.labels)}
+    np.testing.assert_allclose(flow.total, evidence.g, rtol=1e-12)
+    np.testing.assert_allclose(flow.through(place["z_2"]) + flow.through(place["z_3"]), evidence.g, rtol=1e-10)
+    np.testing.assert_allclose(flow.through(place["z_1"]), evidence.g, rtol=1e-10)
+    doubled = {edge: 2.0 * flow.slope(edge) for edge in flow.edges if edge[0] == place["z_1"]}
+    np.testing.assert_allclose(flow.with_slopes(doubled).total, 2.0 * evidence.g, rtol=1e-10)
+
+
+def test_a_program_is_of_scalars() -> None:
+    w = Value(np.ones(3), label="w")
+    with pytest.raises(ValueError, match="is an array, or made of one"):
+        LossProgram((w * w).sum(), lambda node: np.asarray(node.data), 1)
+
+
+def test_columns_that_depend_on_each_other_get_nothing() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 20))
+    np.testing.assert_array_equal(solved([a, 2.0 * a, b], 3.0 * a - b), [3.0, 0.0, -1.0])
+    assert solved([a, b], a * b) is None
+    assert solved([a] * 11, a) is None
+
+
+def test_matches_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(5, 20))
+    assert first_match(rows, 0.5 * rows[3]) == (3, pytest.approx(0.5))
+    assert first_match(rows, 0.12345 * rows[3]) is None
+    assert two_of(rows, rows[1] + rows[4]) == (1, 4)
+    assert two_of(rows, rows[1] * rows[4]) is None
+    assert two_of(rows[:0], rows[1]) is None
+
+
+def test_closed_edges_carry_nothing() -> None:
+    loss = graph_of(RNN)
+    theta = leaf(loss, "u")
+    evidence = Evidence(mg.grad(loss, [theta])[0], loss, theta)
+    assert evidence.flow is not None
+    program = evidence.flow.program
+    closed = frozenset(edge for edge in evidence.flow.edges if program.parents[edge[0]][edge[1]] == evidence.flow.theta)
+    np.testing.assert_array_equal(Flow(program, evidence.flow.theta, closed).total, 0.0)

@@ -1,0 +1,86 @@
+"""The page's boxes against check_answer: the same verdict and the same mistake for every answer of the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from answers_table import FILE, Case, cases, told_kinds
+from conftest import needs_chromium
+from many_cases import slow_but
+from test_edits import SOFTMAX, graph_of, leaf, wrong_cases
+
+from microgradcnn import Value
+from microgradcnn.engine.gradient import topological
+from microgradcnn.views.pages.exercise import Problem, scripts
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = needs_chromium
+
+JUDGE = """([tasks, texts]) => texts.map(([place, parameter, text]) => {
+    const task = tasks[place];
+    const before = performance.now();
+    try {
+        const {right, diagnoses} = verdict(task, parameter, text);
+        return {right, told: diagnoses.map(({kind, clause, names}) => [kind, clause, names]),
+            time: performance.now() - before};
+    } catch (error) {
+        if (!(error instanceof formula.FormulaError)) throw error;
+        return {right: false, told: [["error", error.message, []]], time: performance.now() - before};
+    }
+})"""
+
+
+def problem_of(loss: Value) -> Problem:
+    """A page's problem of any loss: all its leaves are parameters."""
+    leaves = [node for node in topological(loss) if node.op is None and node.label is not None]
+    numbers = np.array([float(leaf.data) for leaf in leaves])
+    return Problem(loss, leaves, [], np.zeros((1, 0)), numbers, numbers, 0.1)
+
+
+def judged(page: Page, chosen: list[Case]) -> list[dict[str, Any]]:
+    """What the page says of every case, all losses in one page."""
+    losses = list(dict.fromkeys(case.loss for case in chosen))
+    tasks = "\n".join(problem_of(loss).script(f"task{i}", key=False) for i, loss in enumerate(losses))
+    page.set_content(f"<!doctype html><script>{scripts()}{tasks}</script>")
+    texts = [[losses.index(case.loss), case.wrt.label, case.answer] for case in chosen]
+    names = ", ".join(f"task{i}" for i in range(len(losses)))
+    found: list[dict[str, Any]] = page.evaluate(f"(texts) => ({JUDGE})([[{names}], texts])", texts)
+    return found
+
+
+def differences(page: Page, chosen: list[Case]) -> list[str]:
+    """The cases that the page and Python do not judge alike, in the same words."""
+    different = []
+    for case, said in zip(chosen, judged(page, chosen), strict=True):
+        right, kinds, verdict = told_kinds(case)
+        told = f"Not quite: {'; and '.join(clause for _, clause, _ in said['told'])}."
+        words = kinds and kinds != ["error"] and told != verdict
+        if words or (right, kinds) != (said["right"], [kind for kind, *_ in said["told"]]):
+            different.append(f"{case.told}\n    {right} {kinds} {verdict}\n    {said['right']} {told}")
+    return different
+
+
+FILES = [FILE, FILE.with_name("mistakes.json")]
+
+
+@pytest.mark.parametrize("file", slow_but(FILES[1], among=FILES), ids=lambda file: file.stem)
+def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
+    assert differences(page, cases(file)) == []
+
+
+def test_a_page_knows_that_targets_are_a_distribution(page: Page) -> None:
+    loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")
+    answers = {"(q_2 − y_2)x": True, "(q_2 + y_2)x": False, "q_2 x": False}
+    chosen = [Case(loss, leaf(loss, "w_2"), text, right, (), text) for text, right in answers.items()]
+    assert [told_kinds(case)[0] for case in chosen] == [*answers.values()]
+    assert differences(page, chosen) == []
+
+
+@pytest.mark.slow
+def test_the_page_says_what_python_says_of_two_mistakes_at_once(page: Page) -> None:
+    assert differences(page, list(wrong_cases(60, seed=3))) == []
