@@ -113,14 +113,11 @@ def draw(rng: np.random.Generator, of: Any) -> Any:
 
 
 def weighted(graph: Graph, name: str, weights: list[str], nodes: list[str], bias: str | None) -> str:
-    """The node w_1 n_1 + w_2 n_2 + ... + b; a weight or node that comes twice has a sum as its derivative."""
-    by: dict[str, list[str]] = {}
-    for weight, node in zip(weights, nodes, strict=True):
-        by.setdefault(weight, []).append(node)
-        by.setdefault(node, []).append(weight)
-    terms = [f"{weight}*{node}" for weight, node in zip(weights, nodes, strict=True)] + ([bias] if bias else [])
-    derivatives = {parent: both[0] if len(both) == 1 else f"({' + '.join(both)})" for parent, both in by.items()}
-    return graph.add(name, " + ".join(terms), derivatives | ({bias: "1"} if bias else {}))
+    """The node w_1 n_1 + w_2 n_2 + ... + b."""
+    pairs = list(zip(weights, nodes, strict=True))
+    terms = [f"{weight}*{node}" for weight, node in pairs] + ([bias] if bias else [])
+    by = dict(pairs) | {node: weight for weight, node in pairs}
+    return graph.add(name, " + ".join(terms), by | ({bias: "1"} if bias else {}))
 
 
 def squared(graph: Graph, outputs: list[str]) -> None:
@@ -300,6 +297,8 @@ class Case:
 def drawn_points(rng: np.random.Generator, graph: Graph, one_hot: bool) -> dict[str, Array]:
     """Numbers of the leaves at each point; several labels are one-hot, and the same ones at all points, or are not."""
     points = {name: rng.normal(size=POINTS) for name in graph.leaves}
+    if "λ" in points:
+        points["λ"] = np.abs(points["λ"])
     if "q" in graph.nodes:
         points["y"] = rng.random(POINTS)
     if one_hot:
@@ -309,8 +308,9 @@ def drawn_points(rng: np.random.Generator, graph: Graph, one_hot: bool) -> dict[
 
 
 def far(edited: Array, right: Array) -> float:
-    """How far they are apart, relatively, at the point where it is most."""
-    return float(np.max(np.abs(edited - right) / np.maximum(1e-3, np.maximum(np.abs(edited), np.abs(right)))))
+    """How far they are apart, relatively, at the point where it is most, of those with numbers."""
+    apart = np.abs(edited - right) / np.maximum(1e-3, np.maximum(np.abs(edited), np.abs(right)))
+    return float(np.max(apart[np.isfinite(apart)]))
 
 
 def shuffled(rng: np.random.Generator, paths: Paths) -> Paths:
@@ -318,6 +318,7 @@ def shuffled(rng: np.random.Generator, paths: Paths) -> Paths:
     return [[path[i] for i in rng.permutation(len(path))] for path in (paths[i] for i in rng.permutation(len(paths)))]
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # where a σ is 1
 def random_case(seed: int) -> Case:
     """A graph, a leaf of it, and the gradient with two mistakes, or with none in every fifth case."""
     rng = np.random.default_rng([16, seed])
