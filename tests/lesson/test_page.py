@@ -80,7 +80,7 @@ def test_what_is_wide_scrolls_in_its_own_box(page: Page) -> None:
 def test_mathematics_is_typeset(page: Page) -> None:
     ex = two_conv_average()
     show(page, explain(ex.loss, ex.parameters["c_5"], through="z"), 1280)
-    assert "The lecture writes" in page.inner_text("body")
+    assert "Beware of" in page.inner_text("body")
     fraction = page.locator("mfrac").first
     above, below = (fraction.locator(":scope > *").nth(i).bounding_box() for i in (0, 1))
     assert above is not None

@@ -20,10 +20,12 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.value import Value
+from microgradcnn.networks import named
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.answers.assignments import given_names
 from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
 from microgradcnn.views.answers.edits.table import INSTEAD, LAST, SAID
+from microgradcnn.views.derivations.cancelling import probabilities
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
 from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
@@ -69,6 +71,12 @@ class Problem:
         return [node for node in topological(self.loss) if node.op is not None and node.label and node is not self.loss]
 
     @property
+    def shares(self) -> list[Value]:
+        """The shares of a softmax that derivations introduce, q_1 and so on, where nothing else has the name."""
+        found, given = probabilities(self.loss), given_names(self.loss)
+        return [named(share, name) for name, share in found.items() if name not in given]
+
+    @property
     def activation(self) -> str:
         """What σ means in a formula: the graph's own activation."""
         ops = {node.op.name for node in topological(self.loss) if node.op is not None}
@@ -83,7 +91,7 @@ class Problem:
 
     def script(self, name: str, key: bool) -> str:
         """`const NAME = problem(...)`: with the program of the gradient if `key`, else by finite differences alone."""
-        outputs = [self.loss, *self.intermediates]
+        outputs = [self.loss, *self.intermediates, *self.shares]
         gradient = function(grad(self.loss, list(self.parameters)), self.leaves, "gradient") if key else "null"
         data = {
             "parameters": [p.label for p in self.parameters],
@@ -97,7 +105,7 @@ class Problem:
         }
         fields = {field: literal(value) for field, value in data.items()}
         fields |= {"program": compact(function(outputs, self.leaves)), "gradient": compact(gradient)}
-        fields["graph"] = _graph(self.loss)
+        fields["graph"] = _graph(self.loss, [*given_names(self.loss).values(), *self.shares])
         inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
         return f"const {name} = problem({{\n  {inside},\n}});"
 
@@ -114,6 +122,9 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
     names = [str(leaf.label) for leaf in [*problem.parameters, *problem.columns, *problem.intermediates]]
     f = problem.loss.label or "f"
     shown = ", ".join(f"<kbd>{escape(label)}</kbd>" for label in [f, *names])
+    if problem.shares:
+        shares = ", ".join(f"<kbd>{escape(str(share.label))}</kbd>" for share in problem.shares)
+        shown += f"; {shares} for the softmax, each power of e as a share of their sum"
     buttons = "".join(f"<button type=button data-fill={quoteattr(name)}>{escape(name)}</button>" for name in fills)
     return f"""<p>Write as you like: <kbd>3*(w1*x1 - y)/4</kbd>, <kbd>¾(w_1 x_1 − y)</kbd>,
 <kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 96 random points.</p>
@@ -163,14 +174,14 @@ def _short(numbers: Array) -> Any:
     return [_short(x) if np.ndim(x) else float(f"{x:.{DIGITS}g}") for x in np.asarray(numbers)]
 
 
-def _graph(loss: Value) -> str:
+def _graph(loss: Value, named: Sequence[Value]) -> str:
     """The nodes of a loss, and its operations: the functions of their values and of their local derivatives.
 
     A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf. After the loss, at
-    `root`, come the nodes that have names beside it.
+    `root`, come those that the `named` Values beside it have.
     """
     program = LossProgram(loss, lambda node: np.asarray(node.data), 1)
-    beside = [node for named in given_names(loss).values() for node in nodes_of(named)]
+    beside = [node for value in named for node in nodes_of(value)]
     order = list(dict.fromkeys([*program.nodes, *beside]))
     place, places = {node: i for i, node in enumerate(order)}, dict[Any, int]()
     operations, nodes = list[str](), list[Any]()
@@ -180,8 +191,8 @@ def _graph(loss: Value) -> str:
             at = places.setdefault((node.op.name, repr(node.static), len(node.parents)), len(places))
             if at == len(operations):
                 operations.append(_operation(node))
-        named = n >= len(program.nodes) or (node.op is None and node.label is None)
-        words = node.label or "" if named else program.words(n)
+        unsaid = n >= len(program.nodes) or (node.op is None and node.label is None)
+        words = node.label or "" if unsaid else program.words(n)
         nodes.append([at, [place[p] for p in node.parents], node.label, words, None if node.op is not None else number])
     root = len(program.nodes) - 1
     return f"{{root: {root}, nodes: {literal(nodes)}, operations: [{', '.join(operations)}]}}"
