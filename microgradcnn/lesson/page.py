@@ -77,11 +77,6 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
     return Page(filled("network.html", there), scripts, beside)
 
 
-def section_names() -> list[str]:
-    """The names of all sections that a page may have."""
-    return [name for name, _ in SECTION.findall(asset("network.html"))]
-
-
 def filled(file: str, found: Mapping[str, Pieces]) -> str:
     """The sections in a file of templates that there are pieces for, with these in their places."""
     return "".join(text.format(**found[name]) for name, text in SECTION.findall(asset(file)) if name in found)

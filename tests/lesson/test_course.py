@@ -304,10 +304,14 @@ def test_mistakes_are_one_sentence(here: Path, arguments: list[str], says: str) 
 def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("microgradcnn.cli.commands.lesson.lesson_pages", lambda *_: iter([]))
     (here / "one.py").write_text("from mine import rnn\n\n\ndef one():\n    return rnn()\n")
-    (here / "one.md").write_text("## ome: mistyped\n\n### Trainig\n\nA word.\n\n### Errata: Cost\n\n- One.\n")
+    (here / "one.md").write_text(
+        "### Neworks\n\nNowhere.\n\n## ome: mistyped\n\n### Trainig\n\nA word.\n\n### Errata: Cost\n\n- One.\n"
+    )
     told = run("lesson", "one.py").err
     assert "the words about 'ome' have no place: there are one\n" in told
     assert "the words under 'trainig' have no place: there are network, graph, derivation, checks" in told
+    assert "or the titles that a page shows\n" in told
+    assert "the words of the index under 'neworks' have no place: there are errata\n" in told
     assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake
 
 

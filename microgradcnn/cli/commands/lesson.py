@@ -20,10 +20,9 @@ from microgradcnn.data import load, with_target
 from microgradcnn.files import json_text, make_folder, write_whole
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.lesson.page import section_names
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.sections.evidence import WAYS
-from microgradcnn.lesson.words import Words, read_words
+from microgradcnn.lesson.words import Words, read_words, section_titles
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
 FOLDERS = {False: "lesson", True: "lesson-student"}
@@ -104,14 +103,17 @@ def _course(options: argparse.Namespace) -> Course:
     if options.networks:
         whole = all(what.endswith(".py") for what in options.networks)  # words about others of a file are no mistake
         _tell_unplaced("about", course.words.names if whole else [], list(course.networks))
-        _tell_unplaced("under", course.words.sections, section_names())
+        _tell_unplaced("under", course.words.sections, list(section_titles()), "or the titles that a page shows")
+        ladder = [] if course.ladder is None else [course.ladder.title.lower()]
+        _tell_unplaced("of the index under", course.words.index_sections, ladder, "errata")
     return course
 
 
-def _tell_unplaced(where: str, names: list[str], known: list[str]) -> None:
-    """Warn of the first name in the words that has no place in the pages."""
+def _tell_unplaced(where: str, names: list[str], known: list[str], more: str = "") -> None:
+    """Warn of the first name in the words that has no place in the pages; there are those known, and `more`."""
     if unknown := [name for name in names if name not in known]:
-        sentence = f"the words {where} {unknown[0]!r} have no place: there are {', '.join(known)}"
+        there = ", ".join(filter(None, [*known, more]))
+        sentence = f"the words {where} {unknown[0]!r} have no place: there are {there}"
         warnings.warn(sentence, LeftOutWarning, stacklevel=2)
 
 
