@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -17,7 +18,8 @@ from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
 
-TITLE = "Backpropagation"
+TITLE, INDEX = "Backpropagation", "index.html"
+_FILES = re.compile(r'<script type="application/json" id="files">(.*?)</script>')
 ABOUT = {
     False: "as far as the network has them, a drawing, its graph, the chain rule step by step, numbers to check "
     "against, boxes that check a student's formula and train with it, the loss as a landscape, training on data, the "
@@ -36,14 +38,15 @@ def lesson_pages(
     student: bool = False,
     course: Course = LECTURE,
 ) -> Iterator[tuple[str, str]]:
-    """The names of the files of a course and what is in them, index.html last.
+    """The names of the files of a course and what is in them, index.html last, which lists the others.
 
     `rows` are those of its networks, `data` what they were trained on, and `ladder` the accuracies of its ladder. The
     student's edition has the programs of the losses, and no derivation, gradient or backward pass in its source.
     """
-    names, words = [row.network for row in rows], course.words
+    names, words, files = [row.network for row in rows], course.words, list[str]()
     for row in rows:
         page = network_page(row, data, student, course)
+        files += [*page.beside, f"{row.network}.html"]
         yield from page.beside.items()
         lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
         yield f"{row.network}.html", _page(row.network, words.title_of(row.network), lead, page, names)
@@ -56,8 +59,23 @@ def lesson_pages(
     }
     shown = {section: pieces for section, pieces in index.items() if any(pieces.values())}
     lead = "Student's edition" if student else "Teacher's edition"
-    page = Page(filled("index.html", shown), "", {})
-    yield "index.html", _page("index", words.title or TITLE, lead, page, names)
+    page = Page(f"{filled('index.html', shown)}{_listed(files)}", "", {})
+    yield INDEX, _page("index", words.title or TITLE, lead, page, names)
+
+
+def files_in(index: str) -> list[str] | None:
+    """The files that an index of a course lists, in any order; None for a page that is none."""
+    found = _FILES.search(index)
+    try:
+        listed = json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+    return [str(name) for name in listed] if isinstance(listed, list) else None
+
+
+def _listed(files: Sequence[str]) -> str:
+    """What `files_in` reads; a reader of the page does not see it."""
+    return f'<script type="application/json" id="files">{json.dumps(files)}</script>'
 
 
 def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> Pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +314,85 @@ def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch
     assert "or the titles that a page shows\n" in told
     assert "the words of the index under 'neworks' have no place: there are errata\n" in told
     assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake
+
+
+# The folder
+
+
+TWO = "import microgradcnn as mg\n\n\n" + "\n\n".join(
+    f"""def {name}():
+    w, x, y = (mg.Value(number, label=label) for number, label in zip((0.5, 1.5, {y}), 'wxy'))
+    return (w * x - y) ** 2
+"""
+    for name, y in (("one", 1.0), ("two", 2.0))
+)
+
+
+@pytest.fixture
+def two(here: Path) -> Path:
+    """The folder of a course of two small networks, made for teachers."""
+    (here / "two.py").write_text(TWO)
+    assert run("lesson", "two.py").code == 0
+    return here / "lesson"
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.slow
+def test_students_pages_do_not_lie_beside_the_key_of_teachers(two: Path) -> None:
+    keys = {name for name in files(two) if name.startswith("key-")}
+    assert len(keys) == 4
+    assert all(stat.S_IMODE((two / name).stat().st_mode) == 0o600 for name in keys)
+    (two / "notes.txt").write_text("mine")
+    (two / "one").mkdir(exist_ok=True)
+    (two / "one" / "mine.csv").write_text("mine")
+    graphs = {"one_graph.html", "two_graph.html"}
+    before = files(two)
+    assert run("lesson", "two.py", "--student", "--out", "lesson").code == 0
+    assert files(two) == before - keys - graphs
+    assert run("lesson", "two.py:two", "--student", "--out", "lesson").code == 0
+    assert [name for name in files(two) if name.startswith(("sheet", "answers"))] != []
+    assert "one.html" not in files(two)
+    assert {"notes.txt", "two.html", "index.html", "lesson.json"} <= files(two)
+    assert (two / "one" / "mine.csv").read_text() == "mine"
+    assert run("lesson", "two.py").code == 0
+    assert files(two) == before
+
+
+@pytest.mark.slow
+def test_a_list_that_somebody_changed_leads_nowhere_else(two: Path, here: Path) -> None:
+    (here / "outside.html").write_text("mine")
+    (two / "data.csv").write_text("mine")
+    index = two / "index.html"
+    index.write_text(index.read_text().replace('id="files">[', 'id="files">["../outside.html", "data.csv", 3, '))
+    assert run("lesson", "two.py:one").code == 0
+    assert (here / "outside.html").exists()
+    assert (two / "data.csv").exists()
+    assert not (two / "two.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "says"),
+    [
+        ("index.html", "<h1>My site</h1>", [], "index.html is no index of a course that lists its files"),
+        ("index.html", "\xff", ["--student"], "give another folder, as in --out pages"),
+        ("key-12345678.json", "{}", ["--student"], "holds key-12345678.json, which is not for students"),
+        ("old_graph.html", "", ["--student"], "holds old_graph.html, which is not for students"),
+    ],
+)
+def test_a_folder_of_somebody_elses_is_left_alone(
+    here: Path, name: str, text: str, options: list[str], says: str
+) -> None:
+    folder = here / "site"
+    folder.mkdir()
+    (folder / name).write_text(text, encoding="latin-1")
+    done = run("lesson", "mine.py", *options, "--out", "site")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert says in done.err
+    assert files(folder) == {name}
+    assert (folder / name).read_text(encoding="latin-1") == text
 
 
 # A file to start from

@@ -12,6 +12,7 @@ from pathlib import Path
 import microgradcnn.lesson.run as lessons
 from microgradcnn.cli.commands.gradcheck import checks_record
 from microgradcnn.cli.commands.train import run_record, write_run
+from microgradcnn.cli.lesson_folder import check_folder, write_pages
 from microgradcnn.cli.options import data_arguments, seed_argument
 from microgradcnn.cli.output import Record, show
 from microgradcnn.cli.streams import escaped
@@ -55,11 +56,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """A line for each network as soon as it is done, then the pages.
 
-    0 if gradients agree and, in the lecture's lesson, training converged.
+    0 if gradients agree and, in the lecture's lesson, training converged. Raises FileError as `check_folder` does.
     """
     course, rows, out = _course(options), list[lessons.NetworkRow](), options.out or Path(FOLDERS[options.student])
     sections = any(kind.section for kind in course.networks.values())
     make_folder(out)
+    check_folder(out, options.student)
     for row in lessons.lesson(options.seed, progress=True, course=course):
         header = not rows or list(row.runs) != list(rows[-1].runs)
         rows.append(row)
@@ -75,8 +77,7 @@ def run(options: argparse.Namespace) -> int:
     for name, share in lessons.ladder(course=course):
         ladder[name] = share
         _tell(options, f"  {name:24s} {share:.3f}")
-    for file, text in lesson_pages(rows, lessons.data_sets(course), ladder, options.student, course):
-        write_whole(out / file, text.encode())
+    write_pages(out, dict(lesson_pages(rows, lessons.data_sets(course), ladder, options.student, course)))
     show(records if options.json else f"The lesson is written: open {escaped(str(out / 'index.html'))}", options.json)
     return 0 if all(row.right or not (row.wrong or course.converges) for row in rows) else 1
 
