@@ -16,7 +16,7 @@ from microgradcnn.lesson.course import Course
 from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import sliding
-from microgradcnn.lesson.sections.evidence import checks, size_of, table, trainings
+from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, practice, problem, script
 from microgradcnn.lesson.sections.subject import Subject, representatives, subject
 from microgradcnn.networks import Network
@@ -63,12 +63,13 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         derivation = explain(about.loss, [about.parameters[label] for label in about.told])
         found |= {"graph": _graph(about, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
     if about.asked:
-        done, filled_in = practice(kind, data), fills(derivation, course.slips)
+        data_here = {which: rows for which, rows in data.items() if which not in row.diverged}
+        done, filled_in = practice(kind, data_here), fills(derivation, course.slips)
         found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
         scripts = script(done, filled_in, key=not student)
         found["worksheet"], files = _worksheet(about, name, student)
         beside |= files
-    found |= {"checks": checks(about, row, student), "training": trainings(row, data)}
+    found |= {"checks": checks(about, row, student), "training": trainings(row, network, data)}
     found |= {"cost": _cost(kind, name, student), "program": _program(about, student)}
     there = {section: pieces for section, pieces in found.items() if pieces is not None}
     for section, pieces in there.items():
@@ -90,6 +91,7 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     drawing = _parameters(network, about)
     if about.scalar:
         drawing = sliding(network, f"drawn-{row.network}") or _definitions(about)
+    drawing += "".join(not_trained(which, why) for which, why in row.left_out.items())
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing}
 
 

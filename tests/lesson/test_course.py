@@ -18,6 +18,7 @@ from microgradcnn import networks
 from microgradcnn.cli.user_scripts import course_in_script
 from microgradcnn.data import Dataset
 from microgradcnn.engine.record import TABLE
+from microgradcnn.fit import DivergedError
 from microgradcnn.lesson import Course
 from microgradcnn.lesson import lecture as lecture_file
 from microgradcnn.lesson.course import LeftOutWarning
@@ -314,6 +315,96 @@ def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch
     assert "or the titles that a page shows\n" in told
     assert "the words of the index under 'neworks' have no place: there are errata\n" in told
     assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake
+
+
+# What is not trained, and what training changed
+
+NEURON = """import microgradcnn as mg
+
+
+def neuron(steps=3):
+    x = [mg.Value(0.5 * i, label=f"x_{{i}}") for i in range(1, steps + 1)]
+    w, y = mg.Value(0.3, label="w"), mg.Value(1.0, label="y")
+    q = mg.sigmoid(w * sum(x[1:], x[0]))
+    q.label = "y_hat"
+    return {loss}
+"""
+LOGISTIC = NEURON.format(loss="-(y * mg.log(q) + (1 - y) * mg.log(1 - q))")
+
+
+def write_rows(path: str, target: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    Path(path).write_text("\n".join(["a,b,mm", *(f"{a:.3f},{b:.3f},{target(a + b)}" for a, b in x)]))
+
+
+@pytest.mark.slow
+def test_a_training_that_diverged_is_told_with_its_cause(here: Path) -> None:
+    (here / "own.py").write_text(LOGISTIC)
+    write_rows("numbers.csv", lambda s: f"{10 * s:.2f}")
+    done = run("lesson", "own.py", "--data", "numbers.csv")
+    cause = "a loss with a logarithm, as cross-entropy is one, takes y = 0 or 1, and mm is a number"
+    assert done.code == 0
+    assert "neuron is not trained on numbers: training diverged" in done.err
+    assert cause in done.err
+    assert "too large" not in done.out + done.err
+    assert done.out.splitlines()[2].endswith("not converged")
+    assert "every training converged" not in done.out
+    assert "neuron on numbers: training diverged" in done.out
+    assert "test: " not in done.out  # nothing was
+    text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
+    training = text.partition('<section id="training"')[2].partition("</section>")[0]
+    assert "<p>Not trained on <code>numbers</code>: training diverged" in training
+    assert cause in training
+    assert "rows of <code>numbers</code>" not in text  # nor are they what the map and the boxes descend on
+    assert json.loads((here / "lesson" / "lesson.json").read_text())[0]["right"] is False
+
+
+@pytest.mark.slow
+def test_a_rate_that_is_too_large_is_told_with_the_command_that_takes_one(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(*_: Any, **__: Any) -> Any:
+        raise DivergedError("training diverged at epoch 3: a overflowed; the rate 4 is too large, try 0.4")
+
+    monkeypatch.setattr("microgradcnn.lesson.run.experiment", diverged)
+    (here / "own.py").write_text(NEURON.format(loss="(q - y) ** 2"))
+    write_rows("numbers.csv", lambda s: f"{10 * s:.2f}")
+    assert (
+        "try 0.4 (a lesson takes no rate, `microgradcnn train` does)"
+        in run("lesson", "own.py", "--data", "numbers.csv").err
+    )
+
+
+@pytest.mark.slow
+def test_sizes_that_data_need_and_epochs_are_told(here: Path) -> None:
+    (here / "own.py").write_text(NEURON.format(loss="(q - y) ** 2"))
+    write_rows("rows.csv", lambda s: "yes" if s > 1.0 else "no")
+    done = run("lesson", "own.py", "--data", "rows.csv")
+    text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
+    assert "Trained with steps = 2, as <code>rows</code> needs it; the rest of this page has steps = 3." in text
+    assert "What it has learnt, of inputs that are scaled, to columns of mean 0 and standard deviation 1:" in text
+    epochs = re.findall(r"(?:Converged at|Not converged after) (?:epoch )?(\d+)", text)
+    assert epochs == [done.out.splitlines()[2].split()[5]]
+    assert "; test: accuracy on the fifth of the rows that training did not see.\n" in done.out
+
+
+CAUSES = [
+    ("mg.Value(2.0, label='w') * mg.Value(1.5, label='x')", "net has no target: call what is to be learnt y"),
+    (
+        "mg.Value(2.0, label='w') * mg.Value(1.5, label='temp') - mg.Value(1.0, label='y')",
+        "net has no inputs: call them x, or x_1, x_2, ...; now w, temp are its weights",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "cause"), CAUSES, ids=["no target", "no inputs"])
+def test_what_fits_no_data_at_all_is_told_at_once(here: Path, what: str, cause: str) -> None:
+    (here / "own.py").write_text(f"import microgradcnn as mg\n\n\ndef net():\n    return ({what}) ** 2\n")
+    course = course_in_script("own.py")
+    with pytest.warns(LeftOutWarning, match=re.escape(f"net is not trained: {cause}")):
+        rows = rows_of(course)
+    page = dict(lesson_pages(rows, {}, {}, True, course))["net.html"]
+    assert f"<p>Not trained: {cause}" in page
 
 
 # The folder

@@ -153,8 +153,10 @@ def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
         ],
     }
     for name, run in row.runs.items():
-        loss = f"{run.training.history[-1]['loss']:.4f}"
-        told[name] = [("epochs", 8, len(run.training.history)), ("loss", 8, loss)]
+        history = run.training.history
+        loss = f"{history[-1]['loss']:.4f}"
+        epochs = int(history[-1]["epoch"]) if run.training.converged else len(history)  # as the message counts them
+        told[name] = [("epochs", 8, epochs), ("loss", 8, loss)]
         told[name].append(("test", 7, f"{lessons.score(run):.3f}"))
     columns = [column for part in told.values() for column in part]
     text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row)
@@ -168,16 +170,25 @@ def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
     ways = WAYS[max(row.checks.ways for row in rows)]
     gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in {ways} ways"
     failed = [f"{row.network} on {name}: {said}" for row in rows for name, said in row.unfinished.items()]
-    trained = "every training converged" if any(row.runs for row in rows) else "nothing was trained"
-    training = "; ".join(failed) or trained
+    trained = any(row.runs for row in rows)
+    training = "; ".join(failed) or ("every training converged" if trained else "nothing was trained")
     whose = "the lecture's" if all(row.section for row in rows) else "a"
     lines = [
         f"scalar, closed and differences: the scalar form, {whose} closed form and finite differences against the",
-        "tensor form; test: accuracy on the fifth of the rows that training did not see; λ = 1e-3.",
+        f"tensor form{_about_training(rows) if trained else ''}.",
         f"{gradients}; {training}.",
     ]
     lines += [sentence for name, sentence in course.extras.items() if name not in rows[0].runs]
     return "\n".join(lines)
+
+
+def _about_training(rows: list[lessons.NetworkRow]) -> str:
+    """What the columns of trainings are, as far as there are any."""
+    measures = {"accuracy" if run.test_r2 is None else "R²" for row in rows for run in row.runs.values()}
+    measure = " or, of numbers, ".join(sorted(measures, reverse=True)) or "accuracy"
+    decays = sorted({row.regularise for row in rows if row.runs and row.regularise})
+    decay = "".join(f"; λ = {decay:.0e}".replace("e-0", "e-") for decay in decays)
+    return f"; test: {measure} on the fifth of the rows that training did not see{decay}"
 
 
 def _mark(row: lessons.NetworkRow) -> str:

@@ -99,7 +99,9 @@ def _own_answers(network: Network, x: Array) -> Array:
     found = np.asarray(network.predict(x).data)
     for name, p in network.parameters.items():
         p.data = held[name]
-    return found if network.outputs == 1 else found.argmax(axis=1).astype(float)
+    if network.outputs == 1:
+        return np.resize(found, len(x))  # one number for all rows where the network has no inputs
+    return found.argmax(axis=1).astype(float)
 
 
 def _flat(network: Network) -> Array:
