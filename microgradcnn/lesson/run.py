@@ -115,7 +115,8 @@ def network_row(
     runs, diverged, left_out = dict[str, Experiment](), dict[str, str](), dict[str, str]()
     for which, rows in (data or _built_in(built)).items():
         try:
-            done = experiment(known, rows, seed=seed, network=options, training=training)
+            target = "number" if rows.classes is None else None
+            done = experiment(known, rows, seed=seed, target_kind=target, network=options, training=training)
         except DivergedError as error:
             diverged[which] = _why_diverged(built, rows, error)
             continue

@@ -279,6 +279,15 @@ WRONG = [
     (["mine"], "'mine' is no file of yours: write file.py:name"),
     (["mine.py:nothing"], "mine.py has no 'nothing'"),
     (["other.py"], "other.py does not exist"),
+    (["mime.py"], "mime.py does not exist: did you mean mine.py?"),
+    (["mime.py:rnn"], "mime.py does not exist: did you mean mine.py?"),
+    (["mine"], "; did you mean mine.py?"),
+    (
+        ["latin.md"],
+        "'latin.md' is no Python file: write file.py:name, or file.py for all that it has; did you mean latin.",
+    ),
+    (["mine.py:rnn", "--data", "holes.csv"], "--missing"),
+    (["mine.py:rnn", "--data", "two.csv", "--target-kind", "number"], "two.csv"),
     (["mine.py:rnn", "mine.py"], "two networks of the course are called rnn: give one of them another name"),
     (["mine.py:rnn", "--text", "other.md"], "other.md cannot be read"),
     (["mine.py:rnn", "--data", "other.csv"], "other.csv does not exist"),
@@ -291,6 +300,8 @@ WRONG = [
 @pytest.mark.parametrize(("arguments", "says"), WRONG, ids=lambda case: str(case)[:30])
 def test_mistakes_are_one_sentence(here: Path, arguments: list[str], says: str) -> None:
     (here / "empty.py").write_text("x = 1\n")
+    (here / "holes.csv").write_text("a,b,y\n1,2,yes\n,1,no\n2,3,no\n")
+    (here / "two.csv").write_text("a,b,y\n1,2,yes\n2,1,no\n2,3,no\n")
     (here / "index.py").write_text("from mine import rnn\n\n\ndef index():\n    return rnn()\n")
     (here / "latin.py").write_text(
         "from microgradcnn.networks import single_layer\n\n\nclass Own(single_layer):\n    pass\n"
@@ -487,6 +498,23 @@ def test_a_folder_of_somebody_elses_is_left_alone(
 
 
 # A file to start from
+
+
+def test_the_command_that_new_tells_can_be_pasted(here: Path) -> None:
+    done = run("new", "my course.py")
+    assert done.out.endswith("now run `microgradcnn lesson 'my course.py'`\n")
+
+
+@pytest.mark.slow
+def test_a_table_is_read_as_train_reads_it(here: Path) -> None:
+    (here / "own.py").write_text(NEURON.format(loss="(q - y) ** 2"))
+    lines = [f"{i % 7},{'' if i == 3 else i % 5},{i % 3}" for i in range(40)]
+    (here / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
+    done = run("lesson", "own.py", "--data", "rows.csv", "--missing", "drop", "--target-kind", "number")
+    assert (done.code, done.err) == (0, "")
+    text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
+    assert "R² on the test rows is" in text
+    assert "31 rows to train on and 8 to test on" in text
 
 
 def test_new_writes_a_file_that_is_a_course(here: Path) -> None:

@@ -13,10 +13,10 @@ import microgradcnn.lesson.run as lessons
 from microgradcnn.cli.commands.gradcheck import checks_record
 from microgradcnn.cli.commands.train import run_record, write_run
 from microgradcnn.cli.lesson_folder import check_folder, write_pages
-from microgradcnn.cli.options import data_arguments, seed_argument
+from microgradcnn.cli.options import data_arguments, seed_argument, table_arguments
 from microgradcnn.cli.output import Record, show
 from microgradcnn.cli.streams import escaped
-from microgradcnn.cli.user_scripts import course_in_script, is_script
+from microgradcnn.cli.user_scripts import course_in_script, did_you_mean, is_script
 from microgradcnn.data import load, with_target
 from microgradcnn.files import json_text, make_folder, write_whole
 from microgradcnn.lesson.course import Course, LeftOutWarning
@@ -40,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "networks", nargs="*", metavar="FILE[:NAME]", help="networks of your own, as file.py:name or file.py (the six)"
     )
     data_arguments(parser, required=False)
+    table_arguments(parser)
     parser.add_argument(
         "--text", type=Path, metavar="FILE", help="titles, words and errata in Markdown (the .md beside the file.py)"
     )
@@ -90,7 +91,9 @@ def _course(options: argparse.Namespace) -> Course:
     course = LECTURE
     for i, what in enumerate(options.networks):
         if not is_script(what):
-            raise ValueError(f"{what!r} is no file of yours: write file.py:name, or file.py for all that it has")
+            no_file = "Python file" if Path(what).exists() else "file of yours"
+            guess = f"; {meant}" if (meant := did_you_mean(Path(what))) else ""
+            raise ValueError(f"{what!r} is no {no_file}: write file.py:name, or file.py for all that it has{guess}")
         found = course_in_script(what)
         beside = Path(what.rpartition(".py")[0] + ".md")
         if beside.is_file() and options.text is None:
@@ -99,7 +102,8 @@ def _course(options: argparse.Namespace) -> Course:
     if options.text is not None:
         course = replace(course, words=_read(options.text))
     if options.data is not None:
-        loaded = with_target(load(options.data, options.target, options.drop), None, options.classes)
+        read = load(options.data, options.target, options.drop, missing=options.missing)
+        loaded = with_target(read, options.target_kind, options.classes)
         course = replace(course, data=lambda: {Path(loaded.name).stem: loaded})
     if options.networks:
         whole = all(what.endswith(".py") for what in options.networks)  # words about others of a file are no mistake
