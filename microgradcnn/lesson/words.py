@@ -110,8 +110,17 @@ class Words:
 
     def errata(self, student: bool) -> list[str]:
         """All errata in their order, the same one once, as HTML."""
-        texts = [text for part in self.parts for name, text in part.sections.items() if name.startswith(ERRATA)]
-        return list(dict.fromkeys(item for text in texts for item in _items(text, student)))
+        return list(self.errata_about(student))
+
+    def errata_about(self, student: bool) -> dict[str, list[str]]:
+        """All errata in their order, as HTML, and the names that each is about."""
+        found: dict[str, list[str]] = {}
+        for part in self.parts:
+            texts = [text for name, text in part.sections.items() if name.startswith(ERRATA)]
+            for item in (item for text in texts for item in _items(text, student)):
+                names = found.setdefault(item, [])
+                names += [name for name in part.names if name not in names]
+        return found
 
     def _of(self, name: str, section: str) -> list[str]:
         """The Markdown of a section of a network's page."""

@@ -121,6 +121,42 @@ def test_the_words_stand_in_their_places_and_editions(folders: dict[bool, Path])
         assert "lecture" not in page.replace(scripts(), "").lower()
 
 
+@pytest.mark.slow
+def test_the_index_names_its_pages_by_their_titles_and_says_how_training_ended(folders: dict[bool, Path]) -> None:
+    for folder in folders.values():
+        index, page = ((folder / f"{name}.html").read_text(encoding="utf-8") for name in ("index", "rnn"))
+        for text in (index, page):
+            nav = text.partition("<nav")[2].partition("</nav>")[0]
+            assert '<a href="Softmax.html">Three classes</a>' in nav
+        errata = index.partition('<section id="errata"')[2]
+        assert '<li><p><a href="Softmax.html">Three classes</a>: The book forgets b.' in errata
+        results = index.partition('<section id="results"')[2].partition("</section>")[0]
+        ended = re.findall(r'data-column="training">([^<]+)<', results)
+        names = [*SCALARS, *ARRAYS]
+        assert all(words == "none" for words, name in zip(ended, names, strict=True) if name not in TRAINED)
+        assert {ended[2], ended[4]} <= {"done", "not converged on side"}
+
+
+@pytest.mark.slow
+def test_words_of_a_page_fit_its_network(two: Path, folders: dict[bool, Path]) -> None:
+    one, rnn, layers = (
+        (folder / name).read_text(encoding="utf-8")
+        for folder, name in ((two, "one.html"), (folders[False], "rnn.html"), (folders[False], "layers.html"))
+    )
+    assert "grow with the number of rows?" in one
+    assert "grow with the number of rows, and with the sizes of the network?" in rnn
+    assert "final layer" not in one + rnn + layers
+    assert "over two of the weights, all others as training on these rows left them, and" in rnn
+    assert "Write into all boxes:" in rnn
+    titles = {
+        folder: re.findall(r"<h1>(.*?)</h1>", path.read_text(encoding="utf-8"))
+        for folder in folders
+        for path in folders[folder].glob("sheet-*.html")
+        if "Three classes" in path.read_text(encoding="utf-8")
+    }
+    assert titles == {folder: ["Three kinds of network: Three classes"] for folder in folders}
+
+
 TRACES = ('class="derivation"', "backward", "function gradient", "df_d", "dloss", "(1 − z", "1.0 - z", "1 - z")
 
 

@@ -126,7 +126,12 @@ def exercise(done: Practice, filled: Mapping[str, Mapping[str, str]]) -> dict[st
 def landscapes(done: Practice) -> dict[str, object] | None:
     """The loss over two weights; None where there is only one."""
     labels = [str(p.label) for p in done.problem.parameters]
-    return {"landscape": landscape(done.problem, labels[0], labels[-1])} if len(labels) > 1 else None
+    if len(labels) < 2:
+        return None
+    moved = not np.array_equal(done.problem.start, done.problem.trained)
+    left = ", all others as training on these rows left them" if moved else ", all others as they are"
+    others = left if len(labels) > 2 else ""
+    return {"landscape": landscape(done.problem, labels[0], labels[-1]), "rows": done.rows, "others": others}
 
 
 def script(done: Practice, filled: Mapping[str, Mapping[str, str]], key: bool) -> str:
