@@ -65,7 +65,7 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         found |= {"graph": _graph(about, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
     if about.asked:
         data_here = {which: rows for which, rows in data.items() if which not in row.diverged}
-        done, filled_in = practice(kind, data_here), fills(derivation, course.slips)
+        done, filled_in = practice(kind, data_here), fills(derivation, course.slips, about.labels)
         found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
         scripts = script(done, filled_in, key=not student)
         found["worksheet"], files = _worksheet(about, name, course.words, student)
