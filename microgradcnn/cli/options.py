@@ -13,7 +13,9 @@ import numpy as np
 
 from microgradcnn.cli.loss_graphs import LossGraph, loss_graph
 from microgradcnn.cli.user_scripts import is_script, network_in_script
+from microgradcnn.data import KINDS
 from microgradcnn.data.dataset import chosen_names
+from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.experiment import Trained, load_trained
 from microgradcnn.files import FileError
 from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network
@@ -133,6 +135,18 @@ def data_arguments(parser: argparse.ArgumentParser, required: bool = True) -> No
         type=_classes,
         metavar="A,B",
         help=f"the classes to keep: A is 0 and B is 1; {_several([*NETWORKS, *MODELS])} take any number",
+    )
+
+
+def table_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the target is, and what is done about missing values."""
+    parser.add_argument(
+        "--target-kind",
+        choices=KINDS,
+        help="what the target is (classes if it is text, two values or few whole numbers, else number)",
+    )
+    parser.add_argument(
+        "--missing", choices=POLICIES, help="rows with missing values: drop them, or take the column's mean (refused)"
     )
 
 

@@ -12,6 +12,7 @@ import re
 import runpy
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
@@ -21,17 +22,22 @@ from typing import Any
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.lesson.course import Course
+from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.networks import Example, Network, network_of_loss, network_of_module
 from microgradcnn.nn.module import Module
 from microgradcnn.views.answers.tokens import canonical
 
 _SCRIPT = re.compile(r"(?P<path>.+\.py)(?::(?P<name>.*))?")
+WHAT_TO_WRITE = "a function that returns a loss, a Network class or a Module"
 _MODULE = "script"  # what __name__ is while the file runs
 
 
 class ScriptError(ValueError):
     """A user's file cannot be run, or has no such Value in it; the message says where."""
+
+
+class IncompleteError(ScriptError):
+    """What a name stands for lacks something that makes it a network; the message says what to write."""
 
 
 def is_script(what: str) -> bool:
@@ -61,17 +67,33 @@ def course_in_script(what: str) -> Course:
     """The Course that `file.py` has at its top level, or one of all that it offers; of `file.py:name` that alone.
 
     Offered are its classes, its modules, its functions that give a loss, and its losses: Values, computed at the top
-    level, that no other there is computed from. Raises as `find_in_script`, and for a file that offers nothing.
+    level, that no other there is computed from. What stands not for itself, a module without an example, is left out
+    with a LeftOutWarning. Raises as `find_in_script`, and for a file that offers nothing.
     """
     script, name = _run(what)
     if name:
         return Course({name: script.network(name)})
     if courses := [value for value in script.names.values() if isinstance(value, Course)]:
         return courses[0]
-    found = {name: script.network(name) for name in script.offered() if script.is_whole(name)}
+    found, faults = dict[str, type[Network]](), list[str]()
+    for name in script.offered():
+        try:
+            if script.is_whole(name):
+                found[name] = script.network(name)
+        except IncompleteError as error:
+            faults.append(str(error))
     if not found:
-        raise ScriptError(f"{what} offers nothing: write a function that returns a loss, a Network class or a Module")
+        raise ScriptError(next(iter([*faults, *script.needing()]), f"{what} offers nothing: write {WHAT_TO_WRITE}"))
+    for fault in faults:
+        warnings.warn(f"{fault}; the course goes without", LeftOutWarning, stacklevel=2)
     return Course(found)
+
+
+def did_you_mean(path: Path) -> str:
+    """A guess at the Python file that was meant by a path that leads to none: "did you mean rain.py?", or ""."""
+    near = {file.name: file for file in path.parent.glob("*.py")} if path.parent.is_dir() else {}
+    meant = difflib.get_close_matches(path.with_suffix(".py").name, near, n=1)
+    return f"did you mean {near[meant[0]]}?" if meant else ""
 
 
 def run_script(what: str) -> None:
@@ -95,7 +117,8 @@ def _run(what: str) -> tuple[_Script, str]:
         raise ScriptError(f"{what!r} is no file.py:name")
     path = Path(match["path"])
     if not path.is_file():
-        raise ScriptError(f"{path} does not exist")
+        guess = f": {meant}" if (meant := did_you_mean(path)) else ""
+        raise ScriptError(f"{path} does not exist{guess}")
     with _in_its_place(path):
         return _Script(path, runpy.run_path(str(path), run_name=_MODULE)), match["name"] or ""
 
@@ -112,13 +135,29 @@ class _Script:
         return [name for name, value in self.names.items() if _is_offered(value)]
 
     def is_whole(self, name: str) -> bool:
-        """Whether something that is offered stands for itself: no step towards another loss, nor for the file alone."""
+        """Whether something that is offered stands for itself: no step towards another loss, nor for the file alone.
+
+        Raises IncompleteError for a function that gives None.
+        """
         value = self.names[name]
         if inspect.isfunction(value):
-            return not name.startswith("_") and isinstance(self._called(name, {}), Value | Example)
+            made = None if name.startswith("_") else self._called(name, {})
+            if made is None and not name.startswith("_"):
+                raise IncompleteError(f"{self.path}:{name} gives None: let it return its loss")
+            return isinstance(made, Value | Example)
         others = (v.loss if isinstance(v, Example) else v for n, v in self.names.items() if n != name)
         computed = [v for v in others if isinstance(v, Value) and v is not value]
         return not isinstance(value, Value) or not (value.shape or any(value in topological(v) for v in computed))
+
+    def needing(self) -> list[str]:
+        """A sentence for each function that would have to be given something to be called."""
+        functions = {name: value for name, value in self.names.items() if inspect.isfunction(value)}
+        own = {name: value for name, value in functions.items() if value.__module__ == _MODULE}
+        return [
+            f"{self.path}:{name} needs {', '.join(needs)}: give every argument a default, such as {needs[0]}=3"
+            for name, value in own.items()
+            if (needs := [p.name for p in inspect.signature(value).parameters.values() if p.default is p.empty])
+        ]
 
     def chosen(self, name: str) -> Any:
         """What is called so. Raises ScriptError, with a guess, for a name that is not there or needs arguments."""
@@ -138,7 +177,7 @@ class _Script:
         found = self.chosen(name)
         if isinstance(found, type) and issubclass(found, Network) and not inspect.isabstract(found):
             if not _needs_nothing(found, seed=0):
-                raise ScriptError(
+                raise IncompleteError(
                     f"{self.path}:{name} is built by itself, and from a seed: let its constructor take "
                     "seed=0, hand it on, and give every other argument a default"
                 )
@@ -149,7 +188,9 @@ class _Script:
         example = getattr(found, "example", beside if isinstance(beside, tuple | list) else None)
         if example is None:
             where = f"{self.path}:{name}"
-            raise ScriptError(f"{where} has no example: write {name}.example = x, y, a batch of inputs and its targets")
+            raise IncompleteError(
+                f"{where} has no example: write {name}.example = x, y, a batch of inputs and its targets"
+            )
         return network_of_module(found, example, name)
 
     def made(self, name: str) -> Callable[..., Value | Example]:

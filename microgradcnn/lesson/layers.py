@@ -47,6 +47,21 @@ def _sources(unit: Value, units: set[Value], weights: set[Value]) -> dict[Value,
     return found
 
 
+def added(unit: Value, sources: Incoming, weights: Collection[Value]) -> list[tuple[str, str]]:
+    """The parameters that a unit adds as they are, its biases, each after its sign."""
+    before, found, waiting, seen = {*sources}, list[tuple[str, str]](), [unit], set[Value]()
+    while waiting:
+        node = waiting.pop()
+        if node in seen or (node in before and node is not unit):
+            continue
+        seen.add(node)
+        if node.op is not None and node.op.name in ("add", "sub"):
+            signs = ("+", "−" if node.op.name == "sub" else "+")
+            found += [(sign, str(p.label)) for sign, p in zip(signs, node.parents, strict=True) if p in weights]
+        waiting += [] if node.op is not None and node.op.name == "mul" else reversed(node.parents)
+    return list(dict.fromkeys(found))
+
+
 def layers(example: Example, sources: Incoming) -> list[list[Value]]:
     """The units by how many others come before them; inputs stand in the layer before the first that takes them."""
     depth: dict[Value, int] = dict.fromkeys(example.inputs, 0)

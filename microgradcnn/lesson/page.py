@@ -16,9 +16,10 @@ from microgradcnn.lesson.course import Course
 from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import sliding
-from microgradcnn.lesson.sections.evidence import checks, size_of, table, trainings
+from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, practice, problem, script
 from microgradcnn.lesson.sections.subject import Subject, representatives, subject
+from microgradcnn.lesson.words import Words
 from microgradcnn.networks import Network
 from microgradcnn.targets.program import compile
 from microgradcnn.targets.row_axis import RowsError
@@ -63,23 +64,19 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         derivation = explain(about.loss, [about.parameters[label] for label in about.told])
         found |= {"graph": _graph(about, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
     if about.asked:
-        done, filled_in = practice(kind, data), fills(derivation, course.slips)
+        data_here = {which: rows for which, rows in data.items() if which not in row.diverged}
+        done, filled_in = practice(kind, data_here), fills(derivation, course.slips, about.labels)
         found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
         scripts = script(done, filled_in, key=not student)
-        found["worksheet"], files = _worksheet(about, name, student)
+        found["worksheet"], files = _worksheet(about, name, course.words, student)
         beside |= files
-    found |= {"checks": checks(about, row, student), "training": trainings(row, data)}
+    found |= {"checks": checks(about, row, student), "training": trainings(row, network, data)}
     found |= {"cost": _cost(kind, name, student), "program": _program(about, student)}
     there = {section: pieces for section, pieces in found.items() if pieces is not None}
     for section, pieces in there.items():
         told = name, student, "" if section == "network" else section
         pieces |= {"about": course.words.about(*told), "slips": course.words.noted(*told), "name": escape(name)}
     return Page(filled("network.html", there), scripts, beside)
-
-
-def section_names() -> list[str]:
-    """The names of all sections that a page may have."""
-    return [name for name, _ in SECTION.findall(asset("network.html"))]
 
 
 def filled(file: str, found: Mapping[str, Pieces]) -> str:
@@ -95,6 +92,7 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     drawing = _parameters(network, about)
     if about.scalar:
         drawing = sliding(network, f"drawn-{row.network}") or _definitions(about)
+    drawing += "".join(not_trained(which, why) for which, why in row.left_out.items())
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing}
 
 
@@ -135,7 +133,8 @@ def _cost(kind: type[Network], name: str, student: bool) -> Pieces | None:
     except ValueError:
         return None
     folded = f"<details><summary>What was counted how</summary>{as_html([convention])}</details>"
-    return {"cost": "" if student else f"{as_html(counts)}{folded}"}
+    sizes = ", and with the sizes of the network" if len(kind.cost_sizes()) > 1 else ""
+    return {"sizes": sizes, "cost": "" if student else f"{as_html(counts)}{folded}"}
 
 
 def _program(about: Subject, student: bool) -> Pieces:
@@ -152,9 +151,11 @@ def _program(about: Subject, student: bool) -> Pieces:
     return {"program_is": words, "lines": len(source.splitlines()), "program": escape(source)}
 
 
-def _worksheet(about: Subject, name: str, student: bool) -> tuple[Pieces | None, dict[str, str]]:
+def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[Pieces | None, dict[str, str]]:
     """Links to a worksheet, to its key for teachers, and these files; None where there is too little to ask."""
-    if (sheet := _sheet(about, name)) is None:
+    course = words.title or "Backpropagation"
+    title = f"{course}{'' if course.endswith(('?', '!', '.')) else ':'} {words.title_of(name)}"
+    if (sheet := _sheet(about, name, title)) is None:
         return None, {}
     which = [(f"sheet-{sheet.identifier}.html", "The sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
     if not student:
@@ -164,13 +165,13 @@ def _worksheet(about: Subject, name: str, student: bool) -> tuple[Pieces | None,
     return {"questions": len(sheet.tasks), "links": links}, {file: files[file] for file, _ in which}
 
 
-def _sheet(about: Subject, name: str) -> Worksheet | None:
+def _sheet(about: Subject, name: str, title: str) -> Worksheet | None:
     """A worksheet about all parameters, or about those whose derivatives can be asked for; None where none can."""
 
     def asking(labels: Sequence[str], questions: int) -> Worksheet | None:
         with suppress(ValueError):
             wrt = [about.parameters[label] for label in labels]
-            return worksheet(about.loss, wrt, name, questions, f"Backpropagation: {name}")
+            return worksheet(about.loss, wrt, name, questions, title)
         return None
 
     if (whole := asking(list(about.parameters), QUESTIONS[0])) is not None:

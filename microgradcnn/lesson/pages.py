@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -17,7 +18,8 @@ from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
 
-TITLE = "Backpropagation"
+TITLE, INDEX = "Backpropagation", "index.html"
+_FILES = re.compile(r'<script type="application/json" id="files">(.*?)</script>')
 ABOUT = {
     False: "as far as the network has them, a drawing, its graph, the chain rule step by step, numbers to check "
     "against, boxes that check a student's formula and train with it, the loss as a landscape, training on data, the "
@@ -36,28 +38,45 @@ def lesson_pages(
     student: bool = False,
     course: Course = LECTURE,
 ) -> Iterator[tuple[str, str]]:
-    """The names of the files of a course and what is in them, index.html last.
+    """The names of the files of a course and what is in them, index.html last, which lists the others.
 
     `rows` are those of its networks, `data` what they were trained on, and `ladder` the accuracies of its ladder. The
     student's edition has the programs of the losses, and no derivation, gradient or backward pass in its source.
     """
-    names, words = [row.network for row in rows], course.words
+    names, words, files = [row.network for row in rows], course.words, list[str]()
+    titles = {name: words.title_of(name) for name in names}
     for row in rows:
         page = network_page(row, data, student, course)
+        files += [*page.beside, f"{row.network}.html"]
         yield from page.beside.items()
         lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
-        yield f"{row.network}.html", _page(row.network, words.title_of(row.network), lead, page, names)
+        yield f"{row.network}.html", _page(row.network, words.title_of(row.network), lead, page, titles)
     index: dict[str, Pieces] = {
         "about": {"course": words.course(student), "about": ABOUT[student]},
         "networks": {"cards": "".join(_card(row, course) for row in rows)},
         "ladder": _ladder(course, ladder, student),
         "results": {"results": _results(rows)},
-        "errata": {"errata": "".join(f"<li><p>{item}</p></li>" for item in words.errata(student))},
+        "errata": {"errata": _errata(course, names, student)},
     }
     shown = {section: pieces for section, pieces in index.items() if any(pieces.values())}
     lead = "Student's edition" if student else "Teacher's edition"
-    page = Page(filled("index.html", shown), "", {})
-    yield "index.html", _page("index", words.title or TITLE, lead, page, names)
+    page = Page(f"{filled('index.html', shown)}{_listed(files)}", "", {})
+    yield INDEX, _page("index", words.title or TITLE, lead, page, titles)
+
+
+def files_in(index: str) -> list[str] | None:
+    """The files that an index of a course lists, in any order; None for a page that is none."""
+    found = _FILES.search(index)
+    try:
+        listed = json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+    return [str(name) for name in listed] if isinstance(listed, list) else None
+
+
+def _listed(files: Sequence[str]) -> str:
+    """What `files_in` reads; a reader of the page does not see it."""
+    return f'<script type="application/json" id="files">{json.dumps(files)}</script>'
 
 
 def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> Pieces:
@@ -70,8 +89,18 @@ def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> Piece
     return {"title": escape(title), "ladder": f"{course.words.course(student, title)}{chart}"}
 
 
-def _page(name: str, title: str, lead: str, page: Page, names: Sequence[str]) -> str:
-    links = [("index", "Lesson"), *((each, each) for each in names)]
+def _errata(course: Course, names: Sequence[str], student: bool) -> str:
+    """A list of all errata, each with the networks that it is about, unless these are all."""
+    items = []
+    for item, about in course.words.errata_about(student).items():
+        known = [] if {*names} <= {*about} else [name for name in names if name in about]
+        links = ", ".join(f'<a href="{name}.html">{escape(course.words.title_of(name))}</a>' for name in known)
+        items.append(f"<li><p>{links}{': ' if links else ''}{item}</p></li>")
+    return "".join(items)
+
+
+def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str]) -> str:
+    links = [("index", "Lesson"), *titles.items()]
     items = "".join(
         f'<li><a href="{file}.html"{" aria-current=page" * (file == name)}>{escape(words)}</a></li>'
         for file, words in links
@@ -98,10 +127,21 @@ def _card(row: NetworkRow, course: Course) -> str:
     )
 
 
+def _ended(row: NetworkRow) -> str:
+    """How the trainings of a network ended, in words."""
+    diverged, going = list(row.diverged), [name for name in row.unfinished if name not in row.diverged]
+    told = [
+        f"{words} on {', '.join(names)}" for words, names in (("diverged", diverged), ("not converged", going)) if names
+    ]
+    return escape("; ".join(told)) or ("done" if row.runs else "none")
+
+
 def _results(rows: Sequence[NetworkRow]) -> str:
     sets = list(dict.fromkeys(name for row in rows for name in row.runs))
     header = ["network", "weights", "gradients apart by", *(f"{name}: loss" for name in sets)]
     header += [f"{name}: test" for name in sets]
+    ended = any(row.runs or row.diverged for row in rows)
+    header += ["training"] * ended
     cells = [
         [
             f'<a href="{row.network}.html">{row.network}</a>',
@@ -109,6 +149,7 @@ def _results(rows: Sequence[NetworkRow]) -> str:
             f"{row.checks.worst:.0e}",
             *(f"{row.runs[name].training.history[-1]['loss']:.4f}" if name in row.runs else "" for name in sets),
             *(f"{score(row.runs[name]):.3f}" if name in row.runs else "" for name in sets),
+            *[_ended(row)] * ended,
         ]
         for row in rows
     ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ import numpy as np
 from microgradcnn.checking.check import check_gradients
 from microgradcnn.data import Dataset, load, two_classes
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.fit import DivergedError, Training, accuracy, train
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.networks.losses.of_an_example import UntrainableError
 from microgradcnn.networks.roles import replayed
 
 OF_MODULES = {"epochs": 300, "rate": 0.01, "batch": 32}  # of what `fit` trains
@@ -26,6 +29,7 @@ BUILT_IN = ("side", "bars", "wedge")  # what a network is trained on where a cou
 REGULARISE = 1e-3
 TOLERANCE = 1e-7
 ROWS = 4
+LOGARITHM = re.compile("log|softplus")  # in the names of primitives
 SAMPLE = 60  # parameters, of more, whose gradients are found by differences
 
 
@@ -54,7 +58,11 @@ class Checks:
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """One network's line of the lesson's table."""
+    """One network's line of the lesson's table.
+
+    By the names of data sets, `diverged` has what became of trainings that left no parameters, and `left_out` why there
+    were none; under "" why there was none on any built-in one.
+    """
 
     network: str
     section: str
@@ -63,6 +71,8 @@ class NetworkRow:
     checks: Checks
     runs: dict[str, Experiment]
     regularise: float = REGULARISE
+    diverged: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def right(self) -> bool:
@@ -78,7 +88,8 @@ class NetworkRow:
     def unfinished(self) -> dict[str, str]:
         """What became of the trainings that did not converge, by their data; those of modules only count epochs."""
         runs = {name: run.training for name, run in self.runs.items()}
-        return {name: run.message for name, run in runs.items() if not (run.converged or run.stable_rate is None)}
+        going = {name: run.message for name, run in runs.items() if not (run.converged or run.stable_rate is None)}
+        return self.diverged | going
 
 
 def lesson(seed: int = 0, progress: bool = False, course: Course = LECTURE) -> Iterator[NetworkRow]:
@@ -100,26 +111,45 @@ def network_row(
     options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
     built = kind(**options, seed=seed)
     training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
-    runs: dict[str, Experiment] = {}
+    cause = "no built-in data set fits it, so give one, as in --data rows.csv"
+    runs, diverged, left_out = dict[str, Experiment](), dict[str, str](), dict[str, str]()
     for which, rows in (data or _built_in(built)).items():
         try:
-            done = experiment(known, rows, seed=seed, network=options, training=training)
-        except (ValueError, DivergedError) as error:
-            if data:
-                _left_out(f"{name} is not trained on {which}: {error}")
+            target = "number" if rows.classes is None else None
+            done = experiment(known, rows, seed=seed, target_kind=target, network=options, training=training)
+        except DivergedError as error:
+            diverged[which] = _why_diverged(built, rows, error)
+            continue
+        except ValueError as error:
+            cause = str(error) if isinstance(error, UntrainableError) else cause
+            left_out[which] = str(error)
             continue
         uninterrupted(done.training)
         if not done.training.history:
-            _left_out(f"{name} is not trained on {which}: {done.training.message}")
+            left_out[which] = done.training.message
             continue
         runs[which] = done
         if not data:
             break
-    if not data and not runs:
-        _left_out(f"{name} is not trained: no built-in data set fits it, so give one, as in --data rows.csv")
+    if not data:
+        diverged, left_out = {}, {} if runs else {"": cause}
+    for which, why in (diverged | left_out).items():
+        _left_out(f"{name} is not trained{f' on {which}' if which else ''}: {why}")
     count = sum(np.size(p.data) for p in built.parameters.values())
     checks = check_network(built, seed)
-    return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise)
+    return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise, diverged, left_out)
+
+
+def _why_diverged(network: Network, rows: Dataset, error: DivergedError) -> str:
+    """What the error says, and what can be done: of a loss that is none of numbers no rate is small enough."""
+    loss = network.loss(*network.drawn_rows(1, np.random.default_rng(0)))
+    logarithms = any(node.op is not None and LOGARITHM.search(node.op.name) for node in topological(loss))
+    if rows.classes is None and logarithms:
+        what = str(error).partition(";")[0]
+        return (
+            f"{what}; a loss with a logarithm, as cross-entropy is one, takes y = 0 or 1, and {rows.target} is a number"
+        )
+    return f"{error} (a lesson takes no rate, `microgradcnn train` does)"
 
 
 def score(done: Experiment) -> float:

@@ -15,7 +15,7 @@ from html import escape
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.lesson.layers import image_of, incoming, layers, shown, told
+from microgradcnn.lesson.layers import added, image_of, incoming, layers, shown, told
 from microgradcnn.networks import ConvNetwork, Example, Network
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
@@ -117,8 +117,8 @@ class _Drawing:
         (x, y), (u, v) = start, end
         self.pieces.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}"/>')
 
-    def label(self, at: Point, name: str, kind: str = "") -> None:
-        self.labels.append(_text(at, typeset(symbol(name)), kind))
+    def label(self, at: Point, name: str, kind: str = "", before: str = "") -> None:
+        self.labels.append(_text(at, [*([Run(before)] if before else []), *typeset(symbol(name))], kind))
 
     def title(self, at: Point, words: str) -> None:
         self.labels.append(_text(at, [Run(words)], "title"))
@@ -186,6 +186,11 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
                         first = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
                         taken.append(_free(start, end, (first, *SHARES), taken))
                         drawing.label(taken[-1], weight, "weight")
+    weights = {*example.parameters.values()}
+    for unit in filter(places.__contains__, sources):
+        if few or unit in example.outputs:
+            for sign, bias in added(unit, sources, weights)[:1]:
+                drawing.label((places[unit][0], places[unit][1] - RADIUS - 11), bias, "weight", f"{sign} ")
     for unit, at in places.items():
         kind = "output" if unit in example.outputs else "" if unit in example.inputs else "filter-1"
         if not (image and unit in example.inputs):

@@ -12,9 +12,9 @@
 
     - What the book writes. Teacher: What is meant, for the teacher's edition. Student: What is asked, for the other.
 
-    ### Training
+    ### Trained on data
 
-    Words in that section of the page; `### Errata: Training` are errata in it.
+    Words in the section of the page with that title; `### Errata: Trained on data` are errata in it.
 
 Several names, `## a, b`, share what follows. Nothing of it is run, or taken for HTML.
 """
@@ -23,16 +23,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 
+from microgradcnn.views.pages.assets import asset
+
 ERRATA = "errata"
-OPENING = {"network": "", f"{ERRATA}: network": ERRATA}  # the section that a page begins with
+OPENING = "network"  # the section that a page begins with
 _HEADING = re.compile(r"(#{1,3}) +(.*\S)")
-_EDITION = re.compile(r"\b(Teacher|Student): +")
+# Small or large, set off or not, with a dash where a sentence begins: too much rather than too little is kept back.
+_WHOSE = r"(?P<{0}open>[*_]*)(?<![^\W_])(?P<{0}whose>teacher|student)s?(?![^\W_])(?P<{0}close>[*_]*)"
+_EDITION = re.compile(
+    rf"(?i){_WHOSE.format('')}\s*:(?P<after>[*_]*)\s*|(?:^|(?<=[.!?:;)]\s)){_WHOSE.format('dash_')}\s*[-–—]\s*"
+)
+_TITLED = re.compile(r'<section id="(\w+)"[^>]*><h2[^>]*>(.*?)</h2>')
 _ITEM = re.compile(r"\s*(?:([-*+])|\d+[.)]) +")
 _INLINE = re.compile(  # code first: nothing is read in it
     r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*(?!\*)|\*(?P<em>[^*\s](?:[^*]*[^*\s])?)\*"
-    r"|\[(?P<link>[^\]]+)\]\((?P<target>[^()\s]+)\)|\b(?P<letter>d?[^\W\d_])_(?P<index>\w{1,3})\b"
+    r"|\[(?P<link>[^\]]+)\]\((?P<target>[^()\s]+)\)"
+    r"|\b(?P<hat>d?)(?:y_hat)(?P<of>_\d+)?\b|\b(?P<letter>d?[^\W\d_])_(?P<index>\w{1,3})\b"
 )
 _ADDRESS = re.compile(r"https?://|mailto:|[\w./-]*(?:#[\w-]*)?$")  # what a link may lead to
 
@@ -71,6 +80,11 @@ class Words:
         found = [name.removeprefix(f"{ERRATA}: ") for part in self.parts[1:] for name in part.sections]
         return list(dict.fromkeys(name for name in found if name not in ("", ERRATA)))
 
+    @property
+    def index_sections(self) -> list[str]:
+        """The names of the sections of the index that something is written for."""
+        return [name for name in self.parts[0].sections if name and not name.startswith(ERRATA)]
+
     def and_also(self, others: Words) -> Words:
         """These words, and those of others about networks."""
         first = self.parts[0] if self.parts[0].title or self.parts[0].sections else others.parts[0]
@@ -96,8 +110,17 @@ class Words:
 
     def errata(self, student: bool) -> list[str]:
         """All errata in their order, the same one once, as HTML."""
-        texts = [text for part in self.parts for name, text in part.sections.items() if name.startswith(ERRATA)]
-        return list(dict.fromkeys(item for text in texts for item in _items(text, student)))
+        return list(self.errata_about(student))
+
+    def errata_about(self, student: bool) -> dict[str, list[str]]:
+        """All errata in their order, as HTML, and the names that each is about."""
+        found: dict[str, list[str]] = {}
+        for part in self.parts:
+            texts = [text for name, text in part.sections.items() if name.startswith(ERRATA)]
+            for item in (item for text in texts for item in _items(text, student)):
+                names = found.setdefault(item, [])
+                names += [name for name in part.names if name not in names]
+        return found
 
     def _of(self, name: str, section: str) -> list[str]:
         """The Markdown of a section of a network's page."""
@@ -114,13 +137,28 @@ def read_words(text: str) -> Words:
             parts[-1].sections[section] = parts[-1].sections.get(section, "") + f"{line}\n"
             continue
         level, words = heading.groups()
-        section = OPENING.get(words.lower(), words.lower()) if level == "###" else ""
+        section = _section(words) if level == "###" else ""
         if level == "#":
             parts[0] = Passage((), words, parts[0].sections)
         elif level == "##":
             names, _, title = words.partition(":")
             parts.append(Passage(tuple(name.strip() for name in names.split(",")), title.strip(), {}))
     return Words(tuple(parts))
+
+
+@cache
+def section_titles() -> dict[str, str]:
+    """The titles that the sections of a page have, by their names, in their order."""
+    return dict(_TITLED.findall(asset("network.html")))
+
+
+def _section(heading: str) -> str:
+    """The name of the section that a heading is about, by its name or its title: "errata: training", "" the first."""
+    words, errata = " ".join(heading.lower().split()), f"{ERRATA}: "
+    about = words.removeprefix(errata)
+    name = {title.lower(): name for name, title in section_titles().items()}.get(about, about)
+    name = "" if name == OPENING else name
+    return (errata + name if name else ERRATA) if words.startswith(errata) else name
 
 
 def as_html(text: str, student: bool) -> str:
@@ -146,6 +184,8 @@ def _blocks(text: str) -> list[tuple[str, list[str]]]:
             if not blocks or blocks[-1][0] != kind:
                 blocks.append((kind, []))
             blocks[-1][1].append(line[item.end() :])
+        elif fresh and line[:1].isspace() and blocks and blocks[-1][0] in ("ul", "ol"):
+            blocks[-1][1][-1] += f" {line.strip()}"  # of the item above
         elif fresh:
             blocks.append(("p", [line.strip()]))
             fresh = False
@@ -171,9 +211,15 @@ def _items(text: str, student: bool) -> list[str]:
 
 def _for(text: str, student: bool) -> str:
     """What an edition has of a text: what stands before any `Teacher:` or `Student:`, and what stands after its own."""
-    common, *rest = _EDITION.split(text)
-    told = [piece for whose, piece in zip(rest[::2], rest[1::2], strict=True) if (whose == "Student") == student]
-    return " ".join(piece.strip() for piece in (common, *told)).strip()
+    marks = [*_EDITION.finditer(text)]
+    ends = [*(mark.start() for mark in marks), len(text)]
+    told = [text[: ends[0]]]
+    for mark, end in zip(marks, ends[1:], strict=True):
+        found = {name.removeprefix("dash_"): words for name, words in mark.groupdict().items() if words is not None}
+        if (found["whose"].lower() == "student") == student:
+            closed = found["close"] + found.get("after", "")
+            told.append(("" if closed else found["open"]) + text[mark.end() : end].strip())
+    return " ".join(piece.strip() for piece in told).strip()
 
 
 def _inline(text: str) -> str:
@@ -188,6 +234,8 @@ def _inline(text: str) -> str:
 def _marked(found: re.Match[str]) -> str:
     if found["code"]:
         return f"<code>{escape(found['code'])}</code>"
+    if found["hat"] is not None:
+        return f"{found['hat']}ŷ" + (f"<sub>{found['of'][1:]}</sub>" if found["of"] else "")
     if found["letter"]:
         return f"{found['letter']}<sub>{found['index']}</sub>"
     if found["target"]:

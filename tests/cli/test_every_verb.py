@@ -17,6 +17,7 @@ from many_cases import slow_but
 
 from microgradcnn.cli.user_scripts import ScriptError, course_in_script, find_in_script, network_in_script
 from microgradcnn.engine.record import TABLE
+from microgradcnn.lesson.course import LeftOutWarning
 from microgradcnn.networks import LossNetwork, ModuleNetwork, Network
 
 OWN = '''
@@ -203,21 +204,37 @@ def test_what_a_name_stands_for_is_a_class_that_builds_itself(kind: str) -> None
 
 def test_a_file_offers_what_stands_for_itself() -> None:
     """Not z, which is a step towards the loss, nor what needs arguments."""
-    with pytest.raises(ScriptError, match=r"^own\.py:bare has no example: write bare\.example = x, y, a batch of"):
-        course_in_script("own.py")
-    Path("whole.py").write_text(OWN.replace("bare = ", "bare = None and "), encoding="utf-8")
-    assert list(course_in_script("whole.py").networks) == [
-        "Neuron",
-        "line",
-        "loss",
-        "example",
-        "arrays",
-        "batch",
-        "model",
-    ]
+    with pytest.warns(LeftOutWarning, match=r"^own\.py:bare has no example: write bare\.example = x, y, a batch of"):
+        found = course_in_script("own.py")
+    assert list(found.networks) == ["Neuron", "line", "loss", "example", "arrays", "batch", "model"]
     Path("none.py").write_text("x = 3\n")
     with pytest.raises(ScriptError, match=r"^none\.py offers nothing: write a function that returns a loss"):
         course_in_script("none.py")
+
+
+LEFT_OUT = {
+    "def net(m=2):\n    v = mg.Value(2.0)\n": "own2.py:net gives None: let it return its loss",
+    "def net(n, other, m=2):\n    return mg.Value(2.0) * n\n": "own2.py:net needs n, other: give every",
+    "net = nn.Linear(2, 1)\n": "own2.py:net has no example: write net.example = x, y",
+    "class Net(single_layer):\n    def __init__(self, m):\n        super().__init__(m)\n": "own2.py:Net is built by",
+}
+
+
+@pytest.mark.parametrize(("what", "says"), LEFT_OUT.items(), ids=LEFT_OUT.values())
+def test_what_a_course_goes_without_is_told_by_name(what: str, says: str) -> None:
+    """Alone it is an error; beside a network only what could have been one is told, and the rest of the course made."""
+    begun = (
+        "import microgradcnn as mg\nfrom microgradcnn import nn\nfrom microgradcnn.networks import single_layer\n\n\n"
+    )
+    Path("own2.py").write_text(begun + what)
+    with pytest.raises(ScriptError, match=f"^{re.escape(says)}"):
+        course_in_script("own2.py")
+    Path("own2.py").write_text(f"{begun}{what}\n\ndef fine():\n    return mg.Value(2.0, label='w') ** 2\n")
+    if "needs" in says:  # a helper
+        assert list(course_in_script("own2.py").networks) == ["fine"]
+        return
+    with pytest.warns(LeftOutWarning, match=f"^{re.escape(says)}.*; the course goes without$"):
+        assert list(course_in_script("own2.py").networks) == ["fine"]
 
 
 def test_the_options_of_a_network_are_those_of_the_lectures() -> None:

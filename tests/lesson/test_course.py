@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from microgradcnn import networks
 from microgradcnn.cli.user_scripts import course_in_script
 from microgradcnn.data import Dataset
 from microgradcnn.engine.record import TABLE
+from microgradcnn.fit import DivergedError
 from microgradcnn.lesson import Course
 from microgradcnn.lesson import lecture as lecture_file
 from microgradcnn.lesson.course import LeftOutWarning
@@ -117,6 +119,42 @@ def test_the_words_stand_in_their_places_and_editions(folders: dict[bool, Path])
             assert ("What is missing?" in text) == student
         assert "ladder" not in sections(folder / "index.html")
         assert "lecture" not in page.replace(scripts(), "").lower()
+
+
+@pytest.mark.slow
+def test_the_index_names_its_pages_by_their_titles_and_says_how_training_ended(folders: dict[bool, Path]) -> None:
+    for folder in folders.values():
+        index, page = ((folder / f"{name}.html").read_text(encoding="utf-8") for name in ("index", "rnn"))
+        for text in (index, page):
+            nav = text.partition("<nav")[2].partition("</nav>")[0]
+            assert '<a href="Softmax.html">Three classes</a>' in nav
+        errata = index.partition('<section id="errata"')[2]
+        assert '<li><p><a href="Softmax.html">Three classes</a>: The book forgets b.' in errata
+        results = index.partition('<section id="results"')[2].partition("</section>")[0]
+        ended = re.findall(r'data-column="training">([^<]+)<', results)
+        names = [*SCALARS, *ARRAYS]
+        assert all(words == "none" for words, name in zip(ended, names, strict=True) if name not in TRAINED)
+        assert {ended[2], ended[4]} <= {"done", "not converged on side"}
+
+
+@pytest.mark.slow
+def test_words_of_a_page_fit_its_network(two: Path, folders: dict[bool, Path]) -> None:
+    one, rnn, layers = (
+        (folder / name).read_text(encoding="utf-8")
+        for folder, name in ((two, "one.html"), (folders[False], "rnn.html"), (folders[False], "layers.html"))
+    )
+    assert "grow with the number of rows?" in one
+    assert "grow with the number of rows, and with the sizes of the network?" in rnn
+    assert "final layer" not in one + rnn + layers
+    assert "over two of the weights, all others as training on these rows left them, and" in rnn
+    assert "Write into all boxes:" in rnn
+    titles = {
+        folder: re.findall(r"<h1>(.*?)</h1>", path.read_text(encoding="utf-8"))
+        for folder in folders
+        for path in folders[folder].glob("sheet-*.html")
+        if "Three classes" in path.read_text(encoding="utf-8")
+    }
+    assert titles == {folder: ["Three kinds of network: Three classes"] for folder in folders}
 
 
 TRACES = ('class="derivation"', "backward", "function gradient", "df_d", "dloss", "(1 − z", "1.0 - z", "1 - z")
@@ -277,6 +315,15 @@ WRONG = [
     (["mine"], "'mine' is no file of yours: write file.py:name"),
     (["mine.py:nothing"], "mine.py has no 'nothing'"),
     (["other.py"], "other.py does not exist"),
+    (["mime.py"], "mime.py does not exist: did you mean mine.py?"),
+    (["mime.py:rnn"], "mime.py does not exist: did you mean mine.py?"),
+    (["mine"], "; did you mean mine.py?"),
+    (
+        ["latin.md"],
+        "'latin.md' is no Python file: write file.py:name, or file.py for all that it has; did you mean latin.",
+    ),
+    (["mine.py:rnn", "--data", "holes.csv"], "--missing"),
+    (["mine.py:rnn", "--data", "two.csv", "--target-kind", "number"], "two.csv"),
     (["mine.py:rnn", "mine.py"], "two networks of the course are called rnn: give one of them another name"),
     (["mine.py:rnn", "--text", "other.md"], "other.md cannot be read"),
     (["mine.py:rnn", "--data", "other.csv"], "other.csv does not exist"),
@@ -289,6 +336,8 @@ WRONG = [
 @pytest.mark.parametrize(("arguments", "says"), WRONG, ids=lambda case: str(case)[:30])
 def test_mistakes_are_one_sentence(here: Path, arguments: list[str], says: str) -> None:
     (here / "empty.py").write_text("x = 1\n")
+    (here / "holes.csv").write_text("a,b,y\n1,2,yes\n,1,no\n2,3,no\n")
+    (here / "two.csv").write_text("a,b,y\n1,2,yes\n2,1,no\n2,3,no\n")
     (here / "index.py").write_text("from mine import rnn\n\n\ndef index():\n    return rnn()\n")
     (here / "latin.py").write_text(
         "from microgradcnn.networks import single_layer\n\n\nclass Own(single_layer):\n    pass\n"
@@ -304,14 +353,204 @@ def test_mistakes_are_one_sentence(here: Path, arguments: list[str], says: str) 
 def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("microgradcnn.cli.commands.lesson.lesson_pages", lambda *_: iter([]))
     (here / "one.py").write_text("from mine import rnn\n\n\ndef one():\n    return rnn()\n")
-    (here / "one.md").write_text("## ome: mistyped\n\n### Trainig\n\nA word.\n\n### Errata: Cost\n\n- One.\n")
+    (here / "one.md").write_text(
+        "### Neworks\n\nNowhere.\n\n## ome: mistyped\n\n### Trainig\n\nA word.\n\n### Errata: Cost\n\n- One.\n"
+    )
     told = run("lesson", "one.py").err
     assert "the words about 'ome' have no place: there are one\n" in told
     assert "the words under 'trainig' have no place: there are network, graph, derivation, checks" in told
+    assert "or the titles that a page shows\n" in told
+    assert "the words of the index under 'neworks' have no place: there are errata\n" in told
     assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake
 
 
+# What is not trained, and what training changed
+
+NEURON = """import microgradcnn as mg
+
+
+def neuron(steps=3):
+    x = [mg.Value(0.5 * i, label=f"x_{{i}}") for i in range(1, steps + 1)]
+    w, y = mg.Value(0.3, label="w"), mg.Value(1.0, label="y")
+    q = mg.sigmoid(w * sum(x[1:], x[0]))
+    q.label = "y_hat"
+    return {loss}
+"""
+LOGISTIC = NEURON.format(loss="-(y * mg.log(q) + (1 - y) * mg.log(1 - q))")
+
+
+def write_rows(path: str, target: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    Path(path).write_text("\n".join(["a,b,mm", *(f"{a:.3f},{b:.3f},{target(a + b)}" for a, b in x)]))
+
+
+@pytest.mark.slow
+def test_a_training_that_diverged_is_told_with_its_cause(here: Path) -> None:
+    (here / "own.py").write_text(LOGISTIC)
+    write_rows("numbers.csv", lambda s: f"{10 * s:.2f}")
+    done = run("lesson", "own.py", "--data", "numbers.csv")
+    cause = "a loss with a logarithm, as cross-entropy is one, takes y = 0 or 1, and mm is a number"
+    assert done.code == 0
+    assert "neuron is not trained on numbers: training diverged" in done.err
+    assert cause in done.err
+    assert "too large" not in done.out + done.err
+    assert done.out.splitlines()[2].endswith("not converged")
+    assert "every training converged" not in done.out
+    assert "neuron on numbers: training diverged" in done.out
+    assert "test: " not in done.out  # nothing was
+    text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
+    training = text.partition('<section id="training"')[2].partition("</section>")[0]
+    assert "<p>Not trained on <code>numbers</code>: training diverged" in training
+    assert cause in training
+    assert "rows of <code>numbers</code>" not in text  # nor are they what the map and the boxes descend on
+    assert json.loads((here / "lesson" / "lesson.json").read_text())[0]["right"] is False
+
+
+@pytest.mark.slow
+def test_a_rate_that_is_too_large_is_told_with_the_command_that_takes_one(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(*_: Any, **__: Any) -> Any:
+        raise DivergedError("training diverged at epoch 3: a overflowed; the rate 4 is too large, try 0.4")
+
+    monkeypatch.setattr("microgradcnn.lesson.run.experiment", diverged)
+    (here / "own.py").write_text(NEURON.format(loss="(q - y) ** 2"))
+    write_rows("numbers.csv", lambda s: f"{10 * s:.2f}")
+    assert (
+        "try 0.4 (a lesson takes no rate, `microgradcnn train` does)"
+        in run("lesson", "own.py", "--data", "numbers.csv").err
+    )
+
+
+@pytest.mark.slow
+def test_sizes_that_data_need_and_epochs_are_told(here: Path) -> None:
+    (here / "own.py").write_text(NEURON.format(loss="(q - y) ** 2"))
+    write_rows("rows.csv", lambda s: "yes" if s > 1.0 else "no")
+    done = run("lesson", "own.py", "--data", "rows.csv")
+    text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
+    assert "Trained with steps = 2, as <code>rows</code> needs it; the rest of this page has steps = 3." in text
+    assert "What it has learnt, of inputs that are scaled, to columns of mean 0 and standard deviation 1:" in text
+    epochs = re.findall(r"(?:Converged at|Not converged after) (?:epoch )?(\d+)", text)
+    assert epochs == [done.out.splitlines()[2].split()[5]]
+    assert "; test: accuracy on the fifth of the rows that training did not see.\n" in done.out
+
+
+CAUSES = [
+    ("mg.Value(2.0, label='w') * mg.Value(1.5, label='x')", "net has no target: call what is to be learnt y"),
+    (
+        "mg.Value(2.0, label='w') * mg.Value(1.5, label='temp') - mg.Value(1.0, label='y')",
+        "net has no inputs: call them x, or x_1, x_2, ...; now w, temp are its weights",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "cause"), CAUSES, ids=["no target", "no inputs"])
+def test_what_fits_no_data_at_all_is_told_at_once(here: Path, what: str, cause: str) -> None:
+    (here / "own.py").write_text(f"import microgradcnn as mg\n\n\ndef net():\n    return ({what}) ** 2\n")
+    course = course_in_script("own.py")
+    with pytest.warns(LeftOutWarning, match=re.escape(f"net is not trained: {cause}")):
+        rows = rows_of(course)
+    page = dict(lesson_pages(rows, {}, {}, True, course))["net.html"]
+    assert f"<p>Not trained: {cause}" in page
+
+
+# The folder
+
+
+TWO = "import microgradcnn as mg\n\n\n" + "\n\n".join(
+    f"""def {name}():
+    w, x, y = (mg.Value(number, label=label) for number, label in zip((0.5, 1.5, {y}), 'wxy'))
+    return (w * x - y) ** 2
+"""
+    for name, y in (("one", 1.0), ("two", 2.0))
+)
+
+
+@pytest.fixture
+def two(here: Path) -> Path:
+    """The folder of a course of two small networks, made for teachers."""
+    (here / "two.py").write_text(TWO)
+    assert run("lesson", "two.py").code == 0
+    return here / "lesson"
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.slow
+def test_students_pages_do_not_lie_beside_the_key_of_teachers(two: Path) -> None:
+    keys = {name for name in files(two) if name.startswith("key-")}
+    assert len(keys) == 4
+    assert all(stat.S_IMODE((two / name).stat().st_mode) == 0o600 for name in keys)
+    (two / "notes.txt").write_text("mine")
+    (two / "one").mkdir(exist_ok=True)
+    (two / "one" / "mine.csv").write_text("mine")
+    graphs = {"one_graph.html", "two_graph.html"}
+    before = files(two)
+    assert run("lesson", "two.py", "--student", "--out", "lesson").code == 0
+    assert files(two) == before - keys - graphs
+    assert run("lesson", "two.py:two", "--student", "--out", "lesson").code == 0
+    assert [name for name in files(two) if name.startswith(("sheet", "answers"))] != []
+    assert "one.html" not in files(two)
+    assert {"notes.txt", "two.html", "index.html", "lesson.json"} <= files(two)
+    assert (two / "one" / "mine.csv").read_text() == "mine"
+    assert run("lesson", "two.py").code == 0
+    assert files(two) == before
+
+
+@pytest.mark.slow
+def test_a_list_that_somebody_changed_leads_nowhere_else(two: Path, here: Path) -> None:
+    (here / "outside.html").write_text("mine")
+    (two / "data.csv").write_text("mine")
+    index = two / "index.html"
+    index.write_text(index.read_text().replace('id="files">[', 'id="files">["../outside.html", "data.csv", 3, '))
+    assert run("lesson", "two.py:one").code == 0
+    assert (here / "outside.html").exists()
+    assert (two / "data.csv").exists()
+    assert not (two / "two.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "says"),
+    [
+        ("index.html", "<h1>My site</h1>", [], "index.html is no index of a course that lists its files"),
+        ("index.html", "\xff", ["--student"], "give another folder, as in --out pages"),
+        ("key-12345678.json", "{}", ["--student"], "holds key-12345678.json, which is not for students"),
+        ("old_graph.html", "", ["--student"], "holds old_graph.html, which is not for students"),
+    ],
+)
+def test_a_folder_of_somebody_elses_is_left_alone(
+    here: Path, name: str, text: str, options: list[str], says: str
+) -> None:
+    folder = here / "site"
+    folder.mkdir()
+    (folder / name).write_text(text, encoding="latin-1")
+    done = run("lesson", "mine.py", *options, "--out", "site")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert says in done.err
+    assert files(folder) == {name}
+    assert (folder / name).read_text(encoding="latin-1") == text
+
+
 # A file to start from
+
+
+def test_the_command_that_new_tells_can_be_pasted(here: Path) -> None:
+    done = run("new", "my course.py")
+    assert done.out.endswith("now run `microgradcnn lesson 'my course.py'`\n")
+
+
+@pytest.mark.slow
+def test_a_table_is_read_as_train_reads_it(here: Path) -> None:
+    (here / "own.py").write_text(NEURON.format(loss="(q - y) ** 2"))
+    lines = [f"{i % 7},{'' if i == 3 else i % 5},{i % 3}" for i in range(40)]
+    (here / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
+    done = run("lesson", "own.py", "--data", "rows.csv", "--missing", "drop", "--target-kind", "number")
+    assert (done.code, done.err) == (0, "")
+    text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
+    assert "R² on the test rows is" in text
+    assert "31 rows to train on and 8 to test on" in text
 
 
 def test_new_writes_a_file_that_is_a_course(here: Path) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import needs_chromium
 
+from microgradcnn import Value
 from microgradcnn.lesson.schematic import schematic, sliding
-from microgradcnn.networks import NETWORKS
+from microgradcnn.networks import NETWORKS, network_of_loss
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -87,3 +88,30 @@ def test_the_window_slides_or_stays_where_it_is_put(browser: Browser) -> None:
     page.emulate_media(reduced_motion="no-preference", media="print")
     assert (page.evaluate(moving), page.evaluate(seen)) == (0, ["1", "0", "0", "0"])
     page.close()
+
+
+def neuron(with_bias: bool) -> Value:
+    """Two units with a bias each if there is to be one, and an output without."""
+    x, y = Value(1.0, label="x"), Value(1.0, label="y")
+    w, v, b = Value(0.5, label="w"), Value(0.25, label="v"), Value(0.125, label="b")
+    h = (w * x + b if with_bias else w * x).tanh()
+    h.label = "h"
+    return (v * h - y) ** 2
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_a_bias_stands_at_its_unit(with_bias: bool) -> None:
+    drawn = texts(schematic(network_of_loss(lambda: neuron(with_bias), "neuron")(), equations=False))
+    assert sum(text == "+ b" for text in drawn) == with_bias
+
+
+def test_a_bias_after_a_unit_stands_at_the_output() -> None:
+    def pooled() -> Value:
+        x_1, x_2 = Value(1.0, label="x_1"), Value(2.0, label="x_2")
+        m = Value(0.5, label="w") * x_1 + Value(0.5, label="u") * x_2
+        m.label = "m"
+        y_hat = m.relu() - Value(0.25, label="b")
+        y_hat.label = "y_hat"
+        return (y_hat - Value(1.0, label="y")) ** 2
+
+    assert "− b" in " ".join(texts(schematic(network_of_loss(pooled, "pooled")(), equations=False)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from microgradcnn.lesson.words import as_html, read_words
+from microgradcnn.lesson.words import as_html, read_words, section_titles
 
 TEXT = """Before anything.
 
@@ -49,6 +49,8 @@ Words for two.
         ("**b *c*** `d*e*`", "<p><strong>b <em>c</em></strong> <code>d*e*</code></p>"),
         ("p_22 of conv_average, x_i", "<p>p<sub>22</sub> of conv_average, x<sub>i</sub></p>"),
         ("df/dw_1", "<p>df/dw<sub>1</sub></p>"),
+        ("y_hat - y, df/dy_hat_2, `y_hat`", "<p>ŷ - y, df/dŷ<sub>2</sub>, <code>y_hat</code></p>"),
+        ("- a\n\n  more of a\n\nafter", "<ul><li>a more of a</li></ul><p>after</p>"),
         ("[a *page*](two.html)", '<p><a href="two.html">a <em>page</em></a></p>'),
         ("[web](https://a.b/c?d&e)", '<p><a href="https://a.b/c?d&amp;e">web</a></p>'),
         ("2 * 3 * 4", "<p>2 * 3 * 4</p>"),
@@ -97,6 +99,45 @@ def test_each_edition_has_its_own() -> None:
     assert words.errata(True)[0] == "The book writes a<sub>1</sub>. What does it mean?"
     assert as_html("Teacher: the key", student=True) == ""
     assert as_html("- Student: asked\n- both", student=False) == "<ul><li>both</li></ul>"
+
+
+MARKS = (
+    "Teacher: {}",
+    "teacher: {}",
+    "TEACHER : {}",
+    "**Teacher:** {}",
+    "**Teacher**: {}",
+    "*Teacher : {}*",
+    "__Teacher__:{}",
+)
+MARKS += ("Teacher - {}", "Teacher – {}", "**Teacher** — {}", "Teachers: {}", "Teacher:\n  {}", "Teacher: one\n\n  {}")
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_what_is_for_teachers_is_known_however_it_is_written(mark: str) -> None:
+    text = f"- The book says so. {mark.format('SECRET')} Student: What *does* it say?\n- Both.\n"
+    told = {student: as_html(text, student) for student in (False, True)}
+    assert told[True] == "<ul><li>The book says so. What <em>does</em> it say?</li><li>Both.</li></ul>"
+    assert "SECRET" in told[False]
+    assert "eacher" not in told[False]
+    assert "*" not in told[False]
+    words = read_words(f"## a\n### Errata\n{text}")
+    assert "SECRET" not in "".join([*words.errata(True), words.noted("a", True)])
+
+
+@pytest.mark.parametrize("text", ["The student-teacher ratio.", "One teacher - or two.", "A teacherless: class"])
+def test_other_words_are_left_alone(text: str) -> None:
+    assert as_html(text, student=True) == as_html(text, student=False) == f"<p>{text}</p>"
+
+
+@pytest.mark.parametrize(("name", "title"), section_titles().items())
+def test_a_section_is_known_by_its_name_and_by_its_title(name: str, title: str) -> None:
+    for heading in (name, title, title.upper(), f"{title}  "):
+        words = read_words(f"## a\n### {heading}\nOne.\n### Errata: {heading}\n- Two.\n")
+        section = "" if name == "network" else name
+        assert words.about("a", True, section) == "<p>One.</p>", heading
+        assert words.noted("a", True, section) == '<div class="note"><p>Two.</p></div>', heading
+        assert set(words.sections) <= {name}
 
 
 def test_the_section_that_a_page_begins_with_may_be_named() -> None:

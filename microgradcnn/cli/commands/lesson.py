@@ -12,18 +12,18 @@ from pathlib import Path
 import microgradcnn.lesson.run as lessons
 from microgradcnn.cli.commands.gradcheck import checks_record
 from microgradcnn.cli.commands.train import run_record, write_run
-from microgradcnn.cli.options import data_arguments, seed_argument
+from microgradcnn.cli.lesson_folder import check_folder, write_pages
+from microgradcnn.cli.options import data_arguments, seed_argument, table_arguments
 from microgradcnn.cli.output import Record, show
 from microgradcnn.cli.streams import escaped
-from microgradcnn.cli.user_scripts import course_in_script, is_script
+from microgradcnn.cli.user_scripts import course_in_script, did_you_mean, is_script
 from microgradcnn.data import load, with_target
 from microgradcnn.files import json_text, make_folder, write_whole
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.lesson.page import section_names
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.sections.evidence import WAYS
-from microgradcnn.lesson.words import Words, read_words
+from microgradcnn.lesson.words import Words, read_words, section_titles
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
 FOLDERS = {False: "lesson", True: "lesson-student"}
@@ -40,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "networks", nargs="*", metavar="FILE[:NAME]", help="networks of your own, as file.py:name or file.py (the six)"
     )
     data_arguments(parser, required=False)
+    table_arguments(parser)
     parser.add_argument(
         "--text", type=Path, metavar="FILE", help="titles, words and errata in Markdown (the .md beside the file.py)"
     )
@@ -56,11 +57,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """A line for each network as soon as it is done, then the pages.
 
-    0 if gradients agree and, in the lecture's lesson, training converged.
+    0 if gradients agree and, in the lecture's lesson, training converged. Raises FileError as `check_folder` does.
     """
     course, rows, out = _course(options), list[lessons.NetworkRow](), options.out or Path(FOLDERS[options.student])
     sections = any(kind.section for kind in course.networks.values())
     make_folder(out)
+    check_folder(out, options.student)
     for row in lessons.lesson(options.seed, progress=True, course=course):
         header = not rows or list(row.runs) != list(rows[-1].runs)
         rows.append(row)
@@ -76,8 +78,7 @@ def run(options: argparse.Namespace) -> int:
     for name, share in lessons.ladder(course=course):
         ladder[name] = share
         _tell(options, f"  {name:24s} {share:.3f}")
-    for file, text in lesson_pages(rows, lessons.data_sets(course), ladder, options.student, course):
-        write_whole(out / file, text.encode())
+    write_pages(out, dict(lesson_pages(rows, lessons.data_sets(course), ladder, options.student, course)))
     show(records if options.json else f"The lesson is written: open {escaped(str(out / 'index.html'))}", options.json)
     return 0 if all(row.right or not (row.wrong or course.converges) for row in rows) else 1
 
@@ -90,7 +91,9 @@ def _course(options: argparse.Namespace) -> Course:
     course = LECTURE
     for i, what in enumerate(options.networks):
         if not is_script(what):
-            raise ValueError(f"{what!r} is no file of yours: write file.py:name, or file.py for all that it has")
+            no_file = "Python file" if Path(what).exists() else "file of yours"
+            guess = f"; {meant}" if (meant := did_you_mean(Path(what))) else ""
+            raise ValueError(f"{what!r} is no {no_file}: write file.py:name, or file.py for all that it has{guess}")
         found = course_in_script(what)
         beside = Path(what.rpartition(".py")[0] + ".md")
         if beside.is_file() and options.text is None:
@@ -99,19 +102,23 @@ def _course(options: argparse.Namespace) -> Course:
     if options.text is not None:
         course = replace(course, words=_read(options.text))
     if options.data is not None:
-        loaded = with_target(load(options.data, options.target, options.drop), None, options.classes)
+        read = load(options.data, options.target, options.drop, missing=options.missing)
+        loaded = with_target(read, options.target_kind, options.classes)
         course = replace(course, data=lambda: {Path(loaded.name).stem: loaded})
     if options.networks:
         whole = all(what.endswith(".py") for what in options.networks)  # words about others of a file are no mistake
         _tell_unplaced("about", course.words.names if whole else [], list(course.networks))
-        _tell_unplaced("under", course.words.sections, section_names())
+        _tell_unplaced("under", course.words.sections, list(section_titles()), "or the titles that a page shows")
+        ladder = [] if course.ladder is None else [course.ladder.title.lower()]
+        _tell_unplaced("of the index under", course.words.index_sections, ladder, "errata")
     return course
 
 
-def _tell_unplaced(where: str, names: list[str], known: list[str]) -> None:
-    """Warn of the first name in the words that has no place in the pages."""
+def _tell_unplaced(where: str, names: list[str], known: list[str], more: str = "") -> None:
+    """Warn of the first name in the words that has no place in the pages; there are those known, and `more`."""
     if unknown := [name for name in names if name not in known]:
-        sentence = f"the words {where} {unknown[0]!r} have no place: there are {', '.join(known)}"
+        there = ", ".join(filter(None, [*known, more]))
+        sentence = f"the words {where} {unknown[0]!r} have no place: there are {there}"
         warnings.warn(sentence, LeftOutWarning, stacklevel=2)
 
 
@@ -150,8 +157,10 @@ def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
         ],
     }
     for name, run in row.runs.items():
-        loss = f"{run.training.history[-1]['loss']:.4f}"
-        told[name] = [("epochs", 8, len(run.training.history)), ("loss", 8, loss)]
+        history = run.training.history
+        loss = f"{history[-1]['loss']:.4f}"
+        epochs = int(history[-1]["epoch"]) if run.training.converged else len(history)  # as the message counts them
+        told[name] = [("epochs", 8, epochs), ("loss", 8, loss)]
         told[name].append(("test", 7, f"{lessons.score(run):.3f}"))
     columns = [column for part in told.values() for column in part]
     text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row)
@@ -165,16 +174,25 @@ def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
     ways = WAYS[max(row.checks.ways for row in rows)]
     gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in {ways} ways"
     failed = [f"{row.network} on {name}: {said}" for row in rows for name, said in row.unfinished.items()]
-    trained = "every training converged" if any(row.runs for row in rows) else "nothing was trained"
-    training = "; ".join(failed) or trained
+    trained = any(row.runs for row in rows)
+    training = "; ".join(failed) or ("every training converged" if trained else "nothing was trained")
     whose = "the lecture's" if all(row.section for row in rows) else "a"
     lines = [
         f"scalar, closed and differences: the scalar form, {whose} closed form and finite differences against the",
-        "tensor form; test: accuracy on the fifth of the rows that training did not see; λ = 1e-3.",
+        f"tensor form{_about_training(rows) if trained else ''}.",
         f"{gradients}; {training}.",
     ]
     lines += [sentence for name, sentence in course.extras.items() if name not in rows[0].runs]
     return "\n".join(lines)
+
+
+def _about_training(rows: list[lessons.NetworkRow]) -> str:
+    """What the columns of trainings are, as far as there are any."""
+    measures = {"accuracy" if run.test_r2 is None else "R²" for row in rows for run in row.runs.values()}
+    measure = " or, of numbers, ".join(sorted(measures, reverse=True)) or "accuracy"
+    decays = sorted({row.regularise for row in rows if row.runs and row.regularise})
+    decay = "".join(f"; λ = {decay:.0e}".replace("e-0", "e-") for decay in decays)
+    return f"; test: {measure} on the fifth of the rows that training did not see{decay}"
 
 
 def _mark(row: lessons.NetworkRow) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from microgradcnn.cli.output import show
@@ -105,6 +106,6 @@ def run(options: argparse.Namespace) -> int:
     for file, text in texts.items():
         write_whole(file, text.encode())
     files = [str(file) for file in texts]
-    told = f"{' and '.join(files)} are written: now run `microgradcnn lesson {path}`"
+    told = f"{' and '.join(files)} are written: now run `microgradcnn lesson {shlex.quote(str(path))}`"
     show({"files": files} if options.json else escaped(told), options.json)
     return 0

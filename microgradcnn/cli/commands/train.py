@@ -21,14 +21,14 @@ from microgradcnn.cli.options import (
     network_options,
     saving_arguments,
     seed_argument,
+    table_arguments,
 )
 from microgradcnn.cli.output import HISTORY, PARAMETERS, Record, show, where_written, write_history
 from microgradcnn.cli.user_scripts import is_script
-from microgradcnn.data import KINDS, as_images, load, load_parts, shrink, with_classes, with_target
+from microgradcnn.data import as_images, load, load_parts, shrink, with_classes, with_target
 from microgradcnn.data.columns import columns_of
 from microgradcnn.data.dataset import Columns, Dataset, listed
 from microgradcnn.data.tables.categories import source_of
-from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.experiment import Experiment, experiment, save_trained
 from microgradcnn.files import make_folder, write_whole
 from microgradcnn.networks import NETWORKS, Network
@@ -51,14 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
     network_argument(parser, models=True)
     data_arguments(parser)
-    parser.add_argument(
-        "--target-kind",
-        choices=KINDS,
-        help="what the target is (classes if it is text, two values or few whole numbers, else number)",
-    )
-    parser.add_argument(
-        "--missing", choices=POLICIES, help="rows with missing values: drop them, or take the column's mean (refused)"
-    )
+    table_arguments(parser)
     parser.add_argument("--shrink", type=count, metavar="N", help="average images down to N×N pixels first")
     parser.add_argument("--hidden", type=count, metavar="K", help=f"hidden units of {_having('k')} (3)")
     parser.add_argument("--filters", type=count, metavar="N", help="filters of a convolutional network (1 or 2)")

@@ -13,6 +13,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment
 from microgradcnn.lesson.run import TOLERANCE, NetworkRow, data_set
 from microgradcnn.lesson.sections.subject import Subject
+from microgradcnn.networks import Network
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.drawing.boxes import shown
 from microgradcnn.views.formulas import notation
@@ -89,19 +90,43 @@ def _name(v: Value) -> str:
     return notation.mathml(symbol(str(v.label)))
 
 
-def trainings(row: NetworkRow, data: Mapping[str, Dataset]) -> dict[str, object] | None:
-    """The loss over the epochs, and what was learnt from each data set; None if the network was trained on none."""
-    if not row.runs:
+def trainings(row: NetworkRow, network: Network, data: Mapping[str, Dataset]) -> dict[str, object] | None:
+    """The loss over the epochs, and what was learnt from each data set; None if the network was trained on none.
+
+    `network` has the sizes that the page is about.
+    """
+    if not row.runs and not row.diverged:
         return None
     losses = {name: [epoch["loss"] for epoch in done.training.history] for name, done in row.runs.items()}
     drawn = any(0.0 < loss < math.inf for each in losses.values() for loss in each)
     pieces = [
-        f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(rows)}{_run(done, rows, row.regularise)}"
+        f"<h3>The data set <code>{escape(name)}</code></h3>{_classes(rows)}{_resized(done, network, name)}"
+        f"{_run(done, rows, row.regularise)}"
         for name, done in row.runs.items()
         for rows in [data_set(name, data)]
     ]
+    pieces += [not_trained(name, why) for name, why in row.diverged.items()]
     about = f"The loss of {row.network} over the epochs of training"
     return {"curves": curves(losses, about) if drawn else "", "runs": "".join(pieces)}
+
+
+def not_trained(name: str, why: str) -> str:
+    """The sentence that says why there is no training on the data of a name, or on any if that is ""."""
+    return f"<p>Not trained{f' on <code>{escape(name)}</code>' if name else ''}: {escape(why)}.</p>"
+
+
+def _resized(done: Experiment, network: Network, data: str) -> str:
+    """A sentence about the sizes that were chosen for the data, where they are not those of the page."""
+    own, taken = network.options(), done.trained.network.options()
+    differ = [name for name in own if taken.get(name, own[name]) != own[name] and name != "regularise"]
+    if not differ:
+        return ""
+    here, there = (", ".join(f"{name} = {_sized(sizes[name])}" for name in differ) for sizes in (own, taken))
+    return f"<p>Trained with {there}, as <code>{escape(data)}</code> needs it; the rest of this page has {here}.</p>"
+
+
+def _sized(size: object) -> str:
+    return "×".join(map(str, size)) if isinstance(size, list | tuple) else str(size)
 
 
 def _classes(data: Dataset) -> str:
@@ -129,7 +154,11 @@ def _run(done: Experiment, data: Dataset, regularise: float) -> str:
         f"<p>{done.rows[0]} {what} to train on and {done.rows[1]} to test on. Rate {run.rate:.3g} at first{stable}"
         f"{decay}. {escape(run.message.capitalize())}. Loss {run.history[-1]['loss']:.4f}; {right}.</p>"
     )
-    return f'{facts}<p>What it has learnt:</p><div class="row">{"".join(_learnt(done, data))}</div>'
+    scaling = done.trained.scaling
+    scaled = np.any(np.asarray(scaling.shift)) or np.any(np.asarray(scaling.scale) != 1.0)
+    to = "pixels between 0 and 1" if data.image is not None else "columns of mean 0 and standard deviation 1"
+    what_of = f", of inputs that are scaled, to {to}" if scaled else ""
+    return f'{facts}<p>What it has learnt{what_of}:</p><div class="row">{"".join(_learnt(done, data))}</div>'
 
 
 def _learnt(done: Experiment, data: Dataset) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -21,7 +21,7 @@ from microgradcnn.networks import Network
 from microgradcnn.training.convergence import default_rate, largest_stable_rate
 from microgradcnn.views.derivations.derivation import Derivation
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import heads
+from microgradcnn.views.formulas.expression import Expr, heads, substituted, symbol
 from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
 
 ROWS = 40  # of data in a page
@@ -99,16 +99,28 @@ def _own_answers(network: Network, x: Array) -> Array:
     found = np.asarray(network.predict(x).data)
     for name, p in network.parameters.items():
         p.data = held[name]
-    return found if network.outputs == 1 else found.argmax(axis=1).astype(float)
+    if network.outputs == 1:
+        return np.resize(found, len(x))  # one number for all rows where the network has no inputs
+    return found.argmax(axis=1).astype(float)
 
 
 def _flat(network: Network) -> Array:
     return np.concatenate([np.ravel(p.data) for p in network.parameters.values()])
 
 
-def fills(derivation: Derivation, slips: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
-    """The formulas for all boxes that can read them, by the names of buttons: as `slips` have them, and right."""
-    readable = {label: g for label, g in derivation.gradients.items() if not heads(g) & UNREADABLE}
+def fills(
+    derivation: Derivation, slips: Mapping[str, tuple[str, str]], known: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """The formulas for all boxes that can read them, by the names of buttons: as `slips` have them, and right.
+
+    `known` are the labels that boxes know; what else the derivation gives a name to is written out.
+    """
+    labels, written_out = {symbol(label) for label in known}, dict[Expr, Expr]()
+    for name, formula in derivation.definitions:
+        if name not in labels and not heads(name) & UNREADABLE:
+            written_out[name] = substituted(formula, written_out)
+    whole = {label: substituted(g, written_out) for label, g in derivation.gradients.items()}
+    readable = {label: g for label, g in whole.items() if not heads(g) & UNREADABLE}
     right = {label: notation.text(gradient) for label, gradient in readable.items()}
     wrong = {name: {label: text.replace(*slip) for label, text in right.items()} for name, slip in slips.items()}
     error = any("(ŷ − y)" in text for text in right.values())
@@ -124,7 +136,12 @@ def exercise(done: Practice, filled: Mapping[str, Mapping[str, str]]) -> dict[st
 def landscapes(done: Practice) -> dict[str, object] | None:
     """The loss over two weights; None where there is only one."""
     labels = [str(p.label) for p in done.problem.parameters]
-    return {"landscape": landscape(done.problem, labels[0], labels[-1])} if len(labels) > 1 else None
+    if len(labels) < 2:
+        return None
+    moved = not np.array_equal(done.problem.start, done.problem.trained)
+    left = ", all others as training on these rows left them" if moved else ", all others as they are"
+    others = left if len(labels) > 2 else ""
+    return {"landscape": landscape(done.problem, labels[0], labels[-1]), "rows": done.rows, "others": others}
 
 
 def script(done: Practice, filled: Mapping[str, Mapping[str, str]], key: bool) -> str:

@@ -40,6 +40,11 @@ class Subject:
         return self.scalar and len(self.parameters) <= MOST_WEIGHTS
 
     @property
+    def labels(self) -> set[str]:
+        """The labels in the loss."""
+        return {node.label for node in topological(self.loss) if node.label}
+
+    @property
     def operations(self) -> set[str]:
         """The names of the primitives in the loss."""
         return {node.op.name for node in topological(self.loss) if node.op is not None}

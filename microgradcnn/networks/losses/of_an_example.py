@@ -24,6 +24,10 @@ SCALARS_TIMED = (4, 16)  # sizes of a graph written number by number
 Make = Callable[..., Value | Example]
 
 
+class UntrainableError(DataError):
+    """No data whatever fit a network: nothing in it is an input, or nothing a target."""
+
+
 class LossNetwork(OwnLossNetwork):
     """What `network_of_loss` makes subclasses of.
 
@@ -143,7 +147,7 @@ class LossNetwork(OwnLossNetwork):
     def sizes_for(cls, data: Dataset) -> dict[str, Any]:
         """The sizes with an input for each column of the data, and of several targets one for each class.
 
-        Raises DataError where no sizes have these.
+        Raises DataError where no sizes have these, an UntrainableError where there can be none.
         """
         network = cls()
         wanted = {"m": data.x.shape[1], "outputs": len(data.classes or ()) if network.outputs > 1 else 1}
@@ -156,7 +160,14 @@ class LossNetwork(OwnLossNetwork):
                     sizes[name] = size + (number - now) // step
         built = cls(**sizes)
         if not built.written.targets:
-            raise DataError(f"{cls.name} has no target: call what is to be learnt y, or y_1, y_2, ... for classes")
+            raise UntrainableError(
+                f"{cls.name} has no target: call what is to be learnt y, or y_1, y_2, ... for classes"
+            )
+        if not built.written.inputs:
+            weights = ", ".join(built.written.parameters)
+            raise UntrainableError(
+                f"{cls.name} has no inputs: call them x, or x_1, x_2, ...; now {weights} are its weights"
+            )
         built.check_data(data)
         return sizes
 

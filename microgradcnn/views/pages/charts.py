@@ -14,6 +14,7 @@ from microgradcnn.views.drawing.colours import value_scale
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 285.0, 56.0, 20.0, 616.0, 230.0
 POINTS = 300  # of a curve, at most
 TILE = 26.0
+HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def curves(losses: Mapping[str, Sequence[float]], about: str, step: str = "epochs") -> str:
@@ -38,7 +39,7 @@ def curves(losses: Mapping[str, Sequence[float]], about: str, step: str = "epoch
     for power in range(low, high + 1):
         at = y(10.0**power)
         pieces.append(f'<line class="grid" x1="{LEFT:g}" x2="{RIGHT:g}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        pieces.append(_text(LEFT - 6, at + 5, f"{10.0**power:g}", "end"))
+        pieces.append(_text(LEFT - 6, at + 5, _power(power), "end"))
     pieces += [_text(x(i), BOTTOM + 23, f"{i}", "middle") for i in range(0, longest + 1, _apart(longest))]
     pieces += [_text(RIGHT, BOTTOM + 49, step, "end"), _text(LEFT + 8, TOP - 6, "loss", "start")]
     for number, each in enumerate(losses.values(), start=1):
@@ -81,6 +82,11 @@ def _apart(longest: int) -> int:
     """A round number that goes into `longest` at most six times."""
     ten = 10 ** max(0, math.floor(math.log10(longest)) - 1)
     return next(k * ten for k in (1, 2, 5, 10, 20) if longest <= 6 * k * ten)
+
+
+def _power(power: int) -> str:
+    """A power of ten as it is read best: 0.01, 1000, 10⁻⁶."""
+    return f"{10.0**power:g}" if -3 < power < 4 else "10" + str(power).translate(HIGH)
 
 
 def _number(v: float) -> str:

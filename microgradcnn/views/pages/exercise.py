@@ -130,7 +130,8 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
 <kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 96 random points.</p>
 <p class="names">Names: {shown}.</p>
 <div class="boxes">{"".join(_box(str(p.label), f) for p in problem.parameters)}</div>
-<p class="buttons">{buttons}<button type=button data-fill="">Clear all</button></p>"""
+<p class="buttons">{buttons and "<span>Write into all boxes:</span>"}{buttons}<button type=button
+data-fill="">Clear all</button></p>"""
 
 
 def training(problem: Problem) -> str:

@@ -34,6 +34,12 @@ def test_what_has_no_logarithm_is_left_out() -> None:
         curves({"a": [0.0, math.nan]}, "")
 
 
+def test_powers_of_ten_are_written_as_such() -> None:
+    chart = curves({"a": [20_000.0, 1e-6]}, "a loss")
+    ticks = re.findall(r'text-anchor="end">([^<]+)<', chart)[:-1]
+    assert ticks == ["10⁻⁶", "10⁻⁵", "10⁻⁴", "10⁻³", "0.01", "0.1", "1", "10", "100", "1000", "10⁴", "10⁵"]
+
+
 def test_long_curves_are_thinned_and_ticks_are_round() -> None:
     chart = curves({"a": np.linspace(1.0, 0.5, 10_917).tolist()}, "a loss")
     assert len(re.findall(r'points="([^"]*)"', chart)[0].split()) == 300

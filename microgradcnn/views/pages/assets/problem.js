@@ -63,9 +63,11 @@ function chart(svg, curves, level) {
   const least = Math.min(1, ...[level, ...curves.flatMap(([, losses]) => losses)].filter((loss) => loss > 1e-6));
   const most = Math.max(Number.isFinite(level) ? level : 0, 0.1, ...curves.map(([, losses]) => losses[0] ?? 0));
   const high = Math.ceil(Math.log10(3 * most)), low = Math.min(high - 1, Math.floor(Math.log10(least)));
+  const shown = (power) => (power > -3 && power < 4 ? String(Number((10 ** power).toPrecision(1)))
+    : "10" + [...String(power)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join(""));
   const x = (i) => 56 + (560 * i) / steps, log = (loss) => Math.log10(Math.max(loss, 1e-9));
   const y = (loss) => 20 + 210 * (high - log(loss)) / (high - low);
-  const ticks = Array.from({length: high - low + 1}, (_, i) => 10 ** (low + i));
+  const ticks = Array.from({length: high - low + 1}, (_, i) => low + i);
   const make = (tag, attributes, content = []) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
     Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
@@ -78,7 +80,7 @@ function chart(svg, curves, level) {
   const curve = ([name, losses]) =>
     make("polyline", {class: name, points: losses.filter((loss) => loss >= 0).map(point).join(" ")});
   svg.replaceChildren(
-    ...ticks.flatMap((t) => [across("grid", t), text(50, y(t) + 5, Number(t.toPrecision(1)), "end")]),
+    ...ticks.flatMap((t) => [across("grid", 10 ** t), text(50, y(10 ** t) + 5, shown(t), "end")]),
     ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 253, Math.round(t * steps), "middle")),
     text(616, 279, "steps", "end"), text(64, 14, "loss", "start"),
     ...(Number.isFinite(level) ? [across("level", level)] : []),
