@@ -20,6 +20,7 @@ from microgradcnn.views.answers.edits.pairs import first_match, two_of
 from microgradcnn.views.answers.edits.paths import solved
 from microgradcnn.views.answers.edits.program import Flow, LossProgram
 from microgradcnn.views.answers.evidence import Evidence, random_numbers
+from microgradcnn.views.derivations.named_graph import recomputed
 
 FILES = {file.stem: file for file in (FILE, FILE.with_name("mistakes.json"))}
 
@@ -254,6 +255,19 @@ def test_an_answer_may_count_on_targets_that_are_a_distribution(targets: tuple[f
     assert check_answer("(q_2 − y_2)x", gradient, loss, theta).right == right
     assert check_answer("(q_2(y_1 + y_2 + y_3) − y_2)x", gradient, loss, theta)
     assert not check_answer("(q_2 + y_2)x", gradient, loss, theta)
+
+
+@pytest.mark.parametrize("text", ["(q_2 − 1)x", "-1/q_2 · q_2(1 − q_2)x", "(e_2/(e_1 + e_2 + e_3) − 1)x"])
+def test_an_answer_may_count_on_one_hot_targets_that_a_text_gives(text: str) -> None:
+    loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")
+    theta = leaf(loss, "w_2")
+    (gradient,) = mg.grad(loss, [theta])
+    assert check_answer(text, gradient, loss, theta)
+    assert not check_answer("q_2 x", gradient, loss, theta)
+    copy, copies = recomputed(loss, {leaf(loss, "x"): 0.3})  # no text: its targets may be those of any other row
+    (gradient,) = mg.grad(copy, [copies.get(theta, theta)])
+    assert check_answer("(q_2 − y_2)x", gradient, copy, copies.get(theta, theta))
+    assert not check_answer(text, gradient, copy, copies.get(theta, theta))
 
 
 # The parts

@@ -14,6 +14,7 @@ from test_edits import SOFTMAX, graph_of, leaf, wrong_cases
 
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.pages.exercise import Problem, scripts
 
 if TYPE_CHECKING:
@@ -75,9 +76,12 @@ def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
 
 def test_a_page_knows_that_targets_are_a_distribution(page: Page) -> None:
     loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")
-    answers = {"(q_2 − y_2)x": True, "(q_2 + y_2)x": False, "q_2 x": False}
+    answers = {"(q_2 − y_2)x": True, "(q_2 − 1)x": True, "(q_2 + y_2)x": False, "q_2 x": False}
     chosen = [Case(loss, leaf(loss, "w_2"), text, right, (), text) for text, right in answers.items()]
-    assert [told_kinds(case)[0] for case in chosen] == [*answers.values()]
+    loss, _ = recomputed(loss, {leaf(loss, "x"): 0.3})  # no text, whose numbers would be known
+    answers |= {"(q_2 − 1)x": False}
+    chosen += [Case(loss, leaf(loss, "w_2"), text, right, (), text) for text, right in answers.items()]
+    assert [told_kinds(case)[0] for case in chosen] == [case.right for case in chosen]
     assert differences(page, chosen) == []
 
 
