@@ -44,8 +44,9 @@ def _explain(evidence: Evidence, answer: Value, a: Array) -> Found:
             return found
     search = Search(evidence, answer)
     targets: list[tuple[Array, Found]] = [(a, ())]
-    if evidence.decay:  # a second mistake beside a forgotten 2λθ
+    if evidence.decay:  # a second mistake beside a forgotten 2λθ, or λθ for it
         targets.append((a + evidence.regularisation, (_missing_regularisation(evidence),)))
+        targets.append((a + evidence.regularisation / 2.0, (_regularisation_times(evidence, 0.5),)))
     for find in (search.one, search.edited_or_rewritten):
         for target, besides in targets:
             if found := (_constant(evidence, target) if besides else ()) or find(target):
@@ -118,8 +119,7 @@ def _regularisation(evidence: Evidence, a: Array) -> Found:
     elif is_close(extra / evidence.decay, -1.0):
         return (_missing_regularisation(evidence),)
     else:
-        k = (extra + evidence.decay) / evidence.decay
-        clause = f"the regularisation gives 2λ{theta}: you have {number(k)} times that"
+        return (_regularisation_times(evidence, (extra + evidence.decay) / evidence.decay),)
     return (Diagnosis("regularisation", clause, extra, (str(theta),)),)
 
 
@@ -138,6 +138,12 @@ def _missing_regularisation(evidence: Evidence) -> Diagnosis:
     theta = str(evidence.theta.label) if evidence.theta is not None else ""
     clause = f"the term 2λ{theta} of the regularisation is missing"
     return Diagnosis("regularisation", clause, -evidence.decay, (theta,))
+
+
+def _regularisation_times(evidence: Evidence, k: float) -> Diagnosis:
+    theta = str(evidence.theta.label) if evidence.theta is not None else ""
+    clause = f"the regularisation gives 2λ{theta}: you have {number(k)} times that"
+    return Diagnosis("regularisation", clause, (k - 1.0) * evidence.decay, (theta,))
 
 
 def _ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:

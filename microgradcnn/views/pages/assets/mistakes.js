@@ -27,7 +27,12 @@ function ofRegularisation(evidence, a) {
     return [regularised(`there is no regularisation in this f: leave out the term with ${label} alone`, [label],
       extra)];
   if (near(extra / decay, -1)) return [missingRegularisation(evidence)];
-  return [regularised(`${gives}: you have ${inWords((extra + decay) / decay)} times that`, [label], extra)];
+  return [regularisationTimes(evidence, (extra + decay) / decay)];
+}
+
+function regularisationTimes({label, decay}, k) {
+  const words = `the regularisation gives 2λ${label}: you have ${inWords(k)} times that`;
+  return regularised(words, [label], (k - 1) * decay);
 }
 
 function missingRegularisation({label, decay}) {
@@ -53,7 +58,9 @@ function explained(evidence, answer, a) { // what is wrong with an answer: one m
   for (const found of [scaled(ratio(a, g), name), ofRegularisation(evidence, a), ofOther(evidence, a)])
     if (found.length) return found;
   const search = new Search(evidence, answer), targets = [[a, []]];
-  if (decay) targets.push([plus(a, regularisation), [missingRegularisation(evidence)]]);
+  if (decay)
+    targets.push([plus(a, regularisation), [missingRegularisation(evidence)]],
+      [plus(a, scale(0.5, regularisation)), [regularisationTimes(evidence, 0.5)]]);
   for (const find of ["one", "editedOrRewritten"])
     for (const [target, besides] of targets) {
       const constant = besides.length ? scaled(ratio(target, g), name) : [];
