@@ -272,6 +272,18 @@ def test_an_answer_may_count_on_targets_that_are_a_distribution(targets: tuple[f
     assert not check_answer("(q_2 + y_2)x", gradient, loss, theta)
 
 
+@pytest.mark.parametrize(("text", "alone"), [("2√f w h2", False), ("7√f u", False), ("2√f h2", True), ("√f h2", False)])
+def test_a_root_is_called_readable_only_where_nothing_else_is_wrong(text: str, alone: bool) -> None:
+    loss = graph_of(RNN)
+    theta = leaf(loss, "w")
+    (gradient,) = mg.grad(loss, [theta])
+    answer = check_answer(text, gradient, loss, theta)
+    assert not answer
+    assert ("right only if you read √f as ŷ − y" in answer.verdict) == alone
+    assert answer.diagnoses[-1].kind == "root"
+    assert (len(answer.diagnoses) == 1) == alone
+
+
 @pytest.mark.parametrize("text", ["(q_2 − 1)x", "-1/q_2 · q_2(1 − q_2)x", "(e_2/(e_1 + e_2 + e_3) − 1)x"])
 def test_an_answer_may_count_on_one_hot_targets_that_a_text_gives(text: str) -> None:
     loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")

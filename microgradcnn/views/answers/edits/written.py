@@ -39,11 +39,11 @@ def rewritings(evidence: Evidence, answer: Value, tries: int = 0) -> Iterator[Re
 def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     """The answer without one of the terms of a sum in it."""
     order = topological(answer)
-    for node in [node for node in order if node.op is not None and node.op.name in ("add", "sub")][
-        : TRIES // len(order)
-    ]:
+    signs = {"add": 1.0, "sub": -1.0}
+    sums = [(node, signs[node.op.name]) for node in order if node.op is not None and node.op.name in signs]
+    for node, sign in sums[: TRIES // len(order)]:
         a, b = (evidence.points(p) for p in node.parents)
-        for term, own, rest in ((1, b, a), (0, a, -b if node.op.name == "sub" else b)):
+        for term, own, rest in ((1, b, a), (0, a, sign * b)):
             names = sorted({x.label for x in topological(node.parents[term]) if x.label is not None})
             told = said("summand", tuple(names), q=listed(names or [number(float(own[0]))]))
             yield Rewriting(told, evidence.points.instead(order, {node: rest}))

@@ -79,8 +79,9 @@ function unexplained({g, name, values}, answer, a) {
   return diagnosis("unknown", `none of the usual mistakes explains it; at ${where} ${numbers}`);
 }
 
-function rootOf({error, severalErrors, values, loss, decay}) {
-  const lost = "√f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y";
+function rootOf({error, severalErrors, values, loss, decay}, alone = false) { // `alone` if nothing else is wrong
+  const rest = alone ? "right only if you read √f as ŷ − y" : "write ŷ − y";
+  const lost = `√f is |ŷ − y|, which has lost the sign where ŷ < y: ${rest}`;
   const words = !error ? severalErrors ? "√f is not ŷ − y: over several rows it is no single difference"
     : "√f does not belong here: this f is no square"
     : !same(values.get(loss), times(error, error)) ? "√f is not |ŷ − y| here, for f is not (ŷ − y)² alone: write ŷ − y"
@@ -148,7 +149,7 @@ function diagnosed(evidence, tree, answer) { // the mistakes in a wrong answer
     const root = rootOf(evidence);
     if (!error) return [root];
     const second = new Written(read, new Map([...values, [ERROR, error]])), b = second.values.at(-1);
-    return same(b, g) ? [root] : [...explained(evidence, second, b), root];
+    return same(b, g) ? [rootOf(evidence, true)] : [...explained(evidence, second, b), root];
   }
   if (error && same(a, times(g, error.map(Math.sign))))
     return [diagnosis("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y", ["y_hat", "y"])];
