@@ -9,6 +9,9 @@ from microgradcnn.cli.output import show
 from microgradcnn.engine.gradient import grad
 from microgradcnn.views.answers.answer import check_answer
 from microgradcnn.views.answers.diagnosis import listed
+from microgradcnn.views.answers.reading.names import NOT_KNOWN, FormulaError
+
+_MOST = 24  # names that an error lists
 
 SUMMARY = "check a formula for a gradient, and name the mistake if it is wrong"
 
@@ -28,7 +31,13 @@ def run(options: argparse.Namespace) -> int:
     if theta.shape:
         raise ValueError(f"{theta.label} of {graph.name} is an array, {theta.shape}: an answer is about one number")
     (gradient,) = grad(graph.loss, [theta])
-    answer = check_answer(options.answer, gradient, graph.loss, theta, options.tolerance)
+    try:
+        answer = check_answer(options.answer, gradient, graph.loss, theta, options.tolerance)
+    except FormulaError as error:
+        if NOT_KNOWN not in str(error):
+            raise
+        some = ", ".join([*list(graph.nodes)[:_MOST], *["..."] * (len(graph.nodes) > _MOST)])
+        raise FormulaError(f"{error}; the names are {some}") from None
     kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
     record: dict[str, object] = {
         "right": answer.right,

@@ -17,6 +17,7 @@ from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
 
 _MOST_IN_TITLE = 19  # ten derivatives, with commas between
+_MOST_IN_ERROR = 12  # names
 
 SUMMARY = "derive a gradient step by step, as the lecture does"
 
@@ -24,7 +25,7 @@ SUMMARY = "derive a gradient step by step, as the lecture does"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `explain` takes."""
     graph_arguments(parser)
-    parser.add_argument("--wrt", type=names, required=True, metavar="c_1,c_2", help="the names to differentiate by")
+    parser.add_argument("--wrt", type=names, metavar="c_1,c_2", help="the names to differentiate by")
     parser.add_argument("--through", type=names, metavar="z", help="the intermediates that split the chain rule")
     parser.add_argument("--rate", type=float, default=0.1, metavar="η", help="the learning rate of the update (0.1)")
     format_arguments(parser, "text", "latex", "mathml")
@@ -33,6 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The page of chain rule for some leaves of a graph."""
     graph = chosen_graph(options)
+    if options.wrt is None:
+        some = ",".join([*graph.parameters][:_MOST_IN_ERROR])
+        raise ValueError(f"say what to differentiate {graph.name} by, as --wrt {some}")
     wrt = graph.find(options.wrt)
     if not 0.0 < options.rate < math.inf:
         raise ValueError(f"the learning rate must be a positive number, not {options.rate}")

@@ -149,12 +149,15 @@ def _is_answer_file(path: Path, options: argparse.Namespace) -> bool:
 
 
 def _keys(path: Path) -> dict[str, Key]:
-    """The keys by the sheets that they are for. One that cannot be read is an error alone, in a folder a warning."""
+    """The keys by the sheets that they are for. One that cannot be read is an error alone, in a folder a warning.
+
+    The folder of a lesson has its own lesson.json beside its keys.
+    """
     if not path.is_dir():
         key = _key(path)
         return {key.sheet: key}
     keys: dict[str, Key] = {}
-    for file in sorted(path.glob("*.json")):
+    for file in sorted(file for file in path.glob("*.json") if file.name != "lesson.json"):
         try:
             key = _key(file)
             keys[key.sheet] = key
@@ -181,6 +184,10 @@ def _graded(path: Path, name: PurePath, keys: dict[str, Key], roster: Roster | N
         with path.open("rb") as stream:
             answers = read_answers(stream.read(LARGEST_FILE + 1))
         sheet = answers.fields.get("sheet", "").lower()
+        if not answers.fields:
+            answers.notes.append("this is no answer file: it has no line such as q1: 2*w")
+        elif not sheet and key is not None:
+            answers.notes.append(f"it has no line sheet: ..., and is marked with the only key, {key.sheet}")
         key = key or keys.get(sheet)
         if key is None:
             raise AnswersError(f"not graded: there is no key for sheet {sheet}" if sheet else "not graded: no sheet")

@@ -23,6 +23,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Every addition into a gradient, in the order of the backward pass from a loss."""
     graph = chosen_graph(options)
+    if graph.loss.label is None and "f" not in graph.nodes:
+        graph.loss.label = "f"  # as the other commands call it
     entries = ledger(graph.loss)
     rows = [[e.sender, e.receiver, np.asarray(e.sent).tolist(), np.asarray(e.total).tolist()] for e in entries]
     deliver(

@@ -20,8 +20,9 @@ from microgradcnn.views.answers.reading.notations import YIELDING
 from microgradcnn.views.answers.tokens import SPELLINGS, FormulaError, Names, Token, canonical, shown, tokenize
 from microgradcnn.views.formulas.expression import GREEK
 
-# By the loss of a text: what its names stand for, also those that the loss does not need.
+# By the loss of a text: what its names stand for, also those that the loss does not need; and those that got a number.
 _given_names: WeakKeyDictionary[Value, dict[str, Value]] = WeakKeyDictionary()
+_given_numbers: WeakKeyDictionary[Value, frozenset[str]] = WeakKeyDictionary()
 _EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 
 
@@ -53,13 +54,18 @@ def read_assignments(text: str, draw: Callable[[], float]) -> tuple[Value, froze
         raise FormulaError("the formula computes nothing from a name: write one such as '(sigmoid(w*x + b) - y)**2'")
     if "f" not in builder.names:
         result.label = result.label or "f"
-    _given_names[result] = builder.names
+    _given_names[result], _given_numbers[result] = builder.names, frozenset(given)
     return result, frozenset(name for name, node in builder.names.items() if node.op is None and name not in given)
 
 
 def given_names(loss: Value) -> Mapping[str, Value]:
     """What the names stand for in the text that `read_assignments` made a loss of; empty for any other."""
     return _given_names.get(loss, {})
+
+
+def given_numbers(loss: Value) -> frozenset[str] | None:
+    """The names that got a number in the text that `read_assignments` made a loss of; None for any other loss."""
+    return _given_numbers.get(loss)
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import cached_property
@@ -19,10 +19,10 @@ import numpy as np
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.answers.assignments import given_names
+from microgradcnn.views.answers.assignments import given_names, given_numbers
 from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
 from microgradcnn.views.answers.reading.derivatives import derivative_node
-from microgradcnn.views.derivations.cancelling import probabilities
+from microgradcnn.views.derivations.cancelling import known_sums, probabilities, softmaxes
 from microgradcnn.views.derivations.named_graph import Graph
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
@@ -64,15 +64,22 @@ class Points:
     """Graphs at random points: calling it gives the values of a scalar node, one for each point.
 
     Numbers from 0.2 to 1.3 in size with random signs; or, with `near`, near the leaves' own data and with their signs.
-    Leaves without a label are constants: a formula has no name for them. So is a λ that is not 0. The targets of a
-    softmax, where they are one-hot or another distribution, add up to 1 at all points.
+    Leaves without a label are constants: a formula has no name for them. So are a λ that is not 0 and what is `held`.
+    Each family of `targets` is a distribution at all points: none is below 0, and they add up to 1.
     """
 
-    def __init__(self, roots: Sequence[Value], near: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Value],
+        near: bool = False,
+        seed: int = 0,
+        targets: Sequence[Sequence[Value]] = (),
+        held: Sequence[Value] = (),
+    ) -> None:
         self.count, self.known = 2 * COUNT, dict[Value, Any]()
         found = dict.fromkeys(node for root in roots for node in topological(root))
         leaves = sorted((x for x in found if x.op is None and x.label is not None), key=lambda x: str(x.label))
-        held = [x for x in leaves if is_lambda(x) and x not in roots]
+        held = [x for x in leaves if x in held or (is_lambda(x) and x not in roots)]
         drawn = [x for x in leaves if x not in held]
         numbers = random_numbers(2 * self.count * sum(np.size(x.data) for x in drawn), seed)
         numbers, at = numbers.reshape(self.count, -1, 2), 0
@@ -85,9 +92,9 @@ class Points:
                 np.where(own < 0.0, -1.0, 1.0) * np.where(own == 0.0, 1.0, abs(own)) * size if near else (signs * size)
             )
         self.known |= {x: np.full(self.count, x.data) for x in held}
-        if of := _distribution(found):
-            total = sum(abs(self.known[x]) for x in of)
-            self.known |= {x: abs(self.known[x]) / total for x in of}
+        for family in targets:
+            total = sum(abs(self.known[x]) for x in family)
+            self.known |= {x: abs(self.known[x]) / total for x in family}
 
     def keep(self, where: Array) -> None:
         """Keep COUNT of these points, and forget what was computed at the others."""
@@ -142,7 +149,9 @@ class Evidence:
         first = [root for root in (loss, *roots) if root is not None]  # names stand as in the loss
         self.order = list(dict.fromkeys(node for root in first for node in topological(root)))
         self.gradient = gradient
-        self.points, self.g = _sampled(gradient, roots)
+        targets, self.held = distributions(loss) if loss is not None else ([], [])
+        self.held = [y for y in self.held if y is not wrt]
+        self.points, self.g = _sampled(gradient, roots, targets, self.held)
         labels = Counter(node.label for node in self.order)
         self.nodes = {n.label: n for n in self.order if n.label and n.shape == () and labels[n.label] == 1}
         ops = {node.op.name for node in self.order if node.op is not None}
@@ -272,13 +281,16 @@ def is_target(node: Value) -> bool:
     return node.op is None and node.label is not None and letter(node.label) == "y" and node.label != "y_hat"
 
 
-def _distribution(nodes: Iterable[Value]) -> list[Value]:
-    """The targets of a softmax that add up to 1, so that an answer may count on it; none where they do not."""
-    ops = {node.op.name for node in nodes if node.op is not None}
-    targets = [node for node in nodes if is_target(node) and node.shape == ()]
-    data = [float(node.data) for node in targets]
-    known = len(data) > 1 and min(data) >= 0.0 and abs(sum(data) - 1.0) < 1e-9
-    return targets if known and {"log", "exp"} <= ops else []
+def distributions(loss: Value) -> tuple[list[tuple[Value, ...]], list[Value]]:
+    """The targets of softmaxes that answers may count on: families that add up to 1, and those that are what they are.
+
+    They are what they are in a text that gives them their numbers, as y_1 = 0; y_2 = 1 does.
+    """
+    families = [labels for labels in known_sums(loss) if softmaxes(loss) and all(y.op is None for y in labels)]
+    given = given_numbers(loss)
+    if given is None:
+        return families, []
+    return [], [y for labels in families if given.issuperset(str(label.label) for label in labels) for y in labels]
 
 
 def _is_error(node: Value) -> bool:
@@ -289,10 +301,12 @@ def _is_error(node: Value) -> bool:
     return any(map(is_target, node.parents)) and not any(constants)
 
 
-def _sampled(gradient: Value, roots: list[Value]) -> tuple[Points, Array]:
+def _sampled(
+    gradient: Value, roots: list[Value], targets: list[tuple[Value, ...]], held: list[Value]
+) -> tuple[Points, Array]:
     """Points at which the gradient is a finite number, and its values there."""
     for near in (False, True):
-        points = Points(roots, near)
+        points = Points(roots, near, targets=targets, held=held)
         finite = np.isfinite(points(gradient))
         if finite.sum() >= COUNT:
             points.keep(finite)

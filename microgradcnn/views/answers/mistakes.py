@@ -28,11 +28,11 @@ def diagnose(evidence: Evidence, answer: Value, a: Array) -> Found:
         return (Diagnosis("undefined", "your answer is not a number at some points where the gradient is one"),)
     read = _with_error(evidence, answer)
     if read is not None:
-        root = _root(evidence)
         if evidence.error is None:
-            return (root,)
+            return (_root(evidence, False),)
         b = evidence.points(read)
-        return (root,) if same(b, evidence.g) else (*_explain(evidence, read, b), root)
+        alone = same(b, evidence.g)
+        return (*(() if alone else _explain(evidence, read, b)), _root(evidence, alone))
     if evidence.error is not None and same(a, evidence.g * np.sign(evidence.error)):
         return (Diagnosis("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y", names=("y_hat", "y")),)
     return _explain(evidence, answer, a)
@@ -44,8 +44,9 @@ def _explain(evidence: Evidence, answer: Value, a: Array) -> Found:
             return found
     search = Search(evidence, answer)
     targets: list[tuple[Array, Found]] = [(a, ())]
-    if evidence.decay:  # a second mistake beside a forgotten 2λθ
+    if evidence.decay:  # a second mistake beside a forgotten 2λθ, or λθ for it
         targets.append((a + evidence.regularisation, (_missing_regularisation(evidence),)))
+        targets.append((a + evidence.regularisation / 2.0, (_regularisation_times(evidence, 0.5),)))
     for find in (search.one, search.edited_or_rewritten):
         for target, besides in targets:
             if found := (_constant(evidence, target) if besides else ()) or find(target):
@@ -77,7 +78,8 @@ def _is_root(x: Value) -> bool:
     return x.op is not None and (x.op.name == "sqrt" or (x.op.name == "power" and x.static["exponent"] == 0.5))
 
 
-def _root(evidence: Evidence) -> Diagnosis:
+def _root(evidence: Evidence, alone: bool) -> Diagnosis:
+    """What to say of √f; `alone` if nothing else is wrong."""
     if evidence.error is None:
         clause = "√f is not ŷ − y: over several rows it is no single difference"
         return Diagnosis("root", clause if evidence.several_errors else "√f does not belong here: this f is no square")
@@ -85,7 +87,8 @@ def _root(evidence: Evidence) -> Diagnosis:
         return Diagnosis("root", "√f is not |ŷ − y| here, for f is not (ŷ − y)² alone: write ŷ − y")
     if evidence.decay:
         return Diagnosis("root", "√f is not |ŷ − y| where λ > 0, and never negative: write ŷ − y")
-    return Diagnosis("root", "√f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y")
+    rest = "right only if you read √f as ŷ − y" if alone else "write ŷ − y"
+    return Diagnosis("root", f"√f is |ŷ − y|, which has lost the sign where ŷ < y: {rest}")
 
 
 # The whole answer
@@ -118,8 +121,7 @@ def _regularisation(evidence: Evidence, a: Array) -> Found:
     elif is_close(extra / evidence.decay, -1.0):
         return (_missing_regularisation(evidence),)
     else:
-        k = (extra + evidence.decay) / evidence.decay
-        clause = f"the regularisation gives 2λ{theta}: you have {number(k)} times that"
+        return (_regularisation_times(evidence, (extra + evidence.decay) / evidence.decay),)
     return (Diagnosis("regularisation", clause, extra, (str(theta),)),)
 
 
@@ -138,6 +140,12 @@ def _missing_regularisation(evidence: Evidence) -> Diagnosis:
     theta = str(evidence.theta.label) if evidence.theta is not None else ""
     clause = f"the term 2λ{theta} of the regularisation is missing"
     return Diagnosis("regularisation", clause, -evidence.decay, (theta,))
+
+
+def _regularisation_times(evidence: Evidence, k: float) -> Diagnosis:
+    theta = str(evidence.theta.label) if evidence.theta is not None else ""
+    clause = f"the regularisation gives 2λ{theta}: you have {number(k)} times that"
+    return Diagnosis("regularisation", clause, (k - 1.0) * evidence.decay, (theta,))
 
 
 def _ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:

@@ -34,6 +34,7 @@ def proved(evidence: Evidence, answer: Value) -> bool:
     except ImportError:
         return False
     leaves = [node for node in evidence.order if node.op is None and node.label is not None and node.shape == ()]
+    leaves = [node for node in leaves if node not in evidence.held]
     if len(leaves) > MOST_SYMBOLS:
         return False
     algebra = Ratios(PolyRing([f"x{i}" for i in range(len(leaves) + MOST_ATOMS)], QQ))

@@ -135,15 +135,22 @@ def _inner_step(rule: ChainRule, told: set[Any]) -> Step:
 
 
 def _say_direct(step: Step, rule: ChainRule, node: Value, told: set[Any]) -> None:
-    """Once: how ∂t/∂node differs from dt/dnode, where node goes into t by another station too."""
+    """Once: how ∂t/∂node differs from dt/dnode."""
+    line = direct_derivative(rule, node)
+    if line and "direct" not in told:
+        told.add("direct")
+        step.say(*line)
+
+
+def direct_derivative(rule: ChainRule, node: Value) -> Line:
+    """How ∂t/∂node differs from dt/dnode, where node goes into t by another station too; nothing if it never does."""
     names = rule.graph.names
     t = next((t for t, _ in rule.into(node) if t is not rule.graph.f and rule.between(t, node)), None)
-    if t is None or "direct" in told:
-        return
-    told.add("direct")
+    if t is None:
+        return ()
     held = [piece for other in rule.between(t, node) for piece in (", ", names[other])][1:]
     total = derivative(names[t], names[node])
-    step.say(rule.local(t, node), " is the direct derivative, with ", *held, " held fixed; ", total, " has all paths.")
+    return rule.local(t, node), " is the direct derivative, with ", *held, " held fixed; ", total, " has all paths."
 
 
 def _simplification(rule: ChainRule) -> list[Step]:

@@ -25,6 +25,7 @@ from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.answers.assignments import given_names
 from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
 from microgradcnn.views.answers.edits.table import INSTEAD, LAST, SAID
+from microgradcnn.views.answers.evidence import distributions
 from microgradcnn.views.derivations.cancelling import probabilities
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
@@ -179,7 +180,8 @@ def _graph(loss: Value, named: Sequence[Value]) -> str:
     """The nodes of a loss, and its operations: the functions of their values and of their local derivatives.
 
     A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf. After the loss, at
-    `root`, come those that the `named` Values beside it have.
+    `root`, come those that the `named` Values beside it have. Each family of `targets` adds up to 1; what is `held` is
+    a number.
     """
     program = LossProgram(loss, lambda node: np.asarray(node.data), 1)
     beside = [node for value in named for node in nodes_of(value)]
@@ -195,8 +197,11 @@ def _graph(loss: Value, named: Sequence[Value]) -> str:
         unsaid = n >= len(program.nodes) or (node.op is None and node.label is None)
         words = node.label or "" if unsaid else program.words(n)
         nodes.append([at, [place[p] for p in node.parents], node.label, words, None if node.op is not None else number])
-    root = len(program.nodes) - 1
-    return f"{{root: {root}, nodes: {literal(nodes)}, operations: [{', '.join(operations)}]}}"
+    families, given = distributions(loss)
+    fields: dict[str, Any] = {"root": len(program.nodes) - 1, "held": [y.label for y in given], "nodes": nodes}
+    fields["targets"] = [[y.label for y in labels] for labels in families]
+    written = ", ".join(f"{field}: {literal(value)}" for field, value in fields.items())
+    return f"{{{written}, operations: [{', '.join(operations)}]}}"
 
 
 def _operation(node: Value) -> str:

@@ -16,7 +16,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Kind
 from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.chain import ChainRule, gathered
-from microgradcnn.views.derivations.steps import by_letter, compressed
+from microgradcnn.views.derivations.steps import by_letter, compressed, direct_derivative
 from microgradcnn.views.documents.document import Block, Lettered, Line
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified, split
@@ -26,7 +26,6 @@ from microgradcnn.views.formulas.expression import (
     ZERO,
     Expr,
     add,
-    derivative,
     equation,
     multiply,
     name_of,
@@ -80,9 +79,9 @@ class Account:
 
     def lines(self) -> list[Line]:
         """Outer derivatives, inner ones, and the sum."""
-        rule, x = self.rule, self.rule.graph.names[self.rule.x]
+        rule = self.rule
         lines = [line for family in by_letter(self.outer, rule.graph.label) for line in self._outer(family)]
-        steps = {t: derivative(rule.graph.names[t], x) for t in self.inner}
+        steps = {t: rule.local(t, rule.x) for t in self.inner}
         lines += [(equation(steps[t], formula),) for t, formula in self.inner.items()]
         paths = [multiply(rule.symbol(t), step) for t, step in steps.items() if t not in self.left_out]
         sums = [add(*paths, *self.straight)] if paths else []
@@ -126,6 +125,7 @@ def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
     asked: Lines = [
         ("Somebody derives ", gradient, " as below. One line goes wrong, and its mistake is carried on to the end."),
         *((equation(q, meant),) for q, meant in rule.introduced()),
+        *filter(None, [direct_derivative(rule, rule.x)]),
         Lettered(wrong),
         ("Which line is it, and what should the last line give for ", gradient, "?"),
     ]

@@ -473,7 +473,8 @@ VERDICTS = [
         {},
         "s_1",
         r"\sqrt{f}w_1z_1(1-z_1)x_1",
-        "a constant factor is wrong: it is 1/2 times df/ds_1; and " + ROOT,
+        "a constant factor is wrong: it is 1/2 times df/ds_1; and √f is |ŷ − y|, which has lost the sign where ŷ < y: "
+        "write ŷ − y",
     ),
     (
         "single_layer",

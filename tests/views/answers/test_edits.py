@@ -20,6 +20,7 @@ from microgradcnn.views.answers.edits.pairs import first_match, two_of
 from microgradcnn.views.answers.edits.paths import solved
 from microgradcnn.views.answers.edits.program import Flow, LossProgram
 from microgradcnn.views.answers.evidence import Evidence, random_numbers
+from microgradcnn.views.derivations.named_graph import recomputed
 
 FILES = {file.stem: file for file in (FILE, FILE.with_name("mistakes.json"))}
 
@@ -37,6 +38,15 @@ DEEP = "a_1 = u*x + b_1; h_1 = tanh(a_1); a_2 = v*h_1 + b_2; h_2 = sigmoid(a_2);
 RNN = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); y_hat = w*h_2; (y_hat - y)^2"
 WIDE = "z_1 = sigmoid(u_1*x); z_2 = sigmoid(u_2*x + s*z_1); z_3 = sigmoid(u_3*x + t*z_1); y_hat = w_2*z_2 + w_3*z_3; "
 WIDE += "(y_hat - y)^2"
+SHARES = "e_1 = exp(a*k_1); e_2 = exp(a*k_2); S = e_1 + e_2; q_1 = e_1/S; q_2 = e_2/S; "
+SHARES += "y_hat = q_1*v_1 + q_2*v_2; (y_hat - y)^2"
+LARGEST = "z_1 = sigmoid(w*x_1); z_2 = sigmoid(w*x_2); y_hat = v*max(z_1, z_2); (y_hat - y)^2"
+PENALTY = "y_hat = w*x + b; (y_hat - y)^2 + lambda*w^2"
+WINDOWS = "; ".join(f"z_{i} = sigmoid(c*p_{n} + b)" for i, n in enumerate((1, 2, 4, 5), 1))
+WINDOWS += "; y_hat = z_1 + z_2 + z_3 + z_4 + 0*p_3; (y_hat - y)^2"
+HALF = "the sign is wrong: it is −df/dw; and the regularisation gives 2λw: you have 1/2 times that"
+MAXIMUM = "a maximum sends its gradient to one input alone, not to each of z_1 and z_2"
+PIXELS = "p_1, p_2, p_3 and p_4 stand where p_1, p_2, p_4 and p_5 belong"
 WORDS = [
     (DEEP, "u", "2(ŷ−y)w h2(1−h2) v x", "the inner derivative 1 − h_1² is missing"),
     (DEEP, "u", "2(ŷ−y)w h2(1−h2) v h1(1−h1) x", "the inner derivative of h_1 is 1 − h_1², not sigmoid's z(1 − z)"),
@@ -48,6 +58,12 @@ WORDS = [
     (RNN, "u", "2(ŷ−y)w(1−h2²)(x2 + (1−h1²)x1)", "the factor v is missing in the path through h_2"),
     (WIDE, "u_1", "2(ŷ−y)w2 z2(1−z2)s z1(1−z1)x", "the path through z_3 is missing"),
     (WIDE, "u_1", "2(ŷ−y)(z2(1−z2)s + z3(1−z3)t)z1(1−z1)x", "the factors w_2 and w_3 are missing in all paths"),
+    (WIDE, "w_2", "2(ŷ−y)z2 + z3", "a term with z_3 is too much in a sum"),
+    (DEEP, "w", "2(ŷ−y)(1 + h2)", "a term with 1 is too much in a sum"),
+    (SHARES, "a", "2(ŷ−y)(v1 − v2)(k1 − k2)", "the factors q_1 and q_2 are missing"),
+    (LARGEST, "w", "2(ŷ−y)v(z1(1−z1)x1 + z2(1−z2)x2)", MAXIMUM),
+    (PENALTY, "w", "−2(ŷ−y)x + λw", HALF),
+    (WINDOWS, "c", "2(ŷ−y)(z1(1−z1)p1 + z2(1−z2)p2 + z3(1−z3)p3 + z4(1−z4)p4)", PIXELS),
 ]
 
 
@@ -254,6 +270,31 @@ def test_an_answer_may_count_on_targets_that_are_a_distribution(targets: tuple[f
     assert check_answer("(q_2 − y_2)x", gradient, loss, theta).right == right
     assert check_answer("(q_2(y_1 + y_2 + y_3) − y_2)x", gradient, loss, theta)
     assert not check_answer("(q_2 + y_2)x", gradient, loss, theta)
+
+
+@pytest.mark.parametrize(("text", "alone"), [("2√f w h2", False), ("7√f u", False), ("2√f h2", True), ("√f h2", False)])
+def test_a_root_is_called_readable_only_where_nothing_else_is_wrong(text: str, alone: bool) -> None:
+    loss = graph_of(RNN)
+    theta = leaf(loss, "w")
+    (gradient,) = mg.grad(loss, [theta])
+    answer = check_answer(text, gradient, loss, theta)
+    assert not answer
+    assert ("right only if you read √f as ŷ − y" in answer.verdict) == alone
+    assert answer.diagnoses[-1].kind == "root"
+    assert (len(answer.diagnoses) == 1) == alone
+
+
+@pytest.mark.parametrize("text", ["(q_2 − 1)x", "-1/q_2 · q_2(1 − q_2)x", "(e_2/(e_1 + e_2 + e_3) − 1)x"])
+def test_an_answer_may_count_on_one_hot_targets_that_a_text_gives(text: str) -> None:
+    loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")
+    theta = leaf(loss, "w_2")
+    (gradient,) = mg.grad(loss, [theta])
+    assert check_answer(text, gradient, loss, theta)
+    assert not check_answer("q_2 x", gradient, loss, theta)
+    copy, copies = recomputed(loss, {leaf(loss, "x"): 0.3})  # no text: its targets may be those of any other row
+    (gradient,) = mg.grad(copy, [copies.get(theta, theta)])
+    assert check_answer("(q_2 − y_2)x", gradient, copy, copies.get(theta, theta))
+    assert not check_answer(text, gradient, copy, copies.get(theta, theta))
 
 
 # The parts

@@ -34,6 +34,8 @@ MISTAKES = [
     (["cost", "lenet"], "'lenet' is unknown"),
     (["cost", "conv_average", "--regularise", "x"], "'x' is no number"),
     (["explain", "w", "*", "x", "--wrt", "w"], "a formula with spaces goes in quotes"),
+    (["explain", "w*x"], "say what to differentiate the formula by, as --wrt w"),
+    (["check", "u*x", "--wrt", "u", "--answer", "p*x"], "p is not known here (column 1); the names are u, x, f"),
     (["explain", "conv_average", "--wrt", ","], "names nothing: write names between commas"),
     (["explain", "conv_average", "--wrt", "y_hatt"], "did you mean y_hat?"),
     (["explain", "conv_average", "--wrt", "f"], "its derivative is 0"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.cli import main
 from microgradcnn.engine.gradient import Watcher, topological, watching
 from microgradcnn.engine.value import watcher
 from microgradcnn.networks import NETWORKS
@@ -309,3 +311,13 @@ def test_random_graphs_add_up_to_what_backward_writes(steps: list[tuple[int, int
             for row in rows
         )
     assert {c.leaf for c in found.closings} == {str(leaf.label) for leaf in leaves if leaf.has_grad}
+
+
+def test_a_loss_without_a_label_is_f_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "from microgradcnn import Value\n\ndef net():\n    w, y = Value(0.5, label='w'), Value(1.0, label='y')\n"
+    Path("own.py").write_text(f"{text}    return (w * Value(2.0, label='x') - y) ** 2\n", encoding="utf-8")
+    assert main(["ledger", "own.py:net"]) == 0
+    assert "The pass starts from f with df/df = 1." in capsys.readouterr().out

@@ -11,9 +11,13 @@ from answers_table import FILE, Case, cases, told_kinds
 from conftest import needs_chromium
 from many_cases import slow_but
 from test_edits import SOFTMAX, graph_of, leaf, wrong_cases
+from test_more_answers import CASES as MORE
+from test_more_answers import graph_of as more_graph
+from test_more_answers import parameters
 
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.pages.exercise import Problem, scripts
 
 if TYPE_CHECKING:
@@ -75,9 +79,23 @@ def test_the_page_says_what_python_says(page: Page, file: Path) -> None:
 
 def test_a_page_knows_that_targets_are_a_distribution(page: Page) -> None:
     loss = graph_of(f"y_1 = 0; y_2 = 1; y_3 = 0; {SOFTMAX}")
-    answers = {"(q_2 − y_2)x": True, "(q_2 + y_2)x": False, "q_2 x": False}
+    answers = {"(q_2 − y_2)x": True, "(q_2 − 1)x": True, "(q_2 + y_2)x": False, "q_2 x": False}
     chosen = [Case(loss, leaf(loss, "w_2"), text, right, (), text) for text, right in answers.items()]
-    assert [told_kinds(case)[0] for case in chosen] == [*answers.values()]
+    loss, _ = recomputed(loss, {leaf(loss, "x"): 0.3})  # no text, whose numbers would be known
+    answers |= {"(q_2 − 1)x": False}
+    chosen += [Case(loss, leaf(loss, "w_2"), text, right, (), text) for text, right in answers.items()]
+    assert [told_kinds(case)[0] for case in chosen] == [case.right for case in chosen]
+    assert differences(page, chosen) == []
+
+
+@pytest.mark.parametrize("every", slow_but(20, among=[20, 1]))
+def test_the_page_says_what_python_says_of_many_graphs(page: Page, every: int) -> None:
+    """Those of scalars that are asked for one derivative; λ among the answers' names is the graphs' own."""
+    chosen = []
+    for row in MORE[::every]:
+        graph, wrt = more_graph(row.graph), parameters(row)
+        if len(wrt) == 1:
+            chosen.append(Case(graph.loss, wrt[0], row.answer, row.right, row.kinds, f"{row.graph}: {row.answer}"))
     assert differences(page, chosen) == []
 
 

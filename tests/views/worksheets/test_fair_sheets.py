@@ -18,7 +18,9 @@ from playwright.sync_api import Page
 from test_worksheet import typeset
 
 from microgradcnn.cli.loss_graphs import loss_graph
+from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
+from microgradcnn.views.answers.assignments import read_assignments
 from microgradcnn.views.documents.document import Lettered, Table, text_line
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.notation import text
@@ -37,6 +39,7 @@ LOSSES = {
     "bias": "y_hat = w_1*x_1 + w_2*x_2 + b; (y_hat - y)**2",
     "tanh": "a = tanh(u*x); b = tanh(v*a); y_hat = w*b; (y_hat - y)**2",
 }
+RECURRENT = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); y_hat = w*h_2; (y_hat - y)**2"
 GRAPHS = {**dict.fromkeys(NETWORKS), **LOSSES}
 
 
@@ -181,3 +184,16 @@ def test_sides_of_equations_are_found() -> None:
     task = next(task for task in made("conv_average").tasks if task.kind == "mistake")
     assert len(sides(task)) >= 6
     assert right_line(task)
+
+
+def test_planted_derivations_tell_direct_derivatives_from_total_ones() -> None:
+    """dh_2/du = (1 − h_2²)x_2 would be a second line that is wrong."""
+    loss, _ = read_assignments(RECURRENT, iter([0.3, 0.5, 0.7, 0.9, 1.1, 0.2]).__next__)
+    nodes = {node.label: node for node in topological(loss)}
+    make = sheets_of(loss, [nodes[label] for label in "uvw"], 3, "")
+    task = next(task for seed in range(40) for task in make(seed).tasks if task.kind == "mistake" and task.label == "u")
+    shown = [text_line(line) for b in task.asked for line in (b.lines if isinstance(b, Lettered) else [b])]
+    assert any(line.startswith("∂h₂/∂u is the direct derivative, with h₁ held fixed") for line in shown)
+    assert any(line.startswith("∂h₂/∂u = ") for line in shown)
+    assert not any(line.startswith("dh₂/du = ") for line in shown)
+    assert any(line.startswith("df/du = ") and "∂h₂/∂u" in line for line in shown)

@@ -472,6 +472,23 @@ def test_a_bad_key_among_others_costs_nothing(folder: Path, capsys: pytest.Captu
     assert rows_of(folder / "g.csv")[6]["marks"] == "6"
 
 
+def test_the_keys_of_a_lesson_lie_beside_its_record(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "keys" / "lesson.json").write_text("[]", encoding="utf-8")
+    _, _, told = run(capsys, "grade", folder / "in", "--key", folder / "keys", "-o", folder / "g.csv")
+    assert "lesson.json" not in told
+
+
+def test_what_is_no_answer_file_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "in" / "fay.py").write_bytes(b"import math\nx = 3\n")
+    (folder / "in" / "guy.txt").write_bytes(b"name: Guy\nid: 5\nq1: 1\n")
+    key = folder / "keys" / "key-ada.json"
+    _, _, told = run(capsys, "grade", folder / "in", "--key", key, "-o", folder / "g.csv")
+    lines = told.splitlines()
+    assert any("fay.py: this is no answer file: it has no line such as q1: 2*w" in line for line in lines)
+    assert any("guy.txt: it has no line sheet: ..., and is marked with the only key" in line for line in lines)
+    assert not any("ada.txt" in line for line in lines)
+
+
 def test_bad_use_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "empty").mkdir()
     (folder / "bad.json").write_text("[1]", encoding="utf-8")

@@ -16,7 +16,7 @@ from microgradcnn.views.answers.edits.inner import inner_words
 from microgradcnn.views.answers.edits.pairs import along_a_path, first_match, two_of, with_a_factor
 from microgradcnn.views.answers.edits.paths import Terms
 from microgradcnn.views.answers.edits.single import Edit, Edits, said
-from microgradcnn.views.answers.edits.written import Rewriting, rewritings
+from microgradcnn.views.answers.edits.written import Rewriting, rewritings, shortened
 from microgradcnn.views.answers.evidence import Evidence, letter, ratio, same
 
 _FEW_PATHS = 8  # of which each is tried with every factor
@@ -46,8 +46,17 @@ class Search:
         """One mistake in a factor, in the terms of a sum or in a name."""
         found = self.one_factor(a) or (self.terms.mistake(a) if self.terms is not None else ())
         found = found or self.difference(a) or (self.terms.inner(a) if self.terms is not None else ())
-        found = found or self.edited(a, self.of_functions) or self.rewritten(a, scale=False)
+        found = found or self.edited(a, self.of_functions) or self.too_long(a) or self.rewritten(a, scale=False)
         return found or (self.terms.extra(a) if self.terms is not None else ()) or self.added(a)
+
+    def too_long(self, a: Array) -> Found:
+        """A term too much in a sum: what it is, if it is known."""
+        besides = a - self.evidence.points(self.answer)
+        for shorter in shortened(self.evidence, self.answer):
+            if same(shorter.values + besides, self.evidence.g):
+                found = (self.terms.extra(a) if self.terms is not None else ()) or self.added(a)
+                return found if found and found[0].kind == "extra path" else (shorter.diagnosis,)
+        return ()
 
     def added(self, a: Array) -> Found:
         """The gradient by another leaf, added to the right one."""
@@ -71,14 +80,17 @@ class Search:
             found.insert(0, _Quantity("(ŷ − y)", evidence.error, "error"))
         found += [_Quantity(text, own, "inner", z) for z, (text, own) in self.inner.items()]
         for label, x in evidence.values.items():
-            if letter(label) == "z" or self.sigmoid(label):
+            if np.ptp(x) and (letter(label) == "z" or self.is_share(label)):
                 found.append(_Quantity(f"(1 − {label})", 1.0 - x, "one minus", label))
         return [q for q in found if np.all(np.isfinite(q.values))][:200]
 
-    def sigmoid(self, label: str) -> bool:
-        """Whether a name is that of a value of σ."""
-        node = self.evidence.nodes.get(label)
-        return node is not None and node.op is not None and node.op.name == "sigmoid"
+    def is_share(self, label: str) -> bool:
+        """Whether a name is that of a value of σ, or of a softmax, which are between 0 and 1."""
+        node, values = self.evidence.nodes.get(label), self.evidence.values[label]
+        ops = ("sigmoid", "div")
+        return (
+            node is not None and node.op is not None and node.op.name in ops and bool(np.all(abs(values - 0.5) < 0.5))
+        )
 
     @cached_property
     def inner(self) -> dict[str, tuple[str, Array]]:
@@ -134,6 +146,15 @@ class Search:
             return Diagnosis("inner derivative", f"the inner derivative {q.text} is missing", None, (z,))
         clause = f"the inner derivative of {z} is {self.inner[z][0]}: {q.text} is missing"
         return Diagnosis("inner derivative", clause, None, (z,))
+
+    def two_factors(self, a: Array) -> Found:
+        """Two factors of a kind that are missing in all paths, as those of a softmax's derivative are."""
+        rest = self.evidence.g - self.evidence.regularisation
+        for i, p in enumerate(self.quantities):
+            for q in self.quantities[i + 1 :]:
+                if p.family == q.family and same((a - self.evidence.regularisation) * p.values * q.values, rest):
+                    return (said("two factors", (p.text, q.text), p=p.text, q=q.text),)
+        return ()
 
     # ŷ − y
 
@@ -227,6 +248,8 @@ class Search:
     def two(self, targets: Sequence[tuple[Array, Found]]) -> Found:
         """Two mistakes at once: one in the answer and one in the gradient, two here or two there."""
         for target, besides in targets:
+            if found := self.two_factors(target):
+                return (*found, *besides)
             offset = target - self.evidence.points(self.answer)
             for rewriting in self.rewritings:
                 values = rewriting.values + offset

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import cast
 
 import numpy as np
@@ -53,6 +54,8 @@ class Edits:
         yield from self.of_factors()
         yield from self.cut()
         yield from self.everywhere()
+        yield from self.other_windows()
+        yield from self.all_of_a_maximum()
         yield from self.sums()
         yield from self.of_others()
 
@@ -245,6 +248,39 @@ class Edits:
             slopes = {edge: program.values[other] for edge, _ in pairs}
             yield self.replaced(said("instead of siblings", there, q=there[0], p=listed(names)), slopes)
 
+    def other_windows(self) -> Iterator[Edit]:
+        """The pixels of windows that lie otherwise: in rows of another length, or with another stride."""
+        flow, program = self.flow, self.program
+        place = {label: n for n, label in enumerate(program.labels) if label is not None}
+        at_theta = [edge for edge in flow.edges if program.parents[edge[0]][edge[1]] == flow.theta]
+        other = dict(self.factors)
+        pairs = [(program.labels[other[edge]] or "", edge) for edge in at_theta if edge in other]
+        pairs.sort(key=lambda pair: last_number(pair[0]))
+        names = [label for label, _ in pairs]
+        if not 4 <= len(names) == len(at_theta) or len({*map(letter, names)}) > 1 or last_number(names[0]) < 0:
+            return
+        tried = {tuple(names)}
+        for columns, step, row in product(range(2, len(names) + 1), range(1, 4), range(1, _SHIFT + 1)):
+            moved = tuple(moved_label(names[0], step * (i % columns) + row * (i // columns)) for i in range(len(names)))
+            if len(names) % columns == 0 and moved not in tried and place.keys() >= {*moved}:
+                tried.add(moved)
+                terms = [
+                    flow.along(edge, program.values[place[to]]) for (_, edge), to in zip(pairs, moved, strict=True)
+                ]
+                told = said("siblings", (moved[-1], names[-1]), q=listed(moved), p=listed(names))
+                yield Edit(told, np.sum(terms, axis=0))
+
+    def all_of_a_maximum(self) -> Iterator[Edit]:
+        """All inputs of maxima, or of minima, where the gradient goes to one of them alone."""
+        program = self.program
+        for op in ("maximum", "minimum"):
+            edges = [edge for edge in self.flow.edges if program.ops[edge[0]] == op]
+            inputs = [program.parents[n][k] for n, k in edges]
+            names = [program.words(p) for p in dict.fromkeys(inputs) if program.ops[p] != op]
+            if len(names) > 1:
+                slopes = dict.fromkeys(edges, program.ones)
+                yield self.replaced(said("all of a maximum", tuple(names), op=op, p=listed(names)), slopes)
+
     def sums(self) -> Iterator[Edit]:
         """A product of sums, and the gradient with a sibling in place of a factor added to it."""
         flow = self.flow
@@ -271,5 +307,11 @@ def kin(label: str, labels: Iterable[str]) -> list[str]:
 
 def moved_label(label: str, by: int) -> str:
     """The label with another number at its end; "" if it has none."""
-    base, _, number = label.rpartition("_")
-    return f"{base}_{int(number) + by}" if number.isdigit() else ""
+    number = last_number(label)
+    return f"{label.rpartition('_')[0]}_{number + by}" if number >= 0 else ""
+
+
+def last_number(label: str) -> int:
+    """The number at the end of a label, -1 if it has none."""
+    number = label.rpartition("_")[2]
+    return int(number) if number.isdigit() else -1

@@ -48,6 +48,8 @@ SAID: dict[str, tuple[str, str]] = {
     "factor more": ("extra factor", "the factor {q} is too much in the path through {n}"),
     "factors": ("missing factor", "the factors {q} are missing in all paths"),
     "factors twice": ("extra factor", "the factors {q} stand twice in all paths"),
+    "two factors": ("missing factor", "the factors {p} and {q} are missing"),
+    "all of a maximum": ("extra path", "a {op} sends its gradient to one input alone, not to each of {p}"),
     "sibling": ("index", "{q} stands where {p} belongs, in the path through {n}"),
     "siblings": ("index", "{q} stand where {p} belong"),
     "instead of siblings": ("index", "{q} stands in all paths where {p} belong"),
@@ -61,6 +63,7 @@ SAID: dict[str, tuple[str, str]] = {
         "a product of sums is no sum of products: every path has factors of its own",
     ),
     "of another": ("inner derivative", "the inner derivative stands there of {q}, not of {zs}"),
+    "summand": ("extra path", "a term with {q} is too much in a sum"),
     "added": ("added", "a sum stands where a product belongs"),
     "multiplied": ("multiplied", "a product stands where a sum belongs"),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.diagnosis import Diagnosis, listed
+from microgradcnn.views.answers.diagnosis import Diagnosis, listed, number
 from microgradcnn.views.answers.edits.single import kin, moved_label, said
 from microgradcnn.views.answers.evidence import Evidence, letter
 from microgradcnn.views.answers.reading.names import FormulaError, Names
@@ -34,6 +34,19 @@ def rewritings(evidence: Evidence, answer: Value, tries: int = 0) -> Iterator[Re
         if (tries := tries + len(order)) > TRIES:
             return
         yield Rewriting(diagnosis, evidence.points.instead(order, new))
+
+
+def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
+    """The answer without one of the terms of a sum in it."""
+    order = topological(answer)
+    signs = {"add": 1.0, "sub": -1.0}
+    sums = [(node, signs[node.op.name]) for node in order if node.op is not None and node.op.name in signs]
+    for node, sign in sums[: TRIES // len(order)]:
+        a, b = (evidence.points(p) for p in node.parents)
+        for term, own, rest in ((1, b, a), (0, a, sign * b)):
+            names = sorted({x.label for x in topological(node.parents[term]) if x.label is not None})
+            told = said("summand", tuple(names), q=listed(names or [number(float(own[0]))]))
+            yield Rewriting(told, evidence.points.instead(order, {node: rest}))
 
 
 def _changes(evidence: Evidence, order: list[Value]) -> Iterator[tuple[Diagnosis, dict[Value, Array]]]:

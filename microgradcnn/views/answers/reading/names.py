@@ -27,6 +27,7 @@ from microgradcnn.views.answers.reading.notations import (
     YIELDING,
 )
 
+NOT_KNOWN = "is not known here"
 _LOW = str.maketrans(LOW)
 
 
@@ -226,5 +227,6 @@ class Names:
         known = [*self.labels.values(), *(name for name in SPELLINGS if name not in {*ELEMENTARY, *YIELDING})]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
+        meant = [] if len(name) == 1 and meant and meant[0] not in self.labels.values() else meant  # p is no exp
         guess = f": did you mean {meant[0]}?" if meant and meant[0] != shown else ""
-        return f"{shown} is not known here{guess}"
+        return f"{shown} {NOT_KNOWN}{guess}"

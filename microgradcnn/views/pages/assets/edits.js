@@ -98,6 +98,8 @@ function movedLabel(label, by) {
   return base === undefined ? "" : `${base}_${Number(number) + by}`;
 }
 
+const lastNumber = (label) => Number(/_([0-9]+)$/.exec(label)?.[1] ?? -1);
+
 // All edits of one kind of place: {diagnosis, values, changed}.
 class Edits {
   constructor(flow, terms) {
@@ -122,8 +124,8 @@ class Edits {
 
   all() {
     if (this.flow.edges.length > MOST_EDGES) return [];
-    const found = [this.weighed(), this.ofFunctions(), this.ofFactors(), this.cut(), this.everywhere(), this.sums(),
-      this.ofOthers()];
+    const found = [this.weighed(), this.ofFunctions(), this.ofFactors(), this.cut(), this.everywhere(),
+      this.otherWindows(), this.allOfAMaximum(), this.sums(), this.ofOthers()];
     return found.flat().filter(({values}) => finite(values));
   }
 
@@ -291,6 +293,40 @@ class Edits {
         said("instead of siblings", [this.words(other), names[0]], {q: this.words(other), p: listed(names)}),
         new Map(pairs.map(([e]) => [e, program.values[other]]))));
     return found;
+  }
+
+  otherWindows() { // the pixels of windows in rows of another length, or with another stride
+    const {flow, program, nodes, place} = this, atTheta = flow.edges.filter((e) => flow.parent(e) === flow.theta);
+    const other = new Map(this.factors), factors = atTheta.filter((e) => other.has(e));
+    const pairs = factors.map((e) => [nodes[other.get(e)].label ?? "", e]);
+    pairs.sort(([a], [b]) => lastNumber(a) - lastNumber(b));
+    const names = pairs.map(([label]) => label), found = [], tried = new Set([String(names)]);
+    if (names.length < 4 || names.length < atTheta.length || unique(names.map(letter)).length > 1 ||
+      lastNumber(names[0]) < 0) return [];
+    for (let columns = 2; columns <= names.length; columns++)
+      for (const step of names.length % columns ? [] : [1, 2, 3])
+        for (const row of [1, 2, 3, 4, 5, 6, 7, 8]) {
+          const by = names.map((_, i) => step * (i % columns) + row * Math.floor(i / columns));
+          const moved = by.map((x) => movedLabel(names[0], x));
+          if (tried.has(String(moved)) || !moved.every((label) => place.has(label))) continue;
+          tried.add(String(moved));
+          const terms = pairs.map(([, e], i) => flow.along(e, program.values[place.get(moved[i])]));
+          const words = {q: listed(moved), p: listed(names)};
+          found.push({diagnosis: said("siblings", [moved.at(-1), names.at(-1)], words),
+            values: total(terms, scale(0, flow.total)), changed: new Map()});
+        }
+    return found;
+  }
+
+  allOfAMaximum() { // all inputs, where the gradient goes to one of them alone
+    const {flow, nodes, program} = this;
+    return ["maximum", "minimum"].flatMap((op) => {
+      const edges = flow.edges.filter((e) => nodes[nodeOf(e)].name === op);
+      const inputs = unique(edges.map((e) => flow.parent(e)));
+      const names = inputs.filter((p) => nodes[p].name !== op).map((p) => this.words(p));
+      return names.length < 2 ? [] : [this.replaced(said("all of a maximum", names, {op, p: listed(names)}),
+        new Map(edges.map((e) => [e, program.ones])))];
+    });
   }
 
   sums() {

@@ -27,7 +27,12 @@ function ofRegularisation(evidence, a) {
     return [regularised(`there is no regularisation in this f: leave out the term with ${label} alone`, [label],
       extra)];
   if (near(extra / decay, -1)) return [missingRegularisation(evidence)];
-  return [regularised(`${gives}: you have ${inWords((extra + decay) / decay)} times that`, [label], extra)];
+  return [regularisationTimes(evidence, (extra + decay) / decay)];
+}
+
+function regularisationTimes({label, decay}, k) {
+  const words = `the regularisation gives 2λ${label}: you have ${inWords(k)} times that`;
+  return regularised(words, [label], (k - 1) * decay);
 }
 
 function missingRegularisation({label, decay}) {
@@ -53,7 +58,9 @@ function explained(evidence, answer, a) { // what is wrong with an answer: one m
   for (const found of [scaled(ratio(a, g), name), ofRegularisation(evidence, a), ofOther(evidence, a)])
     if (found.length) return found;
   const search = new Search(evidence, answer), targets = [[a, []]];
-  if (decay) targets.push([plus(a, regularisation), [missingRegularisation(evidence)]]);
+  if (decay)
+    targets.push([plus(a, regularisation), [missingRegularisation(evidence)]],
+      [plus(a, scale(0.5, regularisation)), [regularisationTimes(evidence, 0.5)]]);
   for (const find of ["one", "editedOrRewritten"])
     for (const [target, besides] of targets) {
       const constant = besides.length ? scaled(ratio(target, g), name) : [];
@@ -72,8 +79,9 @@ function unexplained({g, name, values}, answer, a) {
   return diagnosis("unknown", `none of the usual mistakes explains it; at ${where} ${numbers}`);
 }
 
-function rootOf({error, severalErrors, values, loss, decay}) {
-  const lost = "√f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y";
+function rootOf({error, severalErrors, values, loss, decay}, alone = false) { // `alone` if nothing else is wrong
+  const rest = alone ? "right only if you read √f as ŷ − y" : "write ŷ − y";
+  const lost = `√f is |ŷ − y|, which has lost the sign where ŷ < y: ${rest}`;
   const words = !error ? severalErrors ? "√f is not ŷ − y: over several rows it is no single difference"
     : "√f does not belong here: this f is no square"
     : !same(values.get(loss), times(error, error)) ? "√f is not |ŷ − y| here, for f is not (ŷ − y)² alone: write ŷ − y"
@@ -141,7 +149,7 @@ function diagnosed(evidence, tree, answer) { // the mistakes in a wrong answer
     const root = rootOf(evidence);
     if (!error) return [root];
     const second = new Written(read, new Map([...values, [ERROR, error]])), b = second.values.at(-1);
-    return same(b, g) ? [root] : [...explained(evidence, second, b), root];
+    return same(b, g) ? [rootOf(evidence, true)] : [...explained(evidence, second, b), root];
   }
   if (error && same(a, times(g, error.map(Math.sign))))
     return [diagnosis("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y", ["y_hat", "y"])];

@@ -117,13 +117,14 @@ class Flow {
 }
 
 // Numbers of the leaves with a name at random points, the same at every visit and in Python: from 0.2 to 1.3 in size;
-// or near their own data. A λ stays what it is.
-function drawn({nodes, operations}, theta, near) {
+// or near their own data. A λ stays what it is, and what is held; each family of targets adds up to 1.
+function drawn({nodes, targets, held: given}, theta, near) {
   let state = 1;
   const random = () => (state = (state * 48271) % 2147483647) / 2147483647, leaves = new Map();
   const named = nodes.filter(([op, , label]) => op < 0 && label !== null);
   named.sort(([, , a], [, , b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const held = ([, , label, , data]) => ["lambda", "λ"].includes(label) && data !== 0 && label !== theta;
+  const held = ([, , label, , data]) => label !== theta &&
+    (given.includes(label) || (["lambda", "λ"].includes(label) && data !== 0));
   for (const [, , label, , data] of named.filter(held)) leaves.set(label, Array(2 * COUNT).fill(data));
   const free = named.filter((leaf) => !held(leaf));
   for (const [, , label] of free) leaves.set(label, []);
@@ -132,16 +133,9 @@ function drawn({nodes, operations}, theta, near) {
       const sign = random() < 0.5 ? -1 : 1, size = 0.2 + 1.1 * random();
       leaves.get(label).push(near ? (data < 0 ? -1 : 1) * (data === 0 ? 1 : Math.abs(data)) * size : sign * size);
     }
-  const targets = distribution(nodes, operations);
-  const sums = leaves.get(targets[0])?.map((_, i) => targets.reduce((sum, y) => sum + Math.abs(leaves.get(y)[i]), 0));
-  for (const y of targets) leaves.set(y, leaves.get(y).map((x, i) => Math.abs(x) / sums[i]));
+  for (const family of targets) {
+    const sums = leaves.get(family[0]).map((_, i) => family.reduce((sum, y) => sum + Math.abs(leaves.get(y)[i]), 0));
+    for (const y of family) leaves.set(y, leaves.get(y).map((x, i) => Math.abs(x) / sums[i]));
+  }
   return leaves;
-}
-
-// The targets of a softmax that add up to 1, so that an answer may count on it.
-function distribution(nodes, operations) {
-  const names = operations.map(({name}) => name), y = nodes.filter(([op, , label]) =>
-    op < 0 && label !== null && letter(label) === "y" && label !== "y_hat"), data = y.map((leaf) => leaf[4]);
-  const known = y.length > 1 && data.every((x) => x >= 0) && Math.abs(data.reduce((a, b) => a + b) - 1) < 1e-9;
-  return known && names.includes("log") && names.includes("exp") ? y.map(([, , label]) => label) : [];
 }

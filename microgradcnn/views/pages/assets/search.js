@@ -26,7 +26,15 @@ class Search {
   one(a) {
     return this.first(() => this.oneFactor(a), () => this.terms.mistake(a), () => this.difference(a),
       () => this.terms.innerMistake(a), () => this.edited(a, (this.functions ??= this.edits.ofFunctions())),
-      () => this.rewritten(a, false), () => this.terms.extra(a), () => this.added(a));
+      () => this.tooLong(a), () => this.rewritten(a, false), () => this.terms.extra(a), () => this.added(a));
+  }
+
+  tooLong(a) { // a term too much in a sum: what it is, if it is known
+    const besides = less(a, this.answer.values.at(-1));
+    const [shorter] = this.answer.shortened().filter(({values}) => same(plus(values, besides), this.evidence.g));
+    if (!shorter) return [];
+    const found = this.first(() => this.terms.extra(a), () => this.added(a));
+    return found[0]?.kind === "extra path" ? found : [shorter.diagnosis];
   }
 
   editedOrRewritten(a) {
@@ -41,15 +49,20 @@ class Search {
   }
 
   listQuantities() {
-    const {values, error, loss, names, program} = this.evidence;
-    const varied = [...values].filter(([label, x]) => label !== loss && x.some((each) => each !== x[0]));
+    const {values, error, loss} = this.evidence, varies = (x) => x.some((each) => each !== x[0]);
+    const varied = [...values].filter(([label, x]) => label !== loss && varies(x));
     const found = varied.map(([label, x]) => ({text: label, values: x, family: letter(label), z: ""}));
     if (error) found.unshift({text: "(ŷ − y)", values: error, family: "error", z: ""});
     for (const [z, [text, own]] of this.inner) found.push({text, values: own, family: "inner", z});
     for (const [label, x] of values)
-      if (letter(label) === "z" || program.nodes[names.get(label)]?.name === "sigmoid")
+      if (varies(x) && (letter(label) === "z" || this.isShare(label, x)))
         found.push({text: `(1 − ${label})`, values: x.map((v) => 1 - v), family: "one minus", z: label});
     return found.filter((q) => finite(q.values)).slice(0, MOST_QUANTITIES);
+  }
+
+  isShare(label, x) { // a value of σ, or of a softmax, which are between 0 and 1
+    const {names, program} = this.evidence, name = program.nodes[names.get(label)]?.name;
+    return ["sigmoid", "div"].includes(name) && x.every((each) => Math.abs(each - 0.5) < 0.5);
   }
 
   oneFactor(a) {
@@ -89,6 +102,15 @@ class Search {
     if (q.family === "inner") return diagnosis("inner derivative", `the inner derivative ${q.text} is missing`, [z]);
     const words = `the inner derivative of ${z} is ${this.inner.get(z)[0]}: ${q.text} is missing`;
     return diagnosis("inner derivative", words, [z]);
+  }
+
+  twoFactors(a) { // two factors of a kind that are missing in all paths
+    const rest = less(a, this.evidence.regularisation);
+    for (const [i, p] of this.quantities.entries())
+      for (const q of this.quantities.slice(i + 1))
+        if (p.family === q.family && same(times(times(rest, p.values), q.values), this.rest))
+          return [said("two factors", [p.text, q.text], {p: p.text, q: q.text})];
+    return [];
   }
 
   get differences() { // what the loss sends down to a node, where that is ŷ − y, or q − 1
@@ -152,6 +174,8 @@ class Search {
   two(targets) {
     const {g, regularisation} = this.evidence;
     for (const [target, besides] of targets) {
+      const both = this.twoFactors(target);
+      if (both.length) return [...both, ...besides];
       const offset = less(target, this.answer.values.at(-1));
       const numbers = this.rewritings.map(({values}) => plus(values, offset));
       for (const [i, values] of numbers.entries()) {

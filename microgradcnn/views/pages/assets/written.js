@@ -102,4 +102,21 @@ class Written {
     });
     return found;
   }
+
+  shortened() { // the same without one of the terms of a sum in it
+    const sums = this.nodes.map((_, i) => i).filter((i) => ["sum", "sub"].includes(this.nodes[i].head));
+    return sums.slice(0, Math.floor(MOST_TRIES / this.nodes.length)).flatMap((i) => {
+      const {head, parents: [a, b]} = this.nodes[i], [left, right] = [this.values[a], this.values[b]];
+      return [[b, left], [a, head === "sub" ? scale(-1, right) : right]].map(([term, rest]) => {
+        const names = unique(this.namesUnder(term)).sort();
+        const words = {q: listed(names.length ? names : [inWords(this.values[term][0])])};
+        return {diagnosis: said("summand", names, words), values: this.instead(new Map([[i, rest]]))};
+      });
+    });
+  }
+
+  namesUnder(i) {
+    const {name, parents} = this.nodes[i];
+    return name === undefined ? parents.flatMap((p) => this.namesUnder(p)) : [name];
+  }
 }
