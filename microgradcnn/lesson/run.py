@@ -217,14 +217,21 @@ def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, A
 
 
 def _differences(network: Network, x: Array, y: Array) -> float:
-    """Of many parameters that are Values of their own a sample is checked, as check_gradients does of one array's."""
+    """All parameters are checked as one array, so that errors are a share of the largest component of all.
+
+    Of many that are Values of their own a sample is, as check_gradients takes one of an array's elements.
+    """
     parameters, rng = list(network.parameters.values()), np.random.default_rng(0)
     if len(parameters) > SAMPLE:
         parameters = [parameters[i] for i in rng.permutation(len(parameters))[:SAMPLE]]
-    written = network.loss(x, y)
+    written, sizes = network.loss(x, y), [np.size(p.data) for p in parameters]
+    ends = np.cumsum(sizes).tolist()
 
-    def loss(*values: Value) -> Value:
-        return replayed([written], dict(zip(parameters, values, strict=True)))[0]
+    def loss(numbers: Value) -> Value:
+        taken = [
+            numbers[end - size : end].reshape(p.shape) for p, size, end in zip(parameters, sizes, ends, strict=True)
+        ]
+        return replayed([written], dict(zip(parameters, taken, strict=True)))[0]
 
-    found = check_gradients(loss, *parameters, order=1)
+    found = check_gradients(loss, Value(np.concatenate([np.ravel(p.data) for p in parameters])), order=1)
     return math.inf if found.verdict == "undecidable" else found.error
