@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.checking.check import check_gradients
+from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.data import Dataset, load, two_classes
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
@@ -99,6 +100,7 @@ def network_row(
     known = name if NETWORKS.get(name) is kind else kind  # files of parameters have the name that it is known by
     options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
     built = kind(**options, seed=seed)
+    checks = check_network(built, seed)
     training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
     runs: dict[str, Experiment] = {}
     for which, rows in (data or _built_in(built)).items():
@@ -118,7 +120,6 @@ def network_row(
     if not data and not runs:
         _left_out(f"{name} is not trained: no built-in data set fits it, so give one, as in --data rows.csv")
     count = sum(np.size(p.data) for p in built.parameters.values())
-    checks = check_network(built, seed)
     return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise)
 
 
@@ -176,9 +177,10 @@ def check_network(network: Network, seed: int = 0) -> Checks:
     """The gradients of the mean loss over four rows that the network draws, found in up to four ways.
 
     Of squared losses two rows have ŷ above y and two below; of several outputs the rows go through the classes. Raises
-    ValueError where the loss depends on no parameter.
+    ValueError where the loss depends on no parameter, or is not finite.
     """
     x, y = network.drawn_rows(ROWS, np.random.default_rng(seed))
+    _check_finite(network, x, y)
     if network.error_name == "mean_squared_error":
         y = network.predict(x).data + np.array([0.7, -0.7, 1.3, -1.3])
     tensor = _gradient(network, x, y)
@@ -196,6 +198,19 @@ def check_network(network: Network, seed: int = 0) -> Checks:
         distance(closed) if closed else None,
         _differences(network, x, y),
     )
+
+
+def _check_finite(network: Network, x: Array, y: Array) -> None:
+    """Raises ValueError, with the primitive that it came out of, for a loss that is NaN or infinite to begin with."""
+    if np.isfinite(network.loss(x, y).data):
+        return
+    where = ", ".join(f"{name} = {p.item():g}" for name, p in network.parameters.items() if not p.shape)
+    try:
+        with debug():
+            network.loss(x, y)
+    except NonFiniteError as error:
+        at = f" at {where}" if where else ""
+        raise ValueError(f"the loss of {network.name} has no gradient{at}, where {error.brief}") from None
 
 
 def _gradient(network: Network, x: Array, y: Array) -> dict[str, Array]:
