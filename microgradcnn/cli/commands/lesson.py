@@ -26,6 +26,7 @@ from microgradcnn.lesson.sections.evidence import WAYS
 from microgradcnn.lesson.words import Words, read_words
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
+OF_DATA = ("target", "drop", "classes")  # options that say something about --data
 FOLDERS = {False: "lesson", True: "lesson-student"}
 
 
@@ -101,9 +102,10 @@ def _course(options: argparse.Namespace) -> Course:
     if options.data is not None:
         loaded = with_target(load(options.data, options.target, options.drop), None, options.classes)
         course = replace(course, data=lambda: {Path(loaded.name).stem: loaded})
+    elif flags := [flag for flag in OF_DATA if getattr(options, flag)]:
+        raise ValueError(f"--{flags[0]} is about data: give them, as in --data rows.csv")
     if options.networks:
-        whole = all(what.endswith(".py") for what in options.networks)  # words about others of a file are no mistake
-        _tell_unplaced("about", course.words.names if whole else [], list(course.networks))
+        _tell_unplaced("about", course.words.names, [*course.networks, *course.others])
         _tell_unplaced("under", course.words.sections, section_names())
     return course
 
