@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradcnn.checking.check import check_gradients
 from microgradcnn.checking.debug import NonFiniteError, debug
-from microgradcnn.data import Dataset, load, two_classes
+from microgradcnn.data import DataError, Dataset, load, two_classes
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
@@ -108,7 +108,8 @@ def network_row(
             done = experiment(known, rows, seed=seed, network=options, training=training)
         except (ValueError, DivergedError) as error:
             if data:
-                _left_out(f"{name} is not trained on {which}: {error}")
+                said = error.sentence if isinstance(error, DataError) else error
+                _left_out(f"{name} is not trained on {which}: {said}")
             continue
         uninterrupted(done.training)
         if not done.training.history:
