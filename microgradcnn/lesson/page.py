@@ -172,9 +172,11 @@ def _worksheet(about: Subject, name: str, student: bool) -> tuple[Pieces | None,
     which = [(f"sheet-{sheet.identifier}.html", "The sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
     if not student:
         which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "the key for grade")]
-    files = sheet.files()
+    files, asked = sheet.files(), len(sheet.tasks)
     links = ", ".join(f'<a href="{file}">{words}</a>' for file, words in which)
-    return {"questions": len(sheet.tasks), "links": links}, {file: files[file] for file, _ in which}
+    return {"questions": f"{asked} question{'s' * (asked != 1)}", "links": links}, {
+        file: files[file] for file, _ in which
+    }
 
 
 def _sheet(about: Subject, name: str) -> Worksheet | None:

@@ -164,12 +164,14 @@ def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
 
 def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
     worst = max(row.checks.worst for row in rows)
-    ways = WAYS[max(row.checks.ways for row in rows)]
+    ways = " or ".join(WAYS[count] for count in sorted({row.checks.ways for row in rows}))
     gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in {ways} ways"
     failed = [f"{row.network} on {name}: {said}" for row in rows for name, said in row.unfinished.items()]
     trained = "every training converged" if any(row.runs for row in rows) else "nothing was trained"
     training = "; ".join(failed) or trained
     whose = "the lecture's" if all(row.section for row in rows) else "a"
+    idle = sum(not (row.runs or row.unfinished) for row in rows)
+    training += f"; {idle} of {len(rows)} networks not trained" if 0 < idle < len(rows) else ""
     lines = [
         f"scalar, closed and differences: the scalar form, {whose} closed form and finite differences against the",
         "tensor form; test: accuracy on the fifth of the rows that training did not see; λ = 1e-3.",
