@@ -39,6 +39,7 @@ from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.cli.user_scripts import told
 from microgradcnn.data.columns import PositionWarning
+from microgradcnn.data.dataset import DataError
 from microgradcnn.data.loading import ClassesWarning
 from microgradcnn.extras import MissingExtra
 from microgradcnn.fit import DivergedError
@@ -145,6 +146,8 @@ def _sentence(error: Exception) -> object:
     """What a user did wrong, in a file of theirs or in their input; None for a mistake of ours."""
     if (of_a_file := told(error)) is not None:
         return of_a_file
+    if isinstance(error, DataError):
+        return error.sentence
     if isinstance(error, ValueError | MissingExtra):
         return error
     if isinstance(error, OverflowError):

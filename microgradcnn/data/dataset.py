@@ -20,11 +20,12 @@ _OPTIONS = re.compile(r"--(drop|missing|target|classes)(?![\w-])")
 class DataError(ValueError):
     """A user's mistake about data, in one sentence that says where it is and how to mend it.
 
-    Where it names options of the command line it ends with what they are called in Python.
+    Where it names options of the command line it ends with what they are called in Python, which `sentence` lacks.
     """
 
     def __init__(self, sentence: str) -> None:
         arguments = [f"{name}=" for name in dict.fromkeys(_OPTIONS.findall(sentence))]
+        self.sentence = sentence.partition(" (in Python ")[0]
         said = not arguments or sentence.endswith("=)")  # of another DataError's sentence
         super().__init__(sentence if said else f"{sentence} (in Python {', '.join(arguments)})")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.data import as_images, check_numbers, dataset_of, split, with_classes, with_target
 from microgradcnn.data.columns import columns_of
-from microgradcnn.data.dataset import Columns, Dataset
+from microgradcnn.data.dataset import Columns, DataError, Dataset
 from microgradcnn.data.loading import check_parts, tell_absent
 from microgradcnn.data.scaling import Scaling, standardised, unit_pixels, unscaled
 from microgradcnn.data.tables.missing import filled, means_by_name
@@ -92,6 +92,9 @@ def experiment(
     built = built_network(name, seed=seed, **sizes | (network or {}))
     if isinstance(built, Network):
         built.check_rows(learn.x)
+        if data.classes is not None and len(data.classes) != max(2, built.outputs):
+            found, wanted = len(data.classes), max(2, built.outputs)
+            raise DataError(f"{data.name} has {found} classes, and {built.name} is for {wanted}")
     scaling = fit_scaling(learn) if scale and not built.whole_inputs else unscaled(data.x.shape[1])
     numbers = kind is not None and data.classes is None and (target_kind == "number" or not _is_learnable(data))
     target = standardised(learn.y[:, None]) if numbers else None

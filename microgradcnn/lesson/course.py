@@ -30,8 +30,9 @@ class Course:
     `data` gives the data sets that every network is trained on, by name; without any, each gets a built-in one that
     fits. `slips` are the formulas that a button writes into a page's boxes besides the right ones: what it is called,
     what stands in the right ones, and what is written for that. `converges` says that a training which does not
-    converge is a mistake. `extras` are sentences to tell where data of a name are not there. Raises ValueError for a
-    network whose page would have the name of another file.
+    converge is a mistake. `extras` are sentences to tell where data of a name are not there. `others` are what the
+    file has besides: words about them are no mistake. Raises ValueError for a network whose page would have the name of
+    another file.
     """
 
     networks: Mapping[str, type[Network]]
@@ -41,6 +42,7 @@ class Course:
     slips: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     converges: bool = False
     extras: Mapping[str, str] = field(default_factory=dict)
+    others: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         files = {"index", *(f"{name}_graph" for name in self.networks)}
@@ -53,4 +55,5 @@ class Course:
         for name in other.networks:
             if name in self.networks:
                 raise ValueError(f"two networks of the course are called {name}: give one of them another name")
-        return replace(self, networks={**self.networks, **other.networks}, words=self.words.and_also(other.words))
+        networks, others = {**self.networks, **other.networks}, (*self.others, *other.others)
+        return replace(self, networks=networks, others=others, words=self.words.and_also(other.words))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from microgradcnn.data import Dataset
 from microgradcnn.lesson.cost import network_cost
-from microgradcnn.lesson.course import Course
+from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import sliding
@@ -64,19 +65,31 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         derivation = explain(about.loss, [about.parameters[label] for label in about.told])
         found |= {"graph": _graph(about, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
     if about.asked:
-        data_here = {which: rows for which, rows in data.items() if which not in row.diverged}
-        done, filled_in = practice(kind, data_here), fills(derivation, course.slips, about.labels)
-        found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
-        scripts = script(done, filled_in, key=not student)
+        with _left_out(name, "boxes and no landscape"):
+            data_here = {which: rows for which, rows in data.items() if which not in row.diverged}
+            done, filled_in = practice(kind, data_here), fills(derivation, course.slips, about.labels)
+            scripts = script(done, filled_in, key=not student)
+            found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
         found["worksheet"], files = _worksheet(about, name, course.words, student)
         beside |= files
     found |= {"checks": checks(about, row, student), "training": trainings(row, network, data)}
-    found |= {"cost": _cost(kind, name, student), "program": _program(about, student)}
+    found["cost"] = _cost(kind, name, student)
+    with _left_out(name, "program"):
+        found["program"] = _program(about, student)
     there = {section: pieces for section, pieces in found.items() if pieces is not None}
     for section, pieces in there.items():
         told = name, student, "" if section == "network" else section
         pieces |= {"about": course.words.about(*told), "slips": course.words.noted(*told), "name": escape(name)}
     return Page(filled("network.html", there), scripts, beside)
+
+
+@contextmanager
+def _left_out(name: str, what: str) -> Iterator[None]:
+    """Goes on without what a graph cannot be written as, such as a primitive without a line, and says why."""
+    try:
+        yield
+    except ValueError as error:
+        warnings.warn(f"the page of {name} has no {what}: {error}", LeftOutWarning, stacklevel=4)
 
 
 def filled(file: str, found: Mapping[str, Pieces]) -> str:
@@ -160,9 +173,11 @@ def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[
     which = [(f"sheet-{sheet.identifier}.html", "The sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
     if not student:
         which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "the key for grade")]
-    files = sheet.files()
+    files, asked = sheet.files(), len(sheet.tasks)
     links = ", ".join(f'<a href="{file}">{words}</a>' for file, words in which)
-    return {"questions": len(sheet.tasks), "links": links}, {file: files[file] for file, _ in which}
+    return {"questions": f"{asked} question{'s' * (asked != 1)}", "links": links}, {
+        file: files[file] for file, _ in which
+    }
 
 
 def _sheet(about: Subject, name: str, title: str) -> Worksheet | None:

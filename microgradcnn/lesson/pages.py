@@ -14,6 +14,7 @@ from microgradcnn.lesson.page import Page, Pieces, filled, network_page
 from microgradcnn.lesson.run import NetworkRow, score
 from microgradcnn.lesson.schematic import schematic
 from microgradcnn.lesson.sections.evidence import table
+from microgradcnn.lesson.words import as_line
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
@@ -106,8 +107,9 @@ def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str
         for file, words in links
     )
     script, sections = f"{page.script}\n{asset('wide.js')}".strip(), page.sections
-    whole = asset("lesson.html").format(links=items, title=escape(title), lead=lead, sections=sections, script=script)
-    return html_document(whole, title, style("lesson.css"))
+    told = f'<p class="lead">{lead}</p>' if lead else ""
+    whole = asset("lesson.html").format(links=items, title=as_line(title), lead=told, sections=sections, script=script)
+    return html_document(whole, title.replace("`", ""), style("lesson.css"))
 
 
 def _formula(loss: str) -> str:
@@ -117,7 +119,7 @@ def _formula(loss: str) -> str:
 
 
 def _card(row: NetworkRow, course: Course) -> str:
-    title = escape(course.words.title_of(row.network))
+    title = as_line(course.words.title_of(row.network))
     drawing = (
         schematic(course.networks[row.network](), equations=False) or f"<p>{row.parameters} weights, in arrays</p>"
     )

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.checking.check import check_gradients
-from microgradcnn.data import Dataset, load, two_classes
+from microgradcnn.checking.debug import NonFiniteError, debug
+from microgradcnn.data import DataError, Dataset, load, two_classes
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
@@ -110,6 +111,7 @@ def network_row(
     known = name if NETWORKS.get(name) is kind else kind  # files of parameters have the name that it is known by
     options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
     built = kind(**options, seed=seed)
+    checks = check_network(built, seed)
     training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
     cause = "no built-in data set fits it, so give one, as in --data rows.csv"
     runs, diverged, left_out = dict[str, Experiment](), dict[str, str](), dict[str, str]()
@@ -122,7 +124,7 @@ def network_row(
             continue
         except ValueError as error:
             cause = str(error) if isinstance(error, UntrainableError) else cause
-            left_out[which] = str(error)
+            left_out[which] = error.sentence if isinstance(error, DataError) else str(error)
             continue
         uninterrupted(done.training)
         if not done.training.history:
@@ -136,7 +138,6 @@ def network_row(
     for which, why in (diverged | left_out).items():
         _left_out(f"{name} is not trained{f' on {which}' if which else ''}: {why}")
     count = sum(np.size(p.data) for p in built.parameters.values())
-    checks = check_network(built, seed)
     return NetworkRow(name, built.section, built.formula, count, checks, runs, built.regularise, diverged, left_out)
 
 
@@ -206,9 +207,10 @@ def check_network(network: Network, seed: int = 0) -> Checks:
     """The gradients of the mean loss over four rows that the network draws, found in up to four ways.
 
     Of squared losses two rows have ŷ above y and two below; of several outputs the rows go through the classes. Raises
-    ValueError where the loss depends on no parameter.
+    ValueError where the loss depends on no parameter, or is not finite.
     """
     x, y = network.drawn_rows(ROWS, np.random.default_rng(seed))
+    _check_finite(network, x, y)
     if network.error_name == "mean_squared_error":
         y = network.predict(x).data + np.array([0.7, -0.7, 1.3, -1.3])
     tensor = _gradient(network, x, y)
@@ -226,6 +228,19 @@ def check_network(network: Network, seed: int = 0) -> Checks:
         distance(closed) if closed else None,
         _differences(network, x, y),
     )
+
+
+def _check_finite(network: Network, x: Array, y: Array) -> None:
+    """Raises ValueError, with the primitive that it came out of, for a loss that is NaN or infinite to begin with."""
+    if np.isfinite(network.loss(x, y).data):
+        return
+    where = ", ".join(f"{name} = {p.item():g}" for name, p in network.parameters.items() if not p.shape)
+    try:
+        with debug():
+            network.loss(x, y)
+    except NonFiniteError as error:
+        at = f" at {where}" if where else ""
+        raise ValueError(f"the loss of {network.name} has no gradient{at}, where {error.brief}") from None
 
 
 def _gradient(network: Network, x: Array, y: Array) -> dict[str, Array]:
@@ -247,14 +262,21 @@ def _scalar_gradient(network: Network, row: Array, target: float) -> dict[str, A
 
 
 def _differences(network: Network, x: Array, y: Array) -> float:
-    """Of many parameters that are Values of their own a sample is checked, as check_gradients does of one array's."""
+    """All parameters are checked as one array, so that errors are a share of the largest component of all.
+
+    Of many that are Values of their own a sample is, as check_gradients takes one of an array's elements.
+    """
     parameters, rng = list(network.parameters.values()), np.random.default_rng(0)
     if len(parameters) > SAMPLE:
         parameters = [parameters[i] for i in rng.permutation(len(parameters))[:SAMPLE]]
-    written = network.loss(x, y)
+    written, sizes = network.loss(x, y), [np.size(p.data) for p in parameters]
+    ends = np.cumsum(sizes).tolist()
 
-    def loss(*values: Value) -> Value:
-        return replayed([written], dict(zip(parameters, values, strict=True)))[0]
+    def loss(numbers: Value) -> Value:
+        taken = [
+            numbers[end - size : end].reshape(p.shape) for p, size, end in zip(parameters, sizes, ends, strict=True)
+        ]
+        return replayed([written], dict(zip(parameters, taken, strict=True)))[0]
 
-    found = check_gradients(loss, *parameters, order=1)
+    found = check_gradients(loss, Value(np.concatenate([np.ravel(p.data) for p in parameters])), order=1)
     return math.inf if found.verdict == "undecidable" else found.error

@@ -210,7 +210,8 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
     units = [sum(unit in hidden for unit in layer) for layer in columns]
     between = "".join(f"{count} hidden unit{'s' * (count > 1)}, " for count in units if count)
     outputs = "one output" if len(example.outputs) == 1 else f"{len(example.outputs)} outputs"
-    return f"{len(example.inputs)} inputs, {between}{outputs}", 1
+    inputs = "one input" if len(example.inputs) == 1 else f"{len(example.inputs)} inputs"
+    return f"{inputs}, {between}{outputs}", 1
 
 
 def _placed(

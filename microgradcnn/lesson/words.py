@@ -166,6 +166,11 @@ def as_html(text: str, student: bool) -> str:
     return "".join(_block(kind, texts, student) for kind, texts in _blocks(text))
 
 
+def as_line(text: str) -> str:
+    """A title as HTML, with no more of Markdown than `code`."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _blocks(text: str) -> list[tuple[str, list[str]]]:
     """A paragraph "p" or code "pre" with its text, a list "ul" or "ol" with its items; in their order."""
     blocks: list[tuple[str, list[str]]] = []

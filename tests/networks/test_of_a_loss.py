@@ -265,7 +265,7 @@ def test_the_sizes_are_those_that_the_data_decide() -> None:
 
 
 MISFITS = [
-    (neuron, rows(2, 2), "neuron takes rows of 1 numbers, and rows has 2"),
+    (neuron, rows(2, 2), "neuron takes rows of 1 number, and rows has 2"),
     (neuron, rows(1, 3), "neuron has one output, and rows has 3 classes"),
     (softmax, rows(2), "softmax has an output for each of 3 classes, and rows has numbers"),
     (lambda: leaf("w") * leaf("x"), rows(1), "net has no target: call what is to be learnt y, or y_1, y_2, ..."),

@@ -26,6 +26,7 @@ from microgradcnn.lesson.sections.evidence import WAYS
 from microgradcnn.lesson.words import Words, read_words, section_titles
 
 SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
+OF_DATA = ("target", "drop", "classes", "missing", "target_kind")  # options that say something about --data
 FOLDERS = {False: "lesson", True: "lesson-student"}
 
 
@@ -105,9 +106,10 @@ def _course(options: argparse.Namespace) -> Course:
         read = load(options.data, options.target, options.drop, missing=options.missing)
         loaded = with_target(read, options.target_kind, options.classes)
         course = replace(course, data=lambda: {Path(loaded.name).stem: loaded})
+    elif flags := [flag for flag in OF_DATA if getattr(options, flag)]:
+        raise ValueError(f"--{flags[0].replace('_', '-')} is about data: give them, as in --data rows.csv")
     if options.networks:
-        whole = all(what.endswith(".py") for what in options.networks)  # words about others of a file are no mistake
-        _tell_unplaced("about", course.words.names if whole else [], list(course.networks))
+        _tell_unplaced("about", course.words.names, [*course.networks, *course.others])
         _tell_unplaced("under", course.words.sections, list(section_titles()), "or the titles that a page shows")
         ladder = [] if course.ladder is None else [course.ladder.title.lower()]
         _tell_unplaced("of the index under", course.words.index_sections, ladder, "errata")
@@ -171,12 +173,14 @@ def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
 
 def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
     worst = max(row.checks.worst for row in rows)
-    ways = WAYS[max(row.checks.ways for row in rows)]
+    ways = " or ".join(WAYS[count] for count in sorted({row.checks.ways for row in rows}))
     gradients = f"gradients: at most {worst:.1e} apart (relative to the largest component), in {ways} ways"
     failed = [f"{row.network} on {name}: {said}" for row in rows for name, said in row.unfinished.items()]
     trained = any(row.runs for row in rows)
     training = "; ".join(failed) or ("every training converged" if trained else "nothing was trained")
     whose = "the lecture's" if all(row.section for row in rows) else "a"
+    idle = sum(not (row.runs or row.unfinished) for row in rows)
+    training += f"; {idle} of {len(rows)} networks not trained" if 0 < idle < len(rows) else ""
     lines = [
         f"scalar, closed and differences: the scalar form, {whose} closed form and finite differences against the",
         f"tensor form{_about_training(rows) if trained else ''}.",

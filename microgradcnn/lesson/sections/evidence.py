@@ -28,7 +28,8 @@ TILES = (120, 12)  # numbers of a parameter, and in a row of it, that are shown 
 def checks(about: Subject, row: NetworkRow, student: bool) -> dict[str, object]:
     """Numbers of the page's loss, with gradients by differences and, for teachers, by the chain rule."""
     if about.scalar:
-        example = f"One example: {_values(about.given)}. Then {_values(about.found)}."
+        given = f"One example: {_values(about.given)}. Then" if about.given else "With the weights below"
+        example = f"{given} {_values(about.found)}."
     else:
         sizes = ", ".join(f"<span>{_name(v)} of {size_of(v)}</span>" for v in about.given)
         example = f"A batch, {sizes}: {_name(about.loss)} = {shown(about.loss.item(), 6)}."

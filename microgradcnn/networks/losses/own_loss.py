@@ -61,7 +61,8 @@ class OwnLossNetwork(Network):
         two = 2 * bool(np.isin(data.y, (0.0, 1.0)).all())
         columns, classes = data.x.shape[1], len(data.classes or ()) or two
         if self.inputs != columns:
-            raise DataError(f"{self.name} takes rows of {self.inputs} numbers, and {data.name} has {columns}")
+            numbers = f"{self.inputs} number{'s' * (self.inputs != 1)}"
+            raise DataError(f"{self.name} takes rows of {numbers}, and {data.name} has {columns}")
         if self.outputs > 1 and self.outputs != classes:
             found = f"{classes} classes" if classes else "numbers"
             raise DataError(

@@ -42,7 +42,8 @@ class LossProgram:
         self.nodes = nodes_of(root)
         place = {node: i for i, node in enumerate(self.nodes)}
         for node in self.nodes:
-            if node.shape != () or not (node.op is None or node.op.elementwise):
+            alone = count == 1 and not any(p.shape for p in node.parents)  # no points for a primitive to mix
+            if node.shape != () or not (node.op is None or node.op.elementwise or alone):
                 raise ValueError(f"{node.describe()} is an array, or made of one")
         self.parents = [tuple(place[p] for p in node.parents) for node in self.nodes]
         self.ops = ["" if node.op is None else node.op.name for node in self.nodes]
