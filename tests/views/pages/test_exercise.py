@@ -117,7 +117,8 @@ WRONG = [  # in conv_linear
     ("w_1", "2(ŷ - y)z_1 w_1", "the factor w_1 is too much"),
     ("w_1", "2(ŷ - y)z_1(1 - z_1)", "the factor (1 − z_1) is too much"),
     ("w_1", "sqrt(-1)", "your answer is not a number at some points where the gradient is one"),
-    ("w_1", "2(ŷ - y)z_1 + y", "none of the usual mistakes explains it; at y = "),
+    ("w_1", "2(ŷ - y)z_1 + y", "a term with y is too much in a sum"),
+    ("w_1", "exp(y) + 7", "none of the usual mistakes explains it; at y = "),
 ]
 
 
