@@ -72,7 +72,7 @@ def course_in_script(what: str) -> Course:
     """
     script, name = _run(what)
     if name:
-        return Course({name: script.network(name)}, others=script.offered())
+        return Course({name: script.network(name)}, others=[other for other in script.offered() if other != name])
     if courses := [value for value in script.names.values() if isinstance(value, Course)]:
         return courses[0]
     found, faults = dict[str, type[Network]](), list[str]()

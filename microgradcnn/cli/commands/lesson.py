@@ -109,7 +109,9 @@ def _course(options: argparse.Namespace) -> Course:
     elif flags := [flag for flag in OF_DATA if getattr(options, flag)]:
         raise ValueError(f"--{flags[0].replace('_', '-')} is about data: give them, as in --data rows.csv")
     if options.networks:
-        _tell_unplaced("about", course.words.names, [*course.networks, *course.others])
+        # A file of words beside one.py is about all of it, and was told of as such; --text is for this course.
+        whole = options.text is not None or all(what.endswith(".py") for what in options.networks)
+        _tell_unplaced("about", course.words.names if whole else [], [*course.networks, *course.others])
         _tell_unplaced("under", course.words.sections, list(section_titles()), "or the titles that a page shows")
         ladder = [] if course.ladder is None else [course.ladder.title.lower()]
         _tell_unplaced("of the index under", course.words.index_sections, ladder, "errata")
