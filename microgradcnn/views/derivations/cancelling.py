@@ -163,7 +163,7 @@ class Known:
         result = self._unmarked(factored(_summed(multiplied, self.sums, used)))
         if size(result) >= size(e):
             return None
-        reasons += [(factors, " goes into the brackets, where it cancels.") for factors in above]
+        reasons += [(self._unmarked(factors), " goes into the brackets, where it cancels.") for factors in above]
         reasons += [why for labels, why in self._why.items() if labels in used]
         forms = [form for form in map(self._unmarked, (named, between)) if form not in (e, result)]
         return Shorter([*dict.fromkeys(forms), result], reasons)
