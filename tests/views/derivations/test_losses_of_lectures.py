@@ -380,3 +380,17 @@ def test_no_line_of_a_page_is_cut_on_a_phone(page: Page) -> None:
         if width > 390 or page.evaluate(CUT, 390):
             found[name] = (width, page.evaluate(CUT, 390)[:5])
     assert found == {}
+
+
+WIDE = """[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.textContent)"""
+
+
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.parametrize("name", ["logistic", "RNN, squared"])
+def test_every_equation_is_seen_whole_on_a_phone(name: str, page: Page) -> None:
+    """Not by scrolling it sideways either: long ones have equals signs to be broken at."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_content(html_page(derived(*EVERY[name][:3])[1].mathml(), (name,)))
+    assert page.evaluate(WIDE) == []
