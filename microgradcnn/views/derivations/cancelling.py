@@ -139,8 +139,10 @@ class Known:
         for labels in weighing(graph.f):
             names = tuple([graph.names[label] for label in labels])
             self.sums[names] = ONE if adds_up_to_one(labels) else add(*names)
-            defined = [graph.names[label] for label in labels if label.op is not None]
-            because: Line = (" by the definition of ", *defined) if defined else (": the labels are a distribution",)
+            defined = [part for label in labels if label.op is not None for part in (", ", graph.names[label])]
+            because: Line = (
+                (" by the definition of ", *defined[1:]) if defined else (": the labels are a distribution",)
+            )
             self._why[names] = (equation(add(*names), ONE), *because, ".")
         self.introduced: dict[Expr, tuple[Expr, float]] = {}
         self._softmaxes: list[_Shares] = []

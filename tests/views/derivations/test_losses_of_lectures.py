@@ -128,6 +128,7 @@ UNKNOWN = {  # what is not known is not used
     "a class that weighs more": ("q = sigmoid(w*x + b); -(y*log(q) + 2*(1-y)*log(1-q))", "", "w"),
 }  # fmt: skip
 
+TWO = "o_1 = v_1*x; o_2 = v_2*x; S = exp(o_1) + exp(o_2); q_1 = exp(o_1)/S; q_2 = exp(o_2)/S; "
 H3 = "h_1 = tanh(u*x_1 + b); h_2 = tanh(u*x_2 + v*h_1 + b); h_3 = tanh(u*x_3 + v*h_2 + b); "
 LONG = {  # formula, numbers, parameter
     "RNN, squared": (H3 + "y_hat = w*h_3; (y_hat - y)^2", "", "v"),
@@ -148,6 +149,19 @@ LONG = {  # formula, numbers, parameter
         O3 + "m = maximum(maximum(o_1, o_2), o_3); e_1 = exp(o_1 - m); e_2 = exp(o_2 - m); e_3 = exp(o_3 - m); "
         "S = e_1 + e_2 + e_3; q_1 = e_1/S; q_2 = e_2/S; q_3 = e_3/S; " + REST + ENTROPY, "", "v_2"),
     "a skip": ("z = relu(u*x + b); y_hat = w*z + x; (y_hat - y)^2 + z*x", "", "u"),
+    "its own entropy": (TWO + "-(q_1*log(q_1) + q_2*log(q_2))", "", "v_1"),
+    "labels that x goes into": (
+        "y_1 = sigmoid(x); y_2 = 1 - y_1; " + TWO + "-(y_1*log(q_1) + y_2*log(q_2))", "", "x"),
+    "labels of a teacher": (
+        "T = exp(s_1) + exp(s_2); y_1 = exp(s_1)/T; y_2 = exp(s_2)/T; " + TWO
+        + "-(y_1*log(q_1) + y_2*log(q_2))", "", "s_1"),
+    "by a label": (TWO + "y_2 = 1 - y_1; -(y_1*log(q_1) + y_2*log(q_2))", "", "y_1"),
+    "shares in shares": (
+        "a_1 = u_1*x; a_2 = u_2*x; A = exp(a_1) + exp(a_2); p_1 = exp(a_1)/A; p_2 = exp(a_2)/A; "
+        "o_1 = v_1*p_1; o_2 = v_2*p_2; S = exp(o_1) + exp(o_2); q_1 = exp(o_1)/S; q_2 = exp(o_2)/S; "
+        "y_2 = 1 - y_1; -(y_1*log(q_1) + y_2*log(q_2))", "", "u_1"),
+    "focal": ("q = sigmoid(w*x + b); -(y*(1-q)^2*log(q) + (1-y)*q^2*log(1-q))", "", "w"),
+    "softmax, squared": (TWO + "(q_1 - y_1)^2 + (q_2 - y_2)^2", "", "v_1"),
     "weights of classes": (
         O3 + SHARES + REST + "-(c_1*y_1*log(q_1) + c_2*y_2*log(q_2) + c_3*y_3*log(q_3))", "", "v_2"),
 }  # fmt: skip
@@ -201,8 +215,8 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 def in_python(formula: str) -> list[tuple[str, str]]:
     """The assignments of a formula, f last."""
     statements = formula.replace("^", "**").replace("lambda", "lambda_").split(";")
-    pairs = [tuple(part.strip() for part in each.split(" = ")) for each in statements]
-    return [(pair[0], pair[1]) if len(pair) == 2 else ("f", pair[0]) for pair in pairs]
+    pairs = [each.strip().rpartition(" = ") for each in statements]
+    return [(name or "f", value) for name, _, value in pairs]
 
 
 def run(lines: list[tuple[str, str]], known: dict[str, float], moved: str = "", by: float = 0.0) -> dict[str, float]:
@@ -313,6 +327,11 @@ def test_the_factor_that_cancels_is_named(classes: int) -> None:
         assert said
         assert all(re.fullmatch(r"\s*[\w()₁-₉ +]+", each) and "exp(o₂)" in each for each in said), said
         assert "\0" not in derivation.text() + derivation.latex() + derivation.mathml()
+
+
+def test_the_labels_that_are_defined_are_told_one_by_one() -> None:
+    told = derived(*LONG["labels that x goes into"])[1].text()
+    assert "y₁ + y₂ = 1 by the definition of y₁, y₂.\n" in told
 
 
 @pytest.mark.parametrize("classes", [4, 5, 10])
