@@ -237,6 +237,17 @@ def test_a_name_and_an_id_that_do_not_fit_are_told(course: Path, capsys: pytest.
 
 
 @pytest.mark.slow
+def test_a_name_that_two_have_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "class.csv").write_text("id,name\n1,Anna Li\n2,Anna Li\n", encoding="utf-8")
+    command = ("worksheet", FORMULA, "--roster", tmp_path / "class.csv", "--secret", "a", "--questions", 1)
+    assert run(capsys, *command, "--out", tmp_path)[0] == 0
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(answered(tmp_path, "1").replace("id: 1\n", "id: \n"), encoding="utf-8")
+    _, told = graded(tmp_path, capsys)
+    assert "nobody on the roster has this name" not in told, told
+
+
+@pytest.mark.slow
 def test_one_secret_gives_the_same_bytes_twice(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("worksheet", FORMULA, "--roster", course / "class.csv", "--questions", 3)
     assert run(capsys, *command, "--secret", "a long one", "--out", course / "again")[0] == 0
