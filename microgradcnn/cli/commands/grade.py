@@ -188,4 +188,5 @@ def _graded(path: Path, name: PurePath, keys: dict[str, Key], roster: Roster | N
     except (OSError, AnswersError) as error:
         told = error.strerror if isinstance(error, OSError) else str(error)
         rows = [Mark("total", "", "", 0.0, float(len(key.questions)) if key else 0.0, str(told))]
-    return submission(name, answers, rows, roster)
+    own = keys.get(answers.fields.get("sheet", "").lower())
+    return submission(name, answers, rows, roster, own.student if own else "")
