@@ -98,8 +98,10 @@ def predictions(material: Material, wanted: Sequence[Wanted], rng: Random) -> Pr
 def _drawn(material: Material, rng: Random) -> Numbers:
     letters = [name_of(label).base for label in material.leaves]
     numbers: Numbers = {}
-    for label, letter in zip(material.leaves, letters, strict=True):
-        if label in material.rules:
+    for (label, leaf), letter in zip(material.leaves.items(), letters, strict=True):
+        if letter == "λ":
+            numbers[label] = leaf.item()  # a choice of whoever wrote the loss
+        elif label in material.rules:
             numbers[label] = rng.choice(_WEIGHTS[not material.taken.isdisjoint(TABLED)])
         else:
             numbers[label] = rng.choice(_PIXELS if letters.count(letter) > _MANY or letter == "y" else _INPUTS)
