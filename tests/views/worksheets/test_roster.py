@@ -368,3 +368,14 @@ def test_whose_a_file_is_when_its_parts_disagree(
 def test_lines_are_counted_under_the_line_that_names_the_delimiter() -> None:
     with pytest.raises(ValueError, match="lines 3 and 4"):
         read_roster(b"sep=;\r\nid;name\r\n1;A\r\n1;B\r\n", "class.csv")
+
+
+def test_what_systems_put_into_folders_is_nobodys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "worksheet", FORMULA, "--questions", "1", "--out", tmp_path)[0] == 0
+    (key,) = tmp_path.glob("key-*.json")
+    for name in ("Thumbs.db", "desktop.ini", "__MACOSX/ada.txt", "ada/ada.txt"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text("id: 1\n", encoding="utf-8")
+    code, out, _ = run(capsys, "grade", tmp_path / "in", "--key", key, "-o", tmp_path / "g.csv", "--long", "--json")
+    assert code == 0
+    assert {row["file"] for row in json.loads(out)} == {"ada/ada.txt"}
