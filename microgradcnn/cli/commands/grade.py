@@ -91,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")  # what Windows and macOS put into folders, in small letters
 _ROSTER = "class list, a CSV file with the columns id and name"
 
 
@@ -144,7 +145,7 @@ def _is_answer_file(path: Path, options: argparse.Namespace) -> bool:
     own = {os.path.realpath(given) for given in (options.out, options.key, options.roster) if given is not None}
     inside = path.relative_to(options.folder)
     places = {os.path.realpath(options.folder / place) for place in (inside, *inside.parents[:-1])}
-    hidden = any(part.startswith(".") for part in inside.parts)
+    hidden = any(part.startswith(".") or part.lower() in _OF_SYSTEMS for part in inside.parts)
     return path.is_file() and path.suffix != ".json" and not hidden and not own & places
 
 
@@ -195,4 +196,5 @@ def _graded(path: Path, name: PurePath, keys: dict[str, Key], roster: Roster | N
     except (OSError, AnswersError) as error:
         told = error.strerror if isinstance(error, OSError) else str(error)
         rows = [Mark("total", "", "", 0.0, float(len(key.questions)) if key else 0.0, str(told))]
-    return submission(name, answers, rows, roster)
+    own = keys.get(answers.fields.get("sheet", "").lower())
+    return submission(name, answers, rows, roster, own.student if own else "")

@@ -15,10 +15,23 @@ from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.steps import by_letter, chain_steps, compressed, where_step
 from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import Expr, derivative, equation, functions, heads, symbol
+from microgradcnn.views.formulas.algebra import factored, simplified
+from microgradcnn.views.formulas.expression import (
+    Expr,
+    add,
+    derivative,
+    equation,
+    functions,
+    heads,
+    multiply,
+    size,
+    substituted,
+    symbol,
+)
 from microgradcnn.views.worksheets.stored_loss import StoredLoss, as_plain
 
 Lines = Sequence[Block]
+_LONGEST = 300  # the size of a gradient that is asked for
 
 
 @dataclass(frozen=True)
@@ -89,9 +102,15 @@ class Material:
         return any({"indicator", "cases"} & heads(rule.gradient) for rule in self.rules.values())
 
     def formula(self, wrt: str) -> str:
-        """df/dwrt as a student may write it."""
-        rule = self.rules[wrt]
-        return notation.text(notation.spelled_out(rule.facts.without_shares(rule.gradient)))
+        """df/dwrt as a student may write it: of values alone, and with [a > b] for what holds on one side of a kink."""
+        rule, outer = self.rules[wrt], dict[Expr, Expr]()
+        for station, e in rule.derivatives.items():  # f's side first
+            outer[rule.symbol(station)] = gradient = substituted(e, outer)
+            if size(gradient) > _LONGEST:
+                raise FormulaError("it is too long without derivatives of intermediates")
+        if "cases" in heads(gradient) or gradient != rule.gradient:
+            gradient = factored(simplified(_sided(gradient)))
+        return notation.text(notation.spelled_out(rule.facts.without_shares(gradient)))
 
     def definitions(self) -> Lines:
         """What is computed from what, inputs first, families of equations that read alike as one; then functions."""
@@ -107,13 +126,26 @@ class Material:
     def _check(self, wrt: str) -> None:
         """The formula that the key will print is the gradient."""
         try:
-            if "derivative" in heads(self.rules[wrt].gradient):
-                raise FormulaError("it is too long without derivatives of intermediates")
             answer = self.stored.check(wrt, self.formula(wrt))
         except FormulaError as error:
             raise ValueError(f"the gradient by {wrt}, {self.formula(wrt)[:80]}, cannot be asked for: {error}") from None
         if not answer:
             raise ValueError(f"check_answer does not confirm the gradient by {wrt}, {self.formula(wrt)[:80]}: {answer}")
+
+
+def _sided(e: Expr) -> Expr:
+    """The formula with [a > b] u + [b > a] v for u where a > b, else v; what is where a = b is left aside."""
+    args = tuple([_sided(a) for a in e.args])
+    if e.head != "cases" or e.args[0].head != "compare" or e.args[0].value not in (">", "="):
+        return Expr(e.head, args, e.value) if args else e
+    condition, then, otherwise = args
+    if condition.value == "=":
+        return otherwise
+    return add(multiply(_holds(*condition.args), then), multiply(_holds(*condition.args[::-1]), otherwise))
+
+
+def _holds(a: Expr, b: Expr) -> Expr:
+    return Expr("indicator", (Expr("compare", (a, b), ">"),))
 
 
 def derive(material: Material, wrt: str) -> Task:

@@ -13,7 +13,7 @@ from microgradcnn.views.derivations.steps import by_letter
 from microgradcnn.views.formulas.expression import name_of
 from microgradcnn.views.worksheets.derivation_task import Material, Task, derive
 from microgradcnn.views.worksheets.planted import Mistakes
-from microgradcnn.views.worksheets.predicted import RATES, Wanted
+from microgradcnn.views.worksheets.predicted import RATES, Wanted, related_numbers
 
 
 class Draw:
@@ -29,6 +29,7 @@ class Draw:
         middle = len(labels) // 2
         self.derivations = [derive(mistakes.material, label) for label in labels]
         self.wanted = _wanted(mistakes.material, [*labels[middle:], *labels[:middle]], rng)
+        self.related = related_numbers(mistakes.material, self.wanted)
         self.to_mend = labels[::-1]
         self.used = Counter[str]()  # kinds of mistakes
         self.left = {
@@ -60,7 +61,13 @@ class Draw:
         return self.chosen
 
     def _fits(self, task: Task | Wanted, apart: bool) -> bool:
-        return not (apart and any(_answers(task, other) for other in self.chosen))
+        return not (apart and any(self._answers(task, other) for other in self.chosen))
+
+    def _answers(self, one: Task | Wanted, other: Task | Wanted) -> bool:
+        """Whether one of two questions answers the other, as a gradient gives the step."""
+        if isinstance(one, Task) and isinstance(other, Task):
+            return one.answers(other)
+        return isinstance(one, Wanted) and isinstance(other, Wanted) and frozenset((one, other)) in self.related
 
     def _next_of(self, tasks: list[Any], apart: bool) -> Task | Wanted | None:
         task = next((task for task in tasks if self._fits(task, apart)), None)
@@ -100,13 +107,6 @@ class Draw:
         self.to_mend.remove(task.label)
         self.to_mend.append(task.label)
         self.left = {place: k for place, k in self.left.items() if place[0] != task.label or k != kind}
-
-
-def _answers(one: Task | Wanted, other: Task | Wanted) -> bool:
-    """Whether one of two questions answers the other, as a gradient gives the step."""
-    if isinstance(one, Task) and isinstance(other, Task):
-        return one.answers(other)
-    return isinstance(one, Wanted) and isinstance(other, Wanted) and one.label == other.label
 
 
 def _mixed(labels: Sequence[str], rng: Random) -> list[str]:

@@ -108,14 +108,17 @@ _PARTS = {"derive": (), "mistake": ("line", "planted"), "number": ("answer", "to
 
 
 class Key:
-    """The key of one sheet, as `Worksheet.key` describes it. Raises ValueError for anything else."""
+    """The key of one sheet, as `Worksheet.key` describes it; `student` is the id of whom it was written for, if any.
+
+    Raises ValueError for anything else.
+    """
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         try:
             if record["format"] != FORMAT:
                 raise ValueError(f"the key has format {record['format']}, this version reads {FORMAT}")
             self.sheet, self.questions = str(record["sheet"]), list(record["questions"])
-            self.title = str(record.get("title", "Worksheet"))
+            self.title, self.student = str(record.get("title", "Worksheet")), str(record.get("student", ""))
             self.stored = StoredLoss(record["loss"])
             for question in self.questions:
                 if question["label"] not in self.stored.nodes or set(_PARTS[question["kind"]]) - set(question):

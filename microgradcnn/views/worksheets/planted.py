@@ -5,7 +5,7 @@ The lines are lettered. A student names the one that goes wrong, and writes what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -177,20 +177,29 @@ def account(rule: ChainRule) -> Account:
 
 
 def plants(rule: ChainRule) -> Iterator[Plant]:
-    """Every way to go wrong in one line that is known here."""
+    """Every way to go wrong in one line that is known here.
+
+    What has no label may be a regularisation: what goes wrong there is called so then, and what it is elsewhere.
+    """
     right, hidden = account(rule), rule.graph.named_here
     for family in right.families():
         for kind, change in _outer_changes(right, family):
             outer = {t: change(e) if t in family else e for t, e in right.outer.items()}
-            yield Plant("regularisation" if hidden.intersection(family) else kind, replace(right, outer=outer))
+            yield from _plants(kind, replace(right, outer=outer), hidden.intersection(family))
     for t, formula in right.inner.items():
         for kind, wrong in _inner_changes(rule, t, formula):
-            yield Plant("regularisation" if t in hidden else kind, replace(right, inner={**right.inner, t: wrong}))
-        yield Plant("regularisation" if t in hidden else "missing path", replace(right, left_out=(t,)))
+            yield from _plants(kind, replace(right, inner={**right.inner, t: wrong}), hidden & {t})
+        yield from _plants("missing path", replace(right, left_out=(t,)), hidden & {t})
     if right.straight:
         yield Plant("regularisation", replace(right, straight=()))
     for kind, times in _NUMBERS:
         yield Plant(kind, replace(right, times=times))
+
+
+def _plants(kind: Kind, wrong: Account, hidden: Collection[Value]) -> Iterator[Plant]:
+    yield Plant(kind, wrong)
+    if hidden:
+        yield Plant("regularisation", wrong)
 
 
 _NUMBERS: tuple[tuple[Kind, Expr], ...] = (

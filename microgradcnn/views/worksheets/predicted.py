@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from random import Random
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -31,7 +32,7 @@ TABLED: dict[str, Callable[[float], float]] = {  # what a sheet has a table of, 
 }
 ARGUMENTS = tuple(i / 2 for i in range(1, 9))  # for which
 SMALLEST, LARGEST = 0.05, 20.0  # sizes of an answer
-_TRIES = 3000
+_TRIES, _POINTS = 3000, 3
 _MANY = 3  # more inputs of one letter than this are pixels: zeros and ones
 _INPUTS, _PIXELS = (-1.0, 1.0, 2.0), (0.0, 1.0)
 _WEIGHTS = {True: (-1.0, -0.5, 0.5, 1.0), False: (-0.6, -0.3, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)}  # with a table or not
@@ -80,14 +81,14 @@ def predictions(material: Material, wanted: Sequence[Wanted], rng: Random) -> Pr
     Raises ValueError if none are found.
     """
     by_gradient = list(dict.fromkeys(w.label for w in wanted if w.what != "value"))
+    related = related_numbers(material, wanted)
+    unrelated = [pair for pair in combinations(wanted, 2) if frozenset(pair) not in related]
     for _ in range(_TRIES):
-        numbers = _drawn(material, rng)
-        loss, copies = recomputed(material.loss, {node: numbers[label] for label, node in material.leaves.items()})
-        nodes = {label: copies[node] for label, node in material.nodes.items()}
-        slopes = grad(loss, [nodes[label] for label in by_gradient])
-        found = Prediction(numbers, loss, nodes, dict(zip(by_gradient, slopes, strict=True)))
-        if all(_is_worth_predicting(material, found, w) for w in wanted) and all(
-            _agrees(found, x) for x in by_gradient
+        found = _at(material, _drawn(material, rng), by_gradient)
+        if (
+            all(_is_worth_predicting(material, found, w) for w in wanted)
+            and not any(_gives_away(found, *pair) for pair in unrelated)
+            and all(_agrees(found, x) for x in by_gradient)
         ):
             return found
     raise ValueError(
@@ -95,11 +96,45 @@ def predictions(material: Material, wanted: Sequence[Wanted], rng: Random) -> Pr
     )
 
 
+def _at(material: Material, numbers: Numbers, by_gradient: Sequence[str]) -> Prediction:
+    loss, copies = recomputed(material.loss, {node: numbers[label] for label, node in material.leaves.items()})
+    nodes = {label: copies[node] for label, node in material.nodes.items()}
+    slopes = grad(loss, [nodes[label] for label in by_gradient])
+    return Prediction(numbers, loss, nodes, dict(zip(by_gradient, slopes, strict=True)))
+
+
+def related_numbers(material: Material, wanted: Sequence[Wanted]) -> set[frozenset[Wanted]]:
+    """The pairs of which one number gives the other wherever the loss is taken, as q_1 gives q_2 = 1 − q_1.
+
+    A gradient gives the step, and so does one that is the same but for the sign.
+    """
+    rng, by_gradient = Random(0), list(dict.fromkeys(w.label for w in wanted if w.what != "value"))
+    points = []
+    for _ in range(_POINTS):
+        numbers = _drawn(material, rng)  # labels of classes as they will be
+        numbers |= {label: rng.uniform(0.2, 1.3) for label in numbers if name_of(label).base != "y"}
+        points.append(_at(material, numbers, by_gradient))
+    slopes = {w: Wanted("gradient", w.label) if w.what == "update" else w for w in wanted}
+    return {
+        frozenset((one, other))
+        for one, other in combinations(wanted, 2)
+        if all(_gives_away(at, slopes[one], slopes[other]) for at in points)
+    }
+
+
+def _gives_away(found: Prediction, one: Wanted, other: Wanted) -> bool:
+    """Whether the sum or the difference of two numbers is 0 or 1: -df/dv_1 for df/dv_2, 1 - q_1 or df/db + y for q."""
+    a, b = found.answer(one), found.answer(other)
+    return any(abs(abs(both) - n) <= TOLERANCE for both in (a + b, a - b) for n in (0.0, 1.0))
+
+
 def _drawn(material: Material, rng: Random) -> Numbers:
     letters = [name_of(label).base for label in material.leaves]
     numbers: Numbers = {}
-    for label, letter in zip(material.leaves, letters, strict=True):
-        if label in material.rules:
+    for (label, leaf), letter in zip(material.leaves.items(), letters, strict=True):
+        if letter == "λ":
+            numbers[label] = leaf.item()  # a choice of whoever wrote the loss
+        elif label in material.rules:
             numbers[label] = rng.choice(_WEIGHTS[not material.taken.isdisjoint(TABLED)])
         else:
             numbers[label] = rng.choice(_PIXELS if letters.count(letter) > _MANY or letter == "y" else _INPUTS)

@@ -15,10 +15,14 @@ from pathlib import PurePath
 from microgradcnn.views.worksheets.grading import printable
 from microgradcnn.views.worksheets.worksheet import Worksheet
 
-# What systems call these columns, in any letters; a list of Canvas has an ID of its own beside that of the school.
-_IDS = ("sis user id", "id number", "student id", "id", "username")
-_NAMES = ("name", "student", "full name")
-_NAME_PARTS = (("first name", "firstname", "given name"), ("last name", "lastname", "surname", "family name"))
+# What systems call these columns, in any letters, in English and German; a list of Canvas has an ID of its own beside
+# that of the school.
+_IDS = ("sis user id", "id number", "id-nummer", "student id", "matrikelnummer", "id", "username", "anmeldename")
+_NAMES = ("name", "student", "full name", "vollständiger name")
+_NAME_PARTS = (
+    ("first name", "firstname", "given name", "vorname"),
+    ("last name", "lastname", "surname", "family name", "nachname", "familienname"),
+)
 _TRIES = 20  # seeds of one student
 
 
@@ -63,9 +67,9 @@ class Roster:
         """The student with this id."""
         return self._by_id.get(given.strip().casefold())
 
-    def named(self, given: str) -> Student | None:
-        """The one student with this name, its words in any order."""
-        return _only(s for s in self.students if _words(given) and sorted(_words(s.name)) == sorted(_words(given)))
+    def named(self, given: str) -> list[Student]:
+        """The students with this name, its words in any order."""
+        return [s for s in self.students if _words(given) and sorted(_words(s.name)) == sorted(_words(given))]
 
     def owner(self, file: PurePath) -> Student | None:
         """The one student whose name or id is in the name of a file, or of a folder that it is in."""
@@ -89,13 +93,13 @@ def read_roster(content: bytes, name: str) -> Roster:
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{name} is no text in UTF-8: save the class list as CSV in UTF-8") from None
-    lines = _lines(text, name) or [[]]
+    above, lines = _lines(text, name)
     heads = [head.strip().casefold() for head in lines[0]]
     at = next((heads.index(head) for head in _IDS if head in heads), None)
     if at is None or _name_in(heads, [""] * len(heads)) is None:
         raise ValueError(f"{name} has no columns id and name: its first line has to name them, as in id,name")
     students: dict[str, tuple[int, Student]] = {}
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines[1:], start=above + 2):
         cells = [printable(cell).strip() for cell in line] + [""] * len(heads)
         if not any(cells) or _is_of_canvas(heads, cells):
             continue
@@ -119,12 +123,17 @@ def name_of_file(file: PurePath) -> str:
     return "" if re.match(r"(?i)answers?\b|sheet\b|solutions?\b", stem) else stem
 
 
-def _lines(text: str, name: str) -> list[list[str]]:
-    first = text.partition("\n")[0]
+def _lines(text: str, name: str) -> tuple[int, list[list[str]]]:
+    """How many lines stand above the columns' names, and the cells from there: Excel names its delimiter, as sep=;."""
+    named = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
+    body = text[named.end() :] if named else text
+    first = body.partition("\n")[0]
+    delimiter = named[1] if named else max(",;\t", key=first.count)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True))
+        lines = list(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise ValueError(f"{name} is no CSV file: {error}") from None
+    return int(named is not None), lines or [[]]
 
 
 def _name_in(heads: Sequence[str], cells: Sequence[str]) -> str | None:

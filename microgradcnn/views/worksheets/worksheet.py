@@ -73,9 +73,10 @@ class Worksheet:
         return [marks, *self.introduction, *solved]
 
     def key(self) -> dict[str, Any]:
-        """What `grade` marks by: the loss as plain data, and the answer to every question."""
+        """What `grade` marks by: the loss as plain data, the answer to every question, and whose sheet it is."""
         head = {"format": FORMAT, "sheet": self.identifier, "seed": self.seed, "title": self.title, "scheme": SCHEME}
         questions = [{"kind": task.kind, "label": task.label, **task.record} for task in self.tasks]
+        head |= {"student": self.student} if self.student else {}
         return {**head, "questions": questions, "numbers": self.numbers, "loss": self.loss}
 
     def answer_file(self) -> str:

@@ -24,8 +24,9 @@ from microgradcnn.views.answers.assignments import read_assignments
 from microgradcnn.views.documents.document import Lettered, Table, text_line
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.notation import text
-from microgradcnn.views.worksheets.derivation_task import Task
+from microgradcnn.views.worksheets.derivation_task import Material, Task
 from microgradcnn.views.worksheets.grading import Answers, Key, marked_number
+from microgradcnn.views.worksheets.predicted import Wanted, related_numbers
 from microgradcnn.views.worksheets.worksheet import Worksheet, sheets_of
 
 LOSSES = {
@@ -197,3 +198,26 @@ def test_planted_derivations_tell_direct_derivatives_from_total_ones() -> None:
     assert any(line.startswith("∂h₂/∂u = ") for line in shown)
     assert not any(line.startswith("dh₂/du = ") for line in shown)
     assert any(line.startswith("df/du = ") and "∂h₂/∂u" in line for line in shown)
+
+
+@pytest.mark.parametrize(
+    ("formula", "related"),
+    [
+        (
+            "o_1 = v_1*x; o_2 = v_2*x; S = exp(o_1) + exp(o_2); q_1 = exp(o_1)/S; q_2 = exp(o_2)/S; "
+            "-(y_1*log(q_1) + y_2*log(q_2))",
+            {"q_1 q_2", "v_1 v_2"},
+        ),
+        ("q = sigmoid(v*x + b); -(y*log(q) + (1 - y)*log(1 - q))", {"b q"}),
+        ("a = tanh(u*x); y_hat = w*a; (y_hat - y)**2", set()),
+    ],
+)
+def test_numbers_that_give_one_another_are_known(formula: str, related: set[str]) -> None:
+    graph = loss_graph(formula)
+    material = Material(graph.loss, [*graph.parameters.values()])
+    wanted = [Wanted("gradient", label) for label in material.rules]
+    wanted += [Wanted("value", label) for label in graph.nodes if label[0] == "q"]
+    found = related_numbers(material, [*wanted, *(Wanted("update", w.label, 2.0) for w in wanted if w.what != "value")])
+    pairs = {" ".join(sorted({w.label for w in pair})) for pair in found}
+    assert {pair for pair in pairs if " " in pair} == related
+    assert pairs - related == {w.label for w in wanted if w.what != "value"}, "a gradient gives the step"

@@ -13,8 +13,8 @@ import pytest
 
 from microgradcnn.cli import main
 from microgradcnn.cli.loss_graphs import loss_graph
-from microgradcnn.views.worksheets.exports.gradebook import Submission, for_canvas, for_moodle, one_each
-from microgradcnn.views.worksheets.grading import Mark
+from microgradcnn.views.worksheets.exports.gradebook import Submission, for_canvas, for_moodle, one_each, submission
+from microgradcnn.views.worksheets.grading import Answers, Mark
 from microgradcnn.views.worksheets.roster import Roster, Student, name_of_file, read_roster
 from microgradcnn.views.worksheets.worksheet import sheets_of
 
@@ -342,3 +342,40 @@ def test_bad_use_is_one_sentence(
     assert words in told
     assert told.count("\n") == 1
     assert not Path("made").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "name", "sheet_of", "owner", "told"),
+    [
+        ("a.txt", "101", "Ada Lovelace", "101", "101", ()),
+        ("a.txt", "101", "Chen Ning Yang", "103", "103", ("its id is that of Ada Lovelace (101)", "taken for Chen")),
+        ("103.txt", "101", "Yang", "103", "103", ("its id is that of Ada Lovelace (101)", "taken for Chen")),
+        ("a.txt", "101", "Ada Lovelace", "103", "101", ("its sheet is that of Chen Ning Yang (103)",)),
+        ("a.txt", "101", "Chen Ning Yang", "", "101", ("its name is that of Chen Ning Yang (103)",)),
+        ("a.txt", "", "", "104", "104", ("there is no id in it", "taken for Ada Yonath")),
+        ("a.txt", "77", "", "104", "", ("the id 77 is not on the roster", "its sheet is that of Ada Yonath (104)")),
+    ],
+)
+def test_whose_a_file_is_when_its_parts_disagree(
+    file: str, given: str, name: str, sheet_of: str, owner: str, told: tuple[str, ...]
+) -> None:
+    found = submission(PurePath(file), Answers({"id": given, "name": name}), [], roster(), sheet_of)
+    assert (found.student.id if found.student else "") == owner
+    assert all(words in "; ".join(found.notes) for words in told), found.notes
+    assert bool(found.notes) == bool(told)
+
+
+def test_lines_are_counted_under_the_line_that_names_the_delimiter() -> None:
+    with pytest.raises(ValueError, match="lines 3 and 4"):
+        read_roster(b"sep=;\r\nid;name\r\n1;A\r\n1;B\r\n", "class.csv")
+
+
+def test_what_systems_put_into_folders_is_nobodys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "worksheet", FORMULA, "--questions", "1", "--out", tmp_path)[0] == 0
+    (key,) = tmp_path.glob("key-*.json")
+    for name in ("Thumbs.db", "desktop.ini", "__MACOSX/ada.txt", "ada/ada.txt"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text("id: 1\n", encoding="utf-8")
+    code, out, _ = run(capsys, "grade", tmp_path / "in", "--key", key, "-o", tmp_path / "g.csv", "--long", "--json")
+    assert code == 0
+    assert {row["file"] for row in json.loads(out)} == {"ada/ada.txt"}

@@ -6,6 +6,7 @@ wants columns of its own, and a line of points possible below them; feedback it 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -47,21 +48,40 @@ class Submission:
         return " ".join([*said, *filter(None, [total.diagnosis])])
 
 
-def submission(file: PurePath, answers: Answers, marks: Sequence[Mark], roster: Roster | None) -> Submission:
-    """Whose file it is: by the id in it, by the name in it, by its own name or that of its folder."""
+def submission(
+    file: PurePath, answers: Answers, marks: Sequence[Mark], roster: Roster | None, sheet_of: str = ""
+) -> Submission:
+    """Whose file it is: most of the id in it, the name in it, its own name or its folder's, and the id of the student
+    whom its sheet was written for, `sheet_of`, say that; of two with as many the one that comes first here.
+
+    An id that is on no roster is never another's because of the sheet alone. What says something else is told.
+    """
     name, given, sheet = (answers.fields.get(part, "")[:80] for part in ("name", "id", "sheet"))
     if roster is None:
         return Submission(file.as_posix(), name or name_of_file(file), given, sheet, marks, () if given else (_NO_ID,))
-    known = roster.with_id(given)
-    if known is not None:
-        return Submission(file.as_posix(), known.name, known.id, sheet, marks, (), known)
-    why = f"the id {given} is not on the roster" if given else _NO_ID
-    known = roster.named(name) or roster.owner(file)
+    namesakes = roster.named(name)
+    said = {"id": roster.with_id(given), "name": namesakes[0] if len(namesakes) == 1 else None}
+    own, sheets = roster.owner(file), roster.with_id(sheet_of)
+    signs = [*said.values(), own]
+    signs += [sheets] if not given or any(signs) else []
+    votes = Counter(student.id for student in signs if student is not None)
+    known = roster.with_id(votes.most_common(1)[0][0]) if votes else None
+    others = {**said, "sheet": sheets}.items()
+    notes = [f"its {what} is that of {_who(s)}" for what, s in others if s is not None and s is not known]
+    if said["id"] is None:
+        notes.insert(0, f"the id {given} is not on the roster" if given else _NO_ID)
     if known is None:
-        notes = (why, "and nobody on the roster has this name")
-        return Submission(file.as_posix(), name or name_of_file(file), given, sheet, marks, notes)
-    notes = (why, f"taken for {known.name or known.id}")
-    return Submission(file.as_posix(), known.name, known.id, sheet, marks, notes, known)
+        several = (
+            f"{len(namesakes)} on the roster have this name" if namesakes else "nobody on the roster has this name"
+        )
+        notes.append(f"and {several}")
+        return Submission(file.as_posix(), name or name_of_file(file), given, sheet, marks, (*notes,))
+    notes += [f"taken for {known.name or known.id}"] if said["id"] is not known else []
+    return Submission(file.as_posix(), known.name, known.id, sheet, marks, (*notes,), known)
+
+
+def _who(student: Student) -> str:
+    return f"{student.name or 'no name'} ({student.id})"
 
 
 def missing(submissions: Iterable[Submission], roster: Roster, of: float) -> list[Submission]:
