@@ -139,8 +139,10 @@ class Known:
         for labels in weighing(graph.f):
             names = tuple([graph.names[label] for label in labels])
             self.sums[names] = ONE if adds_up_to_one(labels) else add(*names)
-            defined = [graph.names[label] for label in labels if label.op is not None]
-            because: Line = (" by the definition of ", *defined) if defined else (": the labels are a distribution",)
+            defined = [part for label in labels if label.op is not None for part in (", ", graph.names[label])]
+            because: Line = (
+                (" by the definition of ", *defined[1:]) if defined else (": the labels are a distribution",)
+            )
             self._why[names] = (equation(add(*names), ONE), *because, ".")
         self.introduced: dict[Expr, tuple[Expr, float]] = {}
         self._softmaxes: list[_Shares] = []
@@ -163,7 +165,7 @@ class Known:
         result = self._unmarked(factored(_summed(multiplied, self.sums, used)))
         if size(result) >= size(e):
             return None
-        reasons += [(factors, " goes into the brackets, where it cancels.") for factors in above]
+        reasons += [(self._unmarked(factors), " goes into the brackets, where it cancels.") for factors in above]
         reasons += [why for labels, why in self._why.items() if labels in used]
         forms = [form for form in map(self._unmarked, (named, between)) if form not in (e, result)]
         return Shorter([*dict.fromkeys(forms), result], reasons)
