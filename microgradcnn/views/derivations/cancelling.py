@@ -156,6 +156,9 @@ class Known:
                     value = node.item() / softmax.total.item()
                     self.introduced[symbol(name)] = simplified(divide(numerator, total)), value
             self._softmaxes.append(shares)
+            together = tuple(shares.of.values())
+            self.sums[together] = ONE
+            self._why[together] = (equation(add(*together), ONE), ": the shares of a softmax add up to 1.")
 
     def shorter(self, e: Expr) -> Shorter | None:
         """A simplified formula in fewer words; None where nothing cancels, or what is left is no shorter."""

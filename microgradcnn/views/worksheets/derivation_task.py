@@ -16,6 +16,7 @@ from microgradcnn.views.derivations.steps import by_letter, chain_steps, compres
 from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, functions, heads, symbol
+from microgradcnn.views.formulas.typeset import Typeable
 from microgradcnn.views.worksheets.stored_loss import StoredLoss, as_plain
 
 Lines = Sequence[Block]
@@ -91,7 +92,7 @@ class Material:
     def formula(self, wrt: str) -> str:
         """df/dwrt as a student may write it."""
         rule = self.rules[wrt]
-        return notation.text(notation.spelled_out(rule.facts.without_shares(rule.gradient)))
+        return Typeable()(notation.spelled_out(rule.facts.without_shares(rule.gradient)))
 
     def definitions(self) -> Lines:
         """What is computed from what, inputs first, families of equations that read alike as one; then functions."""
