@@ -25,6 +25,7 @@ from microgradcnn.views.formulas.expression import (
     add,
     divide,
     equation,
+    minus,
     multiply,
     name_of,
     number,
@@ -65,13 +66,18 @@ class _Shares(NamedTuple):
 
 
 def weighing(f: Value) -> list[tuple[Value, ...]]:
-    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that logarithms are multiplied by."""
+    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that logarithms are multiplied by.
+
+    Logarithms are also differences such as o_i − log S and log y_i − log q_i, and y_i may be the exponent of q_i.
+    """
     letters: dict[str, dict[Value, None]] = {}
     for node in topological(f):
         for label, other in (node.parents, node.parents[::-1]) if node.op is not None and node.op.name == "mul" else ():
             label, other = _unsigned(label), _unsigned(other)
-            if label.label is not None and label.shape == () and other.op is not None and other.op.name == "log":
+            if label.label is not None and label.shape == () and _is_logarithm(other):
                 letters.setdefault(name_of(label.label).base, {})[label] = None
+        if node.op is not None and node.op.name == "pow" and (label := node.parents[-1]).label is not None:
+            letters.setdefault(name_of(str(label.label)).base, {})[label] = None
     return [tuple(labels) for labels in letters.values() if len(labels) > 1]
 
 
@@ -146,6 +152,11 @@ class Known:
             self._why[names] = (equation(add(*names), ONE), *because, ".")
         self.introduced: dict[Expr, tuple[Expr, float]] = {}
         self._softmaxes: list[_Shares] = []
+        self._opposites = {
+            name: meant
+            for node, name in graph.names.items()
+            if node.op is not None and node.op.name == "sub" and _is_opposite(meant := graph.definition(node))
+        }
         for i, softmax in enumerate(softmaxes(graph.f)):
             total = formula(softmax.total, graph.names)
             shares = _Shares(total, total if total.head == "symbol" else symbol(f"\0{i}"), {})
@@ -161,12 +172,26 @@ class Known:
             self._why[together] = (equation(add(*together), ONE), ": the shares of a softmax add up to 1.")
 
     def shorter(self, e: Expr) -> Shorter | None:
-        """A simplified formula in fewer words; None where nothing cancels, or what is left is no shorter."""
+        """A simplified formula in fewer words; None where nothing cancels, or what is left is no shorter.
+
+        It is tried once more with 1 − q in place of each p = 1 − q, and as long as something goes on to cancel.
+        """
+        opposite = simplified(_exchanged(e, self._opposites))
+        found = self._shorter(e) or (self._shorter(opposite, size(e)) if opposite != e else None)
+        while found is not None and (more := self._shorter(found.forms[-1])) is not None:
+            found = Shorter([*found.forms, *more.forms], list(dict.fromkeys([*found.reasons, *more.reasons])))
+        return found
+
+    def marked(self, e: Expr) -> Expr:
+        """The formula with one symbol for each sum of exponentials."""
+        return _exchanged(e, {shares.total: shares.mark for shares in self._softmaxes})
+
+    def _shorter(self, e: Expr, than: int | None = None) -> Shorter | None:
         reasons, above, used = list[Line](), list[Expr](), set[tuple[Expr, ...]]()
         named = self._with_shares(e, reasons)
         between, multiplied = _cancelled(named, self.sums, used, above)
         result = self._unmarked(factored(_summed(multiplied, self.sums, used)))
-        if size(result) >= size(e):
+        if size(result) >= (size(e) if than is None else than):
             return None
         reasons += [(self._unmarked(factors), " goes into the brackets, where it cancels.") for factors in above]
         reasons += [why for labels, why in self._why.items() if labels in used]
@@ -289,6 +314,11 @@ def _factors(e: Expr) -> Iterator[tuple[Expr, Expr]]:
         yield from _factors(part)
 
 
+def _is_opposite(e: Expr) -> bool:
+    """Whether a formula is 1 − q."""
+    return e.head == "sum" and len(e.args) == 2 and e.args[0] == ONE and simplified(minus(e.args[1])).head == "symbol"
+
+
 def _exchanged(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
     """The formula with others in place of some parts, the whole before what is in it."""
     if e in new:
@@ -298,6 +328,12 @@ def _exchanged(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
 
 def _is_share(node: Value, power: Value, total: Value) -> bool:
     return node.op is not None and node.op.name == "div" and node.parents == (power, total)
+
+
+def _is_logarithm(node: Value) -> bool:
+    """Whether a node is a logarithm, or a sum or difference with one in it."""
+    parts = node.parents if node.op is not None and node.op.name in ("add", "sub") else (node,)
+    return any(part.op is not None and part.op.name == "log" for part in map(_unsigned, parts))
 
 
 def _unsigned(node: Value) -> Value:

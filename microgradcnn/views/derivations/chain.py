@@ -201,7 +201,7 @@ class ChainRule(Backward):
     def is_closed(self, station: Value) -> bool:
         """Whether df/dstation is short and speaks of no other derivative."""
         formula = self.outer[station]
-        return size(formula) <= SHORT and "derivative" not in heads(formula)
+        return size(self.facts.marked(formula)) <= SHORT and "derivative" not in heads(formula)
 
 
 def gathered(terms: Sequence[tuple[bool, Expr]]) -> Expr:
