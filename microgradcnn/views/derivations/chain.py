@@ -32,7 +32,7 @@ Terms: TypeAlias = Sequence[
     tuple[Value, Expr]
 ]  # the stations that a node goes into, or f, with what comes through each
 
-SHORT = 30  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
+SHORT = 32  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
 
 
 def base(graph: Graph, node: Value) -> str:
