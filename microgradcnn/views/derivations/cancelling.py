@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.derivations.named_graph import Graph, scalar_terms
+from microgradcnn.views.derivations.named_graph import Graph, is_logarithm, logistics, scalar_terms, unsigned
 from microgradcnn.views.documents.document import Line
 from microgradcnn.views.formulas.algebra import factored, simplified, split
 from microgradcnn.views.formulas.expression import (
@@ -25,9 +25,12 @@ from microgradcnn.views.formulas.expression import (
     add,
     divide,
     equation,
+    exchanged,
+    minus,
     multiply,
     name_of,
     number,
+    parts_of,
     power,
     size,
     symbol,
@@ -35,6 +38,7 @@ from microgradcnn.views.formulas.expression import (
 )
 from microgradcnn.views.formulas.notation import formula
 
+MOST_ROUNDS = 3  # in which what has cancelled lets something else cancel
 MOST_TERMS = 24  # of a product that is multiplied out
 
 Sums: TypeAlias = Mapping[tuple[Expr, ...], Expr]  # what labels add up to
@@ -65,13 +69,18 @@ class _Shares(NamedTuple):
 
 
 def weighing(f: Value) -> list[tuple[Value, ...]]:
-    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that logarithms are multiplied by."""
+    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that logarithms are multiplied by.
+
+    Logarithms are also differences such as o_i − log S and log y_i − log q_i, and y_i may be the exponent of q_i.
+    """
     letters: dict[str, dict[Value, None]] = {}
     for node in topological(f):
         for label, other in (node.parents, node.parents[::-1]) if node.op is not None and node.op.name == "mul" else ():
-            label, other = _unsigned(label), _unsigned(other)
-            if label.label is not None and label.shape == () and other.op is not None and other.op.name == "log":
+            label, other = unsigned(label), unsigned(other)
+            if label.label is not None and label.shape == () and is_logarithm(other):
                 letters.setdefault(name_of(label.label).base, {})[label] = None
+        if node.op is not None and node.op.name == "pow" and (label := node.parents[-1]).label is not None:
+            letters.setdefault(name_of(str(label.label)).base, {})[label] = None
     return [tuple(labels) for labels in letters.values() if len(labels) > 1]
 
 
@@ -146,6 +155,11 @@ class Known:
             self._why[names] = (equation(add(*names), ONE), *because, ".")
         self.introduced: dict[Expr, tuple[Expr, float]] = {}
         self._softmaxes: list[_Shares] = []
+        self._opposites = {
+            name: meant
+            for node, name in graph.names.items()
+            if node.op is not None and node.op.name == "sub" and _is_opposite(meant := graph.definition(node))
+        }
         for i, softmax in enumerate(softmaxes(graph.f)):
             total = formula(softmax.total, graph.names)
             shares = _Shares(total, total if total.head == "symbol" else symbol(f"\0{i}"), {})
@@ -156,14 +170,39 @@ class Known:
                     value = node.item() / softmax.total.item()
                     self.introduced[symbol(name)] = simplified(divide(numerator, total)), value
             self._softmaxes.append(shares)
+            together = tuple(shares.of.values())
+            self.sums[together] = ONE
+            self._why[together] = (equation(add(*together), ONE), ": the shares of a softmax add up to 1.")
+
+        for exponential, below, node, is_rest in logistics(graph.f):
+            e, q = formula(below, graph.names), graph.names[node]
+            mark = e if e.head == "symbol" else symbol(f"\0{len(self._softmaxes)}")
+            rest = simplified(add(ONE, minus(q)))
+            self._softmaxes.append(_Shares(e, mark, {formula(exponential, graph.names): rest if is_rest else q}))
 
     def shorter(self, e: Expr) -> Shorter | None:
-        """A simplified formula in fewer words; None where nothing cancels, or what is left is no shorter."""
+        """A simplified formula in fewer words; None where nothing cancels, or what is left is no shorter.
+
+        It is tried once more with 1 − q in place of each p = 1 − q, and as long as something goes on to cancel.
+        """
+        opposite = simplified(exchanged(e, self._opposites))
+        found = self._shorter(e) or (self._shorter(opposite, size(e)) if opposite != e else None)
+        while found is not None and (more := self._shorter(found.forms[-1])) is not None:
+            found = Shorter([*found.forms, *more.forms], list(dict.fromkeys([*found.reasons, *more.reasons])))
+        return found
+
+    def marked(self, e: Expr) -> Expr:
+        """The formula with one symbol for each sum of exponentials."""
+        return exchanged(e, {shares.total: shares.mark for shares in self._softmaxes})
+
+    def _shorter(self, e: Expr, than: int | None = None) -> Shorter | None:
         reasons, above, used = list[Line](), list[Expr](), set[tuple[Expr, ...]]()
         named = self._with_shares(e, reasons)
         between, multiplied = _cancelled(named, self.sums, used, above)
+        for _ in range(MOST_ROUNDS):
+            multiplied = _cancelled(multiplied, self.sums, used, above)[1]
         result = self._unmarked(factored(_summed(multiplied, self.sums, used)))
-        if size(result) >= size(e):
+        if size(result) >= (size(e) if than is None else than):
             return None
         reasons += [(self._unmarked(factors), " goes into the brackets, where it cancels.") for factors in above]
         reasons += [why for labels, why in self._why.items() if labels in used]
@@ -177,13 +216,13 @@ class Known:
     def for_distributions(self, e: Expr) -> Line | None:
         """What the formula is where labels that need not add up to 1 do, if that is shorter."""
         for total in self.sums.values():
-            if total != ONE and (new := simplified(_exchanged(e, {total: ONE}))) != e:
+            if total != ONE and (new := simplified(exchanged(e, {total: ONE}))) != e:
                 return "Where the labels are a distribution, ", equation(total, ONE), ", it is ", new, "."
         return None
 
     def without_shares(self, e: Expr) -> Expr:
         """The formula with what the introduced shares are in their places."""
-        return _exchanged(e, {q: meant for q, (meant, _) in self.introduced.items()})
+        return exchanged(e, {q: meant for q, (meant, _) in self.introduced.items()})
 
     def _with_shares(self, e: Expr, reasons: list[Line]) -> Expr:
         """e_i = q_i S in place of e_i, where something is divided by S."""
@@ -191,9 +230,10 @@ class Known:
             if not any(x.value < 0 for base, x in _factors(e) if base == shares.total and x.head == "number"):
                 continue
             new = {numerator: multiply(share, shares.mark) for numerator, share in shares.of.items()}
-            named = simplified(_exchanged(e, {shares.total: shares.mark, **new}))
-            if named != e and shares.mark == shares.total:
-                used = [(n, q) for n, q in shares.of.items() if n.value in symbols(e) and q not in self.introduced]
+            named = simplified(exchanged(e, {shares.total: shares.mark, **new}))
+            if named != e:
+                told = [(n, q) for n, q in shares.of.items() if shares.mark == shares.total or q.head == "sum"]
+                used = [(n, q) for n, q in told if n in parts_of(e) and q not in self.introduced]
                 because = [
                     (equation(n, multiply(q, shares.total)), equation(q, divide(n, shares.total))) for n, q in used
                 ]
@@ -202,7 +242,7 @@ class Known:
         return e
 
     def _unmarked(self, e: Expr) -> Expr:
-        return _exchanged(e, {shares.mark: shares.total for shares in self._softmaxes})
+        return exchanged(e, {shares.mark: shares.total for shares in self._softmaxes})
 
 
 def _cancelled(e: Expr, sums: Sums, used: Used, found: list[Expr]) -> tuple[Expr, Expr]:
@@ -286,21 +326,13 @@ def _factors(e: Expr) -> Iterator[tuple[Expr, Expr]]:
         yield from _factors(part)
 
 
-def _exchanged(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
-    """The formula with others in place of some parts, the whole before what is in it."""
-    if e in new:
-        return new[e]
-    return Expr(e.head, tuple([_exchanged(a, new) for a in e.args]), e.value) if e.args else e
+def _is_opposite(e: Expr) -> bool:
+    """Whether a formula is 1 − q."""
+    return e.head == "sum" and len(e.args) == 2 and e.args[0] == ONE and simplified(minus(e.args[1])).head == "symbol"
 
 
 def _is_share(node: Value, power: Value, total: Value) -> bool:
     return node.op is not None and node.op.name == "div" and node.parents == (power, total)
-
-
-def _unsigned(node: Value) -> Value:
-    while node.op is not None and node.op.name == "neg" and node.label is None:
-        (node,) = node.parents
-    return node
 
 
 def _index(node: Value) -> str:

@@ -32,7 +32,7 @@ Terms: TypeAlias = Sequence[
     tuple[Value, Expr]
 ]  # the stations that a node goes into, or f, with what comes through each
 
-SHORT = 30  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
+SHORT = 32  # a derivative of up to this size is put in where it is used, a longer one is spoken of by name
 
 
 def base(graph: Graph, node: Value) -> str:
@@ -201,7 +201,7 @@ class ChainRule(Backward):
     def is_closed(self, station: Value) -> bool:
         """Whether df/dstation is short and speaks of no other derivative."""
         formula = self.outer[station]
-        return size(formula) <= SHORT and "derivative" not in heads(formula)
+        return size(self.facts.marked(formula)) <= SHORT and "derivative" not in heads(formula)
 
 
 def gathered(terms: Sequence[tuple[bool, Expr]]) -> Expr:

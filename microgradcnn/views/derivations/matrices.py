@@ -146,7 +146,7 @@ def _backward(found: Cotangents) -> Step:
         step.say("⊙ multiplies element by element.")
     for name in sorted(used & set(MEANING) - _used_forwards(found)):
         step.say(MEANING[name])
-    step.lines += _repeated(found)
+    step.lines += _repeated(found) + _taken_twice(found)
     step.explain_brackets()
     return step
 
@@ -206,6 +206,20 @@ def _repeated(found: Cotangents) -> list[Line]:
             what: Line = (formula(parent, found.graph.names), f" ({times(parent.shape) or 'a number'})")
             where = ("axis " if len(axes) == 1 else "axes ") + ", ".join(map(str, axes))
             lines.append((*what, f" was repeated to {times(node.shape)}: its gradient is summed over {where}."))
+    return lines
+
+
+def _taken_twice(found: Cotangents) -> list[Line]:
+    """Of which arrays on the way from x to f an index takes a place more than once: what comes back to it adds up."""
+    lines: list[Line] = []
+    for node in found.graph.order:
+        if node.op is not None and node.op.name == "getitem" and node in found.path:
+            (x,), taken = node.parents, np.zeros(node.parents[0].shape)
+            np.add.at(taken, node.static["index"], 1)
+            if taken.max(initial=0) > 1:
+                lines.append(
+                    ("Of ", formula(x, found.graph.names), " equal places are taken: what comes to one adds up.")
+                )
     return lines
 
 

@@ -192,6 +192,37 @@ def scalar_terms(node: Value) -> Iterator[Value]:
             yield top
 
 
+def logistics(f: Value) -> Iterator[tuple[Value, Value, Value, bool]]:
+    """Every 1/(1 + e) and e/(1 + e) that has a name, for e = exp(a): e, 1 + e, the node, and whether its share is the
+    rest, 1 − q."""
+    for q in topological(f):
+        if q.label is None or q.op is None or q.op.name != "div":
+            continue
+        above, total = q.parents
+        terms = list(scalar_terms(total))
+        powers = [term for term in terms if term.op is not None and term.op.name == "exp"]
+        one_more = len(terms) == 2 and len(powers) == 1 and any(map(_is_one, terms))
+        if one_more and (above is powers[0] or _is_one(above)):
+            yield powers[0], total, q, above is not powers[0]
+
+
+def _is_one(node: Value) -> bool:
+    return node.op is None and node.label is None and node.shape == () and node.item() == 1.0
+
+
+def is_logarithm(node: Value) -> bool:
+    """Whether a node is a logarithm, or a sum or difference with one in it."""
+    parts = node.parents if node.op is not None and node.op.name in ("add", "sub") else (node,)
+    return any(part.op is not None and part.op.name == "log" for part in map(unsigned, parts))
+
+
+def unsigned(node: Value) -> Value:
+    """The node without a minus in front of it that has no name."""
+    while node.op is not None and node.op.name == "neg" and node.label is None:
+        (node,) = node.parents
+    return node
+
+
 def regularisation(f: Value) -> Value | None:
     """The raw number λ of a loss error + λ(θ_1² + θ_2² + ...) over all the parameters that the error depends on.
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from textwrap import wrap
 from typing import TypeAlias
 
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import Expr, heads
+from microgradcnn.views.formulas.expression import Expr, equation, heads
 from microgradcnn.views.formulas.line_breaks import columns, text_rows
-from microgradcnn.views.formulas.typeset import Tall, Text
+from microgradcnn.views.formulas.typeset import Tall, Text, Typeable
 
 Line: TypeAlias = tuple[str | Expr, ...]  # words and formulas; a line of one formula is displayed
 
 LONGEST, WIDEST = 90, 100  # an equation with more characters takes several rows, and so does a side that is wider
+
+
+BRACKETS = "[...] is 1 where the condition holds, else 0."
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Step:
         return (self.title,) if self.subject is None else (self.title, ", ", self.subject)
 
     def say(self, *pieces: str | Expr) -> None:
-        """Add a line."""
-        self.lines.append(pieces)
+        """Add a line; of sides of an equation that read alike, one behind the other, one."""
+        self.lines.append(tuple([_read_once(p) if isinstance(p, Expr) else p for p in pieces]))
 
     @property
     def formulas(self) -> list[Expr]:
@@ -61,7 +65,7 @@ class Step:
     def explain_brackets(self) -> None:
         """Add what [a > 0] means, if it occurs."""
         if any("indicator" in heads(e) for e in self.formulas):
-            self.say("[...] is 1 where the condition holds, else 0.")
+            self.say(BRACKETS)
 
     def define_functions(self, told: set[str]) -> None:
         """Add what the functions in it stand for, but for those `told` before."""
@@ -74,12 +78,25 @@ def as_text(steps: Iterable[Step]) -> str:
     pieces: list[str] = []
     for i, step in enumerate(steps, start=1):
         pieces.append(f"{i}. " + text_line(step.heading))
+        flat = Text() if step.tall else Typeable()
         for line in step.lines:
-            write = Tall() if step.tall else Text()
-            rows = _text_table(line) if isinstance(line, Table) else _text_lines(line, write)
+            write = Tall() if step.tall else Typeable()
+            rows = _text_table(line, flat) if isinstance(line, Table) else _text_lines(line, write)
             pieces += [part for row in rows for part in write.laid_out(row)]
+        if not step.tall and (BRACKETS,) not in step.lines and any("cases" in heads(e) for e in step.formulas):
+            pieces.append("   " + BRACKETS)
         pieces.append("")
     return "\n".join(pieces).rstrip() + "\n"
+
+
+def _read_once(e: Expr) -> Expr:
+    """An equation without the sides on its right that read as the one before."""
+    if e.head != "equation" or len(e.args) < 3:
+        return e
+    read = list(map(notation.text, e.args[1:]))
+    return equation(
+        *e.args[:2], *[side for side, (a, b) in zip(e.args[2:], pairwise(read), strict=True) if a != b], sign=e.value
+    )
 
 
 def _text_lines(line: Line, write: Text) -> list[str]:
@@ -114,8 +131,8 @@ def text_line(line: Line, write: Callable[[Expr], str] = notation.text) -> str:
     return "".join(piece if isinstance(piece, str) else write(piece) for piece in line)
 
 
-def _text_table(table: Table) -> list[str]:
-    cells = [[text_line(cell) for cell in row] for row in (table.header, *table.rows)]
+def _text_table(table: Table, write: Text) -> list[str]:
+    cells = [[text_line(cell, write) for cell in row] for row in (table.header, *table.rows)]
     widths = [max(columns(row[j]) for row in cells) for j in range(len(cells[0]))]
     lines = [
         "   " + "  ".join(c + " " * (w - columns(c)) for c, w in zip(row, widths, strict=True)).rstrip()

@@ -302,3 +302,10 @@ def substituted(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
     if e.head in ("symbol", "derivative"):
         return new.get(e, e)
     return Expr(e.head, tuple([substituted(a, new) for a in e.args]), e.value) if e.args else e
+
+
+def exchanged(e: Expr, new: Mapping[Expr, Expr]) -> Expr:
+    """The formula with others in place of some parts, the whole before what is in it."""
+    if e in new:
+        return new[e]
+    return Expr(e.head, tuple([exchanged(a, new) for a in e.args]), e.value) if e.args else e

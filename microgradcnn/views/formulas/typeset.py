@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import product
+from math import prod
 from typing import NamedTuple
 
+from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.emitter import (
     ATOM,
     COMBINING,
@@ -23,7 +26,7 @@ from microgradcnn.views.formulas.emitter import (
     Emitter,
     numeral,
 )
-from microgradcnn.views.formulas.expression import Expr, branches, cut, is_path, name_of
+from microgradcnn.views.formulas.expression import ZERO, Expr, add, branches, cut, is_path, multiply, name_of, number
 from microgradcnn.views.formulas.line_breaks import columns
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
@@ -111,6 +114,48 @@ class Text(Emitter):
     def laid_out(self, row: str) -> list[str]:
         """A row of a text in as many lines as it takes."""
         return [row]
+
+
+class Typeable(Text):
+    """Text of scalars as an answer may be typed, cases as sums of [a > b], which is 1 where that holds."""
+
+    def __call__(self, e: Expr) -> str:
+        """The text of a formula."""
+        return super().__call__(indicated(e))
+
+
+_OUTCOMES = {"<": "<", "=": "=", ">": ">", "≤": "<=", "≥": "=>", "≠": "<>"}
+_AS_TYPED: dict[str, list[tuple[int, str]]] = {  # as answers have them: [a = b] is [a ≥ b] − [a > b]
+    "<": [(1, "<")],
+    ">": [(1, ">")],
+    "<=": [(1, "≤")],
+    "=>": [(1, "≥")],
+    "=": [(1, "≥"), (-1, ">")],
+    "<>": [(1, "<"), (1, ">")],
+}
+
+
+def indicated(e: Expr) -> Expr:
+    """The formula of scalars with cases as sums: ½[a > b] + ½[a ≥ b] for {1 if a > b, ½ if a = b, else 0}."""
+    *some, (otherwise,) = branches(e)
+    if not some or any(condition.head != "compare" for _, condition in some):
+        return Expr(e.head, tuple(map(indicated, e.args)), e.value) if e.args else e
+    possible: dict[tuple[Expr, ...], str] = {}  # how what was compared may still turn out
+    terms: list[Expr] = []
+    for then, condition in some:
+        before, now = possible.get(condition.args, "<=>"), _OUTCOMES[condition.value]
+        holds = possible | {condition.args: "".join([c for c in before if c in now])}
+        possible[condition.args] = "".join([c for c in before if c not in now])
+        terms += _where(then, holds)
+    return simplified(add(ZERO, *terms, *_where(otherwise, possible)))
+
+
+def _where(then: Expr, holds: Mapping[tuple[Expr, ...], str]) -> Iterator[Expr]:
+    """A case times what is 1 where all that was compared turns out so."""
+    outcomes = [(sides, _AS_TYPED.get(found, [])) for sides, found in holds.items() if found != "<=>"]
+    for signs in product(*([(c, sides, sign) for c, sign in ways] for sides, ways in outcomes)):
+        indicators = [Expr("indicator", (Expr("compare", tuple(map(indicated, s)), sign),)) for _, s, sign in signs]
+        yield multiply(number(prod(c for c, _, _ in signs)), indicated(then), *indicators)
 
 
 class Tall(Text):

@@ -18,6 +18,7 @@ from microgradcnn.views.answers.reading.derivatives import derivative_node
 from microgradcnn.views.answers.tokens import FormulaError, Names
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
+from microgradcnn.views.formulas.typeset import Typeable
 
 RECURRENT = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); y_hat = w*h_2; (y_hat - y)^2"
 BIAS = "a = w*x + b; h = tanh(a); y_hat = v*h + d; (y_hat - y)^2"
@@ -148,7 +149,7 @@ def derivations() -> Iterator[tuple[str, LossGraph]]:
     yield from ((text, loss_graph(text)) for text in FORMULAS)
 
 
-PRINTED: list[Callable[[Expr], str]] = [notation.text, notation.latex, notation.python]
+PRINTED: list[Callable[[Expr], str]] = [notation.text, Typeable(), notation.latex, notation.python]
 
 
 @pytest.mark.slow

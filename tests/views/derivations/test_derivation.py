@@ -548,7 +548,7 @@ def test_nested_cases_are_named() -> None:
     x, y = Value(0.7, label="x"), Value(1.3, label="y")
     f = mg.maximum(mg.maximum(x, y), mg.minimum(x * y, mg.where(x > y, x, y * y)))
     told = str(explain(f, x))
-    assert "t₁ = {x if x > y, else yy}" in told
+    assert "t₁ = x[x > y] + y²[x ≤ y]\n" in told
     assert "t₂ = min(xy, t₁)" in told
     assert "✓" in told
 
