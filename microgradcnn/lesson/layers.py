@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
@@ -86,3 +87,11 @@ def image_of(network: Network, example: Example) -> tuple[int, int] | None:
 def shown(layer: Sequence[Value], most: int) -> list[Value | None]:
     """Those that are drawn; None stands for the dots in the place of the others."""
     return [*layer] if len(layer) <= most else [*layer[: most - 2], None, layer[-1]]
+
+
+def lie_over_one_another(names: Iterable[tuple[tuple[float, float], float]], high: float) -> bool:
+    """Whether a name reaches over half of another, in lines that touch: by the middle and the width of each."""
+    return any(
+        abs(y - v) < high and min(x + wide / 2, u + broad / 2) - max(x - wide / 2, u - broad / 2) > min(wide, broad) / 2
+        for ((x, y), wide), ((u, v), broad) in combinations(names, 2)
+    )

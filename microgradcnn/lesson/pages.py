@@ -121,7 +121,8 @@ def _formula(loss: str) -> str:
 def _card(row: NetworkRow, course: Course) -> str:
     title = as_line(course.words.title_of(row.network))
     drawing = (
-        schematic(course.networks[row.network](), equations=False) or f"<p>{row.parameters} weights, in arrays</p>"
+        schematic(course.networks[row.network](), equations=False)
+        or f"<p>{row.parameters} weights{', in arrays' * (not course.networks[row.network].scalar)}</p>"
     )
     return (
         f'<li><h3><a href="{row.network}.html">{title}</a></h3><p>{escape(row.section.capitalize())}</p>'

@@ -15,7 +15,7 @@ from html import escape
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.lesson.layers import added, image_of, incoming, layers, shown, told
+from microgradcnn.lesson.layers import added, image_of, incoming, layers, lie_over_one_another, shown, told
 from microgradcnn.networks import ConvNetwork, Example, Network
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
@@ -29,6 +29,7 @@ LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
 SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
 LONGEST_FORMULA = 620.0  # of which more would make all else small
+LETTERS = 15.0  # how high they are
 APART = 33.0  # labels, at least
 WIDER = 1.28  # than Times some serif fonts are
 SECONDS = 2  # that the filter stays in a place
@@ -37,7 +38,9 @@ Point = tuple[float, float]
 
 
 def schematic(network: Network, equations: bool = True) -> str:
-    """The drawing of a network, as an <svg> element with an alternative text; nothing for what is none in scalars.
+    """The drawing of a network, as an <svg> element with an alternative text.
+
+    Nothing for what is none in scalars, and where the names of weights would lie on one another.
 
     With the `equations` below it, of the place that the filter is in, the filter slides.
     """
@@ -77,6 +80,8 @@ def _schematic(network: Network, equations: bool) -> tuple[str, int]:
         return "", 1
     drawing = _Drawing(Graph(example.loss), equations)
     about, places = _put(network, drawing, example)
+    if lie_over_one_another(drawing.weights, LETTERS):
+        return "", 1
     return drawing.svg(f"The network {network.name}: {about}.", places if equations else 1), places
 
 
@@ -87,6 +92,7 @@ class _Drawing:
         self.graph, self.equations = graph, equations
         self.pieces: list[str] = []
         self.labels: list[str] = []  # above all else
+        self.weights: list[tuple[Point, float]] = []  # the middles of their names, and how wide these are
         self.size = (0.0, 0.0)
 
     def svg(self, about: str, places: int) -> str:
@@ -118,7 +124,10 @@ class _Drawing:
         self.pieces.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}"/>')
 
     def label(self, at: Point, name: str, kind: str = "", before: str = "") -> None:
-        self.labels.append(_text(at, [*([Run(before)] if before else []), *typeset(symbol(name))], kind))
+        runs = [*([Run(before)] if before else []), *typeset(symbol(name))]
+        self.labels.append(_text(at, runs, kind))
+        if kind == "weight":
+            self.weights.append((at, width(runs, LETTERS)))
 
     def title(self, at: Point, words: str) -> None:
         self.labels.append(_text(at, [Run(words)], "title"))
