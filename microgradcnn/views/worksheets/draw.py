@@ -15,11 +15,14 @@ from microgradcnn.views.worksheets.derivation_task import Material, Task, derive
 from microgradcnn.views.worksheets.planted import Mistakes
 from microgradcnn.views.worksheets.predicted import RATES, Wanted, related_numbers
 
+_STRICT, _LOOSE, _NOT = 2, 1, 0  # how far questions are apart
+
 
 class Draw:
     """Questions of all kinds in turn, of which none answers another; a kind of which nothing is left drops out.
 
-    A sheet of more questions than there are such gets some that do.
+    A sheet of more questions than there are such gets some that do: first the step of a parameter whose gradient
+    follows from another's, as in a softmax of two classes, then any.
     """
 
     def __init__(self, mistakes: Mistakes, rng: Random) -> None:
@@ -42,13 +45,13 @@ class Draw:
 
     def tasks(self, questions: int) -> list[Task | Wanted]:
         """So many questions. Raises ValueError if there are not as many."""
-        sources: list[Callable[[bool], Task | Wanted | None]] = [
+        sources: list[Callable[[int], Task | Wanted | None]] = [
             partial(self._next_of, self.derivations),
             self._next_mistake,
             partial(self._next_of, self.wanted),
         ]
         self.rng.shuffle(sources)
-        for apart in (True, False):
+        for apart in _STRICT, _LOOSE, _NOT:
             waiting = [*sources]
             while len(self.chosen) < questions and waiting:
                 source = waiting.pop(0)
@@ -60,22 +63,24 @@ class Draw:
             raise ValueError(f"there are no more than {len(self.chosen)} different questions to ask about {name}")
         return self.chosen
 
-    def _fits(self, task: Task | Wanted, apart: bool) -> bool:
-        return not (apart and any(self._answers(task, other) for other in self.chosen))
+    def _fits(self, task: Task | Wanted, apart: int) -> bool:
+        return not (apart and any(self._answers(task, other, apart) for other in self.chosen))
 
-    def _answers(self, one: Task | Wanted, other: Task | Wanted) -> bool:
+    def _answers(self, one: Task | Wanted, other: Task | Wanted, apart: int) -> bool:
         """Whether one of two questions answers the other, as a gradient gives the step."""
         if isinstance(one, Task) and isinstance(other, Task):
             return one.answers(other)
-        return isinstance(one, Wanted) and isinstance(other, Wanted) and frozenset((one, other)) in self.related
+        if not isinstance(one, Wanted) or not isinstance(other, Wanted) or frozenset((one, other)) not in self.related:
+            return False
+        return apart == _STRICT or one.label == other.label or "update" not in (one.what, other.what)
 
-    def _next_of(self, tasks: list[Any], apart: bool) -> Task | Wanted | None:
+    def _next_of(self, tasks: list[Any], apart: int) -> Task | Wanted | None:
         task = next((task for task in tasks if self._fits(task, apart)), None)
         if task is not None:
             tasks.remove(task)
         return task
 
-    def _next_mistake(self, apart: bool) -> Task | None:
+    def _next_mistake(self, apart: int) -> Task | None:
         """A derivation to mend, a parameter after the other.
 
         Its line is drawn first, so that all are equally likely, and then what goes wrong there: the kind of mistake
