@@ -85,6 +85,8 @@ class Graph:
 
     def _needs_name(self, node: Value, weight: int) -> bool:
         users = self.consumers.get(node, [])
+        if _is_average(node) or (node.op is not None and node.op.name == "conv2d" and any(map(_is_average, users))):
+            return True
         repeating = [n.op for n in (node, *users) if n.op is not None and n.op.repeats]
         if len(users) > 1 or any(weight > SHORT if op.elementwise else node.shape for op in repeating):
             return True
@@ -245,6 +247,11 @@ def _squared(term: Value) -> Value | None:
     """θ if the term is θ²."""
     name = "" if term.op is None else term.op.name
     return term.parents[0] if name == "square" or (name == "power" and term.static["exponent"] == 2) else None
+
+
+def _is_average(node: Value) -> bool:
+    """Whether a node is the average of windows that all lie within the image: a sum over windows speaks of it."""
+    return node.op is not None and node.op.name == "avg_pool2d" and "padding" not in node.static
 
 
 def _place(constant: Value) -> Any:

@@ -83,7 +83,9 @@ def _aligned(lines: Iterable[Block], letters: Iterable[str] = repeat("")) -> str
 
 
 def _parts(side: Expr, sign: str) -> list[str]:
-    """A side behind its sign, in parts between which a narrow window may break it: the terms of a sum."""
+    """A side behind its sign, in parts between which a narrow window may break it: terms, and sides of an update."""
+    if side.head == "equation":
+        return [part for i, each in enumerate(side.args) for part in _parts(each, side.value if i else sign)]
     write, parts = MathML(), list[str]()
     for i, term in enumerate(flat(side, "sum")):
         negative, body = positive(term) if side.head == "sum" else (False, term)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from fractions import Fraction
-from itertools import chain, repeat
+from itertools import chain, product, repeat
 from typing import Any
 from xml.etree import ElementTree
 
@@ -36,6 +36,7 @@ from microgradcnn.views.formulas.expression import (
     value,
 )
 from microgradcnn.views.formulas.notation import formula, latex, mathml, parsed, python, text
+from microgradcnn.views.formulas.typeset import Typeable, indicated
 
 a, b, c, y = map(symbol, "abcy")
 y_hat, z, x = symbol("y_hat"), symbol("z_1"), symbol("x_1")
@@ -415,3 +416,20 @@ def test_the_rule_of_log_softmax_is_taken_together_and_nothing_else_is() -> None
         add(keeping, minus(multiply(a, b, call("expm1", y)))),
     ):
         assert "expm1" in text(simplified(other))
+
+
+@pytest.mark.parametrize(
+    ("cases", "written"),
+    [
+        ("where(a > b, 2, where(a == b, 1, 0))", "[a > b] + [a ≥ b]"),
+        ("where(a > b, 1, where(a == b, 1/2, 0))*x", "(½[a > b] + ½[a ≥ b])x"),
+        ("where(a > b, a, b)", "a[a > b] + b[a ≤ b]"),
+        ("where(a > b, 0, where(c > 0, x, 1))", "x[a ≤ b][c > 0] + [a ≤ b][c ≤ 0]"),
+    ],
+)
+def test_cases_of_scalars_are_sums_of_conditions(cases: str, written: str) -> None:
+    e = parsed(cases, {})
+    assert Typeable()(e) == written
+    for a, b, c in product((0.0, 1.0), repeat=3):
+        names = {"a": a, "b": b, "c": c, "x": 3.0, "where": lambda condition, then, other: then if condition else other}
+        assert eval(python(indicated(e)), names) == eval(cases, names)
