@@ -30,8 +30,7 @@ MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last a
 SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
 LONGEST_FORMULA = 620.0  # of which more would make all else small
 LETTERS = 15.0  # how high they are
-APART = 33.0  # labels, at least
-WIDER = 1.28  # than Times some serif fonts are
+APART, WIDER = 33.0, 1.28  # labels at least; some serif fonts than Times
 SECONDS = 2  # that the filter stays in a place
 
 Point = tuple[float, float]
@@ -40,9 +39,8 @@ Point = tuple[float, float]
 def schematic(network: Network, equations: bool = True) -> str:
     """The drawing of a network, as an <svg> element with an alternative text.
 
-    Nothing for what is none in scalars, and where the names of weights would lie on one another.
-
-    With the `equations` below it, of the place that the filter is in, the filter slides.
+    Nothing for what is none in scalars, and where the names of weights would lie on one another. With the `equations`
+    below it, of the place that the filter is in, the filter slides.
     """
     return _schematic(network, equations)[0]
 
