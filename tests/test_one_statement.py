@@ -453,9 +453,14 @@ def test_formulas_on_the_command_line_know_the_name(
 
 EXPLAINED = [  # a formula of several inputs or with a static argument, and a gradient as `explain` writes it
     ("(own_hypot(a, b) - y)**2", "a", "2[√(a² + b²) − y]a/√(a² + b²)"),
-    ("(leaky(a, 0.25) - y)**2", "a", "2(leaky(a, ¼) − y){1 if a > 0, else ¼}"),
-    ("(leaky(a, slope=0.25) - y*b)**2", "a", "2(leaky(a, ¼) − yb){1 if a > 0, else ¼}"),
+    ("(leaky(a, 0.25) - y)**2", "a", "2(leaky(a, ¼) − y)([a > 0] + ¼[a ≤ 0])"),
+    ("(leaky(a, slope=0.25) - y*b)**2", "a", "2(leaky(a, ¼) − yb)([a > 0] + ¼[a ≤ 0])"),
     ("z = leaky(a, slope=0.25); (b*z - y)**2", "b", "2(bz − y)z"),
+    ("(where(a > b, a, 2*b) - y)**2", "b", "4(a[a > b] + 2b[a ≤ b] − y)[a ≤ b]"),
+    ("(maximum(a, b) - y)**2", "b", "(max(a, b) − y)([b > a] + [b ≥ a])"),
+]
+CASES = [  # the same with braces
+    ("(leaky(a, 0.25) - y)**2", "a", "2(leaky(a, ¼) − y){1 if a > 0, else ¼}"),
     ("(where(a > b, a, 2*b) - y)**2", "b", "4({a if a > b, else 2b} − y)[a ≤ b]"),
     ("(maximum(a, b) - y)**2", "b", "(max(a, b) − y){2 if b > a, 1 if b = a, else 0}"),
 ]
@@ -469,6 +474,15 @@ def test_what_explain_writes_of_several_inputs_is_an_answer(
     LEAKY.declare()
     assert main(["explain", formula, "--wrt", wrt]) == 0
     assert f"df/d{wrt} = {gradient}\n" in capsys.readouterr().out
+    assert main(["check", formula, "--wrt", wrt, "--answer", gradient]) == 0
+    assert "Right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("formula", "wrt", "gradient"), CASES)
+def test_cases_with_braces_are_answers(
+    formula: str, wrt: str, gradient: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    LEAKY.declare()
     assert main(["check", formula, "--wrt", wrt, "--answer", gradient]) == 0
     assert "Right" in capsys.readouterr().out
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import pickle
 import pickletools
 import subprocess
@@ -23,6 +24,7 @@ import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.data import load
 from microgradcnn.protocols.old_pickles import MOVED
+from microgradcnn.views.worksheets.grading import Key, read_answers
 
 FILES = Path(__file__).parents[1] / "files"
 
@@ -141,9 +143,18 @@ def test_what_was_made_of_a_graph(results: Any, tmp_path: Path) -> None:
 
 
 def test_a_worksheet(results: Any) -> None:
-    w, b = Value(0.5, label="w"), Value(-0.2, label="b")
-    now = mg.worksheet(((w * 2.0 + b).sigmoid() - 1.0) ** 2, [w, b], questions=2)
-    assert results["worksheet"].files() == now.files()
+    """It asks what it asked, of w = 0.5 and b = −0.5, and its key marks what is right."""
+    files = results["worksheet"].files()
+    assert set(files) == {f"{what}-afb70397.{end}" for what in ("sheet", "key") for end in ("tex", "html")} | {
+        "answers-afb70397.txt",
+        "key-afb70397.json",
+    }
+    z = 1.0 / (1.0 + np.exp(-0.5))
+    slope = 4.0 * (z - 1.0) * z * (1.0 - z)
+    answers = files["answers-afb70397.txt"].replace("q1:", f"q1: {slope:.4f}")
+    answers = answers.replace("q2:", "q2: 2(σ(2w + b) − 1)σ(2w + b)(1 − σ(2w + b))")
+    key = Key(json.loads(files["key-afb70397.json"]))
+    assert [mark.marks for mark in key.rows(read_answers(answers.encode()))] == [1.0, 1.0, 2.0]
 
 
 def test_what_fit_gave(results: Any) -> None:
