@@ -817,9 +817,9 @@ def mistaken_rows() -> int:
     return found
 
 
-def one_sided(gradient: Value, roots: list[Value]) -> Any:
+def one_sided(gradient: Value, *others: Any) -> Any:
     """Points at which ŷ > y only."""
-    points, _ = SAMPLED(gradient, roots)
+    points, _ = SAMPLED(gradient, *others)
     nodes = {node.label: node for node in topological(gradient)}
     points.keep(points(nodes["y_hat"]) > points(nodes["y"]))
     return points, points(gradient)
