@@ -20,6 +20,7 @@ import microgradcnn as mg
 from microgradcnn import Primitive, Value, nn
 from microgradcnn.views.documents.standalone import latex_document
 from microgradcnn.views.formulas.notation import definition, formula, latex, mathml, python, text
+from microgradcnn.views.formulas.typeset import Typeable
 
 pytestmark = pytest.mark.usefixtures("own_primitives")
 
@@ -186,7 +187,7 @@ def test_its_derivation(
     assert "✗" not in str(derivation)
     meant = definition(op)
     if meant is not None:
-        assert str(derivation).count(text(meant)) == 1
+        assert str(derivation).count(Typeable()(meant)) == 1
         assert latex(meant.args[0]) in derivation.latex()
     check_latex(derivation.latex())
     ElementTree.fromstring(derivation.mathml())
