@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -197,7 +198,8 @@ def test_the_command(added: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> 
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, module))
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    monkeypatch.setitem(cli.COMMANDS, "sizes", "list the parameters of a network with their shapes")
     assert "list the parameters of a network" in run("--help").out
     done = run("sizes", "conv_linear")
     assert (done.code, done.out.split()) == (0, ["parameter", "shape", "c", "(1,", "1,", "2,", "2)", "w", "(4,)"])

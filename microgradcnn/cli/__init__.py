@@ -13,48 +13,19 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, NoReturn
 
 from microgradcnn import __version__
-from microgradcnn.cli.commands import (
-    check,
-    cost,
-    explain,
-    export,
-    gradcheck,
-    grade,
-    graph,
-    ledger,
-    lesson,
-    networks,
-    new,
-    predict,
-    source,
-    train,
-    worksheet,
-)
-from microgradcnn.cli.options import real
+from microgradcnn.cli.commands import COMMANDS
 from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
-from microgradcnn.cli.user_scripts import told
-from microgradcnn.data.columns import PositionWarning
-from microgradcnn.data.dataset import DataError
-from microgradcnn.data.loading import ClassesWarning
-from microgradcnn.extras import MissingExtra
-from microgradcnn.fit import DivergedError
-from microgradcnn.lesson.course import LeftOutWarning
+from microgradcnn.system.advice import Advice
 from microgradcnn.system.interrupts import Interruptible
-from microgradcnn.training.checkpoint import CheckpointWarning
 from microgradcnn.views.formulas.expression import cut
 
-# In the order of the help.
-COMMANDS = (
-    *(networks, lesson, new, train, predict, export, gradcheck, source, explain, check, ledger, worksheet, grade),
-    *(graph, cost),
-)
 INTERRUPTED = 130
-TOLD = (CheckpointWarning, ClassesWarning, LeftOutWarning, PositionWarning)  # warnings that a user is to read
 LONGEST = 1000  # characters of an error
 MEANT = {"--lr": "--rate", "--learning-rate": "--rate", "--lambda": "--regularise", "--weight-decay": "--regularise"}
 
@@ -69,7 +40,6 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
-        self.register("type", float, real)  # what type=float means in every command
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -131,34 +101,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # the reader of our output, such as `head`, has left
             discard_output()
             return 0
-        except DivergedError as error:
-            return _tell(typed, error, 1)
-        except OSError as error:  # without a file's name it is that of standard output
-            nameless = f"the output cannot be written: {error.strerror or error}"
-            return _tell(typed, told(error) or (error if error.filename is not None else nameless), 2)
         except Exception as error:
-            if (sentence := _sentence(error)) is None:
+            complaint = _complaint(error)
+            if complaint is None:
                 raise
-            return _tell(typed, sentence, 2)
+            return _tell(typed, *complaint)
 
 
-def _sentence(error: Exception) -> object:
-    """What a user did wrong, in a file of theirs or in their input; None for a mistake of ours."""
-    if (of_a_file := told(error)) is not None:
-        return of_a_file
-    if isinstance(error, DataError):
-        return error.sentence
-    if isinstance(error, ValueError | MissingExtra):
-        return error
-    if isinstance(error, OverflowError):
-        return "a number in this is too large to be computed with"
-    if isinstance(error, MemoryError):
-        return f"there is not enough memory for this: {error or 'choose smaller sizes'}"
-    return "this is nested too deeply to be read" if isinstance(error, RecursionError) else None
+def _complaint(error: Exception) -> tuple[object, int] | None:
+    # what tells all mistakes apart loads most of the package, which the help and the version do without
+    return import_module("microgradcnn.cli.complaints").complaint(error)
 
 
 def _run(typed: list[str]) -> int:
-    parser = _parser()
+    parser = _parser(next((word for word in typed if not word.startswith("-")), None))
     if not typed:
         parser.print_help(sys.stderr)
         return 2
@@ -174,18 +130,17 @@ def _run(typed: list[str]) -> int:
 
 @contextmanager
 def _warnings_told() -> Iterator[None]:
-    """Print what a warning about checkpoints, classes or columns says as a sentence on stderr."""
+    """Print what an Advice says as a sentence on stderr."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if issubclass(category, TOLD):
+            if issubclass(category, Advice):
                 print(f"microgradcnn: {message}", file=sys.stderr)
             else:
                 others(message, category, *where)
 
-        for category in TOLD:
-            warnings.simplefilter("always", category)
+        warnings.simplefilter("always", Advice)
         warnings.showwarning = tell  # type: ignore[assignment]  # the arguments after these are passed on
         yield
 
@@ -203,7 +158,8 @@ def _tell(typed: list[str], error: object, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str | None) -> argparse.ArgumentParser:
+    """All commands with what they are for; the one that is called, with its arguments: the others are not loaded."""
     parser = _Parser(
         prog="microgradcnn",
         description="Backpropagation from first principles: the lecture's networks, checked and trained.",
@@ -211,10 +167,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"microgradcnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    for module in COMMANDS:
-        command = commands.add_parser(module.__name__.split(".")[-1], help=module.SUMMARY, description=module.SUMMARY)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
         command.add_argument("--json", action="store_true", help="print JSON for machines")
-        command.set_defaults(run=module.run)
-        module.arguments(command)
+        if name == called:
+            _complete(command, import_module(f"microgradcnn.cli.commands.{name}"))
     return parser
+
+
+def _complete(command: argparse.ArgumentParser, module: Any) -> None:
+    from microgradcnn.cli.options import real  # it loads all that arguments choose from
+
+    command.register("type", float, real)  # what type=float means in every command
+    command.set_defaults(run=module.run)
+    module.arguments(command)

@@ -17,9 +17,10 @@ from microgradcnn.data.tables.categories import names_of, one_hot, recoded, sour
 from microgradcnn.data.tables.cells import is_missing
 from microgradcnn.data.tables.missing import filled, means_by_name
 from microgradcnn.engine.arrays import Array
+from microgradcnn.system.advice import Advice
 
 
-class PositionWarning(UserWarning):
+class PositionWarning(Advice):
     """Columns were taken by their position, because nobody says what they are called."""
 
 

@@ -17,6 +17,7 @@ from microgradcnn.data.other_files import START, refuse_folder, refuse_other
 from microgradcnn.data.readers import read_csv, unpacked
 from microgradcnn.data.tables.categories import name_the_rows, names_of
 from microgradcnn.data.tables.missing import POLICIES
+from microgradcnn.system.advice import Advice
 
 # What is there for labels that a network of one output, or lenet, cannot learn.
 _OTHER_MODELS = (
@@ -253,7 +254,7 @@ def check_parts(learn: Dataset, test: Dataset) -> None:
         raise DataError(f"{test.name} has the classes {theirs}, not {ours} as in training")
 
 
-class ClassesWarning(UserWarning):
+class ClassesWarning(Advice):
     """A split left a part without any row of a class."""
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from microgradcnn.data import Dataset
 from microgradcnn.lesson.words import Words
 from microgradcnn.networks import Network
+from microgradcnn.system.advice import Advice
 
 
-class LeftOutWarning(UserWarning):
+class LeftOutWarning(Advice):
     """A page of the lesson goes without one of its sections, in a sentence that says why."""
 
 

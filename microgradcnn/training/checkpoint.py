@@ -22,6 +22,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, make_folder, read_arrays, remove, write_arrays
+from microgradcnn.system.advice import Advice
 
 KIND = "checkpoint"
 KEPT = 2  # the newest, and the one before in case the newest is damaged
@@ -29,7 +30,7 @@ _NAME = re.compile(r"checkpoint-(\d+)\.npz")
 _UNFINISHED = re.compile(r"\.checkpoint-\d+\.npz\..+")  # what a killed process was writing
 
 
-class CheckpointWarning(UserWarning):
+class CheckpointWarning(Advice):
     """A run does not go on from where its user may think it does."""
 
 

@@ -259,7 +259,7 @@ def interrupted(tmp_path: Path, module: str, *command: str) -> Done:
         ("numpy.linalg", "script"),
         ("microgradcnn.views", "script"),
         ("microgradcnn.cli", "-m"),
-        ("microgradcnn.cli.commands.cost", "-c"),
+        ("microgradcnn.cli.commands.networks", "-c"),
     ],
 )
 def test_ctrl_c_while_modules_are_imported(module: str, entry: str, tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from microgradcnn.views.answers.reading.names import NOT_KNOWN, FormulaError
 
 _MOST = 24  # names that an error lists
 
-SUMMARY = "check a formula for a gradient, and name the mistake if it is wrong"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `check` takes."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from microgradcnn.cli.documents import deliver, format_arguments
 from microgradcnn.cli.options import chosen_kind, network_argument, network_options
-from microgradcnn.cli.output import Record, deliver, format_arguments
+from microgradcnn.cli.output import Record
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.views.cost.cost import Amounts, Cost
 from microgradcnn.views.cost.polynomial import Polynomial
@@ -14,8 +15,6 @@ from microgradcnn.views.documents.document import as_text
 from microgradcnn.views.documents.html import as_html
 from microgradcnn.views.documents.latex import as_latex
 from microgradcnn.views.formulas import notation
-
-SUMMARY = "count the operations of one iteration of gradient descent, as polynomials"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

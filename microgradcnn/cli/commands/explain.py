@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 
+from microgradcnn.cli.documents import deliver, format_arguments
 from microgradcnn.cli.loss_graphs import LossGraph
 from microgradcnn.cli.options import chosen_graph, graph_arguments, names
-from microgradcnn.cli.output import Record, deliver, format_arguments
+from microgradcnn.cli.output import Record
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.derivation import Derivation, Through, explain
@@ -18,8 +19,6 @@ from microgradcnn.views.formulas.expression import derivative, symbol
 
 _MOST_IN_TITLE = 19  # ten derivatives, with commas between
 _MOST_IN_ERROR = 12  # names
-
-SUMMARY = "derive a gradient step by step, as the lecture does"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

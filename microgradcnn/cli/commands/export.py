@@ -17,8 +17,6 @@ from microgradcnn.engine.value import Value
 from microgradcnn.experiment import ImageModel, Trained
 from microgradcnn.targets.export.onnx import export_onnx
 
-SUMMARY = "write a trained network, and the scaling of its inputs, as an ONNX file"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `export` takes."""

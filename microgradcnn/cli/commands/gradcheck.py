@@ -19,7 +19,6 @@ from microgradcnn.networks import ACTIVATIONS, Network
 from microgradcnn.targets.program import compile
 from microgradcnn.targets.row_axis import RowsError
 
-SUMMARY = "check every gradient of a network against the other ways to find it"
 WAYS = (
     "The ways are the scalar form, the closed form and finite differences; where nobody has worked out a closed form, "
     "the compiled program stands for it, and what is computed over arrays has no scalar form. "

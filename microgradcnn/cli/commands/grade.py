@@ -37,8 +37,6 @@ from microgradcnn.views.worksheets.grading import (
 )
 from microgradcnn.views.worksheets.roster import Roster, read_roster
 
-SUMMARY = "mark a folder of answer files with the key of their worksheet"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `grade` takes."""

@@ -9,8 +9,6 @@ from microgradcnn.cli.options import chosen_graph, graph_arguments, names
 from microgradcnn.cli.output import show, where_written
 from microgradcnn.views.pages.picture import draw
 
-SUMMARY = "draw a graph with every value and gradient, as a picture or a page to step through"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `graph` takes."""

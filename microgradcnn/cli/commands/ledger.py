@@ -6,12 +6,10 @@ import argparse
 
 import numpy as np
 
+from microgradcnn.cli.documents import deliver, format_arguments
 from microgradcnn.cli.options import chosen_graph, graph_arguments
-from microgradcnn.cli.output import deliver, format_arguments
 from microgradcnn.views.derivations.ledger import ledger
 from microgradcnn.views.formulas.expression import symbol
-
-SUMMARY = "list every addition into a gradient, in the order of the backward pass"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

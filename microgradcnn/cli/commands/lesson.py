@@ -25,7 +25,6 @@ from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.sections.evidence import WAYS
 from microgradcnn.lesson.words import Words, read_words, section_titles
 
-SUMMARY = "build, differentiate, check and train all six networks, and write the lesson's pages: the main job"
 OF_DATA = ("target", "drop", "classes", "missing", "target_kind")  # options that say something about --data
 FOLDERS = {False: "lesson", True: "lesson-student"}
 

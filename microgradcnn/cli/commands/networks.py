@@ -7,7 +7,6 @@ import argparse
 from microgradcnn.cli.output import show, table
 from microgradcnn.networks import NETWORKS
 
-SUMMARY = "list the six networks of the lecture, and lenet"
 LENET = "−log softmax(logits)_y, for any number of classes: to train, predict and export"
 
 

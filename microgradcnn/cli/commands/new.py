@@ -10,8 +10,6 @@ from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import escaped
 from microgradcnn.files import make_folder, write_whole
 
-SUMMARY = "write a file with two networks, to make a course of your own from it"
-
 NETWORKS = '''"""A course of your own. `microgradcnn lesson {name}.py` writes its pages: open lesson/index.html.
 
 {name}.md has the titles and words. Every command takes a network from here: `microgradcnn explain {name}.py:neuron`.

@@ -14,8 +14,6 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.experiment import predict
 from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 
-SUMMARY = "predict with the parameters that train wrote"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `predict` takes."""

@@ -9,8 +9,6 @@ from microgradcnn.cli.output import show
 from microgradcnn.engine.gradient import topological
 from microgradcnn.targets.program import BACKENDS, compile
 
-SUMMARY = "print the program of a loss and its gradients, forward and backward"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `source` takes."""

@@ -39,7 +39,6 @@ from microgradcnn.training.batches import ENGINES
 from microgradcnn.training.schedule import OF_NETWORKS, Schedule
 from microgradcnn.views import plots
 
-SUMMARY = "train a network on a CSV, NPZ or IDX file, or on a data set by name"
 OF_LENET, SHIFT = Schedule(40, 2e-3, "cosine", 32, "adam"), 2  # where nothing else is said
 REGULARISE = 1e-3
 MEASURES = {"accuracy": ("accuracy", ".3f"), "r2": ("R²", ".3f"), "mean_absolute_error": ("mean absolute error", ".3g")}

@@ -16,9 +16,6 @@ from microgradcnn.views.worksheets.exports.notebook import as_notebook
 from microgradcnn.views.worksheets.roster import read_roster
 from microgradcnn.views.worksheets.worksheet import MOST, Worksheet, sheets_of
 
-SUMMARY = "write a worksheet about the gradients of a graph, an answer file to fill in, and the key"
-
-
 FORMATS: dict[str, Callable[[Worksheet], dict[str, str]]] = {
     "moodle": as_moodle,
     "stack": as_stack,
