@@ -22,7 +22,7 @@ from microgradcnn.fit import DivergedError, Training, accuracy, train
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.networks.losses.of_an_example import UntrainableError
+from microgradcnn.networks.losses.written_loss import UntrainableError
 from microgradcnn.networks.roles import replayed
 
 OF_MODULES = {"epochs": 300, "rate": 0.01, "batch": 32}  # of what `fit` trains

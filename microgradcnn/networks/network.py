@@ -180,8 +180,7 @@ class Network(ABC):
 
     def checked_row(self, x: Sequence[float] | Array, y: float) -> Array:
         """The numbers of one row, (inputs,). Raises ValueError as `example` does, which takes it with its y."""
-        if not self.scalar:
-            raise ValueError(f"{self.name} is computed over arrays: it has no example in scalars")
+        self.check_scalar()
         if np.shape(y) != ():
             raise ValueError(f"y of one example must be one number, not of shape {np.shape(y)}")
         if self.outputs > 1 and y not in range(self.outputs):
@@ -190,8 +189,17 @@ class Network(ABC):
         self.check_rows(row[None])
         return row
 
+    def check_scalar(self) -> None:
+        """Raise ValueError if there is no scalar form."""
+        if not self.scalar:
+            raise ValueError(f"{self.name} is computed over arrays: it has no example in scalars")
+
     def hand_example(self) -> Example:
-        """One example with y = 1, whose weights and inputs, `by_hand`, the network has from now on."""
+        """One example with y = 1, whose weights and inputs, `by_hand`, the network has from now on.
+
+        Raises ValueError if there is no scalar form.
+        """
+        self.check_scalar()
         for name, p in self.parameters.items():
             p.data = np.resize(self.by_hand.get(name, OTHERS_BY_HAND), p.shape)
         return self.example(np.resize(self.by_hand.get(self.input_letter, OTHERS_BY_HAND), self.inputs), 1.0)

@@ -8,7 +8,8 @@ from functools import cache
 from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
 from microgradcnn.networks.losses.of_a_batch import BatchLossNetwork, is_batch
-from microgradcnn.networks.losses.of_an_example import LossNetwork, Make
+from microgradcnn.networks.losses.of_an_example import ExampleLossNetwork
+from microgradcnn.networks.losses.written_loss import LossNetwork, Make
 from microgradcnn.networks.roles import roles_of
 
 __all__ = ["LossNetwork", "network_of_loss"]
@@ -22,5 +23,5 @@ def network_of_loss(make: Make | Value | Example, name: str) -> type[LossNetwork
     ValueError for a loss that is no number, and for leaves that have no label of their own.
     """
     made = cache((lambda: make) if isinstance(make, Value | Example) else make)  # leaves are never changed, but copied
-    kind = BatchLossNetwork if is_batch(roles_of(made(), name)) else LossNetwork
+    kind = BatchLossNetwork if is_batch(roles_of(made(), name)) else ExampleLossNetwork
     return type(name, (kind,), {"make": staticmethod(made), "name": name, "__doc__": inspect.getdoc(made)})

@@ -48,7 +48,7 @@ class ModuleNetwork(OwnLossNetwork):
 
     def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> Any:
         """Raises ValueError: there is no scalar form."""
-        self.checked_row([], 0.0)
+        self.check_scalar()
 
     def predict(self, x: Any) -> Value:
         """What the module gives for n rows, (n,), or (n, outputs); of a loss that takes logits of one, their σ."""

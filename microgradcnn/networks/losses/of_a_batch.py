@@ -13,9 +13,8 @@ import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value, apply
-from microgradcnn.networks.losses.of_an_example import LossNetwork
-from microgradcnn.networks.losses.own_loss import OwnLossNetwork, add_up_to_1
-from microgradcnn.networks.network import Network
+from microgradcnn.networks.losses.own_loss import add_up_to_1
+from microgradcnn.networks.losses.written_loss import LossNetwork
 from microgradcnn.networks.roles import PREDICTION, Roles
 from microgradcnn.networks.writing import named
 from microgradcnn.targets.lines import Line, Lines, in_order, lengths
@@ -42,7 +41,7 @@ class BatchLossNetwork(LossNetwork):
 
     def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> Any:
         """Raises ValueError: there is no scalar form."""
-        self.checked_row([], 0.0)
+        self.check_scalar()
 
     def predict(self, x: Any) -> Value:
         """What is predicted for n rows, (n,), or (n, outputs)."""
@@ -55,14 +54,6 @@ class BatchLossNetwork(LossNetwork):
         """The loss over n rows."""
         self.check_rows(x)
         return _run(self._loss, len(x), [*self._inputs(x), self._target(y)], self.parameters)
-
-    def measured(self, x: Any, y: Any) -> tuple[Value, Value, Value]:
-        """As OwnLossNetwork has it."""
-        return OwnLossNetwork.measured(self, x, y)
-
-    def labels(self, name: str) -> list[str]:
-        """As Network has them."""
-        return Network.labels(self, name)
 
     def drawn_rows(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """The rows that the loss was written with, over again where more are needed, and their targets, (n,)."""
