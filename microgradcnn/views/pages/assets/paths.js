@@ -82,7 +82,8 @@ function drawPaths(figure, program, theta, meant) {
   edges.filter(([, , bright]) => bright).forEach(([p, n]) => lit.add(p).add(n));
   const words = (n) => program.nodes[n].label ?? (n === program.root ? "f" : program.nodes[n].words);
   const kind = (bright) => (bright ? {class: "lit"} : {});
-  const wide = (item) => (typeof item === "object" ? 0 : Math.max(36, 16 + 9 * words(item).replace(/_(hat|bar)|_/g, "").length));
+  const long = (name) => name.replace(/_(hat|bar)|_/g, "").length;
+  const wide = (item) => (typeof item === "object" ? 0 : Math.max(36, 16 + 9 * long(words(item))));
   const top = Math.min(...rows.values());
   let x = 4;
   for (const items of columns) {
