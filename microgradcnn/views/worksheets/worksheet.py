@@ -43,8 +43,9 @@ _PROMPTS = {
 class Worksheet:
     """A worksheet and its key.
 
-    The sheet is known by `identifier`, which is of the seed and of all that it asks. Whoever knows the seed can make the
-    key again: only the key names it. `name` and `student` are whose sheet it is, empty where it says that themselves.
+    The sheet is known by `identifier`, which is of the seed and of all that it asks. Whoever knows the seed can make
+    the key again: only the key names it. `name` and `student` are whose sheet it is, empty where it says that
+    themselves.
     """
 
     identifier: str
