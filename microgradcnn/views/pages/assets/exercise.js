@@ -31,7 +31,8 @@ function typeset(words) {
     return index ? made("msub", whole, made("mn", index)) : whole;
   };
   const side = (name) => made("mrow", made("mi", "d"), symbol(name.slice(1)));
-  const pieces = words.split(/(\bd[A-Za-z]\w*\/d[A-Za-z]\w*|\b[A-Za-z]+(?:_[A-Za-z0-9]+)+)/);
+  const slope = /\bd[A-Za-z]\w*\/d[A-Za-z]\w*/, long = /\b[A-Za-z]+(?:_[A-Za-z0-9]+)+/, short = /\b[A-Za-z]\b(?= = )/;
+  const pieces = words.split(new RegExp(`(${slope.source}|${long.source}|${short.source})`));
   return pieces.map((piece, i) => i % 2 === 0 ? piece
     : made("math", piece.includes("/") ? made("mfrac", ...piece.split("/").map(side)) : symbol(piece)));
 }
@@ -42,8 +43,8 @@ function exercise(section, task, fills) {
   const $ = (selector) => section.querySelector(selector), boxes = [...section.querySelectorAll("form.answer")];
   const figure = $("figure.paths");
 
-  function say(output, words, state = "") {
-    output.textContent = words;
+  function say(output, words, state = "", shown = [words]) {
+    output.replaceChildren(...shown);
     output.dataset.state = state;
   }
 
@@ -55,8 +56,7 @@ function exercise(section, task, fills) {
       const {right, words, diagnoses} = verdict(task, box.dataset.parameter, text);
       const places = diagnoses.filter(({columns}) => columns.length)
         .map(({names, columns}) => ` ${names[0]} is in column ${listed(columns.map(String))}.`);
-      say(output, words, right ? "right" : "wrong");
-      if (!right) output.replaceChildren(...typeset(words + places.join("")));
+      say(output, words, right ? "right" : "wrong", right ? [words] : typeset(words + places.join("")));
       return diagnoses.map(({nodes = []}) => nodes).filter((nodes) => nodes.length);
     } catch (error) {
       if (!(error instanceof formula.FormulaError)) throw error;
