@@ -144,7 +144,14 @@ def _is_answer_file(path: Path, options: argparse.Namespace) -> bool:
     inside = path.relative_to(options.folder)
     places = {os.path.realpath(options.folder / place) for place in (inside, *inside.parents[:-1])}
     hidden = any(part.startswith(".") or part.lower() in _OF_SYSTEMS for part in inside.parts)
-    return path.is_file() and path.suffix != ".json" and not hidden and not own & places
+    there = path.is_file() or path.is_symlink()
+    return there and path.suffix != ".json" and not hidden and not own & places
+
+
+def _leads_astray(path: Path, name: PurePath) -> bool:
+    """Whether a symbolic link, at this place in the folder, leads out of it or to no file: it could show any file."""
+    folder = Path(os.path.realpath(path.parents[len(name.parts) - 1]))
+    return path.is_symlink() and not (path.is_file() and Path(os.path.realpath(path)).is_relative_to(folder))
 
 
 def _keys(path: Path) -> dict[str, Key]:
@@ -180,6 +187,8 @@ def _graded(path: Path, name: PurePath, keys: dict[str, Key], roster: Roster | N
     """The marks of one student: what is wrong with a file is in its total, and costs nobody else anything."""
     answers, key = Answers(), next(iter(keys.values())) if len(keys) == 1 else None
     try:
+        if _leads_astray(path, name):
+            raise AnswersError("not graded: a symbolic link to no file in this folder: put the file itself here")
         with path.open("rb") as stream:
             answers = read_answers(stream.read(LARGEST_FILE + 1))
         sheet = answers.fields.get("sheet", "").lower()

@@ -21,11 +21,13 @@ from microgradcnn.networks import Network
 from microgradcnn.training.convergence import default_rate, largest_stable_rate
 from microgradcnn.views.derivations.derivation import Derivation
 from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.expression import Expr, heads, substituted, symbol
 from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
+from microgradcnn.views.worksheets.derivation_task import sided
 
 ROWS = 40  # of data in a page
-UNREADABLE = {"cases", "compare", "indicator", "derivative"}  # in the formula of a box
+UNREADABLE = {"cases", "derivative"}  # in the formula of a box
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,15 @@ def fills(
 ) -> dict[str, dict[str, str]]:
     """The formulas for all boxes that can read them, by the names of buttons: as `slips` have them, and right.
 
-    `known` are the labels that boxes know; what else the derivation gives a name to is written out.
+    `known` are the labels that boxes know; what else the derivation gives a name to is written out, and a maximum's
+    derivative is 1 on its one side: a tie is left aside.
     """
     labels, written_out = {symbol(label) for label in known}, dict[Expr, Expr]()
     for name, formula in derivation.definitions:
-        if name not in labels and not heads(name) & UNREADABLE:
+        if name not in labels:
             written_out[name] = substituted(formula, written_out)
     whole = {label: substituted(g, written_out) for label, g in derivation.gradients.items()}
+    whole = {label: factored(simplified(sided(g))) if "cases" in heads(g) else g for label, g in whole.items()}
     readable = {label: g for label, g in whole.items() if not heads(g) & UNREADABLE}
     right = {label: notation.text(gradient) for label, gradient in readable.items()}
     wrong = {name: {label: text.replace(*slip) for label, text in right.items()} for name, slip in slips.items()}

@@ -24,6 +24,7 @@ from microgradcnn.views.formulas.notation import asks_for_nan, formula
 
 MOST_SYMBOLS, MOST_ATOMS = 120, 40  # leaves, and functions of them
 MOST_PRODUCTS, MOST_POWER = 30_000, 40  # products of two terms, and the largest exponent
+_SHORT = 400  # pairs of terms of two polynomials whose common factor is looked for
 
 
 def proved(evidence: Evidence, answer: Value) -> bool:
@@ -170,18 +171,36 @@ class Ratios:
 
     def times(self, a: Ratio, b: Ratio) -> Ratio:
         """a·b."""
-        if a.below == b.above:
-            return Ratio(a.above, b.below)
-        if a.above == b.below:
-            return Ratio(b.above, a.below)
-        return Ratio(self.product(a.above, b.above), self.product(a.below, b.below))
+        (up, down), (over, under) = self.shortened(a.above, b.below), self.shortened(b.above, a.below)
+        return Ratio(self.product(up, over), self.product(under, down))
+
+    def shortened(self, above: Any, below: Any) -> tuple[Any, Any]:
+        """Two polynomials without the factor that they have in common, where that is one of them.
+
+        So the sums and products of a softmax, whose denominators are alike, stay short.
+        """
+        if len(below) <= len(above) and (quotient := self.quotient(above, below)) is not None:
+            return quotient, self.one
+        if len(above) <= len(below) and (quotient := self.quotient(below, above)) is not None:
+            return self.one, quotient
+        return above, below
+
+    def quotient(self, p: Any, q: Any) -> Any:
+        """p/q if it is a polynomial and both are short, else None."""
+        if p == q:
+            return self.one
+        if not q or len(p) * len(q) > _SHORT or any(n > m for m, n in zip(p.degrees(), q.degrees(), strict=True)):
+            return None
+        quotient, rest = p.div(q)
+        return None if rest else quotient
 
     def plus(self, a: Ratio, b: Ratio) -> Ratio:
         """a + b."""
         if a.below == b.below:
             return Ratio(a.above + b.above, a.below)
-        above = self.product(a.above, b.below) + self.product(b.above, a.below)
-        return Ratio(above, self.product(a.below, b.below))
+        one, other = self.shortened(a.below, b.below)
+        above = self.product(a.above, other) + self.product(b.above, one)
+        return Ratio(above, self.product(a.below, other))
 
     def minus(self, a: Ratio, b: Ratio) -> Ratio:
         """a − b."""
@@ -239,7 +258,7 @@ class Ratios:
 
     def canonical(self, a: Ratio) -> Ratio:
         """The same fraction whenever it can be cancelled easily, its denominator with leading coefficient 1."""
-        above, below = (a.above, a.below) if len(a.above) * len(a.below) > 400 else a.above.cancel(a.below)
+        above, below = (a.above, a.below) if len(a.above) * len(a.below) > _SHORT else a.above.cancel(a.below)
         return Ratio(above.quo_ground(below.LC), below.quo_ground(below.LC))
 
     def atom(self, kind: str, *arguments: Ratio, square: Any = None) -> Ratio:

@@ -33,7 +33,7 @@ from microgradcnn.views.pages.assets import asset, compact, formula_script, lite
 
 _SCRIPTS = (
     *("program.js", "edits.js", "terms.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
-    *("problem.js", "exercise.js", "landscape.js"),
+    *("problem.js", "paths.js", "exercise.js", "landscape.js"),
 )
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
@@ -131,6 +131,7 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
 <kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 96 random points.</p>
 <p class="names">Names: {shown}.</p>
 <div class="boxes">{"".join(_box(str(p.label), f) for p in problem.parameters)}</div>
+<figure class="wide paths" hidden></figure>
 <p class="buttons">{buttons and "<span>Write into all boxes:</span>"}{buttons}<button type=button
 data-fill="">Clear all</button></p>"""
 

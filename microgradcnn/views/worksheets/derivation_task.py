@@ -109,7 +109,7 @@ class Material:
             if size(gradient) > _LONGEST:
                 raise FormulaError("it is too long without derivatives of intermediates")
         if "cases" in heads(gradient) or gradient != rule.gradient:
-            gradient = factored(simplified(_sided(gradient)))
+            gradient = factored(simplified(sided(gradient)))
         return notation.text(notation.spelled_out(rule.facts.without_shares(gradient)))
 
     def definitions(self) -> Lines:
@@ -133,9 +133,9 @@ class Material:
             raise ValueError(f"check_answer does not confirm the gradient by {wrt}, {self.formula(wrt)[:80]}: {answer}")
 
 
-def _sided(e: Expr) -> Expr:
-    """The formula with [a > b] u + [b > a] v for u where a > b, else v; what is where a = b is left aside."""
-    args = tuple([_sided(a) for a in e.args])
+def sided(e: Expr) -> Expr:
+    """The formula as an answer has it, [a > b] u + [b > a] v for u where a > b, else v; a = b is left aside."""
+    args = tuple([sided(a) for a in e.args])
     if e.head != "cases" or e.args[0].head != "compare" or e.args[0].value not in (">", "="):
         return Expr(e.head, args, e.value) if args else e
     condition, then, otherwise = args

@@ -93,10 +93,11 @@ class Draw:
             order = {line: i if apart else 0 for i, line in enumerate(lines)}
             chance = {place: self.rng.random() for place in places}
             for place in sorted(places, key=lambda p: (order[p[1]], *self._rarity(p), chance[p])):
-                task = self.mistakes.task(*place)
-                if task is None or self._fits(task, apart):
-                    del self.left[place]
-                if task is not None and self._fits(task, apart):
+                draft = self.mistakes.draft(place)
+                if draft is not None and not self._fits(draft, apart):
+                    continue
+                del self.left[place]
+                if draft is not None and (task := self.mistakes.task(place)) is not None:
                     self._take(task)
                     return task
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from string import ascii_uppercase
 from typing import NamedTuple, TypeAlias
 
@@ -40,13 +40,16 @@ from microgradcnn.views.worksheets.derivation_task import Lines, Material, Task,
 
 Formulas: TypeAlias = dict[Value, Expr]
 Change: TypeAlias = Callable[[Expr], Expr]
+Place: TypeAlias = tuple[str, int, int]  # a label, a line of its derivation, and which mistake there
+Make: TypeAlias = Callable[[Material, str, "Plant"], Task | None]
 
 
 @dataclass(frozen=True)
 class Account:
     """A derivation of df/dx: df/dt and dt/dx for every t that x goes into, and what of f depends on x directly.
 
-    The paths through `left_out` are forgotten in the sum, and what it comes to is taken `times` a number.
+    The paths through `left_out` are forgotten in the sum, and what it comes to is taken `times` a number. `mended` is
+    what it should be, None where that is it.
     """
 
     rule: ChainRule
@@ -55,7 +58,14 @@ class Account:
     straight: tuple[Expr, ...]
     left_out: tuple[Value, ...] = ()
     times: Expr = ONE
+    mended: Account | None = None
 
+    @property
+    def right(self) -> Account:
+        """The derivation as it should be."""
+        return self.mended or self
+
+    @cached_property
     def total(self) -> Expr:
         """What these lines add up to."""
         hidden = self.rule.graph.named_here
@@ -64,9 +74,10 @@ class Account:
         total = simplified(multiply(self.times, add(paths, *self.straight)))
         return factored(total) if paths == ZERO else total
 
-    def formulas(self) -> set[str]:
+    @cached_property
+    def formulas(self) -> frozenset[str]:
         """What its lines say, each formula by itself."""
-        return {notation.text(e) for e in (*self.outer.values(), *self.inner.values(), self.total())}
+        return frozenset(notation.text(e) for e in (*self.outer.values(), *self.inner.values(), self.total))
 
     def families(self) -> Iterator[list[Value]]:
         """The t's whose df/dt stand in one line."""
@@ -77,6 +88,7 @@ class Account:
         label = self.rule.graph.label
         return compressed([(label(t), equation(self.rule.symbol(t), self.outer[t])) for t in family])
 
+    @cached_property
     def lines(self) -> list[Line]:
         """Outer derivatives, inner ones, and the sum."""
         rule = self.rule
@@ -85,7 +97,7 @@ class Account:
         lines += [(equation(steps[t], formula),) for t, formula in self.inner.items()]
         paths = [multiply(rule.symbol(t), step) for t, step in steps.items() if t not in self.left_out]
         sums = [add(*paths, *self.straight)] if paths else []
-        return [*lines, (equation(rule.symbol(rule.x), *sums, self.total()),)]
+        return [*lines, (equation(rule.symbol(rule.x), *sums, self.total),)]
 
 
 class Plant(NamedTuple):
@@ -100,47 +112,54 @@ class Plant(NamedTuple):
 
 def wrong_line(plant: Plant) -> int | None:
     """The line that goes wrong; None if there is none, or another one before the last goes wrong as well."""
-    wrong, right = plant.account.lines(), account(plant.account.rule).lines()
+    wrong, right = plant.account.lines, plant.account.right.lines
     where = next((i for i, (a, b) in enumerate(zip(wrong, right, strict=False)) if a != b), None)
     if where is None or len(wrong) != len(right) or len(wrong) > len(ascii_uppercase):
         return None
     return where if wrong[where + 1 : -1] == right[where + 1 : -1] else None
 
 
-def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
-    """The task of finding the plant and mending it, if exactly that is what `check_answer` finds wrong."""
-    rule, where = material.rules[wrt], wrong_line(plant)
-    if where is None:
+def draft(material: Material, wrt: str, plant: Plant) -> Task | None:
+    """The question which line goes wrong, without its solution; None if there is no such line, or it gives the answer.
+
+    It does as in df/db = (df/dŷ)·1, where df/dŷ is right.
+    """
+    rule, where, answer = material.rules[wrt], wrong_line(plant), material.formula(wrt)
+    shown = plant.account.formulas
+    if where is None or {answer, notation.text(rule.gradient)} & shown:
         return None
-    wrong, right = plant.account.lines(), account(rule).lines()
-    formula = notation.text(plant.account.total())
-    try:
-        verdict = material.stored.check(wrt, formula)
-    except FormulaError:
-        return None
-    if len(verdict.diagnoses) != 1 or verdict.diagnoses[0].kind != plant.kind:
-        return None
-    (diagnosis,) = verdict.diagnoses
-    gradient, line = rule.symbol(rule.x), ascii_uppercase[where]
+    gradient = rule.symbol(rule.x)
     asked: Lines = [
         ("Somebody derives ", gradient, " as below. One line goes wrong, and its mistake is carried on to the end."),
         *((equation(q, meant),) for q, meant in rule.introduced()),
         *filter(None, [direct_derivative(rule, rule.x)]),
-        Lettered(wrong),
+        Lettered(plant.account.lines),
         ("Which line is it, and what should the last line give for ", gradient, "?"),
     ]
-    mended: list[Block] = [("and so:",), right[-1]] if where < len(right) - 1 else []
-    if notation.text(rule.gradient) != notation.text(account(rule).total()):
-        mended += [("which is:",), (equation(gradient, rule.gradient),)]
+    secret = (plant.account.right.formulas | {answer}) - shown
+    return Task("mistake", wrt, asked, 2.5, (), {"answer": answer, "line": ascii_uppercase[where]}, shown, secret)
+
+
+def mend(material: Material, wrt: str, plant: Plant) -> Task | None:
+    """The task of finding the plant and mending it, if exactly that is what `check_answer` finds wrong."""
+    if (question := draft(material, wrt, plant)) is None:
+        return None
+    formula = notation.text(plant.account.total)
+    try:
+        diagnoses = material.stored.check(wrt, formula).diagnoses
+    except FormulaError:
+        return None
+    if [diagnosis.kind for diagnosis in diagnoses] != [plant.kind]:
+        return None
+    (diagnosis,), line = diagnoses, question.record["line"]
+    rule, right, where = material.rules[wrt], plant.account.right, ascii_uppercase.index(line)
+    mended: list[Block] = [("and so:",), right.lines[-1]] if where < len(right.lines) - 1 else []
+    if notation.text(rule.gradient) != notation.text(right.total):
+        mended += [("which is:",), (equation(rule.symbol(rule.x), rule.gradient),)]
     goes_wrong: Line = (f"Line {line} goes wrong: ", *with_symbols(diagnosis.clause), ".")
     planted = {"kind": diagnosis.kind, "clause": diagnosis.clause, "formula": formula}
-    answer, shown = material.formula(wrt), plant.account.formulas()
-    if {answer, notation.text(rule.gradient)} & shown:  # as in df/db = (df/dŷ)·1, where df/dŷ is right
-        return None
-    secret = (account(rule).formulas() | {answer}) - shown
-    record = {"answer": answer, "line": line, "planted": planted}
-    solution: Lines = [goes_wrong, ("Right is:",), right[where], *mended]
-    return Task("mistake", wrt, asked, 2.5, solution, record, frozenset(shown), frozenset(secret))
+    solution: Lines = [goes_wrong, ("Right is:",), right.lines[where], *mended]
+    return replace(question, solution=solution, record={**question.record, "planted": planted})
 
 
 class Mistakes:
@@ -152,7 +171,8 @@ class Mistakes:
     def __init__(self, material: Material) -> None:
         self.material = material
         self.by_line: dict[str, dict[int, list[Plant]]] = {}
-        self._tasks: dict[tuple[str, int, int], Task | None] = {}
+        self._drafts: dict[Place, Task | None] = {}
+        self._tasks: dict[Place, Task | None] = {}
         for label, rule in material.rules.items():
             found: dict[int, list[Plant]] = {}
             for plant in plants(rule):
@@ -160,12 +180,19 @@ class Mistakes:
                     found.setdefault(where, []).append(plant)
             self.by_line[label] = found
 
-    def task(self, label: str, line: int, number: int) -> Task | None:
+    def draft(self, place: Place) -> Task | None:
+        """The question about this plant of a line as `draft` has it, in less time than its task takes."""
+        return self._kept(self._drafts, draft, place)
+
+    def task(self, place: Place) -> Task | None:
         """The task of mending this plant of a line, None if it cannot be asked."""
-        place = label, line, number
-        if place not in self._tasks:
-            self._tasks[place] = mend(self.material, label, self.by_line[label][line][number])
-        return self._tasks[place]
+        return self._kept(self._tasks, mend, place)
+
+    def _kept(self, kept: dict[Place, Task | None], make: Make, place: Place) -> Task | None:
+        if place not in kept:
+            label, line, number_ = place
+            kept[place] = make(self.material, label, self.by_line[label][line][number_])
+        return kept[place]
 
 
 def account(rule: ChainRule) -> Account:
@@ -181,7 +208,8 @@ def plants(rule: ChainRule) -> Iterator[Plant]:
 
     What has no label may be a regularisation: what goes wrong there is called so then, and what it is elsewhere.
     """
-    right, hidden = account(rule), rule.graph.named_here
+    mended, hidden = account(rule), rule.graph.named_here
+    right = replace(mended, mended=mended)
     for family in right.families():
         for kind, change in _outer_changes(right, family):
             outer = {t: change(e) if t in family else e for t, e in right.outer.items()}

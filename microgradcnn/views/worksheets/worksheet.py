@@ -28,7 +28,6 @@ from microgradcnn.views.worksheets.planted import Mistakes
 from microgradcnn.views.worksheets.predicted import ARGUMENTS, TABLED, TOLERANCE, Wanted, given, predict, predictions
 
 MOST = 24  # questions on a sheet
-EDITION = 2  # of the way in which a seed draws a sheet: a sheet of another edition has another identifier
 HOW_TO = (
     "Each question gives one mark. Write your answers into the file that came with this sheet: formulas as in "
     "3(a_1 + b_2)/4 or a_1*b_2^2, in any of the names above, and numbers with a decimal point."
@@ -44,8 +43,9 @@ _PROMPTS = {
 class Worksheet:
     """A worksheet and its key.
 
-    The sheet is known by `identifier`. Whoever knows the seed can make the key again: only the key names it. `name` and
-    `student` are whose sheet it is, empty where it says that themselves.
+    The sheet is known by `identifier`, which is of the seed and of all that it asks. Whoever knows the seed can make
+    the key again: only the key names it. `name` and `student` are whose sheet it is, empty where it says that
+    themselves.
     """
 
     identifier: str
@@ -137,9 +137,16 @@ def _drawn(mistakes: Mistakes, seed: str, questions: int, title: str) -> Workshe
     introduction = [Section("What is computed", _computed(material))]
     if wanted:
         introduction.append(Section("Numbers", [*given(found.numbers), *_tables(material)]))
-    content = json.dumps([EDITION, seed, questions, title, material.entries])
+    content = json.dumps([seed, title, material.entries, found.numbers, [*map(_what_is_asked, tasks)]])
     identifier = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Worksheet(identifier, seed, title, (*introduction,), (*tasks,), found.numbers, material.entries)
+
+
+def _what_is_asked(task: Task) -> list[str | float | None]:
+    """What tells a question from others: where a later version draws another one, the sheet is another one too."""
+    planted = task.record.get("planted", {})
+    drawn = (task.record.get(part) for part in ("line", "what", "rate"))
+    return [task.kind, task.label, *drawn, planted.get("formula")]
 
 
 def _computed(material: Material) -> Lines:

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_derivation import graphs
+from test_edits import SOFTMAX
 
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views.answers import proof as symbolic
 from microgradcnn.views.answers.answer import check_answer
+from microgradcnn.views.answers.assignments import read_assignments
 from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.answers.parser import parse
 from microgradcnn.views.answers.tokens import Names
@@ -95,6 +97,17 @@ def test_what_is_right_and_not_proved_is_right_at_random_points() -> None:
     assert (answer.right, answer.proved, answer.verdict) == (
         True, False, "Right: this is the gradient, at 96 random points."
     )  # fmt: skip
+
+
+def test_denominators_that_are_alike_keep_a_proof_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the softmax of three classes: 40,000 products of terms without what they have in common."""
+    monkeypatch.setattr(symbolic, "MOST_PRODUCTS", 2000)
+    loss = read_assignments(SOFTMAX, iter(np.linspace(0.3, 0.9, 40).tolist()).__next__)[0]
+    (w_1,) = (node for node in topological(loss) if node.label == "w_1")
+    (gradient,) = mg.grad(loss, [w_1])
+    answer = check_answer("(y_1 + y_2 + y_3) q_1 x − y_1 x", gradient, loss, w_1)
+    assert (answer.right, answer.proved) == (True, True)
+    assert not check_answer("(y_1 + y_2 + y_3) q_2 x − y_1 x", gradient, loss, w_1)
 
 
 def test_a_proof_is_worth_more_than_digits_that_were_lost() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from conftest import needs_chromium
+from test_edits import graph_of
+from test_same_verdicts import problem_of
 
 import microgradcnn as mg
 from microgradcnn.data import load
@@ -155,6 +158,69 @@ def test_a_mistake_is_typeset(page: Page, show: Show) -> None:
     assert page.locator("form[data-parameter='w_1'] output mover").count() == 2
     assert answered(page, "w_1", "<b>w_1").startswith("This cannot be read")
     assert page.locator("output b").count() == 0
+
+
+def drawn_paths(page: Page, lit: str = "") -> tuple[list[str], list[str]]:
+    """The boxes and arrows of the picture under an answer, or those that are lit."""
+    boxes, arrows = (page.locator(f"figure.paths:visible g{lit}[data-{what}]") for what in ("node", "from"))
+    ends = arrows.evaluate_all("(all) => all.map(({dataset}) => `${dataset.from} ${dataset.to}`)")
+    return sorted(boxes.evaluate_all("(all) => all.map((g) => g.dataset.node)")), sorted(ends)
+
+
+def along(*paths: str) -> tuple[list[str], list[str]]:
+    """The boxes and arrows of paths, each written as a b c."""
+    steps = [path.split() for path in paths]
+    arrows = {f"{a} {b}" for path in steps for a, b in pairwise(path)}
+    return sorted({box for path in steps for box in path}), sorted(arrows)
+
+
+SPIKED = "z = sigmoid(w*x); h = tanh(z); y_hat = u*h + z*z + 3*z; (y_hat - y)^2"
+STEPS = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); h_3 = tanh(u*x_3 + v*h_2); y_hat = w*h_3; (y_hat - y)^2"
+BESIDE = ["z_2 y_hat f", "w y_hat"]
+THROUGH_TIME = ["u h_1 h_2 h_3 y_hat f", "u h_2", "u h_3"]
+CONVOLUTION = [f"c_1 a_{i} z_{i} y_hat f" for i in (1, 2, 3, 4)]
+PATHS = [  # a graph, the parameter, an answer, all paths that are drawn, and those that are lit
+    ("conv_linear", "c_1", "2(ŷ−y)(w1z1(1−z1)p1 + w2z2(1−z2)p2 + w3z3(1−z3)p4)", CONVOLUTION, CONVOLUTION[3:]),
+    ("conv_linear", "c_1", "2(ŷ−y)(w1z1(1−z1)p1 + w3z3(1−z3)p4)", CONVOLUTION, CONVOLUTION[1::2]),
+    ("conv_linear", "c_1", "2(ŷ−y)(w1z1(1−z1)p1+w2z2(1−z2)p2+w3z3(1−z3)p4+w4 p5)", CONVOLUTION, CONVOLUTION[3:]),
+    ("conv_linear", "w_1", "−2(ŷ−y)z_1", [], []),
+    ("conv_linear", "w_1", "2(ŷ−y)z_9", [], []),
+    ("z_1 = tanh(u*x); z_2 = tanh(v*x); y_hat = w*(z_1 + z_2); (y_hat - y)^2", "w", "2(ŷ−y)z_1", BESIDE, BESIDE[:1]),
+    (SPIKED, "w", "2(ŷ−y)(u(1−h²) + 2z)z(1−z)x", ["w z h y_hat f", "w z 3z y_hat f", "z y_hat"], ["w z 3z y_hat f"]),
+    (SPIKED, "w", "2(ŷ−y)(2z + 3)z(1−z)x", ["w z h y_hat f", "w z y_hat f"], ["w z h y_hat f"]),
+    (STEPS, "u", "2(ŷ−y)w(1−h3²)x3", THROUGH_TIME, THROUGH_TIME[:2]),
+    (STEPS, "u", "2(ŷ−y)w(1−h3²)(x3 + v(1−h2²)x2)", THROUGH_TIME, THROUGH_TIME[:1]),
+]
+
+
+def test_the_paths_that_a_mistake_is_about_light_up(page: Page, show: Show) -> None:
+    for graph, rows in groupby(PATHS, key=lambda row: row[0]):
+        show(problem(graph) if graph in NETWORKS else problem_of(graph_of(graph)), key=False)
+        for _, parameter, answer, drawn, lit in rows:
+            answered(page, parameter, answer)
+            assert drawn_paths(page) == along(*drawn), answer
+            assert drawn_paths(page, ".lit") == along(*lit), answer
+
+
+def test_a_right_answer_puts_the_light_out_and_nothing_is_said_twice(page: Page, show: Show) -> None:
+    show(problem("conv_linear"), key=True)
+    all_four = [f"w{i}z{i}(1−z{i})p{p}" for i, p in enumerate((1, 2, 4, 5), 1)]
+    answer = "2(ŷ−y)({})".format
+    box, picture = page.locator("form[data-parameter='c_1']"), page.locator("figure.paths")
+    assert picture.is_hidden()
+    said = answered(page, "c_1", answer(" + ".join(all_four[:3])))
+    assert said == box.locator("[aria-live]").text_content() == "Not quite: the path through z4 is missing."
+    assert box.locator("[aria-live] svg").count() == 0
+    assert picture.get_by_role("img", name="The paths from c_1 to f; marked: c_1, a_4, z_4, y_hat, f.").is_visible()
+    assert box.locator("input").evaluate("(input) => input === document.activeElement")
+    page.keyboard.press("Tab")  # there is nothing to stop at
+    page.keyboard.press("Tab")
+    assert page.locator("form[data-parameter='c_2'] input").evaluate("(input) => input === document.activeElement")
+    answered(page, "c_2", "2(ŷ−y)w1z1(1−z1)p2")
+    assert picture.count() == 1
+    assert page.locator("form[data-parameter='c_2'] figure").is_visible()
+    answered(page, "c_1", answer(" + ".join(all_four)))
+    assert picture.is_hidden()
 
 
 def test_verdicts_are_those_of_check_answer(page: Page, show: Show) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -557,3 +558,30 @@ def test_worksheet_used_badly_is_one_sentence(
     assert (code, out) == (2, "")
     assert words in told
     assert told.count("\n") == 1
+
+
+def test_a_symbolic_link_is_read_inside_the_folder_and_named_where_it_leads_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or a student's archive could have any file that the teacher may read graded, and its text in the table."""
+    answers, (file,) = tmp_path / "answers", [name for name in made().files() if name.endswith(".json")]
+    (answers / "ada").mkdir(parents=True)
+    (tmp_path / file).write_text(made().files()[file], encoding="utf-8")
+    text = f"sheet: {made().identifier}\nname: {{}}\nid: {{}}\nq1: secret_1\n".format
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "private.txt").write_text(text("Private", 99), encoding="utf-8")
+    (answers / "ada" / "own.txt").write_text(text("Ada", 1), encoding="utf-8")
+    links = {"again.txt": "ada/own.txt", "out.txt": "../elsewhere/private.txt", "folder": "../elsewhere"}
+    links |= {"nowhere.txt": "nothing", "round.txt": "round.txt", "far.txt": tmp_path / "elsewhere" / "private.txt"}
+    for name, target in links.items():
+        (answers / name).symlink_to(target)
+    (tmp_path / "by_link").symlink_to("answers")  # the folder itself is the teacher's choice
+    for folder in ("answers", "by_link"):
+        command = ["grade", str(tmp_path / folder), "--key", str(tmp_path / file), "--long"]
+        assert main([*command, "-o", str(tmp_path / "grades.csv")]) == 0
+        told = capsys.readouterr().err
+        assert set(re.findall(r"microgradcnn: (\S+): not graded: a symbolic link", told)) == {*links} - {"again.txt"}
+        table = (tmp_path / "grades.csv").read_text(encoding="utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(table)))
+        assert {row["file"] for row in rows if row["name"] == "Ada"} == {"again.txt", str(Path("ada", "own.txt"))}
+        assert "Private" not in table

@@ -42,6 +42,7 @@ from microgradcnn.views.formulas.expression import add, equation, symbol
 from microgradcnn.views.formulas.line_breaks import PAGE, width
 from microgradcnn.views.formulas.notation import latex, mathml, python, text
 from microgradcnn.views.worksheets.derivation_task import Material, with_symbols
+from microgradcnn.views.worksheets.draw import Draw
 from microgradcnn.views.worksheets.planted import Plant, account, mend, plants
 from microgradcnn.views.worksheets.worksheet import Worksheet
 
@@ -233,11 +234,36 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first == {name: content.encode() for name, content in made("conv_average").files().items()}
 
 
+def neuron() -> tuple[Value, list[Value]]:
+    w, b, x, y = (Value(0.5, label=label) for label in "wbxy")
+    y_hat = (w * x + b).sigmoid()
+    y_hat.label = "y_hat"
+    return (y_hat - y) ** 2, [w, b]
+
+
+NEURON = neuron()
+
+
 @pytest.mark.slow
 def test_another_seed_gives_another_sheet() -> None:
     sheets = [made("single_layer", seed=str(seed)) for seed in range(10)]
     assert len({sheet.identifier for sheet in sheets}) == 10
     assert len({str([task.asked for task in sheet.tasks]) for sheet in sheets}) == 10
+
+
+def test_the_identifier_is_of_all_that_a_sheet_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a version that draws other questions from a seed makes another sheet of it, whose key fits no old answers."""
+    sheet, same = (mg.worksheet(*NEURON, seed=3, questions=3) for _ in range(2))
+    assert sheet.identifier == same.identifier
+    title = mg.worksheet(*NEURON, seed=3, questions=3, title="Another")
+    fewer = mg.worksheet(*NEURON, seed=3, questions=2)
+    monkeypatch.setattr("microgradcnn.views.worksheets.predicted.RATES", (0.5, 0.25))
+    monkeypatch.setattr("microgradcnn.views.worksheets.predicted._INPUTS", (-3.0, 3.0))
+    numbers = mg.worksheet(*NEURON, seed=3, questions=3)
+    monkeypatch.setattr(Draw, "_rarity", lambda self, place: (0, -place[2]))
+    others = mg.worksheet(*NEURON, seed=3, questions=3)
+    assert [task.asked for task in others.tasks] != [task.asked for task in numbers.tasks]
+    assert len({s.identifier for s in (sheet, title, fewer, numbers, others)}) == 5
 
 
 # No key on the sheet

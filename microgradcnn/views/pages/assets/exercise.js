@@ -11,6 +11,13 @@ function verdict(task, parameter, text) {
   return {right, diagnoses, words: right ? good : `Not quite: ${clauses}.`};
 }
 
+// A name in its parts: y_hat_1 has the letter y, a hat to put over it, and the index 1.
+const GREEK = new Map(Object.entries(NOTATION.tables.GREEK).map(([letter, name]) => [name, letter]));
+function spelt(name) {
+  const [base, ...parts] = name.split("_"), accent = {hat: "\u0302", bar: "\u0304"}[parts[0]] ?? "";
+  return {letter: GREEK.get(base) ?? base, accent, index: parts.slice(accent ? 1 : 0).join(",")};
+}
+
 // The words of a verdict with the names in them as mathematics, dh_2/da_1 and z_4.
 function typeset(words) {
   const made = (tag, ...inside) => {
@@ -19,13 +26,13 @@ function typeset(words) {
     return element;
   };
   const symbol = (name) => {
-    const [base, ...index] = name.split("_"), letter = made("mi", base);
-    const hat = index[0] === "hat" ? made("mover", letter, made("mo", "^")) : letter;
-    const rest = index.slice(hat === letter ? 0 : 1);
-    return rest.length ? made("msub", hat, made("mn", rest.join(","))) : hat;
+    const {letter: base, accent, index} = spelt(name), plain = made("mi", base);
+    const whole = accent ? made("mover", plain, made("mo", accent === "\u0302" ? "^" : "¯")) : plain;
+    return index ? made("msub", whole, made("mn", index)) : whole;
   };
   const side = (name) => made("mrow", made("mi", "d"), symbol(name.slice(1)));
-  const pieces = words.split(/(\bd[A-Za-z]\w*\/d[A-Za-z]\w*|\b[A-Za-z]+(?:_[A-Za-z0-9]+)+)/);
+  const slope = /\bd[A-Za-z]\w*\/d[A-Za-z]\w*/, long = /\b[A-Za-z]+(?:_[A-Za-z0-9]+)+/, short = /\b[A-Za-z]\b(?= = )/;
+  const pieces = words.split(new RegExp(`(${slope.source}|${long.source}|${short.source})`));
   return pieces.map((piece, i) => i % 2 === 0 ? piece
     : made("math", piece.includes("/") ? made("mfrac", ...piece.split("/").map(side)) : symbol(piece)));
 }
@@ -34,25 +41,36 @@ function typeset(words) {
 function exercise(section, task, fills) {
   const STEPS = 200;
   const $ = (selector) => section.querySelector(selector), boxes = [...section.querySelectorAll("form.answer")];
+  const figure = $("figure.paths");
 
-  function say(output, words, state = "") {
-    output.textContent = words;
+  function say(output, words, state = "", shown = [words]) {
+    output.replaceChildren(...shown);
     output.dataset.state = state;
   }
 
-  function check(box) {
+  function check(box) { // the nodes of each mistake that is about some
     const text = box.elements.answer.value, output = box.querySelector("output");
-    if (!text.trim()) return say(output, "");
+    say(output, "");
+    if (!text.trim()) return [];
     try {
       const {right, words, diagnoses} = verdict(task, box.dataset.parameter, text);
       const places = diagnoses.filter(({columns}) => columns.length)
         .map(({names, columns}) => ` ${names[0]} is in column ${listed(columns.map(String))}.`);
-      say(output, words, right ? "right" : "wrong");
-      return right || output.replaceChildren(...typeset(words + places.join("")));
+      say(output, words, right ? "right" : "wrong", right ? [words] : typeset(words + places.join("")));
+      return diagnoses.map(({nodes = []}) => nodes).filter((nodes) => nodes.length);
     } catch (error) {
       if (!(error instanceof formula.FormulaError)) throw error;
-      return say(output, `This cannot be read: ${error.message}.`, "wrong");
+      say(output, `This cannot be read: ${error.message}.`, "wrong");
+      return [];
     }
+  }
+
+  // Lights up the paths that a mistake is about, under its box; without such a mistake there is no picture.
+  function light(box, meant) {
+    figure.hidden = !meant.length;
+    if (figure.hidden) return;
+    drawPaths(figure, task.evidence(box.dataset.parameter).program, box.dataset.parameter, meant);
+    box.append(figure);
   }
 
   function told(who, losses) {
@@ -83,17 +101,16 @@ function exercise(section, task, fills) {
   }
 
   function fill(formulas) {
-    for (const box of boxes) {
-      box.elements.answer.value = formulas[box.dataset.parameter] ?? "";
-      check(box);
-    }
+    for (const box of boxes) box.elements.answer.value = formulas[box.dataset.parameter] ?? "";
+    const found = boxes.map((box) => [box, check(box)]);
+    light(...(found.find(([, meant]) => meant.length) ?? found[0]));
     train();
   }
 
   for (const box of boxes)
     box.addEventListener("submit", (event) => {
       event.preventDefault();
-      check(box);
+      light(box, check(box));
       train();
     });
   for (const button of section.querySelectorAll("button[data-fill]"))

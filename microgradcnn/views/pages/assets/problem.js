@@ -56,6 +56,13 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
     parameters, leaves, outputs, rows, start, trained, activation, evidence, known, evaluator, loss, descend, guessing};
 }
 
+function shape(tag, attributes, content = []) { // an element of an <svg>
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
+  made.append(...content);
+  return made;
+}
+
 // Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line,
 // if it is finite.
 function chart(svg, curves, level) {
@@ -68,21 +75,15 @@ function chart(svg, curves, level) {
   const x = (i) => 56 + (560 * i) / steps, log = (loss) => Math.log10(Math.max(loss, 1e-9));
   const y = (loss) => 20 + 210 * (high - log(loss)) / (high - low);
   const ticks = Array.from({length: high - low + 1}, (_, i) => low + i);
-  const make = (tag, attributes, content = []) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
-    made.append(...content);
-    return made;
-  };
-  const text = (at, line, words, anchor) => make("text", {x: at, y: line, "text-anchor": anchor}, [words]);
-  const across = (name, loss) => make("line", {class: name, x1: 56, x2: 616, y1: y(loss), y2: y(loss)});
+  const text = (at, line, words, anchor) => shape("text", {x: at, y: line, "text-anchor": anchor}, [words]);
+  const across = (name, loss) => shape("line", {class: name, x1: 56, x2: 616, y1: y(loss), y2: y(loss)});
   const point = (loss, i) => `${x(i).toFixed(1)},${Math.max(-99, y(loss)).toFixed(1)}`;
   const curve = ([name, losses]) =>
-    make("polyline", {class: name, points: losses.filter((loss) => loss >= 0).map(point).join(" ")});
+    shape("polyline", {class: name, points: losses.filter((loss) => loss >= 0).map(point).join(" ")});
   svg.replaceChildren(
     ...ticks.flatMap((t) => [across("grid", 10 ** t), text(50, y(10 ** t) + 5, shown(t), "end")]),
     ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 253, Math.round(t * steps), "middle")),
     text(616, 279, "steps", "end"), text(64, 14, "loss", "start"),
     ...(Number.isFinite(level) ? [across("level", level)] : []),
-    make("svg", {x: 56, y: 20, width: 562, height: 212, viewBox: "56 20 562 212"}, curves.map(curve)));
+    shape("svg", {x: 56, y: 20, width: 562, height: 212, viewBox: "56 20 562 212"}, curves.map(curve)));
 }

@@ -7,4 +7,4 @@ const wide = new ResizeObserver((entries) => {
       scrolls ? target.setAttribute(name, attributes[name]) : target.removeAttribute(name);
   }
 });
-for (const box of document.querySelectorAll(".wide, .derivation p, pre")) wide.observe(box);
+for (const box of document.querySelectorAll(".wide, .derivation p:not([role]), pre")) wide.observe(box);
