@@ -8,12 +8,14 @@ import numpy as np
 
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.derivations.chain import Backward
+from microgradcnn.views.derivations.chain import SHORT, Backward
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
+from microgradcnn.views.derivations.simplifying.elements import Elements
+from microgradcnn.views.derivations.simplifying.knowledge import Knowledge
 from microgradcnn.views.derivations.windows import PIXEL, PLACE, WINDOW, pooled, sent_back, windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
-from microgradcnn.views.formulas.algebra import simplified
+from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.arguments import indexed, times
 from microgradcnn.views.formulas.expression import (
     ONE,
@@ -24,9 +26,8 @@ from microgradcnn.views.formulas.expression import (
     functions,
     heads,
     minus,
-    multiply,
     number,
-    parts_of,
+    size,
     substituted,
     symbol,
     value,
@@ -51,7 +52,10 @@ MEANING = {
 
 
 class Cotangents(Backward):
-    """df/dnode for every named node from f to x, as formulas in those before."""
+    """df/dnode for every named node from f to x, as formulas in those before.
+
+    `forms` has what each is before it is simplified and on the way, and `reasons` what was used.
+    """
 
     def __init__(self, graph: Graph, x: Value) -> None:
         super().__init__(graph, x)
@@ -62,8 +66,32 @@ class Cotangents(Backward):
             seed = Value(np.ones(t.shape, t.dtype))  # a Value: what the rules make of raw numbers has no formula
             for link in graph.links(t, stops, self.path, seed, ONE if t is graph.f else self.symbol(t)):
                 terms[link.node].append(link.formula)
-        self.outer = {node: simplified(_added(terms[node])) for node in reversed(self.nodes)}
-        self.gradient = simplified(_added(terms[x]))
+        self.facts = Knowledge(graph, self.path)
+        self.elements, self._closed = Elements(graph, self.facts), dict[Expr, Expr]()
+        self.forms, self.reasons = dict[Value, list[Expr]](), dict[Value, list[Line]]()
+        self._told_again = set[Expr]()  # short derivatives that have become shorter
+        self.outer = {node: self._shortened(node, terms[node]) for node in reversed(self.nodes)}
+        self.gradient = self._shortened(x, terms[x])
+
+    def _shortened(self, node: Value, terms: list[Expr]) -> Expr:
+        """df/dnode from what comes in, with formulas of derivatives before it in their places if something cancels."""
+        raw = simplified(_added(terms))
+        whole = simplified(substituted(raw, self._closed))
+        found = self.elements.shorter(whole)
+        if found is not None and set(functions(found[0][-1])) & MEANING.keys() - set(functions(raw)):
+            found = None
+        again = {
+            q: e for q, e in self._closed.items() if q in self._told_again or (raw.head == "sum" and e.head == "number")
+        }
+        put = factored(simplified(substituted(raw, again))) if again else raw
+        forms, self.reasons[node] = found or ([self.elements.written(put)], [])
+        self.forms[node] = list(dict.fromkeys([self.elements.written(raw), *forms]))
+        result = self.forms[node][-1]
+        closed = next((e for e in (result, whole) if "derivative" not in heads(e)), None)
+        if closed is not None and size(closed) <= SHORT:
+            self._closed[self.symbol(node)] = closed
+            self._told_again |= {self.symbol(node)} if closed == result and len(self.forms[node]) > 1 else set()
+        return raw
 
 
 def _added(terms: list[Expr]) -> Expr:
@@ -126,22 +154,24 @@ def _used_forwards(found: Cotangents) -> set[str]:
 
 
 def _backward(found: Cotangents) -> Step:
-    step, used, shorter = Step("Backward", tall=True), set[str](), dict[Expr, Expr]()
-    for node, e in found.derivatives.items():
-        pooling, softmax = (_only_use(found, node, names) for names in (POOLINGS, ("log_softmax",)))
+    step, used, given = Step("Backward", tall=True), set[str](), set[Line]()
+    for node, forms in found.forms.items():
+        pooling = _only_use(found, node, POOLINGS)
         told = sent_back(found.graph, pooling, found.symbol) if pooling is not None else None
         if told is not None and pooling is not None and pooling.op is not None:
             counted = _COUNTED[pooling.op.name]
             step.say("The sum is over the windows ", WINDOW, " that the pixel ", PIXEL, " is in", *counted, ".")
         else:
-            forms = [e, *_for_distributions(step, found, softmax)]
-            forms += [] if (put := simplified(substituted(e, shorter))) in forms else [put]
-            shorter.update({found.symbol(node): forms[-1]} if len(forms) > 1 else {})
+            for line in found.reasons[node]:
+                if line not in given:
+                    given.add(line)
+                    step.say(*line)
             told = equation(found.symbol(node), *forms)
         step.say(told, _of_shape(node))
         used.update(functions(told))
         if "hadamard" in heads(told):
             used.add("⊙")
+    step.lines += filter(None, [found.elements.for_distributions(found.forms[found.x][-1])])
     if "⊙" in used:
         step.say("⊙ multiplies element by element.")
     for name in sorted(used & set(MEANING) - _used_forwards(found)):
@@ -162,36 +192,6 @@ def _only_use(found: Cotangents, node: Value, names: Collection[str]) -> Value |
     users = [user for user in found.graph.consumers.get(node, []) if user in found.path]
     alone = len(users) == 1 and users[0] in found.graph.names and users[0] is not found.graph.f
     return users[0] if alone and users[0].op is not None and users[0].op.name in names else None
-
-
-def _for_distributions(step: Step, found: Cotangents, y: Value | None) -> list[Expr]:
-    """df/dx of y = log_softmax(x) as c(exp(y) − labels), where the labels of each row are a distribution."""
-    if y is None:
-        return []
-    g = np.asarray(grad(found.graph.f, y)[0].data)
-    totals = g.sum(axis=y.static["axis"])
-    c = float(totals.flat[0])
-    if not np.allclose(totals, c, rtol=1e-12, atol=0.0) or not np.isfinite(c) or c == 0.0 or (g / c < 0.0).any():
-        return []
-    graph, q = found.graph, call("exp", found.graph.names[y])
-    names = {name: node for node, name in graph.names.items()}
-    parts = [e for e in parts_of(found.outer[y]) if (e.args[0] if e.head == "indicator" else e) in names]
-    data = {e: np.asarray(names[e.args[0] if e.head == "indicator" else e].data) for e in parts}
-    equal = (e for e in parts if data[e].shape == g.shape and np.allclose(c * data[e], g, rtol=1e-12))
-    labels = next(equal, _one_hot(found.outer[y], c))
-    if labels is None:
-        return []
-    what: Line = (
-        ("label", " is 1 at one place") if labels.head == "call" else ("labels ", labels, " of each add up to 1")
-    )
-    step.say(q, " is the softmax of each row, and the ", *what, ".")
-    return [simplified(multiply(number(-c), add(q, minus(labels))))]
-
-
-def _one_hot(outer: Expr, c: float) -> Expr | None:
-    """1 at a place and 0 elsewhere, where df/dy is c times that."""
-    at_a_place = outer.head == "call" and outer.value == "scatter" and outer.args[0] == number(c)
-    return call("scatter", ONE, *outer.args[1:]) if at_a_place else None
 
 
 def _repeated(found: Cotangents) -> list[Line]:

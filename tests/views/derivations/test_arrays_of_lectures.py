@@ -78,14 +78,7 @@ ENDS: dict[str, tuple[Callable[[], Value], str]] = {
 }  # fmt: skip
 
 
-WRITTEN_OUT = pytest.mark.xfail(
-    strict=True, reason="over arrays a softmax or σ that is written out does not cancel yet"
-)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=WRITTEN_OUT if n in ("softmax written out", "logistic") else ()) for n in ENDS]
-)
+@pytest.mark.parametrize("name", ENDS)
 def test_softmax_and_logistic_losses_end_in_the_difference(name: str) -> None:
     loss, end = ENDS[name]
     told = mg.explain(loss(), W).text().split("Numbers")[0]
