@@ -27,6 +27,7 @@ from microgradcnn.views.formulas.expression import (
     heads,
     minus,
     number,
+    quantities,
     size,
     substituted,
     symbol,
@@ -69,7 +70,7 @@ class Cotangents(Backward):
         self.facts = Knowledge(graph, self.path)
         self.elements, self._closed = Elements(graph, self.facts), dict[Expr, Expr]()
         self.forms, self.reasons = dict[Value, list[Expr]](), dict[Value, list[Line]]()
-        self._told_again = set[Expr]()  # short derivatives that have become shorter
+        self._shorter = set[Expr]()  # short derivatives that have become shorter
         self.outer = {node: self._shortened(node, terms[node]) for node in reversed(self.nodes)}
         self.gradient = self._shortened(x, terms[x])
 
@@ -77,21 +78,22 @@ class Cotangents(Backward):
         """df/dnode from what comes in, with formulas of derivatives before it in their places if something cancels."""
         raw = simplified(_added(terms))
         whole = simplified(substituted(raw, self._closed))
-        found = self.elements.shorter(whole)
-        if found is not None and set(functions(found[0][-1])) & MEANING.keys() - set(functions(raw)):
-            found = None
-        again = {
-            q: e for q, e in self._closed.items() if q in self._told_again or (raw.head == "sum" and e.head == "number")
-        }
-        put = factored(simplified(substituted(raw, again))) if again else raw
-        forms, self.reasons[node] = found or ([self.elements.written(put)], [])
+        reads = not set(functions(whole)) & MEANING.keys() - set(functions(raw))  # without what is no mathematics
+        found = self.elements.shorter(whole) if reads else None
+        again = reads and self._is_told_again(raw) and "derivative" not in heads(whole)
+        forms, self.reasons[node] = found or ([self.elements.written(factored(whole))] if again else [], [])
         self.forms[node] = list(dict.fromkeys([self.elements.written(raw), *forms]))
         result = self.forms[node][-1]
         closed = next((e for e in (result, whole) if "derivative" not in heads(e)), None)
         if closed is not None and size(closed) <= SHORT:
             self._closed[self.symbol(node)] = closed
-            self._told_again |= {self.symbol(node)} if closed == result and len(self.forms[node]) > 1 else set()
+            self._shorter |= {self.symbol(node)} if closed == result and len(self.forms[node]) > 1 else set()
         return raw
+
+    def _is_told_again(self, e: Expr) -> bool:
+        """Whether a formula has derivatives that have become shorter, or are numbers that go into a sum."""
+        known = {q: self._closed[q] for q in quantities(e) if q in self._closed}
+        return any(q in self._shorter or (e.head == "sum" and new.head == "number") for q, new in known.items())
 
 
 def _added(terms: list[Expr]) -> Expr:
