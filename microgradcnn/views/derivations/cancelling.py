@@ -7,7 +7,7 @@ labels add up to 1 and q_i = exp(o_i)/(exp(o_1) + exp(o_2) + ...).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextvars import Context
 from typing import NamedTuple
 
@@ -61,19 +61,33 @@ class _Shares(NamedTuple):
 
 
 def weighing(f: Value) -> list[tuple[Value, ...]]:
-    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that logarithms are multiplied by.
+    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that multiply logarithms of the shares
+    of one softmax: targets of outputs that are no shares, as those of several σ, are no distribution.
 
     Logarithms are also differences such as o_i − log S and log y_i − log q_i, and y_i may be the exponent of q_i.
     """
-    letters: dict[str, dict[Value, None]] = {}
-    for node in topological(f):
-        for label, other in (node.parents, node.parents[::-1]) if node.op is not None and node.op.name == "mul" else ():
-            label, other = unsigned(label), unsigned(other)
-            if label.label is not None and label.shape == () and is_logarithm(other):
-                letters.setdefault(name_of(label.label).base, {})[label] = None
-        if node.op is not None and node.op.name == "pow" and (label := node.parents[-1]).label is not None:
-            letters.setdefault(name_of(str(label.label)).base, {})[label] = None
-    return [tuple(labels) for labels in letters.values() if len(labels) > 1]
+    totals, families = {softmax.total for softmax in softmaxes(f)}, dict[tuple[str, Value], dict[Value, None]]()
+    for node in topological(f) if totals else ():
+        name = "" if node.op is None else node.op.name
+        pairs = [node.parents[::-1]] if name == "pow" else [node.parents, node.parents[::-1]] if name == "mul" else []
+        for label, other in (map(unsigned, pair) for pair in pairs):
+            if label.label is not None and label.shape == () and (name == "pow" or is_logarithm(other)):
+                letter = name_of(label.label).base
+                for total in _divided_by(other, totals):
+                    families.setdefault((letter, total), {})[label] = None
+    return list(dict.fromkeys(tuple(labels) for labels in families.values() if len(labels) > 1))
+
+
+def _divided_by(node: Value, totals: Collection[Value]) -> Iterator[Value]:
+    """The sums of exponentials of a share, log(share), log(1/share), a − log(sum), or a sum of these."""
+    stack, seen = [node], set[Value]()
+    while stack:
+        bare = unsigned(stack.pop())
+        if bare in totals:
+            yield bare
+        elif bare not in seen and bare.op is not None and bare.op.name in ("add", "sub", "log", "div"):
+            seen.add(bare)
+            stack += bare.parents
 
 
 def known_sums(f: Value) -> list[tuple[Value, ...]]:
