@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.arrays.products import cancelled, factors, is_opposite, summed
 from microgradcnn.views.derivations.named_graph import Graph, is_logarithm, logistics, scalar_terms, unsigned
-from microgradcnn.views.derivations.simplifying.products import cancelled, factors, is_opposite, summed
 from microgradcnn.views.documents.document import Line
 from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.expression import (

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 import numpy as np
 
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.arrays.elements import Elements
+from microgradcnn.views.derivations.arrays.knowledge import Knowledge
+from microgradcnn.views.derivations.arrays.places import POOLINGS, computed, sent, shares
 from microgradcnn.views.derivations.chain import SHORT, Backward
-from microgradcnn.views.derivations.named_graph import Graph
+from microgradcnn.views.derivations.named_graph import Graph, is_placed
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
-from microgradcnn.views.derivations.simplifying.elements import Elements
-from microgradcnn.views.derivations.simplifying.knowledge import Knowledge
-from microgradcnn.views.derivations.windows import PIXEL, PLACE, WINDOW, pooled, sent_back, windows_step
+from microgradcnn.views.derivations.windows import PLACE, WINDOW, windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.arguments import indexed, times
@@ -21,19 +20,15 @@ from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
     add,
-    call,
     equation,
     functions,
     heads,
-    minus,
     number,
     quantities,
     size,
     substituted,
-    symbol,
     value,
 )
-from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
@@ -60,6 +55,9 @@ class Cotangents(Backward):
 
     def __init__(self, graph: Graph, x: Value) -> None:
         super().__init__(graph, x)
+        for node in graph.order:  # a reshaped image that numbers are sent back to, too
+            if node in self.path and node not in graph.names and any(map(is_placed, graph.consumers.get(node, ()))):
+                graph.give_name(node)
         self.nodes = [n for n in graph.order if n in self.path and n in graph.names and n is not graph.f and n is not x]
         stops = {x, *self.nodes}
         terms: dict[Value, list[Expr]] = {node: [] for node in stops}
@@ -117,58 +115,34 @@ def _loss(found: Cotangents) -> Step:
     if any(node.op is not None and node.op.name in POOLINGS for node in graph.names):
         step.say(WINDOW, " counts windows and ", PLACE, " the places in one, from 0, in every channel of every image.")
     for node, told in _computed(found).items():
-        step.say(told, _of_shape(node))
+        step.say(*told, _of_shape(node))
+    step.lines += shares(graph, graph.order)
     for name in sorted(_used_forwards(found)):
         step.say(MEANING[name])
     return step
 
 
-def _computed(found: Cotangents) -> dict[Value, Expr]:
-    """What each named node is computed from: element by element where that alone reads as mathematics."""
+def _computed(found: Cotangents) -> dict[Value, Line]:
+    """What each named node is computed from: number by number where that alone reads as mathematics."""
     graph = found.graph
-    return {
-        node: _ELEMENTS[node.op.name](graph, node)
-        if node.op.name in _ELEMENTS
-        else equation(graph.names[node], graph.definition(node))
-        for node in graph.order
-        if node.op is not None and node in graph.names
-    }
-
-
-def _log_softmax(graph: Graph, node: Value) -> Expr:
-    """y[i, j] = x[i, j] − log Σ over k of exp(x[i, k])."""
-    assert node.op is not None
-    (x,), letters = node.parents, ["i", "j", "l", "m", "n"][: node.ndim]
-    along = [*letters]
-    along[node.static["axis"]] = "k"
-    e, place = formula(x, graph.names), words(", ".join(letters))
-    total = Expr("over", (call("exp", indexed(e, words(", ".join(along)))),), ("Σ", "k"))
-    return equation(indexed(graph.names[node], place), add(indexed(e, place), minus(call("log", total))))
-
-
-POOLINGS = ("avg_pool2d", "max_pool2d")
-_ELEMENTS: dict[str, Callable[[Graph, Value], Expr]] = {"log_softmax": _log_softmax, **dict.fromkeys(POOLINGS, pooled)}
+    return {node: computed(graph, node) for node in graph.order if node.op is not None and node in graph.names}
 
 
 def _used_forwards(found: Cotangents) -> set[str]:
     """The functions in the loss that are told there, at their first place."""
-    return {name for e in _computed(found).values() for name in functions(e)} & set(MEANING)
+    told = (e for line in _computed(found).values() for e in line if isinstance(e, Expr))
+    return {name for e in told for name in functions(e)} & set(MEANING)
 
 
 def _backward(found: Cotangents) -> Step:
     step, used, given = Step("Backward", tall=True), set[str](), set[Line]()
     for node, forms in found.forms.items():
-        pooling = _only_use(found, node, POOLINGS)
-        told = sent_back(found.graph, pooling, found.symbol) if pooling is not None else None
-        if told is not None and pooling is not None and pooling.op is not None:
-            counted = _COUNTED[pooling.op.name]
-            step.say("The sum is over the windows ", WINDOW, " that the pixel ", PIXEL, " is in", *counted, ".")
-        else:
-            for line in found.reasons[node]:
-                if line not in given:
-                    given.add(line)
-                    step.say(*line)
-            told = equation(found.symbol(node), *forms)
+        placed = sent(found.graph, node, found.path, found.symbol)
+        reasons, told = placed or (found.reasons[node], equation(found.symbol(node), *forms))
+        for line in dict.fromkeys(reasons):
+            if line not in given:
+                given.add(line)
+                step.say(*line)
         step.say(told, _of_shape(node))
         used.update(functions(told))
         if "hadamard" in heads(told):
@@ -181,19 +155,6 @@ def _backward(found: Cotangents) -> Step:
     step.lines += _repeated(found) + _taken_twice(found)
     step.explain_brackets()
     return step
-
-
-_COUNTED: dict[str, Line] = {  # what the shares of a window are
-    "avg_pool2d": (),
-    "max_pool2d": ("; ", symbol("m"), " is how many pixels of a window are its maximum"),
-}
-
-
-def _only_use(found: Cotangents, node: Value, names: Collection[str]) -> Value | None:
-    """What is computed from a node, if that is one named node and an operation of one of these names."""
-    users = [user for user in found.graph.consumers.get(node, []) if user in found.path]
-    alone = len(users) == 1 and users[0] in found.graph.names and users[0] is not found.graph.f
-    return users[0] if alone and users[0].op is not None and users[0].op.name in names else None
 
 
 def _repeated(found: Cotangents) -> list[Line]:

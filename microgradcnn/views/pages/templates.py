@@ -118,7 +118,9 @@ def _steps(graph: Graph, x: Value) -> tuple[list[Step], Expr]:
     where, given = where_step(rule), weight_of_squares(graph)
     if given is not None:
         where.say(given)
-    return [where, *chain_steps(rule, False)], substituted(rule.gradient, dict([(given.args[0], given.args[1])] if given else []))
+    return [where, *chain_steps(rule, False)], substituted(
+        rule.gradient, dict([(given.args[0], given.args[1])] if given else [])
+    )
 
 
 def derived(level: Level) -> list[Value]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.arrays.products import factors, is_opposite
 from microgradcnn.views.derivations.named_graph import Graph, unsigned
-from microgradcnn.views.derivations.simplifying.products import factors, is_opposite
 from microgradcnn.views.documents.document import Line
 from microgradcnn.views.formulas.algebra import simplified, split
 from microgradcnn.views.formulas.arguments import settings

@@ -10,10 +10,10 @@ from ast import literal_eval
 from collections.abc import Iterator
 from fractions import Fraction
 
+from microgradcnn.views.derivations.arrays.knowledge import Knowledge
+from microgradcnn.views.derivations.arrays.products import cancelled, collected, multiplied_out, written
+from microgradcnn.views.derivations.arrays.shapes import Shapes
 from microgradcnn.views.derivations.named_graph import Graph
-from microgradcnn.views.derivations.simplifying.knowledge import Knowledge
-from microgradcnn.views.derivations.simplifying.products import cancelled, collected, multiplied_out, written
-from microgradcnn.views.derivations.simplifying.shapes import Shapes
 from microgradcnn.views.documents.document import Line
 from microgradcnn.views.formulas.algebra import factored, is_negative, simplified, split
 from microgradcnn.views.formulas.expression import (

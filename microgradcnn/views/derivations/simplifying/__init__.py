@@ -1,1 +1,0 @@
-"""What cancels in derivatives: in products of numbers, and number by number in formulas of arrays."""
