@@ -8,7 +8,7 @@ from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.arrays.elements import Elements
 from microgradcnn.views.derivations.arrays.knowledge import Knowledge
-from microgradcnn.views.derivations.arrays.places import POOLINGS, computed, sent, shares
+from microgradcnn.views.derivations.arrays.places import POOLINGS, computed, sends, sent, shares
 from microgradcnn.views.derivations.chain import SHORT, Backward
 from microgradcnn.views.derivations.named_graph import Graph, is_placed
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
@@ -61,10 +61,13 @@ class Cotangents(Backward):
         self.nodes = [n for n in graph.order if n in self.path and n in graph.names and n is not graph.f and n is not x]
         stops = {x, *self.nodes}
         terms: dict[Value, list[Expr]] = {node: [] for node in stops}
+        self.beside = {node: list[Expr]() for node in stops}  # what does not come from an operation by places
         for t in (graph.f, *reversed(self.nodes)):
             seed = Value(np.ones(t.shape, t.dtype))  # a Value: what the rules make of raw numbers has no formula
             for link in graph.links(t, stops, self.path, seed, ONE if t is graph.f else self.symbol(t)):
                 terms[link.node].append(link.formula)
+                if not sends(graph, t, link.node, self.path):
+                    self.beside[link.node].append(link.formula)
         self.facts = Knowledge(graph, self.path)
         self.elements, self._closed = Elements(graph, self.facts), dict[Expr, Expr]()
         self.forms, self.reasons = dict[Value, list[Expr]](), dict[Value, list[Line]]()
@@ -137,7 +140,7 @@ def _used_forwards(found: Cotangents) -> set[str]:
 def _backward(found: Cotangents) -> Step:
     step, used, given = Step("Backward", tall=True), set[str](), set[Line]()
     for node, forms in found.forms.items():
-        placed = sent(found.graph, node, found.path, found.symbol)
+        placed = sent(found.graph, node, found.path, found.symbol, simplified(_added(found.beside[node])))
         reasons, told = placed or (found.reasons[node], equation(found.symbol(node), *forms))
         for line in dict.fromkeys(reasons):
             if line not in given:

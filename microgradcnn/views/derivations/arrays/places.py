@@ -18,7 +18,7 @@ from microgradcnn.views.derivations.windows import (
 )
 from microgradcnn.views.documents.document import Line
 from microgradcnn.views.formulas.arguments import indexed
-from microgradcnn.views.formulas.expression import Expr, add, call, equation, minus, multiply, symbol
+from microgradcnn.views.formulas.expression import ZERO, Expr, add, call, equation, minus, multiply, symbol
 from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
 
@@ -57,23 +57,30 @@ def computed(graph: Graph, node: Value) -> Line:
 
 
 def sent(
-    graph: Graph, x: Value, path: set[Value], symbol_of: Callable[[Value], Expr]
+    graph: Graph, x: Value, path: set[Value], symbol_of: Callable[[Value], Expr], beside: Expr
 ) -> tuple[list[Line], Expr] | None:
-    """What comes back to a named node from operations by places alone, in words and as an equation; None if not so."""
-    users = [user for user in graph.consumers.get(x, []) if user in path]
-    if not users or x not in graph.names or not all(_sends(graph, user, x) for user in users):
-        return None
+    """What comes back to a named node from operations by places, in words and as an equation; None if there are none.
+
+    `beside` is what comes from others.
+    """
+    users = [user for user in graph.consumers.get(x, []) if sends(graph, user, x, path)]
     parts = [_part(graph, user, x, symbol_of(user)) for user in users]
-    place, *others = dict.fromkeys(place for place, _ in parts)
-    if others:
+    places = list(dict.fromkeys(place for place, _ in parts))
+    if len(places) != 1:
         return None
     said = dict.fromkeys(line for user in users for line in _reasons(graph, user, x))
-    return list(said), equation(indexed(symbol_of(x), words(place)), add(*(part for _, part in parts)))
+    place = words(places[0])
+    rest = [beside if beside.head == "number" else indexed(beside, place)] if beside != ZERO else []
+    return list(said), equation(indexed(symbol_of(x), place), add(*(part for _, part in parts), *rest))
 
 
-def _sends(graph: Graph, user: Value, x: Value) -> bool:
-    named = user in graph.names and user is not graph.f
-    return named and user.op is not None and user.op.name in PLACED and user.parents.count(x) == 1
+def sends(graph: Graph, user: Value, x: Value, path: set[Value]) -> bool:
+    """Whether what comes from one node to another is a sum over places."""
+    if user not in graph.names or user is graph.f or user.op is None or user.op.name not in PLACED - {"order"}:
+        return False
+    if user.op.name not in ROLES and user.parents[0] is not x:  # an index gets nothing
+        return False
+    return user.parents.count(x) == 1 and all(p in graph.names for p in user.parents if p in path)
 
 
 def _part(graph: Graph, user: Value, x: Value, cotangent: Expr) -> tuple[str, Expr]:
