@@ -78,6 +78,7 @@ vector_norm: Primitive = Primitive(
     lambda x, axis, keepdims: np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims)),
     (_norm_rule,),
     "vector_norm(x)",
+    symbol="norm",
     work="product",
     repeats=True,
 )

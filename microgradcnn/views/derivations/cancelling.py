@@ -7,20 +7,18 @@ labels add up to 1 and q_i = exp(o_i)/(exp(o_1) + exp(o_2) + ...).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextvars import Context
-from fractions import Fraction
-from itertools import product
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.views.derivations.arrays.products import cancelled, factors, is_opposite, summed
 from microgradcnn.views.derivations.named_graph import Graph, is_logarithm, logistics, scalar_terms, unsigned
 from microgradcnn.views.documents.document import Line
-from microgradcnn.views.formulas.algebra import factored, simplified, split
+from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.expression import (
     ONE,
-    ZERO,
     Expr,
     add,
     divide,
@@ -29,9 +27,7 @@ from microgradcnn.views.formulas.expression import (
     minus,
     multiply,
     name_of,
-    number,
     parts_of,
-    power,
     size,
     symbol,
     symbols,
@@ -39,10 +35,6 @@ from microgradcnn.views.formulas.expression import (
 from microgradcnn.views.formulas.notation import formula
 
 MOST_ROUNDS = 3  # in which what has cancelled lets something else cancel
-MOST_TERMS = 24  # of a product that is multiplied out
-
-Sums: TypeAlias = Mapping[tuple[Expr, ...], Expr]  # what labels add up to
-Used: TypeAlias = set[tuple[Expr, ...]]  # those of which it mattered
 
 
 class SoftmaxNodes(NamedTuple):
@@ -69,19 +61,33 @@ class _Shares(NamedTuple):
 
 
 def weighing(f: Value) -> list[tuple[Value, ...]]:
-    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that logarithms are multiplied by.
+    """The labels of a loss −Σ y_i log q_i: scalars of one letter, two or more, that multiply logarithms of the shares
+    of one softmax: targets of outputs that are no shares, as those of several σ, are no distribution.
 
     Logarithms are also differences such as o_i − log S and log y_i − log q_i, and y_i may be the exponent of q_i.
     """
-    letters: dict[str, dict[Value, None]] = {}
-    for node in topological(f):
-        for label, other in (node.parents, node.parents[::-1]) if node.op is not None and node.op.name == "mul" else ():
-            label, other = unsigned(label), unsigned(other)
-            if label.label is not None and label.shape == () and is_logarithm(other):
-                letters.setdefault(name_of(label.label).base, {})[label] = None
-        if node.op is not None and node.op.name == "pow" and (label := node.parents[-1]).label is not None:
-            letters.setdefault(name_of(str(label.label)).base, {})[label] = None
-    return [tuple(labels) for labels in letters.values() if len(labels) > 1]
+    totals, families = {softmax.total for softmax in softmaxes(f)}, dict[tuple[str, Value], dict[Value, None]]()
+    for node in topological(f) if totals else ():
+        name = "" if node.op is None else node.op.name
+        pairs = [node.parents[::-1]] if name == "pow" else [node.parents, node.parents[::-1]] if name == "mul" else []
+        for label, other in (map(unsigned, pair) for pair in pairs):
+            if label.label is not None and label.shape == () and (name == "pow" or is_logarithm(other)):
+                letter = name_of(label.label).base
+                for total in _divided_by(other, totals):
+                    families.setdefault((letter, total), {})[label] = None
+    return list(dict.fromkeys(tuple(labels) for labels in families.values() if len(labels) > 1))
+
+
+def _divided_by(node: Value, totals: Collection[Value]) -> Iterator[Value]:
+    """The sums of exponentials of a share, log(share), log(1/share), a − log(sum), or a sum of these."""
+    stack, seen = [node], set[Value]()
+    while stack:
+        bare = unsigned(stack.pop())
+        if bare in totals:
+            yield bare
+        elif bare not in seen and bare.op is not None and bare.op.name in ("add", "sub", "log", "div"):
+            seen.add(bare)
+            stack += bare.parents
 
 
 def known_sums(f: Value) -> list[tuple[Value, ...]]:
@@ -158,7 +164,7 @@ class Known:
         self._opposites = {
             name: meant
             for node, name in graph.names.items()
-            if node.op is not None and node.op.name == "sub" and _is_opposite(meant := graph.definition(node))
+            if node.op is not None and node.op.name == "sub" and is_opposite(meant := graph.definition(node))
         }
         for i, softmax in enumerate(softmaxes(graph.f)):
             total = formula(softmax.total, graph.names)
@@ -198,10 +204,10 @@ class Known:
     def _shorter(self, e: Expr, than: int | None = None) -> Shorter | None:
         reasons, above, used = list[Line](), list[Expr](), set[tuple[Expr, ...]]()
         named = self._with_shares(e, reasons)
-        between, multiplied = _cancelled(named, self.sums, used, above)
+        between, multiplied = cancelled(named, self.sums, used, above)
         for _ in range(MOST_ROUNDS):
-            multiplied = _cancelled(multiplied, self.sums, used, above)[1]
-        result = self._unmarked(factored(_summed(multiplied, self.sums, used)))
+            multiplied = cancelled(multiplied, self.sums, used, above)[1]
+        result = self._unmarked(factored(summed(multiplied, self.sums, used)))
         if size(result) >= (size(e) if than is None else than):
             return None
         reasons += [(self._unmarked(factors), " goes into the brackets, where it cancels.") for factors in above]
@@ -227,7 +233,7 @@ class Known:
     def _with_shares(self, e: Expr, reasons: list[Line]) -> Expr:
         """e_i = q_i S in place of e_i, where something is divided by S."""
         for shares in self._softmaxes:
-            if not any(x.value < 0 for base, x in _factors(e) if base == shares.total and x.head == "number"):
+            if not any(x.value < 0 for base, x in factors(e) if base == shares.total and x.head == "number"):
                 continue
             new = {numerator: multiply(share, shares.mark) for numerator, share in shares.of.items()}
             named = simplified(exchanged(e, {shares.total: shares.mark, **new}))
@@ -243,92 +249,6 @@ class Known:
 
     def _unmarked(self, e: Expr) -> Expr:
         return exchanged(e, {shares.mark: shares.total for shares in self._softmaxes})
-
-
-def _cancelled(e: Expr, sums: Sums, used: Used, found: list[Expr]) -> tuple[Expr, Expr]:
-    """The formula with factors multiplied into a sum whose terms are divided by them, before and after it is expanded.
-
-    So it is done in every term of a sum. The factors are added to `found`.
-    """
-    if e.head == "sum":
-        both = [_cancelled(term, sums, used, found) for term in e.args]
-        return simplified(add(*(a for a, _ in both))), simplified(add(*(b for _, b in both)))
-    coefficient, powers = split(e)
-    for base in [base for base, x in powers.items() if base.head == "sum" and x == ONE]:
-        below = {b for term in base.args for b, x in split(term)[1].items() if x.head == "number" and x.value < 0}
-        above = {b: x for b, x in powers.items() if b in below and x.head == "number" and x.value > 0}
-        if above:
-            terms = [simplified(multiply(term, *_written(above))) for term in base.args]
-            expanded = _collected([part for term in terms for part in _expanded(term)], sums, used)
-            found.append(multiply(*_written(above)))
-            others = [power(b, x) for b, x in powers.items() if b not in above and b != base]
-            place = [*powers].index(base)
-            inside = (simplified(add(*terms)), factored(expanded))
-            wholes = [multiply(number(coefficient), *others[:place], new, *others[place:]) for new in inside]
-            return simplified(wholes[0]), simplified(wholes[1])
-    return e, e
-
-
-def _summed(e: Expr, sums: Sums, used: Used) -> Expr:
-    """The formula with what labels add up to, in a sum or in the factors of a product."""
-    if e.head == "sum":
-        return _collected([_summed(term, sums, used) for term in e.args], sums, used)
-    coefficient, powers = split(e)
-    if not any(base.head == "sum" for base in powers):
-        return e
-    factors = [power(_summed(b, sums, used) if b.head == "sum" else b, x) for b, x in powers.items()]
-    return simplified(multiply(number(coefficient), *factors))
-
-
-def _collected(terms: Iterable[Expr], sums: Sums, used: Used) -> Expr:
-    """The sum of simplified terms: equal ones together in whatever order their factors stand, and labels added up."""
-    found: dict[frozenset[tuple[Expr, Expr]], tuple[Fraction, dict[Expr, Expr]]] = {}
-    for term in terms:
-        coefficient, powers = split(term)
-        key = frozenset(powers.items())
-        before = found.get(key, (Fraction(0), powers))
-        found[key] = before[0] + coefficient, before[1]
-    for labels, total in sums.items():
-        for key in [key for key in found if (labels[0], ONE) in key]:
-            rest = key - {(labels[0], ONE)}
-            family = [rest | {(label, ONE)} for label in labels]
-            coefficient, powers = found[key]
-            if all(found.get(k, (None,))[0] == coefficient for k in family):
-                others = {b: x for b, x in powers.items() if b != labels[0]}
-                found[key] = coefficient, others if total == ONE else {total: ONE, **others}
-                for k in family[1:]:
-                    del found[k]
-                used.update([labels] if total == ONE else [])
-    parts = [multiply(number(c), *_written(powers)) for c, powers in found.values()]
-    return simplified(add(ZERO, *parts))
-
-
-def _expanded(term: Expr) -> Iterator[Expr]:
-    """The terms of a product with its sums multiplied out; itself where they are too many."""
-    coefficient, powers = split(term)
-    sums = [base.args for base, x in powers.items() if base.head == "sum" and x == ONE]
-    if math.prod(map(len, sums)) > MOST_TERMS:
-        yield term
-        return
-    rest = [power(b, x) for b, x in powers.items() if b.head != "sum" or x != ONE]
-    for choice in product(*sums):
-        yield simplified(multiply(number(coefficient), *rest, *choice))
-
-
-def _written(powers: Mapping[Expr, Expr]) -> list[Expr]:
-    return [base if x == ONE else power(base, x) for base, x in powers.items()]
-
-
-def _factors(e: Expr) -> Iterator[tuple[Expr, Expr]]:
-    """Every factor in a formula and in its parts, with its exponent."""
-    yield from split(e)[1].items()
-    for part in e.args:
-        yield from _factors(part)
-
-
-def _is_opposite(e: Expr) -> bool:
-    """Whether a formula is 1 − q."""
-    return e.head == "sum" and len(e.args) == 2 and e.args[0] == ONE and simplified(minus(e.args[1])).head == "symbol"
 
 
 def _is_share(node: Value, power: Value, total: Value) -> bool:

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 import numpy as np
 
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
-from microgradcnn.views.derivations.chain import Backward
-from microgradcnn.views.derivations.named_graph import Graph
+from microgradcnn.views.derivations.arrays.elements import Elements
+from microgradcnn.views.derivations.arrays.knowledge import Knowledge
+from microgradcnn.views.derivations.arrays.places import POOLINGS, computed, sends, sent, shares
+from microgradcnn.views.derivations.chain import SHORT, Backward
+from microgradcnn.views.derivations.named_graph import Graph, is_placed
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
-from microgradcnn.views.derivations.windows import PIXEL, PLACE, WINDOW, pooled, sent_back, windows_step
+from microgradcnn.views.derivations.windows import PLACE, WINDOW, windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
-from microgradcnn.views.formulas.algebra import simplified
+from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.arguments import indexed, times
 from microgradcnn.views.formulas.expression import (
     ONE,
     Expr,
     add,
-    call,
     equation,
     functions,
     heads,
-    minus,
-    multiply,
     number,
-    parts_of,
+    quantities,
+    size,
     substituted,
-    symbol,
     value,
 )
-from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
 
 MOST_ELEMENTS = 6  # shown beside their finite differences
@@ -51,19 +48,53 @@ MEANING = {
 
 
 class Cotangents(Backward):
-    """df/dnode for every named node from f to x, as formulas in those before."""
+    """df/dnode for every named node from f to x, as formulas in those before.
+
+    `forms` has what each is before it is simplified and on the way, and `reasons` what was used.
+    """
 
     def __init__(self, graph: Graph, x: Value) -> None:
         super().__init__(graph, x)
+        for node in graph.order:  # a reshaped image that numbers are sent back to, too
+            if node in self.path and node not in graph.names and any(map(is_placed, graph.consumers.get(node, ()))):
+                graph.give_name(node)
         self.nodes = [n for n in graph.order if n in self.path and n in graph.names and n is not graph.f and n is not x]
         stops = {x, *self.nodes}
         terms: dict[Value, list[Expr]] = {node: [] for node in stops}
+        self.beside = {node: list[Expr]() for node in stops}  # what does not come from an operation by places
         for t in (graph.f, *reversed(self.nodes)):
             seed = Value(np.ones(t.shape, t.dtype))  # a Value: what the rules make of raw numbers has no formula
             for link in graph.links(t, stops, self.path, seed, ONE if t is graph.f else self.symbol(t)):
                 terms[link.node].append(link.formula)
-        self.outer = {node: simplified(_added(terms[node])) for node in reversed(self.nodes)}
-        self.gradient = simplified(_added(terms[x]))
+                if not sends(graph, t, link.node, self.path):
+                    self.beside[link.node].append(link.formula)
+        self.facts = Knowledge(graph, self.path)
+        self.elements, self._closed = Elements(graph, self.facts), dict[Expr, Expr]()
+        self.forms, self.reasons = dict[Value, list[Expr]](), dict[Value, list[Line]]()
+        self._shorter = set[Expr]()  # short derivatives that have become shorter
+        self.outer = {node: self._shortened(node, terms[node]) for node in reversed(self.nodes)}
+        self.gradient = self._shortened(x, terms[x])
+
+    def _shortened(self, node: Value, terms: list[Expr]) -> Expr:
+        """df/dnode from what comes in, with formulas of derivatives before it in their places if something cancels."""
+        raw = simplified(_added(terms))
+        whole = simplified(substituted(raw, self._closed))
+        reads = not set(functions(whole)) & MEANING.keys() - set(functions(raw))  # without what is no mathematics
+        found = self.elements.shorter(whole) if reads else None
+        again = reads and self._is_told_again(raw) and "derivative" not in heads(whole)
+        forms, self.reasons[node] = found or ([self.elements.written(factored(whole))] if again else [], [])
+        self.forms[node] = list(dict.fromkeys([self.elements.written(raw), *forms]))
+        result = self.forms[node][-1]
+        closed = next((e for e in (result, whole) if "derivative" not in heads(e)), None)
+        if closed is not None and size(closed) <= SHORT:
+            self._closed[self.symbol(node)] = closed
+            self._shorter |= {self.symbol(node)} if closed == result and len(self.forms[node]) > 1 else set()
+        return raw
+
+    def _is_told_again(self, e: Expr) -> bool:
+        """Whether a formula has derivatives that have become shorter, or are numbers that go into a sum."""
+        known = {q: self._closed[q] for q in quantities(e) if q in self._closed}
+        return any(q in self._shorter or (e.head == "sum" and new.head == "number") for q, new in known.items())
 
 
 def _added(terms: list[Expr]) -> Expr:
@@ -87,61 +118,39 @@ def _loss(found: Cotangents) -> Step:
     if any(node.op is not None and node.op.name in POOLINGS for node in graph.names):
         step.say(WINDOW, " counts windows and ", PLACE, " the places in one, from 0, in every channel of every image.")
     for node, told in _computed(found).items():
-        step.say(told, _of_shape(node))
+        step.say(*told, _of_shape(node))
+    step.lines += shares(graph, graph.order)
     for name in sorted(_used_forwards(found)):
         step.say(MEANING[name])
     return step
 
 
-def _computed(found: Cotangents) -> dict[Value, Expr]:
-    """What each named node is computed from: element by element where that alone reads as mathematics."""
+def _computed(found: Cotangents) -> dict[Value, Line]:
+    """What each named node is computed from: number by number where that alone reads as mathematics."""
     graph = found.graph
-    return {
-        node: _ELEMENTS[node.op.name](graph, node)
-        if node.op.name in _ELEMENTS
-        else equation(graph.names[node], graph.definition(node))
-        for node in graph.order
-        if node.op is not None and node in graph.names
-    }
-
-
-def _log_softmax(graph: Graph, node: Value) -> Expr:
-    """y[i, j] = x[i, j] − log Σ over k of exp(x[i, k])."""
-    assert node.op is not None
-    (x,), letters = node.parents, ["i", "j", "l", "m", "n"][: node.ndim]
-    along = [*letters]
-    along[node.static["axis"]] = "k"
-    e, place = formula(x, graph.names), words(", ".join(letters))
-    total = Expr("over", (call("exp", indexed(e, words(", ".join(along)))),), ("Σ", "k"))
-    return equation(indexed(graph.names[node], place), add(indexed(e, place), minus(call("log", total))))
-
-
-POOLINGS = ("avg_pool2d", "max_pool2d")
-_ELEMENTS: dict[str, Callable[[Graph, Value], Expr]] = {"log_softmax": _log_softmax, **dict.fromkeys(POOLINGS, pooled)}
+    return {node: computed(graph, node) for node in graph.order if node.op is not None and node in graph.names}
 
 
 def _used_forwards(found: Cotangents) -> set[str]:
     """The functions in the loss that are told there, at their first place."""
-    return {name for e in _computed(found).values() for name in functions(e)} & set(MEANING)
+    told = (e for line in _computed(found).values() for e in line if isinstance(e, Expr))
+    return {name for e in told for name in functions(e)} & set(MEANING)
 
 
 def _backward(found: Cotangents) -> Step:
-    step, used, shorter = Step("Backward", tall=True), set[str](), dict[Expr, Expr]()
-    for node, e in found.derivatives.items():
-        pooling, softmax = (_only_use(found, node, names) for names in (POOLINGS, ("log_softmax",)))
-        told = sent_back(found.graph, pooling, found.symbol) if pooling is not None else None
-        if told is not None and pooling is not None and pooling.op is not None:
-            counted = _COUNTED[pooling.op.name]
-            step.say("The sum is over the windows ", WINDOW, " that the pixel ", PIXEL, " is in", *counted, ".")
-        else:
-            forms = [e, *_for_distributions(step, found, softmax)]
-            forms += [] if (put := simplified(substituted(e, shorter))) in forms else [put]
-            shorter.update({found.symbol(node): forms[-1]} if len(forms) > 1 else {})
-            told = equation(found.symbol(node), *forms)
+    step, used, given = Step("Backward", tall=True), set[str](), set[Line]()
+    for node, forms in found.forms.items():
+        placed = sent(found.graph, node, found.path, found.symbol, simplified(_added(found.beside[node])))
+        reasons, told = placed or (found.reasons[node], equation(found.symbol(node), *forms))
+        for line in dict.fromkeys(reasons):
+            if line not in given:
+                given.add(line)
+                step.say(*line)
         step.say(told, _of_shape(node))
         used.update(functions(told))
         if "hadamard" in heads(told):
             used.add("⊙")
+    step.lines += filter(None, [found.elements.for_distributions(found.forms[found.x][-1])])
     if "⊙" in used:
         step.say("⊙ multiplies element by element.")
     for name in sorted(used & set(MEANING) - _used_forwards(found)):
@@ -149,49 +158,6 @@ def _backward(found: Cotangents) -> Step:
     step.lines += _repeated(found) + _taken_twice(found)
     step.explain_brackets()
     return step
-
-
-_COUNTED: dict[str, Line] = {  # what the shares of a window are
-    "avg_pool2d": (),
-    "max_pool2d": ("; ", symbol("m"), " is how many pixels of a window are its maximum"),
-}
-
-
-def _only_use(found: Cotangents, node: Value, names: Collection[str]) -> Value | None:
-    """What is computed from a node, if that is one named node and an operation of one of these names."""
-    users = [user for user in found.graph.consumers.get(node, []) if user in found.path]
-    alone = len(users) == 1 and users[0] in found.graph.names and users[0] is not found.graph.f
-    return users[0] if alone and users[0].op is not None and users[0].op.name in names else None
-
-
-def _for_distributions(step: Step, found: Cotangents, y: Value | None) -> list[Expr]:
-    """df/dx of y = log_softmax(x) as c(exp(y) − labels), where the labels of each row are a distribution."""
-    if y is None:
-        return []
-    g = np.asarray(grad(found.graph.f, y)[0].data)
-    totals = g.sum(axis=y.static["axis"])
-    c = float(totals.flat[0])
-    if not np.allclose(totals, c, rtol=1e-12, atol=0.0) or not np.isfinite(c) or c == 0.0 or (g / c < 0.0).any():
-        return []
-    graph, q = found.graph, call("exp", found.graph.names[y])
-    names = {name: node for node, name in graph.names.items()}
-    parts = [e for e in parts_of(found.outer[y]) if (e.args[0] if e.head == "indicator" else e) in names]
-    data = {e: np.asarray(names[e.args[0] if e.head == "indicator" else e].data) for e in parts}
-    equal = (e for e in parts if data[e].shape == g.shape and np.allclose(c * data[e], g, rtol=1e-12))
-    labels = next(equal, _one_hot(found.outer[y], c))
-    if labels is None:
-        return []
-    what: Line = (
-        ("label", " is 1 at one place") if labels.head == "call" else ("labels ", labels, " of each add up to 1")
-    )
-    step.say(q, " is the softmax of each row, and the ", *what, ".")
-    return [simplified(multiply(number(-c), add(q, minus(labels))))]
-
-
-def _one_hot(outer: Expr, c: float) -> Expr | None:
-    """1 at a place and 0 elsewhere, where df/dy is c times that."""
-    at_a_place = outer.head == "call" and outer.value == "scatter" and outer.args[0] == number(c)
-    return call("scatter", ONE, *outer.args[1:]) if at_a_place else None
 
 
 def _repeated(found: Cotangents) -> list[Line]:

@@ -85,7 +85,8 @@ class Graph:
 
     def _needs_name(self, node: Value, weight: int) -> bool:
         users = self.consumers.get(node, [])
-        if _is_average(node) or (node.op is not None and node.op.name == "conv2d" and any(map(_is_average, users))):
+        reshaped = node.op is not None and node.op.name == "reshape"
+        if is_placed(node) or (node.shape and not reshaped and any(map(is_placed, users))):
             return True
         repeating = [n.op for n in (node, *users) if n.op is not None and n.op.repeats]
         if len(users) > 1 or any(weight > SHORT if op.elementwise else node.shape for op in repeating):
@@ -105,10 +106,11 @@ class Graph:
         return formula(node, self.names, top=True)
 
     def depending_on(self, x: Value) -> set[Value]:
-        """The nodes computed from x through which a gradient flows, and x: comparisons pass none on."""
+        """The nodes computed from x through which a gradient flows, and x: comparisons and orders pass none on."""
         found = {x}
         for node in self.order:
-            if any(p in found for p in node.parents) and node.dtype != np.bool_:
+            ordered = node.op is not None and node.op.name == "order"
+            if any(p in found for p in node.parents) and node.dtype != np.bool_ and not ordered:
                 found.add(node)
         return found
 
@@ -249,9 +251,15 @@ def _squared(term: Value) -> Value | None:
     return term.parents[0] if name == "square" or (name == "power" and term.static["exponent"] == 2) else None
 
 
-def _is_average(node: Value) -> bool:
-    """Whether a node is the average of windows that all lie within the image: a sum over windows speaks of it."""
-    return node.op is not None and node.op.name == "avg_pool2d" and "padding" not in node.static
+PLACED = {  # what mathematics writes with the places of numbers: of these the arrays that go in and come out have names
+    *("avg_pool2d", "max_pool2d", "conv2d", "conv2d_input", "conv2d_kernel"),
+    *("order", "take", "take_along_axis", "index_add", "scatter_add"),
+}
+
+
+def is_placed(node: Value) -> bool:
+    """Whether an operation is written with the places of numbers."""
+    return node.op is not None and node.op.name in PLACED
 
 
 def _place(constant: Value) -> Any:

@@ -38,13 +38,18 @@ def loss_step(rule: ChainRule) -> Step:
     rest read alike.
     """
     graph, step = rule.graph, Step("Loss")
-    if graph.weight is not None:
-        step.say(equation(graph.names[graph.weight], number(graph.weight.item())))
+    if (given := weight_of_squares(graph)) is not None:
+        step.say(given)
     shown = _shown(rule)
     for members in in_order(list(shown), graph):
         for line in _defined(graph, members):
             step.say(*line)
     return step
+
+
+def weight_of_squares(graph: Graph) -> Expr | None:
+    """λ = 0.1 where a raw number weighs the squared parameters and is called λ."""
+    return None if graph.weight is None else equation(graph.names[graph.weight], number(graph.weight.item()))
 
 
 def _shown(rule: ChainRule) -> set[Value]:

@@ -6,7 +6,8 @@ Windows, weights and pixels are counted from 0, by row and column, as the arrays
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -126,30 +127,85 @@ def pooled(graph: Graph, node: Value) -> Expr:
     """A pooling as mathematics: y[r, s] = max over i, j of x[2r + i, 2s + j], in every channel of every image."""
     assert node.op is not None
     (images,) = node.parents
-    size, padding = node.static["size"], node.static.get("padding", NO_SIDES)
-    starts = padding[0][0], padding[1][0]
-    along = zip("rs", "ij", node.static["stride"], starts, node.static.get("dilation", (1, 1)), strict=True)
-    at = ", ".join([written(_along(*each)) for each in along])
-    pixel = indexed(formula(images, graph.names), words(at))
+    size = node.static["size"]
+    pixel = indexed(_called(graph, images, "the image"), words(_met(node.static, _starts(node.static))))
     best = Expr("over", (pixel,), ("max" if node.op.name == "max_pool2d" else "Σ", "i, j"))
     mean = best if node.op.name == "max_pool2d" else multiply(number(1 / math.prod(size)), best)
     return equation(indexed(graph.names[node], _AT_WINDOW), mean)
 
 
-def sent_back(graph: Graph, node: Value, symbol_of: Callable[[Value], Expr]) -> Expr | None:
-    """What the pixels of a pooling get, as a sum over the windows that each is in; None if they have no name."""
+def counted(graph: Graph, node: Value) -> Line:
+    """What the numbers are that an average is multiplied by where windows stick out; nothing if it is not."""
+    for average, share in (node.parents, node.parents[::-1]) if node.op is not None and node.op.name == "mul" else ():
+        if average.op is not None and average.op.name == "avg_pool2d" and share.op is None and share in graph.names:
+            of = math.prod(average.static["size"])
+            return graph.names[share], f" is {of}/m, where m of the {of} pixels of a window count."
+    return ()
+
+
+def sent_back(graph: Graph, node: Value, symbol_of: Callable[[Value], Expr]) -> Expr:
+    """What a pixel of a pooling gets, as a sum over the windows that it is in."""
     assert node.op is not None
     (images,) = node.parents
-    if images not in graph.names:
-        return None
     window = indexed(symbol_of(node), _AT_WINDOW)
     if node.op.name == "avg_pool2d":
-        part = multiply(number(1 / math.prod(node.static["size"])), Expr("over", (window,), ("Σ", "r, s")))
-    else:
-        pair = indexed(graph.names[images], _AT_PIXEL), indexed(graph.names[node], _AT_WINDOW)
-        hit = multiply(window, Expr("indicator", (Expr("compare", pair, "="),)))
-        part = Expr("over", (divide(hit, indexed(symbol("m"), _AT_WINDOW)),), ("Σ", "r, s"))
-    return equation(indexed(symbol_of(images), _AT_PIXEL), part)
+        return multiply(number(1 / math.prod(node.static["size"])), Expr("over", (window,), ("Σ", "r, s")))
+    pair = indexed(graph.names[images], _AT_PIXEL), indexed(graph.names[node], _AT_WINDOW)
+    hit = multiply(window, Expr("indicator", (Expr("compare", pair, "="),)))
+    return Expr("over", (divide(hit, indexed(symbol("m"), _AT_WINDOW)),), ("Σ", "r, s"))
+
+
+ROLES = {  # of what goes into a convolution and its two partners, and of what comes out
+    "conv2d": ("image", "kernel", "values"),
+    "conv2d_input": ("values", "kernel", "image"),
+    "conv2d_kernel": ("image", "values", "kernel"),
+}
+
+
+def convolved(graph: Graph, node: Value, out: str, cotangent: Expr | None = None) -> tuple[str, Expr]:
+    """Where a number of what has the role `out` stands, and what it is, as a sum over windows.
+
+    With a `cotangent` of the node that is what comes back to it: all three convolutions are the same sum of products.
+    """
+    assert node.op is not None
+    roles, static = ROLES[node.op.name], node.static
+    nodes = dict(zip(roles, (*node.parents, node), strict=True))
+    names = {role: _called(graph, each, f"the {role}") for role, each in nodes.items()}
+    names[roles[-1]] = cotangent or graph.names[node]
+    channel = "0" if nodes["kernel"].shape[1] == 1 and static.get("groups", 1) == 1 else channel_letter(graph)
+    weight = ", ".join(_at_pixel(*each) for each in _axes(static, static["padding"])) if out == "image" else "i, j"
+    pixel = "u, v" if out == "image" else _met(static, static["padding"])
+    places = {"image": f"n, {channel}, {pixel}", "kernel": f"f, {channel}, {weight}", "values": "n, f, r, s"}
+    over = {"values": f"{channel}, i, j".removeprefix("0, "), "kernel": "n, r, s", "image": "f, r, s"}[out]
+    factors = [indexed(names[role], words(places[role])) for role in ("values", "image", "kernel") if role != out]
+    return places[out], Expr("over", (multiply(*factors),), ("Σ", over))
+
+
+def channel_letter(graph: Graph) -> str:
+    """A letter for channels that is no name in the graph."""
+    return next(letter for letter in "khtq" if symbol(letter) not in graph.names.values())
+
+
+def _axes(static: Mapping[str, Any], starts: Pair) -> Iterator[tuple[str, str, int, int, int]]:
+    """For rows and columns: the letters of windows and pixels or weights, the stride, the padding, the dilation."""
+    return zip("rs", "ij", static["stride"], starts, static.get("dilation", (1, 1)), strict=True)
+
+
+def _starts(static: Mapping[str, Any]) -> Pair:
+    padding = static.get("padding", NO_SIDES)
+    return padding[0][0], padding[1][0]
+
+
+def _met(static: Mapping[str, Any], starts: Pair) -> str:
+    """2r + i − 1, 2s + j − 1: the pixel that stands at (i, j) of the window (r, s)."""
+    return ", ".join([written(_along(*each)) for each in _axes(static, starts)])
+
+
+def _at_pixel(window: str, offset: str, stride: int, padding: int, dilation: int) -> str:
+    """u + 1 − 2r: where the pixel (u, v) stands in the window (r, s)."""
+    steps = symbol(window) if stride == 1 else multiply(number(stride), symbol(window))
+    away = written(add(symbol({"i": "u", "j": "v"}[offset]), *([number(padding)] if padding else []), minus(steps)))
+    return away if dilation == 1 else f"({away})/{dilation}"
 
 
 def _pooling(graph: Graph, node: Value, name: str) -> Iterator[Line | Table]:

@@ -8,11 +8,11 @@ from itertools import groupby, repeat
 from string import ascii_uppercase
 
 from microgradcnn.views.documents.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, text_line
+from microgradcnn.views.documents.pieces import InlinePieces, Pieces
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.emitter import PRODUCT, positive
-from microgradcnn.views.formulas.expression import Expr, flat
+from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.line_breaks import columns
-from microgradcnn.views.formulas.mathml import InlineMathML, MathML
+from microgradcnn.views.formulas.mathml import InlineMathML
 
 # Notebooks align the cells of every table to the right and stripe its rows: a class named thrice outranks that.
 STYLE = """
@@ -25,6 +25,12 @@ STYLE = """
 .derivation .aligned math { padding: 0.1em 0 }
 .derivation .wide { overflow: auto hidden; margin: 0.6em 0; padding: 0.4em 0 }
 .derivation p { overflow: auto hidden; padding: 0.4em 0 }
+@media (max-width: 30em) {
+.derivation ol { padding-left: 1.5em }
+.derivation .aligned { font-size: 0.9em }
+.derivation table:not(.aligned) { font-size: 0.85em }
+.derivation th, .derivation td { padding: 0.15em 0.25em }
+}
 @media print { .derivation .wide, .derivation p { overflow: visible } }
 """
 NARROW = 30  # columns of a formula between words that a telephone is wide enough for
@@ -83,15 +89,11 @@ def _aligned(lines: Iterable[Block], letters: Iterable[str] = repeat("")) -> str
 
 
 def _parts(side: Expr, sign: str) -> list[str]:
-    """A side behind its sign, in parts between which a narrow window may break it: terms, and sides of an update."""
+    """A side behind its sign, in parts between which a narrow window may break it, as before the sides of an update."""
     if side.head == "equation":
         return [part for i, each in enumerate(side.args) for part in _parts(each, side.value if i else sign)]
-    write, parts = MathML(), list[str]()
-    for i, term in enumerate(flat(side, "sum")):
-        negative, body = positive(term) if side.head == "sum" else (False, term)
-        joint = f'<mo form="infix">{"−" if negative else "+"}</mo>' if i else "<mo>−</mo>" if negative else ""
-        parts.append(joint + (write.finish(write.within(body, PRODUCT)) if side.head == "sum" else write(body)))
-    return [f"<mo>{escape(sign)}</mo>{parts[0]}" if sign else parts[0], *parts[1:]]
+    first, *others = Pieces().of(side)
+    return [f"<mo>{escape(sign)}</mo>{first}" if sign else first, *others]
 
 
 def _wide(inside: str, what: str) -> str:
@@ -106,7 +108,10 @@ def _display(markup: str) -> str:
 
 def inline_html(line: Line) -> str:
     """Words and formulas as HTML."""
-    return "".join(escape(p) if isinstance(p, str) else _MATH.format("", InlineMathML()(p)) for p in line)
+    return "".join(
+        escape(p) if isinstance(p, str) else "".join(_MATH.format("", piece) for piece in InlinePieces().of(p))
+        for p in line
+    )
 
 
 def _table(table: Table) -> str:

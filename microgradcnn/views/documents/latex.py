@@ -82,7 +82,8 @@ def _latex_rows(sign: str, first: str, others: list[str], words: Line, room: flo
     if words:
         after = inline_latex(words)
         fits = width(others[-1]) + _inline_width(words) + 1 <= room
-        rows[-1:] = [rf"{rows[-1]} \quad\text{{{after}}}"] if fits else [rows[-1], rf"&\quad\text{{{after}}}"]
+        gap = "" if after.startswith(",") else r" \quad"
+        rows[-1:] = [rf"{rows[-1]}{gap}\text{{{after}}}"] if fits else [rows[-1], rf"&\quad\text{{{after}}}"]
     return rows
 
 

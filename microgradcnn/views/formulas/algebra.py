@@ -51,7 +51,7 @@ def factored(e: Expr) -> Expr:
     if content == 1 and not shared:
         return e
     rest = [_joined(c / content, _without(powers, shared)) for c, powers in map(split, e.args)]
-    return _joined(content, {**shared, _sum(rest): ONE})
+    return _times(_joined(content, shared), _sum(rest))
 
 
 def shared_factor(formulas: Sequence[Expr]) -> Expr:

@@ -60,6 +60,7 @@ class Emitter:
     room, _depth = 2, 0  # fractions in each other before they get too small, and those around what is written
     bracket: str | tuple[str, ...] = OPEN  # how a part in brackets starts
     minus, plus, dot, comma = "−", "+", "·", ", "
+    juxtaposed = before_functions = ""
 
     def __call__(self, e: Expr) -> str:
         """The text of a formula."""
@@ -173,16 +174,15 @@ class Emitter:
 
     def joined(self, parts: Sequence[str], factors: Sequence[Expr]) -> str:
         """Factors side by side, with a dot where they would run together."""
-        pieces = [parts[0]]
-        for (before, now), (part, following) in zip(pairwise(factors), pairwise(parts), strict=True):
-            apart = (starts_with_number(now) and not following.startswith(self.bracket)) or is_word(before)
-            apart = apart or is_word(now)
-            apart = apart or (self.functions_need_dots and is_named_function(now) and part[-1] not in _ENDS)
-            beside = self.before_functions if is_named_function(now) else self.juxtaposed
-            pieces += [self.dot if apart else beside, following]
-        return "".join(pieces)
+        return parts[0] + "".join(map(str.__add__, self.joints(parts, factors), parts[1:]))
 
-    juxtaposed = before_functions = ""
+    def joints(self, parts: Sequence[str], factors: Sequence[Expr]) -> Iterator[str]:
+        """What stands between each two factors."""
+        for (before, now), (part, following) in zip(pairwise(factors), pairwise(parts), strict=True):
+            apart = starts_with_number(now) and not following.startswith(self.bracket)
+            apart = apart or is_word(before) or is_word(now)
+            apart = apart or (self.functions_need_dots and is_named_function(now) and part[-1] not in _ENDS)
+            yield self.dot if apart else self.before_functions if is_named_function(now) else self.juxtaposed
 
     def _hadamard(self, e: Expr) -> str:
         return self.spaced("⊙").join(self.within(f, POWER) for f in flat(e, "hadamard"))

@@ -121,6 +121,17 @@ def branches(e: Expr) -> list[tuple[Expr, ...]]:
     return [*found, (e,)]
 
 
+def cases(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+    """A formula where the condition holds, another elsewhere; cases in them with the same condition are decided."""
+    return Expr("cases", (condition, _decided(then, condition, True), _decided(otherwise, condition, False)))
+
+
+def _decided(e: Expr, condition: Expr, holds: bool) -> Expr:
+    while e.head == "cases" and e.args[0] == condition:
+        e = e.args[1 if holds else 2]
+    return Expr(e.head, tuple([_decided(a, condition, holds) for a in e.args]), e.value) if e.args else e
+
+
 def placed(e: Expr) -> Expr:
     """What scatter stands for: its numbers at the places of its index, else 0."""
     return Expr("cases", (text(f"at [{e.args[1].value[0]}]"), e.args[0], ZERO))

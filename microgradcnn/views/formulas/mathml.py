@@ -23,7 +23,7 @@ class MathML(Emitter):
     """The inside of a <math> element."""
 
     fractions_are_atoms = True
-    bracket = (f"<mrow><mo>{OPEN}", f'<mrow><mo stretchy="false">{OPEN}')
+    bracket: tuple[str, ...] = (f"<mrow><mo>{OPEN}", f'<mrow><mo stretchy="false">{OPEN}')
     dot, comma = "<mo>·</mo>", "<mo>,</mo>"
     juxtaposed = "<mo>\u2062</mo>"  # invisible times, for those who listen
     before_functions = '<mo lspace="0" rspace="0.1667em">\u2062</mo>'

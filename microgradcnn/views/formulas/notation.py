@@ -21,6 +21,7 @@ from microgradcnn.views.formulas.expression import (
     Expr,
     add,
     call,
+    cases,
     constant,
     divide,
     equation,
@@ -321,9 +322,7 @@ def _call(name: str, parts: Sequence[_Part]) -> _Part:
     array, args = any(part.array for part in parts), [part.formula for part in parts]
     if name in _POWERS:
         return _Part(power(args[0], number(_POWERS[name])), array)
-    if name == "where":
-        return _Part(Expr("cases", tuple(args)), array)
-    return _Part(call(name, *args), array)
+    return _Part(cases(*args) if name == "where" else call(name, *args), array)
 
 
 def _keywords(name: str, given: Sequence[ast.keyword]) -> dict[str, Expr]:

@@ -108,8 +108,10 @@ class Text(Emitter):
         return self.in_braces(e)
 
     def big(self, sign: str, letters: str) -> str:
-        """Σᵣ,ₛ, with a space."""
-        return f"{sign}{''.join(SUBSCRIPT.get(c, c) for c in letters.replace(' ', ''))} "
+        """Σᵣ,ₛ, with a space; Σ_f,r where a letter cannot be lowered."""
+        below = letters.replace(" ", "")
+        lowered = all(c in SUBSCRIPT or c == "," for c in below)
+        return f"{sign}{''.join(SUBSCRIPT.get(c, c) for c in below)} " if lowered else f"{sign}_{below} "
 
     def laid_out(self, row: str) -> list[str]:
         """A row of a text in as many lines as it takes."""
@@ -169,11 +171,14 @@ class Tall(Text):
 
     def _cases(self, e: Expr) -> str:
         *some, (otherwise,) = branches(e)
-        rows = [(self.plain(then), self.when(condition, self.plain)) for then, condition in some]
-        rows.append((self.plain(otherwise), "else"))
-        wide = max(columns(then) for then, _ in rows)
-        lines = [f"{then}{' ' * (wide - columns(then))}  {when}" for then, when in rows]
-        lines[len(rows) // 2 : len(rows) // 2] = [""] * (1 - len(rows) % 2)
+        cells = [(self.laid_out(self(then)), self.when(condition, self.plain)) for then, condition in some]
+        cells.append((self.laid_out(self(otherwise)), "else"))
+        wide = max(columns(line) for cell, _ in cells for line in cell)
+        lines: list[str] = []
+        for cell, when in cells:  # a cell has several lines where cases stand in cases
+            beside = [f"  {when}" if i == len(cell) // 2 else "" for i in range(len(cell))]
+            lines += [f"{line}{' ' * (wide - columns(line))}{more}" for line, more in zip(cell, beside, strict=True)]
+        lines[len(lines) // 2 : len(lines) // 2] = [""] * (1 - len(lines) % 2)
         braces = ["⎧", *"⎪" * (len(lines) // 2 - 1), "⎨", *"⎪" * (len(lines) // 2 - 1), "⎩"]
         longest = max(map(columns, lines))
         mark = chr(_FIRST_BLOCK + len(self._blocks))
@@ -182,7 +187,7 @@ class Tall(Text):
         return mark * (longest + 2)
 
     def plain(self, e: Expr) -> str:
-        """A formula within a case, on one line."""
+        """A condition, on one line."""
         return Text()(e)
 
     def laid_out(self, row: str) -> list[str]:

@@ -12,10 +12,10 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
 from microgradcnn.views.derivations.matrices import Cotangents, tensor_steps
 from microgradcnn.views.derivations.named_graph import Graph
-from microgradcnn.views.derivations.steps import chain_steps, where_step
+from microgradcnn.views.derivations.steps import chain_steps, weight_of_squares, where_step
 from microgradcnn.views.documents.document import Step
 from microgradcnn.views.documents.html import html_lines
-from microgradcnn.views.formulas.expression import Expr, heads
+from microgradcnn.views.formulas.expression import Expr, heads, substituted
 from microgradcnn.views.formulas.mathml import MathML
 from microgradcnn.views.pages.page_level import Level
 
@@ -101,7 +101,7 @@ class Derivations:
 
     def _graph(self, level: Level) -> Graph:
         if level.f not in self._graphs:
-            graph = self._graphs[level.f] = Graph(level.f)
+            graph = self._graphs[level.f] = Graph(level.f, with_lambda=True)
             graph.names.update({v: name for v, name in level.symbols.items() if v in graph.names})
         return self._graphs[level.f]
 
@@ -110,12 +110,17 @@ class Derivations:
 
 
 def _steps(graph: Graph, x: Value) -> tuple[list[Step], Expr]:
-    """The steps of df/dx that hold whatever the numbers are, and df/dx."""
+    """The steps of df/dx that hold whatever the numbers are, and df/dx with the number of λ, which has no box."""
     if any(node.shape for node in graph.depending_on(x)):
         cotangents = Cotangents(graph, x)
         return tensor_steps(cotangents), cotangents.gradient
     rule = ChainRule(graph, x, chosen_stations(graph, x, None))
-    return [where_step(rule), *chain_steps(rule, False)], rule.gradient
+    where, given = where_step(rule), weight_of_squares(graph)
+    if given is not None:
+        where.say(given)
+    return [where, *chain_steps(rule, False)], substituted(
+        rule.gradient, dict([(given.args[0], given.args[1])] if given else [])
+    )
 
 
 def derived(level: Level) -> list[Value]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 import subprocess
 from collections.abc import Iterator
@@ -121,6 +123,15 @@ def test_which_sums_of_labels_are_known() -> None:
     assert labels(of_formula(SOFTMAX, ONE_HOT.replace("y_1=0,", "y_1=-1,").replace("y_3=0", "y_3=1")).loss) == []
     assert labels(of_formula("(w*x - y_1 - y_2)^2", "w=1,x=2,y_1=0,y_2=1").loss) == []  # they weigh no logarithms
     assert labels(of_formula(LOGISTIC).loss) == []
+    two = "q_1 = sigmoid(v*x); q_2 = sigmoid(w*x); -(y_1*log(q_1) + y_2*log(q_2))"
+    at = "v=0.3,w=-0.2,x=0.7,y_1=0,y_2=1"
+    assert labels(of_formula(two, at).loss) == []  # two outputs that are no shares of one
+    attention = "a = exp(s)/(exp(s) + exp(x)); " + two.replace("w*x", "w*a")
+    assert labels(of_formula(attention, at + ",s=0.4").loss) == []
+    for first in ("", "(1 - y_1)*log(1 - q_1) + (1 - y_2)*log(1 - q_2) + "):
+        told = explain(*one(two.replace("(y_1", f"({first}y_1"), "v", at)).text()
+        assert "labels" not in told
+        assert "= 1" not in told
 
 
 def test_shares_that_are_no_nodes_are_called_q() -> None:
@@ -270,10 +281,30 @@ def test_lambda_has_its_name_and_its_number(name: str) -> None:
     assert derivation.python().startswith("lambda_ = 0.05\n") or derivation.python().startswith("lambda_ = 1/20\n")
 
 
+def test_lambda_has_its_name_on_pages_too() -> None:
+    """A raw number that has no box is told; a leaf is a symbol, as everywhere."""
+    example = NETWORKS["single_layer"](regularise=0.05).example([0.1] * NETWORKS["single_layer"]().inputs, 1.0)
+    leaf = of_formula(DECAY).loss
+    for f, told in ((example.loss, "λ=0.05"), (leaf, "")):
+        packed = re.search(r'"packed":\s*"([^"]+)"', mg.draw(f).html())
+        assert packed is not None
+        lines = gzip.decompress(base64.b64decode(packed[1])).decode()
+        assert told in re.sub("<[^>]*>", "", lines)
+        assert "<mn>2</mn><mo>\u2062</mo><mi>λ</mi>" in lines
+    for f, x in ((leaf, "w_1"), (of_formula(RECURRENT + " + lambda*(u^2 + v^2)").loss, "u")):
+        derivation = explain(*(f, next(v for v in topological(f) if v.label == x)))
+        assert f" + 2λ{text(symbol(x))}" in derivation.text()
+        assert r"2 \lambda " in derivation.latex()
+        assert "<mi>λ</mi>" in derivation.mathml()
+
+
 def test_other_numbers_are_not_lambda() -> None:
     for formula in ("x^2 + 3*w^2", "(w*x + b - y)^2 + 0.1*w^2", "(w*x - y)^2 + 0.1*w*w*w"):
         assert "λ" not in explain(*one(formula, "w")).text(), formula
     assert "λ" in explain(*one("(w*x - y)^2 + 0.1*w^2", "w")).text()
+    typed = explain(*one(RECURRENT + " + 0.01*(u^2 + v^2)", "u")).text()  # w is left out: a number as it was typed
+    assert "+ 0.02u" in typed
+    assert "λ" not in typed
 
 
 def array(label: str, *shape: int, seed: int = 0) -> Value:

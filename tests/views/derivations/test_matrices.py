@@ -152,7 +152,7 @@ def log_softmax(x: Any, axis: int) -> Any:
 
 
 def of_data(function: Callable[..., Any]) -> Callable[..., Array]:
-    return lambda *arrays, **static: Array(function(*[x.data for x in arrays], **static))
+    return lambda *arrays, **static: Array(function(*[getattr(x, "data", x) for x in arrays], **static))
 
 
 def normalised(x: np.ndarray, eps: float, axis: tuple[int, ...] | None = None) -> np.ndarray:

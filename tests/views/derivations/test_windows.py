@@ -123,7 +123,10 @@ def test_pooling_of_images_with_padding() -> None:
     (table,) = tables(told)
     assert [row[2:] for row in table[1:]] == [["(0, 1)", "−4"], ["(0, 1)", "−4"], ["(1, 1)", "0"], ["(1, 1)", "0"]]
     told = explain(mg.avg_pool2d(x, 2, ceil_mode=True).square().sum(), x)
-    assert "avg_pool2d(x, 2×2, padding ((0, 0), (0, 1)))" in str(told)
+    assert "t₁[r, s] = ¼Σᵢ,ⱼ x[2r + i, 2s + j] (1×1×1×2)\n" in str(told)
+    assert "K₁ is 4/m, where m of the 4 pixels of a window count.\n" in str(told)
+    assert "(df/dx)[u, v] = ¼Σᵣ,ₛ (df/dt₁)[r, s] (1×1×2×3)\n" in str(told)
+    assert "avg_pool2d" not in str(told)
     assert "✗" not in str(told)
 
 
@@ -143,8 +146,12 @@ def test_channels_and_what_is_too_large_for_a_table() -> None:
         "k[f, channel, i, j] meets the pixel (r + i, s + j) of x in the window (r, s): "
         "there are 8×8 windows in each of 2 images of 3 channels."
     )
-    assert "(4r + i, 5s + j) of the image for i = 0, …, 3 and j = 0, …, 4: there are 2×1 windows." in told[1]
+    assert "(4r + i, 5s + j) of t₂ for i = 0, …, 3 and j = 0, …, 4: there are 2×1 windows." in told[1]
     assert len(told) == 3
+    rows = ((leaf("a", 2, 3) * leaf("b", 2, 3) + 2) @ leaf("W", 3, 81)).reshape(2, 1, 9, 9)
+    kernel = leaf("k", 4, 1, 2, 2)
+    told, *_ = lines(explain(mg.conv2d(rows, kernel).sum(), kernel))
+    assert "of the image in the window (r, s)" in told
 
 
 def test_the_partners_of_convolution() -> None:
@@ -159,3 +166,11 @@ def test_the_partners_of_convolution() -> None:
 def test_no_step_without_windows() -> None:
     v = leaf("v", 3)
     assert "Windows" not in str(explain((v * v).sum(), v))
+
+
+def test_what_comes_back_is_written_as_sums_over_windows() -> None:
+    x, w = leaf("x", 1, 2, 5, 5), leaf("w", 3, 2, 2, 2)
+    told = str(explain(mg.conv2d(x, w, stride=2, padding=1).tanh().sum(), [w, x]))
+    assert "(df/dw)[f, k, i, j] = Σₙ,ᵣ,ₛ (df/dt₁)[n, f, r, s]x[n, k, 2r + i − 1, 2s + j − 1] (3×2×2×2)\n" in told
+    assert "(df/dx)[n, k, u, v] = Σ_f,r,s (df/dt₁)[n, f, r, s]w[f, k, u + 1 − 2r, v + 1 − 2s] (1×2×5×5)\n" in told
+    assert "conv2d_" not in told
