@@ -17,6 +17,7 @@ from test_more_answers import parameters
 
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.named_graph import recomputed
 from microgradcnn.views.pages.exercise import Problem, scripts
 
@@ -30,7 +31,7 @@ JUDGE = """([tasks, texts]) => texts.map(([place, parameter, text]) => {
     const before = performance.now();
     try {
         const {right, diagnoses} = verdict(task, parameter, text);
-        return {right, told: diagnoses.map(({kind, clause, names}) => [kind, clause, names]),
+        return {right, told: diagnoses.map(({kind, clause, nodes = []}) => [kind, clause, nodes]),
             time: performance.now() - before};
     } catch (error) {
         if (!(error instanceof formula.FormulaError)) throw error;
@@ -57,15 +58,24 @@ def judged(page: Page, chosen: list[Case]) -> list[dict[str, Any]]:
     return found
 
 
+def said_in_python(case: Case) -> tuple[bool, list[list[Any]]]:
+    """Whether an answer is right, and of each mistake its kind, its words and the nodes that it is at."""
+    try:
+        answer = case.check()
+    except FormulaError as error:
+        return False, [["error", str(error), []]]
+    return answer.right, [[d.kind, d.clause, [*d.nodes]] for d in answer.diagnoses]
+
+
 def differences(page: Page, chosen: list[Case]) -> list[str]:
-    """The cases that the page and Python do not judge alike, in the same words."""
+    """The cases that the page and Python do not judge alike: in the same words, of the same nodes."""
     different = []
     for case, said in zip(chosen, judged(page, chosen), strict=True):
-        right, kinds, verdict = told_kinds(case)
-        told = f"Not quite: {'; and '.join(clause for _, clause, _ in said['told'])}."
-        words = kinds and kinds != ["error"] and told != verdict
-        if words or (right, kinds) != (said["right"], [kind for kind, *_ in said["told"]]):
-            different.append(f"{case.told}\n    {right} {kinds} {verdict}\n    {said['right']} {told}")
+        right, told = said_in_python(case)
+        if [kind for kind, *_ in told] == ["error"]:
+            told = [["error", words, []] for kind, words, _ in said["told"] if kind == "error"]  # in words of its own
+        if (right, told) != (said["right"], said["told"]):
+            different.append(f"{case.told}\n    {right} {told}\n    {said['right']} {said['told']}")
     return different
 
 

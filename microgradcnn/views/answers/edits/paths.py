@@ -110,7 +110,7 @@ class Terms:
                 edges = [edge for edge, x in zip(inner, wrongly, strict=True) if x != 0.0]
                 words = inner_words(self.program, edges) | {"theta": self.program.words(flow.theta)}
                 zs = tuple(str(self.program.labels[n]) for n, _ in edges)
-                return (Diagnosis(kind, wrong.format(**words), None, zs), *scaled(usual))
+                return (Diagnosis(kind, wrong.format(**words), None, zs, nodes=zs), *scaled(usual))
         return ()
 
 
@@ -164,7 +164,7 @@ def weighed(through: str, x: float, several: bool, names: tuple[str, ...]) -> Di
         -1.0: ("sign", f"{have} the wrong sign"),
     }
     kind, words = wrong.get(x, ("factor", f"{be} {number(x)} times what it should be"))
-    return Diagnosis(kind, f"{through} {words}", None if x in (0.0, 2.0) else x, names)
+    return Diagnosis(kind, f"{through} {words}", None if x in (0.0, 2.0) else x, names, nodes=names)
 
 
 def _through_words(zs: Sequence[str]) -> str:

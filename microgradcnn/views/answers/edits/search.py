@@ -143,9 +143,9 @@ class Search:
         if z not in self.inner:
             return Diagnosis("missing factor", f"the factor {q.text} is missing", None, (q.text,))
         if q.family == "inner":
-            return Diagnosis("inner derivative", f"the inner derivative {q.text} is missing", None, (z,))
+            return Diagnosis("inner derivative", f"the inner derivative {q.text} is missing", None, (z,), nodes=(z,))
         clause = f"the inner derivative of {z} is {self.inner[z][0]}: {q.text} is missing"
-        return Diagnosis("inner derivative", clause, None, (z,))
+        return Diagnosis("inner derivative", clause, None, (z,), nodes=(z,))
 
     def two_factors(self, a: Array) -> Found:
         """Two factors of a kind that are missing in all paths, as those of a softmax's derivative are."""

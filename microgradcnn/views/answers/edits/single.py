@@ -36,7 +36,8 @@ class Edit:
 def said(name: str, names: tuple[str, ...], **words: str) -> Diagnosis:
     """A mistake in the words of the table."""
     kind, sentence = SAID[name]
-    return Diagnosis(cast(Kind, kind), sentence.format(**words), -1.0 if kind == "sign" else None, names)
+    nodes = tuple(words[key] for key in ("m", "n") if key in words)
+    return Diagnosis(cast(Kind, kind), sentence.format(**words), -1.0 if kind == "sign" else None, names, nodes=nodes)
 
 
 class Edits:
@@ -76,13 +77,13 @@ class Edits:
                 along = flow.along(edge)
                 if not (same(along, total) or same(along, flow.through(n)) or same(along, flow.through(p))):
                     changed = {edge: (1.0 + times) * flow.slope(edge)}
-                    yield Edit(said(f"edge{how}", (), n=words(n), p=words(p)), total + times * along, changed)
+                    yield Edit(said(f"edge{how}", (), n=words(n), m=words(p)), total + times * along, changed)
         for n, m, link in self.links if len(self.flow.on) <= _FOR_PAIRS else ():
             down, up = flow.down[n], flow.up[m]
             if down is not None and up is not None and None not in (self.program.labels[n], self.program.labels[m]):
                 along = down * link * up
                 if not any(same(along, other) for other in (total, flow.through(n), flow.through(m))):
-                    yield Edit(said("two nodes", (words(m), words(n)), n=words(n), p=words(m)), total - along)
+                    yield Edit(said("two nodes", (words(m), words(n)), n=words(n), m=words(m)), total - along)
 
     def replaced(self, diagnosis: Diagnosis, slopes: Mapping[Edge, Array]) -> Edit:
         """The edit that puts other local derivatives at some edges."""
@@ -162,7 +163,7 @@ class Edits:
         for kind, wrong, formula in INSTEAD:
             slopes = {edge: instead(self.program, edge, formula) for edge in edges}
             if not any(same(slope, self.flow.slope(edge)) for edge, slope in slopes.items()):
-                yield self.replaced(Diagnosis(cast(Kind, kind), wrong.format(**words), None, zs), slopes)
+                yield self.replaced(Diagnosis(cast(Kind, kind), wrong.format(**words), None, zs, nodes=zs), slopes)
 
     def kin(self, q: int) -> list[int]:
         """The nodes with another index of the same letter."""
@@ -200,7 +201,7 @@ class Edits:
             inner = any(self.lies_between(edge[0], n, m) for edge in self.inner)
             names = (program.words(n), program.words(m))
             name = "cut inner" if inner else "cut"
-            yield Edit(said(name, names, n=names[0], p=names[1]), flow.total + down * up * (1.0 - link))
+            yield Edit(said(name, names, n=names[0], m=names[1]), flow.total + down * up * (1.0 - link))
 
     def everywhere(self) -> Iterator[Edit]:
         """One thing in the place of every edge of a kind."""

@@ -32,17 +32,18 @@ INSTEAD: list[tuple[str, str, str]] = [
 # Where what comes after an inner derivative is left out.
 LAST = ("missing factor", "da/d{theta} is missing in the term of {zs}")
 
-# What is said of the other edits, by the name of the edit: the kind of the mistake, and the words.
+# What is said of the other edits, by the name of the edit: the kind of the mistake, and the words. A path goes through
+# {n}, and through {m} before it.
 SAID: dict[str, tuple[str, str]] = {
     "node": ("missing path", "the path through {n} is missing"),
-    "edge": ("missing path", "the path from {p} to {n} is missing"),
+    "edge": ("missing path", "the path from {m} to {n} is missing"),
     "node twice": ("extra path", "the path through {n} is counted twice"),
-    "edge twice": ("extra path", "the path from {p} to {n} is counted twice"),
+    "edge twice": ("extra path", "the path from {m} to {n} is counted twice"),
     "node minus": ("sign", "the path through {n} has the wrong sign"),
-    "edge minus": ("sign", "the path from {p} to {n} has the wrong sign"),
-    "two nodes": ("missing path", "the path through {p} and {n} is missing"),
-    "cut": ("missing factor", "d{n}/d{p} is missing in the chain"),
-    "cut inner": ("inner derivative", "d{n}/d{p} is missing in the chain"),
+    "edge minus": ("sign", "the path from {m} to {n} has the wrong sign"),
+    "two nodes": ("missing path", "the path through {m} and {n} is missing"),
+    "cut": ("missing factor", "d{n}/d{m} is missing in the chain"),
+    "cut inner": ("inner derivative", "d{n}/d{m} is missing in the chain"),
     "factor": ("missing factor", "the factor {q} is missing in the path through {n}"),
     "factor twice": ("extra factor", "the factor {q} stands twice in the path through {n}"),
     "factor more": ("extra factor", "the factor {q} is too much in the path through {n}"),

@@ -12,7 +12,8 @@ const total = (terms, zero) => terms.reduce(plus, zero);
 
 function said(name, names, words) {
   const [kind, sentence] = EDITS.said[name];
-  return {kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : null, names};
+  const nodes = ["m", "n"].flatMap((key) => words[key] ?? []);
+  return {kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : null, names, nodes};
 }
 
 // Numbers in words: a fraction with a small denominator, or a few digits.
@@ -158,7 +159,7 @@ class Edits {
       for (const e of flow.edges) {
         const [n, p, along] = [nodeOf(e), flow.parent(e), flow.along(e)];
         if (![flow.total, flow.through(n), flow.through(p)].some((other) => same(along, other)))
-          add(said(`edge${how}`, [], {n: this.words(n), p: this.words(p)}),
+          add(said(`edge${how}`, [], {n: this.words(n), m: this.words(p)}),
             plus(flow.total, scale(times_, along)), new Map([slope(e)]));
       }
     }
@@ -166,7 +167,7 @@ class Edits {
       if (!named(n) || !named(m)) continue;
       const along = times(times(flow.down[n], link), flow.up[m]);
       if (![flow.total, flow.through(n), flow.through(m)].some((other) => same(along, other)))
-        add(said("two nodes", [this.words(m), this.words(n)], {n: this.words(n), p: this.words(m)}),
+        add(said("two nodes", [this.words(m), this.words(n)], {n: this.words(n), m: this.words(m)}),
           less(flow.total, along));
     }
     return found;
@@ -190,7 +191,7 @@ class Edits {
     return EDITS.instead.flatMap(([kind, wrong, text]) => {
       const changed = new Map(edges.map((e) => [e, instead(this.program, e, text)]));
       if ([...changed].some(([e, slope]) => same(slope, this.flow.slope(e)))) return [];
-      return [this.replaced({kind, clause: fill(wrong, words), factor: null, names: zs}, changed)];
+      return [this.replaced({kind, clause: fill(wrong, words), factor: null, names: zs, nodes: zs}, changed)];
     });
   }
 
@@ -244,7 +245,7 @@ class Edits {
       const name = this.inner.some((e) => between(nodeOf(e), n, m)) ? "cut inner" : "cut";
       const values = plus(flow.total, times(times(flow.down[n], flow.up[m]), link.map((x) => 1 - x)));
       const names = [this.words(n), this.words(m)];
-      return [{diagnosis: said(name, names, {n: names[0], p: names[1]}), values, changed: new Map()}];
+      return [{diagnosis: said(name, names, {n: names[0], m: names[1]}), values, changed: new Map()}];
     });
   }
 

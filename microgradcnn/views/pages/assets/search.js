@@ -99,9 +99,9 @@ class Search {
     if (!missing) return diagnosis("extra factor", `the factor ${q.text} is too much`, [q.text]);
     const z = q.z || q.text;
     if (!this.inner.has(z)) return diagnosis("missing factor", `the factor ${q.text} is missing`, [q.text]);
-    if (q.family === "inner") return diagnosis("inner derivative", `the inner derivative ${q.text} is missing`, [z]);
-    const words = `the inner derivative of ${z} is ${this.inner.get(z)[0]}: ${q.text} is missing`;
-    return diagnosis("inner derivative", words, [z]);
+    const words = q.family === "inner" ? `the inner derivative ${q.text} is missing`
+      : `the inner derivative of ${z} is ${this.inner.get(z)[0]}: ${q.text} is missing`;
+    return diagnosis("inner derivative", words, [z], null, [z]);
   }
 
   twoFactors(a) { // two factors of a kind that are missing in all paths

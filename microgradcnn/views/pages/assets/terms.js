@@ -134,7 +134,7 @@ class Terms {
       const edges = inner.filter((_, i) => wrongly[i] !== 0);
       const words = {...innerWords(program, edges), theta: this.nodes[flow.theta].words};
       const zs = edges.map((e) => this.nodes[nodeOf(e)].label);
-      return [{kind, clause: fill(wrong, words), factor: null, names: zs}, ...scaled(usual)];
+      return [{kind, clause: fill(wrong, words), factor: null, names: zs, nodes: zs}, ...scaled(usual)];
     }
     return [];
   }
@@ -147,7 +147,7 @@ function weighed(through, x, zs) { // what to say of paths that stand x times wh
   const known = {0: ["missing path", `${be} missing`], 2: ["extra path", `${be} counted twice`],
     "-1": ["sign", `${have} the wrong sign`]};
   const [kind, words] = known[x] ?? ["factor", `${be} ${inWords(x)} times what it should be`];
-  return {kind, clause: `${through} ${words}`, factor: x === 0 || x === 2 ? null : x, names: zs};
+  return {kind, clause: `${through} ${words}`, factor: x === 0 || x === 2 ? null : x, names: zs, nodes: zs};
 }
 
 function firstMatch(edits, a) { // the first of which `a` is a tidy multiple

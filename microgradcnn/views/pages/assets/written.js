@@ -2,7 +2,7 @@
 "use strict";
 
 const MOST_TRIES = 100_000;
-const diagnosis = (kind, clause, names = [], factor = null) => ({kind, clause, factor, names});
+const diagnosis = (kind, clause, names = [], factor = null, nodes = []) => ({kind, clause, factor, names, nodes});
 
 // A student's formula as nodes in order, so that parts of it can have other numbers.
 class Written {
