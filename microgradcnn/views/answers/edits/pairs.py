@@ -82,7 +82,7 @@ class _EditsOfEdge:
         self.edge, self.edits = edge, edits
         self.changes = np.array([edit.changed[edge] for edit in edits]) - flow.slope(edge)
         self.point = steepest(flow.along(edge, flow.program.ones))
-        self.rows = SortedRows(self.changes, self.point)
+        self.rows, self.most = SortedRows(self.changes, self.point), self.seen(flow)
 
     def seen(self, flow: Flow) -> float:
         """What f sees of a change by 1."""
@@ -90,9 +90,9 @@ class _EditsOfEdge:
 
     def bringing(self, left: Array, seen: Array, size: float, steps: Steps) -> Iterator[tuple[int, Edit]]:
         """For each of the numbers that are left to be explained the edits that explain it, where f sees so much."""
-        with np.errstate(all="ignore"):
-            for i, j in self.rows.near(left / seen, size / abs(seen), steps):
-                yield i, self.edits[j]
+        seen = np.where(abs(seen) > _NEAR * abs(self.most), seen, np.nan)
+        for i, j in self.rows.near(left / seen, size / abs(seen), steps):
+            yield i, self.edits[j]
 
 
 def along_a_path(edits: Edits, singles: Sequence[Edit], wanted: Array) -> tuple[Edit, Edit] | None:
@@ -115,7 +115,7 @@ def along_a_path(edits: Edits, singles: Sequence[Edit], wanted: Array) -> tuple[
         for above in by_edge[i + 1 :]:
             link = edits.sent(flow.parent(above.edge)).get(below.edge[0], flow.nothing)
             both = flow.down[above.edge[0]] * link * flow.up[flow.parent(below.edge)]
-            seen = above.seen(flow) + (both * below.changes)[:, above.point]
+            seen = above.most + (both * below.changes)[:, above.point]
             for j, other in above.bringing(left[:, above.point], seen, size, steps):
                 if explained(below.edits[j], other):
                     return below.edits[j], other

@@ -18,7 +18,7 @@ from microgradcnn.views.answers.edits.paths import Terms
 from microgradcnn.views.answers.edits.program import Steps
 from microgradcnn.views.answers.edits.single import Edit, Edits
 from microgradcnn.views.answers.edits.table import BOUNDS, SAID, said, scaled, told
-from microgradcnn.views.answers.edits.written import Rewriting, rewritings, shortened
+from microgradcnn.views.answers.edits.written import Rewriting, rewritings, shortened, size_of
 from microgradcnn.views.answers.evidence import Evidence, letter
 from microgradcnn.views.answers.points import ratio, same
 
@@ -48,12 +48,17 @@ class Search:
         self.terms = Terms(evidence, self.steps)
         self.edits = Edits(self.flow, self.terms.families, self.steps)
         self.fit = evidence.g - evidence.regularisation  # what data give of the gradient
-        self.values, self.size = evidence.points(answer), len(topological(answer))
+        self.values, self.size = evidence.points(answer), size_of(topological(answer))
 
     def one(self, a: Array) -> Found:
         """One mistake in a factor, in the terms of a sum or in a name."""
         found = self.one_factor(a) or self.terms.mistake(a) or self.difference(a) or self.terms.inner(a)
-        found = found or self.edited(a, self.of_functions) or self.too_long(a) or self.rewritten(a, scale=False)
+        found = (
+            found
+            or self.edited(a, self.of_functions, self.numbers(self.of_functions))
+            or self.too_long(a)
+            or self.rewritten(a, scale=False)
+        )
         return found or self.of_others(a)
 
     def of_others(self, a: Array) -> Found:
@@ -84,14 +89,14 @@ class Search:
         return self.counted(rewritings(self.evidence, self.answer))
 
     def counted(self, found: Iterator[Rewriting]) -> list[Rewriting]:
-        """Formulas that are computed anew: each of their nodes is a step."""
+        """Formulas that are computed anew, in steps by their size."""
         rewritten = list(found)
         self.steps.take(len(rewritten) * self.size)
         return rewritten
 
     def edited_or_rewritten(self, a: Array) -> Found:
         """One mistake anywhere, and a constant factor."""
-        return self.edited(a, self.singles) or self.rewritten(a, scale=True)
+        return self.edited(a, self.singles, self.rows.rows) or self.rewritten(a, scale=True)
 
     # A factor of the whole
 
@@ -232,10 +237,9 @@ class Search:
         """The numbers of all edits."""
         return pairs.SortedRows(self.numbers(self.singles), pairs.steepest(self.fit))
 
-    def edited(self, a: Array, edits: Sequence[Edit]) -> Found:
-        """An edit of one kind of place, or one and a constant factor."""
+    def edited(self, a: Array, edits: Sequence[Edit], values: Array) -> Found:
+        """An edit of one kind of place, or one and a constant factor; `values` are the numbers of these edits."""
         self.steps.take(len(edits))
-        values = self.rows.rows if edits is self.singles else self.numbers(edits)
         match = pairs.first_match(values, a - self.evidence.regularisation)
         return () if match is None else (edits[match[0]].diagnosis, *scaled(match[1]))
 
@@ -261,7 +265,7 @@ class Search:
         numbers = self.numbers(written) + a - self.values
         finite = np.flatnonzero(np.all(np.isfinite(numbers), axis=1))
         for i in pairs.equal_rows(self.rows, numbers[finite] - self.evidence.regularisation, steps):
-            if len(found := self.edited(numbers[finite[i]], singles)) == 1:
+            if len(found := self.edited(numbers[finite[i]], singles, self.rows.rows)) == 1:
                 return (written[int(finite[i])].diagnosis, *found)
         if pair := pairs.two_of(numbers - a, self.evidence.g - a, steps):
             return written[pair[0]].diagnosis, written[pair[1]].diagnosis

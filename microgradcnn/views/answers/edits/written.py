@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,10 +28,15 @@ class Rewriting:
     values: Array
 
 
+def size_of(order: Sequence[Value]) -> int:
+    """The steps that a formula takes to compute: one for every mention of a name, and one for what is done with it."""
+    return 2 * sum(node.label is not None for node in order) + 1
+
+
 def rewritings(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
-    """The answer with other names in it, or another operation, within TRIES steps: one for each of its nodes."""
+    """The answer with other names in it, or another operation, within TRIES steps."""
     order = topological(answer)
-    for diagnosis, new in islice(_changes(evidence, order), TRIES // len(order)):
+    for diagnosis, new in islice(_changes(evidence, order), TRIES // size_of(order)):
         yield Rewriting(diagnosis, evidence.points.instead(order, new))
 
 
@@ -40,7 +45,7 @@ def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     order = topological(answer)
     signs = {"add": 1.0, "sub": -1.0}
     sums = [(node, signs[node.op.name]) for node in order if node.op is not None and node.op.name in signs]
-    for node, sign in sums[: TRIES // len(order)]:
+    for node, sign in sums[: TRIES // size_of(order)]:
         a, b = (evidence.points(p) for p in node.parents)
         for term, own, rest in ((1, b, a), (0, a, sign * b)):
             names = sorted({x.label for x in topological(node.parents[term]) if x.label is not None})

@@ -23,6 +23,7 @@ class SortedRows {
   }
 
   near(wanted, size, steps) { // the places of the rows that have this number there, but for `size`
+    if (!Number.isFinite(wanted) || !Number.isFinite(size)) return [];
     const first = (before) => {
       let [low, high] = [0, this.sorted.length];
       while (low < high) {
@@ -53,6 +54,7 @@ class EditsOfEdge {
   constructor(e, edits, flow) {
     Object.assign(this, {e, edits, changes: edits.map((edit) => less(edit.changed.get(e), flow.slope(e)))});
     this.point = steepest(flow.along(e, flow.program.ones));
+    this.most = this.seen(flow);
     this.rows = new SortedRows(this.changes, this.point);
   }
 
@@ -61,6 +63,7 @@ class EditsOfEdge {
   }
 
   bringing(left, seen, size, steps) { // the edits that explain what is left, where f sees so much
+    if (!(Math.abs(seen) > NEAR * Math.abs(this.most))) return [];
     return this.rows.near(left / seen, size / Math.abs(seen), steps).map((i) => this.edits[i]);
   }
 }
@@ -82,7 +85,7 @@ function alongAPath(edits, singles, wanted) { // two edits of edges, or one of a
       steps.take(below.changes.length);
       for (const [j, change] of below.changes.entries()) {
         const left = wanted[p] - flow.total[p] - seen * change[p];
-        for (const other of above.bringing(left, above.seen(flow) + both * change[p], size, steps))
+        for (const other of above.bringing(left, above.most + both * change[p], size, steps))
           if (explained(below.edits[j], other)) return [below.edits[j], other];
       }
     }

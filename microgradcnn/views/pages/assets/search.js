@@ -43,8 +43,8 @@ class Search {
     return found[0]?.kind === "extra path" ? found : [shorter.diagnosis];
   }
 
-  counted(found) { // formulas that are computed anew: each of their nodes is a step
-    this.steps.take(found.length * this.answer.nodes.length);
+  counted(found) { // formulas that are computed anew
+    this.steps.take(found.length * this.answer.size);
     return found;
   }
 

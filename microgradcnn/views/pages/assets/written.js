@@ -6,20 +6,23 @@ class Written {
   constructor(tree, values) {
     this.nodes = [];
     this.add(tree);
-    this.most = Math.floor(MOST.written / this.nodes.length); // of rewritings
+    this.size = 2 * this.nodes.filter(({name}) => name !== undefined).length + 1; // steps that it takes to compute
+    this.most = Math.floor(MOST.written / this.size); // of rewritings
     this.count = values.values().next().value.length;
     this.values = [];
     this.values = this.computed((node) => (node.name === undefined ? Array(this.count).fill(node.number)
       : values.get(node.name)), new Map());
   }
 
-  add(tree) {
+  add(tree, x) { // the place of a tree; `x` is that of the x in a function's formula
     const push = (node) => this.nodes.push(node) - 1;
     if (typeof tree === "number") return push({number: tree, parents: []});
-    if (!Array.isArray(tree)) return push({name: tree.name, parents: []});
-    const [head, ...terms] = tree, [first, ...rest] = terms.map((term) => {
+    if (!Array.isArray(tree)) return x ?? push({name: tree.name, parents: []});
+    const [head, ...terms] = tree, defined = formula.definition(head);
+    if (defined) return this.add(defined, this.add(terms[0], x));
+    const [first, ...rest] = terms.map((term) => {
       const minus = head === "sum" && term[0] === "negative" && term !== terms[0];
-      return {minus, inverse: term[0] === "inverse", place: this.add(minus ? term[1] : term)};
+      return {minus, inverse: term[0] === "inverse", place: this.add(minus ? term[1] : term, x)};
     });
     if (head !== "sum" && head !== "product") {
       const parents = [first, ...rest].map(({place}) => place);
