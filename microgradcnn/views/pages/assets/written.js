@@ -1,6 +1,8 @@
 // A student's formula with other names or operations in it, as views/answers/edits/written.py rewrites it.
 "use strict";
 
+const ARITHMETIC = new Map([["sum", (a, b) => a + b], ["sub", (a, b) => a - b], ["product", (a, b) => a * b]]);
+
 // A student's formula as nodes in order, so that parts of it can have other numbers.
 class Written {
   constructor(tree, values) {
@@ -33,8 +35,7 @@ class Written {
   }
 
   static applied(head, count) { // an operation on numbers
-    const own = {sum: (a, b) => a + b, sub: (a, b) => a - b, product: (a, b) => a * b}[head];
-    if (own) return own;
+    if (ARITHMETIC.has(head)) return ARITHMETIC.get(head);
     const names = Array.from({length: count}, (_, i) => `x_${i}`), at = new Map();
     const value = formula.evaluator([head, ...names.map((name) => ({name}))]);
     return (...numbers) => {
