@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, product
 
@@ -121,26 +121,29 @@ class Edits:
     def of_factors(self) -> Iterator[Edit]:
         """Something else where a factor belongs, in one place."""
         for edge, q in self.factors:
-            flow, name, through = self.flow, self.program.words(q), self.program.words(self.nearest(edge[0]))
-            yield self.replaced(said("factor", (name,), q=name, n=through), {edge: self.program.ones})
-            yield self.replaced(said("factor twice", (name,), q=name, n=through), {edge: flow.slope(edge) ** 2})
-            for other in self.kin(q):
-                there = self.program.labels[other]
-                words = {"q": str(there), "p": name, "n": through}
-                slopes = {edge: self.program.values[other]}
-                yield self.replaced(said("sibling", (str(there), name), **words), slopes)
+            name, through = self.program.words(q), self.program.words(self.nearest(edge[0]))
+            yield from self.left_out_or_twice("factor", [edge], (name,), q=name, n=through)
+            yield from (self.instead_of(q, edge, other) for other in self.kin(q))
 
     def of_others(self) -> Iterator[Edit]:
-        """Any other node where a factor belongs, in one place."""
-        program = self.program
-        named = [n for n, label in enumerate(program.labels[:-1]) if label is not None and letter(label) != "y"]
+        """Any other node where a factor belongs, in one place; none that is paired with others."""
+        labels = self.program.labels[:-1]
+        named = [n for n, label in enumerate(labels) if label is not None and letter(label) != "y"]
         for edge, q in self.factors:
-            through, near = program.words(self.nearest(edge[0])), {q, *self.kin(q)}
-            for other in named:
-                if other not in near:
-                    names = (program.words(other), program.words(q))
-                    wrong = self.flow.total + self.flow.along(edge, program.values[other] - self.flow.slope(edge))
-                    yield Edit(said("sibling", names, q=names[0], p=names[1], n=through), wrong)
+            near = {q, *self.kin(q)}
+            yield from (replace(self.instead_of(q, edge, n), changed={}) for n in named if n not in near)
+
+    def left_out_or_twice(self, name: str, edges: list[Edge], names: tuple[str, ...], **words: str) -> Iterator[Edit]:
+        """No factor at some edges, and two of each."""
+        yield self.replaced(said(name, names, **words), dict.fromkeys(edges, self.program.ones))
+        yield self.replaced(said(f"{name} twice", names, **words), {edge: self.flow.slope(edge) ** 2 for edge in edges})
+
+    def instead_of(self, q: int, edge: Edge, other: int) -> Edit:
+        """Another node at an edge where q is the factor."""
+        names = (self.program.words(other), self.program.words(q))
+        through = self.program.words(self.nearest(edge[0]))
+        told = said("sibling", names, q=names[0], p=names[1], n=through)
+        return self.replaced(told, {edge: self.program.values[other]})
 
     def nearest(self, n: int) -> int:
         """The next node towards f that has a name, by which a path is called."""
@@ -202,10 +205,7 @@ class Edits:
         for own, pairs in of_letter.items():
             names = tuple(dict.fromkeys(self.program.words(q) for _, q in pairs))
             if own and len(pairs) > 1:
-                ones = {edge: self.program.ones for edge, _ in pairs}
-                squares = {edge: self.flow.slope(edge) ** 2 for edge, _ in pairs}
-                yield self.replaced(said("factors", names, q=listed(names)), ones)
-                yield self.replaced(said("factors twice", names, q=listed(names)), squares)
+                yield from self.left_out_or_twice("factors", [edge for edge, _ in pairs], names, q=listed(names))
                 yield from self.shifted(pairs, names)
 
     def of_another(self, edges: list[Edge]) -> Iterator[Edit]:
@@ -263,11 +263,11 @@ class Edits:
         program = self.program
         for op in ("maximum", "minimum"):
             edges = [edge for edge in self.flow.edges if program.ops[edge[0]] == op]
-            inputs = [self.flow.parent(edge) for edge in edges]
-            names = [program.words(p) for p in dict.fromkeys(inputs) if program.ops[p] != op]
+            inputs = dict.fromkeys(self.flow.parent(edge) for edge in edges)
+            names = tuple(program.words(p) for p in inputs if program.ops[p] != op)
             if len(names) > 1:
-                slopes = dict.fromkeys(edges, program.ones)
-                yield self.replaced(said("all of a maximum", tuple(names), op=op, p=listed(names)), slopes)
+                told = said("all of a maximum", names, op=op, p=listed(names))
+                yield self.replaced(told, dict.fromkeys(edges, program.ones))
 
     def sums(self) -> Iterator[Edit]:
         """A product of sums, and the gradient with a sibling in place of a factor added to it."""

@@ -115,12 +115,12 @@ class Edits {
     });
     const inside = this.nodes.slice(0, this.program.root + 1);
     this.place = new Map(inside.flatMap(({label}, n) => (label === null ? [] : [[label, n]])));
-    const node = (e) => this.nodes[nodeOf(e)], groups = new Map();
-    for (const e of this.inner)
-      for (const key of [`${node(e).name} ${letter(node(e).label ?? "")}`, node(e).name])
-        groups.set(key, [...(groups.get(key) ?? []), e]);
-    const alike = [...groups.values()].filter((edges) => edges.length > 1);
-    this.alike = [...new Map(alike.map((edges) => [String(edges), edges])).values()];
+    const kinds = this.inner.flatMap((e) => {
+      const {name, label} = this.nodes[nodeOf(e)];
+      return [[`${name} ${letter(label ?? "")}`, e], [name, e]];
+    });
+    const alike = [...grouped(kinds, ([key]) => key).values()].map((group) => group.map(([, e]) => e));
+    this.alike = [...grouped(alike.filter((edges) => edges.length > 1), String).values()].map(([edges]) => edges);
   }
 
   all() {
@@ -221,33 +221,33 @@ class Edits {
   }
 
   ofFactors() {
-    const {flow, program} = this;
     return this.factors.flatMap(([e, q]) => {
-      const words = {q: this.words(q), n: this.words(this.nearest(nodeOf(e)))}, own = flow.slope(e);
-      return [
-        this.replaced(said("factor", [words.q], words), new Map([[e, program.ones]])),
-        this.replaced(said("factor twice", [words.q], words), new Map([[e, times(own, own)]])),
-        ...this.kin(q).map((other) => {
-          const there = this.words(other);
-          return this.replaced(said("sibling", [there, words.q], {q: there, p: words.q, n: words.n}),
-            new Map([[e, program.values[other]]]));
-        }),
-      ];
+      const words = {q: this.words(q), n: this.words(this.nearest(nodeOf(e)))};
+      return [...this.leftOutOrTwice("factor", [e], [words.q], words),
+        ...this.kin(q).map((other) => this.insteadOf(q, e, other))];
     });
   }
 
-  ofOthers() { // any other node where a factor belongs
-    const {flow, program, nodes} = this;
-    const named = nodes.map((_, n) => n)
+  ofOthers() { // any other node where a factor belongs; none that is paired with others
+    const {program, nodes} = this, named = nodes.map((_, n) => n)
       .filter((n) => n < program.root && nodes[n].label !== null && letter(nodes[n].label) !== "y");
     return this.factors.flatMap(([e, q]) => {
-      const through = this.words(this.nearest(nodeOf(e))), near_ = [q, ...this.kin(q)];
-      return named.filter((other) => !near_.includes(other)).map((other) => {
-        const names = [this.words(other), this.words(q)], [there, own] = names;
-        return this.edit(said("sibling", names, {q: there, p: own, n: through}),
-          plus(flow.total, flow.along(e, less(program.values[other], flow.slope(e)))));
-      });
+      const near_ = [q, ...this.kin(q)];
+      return named.filter((other) => !near_.includes(other))
+        .map((other) => ({...this.insteadOf(q, e, other), changed: new Map()}));
     });
+  }
+
+  leftOutOrTwice(name, edges, names, words) { // no factor at some edges, and two of each
+    const slope = (e) => this.flow.slope(e), {ones} = this.program;
+    return [this.replaced(said(name, names, words), new Map(edges.map((e) => [e, ones]))),
+      this.replaced(said(`${name} twice`, names, words), new Map(edges.map((e) => [e, times(slope(e), slope(e))])))];
+  }
+
+  insteadOf(q, e, other) { // another node at an edge where q is the factor
+    const names = [this.words(other), this.words(q)], n = this.words(this.nearest(nodeOf(e)));
+    return this.replaced(said("sibling", names, {q: names[0], p: names[1], n}),
+      new Map([[e, this.program.values[other]]]));
   }
 
   cut() { // what lies between two nodes is left out of the product
@@ -263,14 +263,11 @@ class Edits {
   }
 
   everywhere() {
-    const {flow, program, nodes} = this, found = this.alike.flatMap((edges) => this.ofAnother(edges));
+    const {nodes} = this, found = this.alike.flatMap((edges) => this.ofAnother(edges));
     for (const [own, pairs] of grouped(this.factors, ([, q]) => letter(nodes[q].label ?? ""))) {
       if (!own || pairs.length < 2) continue;
       const names = unique(pairs.map(([, q]) => this.words(q))), words = {q: listed(names)};
-      found.push(this.replaced(said("factors", names, words), new Map(pairs.map(([e]) => [e, program.ones]))));
-      found.push(this.replaced(said("factors twice", names, words),
-        new Map(pairs.map(([e]) => [e, times(flow.slope(e), flow.slope(e))]))));
-      found.push(...this.shifted(pairs, names));
+      found.push(...this.leftOutOrTwice("factors", pairs.map(([e]) => e), names, words), ...this.shifted(pairs, names));
     }
     return found;
   }
