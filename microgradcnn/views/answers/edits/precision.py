@@ -51,7 +51,7 @@ def near(values: Array, wanted: Array, tolerance: float) -> bool:
 def plainly_other(evidence: Evidence, answer: Value) -> bool:
     """Whether an answer differs at most points, and by far more than rounding could make of numbers that are small."""
     values = evidence.points(answer)
-    far = abs(values - evidence.g) > 1e-3 * np.maximum(abs(values), abs(evidence.g))
+    far = abs(values - evidence.g) > 1e-3 * np.maximum(abs(values), abs(evidence.g)) + 1e-6
     return float(np.mean(far)) > 0.5 and all(np.max(abs(x)) < _SMALL for x in evidence.points.known.values())
 
 
