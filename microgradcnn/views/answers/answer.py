@@ -11,9 +11,10 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
 from microgradcnn.views.answers.edits.precision import NOT_PROVED, could_differ_between, near, rounded
 from microgradcnn.views.answers.edits.written import located
-from microgradcnn.views.answers.evidence import COUNT, Evidence, same
+from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.answers.mistakes import diagnose
 from microgradcnn.views.answers.parser import parse, write
+from microgradcnn.views.answers.points import COUNT, same
 from microgradcnn.views.answers.proof import proved
 from microgradcnn.views.answers.tokens import FormulaError, Names
 

@@ -52,16 +52,6 @@ class Diagnosis:
 Found: TypeAlias = tuple[Diagnosis, ...]  # empty if nothing fits
 
 
-def scaled(k: float | None, of: str = "") -> Found:
-    """What to say of an answer that is k times what it should be, `of` by name; nothing for 1."""
-    if k is None or is_close(k, 1.0):
-        return ()
-    if is_close(k, -1.0):
-        return (Diagnosis("sign", f"the sign is wrong: it is −{of}" if of else "the sign is wrong", -1.0),)
-    times = f"{number(k)} times {of or 'what it should be'}"
-    return (Diagnosis("factor", f"a constant factor is wrong: it is {times}", nice(k)),)
-
-
 def is_close(k: float, wanted: float) -> bool:
     """Whether k is the number wanted, but for rounding."""
     return abs(k - wanted) <= 1e-8 * abs(wanted)

@@ -1,138 +1,28 @@
-"""What a gradient is compared with: its graph at random points, and how it comes about.
+"""What a gradient is compared with: its numbers and those that have names, and how it comes about.
 
-Every leaf is drawn anew and the graph computed again with each primitive's own forward; the Values themselves stay as
-they are. Then it is seen where the gradient comes from: the parameter θ that it belongs to, the error ŷ − y, the
-regularisation (the part that is a constant times θ), and what flows along the paths of the loss.
+That is the parameter θ that it belongs to, the error ŷ − y, the regularisation (the part that is a constant times θ),
+and what flows along the paths of the loss.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.answers.assignments import given_names, given_numbers
 from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
+from microgradcnn.views.answers.points import COUNT, Points, is_lambda, ratio, slope
 from microgradcnn.views.answers.reading.derivatives import derivative_node
 from microgradcnn.views.derivations.cancelling import known_sums, probabilities, softmaxes
 from microgradcnn.views.derivations.named_graph import Graph
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-
-COUNT = 96  # random points
-_MULTIPLIER, _MODULUS = 48271, 2**31 - 1  # of the random numbers, which a page draws in the same order
-
-
-def same(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
-    """Whether a is b at all points, but for rounding; never where either is not finite."""
-    with np.errstate(all="ignore"):
-        allowed = tolerance * np.maximum(abs(a), abs(b)) + 1e-12 * np.max(abs(b))
-        return bool(np.all(abs(a - b) <= allowed) and np.all(np.isfinite(a)) and np.all(np.isfinite(b)))
-
-
-def ratio(a: Array, b: Array) -> float | None:
-    """The number k for which a is k·b at all points, if there is one."""
-    k = slope(a, b)
-    return k if k != 0.0 and same(a, k * b) else None
-
-
-def slope(a: Array, b: Array) -> float:
-    """The k for which k·b comes nearest to a; 0 if b is 0."""
-    size = float(np.dot(b, b))
-    return float(np.dot(a, b)) / size if size > 0.0 else 0.0
-
-
-def random_numbers(count: int, seed: int = 0) -> Array:
-    """Numbers between 0 and 1 from Lehmer's generator, which every language can compute exactly."""
-    states = np.array([(seed + 1) * _MULTIPLIER % _MODULUS], np.int64)
-    factor = _MULTIPLIER
-    while len(states) < count:  # twice as many by a step as far as there are
-        states = np.concatenate([states, states * factor % _MODULUS])
-        factor = factor * factor % _MODULUS
-    return states[:count] / _MODULUS
-
-
-class Points:
-    """Graphs at random points: calling it gives the values of a scalar node, one for each point.
-
-    Numbers from 0.2 to 1.3 in size with random signs; or, with `near`, near the leaves' own data and with their signs.
-    Leaves without a label are constants: a formula has no name for them. So are a λ that is not 0 and what is `held`.
-    Each family of `targets` is a distribution at all points: none is below 0, and they add up to 1.
-    """
-
-    def __init__(
-        self,
-        roots: Sequence[Value],
-        near: bool = False,
-        seed: int = 0,
-        targets: Sequence[Sequence[Value]] = (),
-        held: Sequence[Value] = (),
-    ) -> None:
-        self.count, self.known = 2 * COUNT, dict[Value, Any]()
-        found = dict.fromkeys(node for root in roots for node in topological(root))
-        leaves = sorted((x for x in found if x.op is None and x.label is not None), key=lambda x: str(x.label))
-        held = [x for x in leaves if x in held or (is_lambda(x) and x not in roots)]
-        drawn = [x for x in leaves if x not in held]
-        numbers = random_numbers(2 * self.count * sum(np.size(x.data) for x in drawn), seed)
-        numbers, at = numbers.reshape(self.count, -1, 2), 0
-        for x in drawn:
-            which, at = slice(at, at + np.size(x.data)), at + np.size(x.data)
-            shape, own = (self.count, *x.shape), np.asarray(x.data)
-            size = 0.2 + 1.1 * numbers[:, which, 1].reshape(shape)
-            signs = np.where(numbers[:, which, 0].reshape(shape) < 0.5, -1.0, 1.0)
-            self.known[x] = (
-                np.where(own < 0.0, -1.0, 1.0) * np.where(own == 0.0, 1.0, abs(own)) * size if near else (signs * size)
-            )
-        self.known |= {x: np.full(self.count, x.data) for x in held}
-        for family in targets:
-            total = sum(abs(self.known[x]) for x in family)
-            self.known |= {x: abs(self.known[x]) / total for x in family}
-
-    def keep(self, where: Array) -> None:
-        """Keep COUNT of these points, and forget what was computed at the others."""
-        chosen = np.flatnonzero(where)[:COUNT]
-        self.known = {node: x[chosen] for node, x in self.known.items() if node.op is None}
-        self.count = len(chosen)
-
-    def __call__(self, root: Value) -> Array:
-        """The values of `root`."""
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            missing = [p for p in node.parents if type(p) is not Constant and p not in self.known]
-            stack += missing
-            if not missing:
-                stack.pop()
-                if node not in self.known:
-                    self.known[node] = self._computed(node, self.known)
-        return np.asarray(self.known[root], np.float64)
-
-    def instead(self, order: Sequence[Value], new: dict[Value, Array]) -> Array:
-        """The values of the last node in a topological order, all known so far, with `new` values for some leaves."""
-        known, changed = self.known | new, set(new)
-        for node in order:
-            if not changed.isdisjoint(node.parents):
-                known[node] = self._computed(node, known)
-                changed.add(node)
-        return np.asarray(known[order[-1]], np.float64)
-
-    def _computed(self, node: Value, known: Mapping[Value, Any]) -> Any:
-        op, parents = node.op, node.parents
-        if op is None:
-            return np.full((self.count, *node.shape), node.data)
-        if node.shape == () and all(p.shape == () for p in parents) and op.elementwise:  # all points at once
-            data = op.evaluate([p.data if type(p) is Constant else known[p] for p in parents], node.static)
-            return data if np.ndim(data) else np.full(self.count, data)
-        each = ([p.data if type(p) is Constant else known[p][i] for p in parents] for i in range(self.count))
-        return np.array([op.evaluate(inputs, node.static) for inputs in each])
 
 
 class Evidence:
@@ -177,9 +67,14 @@ class Evidence:
         self.values = {label: self.points(node) for label, node in self.named.items()}
 
     @property
+    def label(self) -> str:
+        """The name of θ, "" if it has none or is not known."""
+        return str(self.theta.label or "") if self.theta is not None else ""
+
+    @property
     def name(self) -> str:
         """df/dc_1, or what to call the gradient of something unknown."""
-        return f"df/d{self.theta.label}" if self.theta is not None and self.theta.label else "the gradient"
+        return f"df/d{self.label}" if self.label else "the gradient"
 
     def mentioned(self, label: str) -> Value:
         """A leaf for a formula that speaks of what has this label, or of a derivative such as dz_1/ds_1."""
@@ -194,7 +89,7 @@ class Evidence:
     @property
     def asked(self) -> tuple[str, str] | None:
         """What an answer is the derivative of, and by what; None if that could not be found."""
-        return (self.loss, self.theta.label) if self.theta is not None and self.theta.label else None
+        return (self.loss, self.label) if self.label else None
 
     @property
     def regularisation(self) -> Array:
@@ -202,44 +97,41 @@ class Evidence:
         return self.decay * self.points(self.theta) if self.theta is not None else 0.0 * self.g
 
     @cached_property
-    def full(self) -> list[Array | None]:
-        """df/dn for every node of the program, regularisation included."""
-        return [] if self.flow is None else self.flow.program.sent(len(self.flow.program.nodes) - 1)
-
     def others(self) -> dict[str, Array]:
         """The gradients with respect to the other leaves, with their own regularisation."""
-        if self.flow is None:
-            return {}
-        nodes, found = self.flow.program.nodes, dict[str, Array]()
-        for leaf, sent in zip(nodes, self.full, strict=True):
-            if leaf.op is None and leaf.label in self.nodes and leaf is not self.theta and sent is not None:
-                found[leaf.label] = sent + self.apart * self.points(leaf)
-        return found
+        nodes = self.flow.program.nodes
+        sent = self.flow.program.sent(len(nodes) - 1)
+        leaves = [(n, x) for n, x in enumerate(nodes) if x.op is None and x.label in self.nodes and x is not self.theta]
+        return {str(x.label): sent[n] + self.apart * self.points(x) for n, x in leaves if n in sent}
 
-    def _parameter(self, loss: Value | None, wrt: Value | None) -> tuple[Value | None, float, Flow | None]:
-        """θ, the constant times θ that its gradient has besides, and the flow from θ without that."""
-        for base in (loss, self.error_node if loss is None else None):
-            if base is not None:
-                root = base if base is loss else Context().run(base.square)  # recorded under no_grad() too
-                with suppress(ValueError):
-                    return self._found(LossProgram(root, self.points, self.points.count), wrt)
-        return wrt, 0.0, None
+    def _parameter(self, loss: Value | None, wrt: Value | None) -> tuple[Value | None, float, Flow]:
+        """θ, the constant times θ that its gradient has besides, and the flow from θ without that, if it is known."""
+        base = self.error_node if loss is None else loss
+        if base is not None:
+            root = base if base is loss else Context().run(base.square)  # recorded under no_grad() too
+            with suppress(ValueError):
+                return self._found(LossProgram(root, self.points, self.points.count), wrt)
+        return self._unknown(wrt)
 
-    def _found(self, program: LossProgram, wrt: Value | None) -> tuple[Value | None, float, Flow | None]:
+    def _unknown(self, wrt: Value | None) -> tuple[Value | None, float, Flow]:
+        root = Context().run(Value(0.0).__neg__)
+        return wrt, 0.0, Flow(LossProgram(root, self.points, self.points.count), 0, frozenset({(1, 0)}))  # of no paths
+
+    def _found(self, program: LossProgram, wrt: Value | None) -> tuple[Value | None, float, Flow]:
         """θ is the leaf for which df/dθ is that of the program and a constant times θ, if there is only one."""
         sent, found, size = program.sent(len(program.nodes) - 1), list[tuple[int, float]](), np.max(abs(self.g))
         for n, leaf in enumerate(program.nodes):
             if leaf.op is not None or (leaf is not wrt if wrt is not None else leaf.label not in self.nodes):
                 continue
-            own, theta = sent[n], program.values[n]
-            rest = self.g if own is None else self.g - own
+            theta = program.values[n]
+            rest = self.g - sent.get(n, 0.0)
             decay = slope(rest, theta)
             if np.max(abs(rest)) <= 1e-11 * size:
                 found.append((n, 0.0))
             elif np.max(abs(rest - decay * theta)) <= 1e-12 * size:
                 found.append((n, decay))
         if len(found) != 1:
-            return None, 0.0, None
+            return self._unknown(None)
         ((n, self.apart),) = found
         flow = Flow(program, n)
         penalty = self._penalty(flow)
@@ -248,7 +140,7 @@ class Evidence:
     @cached_property
     def penalised(self) -> dict[str, Array]:
         """The other leaves of which a constant times their own value is in their gradient."""
-        if self.flow is None or not self.decay or self.apart:
+        if not self.decay or self.apart:
             return {}
         program = self.flow.program
         flows = {n: Flow(program, n) for n, label in enumerate(program.labels) if label in self.nodes}
@@ -260,7 +152,7 @@ class Evidence:
         program, theta = flow.program, flow.program.values[flow.theta]
         if not any(map(is_target, program.nodes)):
             return {}
-        own = [edge for edge in flow.edges if program.parents[edge[0]][edge[1]] == flow.theta]
+        own = [edge for edge in flow.edges if flow.parent(edge) == flow.theta]
         found = {edge: ratio(flow.along(edge), theta) for edge in own}
         constants = {edge: k for edge, k in found.items() if k is not None}
         return constants if len(constants) < len(own) else {}
@@ -269,11 +161,6 @@ class Evidence:
 def letter(label: str) -> str:
     """The letter of a label: c of c_1."""
     return re.split(r"[_0-9]", label, maxsplit=1)[0]
-
-
-def is_lambda(node: Value) -> bool:
-    """Whether a leaf is the λ of a regularisation, which is a number and nothing that varies."""
-    return node.op is None and node.label in ("lambda", "λ") and node.shape == () and node.data != 0.0
 
 
 def is_target(node: Value) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.views.answers.edits.precision import plainly_other
 from microgradcnn.views.answers.evidence import Evidence
 from microgradcnn.views.formulas.expression import Expr, constant, number, symbol
 from microgradcnn.views.formulas.notation import asks_for_nan, formula
@@ -29,6 +30,8 @@ _SHORT = 400  # pairs of terms of two polynomials whose common factor is looked 
 
 def proved(evidence: Evidence, answer: Value) -> bool:
     """Whether SymPy shows that the answer is the gradient; False if it cannot tell or is not installed."""
+    if plainly_other(evidence, answer):
+        return False
     try:
         from sympy.polys.domains import QQ
         from sympy.polys.rings import PolyRing

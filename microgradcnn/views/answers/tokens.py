@@ -5,42 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from microgradcnn.views.answers.reading import notations
 from microgradcnn.views.answers.reading.names import FormulaError, Names, Token, canonical, shown, spelled
-from microgradcnn.views.answers.reading.notations import (
-    CASE,
-    CLOSING,
-    COMMA,
-    DECIMAL_COMMA,
-    DERIVATIVE,
-    ELSE,
-    ENTRY,
-    EQUAL,
-    EQUALS,
-    HIGH,
-    IF,
-    INDEXED,
-    INDICATOR,
-    LOW,
-    NAME,
-    NUMBER,
-    PRIME,
-    RAISED,
-    SAME,
-    SAME_CHARACTERS,
-    SPACE,
-    SPELLINGS,
-    STATIC,
-    SUM,
-    SYMBOL,
-    TRANSPOSED,
-    WHY,
-    WORD,
-    YIELDING,
-)
+from microgradcnn.views.answers.reading.notations import SPELLINGS
 
 __all__ = ["SPELLINGS", "FormulaError", "Names", "Token", "canonical", "derivative_in", "shown", "tokenize"]
 
-_HIGH, _LOW, _SAME_CHARACTERS = str.maketrans(HIGH), str.maketrans(LOW), str.maketrans(SAME_CHARACTERS)
+_HIGH, _LOW = str.maketrans(notations.HIGH), str.maketrans(notations.LOW)
+_SAME_CHARACTERS = str.maketrans(notations.SAME_CHARACTERS)
+
+_KINDS = {  # of the pieces that are one token each; any other is its own kind
+    **{notations.NUMBER: "number", notations.DECIMAL_COMMA: "number", notations.WORD: "function"},
+    **{notations.ELSE: "else", notations.IF: "if", notations.TRANSPOSED: "transposed", notations.PRIME: "'"},
+    notations.INDICATOR: "indicator",
+}
 
 
 def tokenize(text: str, names: Names) -> Iterator[Token]:
@@ -49,16 +27,16 @@ def tokenize(text: str, names: Names) -> Iterator[Token]:
     at, last, calls = 0, Token("", "", 0), [""]  # what is open: the functions, and the brackets that are of none
     before, indices = [last], set[str]()  # what stands before each of these brackets; what sums have run over so far
     while at < len(text):
-        found = SPACE.match(text, at)
+        found = notations.SPACE.match(text, at)
         if found is None:
             if text[at] == "," and before[-1].kind == "name":
                 names.refuse_arguments(before[-1])
             found, at = _match(text, at, calls[-1], names, indices)
             for token in _tokens(found, text, names, indices):
-                if token.kind in CLOSING:
+                if token.kind in notations.CLOSING:
                     calls.append(last.text if last.kind == "function" else token.kind)
                     before.append(last)
-                elif token.kind in CLOSING.values() and len(calls) > 1:
+                elif token.kind in notations.CLOSING.values() and len(calls) > 1:
                     calls.pop()
                     before.pop()
                 last = token
@@ -69,52 +47,45 @@ def tokenize(text: str, names: Names) -> Iterator[Token]:
 
 def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> tuple[re.Match[str], int]:
     """The next piece of the text, among the arguments of a function or inside a bracket, and where it ends."""
-    found = STATIC.match(text, at)
+    found = notations.STATIC.match(text, at)
     if found and found[1] in names.parameters(inside)[1] and ("=" in found[0] or found[1] not in names.labels):
         return found, found.end()
-    found = (CASE.match(text, at) if inside == "{" else None) or WORD.match(text, at)
-    if found and (found.re is CASE or (found[0] in names.functions and canonical(found[0]) is None)):
+    found = _first(text, at, *([notations.CASE] if inside == "{" else []), notations.WORD)
+    if found and (found.re is notations.CASE or (found[0] in names.functions and canonical(found[0]) is None)):
         return found, found.end()
-    if indices and (found := INDEXED.match(text, at)) and (end := _end_of_index(found, indices)):
+    if indices and (found := notations.INDEXED.match(text, at)) and (end := _end_of_index(found, indices)):
         return found, end
     if (found := _compound(text, at, names, indices)) is not None:
         return found, found.end()
-    found = (
-        DECIMAL_COMMA.match(text, at)
-        if inside in ("", *CLOSING) or names.takes_one(SPELLINGS.get(inside, inside))
-        else None
-    )
-    found = found or NUMBER.match(text, at) or RAISED.match(text, at) or NAME.match(text, at) or SYMBOL.match(text, at)
-    if found is None and inside:
-        found = (
-            COMMA.match(text, at) or EQUALS.match(text, at) or (_between_cases(text, at) if inside == "cases" else None)
-        )
-    if found is None:
-        why = WHY.get(text[at], "has no place in a formula")
+    alone = inside in ("", *notations.CLOSING) or names.takes_one(SPELLINGS.get(inside, inside))
+    patterns = [notations.DECIMAL_COMMA] if alone else []
+    patterns += [notations.NUMBER, notations.RAISED, notations.NAME, notations.SYMBOL]
+    patterns += [notations.COMMA, notations.EQUALS] if inside else []
+    patterns += [notations.ELSE, notations.IF, notations.EQUAL] if inside == "cases" else []
+    if (found := _first(text, at, *patterns)) is None:
+        why = notations.WHY.get(text[at], "has no place in a formula")
         command = re.match(r"\\[A-Za-z]*", text[at : at + 20])
         raise FormulaError(f"{shown(command[0] if command else text[at])} in column {at + 1} {why}")
     return found, found.end()
 
 
-def _between_cases(text: str, at: int) -> re.Match[str] | None:
-    return ELSE.match(text, at) or IF.match(text, at) or EQUAL.match(text, at)
+def _first(text: str, at: int, *patterns: re.Pattern[str]) -> re.Match[str] | None:
+    return next((found for pattern in patterns if (found := pattern.match(text, at))), None)
 
 
 def _compound(text: str, at: int, names: Names, indices: set[str]) -> re.Match[str] | None:
     """What begins like a name or a number, and is more: a sum, a derivative, w[0], a transpose, an indicator."""
-    if (found := SUM.match(text, at)) and (text[at] != "s" or "=" in found[0] or not _is_label(found[0], names)):
+    found = notations.SUM.match(text, at)
+    if found and (text[at] != "s" or "=" in found[0] or names.find(canonical(found[0]) or "") is None):
         return found
-    if names.asked is not None and (found := DERIVATIVE.match(text, at)) and derivative_in(found, names, indices):
+    found = notations.DERIVATIVE.match(text, at) if names.asked is not None else None
+    if found and derivative_in(found, names, indices):
         return found
-    if (found := ENTRY.match(text, at)) and (name := canonical(found[1])) and not names.find(name):
+    if (found := notations.ENTRY.match(text, at)) and (name := canonical(found[1])) and not names.find(name):
         return found if names.family(name) or names.family(name, "_[0-9]+") else None
-    if (found := TRANSPOSED.match(text, at)) and not names.find("T"):
+    if (found := notations.TRANSPOSED.match(text, at)) and not names.find("T"):
         return found
-    return PRIME.match(text, at) or INDICATOR.match(text, at)
-
-
-def _is_label(text: str, names: Names) -> bool:
-    return names.find(canonical(text) or "") is not None
+    return _first(text, at, notations.PRIME, notations.INDICATOR)
 
 
 def derivative_in(found: re.Match[str], names: Names, indices: Iterable[str] = ()) -> str | None:
@@ -153,27 +124,26 @@ def _end_of_index(found: re.Match[str], indices: set[str]) -> int:
 def _tokens(found: re.Match[str], text: str, names: Names, indices: set[str]) -> Iterator[Token]:
     """What a piece of the text stands for."""
     column = found.start() + 1
-    if found.re is NAME:
+    if found.re is notations.NAME:
         yield from _named(found, text, names, indices)
-    elif found.re is RAISED:
+    elif found.re is notations.RAISED:
         yield Token("^", found[0], column)
         yield Token("raised", found[0].translate(_HIGH), column)
-    elif found.re is STATIC:
+    elif found.re is notations.STATIC:
         yield Token("static", found[1], column)
-    elif found.re is SUM:
+    elif found.re is notations.SUM:
         index = (found[1] or found[2] or found[4]).translate(_LOW)
         indices.add(index)
         yield Token("sum", " ".join([index, found[3] or "", found[5] or found[6] or ""]), column)
-    elif found.re is DERIVATIVE:
+    elif found.re is notations.DERIVATIVE:
         yield Token("derivative", derivative_in(found, names, indices) or "", column)
-    elif found.re is ENTRY:
+    elif found.re is notations.ENTRY:
         yield _entry(found, names)
-    elif found.re is INDEXED:
+    elif found.re is notations.INDEXED:
         yield from _indexed(found, names, indices)
     else:
-        kinds = {NUMBER: "number", DECIMAL_COMMA: "number", WORD: "function", CASE: found[0].removeprefix(", ")}
-        kinds |= {ELSE: "else", IF: "if", TRANSPOSED: "transposed", PRIME: "'", INDICATOR: "indicator"}
-        yield Token(kinds.get(found.re, SAME.get(found[0], found[0])), found[0], column)
+        kind = _KINDS.get(found.re, notations.SAME.get(found[0], found[0]))
+        yield Token(found[0].removeprefix(", ") if found.re is notations.CASE else kind, found[0], column)
 
 
 def _entry(found: re.Match[str], names: Names) -> Token:
@@ -213,13 +183,13 @@ def _has_family(name: str, names: Names) -> bool:
 def _named(match: re.Match[str], text: str, names: Names, indices: set[str]) -> Iterator[Token]:
     """One name, or several that are written together."""
     name, column = spelled(match), match.start() + 1
-    end = space.end() if (space := SPACE.match(text, match.end())) else match.end()
+    end = space.end() if (space := notations.SPACE.match(text, match.end())) else match.end()
     label = names.find(name)
     after = text[end : end + 1]
-    own = name in names.functions and name not in names.labels and after in ("'", *CLOSING)
+    own = name in names.functions and name not in names.labels and after in ("'", *notations.CLOSING)
     if name in indices:
         yield Token("index", name, column)
-    elif own or (name in SPELLINGS and (label is None or (after in ("(", "'") and name not in YIELDING))):
+    elif own or (name in SPELLINGS and (label is None or (after in ("(", "'") and name not in notations.YIELDING))):
         yield Token("function", name, column)
     elif label is not None:
         yield Token("name", label, column)

@@ -24,7 +24,7 @@ from microgradcnn.networks import named
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.answers.assignments import given_names
 from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
-from microgradcnn.views.answers.edits.table import INSTEAD, LAST, SAID
+from microgradcnn.views.answers.edits.table import SPECIFICATION
 from microgradcnn.views.answers.evidence import distributions
 from microgradcnn.views.derivations.cancelling import probabilities
 from microgradcnn.views.formulas import notation
@@ -32,7 +32,7 @@ from microgradcnn.views.formulas.expression import derivative, symbol
 from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
 
 _SCRIPTS = (
-    *("program.js", "edits.js", "terms.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
+    *("program.js", "edits.js", "terms.js", "pairs.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
     *("problem.js", "paths.js", "exercise.js", "landscape.js"),
 )
 DIGITS = 5  # significant digits of the data in a page
@@ -113,7 +113,7 @@ class Problem:
 
 def scripts() -> str:
     """All that runs in a page with problems: formulas, problems, exercises and landscapes."""
-    edits = f"const EDITS = {literal({'instead': INSTEAD, 'last': LAST, 'said': SAID})};"
+    edits = f"const EDITS = {literal(SPECIFICATION)};"
     whole = "\n".join([formula_script(), edits, *map(asset, _SCRIPTS)])
     return re.sub(r"(?m)^ +|^// .*\n", "", whole)  # a page is handed out: comments are for those who read the files
 

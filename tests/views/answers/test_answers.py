@@ -20,7 +20,7 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.answers import answer as answers
-from microgradcnn.views.answers import evidence, mistakes
+from microgradcnn.views.answers import evidence, mistakes, points
 from microgradcnn.views.answers.answer import Answer, check_answer
 from microgradcnn.views.answers.edits import paths as terms
 from microgradcnn.views.answers.edits import search, written
@@ -792,7 +792,7 @@ def test_the_error_takes_both_signs_and_every_unit_both_slopes(name: str, activa
     label = "w_1" if name == "single_layer" else "c_1"
     found = evidence.Evidence(asked(name, label, activation=activation)[0], None, None)
     assert found.error is not None
-    assert found.g.shape == (evidence.COUNT,)
+    assert found.g.shape == (points.COUNT,)
     signs = np.sign(found.error)
     assert min((signs > 0).sum(), (signs < 0).sum()) >= 10
     for unit in (x for label, x in found.values.items() if label.startswith("a_")):
@@ -802,8 +802,8 @@ def test_the_error_takes_both_signs_and_every_unit_both_slopes(name: str, activa
 def test_no_test_here_depends_on_lucky_points() -> None:
     for seed in range(5):
         for row in RIGHT[::7] + WRONG[::7]:
-            points = evidence.Points([asked(row[0], row[2], **row[1])[0]], seed=seed)
-            assert np.isfinite(points(asked(row[0], row[2], **row[1])[0])).all()
+            drawn = points.Points([asked(row[0], row[2], **row[1])[0]], seed=seed)
+            assert np.isfinite(drawn(asked(row[0], row[2], **row[1])[0])).all()
 
 
 def mistaken_rows() -> int:
@@ -819,10 +819,10 @@ def mistaken_rows() -> int:
 
 def one_sided(gradient: Value, *others: Any) -> Any:
     """Points at which ŷ > y only."""
-    points, _ = SAMPLED(gradient, *others)
+    drawn, _ = SAMPLED(gradient, *others)
     nodes = {node.label: node for node in topological(gradient)}
-    points.keep(points(nodes["y_hat"]) > points(nodes["y"]))
-    return points, points(gradient)
+    drawn.keep(drawn(nodes["y_hat"]) > drawn(nodes["y"]))
+    return drawn, drawn(gradient)
 
 
 SAMPLED = evidence._sampled
@@ -830,7 +830,7 @@ BREAKAGES = {
     "everything is the same": (answers, "same", lambda a, b, tolerance=0.0: True),
     "nothing is the same": (answers, "same", lambda a, b, tolerance=0.0: False),
     "one in a thousand is near enough": (answers, "same", lambda a, b: bool(np.allclose(a, b, rtol=1e-3))),
-    "the sign is not looked at": (answers, "same", lambda a, b: evidence.same(abs(a), abs(b))),
+    "the sign is not looked at": (answers, "same", lambda a, b: points.same(abs(a), abs(b))),
     "one point is enough": (answers, "same", lambda a, b: bool(np.isclose(a[:5], b[:5]).any())),
     "ŷ > y at all points": (evidence, "_sampled", one_sided),
     "no path is looked at": (terms, "solved", lambda columns, target: None),

@@ -124,6 +124,23 @@ def test_rounded_numbers_are_right_but_not_proved() -> None:
     assert (rounded.right, rounded.proved) == (True, False)
 
 
+def test_what_rounding_alone_makes_of_zero_is_proved() -> None:
+    w, x, y = (Value(number, label=label) for number, label in ((0.3, "w"), (0.7, "x"), (1.1, "y")))
+    f = w * x - w * x + y
+    (gradient,) = mg.grad(f, [w])
+    assert check_answer("(x + y) - x - y", gradient, f, w).proved
+    assert not check_answer("(x + y) - x", gradient, f, w)
+
+
+def test_no_proof_is_tried_of_what_is_plainly_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symbolic, "_Graph", None)
+    w = Value(0.3, label="w")
+    (gradient,) = mg.grad(w * w, [w])
+    assert not check_answer("w", gradient)
+    with pytest.raises(TypeError):  # a proof is tried
+        check_answer("2w", gradient)
+
+
 def test_without_sympy(monkeypatch: pytest.MonkeyPatch) -> None:
     (gradient,) = mg.grad(x * x, [x])
     monkeypatch.setitem(sys.modules, "sympy.polys.rings", None)

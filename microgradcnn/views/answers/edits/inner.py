@@ -13,10 +13,9 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import listed
 from microgradcnn.views.answers.edits.program import Edge, LossProgram
+from microgradcnn.views.answers.edits.table import LINEAR, WRITTEN
 from microgradcnn.views.answers.parser import parse
 from microgradcnn.views.answers.tokens import Names
-
-LINEAR = ("add", "sub", "mul", "div", "neg")  # operations whose derivative is no inner derivative
 
 
 def is_inner(program: LossProgram, edge: Edge) -> bool:
@@ -62,8 +61,6 @@ def inner_words(program: LossProgram, edges: Sequence[Edge]) -> dict[str, str]:
     if program.labels[nodes[0]] is not None and program.labels[program.parents[nodes[0]][edges[0][1]]] is None:
         a = z.replace("z", "a", 1)
     op = program.ops[nodes[0]]
-    if program.labels[nodes[0]] is None:
-        inner = f"{op}'({a})"
-    else:
-        inner = {"sigmoid": f"{z}(1 − {z})", "tanh": f"1 − {z}²"}.get(op, f"{op}'({a})")
+    written = WRITTEN.get(op) if program.labels[nodes[0]] is not None else None
+    inner = f"{op}'({a})" if written is None else written.format(z=z)
     return {"zs": listed(names), "inner": inner, "z": z, "a": a, "one": f"1 − {z}"}

@@ -1,100 +1,145 @@
-"""Two edits at once: two places of one path, a place and all of a kind, a place and a factor of the whole."""
+"""Which numbers explain others: a row that is a multiple of them, two rows that add up, two edits of one path.
+
+Two at once are met in the middle: what the one leaves to be explained is looked up among the others, which are sorted
+by their numbers at one point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.views.answers.diagnosis import is_tidy
-from microgradcnn.views.answers.edits.program import Edge, Flow
-from microgradcnn.views.answers.edits.single import Edit
-from microgradcnn.views.answers.evidence import same
+from microgradcnn.views.answers.edits.program import Edge, Flow, Steps
+from microgradcnn.views.answers.edits.single import Edit, Edits
+from microgradcnn.views.answers.edits.table import BOUNDS
+from microgradcnn.views.answers.points import same
 
-_FEW = 4  # points at which all pairs are tried
-_MOST = 60  # edges, and edits of all of a kind
+_NEAR = 1e-8  # of the size of numbers: what may be the same, to be compared at all points
 
 
-def first_match(values: Array, a: Array) -> tuple[int, float] | None:
-    """The first row of which `a` is a tidy multiple at all points, and by what."""
+def multiples(rows: Array, a: Array) -> Iterator[tuple[int, float]]:
+    """The rows of which `a` is a multiple at all points, and by what."""
     with np.errstate(all="ignore"):
-        k = values @ a / np.sum(values * values, axis=1)
-        scaled = k[:, None] * values
+        k = rows @ a / np.sum(rows * rows, axis=1)
+        scaled = k[:, None] * rows
         near = abs(a - scaled) <= 1e-9 * np.maximum(abs(a), abs(scaled)) + 1e-12 * np.max(abs(a))
     for i in np.flatnonzero(np.all(near, axis=1) & (k != 0.0)).tolist():
-        if is_tidy(float(k[i])):
-            return i, float(k[i])
-    return None
+        yield i, float(k[i])
 
 
-def two_of(changes: Array, wanted: Array) -> tuple[int, int] | None:
+def first_match(rows: Array, a: Array) -> tuple[int, float] | None:
+    """The first row of which `a` is a tidy multiple at all points, and by what."""
+    return next(((i, k) for i, k in multiples(rows, a) if is_tidy(k)), None)
+
+
+def steepest(a: Array) -> int:
+    """The point at which numbers are largest, where the fewest others are the same by chance."""
+    return int(np.argmax(abs(a)))
+
+
+class SortedRows:
+    """Rows of numbers, to be found by what they are at one point."""
+
+    def __init__(self, rows: Array, point: int) -> None:
+        self.rows, self.point, self.order = rows, point, np.argsort(rows[:, point], kind="stable")
+        self.sorted = rows[self.order, point]
+
+    def near(self, wanted: Array, size: Array, steps: Steps) -> Iterator[tuple[int, int]]:
+        """For each of the numbers wanted the rows that have it there, but for `size`: the places of both, in order."""
+        steps.take(len(wanted))
+        low = np.searchsorted(self.sorted, wanted - size, "left")
+        high = np.searchsorted(self.sorted, wanted + size, "right")
+        for i in np.flatnonzero(low < high).tolist():
+            steps.take(int(high[i] - low[i]))
+            yield from ((i, j) for j in sorted(self.order[low[i] : high[i]].tolist()))
+
+
+def equal_rows(rows: SortedRows, others: Array, steps: Steps) -> Iterator[int]:
+    """The places of those of the `others` that are the same as one of the rows at all points."""
+    for i, j in rows.near(others[:, rows.point], _NEAR * np.max(abs(others), axis=1), steps):
+        if same(rows.rows[j], others[i]):
+            yield i
+
+
+def two_of(changes: Array, wanted: Array, steps: Steps) -> tuple[int, int] | None:
     """The first two rows that add up to what is wanted."""
     if not len(changes) or not np.all(np.isfinite(wanted)):
         return None
-    size, near = float(np.max(abs(wanted))), np.triu(np.ones((len(changes), len(changes)), bool), 1)
-    for x, own in zip(wanted[:_FEW], changes[:, :_FEW].T, strict=True):
-        near &= abs(x - own[:, None] - own[None, :]) <= 1e-9 * size
-    for i, j in np.argwhere(near).tolist():
-        if np.max(abs(changes[i] + changes[j] - wanted)) <= 1e-9 * size:
+    size, point = 1e-9 * np.max(abs(wanted)), steepest(wanted)
+    for i, j in SortedRows(changes, point).near(wanted[point] - changes[:, point], 2.0 * size, steps):
+        if i < j and np.max(abs(changes[i] + changes[j] - wanted)) <= size:
             return i, j
     return None
 
 
-def along_a_path(edits: Sequence[Edit], flow: Flow, wanted: Array) -> tuple[Edit, Edit] | None:
+class _EditsOfEdge:
+    """The edits of one edge by how they change its local derivative, at the point where f sees most of that."""
+
+    def __init__(self, edge: Edge, edits: Sequence[Edit], flow: Flow) -> None:
+        self.edge, self.edits = edge, edits
+        self.changes = np.array([edit.changed[edge] for edit in edits]) - flow.slope(edge)
+        self.point = steepest(flow.along(edge, flow.program.ones))
+        self.rows, self.most = SortedRows(self.changes, self.point), self.seen(flow)
+
+    def seen(self, flow: Flow) -> float:
+        """What f sees of a change by 1."""
+        return float(flow.along(self.edge, flow.program.ones)[self.point])
+
+    def bringing(self, left: Array, seen: Array, size: float, steps: Steps) -> Iterator[tuple[int, Edit]]:
+        """For each of the numbers that are left to be explained the edits that explain it, where f sees so much."""
+        seen = np.where(abs(seen) > _NEAR * abs(self.most), seen, np.nan)
+        for i, j in self.rows.near(left / seen, size / abs(seen), steps):
+            yield i, self.edits[j]
+
+
+def along_a_path(edits: Edits, singles: Sequence[Edit], wanted: Array) -> tuple[Edit, Edit] | None:
     """Two edits of edges, or one of an edge after one of all of a kind."""
-    size, by_edge = 1e-9 * float(np.max(abs(wanted))), dict[Edge, list[Edit]]()
-    for edit in edits:
+    flow, steps, size = edits.flow, edits.steps, 2e-9 * float(np.max(abs(wanted)))
+    alone: dict[Edge, list[Edit]] = {}
+    for edit in singles:
         if len(edit.changed) == 1:
-            by_edge.setdefault(next(iter(edit.changed)), []).append(edit)
-    if len(by_edge) > _MOST:
+            alone.setdefault(next(iter(edit.changed)), []).append(edit)
+    if len(alone) > BOUNDS["paired"]:
         return None
-    for one, other, values in _of_two_edges(by_edge, flow):
-        for i, j in np.argwhere(np.all(abs(values - wanted[:_FEW]) <= size, axis=2)).tolist():
-            pair = by_edge[one][i], by_edge[other][j]
-            if same(flow.with_slopes({**pair[0].changed, **pair[1].changed}).total, wanted):
-                return pair
-    for edit in [edit for edit in edits if len(edit.changed) > 1][:_MOST]:
+    by_edge = [_EditsOfEdge(edge, own, flow) for edge, own in alone.items()]
+
+    def explained(one: Edit, other: Edit) -> bool:
+        steps.take(len(flow.edges))
+        return same(flow.with_slopes({**one.changed, **other.changed}).total, wanted)
+
+    for i, below in enumerate(by_edge):
+        left = wanted - flow.total - flow.along(below.edge, below.changes)
+        for above in by_edge[i + 1 :]:
+            link = edits.sent(flow.parent(above.edge)).get(below.edge[0], flow.nothing)
+            both = flow.down[above.edge[0]] * link * flow.up[flow.parent(below.edge)]
+            seen = above.most + (both * below.changes)[:, above.point]
+            for j, other in above.bringing(left[:, above.point], seen, size, steps):
+                if explained(below.edits[j], other):
+                    return below.edits[j], other
+    for edit in [edit for edit in singles if len(edit.changed) > 1][: BOUNDS["paired"]]:
+        steps.take(2 * len(flow.edges))
         after = flow.with_slopes(edit.changed)
-        for edge, own in by_edge.items():
-            if edge not in edit.changed:
-                effects = [after.along(edge, other.changed[edge] - flow.slope(edge))[:_FEW] for other in own]
-                near = np.all(abs(after.total[:_FEW] + np.array(effects) - wanted[:_FEW]) <= size, axis=1)
-                for i in np.flatnonzero(near).tolist():
-                    if same(after.with_slopes(own[i].changed).total, wanted):
-                        return edit, own[i]
+        for own in by_edge:
+            left, seen = (wanted - after.total)[[own.point]], np.array([own.seen(after)])
+            for _, other in own.bringing(left, seen, size, steps) if own.edge not in edit.changed else ():
+                if explained(edit, other):
+                    return edit, other
     return None
 
 
-def _of_two_edges(by_edge: dict[Edge, list[Edit]], flow: Flow) -> Iterator[tuple[Edge, Edge, Array]]:
-    """For any two edges what every edit of the one and every edit of the other give together, at few points."""
-    parents, links = flow.program.parents, {n: flow.sent(n) for n in flow.on}
-    changes = {edge: np.array([edit.changed[edge] - flow.slope(edge) for edit in own]) for edge, own in by_edge.items()}
-    edges = list(by_edge)
-    for i, one in enumerate(edges):
-        below = flow.up[parents[one[0]][one[1]]]
-        for other in edges[i + 1 :]:
-            above, link = flow.down[other[0]], links[parents[other[0]][other[1]]][one[0]]
-            first, second = (np.array([flow.along(e, change) for change in changes[e]])[:, :_FEW] for e in (one, other))
-            values = flow.total[:_FEW] + first[:, None] + second[None]
-            if link is not None and above is not None and below is not None:
-                through = (above * link * below)[:_FEW]
-                values = values + through * changes[one][:, None, :_FEW] * changes[other][None, :, :_FEW]
-            yield one, other, values
-
-
-def with_a_factor(edits: Sequence[Edit], factors: Sequence[Array], wanted: Array) -> tuple[int, int, bool] | None:
+def with_a_factor(edits: Array, factors: Array, wanted: Array, steps: Steps) -> tuple[int, int, bool] | None:
     """An edit and a factor of the whole that is missing (True) or too much."""
-    if not edits or not factors:
+    if not len(edits) or not len(factors):
         return None
-    with np.errstate(all="ignore"):
-        rest = wanted[:_FEW] / np.array([edit.values[:_FEW] for edit in edits])
-        few = np.array([factor[:_FEW] for factor in factors])
-        tests: list[tuple[bool, Callable[[Array], Array]]] = [(True, lambda f: 1.0 / f), (False, lambda f: f)]
-        for missing, of in tests:
-            near = np.all(abs(rest[:, None] - of(few)[None]) <= 1e-9 * abs(rest[:, None]), axis=2)
-            for i, j in np.argwhere(near).tolist():
-                sides = (wanted * factors[j], edits[i].values) if missing else (wanted, edits[i].values * factors[j])
-                if same(*sides):
-                    return i, j, missing
+    known = SortedRows(factors, steepest(wanted))
+    for missing in (True, False):
+        with np.errstate(all="ignore"):
+            needed = edits[:, known.point] / wanted[known.point]
+            needed = needed if missing else 1.0 / needed
+        for i, j in known.near(needed, _NEAR * abs(needed), steps):
+            if same(*((wanted * factors[j], edits[i]) if missing else (wanted, edits[i] * factors[j]))):
+                return i, j, missing
     return None

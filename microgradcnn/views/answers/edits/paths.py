@@ -10,18 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, listed, nice, number, scaled
+from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, listed, nice, number
 from microgradcnn.views.answers.edits.inner import inner_words, instead, is_inner
-from microgradcnn.views.answers.edits.program import Edge, Flow
-from microgradcnn.views.answers.edits.table import INSTEAD, LAST
-from microgradcnn.views.answers.evidence import Evidence, letter, same
-
-_MOST = 64  # nodes of a cut
+from microgradcnn.views.answers.edits.program import Edge, Flow, Steps
+from microgradcnn.views.answers.edits.table import BOUNDS, INSTEAD, SAID, said, scaled, told
+from microgradcnn.views.answers.evidence import Evidence, letter
+from microgradcnn.views.answers.points import same
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class Path:
 class Terms:
     """The gradient as a sum over a family of nodes, and what an answer has of its terms."""
 
-    def __init__(self, evidence: Evidence, flow: Flow) -> None:
-        self.evidence, self.flow, self.program = evidence, flow, flow.program
+    def __init__(self, evidence: Evidence, steps: Steps) -> None:
+        self.evidence, self.flow, self.program, self.steps = evidence, evidence.flow, evidence.flow.program, steps
 
     @cached_property
     def families(self) -> list[list[int]]:
@@ -49,25 +47,29 @@ class Terms:
         for n, label in enumerate(self.program.labels[:-1]):
             if self.program.ops[n] and label in self.evidence.nodes and label != "y_hat":
                 found.setdefault(letter(str(label)), []).append(n)
-        return [found[key] for key in sorted(found, key=lambda key: key != "z") if len(found[key]) <= _MOST]
+        return [found[key] for key in sorted(found, key=lambda key: key != "z") if len(found[key]) <= BOUNDS["cut"]]
 
     @cached_property
     def own(self) -> list[Path]:
         """How df/dθ adds up over a family; empty if it does not."""
         for zs in self.families:
             found = _through(zs, self.flow) or _beside(zs, self.flow)
-            if found and same(sum((path.total for path in found), 0.0 * self.evidence.g), self.flow.total):
+            if found and same(sum((path.total for path in found), self.flow.nothing), self.flow.total):
                 return found
         return []
 
     def of(self, leaf: int) -> list[Path]:
         """What flows from another leaf over a family."""
+        self.steps.take(len(self.program.nodes))
         flow = Flow(self.program, leaf, self.flow.closed)
         return next((found for zs in self.families if (found := _through(zs, flow) or _beside(zs, flow))), [])
 
     def solved(self, columns: Sequence[Array], a: Array) -> Array | None:
         """The numbers by which columns add up to an answer but for the regularisation."""
-        return solved(columns, a - self.evidence.regularisation) if self.own else None
+        if not self.own or 2 * len(columns) > len(a):
+            return None
+        self.steps.take(len(columns) ** 2)
+        return solved(columns, a - self.evidence.regularisation)
 
     def mistake(self, a: Array) -> Found:
         """Paths that are missing, counted twice or weighed wrongly."""
@@ -87,12 +89,10 @@ class Terms:
             lost = [path.z for path, x in zip(self.own, k, strict=False) if x == 0.0]
             more = [path.z for path, x in zip(theirs, k[len(self.own) :], strict=True) if x != 0.0]
             if np.all(k[: len(self.own)] == 1.0) and more:
-                be = "are" if len(more) > 1 else "is"
-                clause = f"{_through_words(more)} {be} too much: that is how {label} acts"
-                return (Diagnosis("extra path", clause, None, tuple(more)),)
+                return (said("paths of another", tuple(more), q=str(label), **_through_words(more)),)
             if more and more == lost:
-                clause = f"the term of {listed(more)} is that of df/d{label}, not of {self.evidence.name}"
-                return (Diagnosis("index", clause, None, (str(label), theta)),)
+                words = {"zs": listed(more), "q": str(label), "df": self.evidence.name}
+                return (said("term of another", (str(label), theta), **words),)
         return ()
 
     def inner(self, a: Array) -> Found:
@@ -100,7 +100,7 @@ class Terms:
         inner, flow = [path.inner for path in self.own if path.inner is not None], self.flow
         if len(inner) < len(self.own):
             return ()
-        for kind, wrong, terms in _instead_of_inner(flow, inner):
+        for kind, wrong, terms in _instead_of_inner(flow, inner) if self.own else ():
             k = self.solved([*(path.total for path in self.own), *terms], a)
             if k is None or not np.any(k):
                 continue
@@ -110,7 +110,7 @@ class Terms:
                 edges = [edge for edge, x in zip(inner, wrongly, strict=True) if x != 0.0]
                 words = inner_words(self.program, edges) | {"theta": self.program.words(flow.theta)}
                 zs = tuple(str(self.program.labels[n]) for n, _ in edges)
-                return (Diagnosis(kind, wrong.format(**words), None, zs, nodes=zs), *scaled(usual))
+                return (told(kind, wrong, zs, None, zs, **words), *scaled(usual))
         return ()
 
 
@@ -118,27 +118,25 @@ def _through(zs: list[int], flow: Flow) -> list[Path]:
     """df/dz_i · dz_i/dθ for every z_i that depends on θ."""
     found = []
     for z in zs:
-        total, received = flow.through(z), flow.up[z]
-        if received is not None and np.any(received):
+        if z in flow.up and np.any(flow.up[z]):
             inner = next((edge for edge in flow.edges if edge[0] == z and is_inner(flow.program, edge)), None)
-            found.append(Path(str(flow.program.labels[z]), total, inner))
+            found.append(Path(str(flow.program.labels[z]), flow.through(z), inner))
     return found
 
 
 def _beside(zs: list[int], flow: Flow) -> list[Path]:
     """df/dθ where dŷ/dθ is a sum over the z's, as for the weights of a linear head."""
-    program, terms = flow.program, [0.0 * flow.program.ones for _ in zs]
+    program, terms = flow.program, [flow.nothing for _ in zs]
     for n, k in flow.edges:
-        if program.parents[n][k] == flow.theta:
+        if flow.parent((n, k)) == flow.theta:
             others = [p for p in program.parents[n] if p != flow.theta]
             if program.ops[n] != "mul" or len(others) != 1:
                 return []
             sent = program.sent(others[0])
-            for i, z in enumerate(zs):
-                down, of_z = flow.down[n], sent[z]
-                if down is not None and of_z is not None:
-                    terms[i] = terms[i] + down * of_z * program.values[z]
-    if not same(sum(terms, np.zeros_like(program.ones)), flow.total):
+            terms = [
+                term + flow.down[n] * sent.get(z, 0.0) * program.values[z] for z, term in zip(zs, terms, strict=True)
+            ]
+    if not same(sum(terms, flow.nothing), flow.total):
         return []
     return [Path(str(program.labels[z]), term) for z, term in zip(zs, terms, strict=True) if np.any(term)]
 
@@ -151,34 +149,28 @@ def _of_coefficients(own: Sequence[Path], k: Array, name: str) -> Found:
     found: list[Diagnosis] = []
     for x, zs in groups.items():
         if x != 1.0:
-            found.append(weighed(_through_words(zs), x, len(zs) > 1, tuple(zs)))
+            found.append(weighed(zs, x))
     return (*found, *scaled(usual, "" if found else name))
 
 
-def weighed(through: str, x: float, several: bool, names: tuple[str, ...]) -> Diagnosis:
+def weighed(zs: Sequence[str], x: float) -> Diagnosis:
     """What to say of paths that stand x times where they belong once."""
-    be, have = ("are", "have") if several else ("is", "has")
-    wrong: dict[float, tuple[Kind, str]] = {
-        0.0: ("missing path", f"{be} missing"),
-        2.0: ("extra path", f"{be} counted twice"),
-        -1.0: ("sign", f"{have} the wrong sign"),
-    }
-    kind, words = wrong.get(x, ("factor", f"{be} {number(x)} times what it should be"))
-    return Diagnosis(kind, f"{through} {words}", None if x in (0.0, 2.0) else x, names, nodes=names)
+    how = {0.0: "missing", 2.0: "twice", -1.0: "minus"}.get(x, "times")
+    factor = None if x in (0.0, 2.0) else x
+    return told(*SAID[f"paths {how}"], tuple(zs), factor, tuple(zs), **_through_words(zs), k=number(x))
 
 
-def _through_words(zs: Sequence[str]) -> str:
-    """The path through z_1, or the paths through z_1 and z_2."""
-    return f"the {'paths' if len(zs) > 1 else 'path'} through {listed(zs)}"
+def _through_words(zs: Sequence[str]) -> dict[str, str]:
+    """The path through z_1, or the paths through z_1 and z_2, with their verbs."""
+    paths, are, have = ("paths", "are", "have") if len(zs) > 1 else ("path", "is", "has")
+    return {"through": f"the {paths} through {listed(zs)}", "are": are, "have": have}
 
 
 def _instead_of_inner(flow: Flow, edges: Sequence[Edge]) -> Iterator[tuple[Kind, str, list[Array]]]:
     """The kind of a mistake in the inner derivatives, its words, and the terms that it makes of the right ones."""
     for kind, words, formula in INSTEAD:
-        yield cast(Kind, kind), words, [flow.along(edge, instead(flow.program, edge, formula)) for edge in edges]
-    sent = [(flow.down[n], flow.slope((n, k))) for n, k in edges]
-    terms = [0.0 * flow.program.ones if down is None else down * own for down, own in sent]
-    yield cast(Kind, LAST[0]), LAST[1], terms
+        yield kind, words, [flow.along(edge, instead(flow.program, edge, formula)) for edge in edges]
+    yield *SAID["last"], [flow.down[edge[0]] * flow.slope(edge) for edge in edges]
 
 
 def solved(columns: Sequence[Array], target: Array) -> Array | None:

@@ -13,6 +13,7 @@ LEAST = 3  # digits of a number that may be a rounded one
 NOT_PROVED = "; that is no proof: what differs between the points alone would not be seen"
 _STEEP = {"where", "less", "less_equal", "greater", "greater_equal", "equal", "abs", "sign", "relu"}
 _STEEP |= {"maximum", "minimum", "floor", "ceil", "round"}
+_SMALL = 1e4  # numbers whose rounding cannot be seen
 _LARGE = 1e3  # a number that can make something steep
 
 
@@ -45,6 +46,13 @@ def near(values: Array, wanted: Array, tolerance: float) -> bool:
     """Whether two gradients differ by a share of their size at most, at every point."""
     size = np.maximum(np.maximum(abs(values), abs(wanted)), np.mean(abs(wanted)))
     return bool(np.all(abs(values - wanted) <= tolerance * size))
+
+
+def plainly_other(evidence: Evidence, answer: Value) -> bool:
+    """Whether an answer differs at most points, and by far more than rounding could make of numbers that are small."""
+    values = evidence.points(answer)
+    far = abs(values - evidence.g) > 1e-3 * np.maximum(abs(values), abs(evidence.g)) + 1e-6
+    return float(np.mean(far)) > 0.5 and all(np.max(abs(x)) < _SMALL for x in evidence.points.known.values())
 
 
 def could_differ_between(evidence: Evidence, answer: Value) -> bool:

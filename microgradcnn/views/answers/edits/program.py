@@ -3,13 +3,13 @@
 df/dθ is the sum over the paths from θ to f of the products of their local derivatives. A Flow has what f sends down to
 every node, df/dn, and what θ sends up to it, dn/dθ: all paths through n together give df/dn · dn/dθ, and all through
 one edge df/dn · slope · dp/dθ. So the effect of an edit of one edge is known without going through the graph again.
-assets/program.js is the same in JavaScript.
+What a search may do with it is counted in Steps. assets/program.js is the same in JavaScript.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from copy import copy
 from functools import cached_property
 from typing import TypeAlias
 
@@ -18,12 +18,33 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.answers.edits.table import BOUNDS
 from microgradcnn.views.formulas.expression import Expr, symbol
 from microgradcnn.views.formulas.notation import formula, text
 
 _LONG = 60  # characters of a formula in a sentence
 
 Edge: TypeAlias = tuple[int, int]  # a node's place, and which of its inputs
+
+
+class OutOfSteps(Exception):  # noqa: N818, it is no error
+    """A search has taken all its steps."""
+
+
+class Steps:
+    """What a check may still do: a step is a line of a program or a formula at all points, or a comparison of two.
+
+    It is counted alike in Python and in a page, so that both give up at the same place.
+    """
+
+    def __init__(self) -> None:
+        self.left = BOUNDS["steps"]
+
+    def take(self, count: int) -> None:
+        """Count steps that are to be taken. Raises OutOfSteps if there are not so many left."""
+        self.left -= count
+        if self.left < 0:
+            raise OutOfSteps
 
 
 def nodes_of(root: Value) -> list[Value]:
@@ -85,90 +106,89 @@ class LossProgram:
         assert op is not None
         return self.ones * op.evaluate(list(inputs), self.nodes[n].static)
 
-    def sent(
-        self, root: int, slopes: Mapping[Edge, Array] | None = None, closed: Collection[Edge] = ()
-    ) -> list[Array | None]:
-        """What `root` sends down to every node: droot/dn, with other local derivatives for some edges."""
-        found: list[Array | None] = [None] * len(self.nodes)
-        found[root] = self.ones
+    def sent(self, root: int) -> dict[int, Array]:
+        """What `root` sends down, droot/dn, to every node that it depends on."""
+        found = {root: self.ones}
         for n in range(root, -1, -1):
-            above = found[n]
-            for k, p in enumerate(self.parents[n]) if above is not None else ():
-                if not self.constant[p] and (n, k) not in closed:
-                    own = (slopes or {}).get((n, k), self.slopes[n][k])
-                    so_far = found[p]
-                    found[p] = above * own if so_far is None else so_far + above * own
+            for k, p in enumerate(self.parents[n]) if n in found else ():
+                if not self.constant[p]:
+                    along = found[n] * self.slopes[n][k]
+                    found[p] = found[p] + along if p in found else along
         return found
 
 
-@dataclass
 class Flow:
-    """What flows between θ and the last node, with other local derivatives for the edges in `changed`.
+    """What flows between θ and the last node; nothing along the edges that are `closed`.
 
-    Nothing flows along the edges that are `closed`.
+    `on` are the nodes of the paths, θ first and f last, and `edges` theirs, those at θ first. `down` is df/dn for each
+    of these nodes, `up` is dn/dθ. There may be other local derivatives for some edges, `changed`.
     """
 
-    program: LossProgram
-    theta: int
-    closed: frozenset[Edge] = frozenset()
-    changed: dict[Edge, Array] = field(default_factory=dict)
+    def __init__(self, program: LossProgram, theta: int, closed: frozenset[Edge] = frozenset()) -> None:
+        self.program, self.theta, self.closed = program, theta, closed
+        self.changed: Mapping[Edge, Array] = {}
+        self.nothing = 0.0 * program.ones
+        edges = [(n, k) for n, parents in enumerate(program.parents) for k in range(len(parents))]
+        edges = [edge for edge in edges if edge not in closed and not program.constant[self.parent(edge)]]
+        above, below = {len(program.nodes) - 1}, {theta}
+        for edge in reversed(edges):
+            if edge[0] in above:
+                above.add(self.parent(edge))
+        for edge in edges:
+            if self.parent(edge) in below:
+                below.add(edge[0])
+        self.on = sorted(above & below)
+        self.edges = [edge for edge in edges if edge[0] in above and self.parent(edge) in below]
+
+    def parent(self, edge: Edge) -> int:
+        """The node that an edge comes from."""
+        return self.program.parents[edge[0]][edge[1]]
 
     def slope(self, edge: Edge) -> Array:
         """The local derivative that stands at an edge."""
         return self.changed[edge] if edge in self.changed else self.program.slopes[edge[0]][edge[1]]
 
     @cached_property
-    def down(self) -> list[Array | None]:
-        """df/dn for every node."""
-        return self.sent(len(self.program.nodes) - 1)
+    def down(self) -> dict[int, Array]:
+        """df/dn."""
+        return self.sent(self.on[-1]) if self.on else {}
 
-    def sent(self, root: int) -> list[Array | None]:
-        """What a node sends down to every other."""
-        return self.program.sent(root, self.changed, self.closed)
+    def sent(self, root: int) -> dict[int, Array]:
+        """What a node of the paths sends down to those that it depends on."""
+        found = {root: self.program.ones}
+        for edge in reversed(self.edges):
+            if edge[0] in found:
+                p, along = self.parent(edge), found[edge[0]] * self.slope(edge)
+                found[p] = found[p] + along if p in found else along
+        return found
 
     @cached_property
-    def up(self) -> list[Array | None]:
-        """dn/dθ for every node; None for what does not depend on θ."""
-        found: list[Array | None] = [None] * len(self.program.nodes)
-        found[self.theta] = self.program.ones
-        for n in range(self.theta + 1, len(found)):
-            for k, p in enumerate(self.program.parents[n]):
-                below = found[p]
-                if below is not None and (n, k) not in self.closed:
-                    so_far = found[n]
-                    found[n] = below * self.slope((n, k)) if so_far is None else so_far + below * self.slope((n, k))
+    def up(self) -> dict[int, Array]:
+        """dn/dθ."""
+        found = {self.theta: self.program.ones}
+        for edge in self.edges:
+            n, along = edge[0], found[self.parent(edge)] * self.slope(edge)
+            found[n] = found[n] + along if n in found else along
         return found
 
     @property
     def total(self) -> Array:
         """df/dθ."""
-        found = self.up[-1]
-        return 0.0 * self.program.ones if found is None else found
-
-    @cached_property
-    def on(self) -> list[int]:
-        """The nodes on the paths, θ first and f last."""
-        both = enumerate(zip(self.down, self.up, strict=True))
-        return [n for n, (sent, received) in both if sent is not None and received is not None]
-
-    @cached_property
-    def edges(self) -> list[Edge]:
-        """The edges of the paths, those at θ first."""
-        on = {*self.on}
-        edges = [(n, k) for n in self.on for k, p in enumerate(self.program.parents[n]) if p in on]
-        return [edge for edge in edges if edge not in self.closed]
+        return self.up[self.on[-1]] if self.on else self.nothing
 
     def through(self, n: int) -> Array:
         """What all paths through a node add up to."""
-        sent, received = self.down[n], self.up[n]
-        return 0.0 * self.program.ones if sent is None or received is None else sent * received
+        return self.down[n] * self.up[n] if n in self.down else self.nothing
 
     def along(self, edge: Edge, slope: Array | None = None) -> Array:
         """What all paths through an edge add up to, with its own local derivative or another."""
-        sent, received = self.down[edge[0]], self.up[self.program.parents[edge[0]][edge[1]]]
         own = self.slope(edge) if slope is None else slope
-        return 0.0 * self.program.ones if sent is None or received is None else sent * own * received
+        return self.down[edge[0]] * own * self.up[self.parent(edge)]
 
     def with_slopes(self, changed: Mapping[Edge, Array]) -> Flow:
-        """The flow after some more edits."""
-        return Flow(self.program, self.theta, self.closed, {**self.changed, **changed})
+        """The flow with other local derivatives at some edges: `up` and `down` take a step an edge each."""
+        flow = copy(self)
+        for known in ("up", "down"):
+            vars(flow).pop(known, None)
+        flow.changed = {**self.changed, **changed}
+        return flow

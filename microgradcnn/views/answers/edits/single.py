@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
-from typing import cast
+from itertools import chain, product
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.views.answers.diagnosis import Diagnosis, Kind, listed
+from microgradcnn.views.answers.diagnosis import Diagnosis, listed
 from microgradcnn.views.answers.edits.inner import inner_words, instead, is_inner
-from microgradcnn.views.answers.edits.paths import Terms
-from microgradcnn.views.answers.edits.program import Edge, Flow
-from microgradcnn.views.answers.edits.table import INSTEAD, SAID
-from microgradcnn.views.answers.evidence import letter, same
+from microgradcnn.views.answers.edits.program import Edge, Flow, Steps
+from microgradcnn.views.answers.edits.table import BOUNDS, INSTEAD, said, told
+from microgradcnn.views.answers.evidence import letter
+from microgradcnn.views.answers.points import same
 
-_MOST, _FOR_PAIRS = 64, 40  # nodes of the paths for which any two are looked at, and any two with names
-_EDGES = 160  # of the paths
-_KIN = 16  # names that may be taken for another one
-_SHIFT = 8
+SHIFTS = [by for n in range(1, BOUNDS["shift"] + 1) for by in (n, -n)]
 
 
 @dataclass(frozen=True)
@@ -33,32 +29,28 @@ class Edit:
     changed: Mapping[Edge, Array] = field(default_factory=dict)
 
 
-def said(name: str, names: tuple[str, ...], **words: str) -> Diagnosis:
-    """A mistake in the words of the table."""
-    kind, sentence = SAID[name]
-    nodes = tuple(words[key] for key in ("m", "n") if key in words)
-    return Diagnosis(cast(Kind, kind), sentence.format(**words), -1.0 if kind == "sign" else None, names, nodes=nodes)
-
-
 class Edits:
-    """All edits of one kind of place of what flows from θ."""
+    """All edits of one kind of place of what flows from θ, which adds up over each of these families of nodes."""
 
-    def __init__(self, flow: Flow, terms: Terms) -> None:
-        self.flow, self.program, self.terms = flow, flow.program, terms
+    def __init__(self, flow: Flow, families: list[list[int]], steps: Steps) -> None:
+        self.flow, self.program, self.families, self.steps = flow, flow.program, families, steps
+        self.place = {label: n for n, label in enumerate(self.program.labels) if label is not None}
+        self._kin: dict[int, list[int]] = {}
+        self._sent: dict[int, dict[int, Array]] = {}
 
-    def all(self) -> Iterator[Edit]:
-        """The edits, cheapest first; none where there are too many paths to look at each."""
-        if len(self.flow.edges) > _EDGES:
-            return
-        yield from self.weighed()
-        yield from self.of_functions()
-        yield from self.of_factors()
-        yield from self.cut()
-        yield from self.everywhere()
-        yield from self.other_windows()
-        yield from self.all_of_a_maximum()
-        yield from self.sums()
-        yield from self.of_others()
+    def all(self) -> list[Edit]:
+        """The edits whose numbers are finite, cheapest first; none where there are too many paths to look at each."""
+        if len(self.flow.edges) > BOUNDS["edges"]:
+            return []
+        edits = chain(self.weighed(), self.of_functions(), self.of_factors(), self.cut(), self.everywhere())
+        rarer = chain(self.other_windows(), self.all_of_a_maximum(), self.sums(), self.of_others())
+        return self.finite(chain(edits, rarer))
+
+    def finite(self, edits: Iterable[Edit]) -> list[Edit]:
+        """Those whose numbers are finite; each is a step."""
+        found = list(edits)
+        self.steps.take(len(found))
+        return [edit for edit in found if np.all(np.isfinite(edit.values))]
 
     def weighed(self) -> Iterator[Edit]:
         """A path left out, twice, or with the wrong sign."""
@@ -73,15 +65,14 @@ class Edits:
                     names = () if name is None else (name,)
                     yield Edit(said(f"node{how}", names, n=words(n)), total + times * through, changed)
             for edge in flow.edges:
-                n, p = edge[0], self.program.parents[edge[0]][edge[1]]
+                n, p = edge[0], flow.parent(edge)
                 along = flow.along(edge)
                 if not (same(along, total) or same(along, flow.through(n)) or same(along, flow.through(p))):
                     changed = {edge: (1.0 + times) * flow.slope(edge)}
                     yield Edit(said(f"edge{how}", (), n=words(n), m=words(p)), total + times * along, changed)
-        for n, m, link in self.links if len(self.flow.on) <= _FOR_PAIRS else ():
-            down, up = flow.down[n], flow.up[m]
-            if down is not None and up is not None and None not in (self.program.labels[n], self.program.labels[m]):
-                along = down * link * up
+        for n, m, link in self.links if len(flow.on) <= BOUNDS["named"] else ():
+            if None not in (self.program.labels[n], self.program.labels[m]):
+                along = flow.down[n] * link * flow.up[m]
                 if not any(same(along, other) for other in (total, flow.through(n), flow.through(m))):
                     yield Edit(said("two nodes", (words(m), words(n)), n=words(n), m=words(m)), total - along)
 
@@ -90,6 +81,7 @@ class Edits:
         if len(slopes) == 1:
             ((edge, slope),) = slopes.items()
             return Edit(diagnosis, self.flow.total + self.flow.along(edge, slope - self.flow.slope(edge)), slopes)
+        self.steps.take(len(self.flow.edges))
         return Edit(diagnosis, self.flow.with_slopes(slopes).total, slopes)
 
     @cached_property
@@ -109,7 +101,7 @@ class Edits:
 
     def of_functions(self) -> Iterator[Edit]:
         """Something else where the derivative of a function belongs, in one place or in all of a kind."""
-        if len(self.flow.edges) > _EDGES:
+        if len(self.flow.edges) > BOUNDS["edges"]:
             return
         for edge in self.inner:
             yield from self.instead([edge])
@@ -129,26 +121,29 @@ class Edits:
     def of_factors(self) -> Iterator[Edit]:
         """Something else where a factor belongs, in one place."""
         for edge, q in self.factors:
-            flow, name, through = self.flow, self.program.words(q), self.program.words(self.nearest(edge[0]))
-            yield self.replaced(said("factor", (name,), q=name, n=through), {edge: self.program.ones})
-            yield self.replaced(said("factor twice", (name,), q=name, n=through), {edge: flow.slope(edge) ** 2})
-            for other in self.kin(q):
-                there = self.program.labels[other]
-                words = {"q": str(there), "p": name, "n": through}
-                slopes = {edge: self.program.values[other]}
-                yield self.replaced(said("sibling", (str(there), name), **words), slopes)
+            name, through = self.program.words(q), self.program.words(self.nearest(edge[0]))
+            yield from self.left_out_or_twice("factor", [edge], (name,), q=name, n=through)
+            yield from (self.instead_of(q, edge, other) for other in self.kin(q))
 
     def of_others(self) -> Iterator[Edit]:
-        """Any other node where a factor belongs, in one place."""
-        program = self.program
-        named = [n for n, label in enumerate(program.labels[:-1]) if label is not None and letter(label) != "y"]
+        """Any other node where a factor belongs, in one place; none that is paired with others."""
+        labels = self.program.labels[:-1]
+        named = [n for n, label in enumerate(labels) if label is not None and letter(label) != "y"]
         for edge, q in self.factors:
-            through = program.words(self.nearest(edge[0]))
-            for other in named:
-                if other != q and other not in self.kin(q):
-                    names = (program.words(other), program.words(q))
-                    wrong = self.flow.total + self.flow.along(edge, program.values[other] - self.flow.slope(edge))
-                    yield Edit(said("sibling", names, q=names[0], p=names[1], n=through), wrong)
+            near = {q, *self.kin(q)}
+            yield from (replace(self.instead_of(q, edge, n), changed={}) for n in named if n not in near)
+
+    def left_out_or_twice(self, name: str, edges: list[Edge], names: tuple[str, ...], **words: str) -> Iterator[Edit]:
+        """No factor at some edges, and two of each."""
+        yield self.replaced(said(name, names, **words), dict.fromkeys(edges, self.program.ones))
+        yield self.replaced(said(f"{name} twice", names, **words), {edge: self.flow.slope(edge) ** 2 for edge in edges})
+
+    def instead_of(self, q: int, edge: Edge, other: int) -> Edit:
+        """Another node at an edge where q is the factor."""
+        names = (self.program.words(other), self.program.words(q))
+        through = self.program.words(self.nearest(edge[0]))
+        told = said("sibling", names, q=names[0], p=names[1], n=through)
+        return self.replaced(told, {edge: self.program.values[other]})
 
     def nearest(self, n: int) -> int:
         """The next node towards f that has a name, by which a path is called."""
@@ -163,45 +158,42 @@ class Edits:
         for kind, wrong, formula in INSTEAD:
             slopes = {edge: instead(self.program, edge, formula) for edge in edges}
             if not any(same(slope, self.flow.slope(edge)) for edge, slope in slopes.items()):
-                yield self.replaced(Diagnosis(cast(Kind, kind), wrong.format(**words), None, zs, nodes=zs), slopes)
+                yield self.replaced(told(kind, wrong, zs, None, zs, **words), slopes)
 
     def kin(self, q: int) -> list[int]:
         """The nodes with another index of the same letter."""
-        label = self.program.labels[q]
-        if label is None:
-            return []
-        place = {x: n for n, x in enumerate(self.program.labels) if x is not None}
-        return [place[x] for x in kin(label, place)][:_KIN]
+        if q not in self._kin:
+            label = self.program.labels[q]
+            self._kin[q] = [self.place[x] for x in kin(label, self.place)][: BOUNDS["kin"]] if label is not None else []
+        return self._kin[q]
+
+    def sent(self, n: int) -> dict[int, Array]:
+        """What a node of the paths sends down."""
+        if n not in self._sent:
+            self.steps.take(len(self.flow.edges))
+            self._sent[n] = self.flow.sent(n)
+        return self._sent[n]
 
     @cached_property
     def links(self) -> list[tuple[int, int, Array]]:
         """Two nodes n and m of a path with dn/dm, the nearest first."""
-        on, sent = self.flow.on if len(self.flow.on) <= _MOST else [], self.sent
-        pairs = [(n, m) for n in on for m in on if m < n and sent[n][m] is not None]
-        steps = {n: i for i, n in enumerate(on)}
-        found = sorted(pairs, key=lambda pair: steps[pair[0]] - steps[pair[1]])
-        return [(n, m, link) for n, m in found if (link := sent[n][m]) is not None]
-
-    @cached_property
-    def sent(self) -> dict[int, list[Array | None]]:
-        """What every node of the paths sends down."""
-        return {n: self.flow.sent(n) for n in self.flow.on}
+        on = self.flow.on if len(self.flow.on) <= BOUNDS["linked"] else []
+        pairs = [(i - j, n, m) for i, n in enumerate(on) for j, m in enumerate(on[:i]) if m in self.sent(n)]
+        return [(n, m, self.sent(n)[m]) for _, n, m in sorted(pairs)]
 
     def lies_between(self, middle: int, n: int, m: int) -> bool:
         """Whether paths from m to n go through a node."""
-        return m < middle <= n and self.sent[n][middle] is not None and self.sent[middle][m] is not None
+        return m < middle <= n and middle in self.sent(n) and m in self.sent(middle)
 
     def cut(self) -> Iterator[Edit]:
         """The chain cut: what lies between two nodes is left out of the product."""
         flow, program = self.flow, self.program
         for n, m, link in self.links:
-            down, up = flow.down[n], flow.up[m]
-            if down is None or up is None or same(link, program.ones):
-                continue
-            inner = any(self.lies_between(edge[0], n, m) for edge in self.inner)
-            names = (program.words(n), program.words(m))
-            name = "cut inner" if inner else "cut"
-            yield Edit(said(name, names, n=names[0], m=names[1]), flow.total + down * up * (1.0 - link))
+            if not same(link, program.ones):
+                inner = any(self.lies_between(edge[0], n, m) for edge in self.inner)
+                names = (program.words(n), program.words(m))
+                wrong = flow.total + flow.down[n] * flow.up[m] * (1.0 - link)
+                yield Edit(said("cut inner" if inner else "cut", names, n=names[0], m=names[1]), wrong)
 
     def everywhere(self) -> Iterator[Edit]:
         """One thing in the place of every edge of a kind."""
@@ -213,10 +205,7 @@ class Edits:
         for own, pairs in of_letter.items():
             names = tuple(dict.fromkeys(self.program.words(q) for _, q in pairs))
             if own and len(pairs) > 1:
-                ones = {edge: self.program.ones for edge, _ in pairs}
-                squares = {edge: self.flow.slope(edge) ** 2 for edge, _ in pairs}
-                yield self.replaced(said("factors", names, q=listed(names)), ones)
-                yield self.replaced(said("factors twice", names, q=listed(names)), squares)
+                yield from self.left_out_or_twice("factors", [edge for edge, _ in pairs], names, q=listed(names))
                 yield from self.shifted(pairs, names)
 
     def of_another(self, edges: list[Edge]) -> Iterator[Edit]:
@@ -236,9 +225,8 @@ class Edits:
     def shifted(self, pairs: list[tuple[Edge, int]], names: tuple[str, ...]) -> Iterator[Edit]:
         """Other siblings in all paths: the index off by a number, or one for all."""
         program = self.program
-        place = {label: n for n, label in enumerate(program.labels) if label is not None}
-        for by in (x for n in range(1, _SHIFT + 1) for x in (n, -n)):
-            moved = [place.get(moved_label(program.labels[q] or "", by), -1) for _, q in pairs]
+        for by in SHIFTS:
+            moved = [self.place.get(moved_label(program.labels[q] or "", by), -1) for _, q in pairs]
             if -1 not in moved:
                 there = tuple(dict.fromkeys(program.words(q) for q in moved))
                 slopes = {edge: program.values[q] for (edge, _), q in zip(pairs, moved, strict=True)}
@@ -251,9 +239,8 @@ class Edits:
 
     def other_windows(self) -> Iterator[Edit]:
         """The pixels of windows that lie otherwise: in rows of another length, or with another stride."""
-        flow, program = self.flow, self.program
-        place = {label: n for n, label in enumerate(program.labels) if label is not None}
-        at_theta = [edge for edge in flow.edges if program.parents[edge[0]][edge[1]] == flow.theta]
+        flow, program, place = self.flow, self.program, self.place
+        at_theta = [edge for edge in flow.edges if flow.parent(edge) == flow.theta]
         other = dict(self.factors)
         pairs = [(program.labels[other[edge]] or "", edge) for edge in at_theta if edge in other]
         pairs.sort(key=lambda pair: last_number(pair[0]))
@@ -261,7 +248,7 @@ class Edits:
         if not 4 <= len(names) == len(at_theta) or len({*map(letter, names)}) > 1 or last_number(names[0]) < 0:
             return
         tried = {tuple(names)}
-        for columns, step, row in product(range(2, len(names) + 1), range(1, 4), range(1, _SHIFT + 1)):
+        for columns, step, row in product(range(2, len(names) + 1), range(1, 4), range(1, BOUNDS["shift"] + 1)):
             moved = tuple(moved_label(names[0], step * (i % columns) + row * (i // columns)) for i in range(len(names)))
             if len(names) % columns == 0 and moved not in tried and place.keys() >= {*moved}:
                 tried.add(moved)
@@ -276,20 +263,19 @@ class Edits:
         program = self.program
         for op in ("maximum", "minimum"):
             edges = [edge for edge in self.flow.edges if program.ops[edge[0]] == op]
-            inputs = [program.parents[n][k] for n, k in edges]
-            names = [program.words(p) for p in dict.fromkeys(inputs) if program.ops[p] != op]
+            inputs = dict.fromkeys(self.flow.parent(edge) for edge in edges)
+            names = tuple(program.words(p) for p in inputs if program.ops[p] != op)
             if len(names) > 1:
-                slopes = dict.fromkeys(edges, program.ones)
-                yield self.replaced(said("all of a maximum", tuple(names), op=op, p=listed(names)), slopes)
+                told = said("all of a maximum", names, op=op, p=listed(names))
+                yield self.replaced(told, dict.fromkeys(edges, program.ones))
 
     def sums(self) -> Iterator[Edit]:
         """A product of sums, and the gradient with a sibling in place of a factor added to it."""
         flow = self.flow
-        for zs in self.terms.families:
+        for zs in self.families:
             nodes = [z for z in zs if z in flow.on]
-            if len(nodes) > 1 and same(sum((flow.through(z) for z in nodes), 0.0 * flow.total), flow.total):
-                downs, ups = ([x for z in nodes if (x := side[z]) is not None] for side in (flow.down, flow.up))
-                wrong = np.sum(downs, axis=0) * np.sum(ups, axis=0)
+            if len(nodes) > 1 and same(sum((flow.through(z) for z in nodes), flow.nothing), flow.total):
+                wrong = np.sum([flow.down[z] for z in nodes], axis=0) * np.sum([flow.up[z] for z in nodes], axis=0)
                 yield Edit(said("product of sums", tuple(self.program.words(z) for z in nodes)), wrong)
         for edge, q in self.factors:
             for other in self.kin(q):

@@ -1,14 +1,27 @@
-"""The edits as data: what may stand where a local derivative belongs, and the sentences for every mistake.
+"""The mistakes as data: what may stand where a local derivative belongs, the sentences, and how far a search goes.
 
 Formulas are in the notation of answers, of v, the value of a function, x, its input, d, its derivative, and s, its
-derivative at v where that at x is meant. The page has the same table (assets/edits.js).
+derivative at v where that at x is meant. Pages have the same table: all that is in SPECIFICATION.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, is_close, nice, number
+
+LINEAR = ("add", "sub", "mul", "div", "neg")  # operations whose derivative is no inner derivative
+WRITTEN = {"sigmoid": "{z}(1 − {z})", "tanh": "1 − {z}²"}  # how inner derivatives are written, where not σ'(a)
+
+# The most edges of paths, nodes of them of which any two are looked at, and any two with names, nodes of a cut, names
+# that may be taken for another, numbers between two of a kind, quantities that may be a factor, paths of which each is
+# tried with every one, edges of which any two are edited, and parts of formulas that are evaluated for a wrong name.
+BOUNDS = {"edges": 160, "linked": 64, "named": 40, "cut": 64, "kin": 16, "shift": 8, "quantities": 200, "paths": 8}
+BOUNDS |= {"paired": 60, "written": 100_000, "steps": 1_000_000}
+
 INNER = "the inner derivative of {zs} is {inner}, "
 # What may stand in place of dz/da: the kind of the mistake, the words, the formula.
-INSTEAD: list[tuple[str, str, str]] = [
+INSTEAD: list[tuple[Kind, str, str]] = [
     ("inner derivative", "the inner derivative {inner} is missing for {zs}", "1"),
     ("inner derivative", INNER + "not the value alone", "v"),
     ("inner derivative", INNER + "not {one} alone", "1 - v"),
@@ -29,12 +42,49 @@ INSTEAD: list[tuple[str, str, str]] = [
     ("inner derivative", "the inner derivative of {zs} stands there squared", "d^2"),
 ]
 
-# Where what comes after an inner derivative is left out.
-LAST = ("missing factor", "da/d{theta} is missing in the term of {zs}")
-
-# What is said of the other edits, by the name of the edit: the kind of the mistake, and the words. A path goes through
-# {n}, and through {m} before it.
-SAID: dict[str, tuple[str, str]] = {
+# What is said of the others by their names: the kind of the mistake, and the words. A path goes through {n}, and
+# through {m} before it.
+SAID: dict[str, tuple[Kind, str]] = {
+    "nothing": ("zero", "{df} is 0 at every point, and your answer is not"),
+    "zero": ("zero", "your answer is 0 at every point, and {df} is not"),
+    "undefined": ("undefined", "your answer is not a number at some points where the gradient is one"),
+    "unknown": ("unknown", "none of the usual mistakes explains it; at {at} it gives {a} where {df} is {g}"),
+    "minus": ("sign", "the sign is wrong"),
+    "minus the gradient": ("sign", "the sign is wrong: it is −{of}"),
+    "times": ("factor", "a constant factor is wrong: it is {k} times {of}"),
+    "other": ("other parameter", "this is df/d{q}, not {df}"),
+    "turned": ("other parameter", "this is df/d{q}, not {df}: the indices are exchanged"),
+    "root of several": ("root", "√f is not ŷ − y: over several rows it is no single difference"),
+    "root of no square": ("root", "√f does not belong here: this f is no square"),
+    "root of more": ("root", "√f is not |ŷ − y| here, for f is not (ŷ − y)² alone: write ŷ − y"),
+    "root beside λ": ("root", "√f is not |ŷ − y| where λ > 0, and never negative: write ŷ − y"),
+    "root": ("root", "√f is |ŷ − y|, which has lost the sign where ŷ < y: write ŷ − y"),
+    "root alone": ("root", "√f is |ŷ − y|, which has lost the sign where ŷ < y: right only if you read √f as ŷ − y"),
+    "absolute": ("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y"),
+    "λ alone": ("regularisation", "the regularisation gives 2λ{q}: it stands there without its {q}"),
+    "λ and a square": (
+        "regularisation",
+        "the regularisation gives 2λ{q}: it stands there as λ{q}², which is not derived",
+    ),
+    "λ of no loss": ("regularisation", "there is no regularisation in this f: leave out the term with {q} alone"),
+    "λ missing": ("regularisation", "the term 2λ{q} of the regularisation is missing"),
+    "λ times": ("regularisation", "the regularisation gives 2λ{q}: you have {k} times that"),
+    "λ of others": ("regularisation", "the regularisation gives 2λ{q} alone: {p} stand there too"),
+    "paths missing": ("missing path", "{through} {are} missing"),
+    "paths twice": ("extra path", "{through} {are} counted twice"),
+    "paths minus": ("sign", "{through} {have} the wrong sign"),
+    "paths times": ("factor", "{through} {are} {k} times what it should be"),
+    "paths of another": ("extra path", "{through} {are} too much: that is how {q} acts"),
+    "gradient of another": ("extra path", "the paths from {q} to f are too much: they belong to df/d{q}"),
+    "term of another": ("index", "the term of {zs} is that of df/d{q}, not of {df}"),
+    "last": ("missing factor", "da/d{theta} is missing in the term of {zs}"),
+    "factor too much": ("extra factor", "the factor {q} is too much"),
+    "factor missing": ("missing factor", "the factor {q} is missing"),
+    "inner missing": ("inner derivative", "the inner derivative {q} is missing"),
+    "of inner missing": ("inner derivative", "the inner derivative of {z} is {inner}: {q} is missing"),
+    "another": ("index", "{q} stands where {p} belongs"),
+    "another once": ("index", "{q} stands once where {p} belongs"),
+    "exchanged": ("index", "{q} and {p} are exchanged"),
     "node": ("missing path", "the path through {n} is missing"),
     "edge": ("missing path", "the path from {m} to {n} is missing"),
     "node twice": ("extra path", "the path through {n} is counted twice"),
@@ -68,3 +118,34 @@ SAID: dict[str, tuple[str, str]] = {
     "added": ("added", "a sum stands where a product belongs"),
     "multiplied": ("multiplied", "a product stands where a sum belongs"),
 }
+
+# All of this, as data for pages.
+SPECIFICATION: dict[str, Any] = {
+    "linear": LINEAR,
+    "written": WRITTEN,
+    "bounds": BOUNDS,
+    "instead": INSTEAD,
+    "said": SAID,
+}
+
+
+def said(name: str, names: tuple[str, ...] = (), factor: float | None = None, /, **words: str) -> Diagnosis:
+    """A mistake in the words of the table."""
+    return told(*SAID[name], names, factor, tuple(words[key] for key in ("m", "n") if key in words), **words)
+
+
+def told(
+    kind: Kind, sentence: str, names: tuple[str, ...], factor: float | None, nodes: tuple[str, ...], /, **words: str
+) -> Diagnosis:
+    """A mistake in the words of a sentence."""
+    factor = -1.0 if kind == "sign" else factor
+    return Diagnosis(kind, sentence.format(**words), factor, names, nodes=nodes)
+
+
+def scaled(k: float | None, of: str = "") -> Found:
+    """What to say of an answer that is k times what it should be, `of` by name; nothing for 1."""
+    if k is None or is_close(k, 1.0):
+        return ()
+    if is_close(k, -1.0):
+        return (said("minus the gradient" if of else "minus", of=of),)
+    return (said("times", (), nice(k), k=number(k), of=of or "what it should be"),)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis, listed, number
-from microgradcnn.views.answers.edits.single import kin, moved_label, said
+from microgradcnn.views.answers.edits.single import SHIFTS, kin, moved_label
+from microgradcnn.views.answers.edits.table import BOUNDS, said
 from microgradcnn.views.answers.evidence import Evidence, letter
 from microgradcnn.views.answers.reading.names import FormulaError, Names
 from microgradcnn.views.answers.tokens import tokenize
 
-TRIES = 100_000  # parts of formulas that are evaluated in search of a wrong name
-_SHIFT = 8
+TRIES = BOUNDS["written"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class Rewriting:
     values: Array
 
 
-def rewritings(evidence: Evidence, answer: Value, tries: int = 0) -> Iterator[Rewriting]:
+def size_of(order: Sequence[Value]) -> int:
+    """The steps that a formula takes to compute: one for every mention of a name, and one for what is done with it."""
+    return 2 * sum(node.label is not None for node in order) + 1
+
+
+def rewritings(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     """The answer with other names in it, or another operation, within TRIES steps."""
     order = topological(answer)
-    for diagnosis, new in _changes(evidence, order):
-        if (tries := tries + len(order)) > TRIES:
-            return
+    for diagnosis, new in islice(_changes(evidence, order), TRIES // size_of(order)):
         yield Rewriting(diagnosis, evidence.points.instead(order, new))
 
 
@@ -41,7 +45,7 @@ def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     order = topological(answer)
     signs = {"add": 1.0, "sub": -1.0}
     sums = [(node, signs[node.op.name]) for node in order if node.op is not None and node.op.name in signs]
-    for node, sign in sums[: TRIES // len(order)]:
+    for node, sign in sums[: TRIES // size_of(order)]:
         a, b = (evidence.points(p) for p in node.parents)
         for term, own, rest in ((1, b, a), (0, a, sign * b)):
             names = sorted({x.label for x in topological(node.parents[term]) if x.label is not None})
@@ -60,21 +64,21 @@ def _changes(evidence: Evidence, order: list[Value]) -> Iterator[tuple[Diagnosis
         for right in kin(used, values):
             replaced = dict.fromkeys(mentions[used], values[right])
             names = (used, right)
-            yield Diagnosis("index", f"{used} stands where {right} belongs", None, names), replaced
+            yield said("another", names, q=used, p=right), replaced
             if right in mentions:
                 exchanged = {**replaced, **dict.fromkeys(mentions[right], values[used])}
-                yield Diagnosis("index", f"{used} and {right} are exchanged", None, names), exchanged
+                yield said("exchanged", names, q=used, p=right), exchanged
     yield from _shifted(mentions, values)
     for used in sorted(mentions):
         for right in kin(used, values) if len(mentions[used]) > 1 else ():
             for i, mention in enumerate(mentions[used]):
-                clause = f"{used} stands once where {right} belongs"
-                yield Diagnosis("index", clause, None, (used, right), mention=i), {mention: values[right]}
+                told = said("another once", (used, right), q=used, p=right)
+                yield replace(told, mention=i), {mention: values[right]}
     for node in order:
         if node.op is not None and node.op.name in ("add", "sub", "mul"):
             a, b = (evidence.points(p) if isinstance(p, Value) else p for p in node.parents)
             product = node.op.name == "mul"
-            yield said("multiplied" if product else "added", ()), {node: a + b if product else a * b}
+            yield said("multiplied" if product else "added"), {node: a + b if product else a * b}
 
 
 def _shifted(
@@ -83,7 +87,7 @@ def _shifted(
     """All names of a letter with another number at the end."""
     for family in sorted({letter(used) for used in mentions}):
         names = sorted(used for used in mentions if letter(used) == family)
-        for by in (x for n in range(1, _SHIFT + 1) for x in (n, -n)):
+        for by in SHIFTS:
             moved = [moved_label(used, by) for used in names]
             if len(names) > 1 and all(label in values for label in moved):
                 new = {m: values[label] for used, label in zip(names, moved, strict=True) for m in mentions[used]}

@@ -16,19 +16,10 @@ import numpy as np
 from microgradcnn.engine import functions
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE, Primitive, free_names, input_names
-from microgradcnn.views.answers.reading.notations import (
-    ALIASES,
-    ELEMENTARY,
-    GREEK,
-    LECTURE,
-    LOW,
-    NAME,
-    SPELLINGS,
-    YIELDING,
-)
+from microgradcnn.views.answers.reading import notations
 
 NOT_KNOWN = "is not known here"
-_LOW = str.maketrans(LOW)
+_LOW = str.maketrans(notations.LOW)
 
 
 class FormulaError(ValueError):
@@ -46,13 +37,9 @@ class Token(NamedTuple):
 
 
 # Those that are made of primitives; a text is no argument that a formula gives.
-_MADE: dict[Any, list[str]] = {
-    functions.gelu: ["x"],
-    functions.silu: ["x"],
-    functions.reciprocal: ["x"],
-    functions.clip: ["x"],
-}
-_MADE |= {functions.leaky_relu: ["x"], functions.exp2: ["x"], functions.sinc: ["x"], functions.logaddexp2: ["a", "b"]}
+_MADE: dict[Any, tuple[str, ...]] = dict.fromkeys([functions.gelu, functions.silu, functions.reciprocal], ("x",))
+_MADE |= dict.fromkeys([functions.clip, functions.leaky_relu, functions.exp2, functions.sinc], ("x",))
+_MADE |= {functions.logaddexp2: ("a", "b")}
 _STATIC = {"clip": ["min", "max"], "leaky_relu": ["negative_slope"]}
 
 
@@ -80,8 +67,8 @@ def spelled(match: re.Match[str]) -> str:
     letters = re.findall(r"[A-Za-z]+", base)
     if base == "ŷ" or base.endswith("\u0302") or base.startswith(("\\hat", "\\widehat")):
         base = f"{'y' if base == 'ŷ' else letters[-1]}_hat"
-    elif base in GREEK:
-        base = GREEK[base]
+    elif base in notations.GREEK:
+        base = notations.GREEK[base]
     else:
         base = letters[-1]
         base = f"{base[:-3]}_hat" if re.fullmatch(r"[a-z]hat", base) else base
@@ -90,7 +77,7 @@ def spelled(match: re.Match[str]) -> str:
 
 def canonical(name: str) -> str | None:
     """The spelling that a name has as a label, z_1 for z1, z_{1} or z₁; None for what is no name."""
-    match = NAME.fullmatch(name.strip())
+    match = notations.NAME.fullmatch(name.strip())
     return None if match is None else spelled(match)
 
 
@@ -146,7 +133,7 @@ class Names:
             raise FormulaError(f"{name} could be {' or '.join(sorted(labels))}: write one of them")
         if not labels and re.fullmatch(r"p(_[0-9]+)+", name):
             labels = self._pixel(name.removeprefix("p").replace("_", ""))
-        return next(iter(labels), self.labels.get(ALIASES.get(name, name)))
+        return next(iter(labels), self.labels.get(notations.ALIASES.get(name, name)))
 
     def _pixel(self, digits: str) -> set[str]:
         """p_b for the lecture's p_ab: a is the first pixel of a window, b a pixel of it."""
@@ -179,15 +166,8 @@ class Names:
 
     def function_names(self) -> list[str]:
         """The functions by their names, the lecture's first."""
-        return list(
-            dict.fromkeys(
-                [
-                    *LECTURE,
-                    *(op.name for op in self.functions.values() if isinstance(op, Primitive)),
-                    *(f.__name__ for f in _MADE),
-                ]
-            )
-        )
+        primitives = (op.name for op in self.functions.values() if isinstance(op, Primitive))
+        return list(dict.fromkeys([*notations.LECTURE, *primitives, *(f.__name__ for f in _MADE)]))
 
     def parameters(self, function: str) -> tuple[list[str], list[str]]:
         """What a function's inputs are called, and its static arguments in the order in which formulas write them."""
@@ -224,7 +204,8 @@ class Names:
         shown = name if len(name) <= 30 else name[:27] + "..."
         if name[:1] == "d" and len(name) > 1 and self.find("_".join(re.findall(r"[A-Za-z]+|[0-9]+", name[1:]))):
             return f"{shown} is a derivative: write it out"
-        known = [*self.labels.values(), *(name for name in SPELLINGS if name not in {*ELEMENTARY, *YIELDING})]
+        seldom = {*notations.ELEMENTARY, *notations.YIELDING}
+        known = [*self.labels.values(), *(name for name in notations.SPELLINGS if name not in seldom)]
         meant = difflib.get_close_matches(shown, known, n=1, cutoff=0.5)
         meant = meant or difflib.get_close_matches(shown, self.function_names(), n=1, cutoff=0.75)
         meant = [] if len(name) == 1 and meant and meant[0] not in self.labels.values() else meant  # p is no exp

@@ -44,15 +44,7 @@ LECTURE = ("sqrt", "exp", "log", "abs", "tanh", "sigmoid", "relu", "step")
 ELEMENTARY = ("sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "floor")
 _OTHERS = ("sign", "sech", "csch", "coth", "sec", "csc", "cot", "dot")
 SPELLINGS = {name: name for name in (*LECTURE, *ELEMENTARY, *_OTHERS)}
-SPELLINGS |= {
-    "ln": "log",
-    "sigma": "sigma",
-    "ReLU": "relu",
-    "heaviside": "step",
-    "H": "step",
-    "sgn": "sign",
-    "dot": "dot",
-}
+SPELLINGS |= {"ln": "log", "sigma": "sigma", "ReLU": "relu", "heaviside": "step", "H": "step", "sgn": "sign"}
 SPELLINGS |= {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 # Names that are functions only where nothing in the graph is called so, a bracket after them or not.
 YIELDING = frozenset({"H", "sgn", "asin", "acos", "atan", *_OTHERS})

@@ -5,19 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from microgradcnn.views.answers.reading import notations
 from microgradcnn.views.answers.reading.names import FormulaError, Names, canonical
-from microgradcnn.views.answers.reading.notations import (
-    DERIVATIVE,
-    GRADIENT,
-    MEANING,
-    MEANINGS,
-    SAME_CHARACTERS,
-    SPACE,
-    WHY,
-    WRAPPERS,
-)
 
-_SAME_CHARACTERS = str.maketrans(SAME_CHARACTERS)
+_SAME_CHARACTERS = str.maketrans(notations.SAME_CHARACTERS)
 
 
 class Statement(NamedTuple):
@@ -34,9 +25,9 @@ def statement(text: str, names: Names) -> Statement:
     """
     text = _unwrapped(text.translate(_SAME_CHARACTERS))
     outside = _outside(text)
-    found = [match for match in MEANING.finditer(text) if match.end() - 1 in outside]
-    if len(found) > MEANINGS:
-        raise FormulaError(f"{len(found)} names are given a meaning: {MEANINGS} are the most")
+    found = [match for match in notations.MEANING.finditer(text) if match.end() - 1 in outside]
+    if len(found) > notations.MEANINGS:
+        raise FormulaError(f"{len(found)} names are given a meaning: {notations.MEANINGS} are the most")
     ends = [*(match.start() for match in found), len(text)]
     meanings, plain = dict[str, str](), [(0, ends[0])]
     for match, end in zip(found, ends[1:], strict=True):
@@ -47,7 +38,7 @@ def statement(text: str, names: Names) -> Statement:
         meanings[name] = " " * match.end() + text[match.end() : stop]
     plain = [(start, end) for start, end in plain if text[start:end].strip()]
     if found and not plain:
-        raise FormulaError(f"'=' in column {found[0].end()} {WHY['=']}")
+        raise FormulaError(f"'=' in column {found[0].end()} {notations.WHY['=']}")
     if len(plain) != 1:  # whatever separates them has no place in a formula
         return Statement(text, {})
     ((start, end),) = plain
@@ -56,7 +47,7 @@ def statement(text: str, names: Names) -> Statement:
 
 def _unwrapped(text: str) -> str:
     """The text without a final full stop, and with spaces for what tells mathematics from words."""
-    for opening, closing in WRAPPERS:
+    for opening, closing in notations.WRAPPERS:
         count = text.count(opening)
         if count and count == text.count(closing) and (opening != closing or count % 2 == 0):
             text = text.replace(opening, " " * len(opening)).replace(closing, " " * len(closing))
@@ -76,14 +67,14 @@ def _outside(text: str) -> set[int]:
 
 def _right_side(text: str, names: Names) -> str:
     """The formula without a left side that says what it is. Raises FormulaError if that is not what is asked for."""
-    spaces = SPACE.match(text)
+    spaces = notations.SPACE.match(text)
     start = spaces.end() if spaces else 0
-    left = DERIVATIVE.match(text, start) or GRADIENT.match(text, start)
+    left = notations.DERIVATIVE.match(text, start) or notations.GRADIENT.match(text, start)
     equals = left and re.compile(r"[ ]*=(?!=)").match(text, left.end())
     if left is None or equals is None:
         return text
     pieces = [piece for piece in left.groups() if piece]
-    above, below = (pieces[1], pieces[3]) if left.re is DERIVATIVE else (pieces[-1], *pieces[:-1], "")[:2]
+    above, below = (pieces[1], pieces[3]) if left.re is notations.DERIVATIVE else (pieces[-1], *pieces[:-1], "")[:2]
     if names.asked is not None:
         f, x = names.asked
         known, by = names.find(canonical(above) or ""), canonical(below) or ""

@@ -40,32 +40,10 @@ def literal(data: object) -> str:
 
 
 # What of views/answers/reading/notations.py formula.js reads with.
-_PATTERNS: tuple[str, ...] = (
-    "NAME",
-    "SPACE",
-    "NUMBER",
-    "DECIMAL_COMMA",
-    "RAISED",
-    "INDEXED",
-    "ENTRY",
-    "SUM",
-    "DERIVATIVE",
-    "GRADIENT",
-)
-_PATTERNS += ("TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING", "IF", "ELSE")
-_TABLES: tuple[str, ...] = (
-    "GREEK",
-    "FRACTIONS",
-    "SPELLINGS",
-    "SAME",
-    "SAME_CHARACTERS",
-    "LOW",
-    "HIGH",
-    "WHY",
-    "CLOSING",
-    "ALIASES",
-)
-_TABLES += ("DEFINED",)
+_PATTERNS: tuple[str, ...] = ("NAME", "SPACE", "NUMBER", "DECIMAL_COMMA", "RAISED", "INDEXED", "ENTRY", "SUM")
+_PATTERNS += ("DERIVATIVE", "GRADIENT", "TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING", "IF", "ELSE")
+_TABLES: tuple[str, ...] = ("GREEK", "FRACTIONS", "SPELLINGS", "SAME", "SAME_CHARACTERS", "LOW", "HIGH", "WHY")
+_TABLES += ("CLOSING", "ALIASES", "DEFINED")
 _BOUNDS = ("LENGTH", "DEPTH", "EXPONENT", "LARGEST", "STEPS", "TERMS", "MEANINGS")
 
 

@@ -1,20 +1,24 @@
 // The edits of a gradient, as views/answers/edits has them: what each makes of it, and what is said (EDITS).
 "use strict";
 
-const LINEAR = ["add", "sub", "mul", "div", "neg"];
-const MOST_EDGES = 160, MOST_LINKED = 64, MOST_PAIRED = 40, MOST_KIN = 16, MOST_CUT = 64;
-const SHIFTS = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((n) => [n, -n]);
+const {linear: LINEAR, bounds: MOST} = EDITS;
+const SHIFTS = Array.from({length: MOST.shift}, (_, i) => [i + 1, -i - 1]).flat();
 
 const fill = (sentence, words) => sentence.replace(/\{(\w+)\}/g, (_, key) => words[key]);
 const listed = (names) => (names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
 const unique = (items) => [...new Set(items)];
-const total = (terms, zero) => terms.reduce(plus, zero);
 
-function said(name, names, words) {
-  const [kind, sentence] = EDITS.said[name];
-  const nodes = ["m", "n"].flatMap((key) => words[key] ?? []);
-  return {kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : null, names, nodes};
+function grouped(items, key) {
+  const found = new Map();
+  for (const item of items) found.set(key(item), [...(found.get(key(item)) ?? []), item]);
+  return found;
 }
+
+// A mistake in the words of a sentence, and in those of a row of the table, where m and n are nodes of its path.
+const told = (kind, sentence, names, words, nodes = [], factor = null) =>
+  ({kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : factor, names, nodes});
+const said = (name, names = [], words = {}, factor = null) =>
+  told(...EDITS.said[name], names, words, ["m", "n"].flatMap((key) => words[key] ?? []), factor);
 
 // Numbers in words: a fraction with a small denominator, or a few digits.
 function fraction(k) {
@@ -51,9 +55,8 @@ function inWords(k) {
 
 function scaled(k, of = "") { // what to say of an answer that is k times what it should be
   if (!k || near(k, 1)) return [];
-  if (near(k, -1)) return [{kind: "sign", clause: `the sign is wrong${of && `: it is −${of}`}`, factor: -1, names: []}];
-  const times = `${inWords(k)} times ${of || "what it should be"}`;
-  return [{kind: "factor", clause: `a constant factor is wrong: it is ${times}`, factor: nice(k), names: []}];
+  if (near(k, -1)) return [said(of ? "minus the gradient" : "minus", [], {of})];
+  return [said("times", [], {k: inWords(k), of: of || "what it should be"}, nice(k))];
 }
 
 const instead = (() => { // what a formula of the table gives in place of the local derivative of an edge
@@ -82,8 +85,8 @@ function innerWords({nodes}, edges) {
     (more.length ? `${first.split("_", 1)[0]}_i` : first);
   const z = one(names), {label, name} = nodes[at[0]];
   const a = label !== null && inputs[0].label === null ? z.replace("z", "a") : one(inputs.map(({words}) => words));
-  const known = {sigmoid: `${z}(1 − ${z})`, tanh: `1 − ${z}²`}[name];
-  const inner = (label !== null && known) || `${name}'(${a})`;
+  const known = label !== null && Object.hasOwn(EDITS.written, name);
+  const inner = known ? fill(EDITS.written[name], {z}) : `${name}'(${a})`;
   return {zs: listed(names), inner, z, a, one: `1 − ${z}`};
 }
 
@@ -103,8 +106,8 @@ const lastNumber = (label) => Number(/_([0-9]+)$/.exec(label)?.[1] ?? -1);
 
 // All edits of one kind of place: {diagnosis, values, changed}.
 class Edits {
-  constructor(flow, terms) {
-    Object.assign(this, {flow, terms, program: flow.program, nodes: flow.program.nodes});
+  constructor(flow, families, steps) {
+    Object.assign(this, {flow, families, steps, program: flow.program, nodes: flow.program.nodes, known: new Map()});
     this.inner = flow.edges.filter((e) => isInner(this.program, e));
     this.factors = flow.edges.flatMap((e) => {
       const q = this.nodes[nodeOf(e)].parents.find((_, i) => i !== e % 8);
@@ -112,41 +115,51 @@ class Edits {
     });
     const inside = this.nodes.slice(0, this.program.root + 1);
     this.place = new Map(inside.flatMap(({label}, n) => (label === null ? [] : [[label, n]])));
-    const groups = new Map();
-    const group = (key, e) => groups.set(key, [...(groups.get(key) ?? []), e]);
-    for (const e of this.inner) {
+    const kinds = this.inner.flatMap((e) => {
       const {name, label} = this.nodes[nodeOf(e)];
-      group(`${name} ${letter(label ?? "")}`, e);
-      group(name, e);
-    }
-    this.alike = [...new Map([...groups.values()].filter((edges) => edges.length > 1).map((x) => [String(x), x]))
-      .values()];
+      return [[`${name} ${letter(label ?? "")}`, e], [name, e]];
+    });
+    const alike = [...grouped(kinds, ([key]) => key).values()].map((group) => group.map(([, e]) => e));
+    this.alike = [...grouped(alike.filter((edges) => edges.length > 1), String).values()].map(([edges]) => edges);
   }
 
   all() {
-    if (this.flow.edges.length > MOST_EDGES) return [];
+    if (this.flow.edges.length > MOST.edges) return [];
     const found = [this.weighed(), this.ofFunctions(), this.ofFactors(), this.cut(), this.everywhere(),
       this.otherWindows(), this.allOfAMaximum(), this.sums(), this.ofOthers()];
-    return found.flat().filter(({values}) => finite(values));
+    return this.finite(found.flat());
+  }
+
+  finite(edits) { // each is a step
+    this.steps.take(edits.length);
+    return edits.filter(({values}) => finite(values));
+  }
+
+  edit(diagnosis, values, changed = new Map()) {
+    return {diagnosis, values, changed};
   }
 
   words(n) {
     return this.nodes[n].words;
   }
 
-  get links() {
-    const {flow} = this, on = flow.on.length <= MOST_LINKED ? flow.on : [];
-    this.sent ??= new Map(flow.on.map((n) => [n, flow.sent(n)]));
-    const found = on.flatMap((n, i) => on.slice(0, i).flatMap((m, j) => {
-      const link = this.sent.get(n)[m];
-      return link ? [[n, m, link, i - j]] : [];
-    }));
-    return found.sort((a, b) => a[3] - b[3]);
+  sent(n) { // what a node of the paths sends down
+    if (!this.known.has(n)) {
+      this.steps.take(this.flow.edges.length);
+      this.known.set(n, this.flow.sent(n));
+    }
+    return this.known.get(n);
+  }
+
+  get links() { // two nodes of a path with their derivative, the nearest first
+    const on = this.flow.on.length <= MOST.linked ? this.flow.on : [];
+    this.foundLinks ??= on.flatMap((n, i) => on.slice(0, i).flatMap((m, j) =>
+      (this.sent(n).has(m) ? [[n, m, this.sent(n).get(m), i - j]] : []))).sort((a, b) => a[3] - b[3]);
+    return this.foundLinks;
   }
 
   weighed() { // a path left out, twice, or with the wrong sign
-    const {flow, nodes} = this, found = [], add = (diagnosis, values, changed = new Map()) =>
-      found.push({diagnosis, values, changed});
+    const {flow, nodes} = this, found = [], add = (...edit) => found.push(this.edit(...edit));
     const inside = flow.on.slice(1, -1), named = (n) => nodes[n].label !== null;
     for (const [times_, how] of [[-1, ""], [1, " twice"], [-2, " minus"]]) {
       const slope = (e) => [e, scale(1 + times_, flow.slope(e))];
@@ -163,9 +176,9 @@ class Edits {
             plus(flow.total, scale(times_, along)), new Map([slope(e)]));
       }
     }
-    for (const [n, m, link] of flow.on.length <= MOST_PAIRED ? this.links : []) {
+    for (const [n, m, link] of flow.on.length <= MOST.named ? this.links : []) {
       if (!named(n) || !named(m)) continue;
-      const along = times(times(flow.down[n], link), flow.up[m]);
+      const along = times(times(flow.down.get(n), link), flow.up.get(m));
       if (![flow.total, flow.through(n), flow.through(m)].some((other) => same(along, other)))
         add(said("two nodes", [this.words(m), this.words(n)], {n: this.words(n), m: this.words(m)}),
           less(flow.total, along));
@@ -175,15 +188,15 @@ class Edits {
 
   replaced(diagnosis, changed) { // other local derivatives at some edges
     const {flow} = this, [[e, slope]] = changed;
-    const values = changed.size > 1 ? flow.withSlopes(changed).total
-      : plus(flow.total, flow.along(e, less(slope, flow.slope(e))));
-    return {diagnosis, values, changed};
+    if (changed.size === 1)
+      return this.edit(diagnosis, plus(flow.total, flow.along(e, less(slope, flow.slope(e)))), changed);
+    this.steps.take(flow.edges.length);
+    return this.edit(diagnosis, flow.withSlopes(changed).total, changed);
   }
 
   ofFunctions() {
-    if (this.flow.edges.length > MOST_EDGES) return [];
-    const found = [...this.inner.map((e) => [e]), ...this.alike].flatMap((edges) => this.instead(edges));
-    return found.filter(({values}) => finite(values));
+    if (this.flow.edges.length > MOST.edges) return [];
+    return [...this.inner.map((e) => [e]), ...this.alike].flatMap((edges) => this.instead(edges));
   }
 
   instead(edges) {
@@ -191,13 +204,13 @@ class Edits {
     return EDITS.instead.flatMap(([kind, wrong, text]) => {
       const changed = new Map(edges.map((e) => [e, instead(this.program, e, text)]));
       if ([...changed].some(([e, slope]) => same(slope, this.flow.slope(e)))) return [];
-      return [this.replaced({kind, clause: fill(wrong, words), factor: null, names: zs, nodes: zs}, changed)];
+      return [this.replaced(told(kind, wrong, zs, words, zs), changed)];
     });
   }
 
   kin(q) {
     const {label} = this.nodes[q];
-    return label === null ? [] : kin(label, [...this.place.keys()]).slice(0, MOST_KIN).map((x) => this.place.get(x));
+    return label === null ? [] : kin(label, [...this.place.keys()]).slice(0, MOST.kin).map((x) => this.place.get(x));
   }
 
   nearest(n) { // the next node towards f that has a name
@@ -208,61 +221,53 @@ class Edits {
   }
 
   ofFactors() {
-    const {flow, program} = this;
     return this.factors.flatMap(([e, q]) => {
-      const words = {q: this.words(q), n: this.words(this.nearest(nodeOf(e)))}, own = flow.slope(e);
-      return [
-        this.replaced(said("factor", [words.q], words), new Map([[e, program.ones]])),
-        this.replaced(said("factor twice", [words.q], words), new Map([[e, times(own, own)]])),
-        ...this.kin(q).map((other) => {
-          const there = this.words(other);
-          return this.replaced(said("sibling", [there, words.q], {q: there, p: words.q, n: words.n}),
-            new Map([[e, program.values[other]]]));
-        }),
-      ];
+      const words = {q: this.words(q), n: this.words(this.nearest(nodeOf(e)))};
+      return [...this.leftOutOrTwice("factor", [e], [words.q], words),
+        ...this.kin(q).map((other) => this.insteadOf(q, e, other))];
     });
   }
 
-  ofOthers() { // any other node where a factor belongs
-    const {flow, program, nodes} = this, changed = new Map();
-    const named = nodes.map((_, n) => n)
+  ofOthers() { // any other node where a factor belongs; none that is paired with others
+    const {program, nodes} = this, named = nodes.map((_, n) => n)
       .filter((n) => n < program.root && nodes[n].label !== null && letter(nodes[n].label) !== "y");
     return this.factors.flatMap(([e, q]) => {
-      const through = this.words(this.nearest(nodeOf(e))), near_ = [q, ...this.kin(q)];
-      return named.filter((other) => !near_.includes(other)).map((other) => {
-        const names = [this.words(other), this.words(q)];
-        const values = plus(flow.total, flow.along(e, less(program.values[other], flow.slope(e))));
-        return {diagnosis: said("sibling", names, {q: names[0], p: names[1], n: through}), values, changed};
-      });
+      const near_ = [q, ...this.kin(q)];
+      return named.filter((other) => !near_.includes(other))
+        .map((other) => ({...this.insteadOf(q, e, other), changed: new Map()}));
     });
+  }
+
+  leftOutOrTwice(name, edges, names, words) { // no factor at some edges, and two of each
+    const slope = (e) => this.flow.slope(e), {ones} = this.program;
+    return [this.replaced(said(name, names, words), new Map(edges.map((e) => [e, ones]))),
+      this.replaced(said(`${name} twice`, names, words), new Map(edges.map((e) => [e, times(slope(e), slope(e))])))];
+  }
+
+  insteadOf(q, e, other) { // another node at an edge where q is the factor
+    const names = [this.words(other), this.words(q)], n = this.words(this.nearest(nodeOf(e)));
+    return this.replaced(said("sibling", names, {q: names[0], p: names[1], n}),
+      new Map([[e, this.program.values[other]]]));
   }
 
   cut() { // what lies between two nodes is left out of the product
     const {flow, program} = this;
-    const between = (middle, n, m) => m < middle && middle <= n && this.sent.get(n)[middle] && this.sent.get(middle)[m];
+    const between = (x, n, m) => m < x && x <= n && this.sent(n).has(x) && this.sent(x).has(m);
     return this.links.flatMap(([n, m, link]) => {
       if (same(link, program.ones)) return [];
       const name = this.inner.some((e) => between(nodeOf(e), n, m)) ? "cut inner" : "cut";
-      const values = plus(flow.total, times(times(flow.down[n], flow.up[m]), link.map((x) => 1 - x)));
+      const values = plus(flow.total, times(times(flow.down.get(n), flow.up.get(m)), link.map((x) => 1 - x)));
       const names = [this.words(n), this.words(m)];
-      return [{diagnosis: said(name, names, {n: names[0], m: names[1]}), values, changed: new Map()}];
+      return [this.edit(said(name, names, {n: names[0], m: names[1]}), values)];
     });
   }
 
   everywhere() {
-    const {flow, program, nodes} = this, letters = new Map();
-    const found = this.alike.flatMap((edges) => this.ofAnother(edges));
-    for (const [e, q] of this.factors) {
-      const own = letter(nodes[q].label ?? "");
-      letters.set(own, [...(letters.get(own) ?? []), [e, q]]);
-    }
-    for (const [own, pairs] of letters) {
+    const {nodes} = this, found = this.alike.flatMap((edges) => this.ofAnother(edges));
+    for (const [own, pairs] of grouped(this.factors, ([, q]) => letter(nodes[q].label ?? ""))) {
       if (!own || pairs.length < 2) continue;
       const names = unique(pairs.map(([, q]) => this.words(q))), words = {q: listed(names)};
-      found.push(this.replaced(said("factors", names, words), new Map(pairs.map(([e]) => [e, program.ones]))));
-      found.push(this.replaced(said("factors twice", names, words),
-        new Map(pairs.map(([e]) => [e, times(flow.slope(e), flow.slope(e))]))));
-      found.push(...this.shifted(pairs, names));
+      found.push(...this.leftOutOrTwice("factors", pairs.map(([e]) => e), names, words), ...this.shifted(pairs, names));
     }
     return found;
   }
@@ -306,15 +311,14 @@ class Edits {
       lastNumber(names[0]) < 0) return [];
     for (let columns = 2; columns <= names.length; columns++)
       for (const step of names.length % columns ? [] : [1, 2, 3])
-        for (const row of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        for (let row = 1; row <= MOST.shift; row++) {
           const by = names.map((_, i) => step * (i % columns) + row * Math.floor(i / columns));
           const moved = by.map((x) => movedLabel(names[0], x));
           if (tried.has(String(moved)) || !moved.every((label) => place.has(label))) continue;
           tried.add(String(moved));
           const terms = pairs.map(([, e], i) => flow.along(e, program.values[place.get(moved[i])]));
           const words = {q: listed(moved), p: listed(names)};
-          found.push({diagnosis: said("siblings", [moved.at(-1), names.at(-1)], words),
-            values: total(terms, scale(0, flow.total)), changed: new Map()});
+          found.push(this.edit(said("siblings", [moved.at(-1), names.at(-1)], words), total(terms, flow.nothing)));
         }
     return found;
   }
@@ -331,19 +335,18 @@ class Edits {
   }
 
   sums() {
-    const {flow, program} = this, zero = scale(0, flow.total), found = [], changed = new Map();
-    for (const zs of this.terms.families) {
+    const {flow, program} = this, found = [];
+    for (const zs of this.families) {
       const on = zs.filter((z) => flow.on.includes(z));
-      if (on.length < 2 || !same(total(on.map((z) => flow.through(z)), zero), flow.total)) continue;
-      const [downs, ups] = [flow.down, flow.up].map((side) => total(on.map((z) => side[z]), zero));
-      const names = on.map((z) => this.words(z));
-      found.push({diagnosis: said("product of sums", names, {}), values: times(downs, ups), changed});
+      if (on.length < 2 || !same(total(on.map((z) => flow.through(z)), flow.nothing), flow.total)) continue;
+      const [downs, ups] = [flow.down, flow.up].map((side) => total(on.map((z) => side.get(z)), flow.nothing));
+      found.push(this.edit(said("product of sums", on.map((z) => this.words(z))), times(downs, ups)));
     }
     for (const [e, q] of this.factors)
       for (const other of this.kin(q)) {
         const names = [this.words(other), this.words(q)];
-        found.push({diagnosis: said("another's path", names, {q: names[0], p: names[1]}),
-          values: plus(flow.total, flow.along(e, program.values[other])), changed});
+        const values = plus(flow.total, flow.along(e, program.values[other]));
+        found.push(this.edit(said("another's path", names, {q: names[0], p: names[1]}), values));
       }
     return found;
   }

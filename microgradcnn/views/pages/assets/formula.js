@@ -404,7 +404,11 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     greater: (a, b) => Number(a > b), "at least": (a, b) => Number(a >= b), equal: (a, b) => Number(a === b),
     differs: (a, b) => Number(a !== b),
   };
-  const defined = new Map(); // the functions that are formulas, as they were called for
+  const defined = new Map();
+  function definition(name) { // the tree, in x, of a function that is a formula
+    if (DEFINED.has(name) && !defined.has(name)) defined.set(name, parse(DEFINED.get(name), names(["x"])));
+    return defined.get(name);
+  }
 
   // The formula as a function of a Map from names to numbers, as IEEE arithmetic has it.
   function evaluator(tree) {
@@ -412,8 +416,8 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     if (!Array.isArray(tree)) return (values) => values.get(tree.name);
     const name = tree[0], inside = tree.slice(1).map(evaluator);
     if (DEFINED.has(name)) {
-      if (!defined.has(name)) defined.set(name, evaluator(parse(DEFINED.get(name), names(["x"]))));
-      return (values) => defined.get(name)(new Map([["x", inside[0](values)]]));
+      const value = evaluator(definition(name));
+      return (values) => value(new Map([["x", inside[0](values)]]));
     }
     if (!Object.hasOwn(OWN, name)) return (values) => FUNCTIONS[name].apply(inside.map((each) => each(values)))[0];
     const apply = OWN[name], [first, ...rest] = inside;
@@ -421,5 +425,5 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     return (values) => rest.reduce((result, each) => apply(result, each(values)), first(values));
   }
 
-  return {FormulaError, names, read, parse, parts, evaluator};
+  return {FormulaError, names, read, parse, parts, definition, evaluator};
 })(NOTATION);

@@ -1,8 +1,6 @@
 // Which mistake an answer has, and how exactly one is right, as views/answers/mistakes.py and precision.py tell it.
 "use strict";
 
-const regularised = (told, names, factor = null) => diagnosis("regularisation", told, names, factor);
-
 function ratioOfRest(rest, b, size) {
   const k = nearest(rest, b), small = 1e-12 * largest(size);
   if (Math.abs(k) * largest(b) <= small) return null;
@@ -11,82 +9,72 @@ function ratioOfRest(rest, b, size) {
 
 function ofRegularisation(evidence, a) {
   const {g, decay, regularisation, label, program, theta, penalised} = evidence, own = program.values[theta];
-  const fit = less(g, regularisation), gives = `the regularisation gives 2λ${label}`;
-  for (const [wrong, words] of decay ? [[program.ones, `without its ${label}`],
-    [times(own, own), `as λ${label}², which is not derived`]] : []) {
+  const fit = less(g, regularisation);
+  for (const [name, wrong] of decay ? [["λ alone", program.ones], ["λ and a square", times(own, own)]] : []) {
     const k = ratioOfRest(less(a, fit), wrong, fit);
-    if (k !== null) return [regularised(`${gives}: it stands there ${words}`, [label], k)];
+    if (k !== null) return [said(name, [label], {q: label}, k)];
   }
   const extra = ratioOfRest(less(a, g), own, g);
   if (extra === null) {
     const k = penalised.length ? solved(penalised.map(([, n]) => program.values[n]), less(a, g)) : null;
     const names = k ? penalised.filter((_, i) => k[i]).map(([name]) => name) : [];
-    return k ? [regularised(`${gives} alone: ${listed(names)} stand there too`, names)] : [];
+    return k ? [said("λ of others", names, {q: label, p: listed(names)})] : [];
   }
-  if (!decay)
-    return [regularised(`there is no regularisation in this f: leave out the term with ${label} alone`, [label],
-      extra)];
+  if (!decay) return [said("λ of no loss", [label], {q: label}, extra)];
   if (near(extra / decay, -1)) return [missingRegularisation(evidence)];
   return [regularisationTimes(evidence, (extra + decay) / decay)];
 }
 
-function regularisationTimes({label, decay}, k) {
-  const words = `the regularisation gives 2λ${label}: you have ${inWords(k)} times that`;
-  return regularised(words, [label], (k - 1) * decay);
-}
-
-function missingRegularisation({label, decay}) {
-  return regularised(`the term 2λ${label} of the regularisation is missing`, [label], -decay);
-}
+const regularisationTimes = ({label, decay}, k) => said("λ times", [label], {q: label, k: inWords(k)}, (k - 1) * decay);
+const missingRegularisation = ({label, decay}) => said("λ missing", [label], {q: label}, -decay);
 
 function ofOther({others, label: theta, name, values}, a) {
   for (const [label, gradient] of others) {
     const k = ratio(a, gradient);
     if (!k || !(near(k, 1) || kin(theta, [...values.keys()]).includes(label))) continue;
-    const turned = [letter(label), ...label.split("_").slice(1).reverse()].join("_");
-    const words = `this is df/d${label}, not ${name}${turned === theta ? ": the indices are exchanged" : ""}`;
-    return [diagnosis("other parameter", words, [label]), ...scaled(k, `df/d${label}`)];
+    const turned = [letter(label), ...label.split("_").slice(1).reverse()].join("_") === theta;
+    return [said(turned ? "turned" : "other", [label], {q: label, df: name}), ...scaled(k, `df/d${label}`)];
   }
   return [];
 }
 
 function explained(evidence, answer, a) { // what is wrong with an answer: one mistake, or two
-  const {g, name, decay, regularisation} = evidence;
-  const zero = !g.some(Boolean) ? `${name} is 0 at every point, and your answer is not`
-    : !a.some(Boolean) ? `your answer is 0 at every point, and ${name} is not` : "";
-  if (zero) return [diagnosis("zero", zero)];
-  for (const found of [scaled(ratio(a, g), name), ofRegularisation(evidence, a), ofOther(evidence, a)])
-    if (found.length) return found;
-  const search = new Search(evidence, answer), targets = [[a, []]];
+  const {g, name: df} = evidence, search = new Search(evidence, answer);
+  if (!g.some(Boolean) || !a.some(Boolean)) return [said(g.some(Boolean) ? "zero" : "nothing", [], {df})];
+  const found = search.first(() => scaled(ratio(a, g), df), () => ofRegularisation(evidence, a),
+    () => ofOther(evidence, a), () => searched(evidence, search, a));
+  return found.length ? found : [unexplained(evidence, answer, a)];
+}
+
+function searched(evidence, search, a) {
+  const {g, name, decay, regularisation} = evidence, targets = [[a, []]];
   if (decay)
     targets.push([plus(a, regularisation), [missingRegularisation(evidence)]],
       [plus(a, scale(0.5, regularisation)), [regularisationTimes(evidence, 0.5)]]);
-  for (const find of ["one", "editedOrRewritten"])
-    for (const [target, besides] of targets) {
-      const constant = besides.length ? scaled(ratio(target, g), name) : [];
-      const found = constant.length ? constant : search[find](target);
-      if (found.length) return [...found, ...besides];
-    }
-  const found = search.two(targets);
-  return found.length ? found : [unexplained(evidence, answer, a)];
+  try {
+    for (const find of ["one", "editedOrRewritten", "two"])
+      for (const [target, besides] of targets) {
+        const constant = besides.length && find === "one" ? scaled(ratio(target, g), name) : [];
+        const found = constant.length ? constant : search[find](target);
+        if (found.length) return [...found, ...besides];
+      }
+  } catch (error) {
+    if (!(error instanceof OutOfSteps)) throw error;
+  }
+  return [];
 }
 
 function unexplained({g, name, values}, answer, a) {
   const i = Math.max(0, g.findIndex((x, p) => Math.abs(a[p] - x) > 1e-3 * Math.abs(x)));
   const used = [...answer.mentions.keys()].filter((label) => values.has(label)).sort().slice(0, 4);
-  const where = used.map((label) => `${label} = ${rounded(values.get(label)[i], 3)}`).join(", ") || "a random point";
-  const numbers = `it gives ${rounded(a[i])} where ${name} is ${rounded(g[i])}`;
-  return diagnosis("unknown", `none of the usual mistakes explains it; at ${where} ${numbers}`);
+  const at = used.map((label) => `${label} = ${rounded(values.get(label)[i], 3)}`).join(", ") || "a random point";
+  return said("unknown", [], {at, a: rounded(a[i]), df: name, g: rounded(g[i])});
 }
 
 function rootOf({error, severalErrors, values, loss, decay}, alone = false) { // `alone` if nothing else is wrong
-  const rest = alone ? "right only if you read √f as ŷ − y" : "write ŷ − y";
-  const lost = `√f is |ŷ − y|, which has lost the sign where ŷ < y: ${rest}`;
-  const words = !error ? severalErrors ? "√f is not ŷ − y: over several rows it is no single difference"
-    : "√f does not belong here: this f is no square"
-    : !same(values.get(loss), times(error, error)) ? "√f is not |ŷ − y| here, for f is not (ŷ − y)² alone: write ŷ − y"
-    : decay ? "√f is not |ŷ − y| where λ > 0, and never negative: write ŷ − y" : lost;
-  return diagnosis("root", words);
+  if (!error) return said(severalErrors ? "root of several" : "root of no square");
+  if (!same(values.get(loss), times(error, error))) return said("root of more");
+  return said(decay ? "root beside λ" : alone ? "root alone" : "root");
 }
 
 // The tree with ŷ − y, under a name that no formula can use, in the place of every √f.
@@ -142,8 +130,7 @@ function judged(known, tree) {
 
 function diagnosed(evidence, tree, answer) { // the mistakes in a wrong answer
   const {g, error, values, loss} = evidence, a = answer.values.at(-1);
-  if (!finite(a))
-    return [diagnosis("undefined", "your answer is not a number at some points where the gradient is one")];
+  if (!finite(a)) return [said("undefined")];
   const read = withError(tree, loss);
   if (JSON.stringify(read) !== JSON.stringify(tree)) {
     const root = rootOf(evidence);
@@ -151,7 +138,6 @@ function diagnosed(evidence, tree, answer) { // the mistakes in a wrong answer
     const second = new Written(read, new Map([...values, [ERROR, error]])), b = second.values.at(-1);
     return same(b, g) ? [rootOf(evidence, true)] : [...explained(evidence, second, b), root];
   }
-  if (error && same(a, times(g, error.map(Math.sign))))
-    return [diagnosis("root", "|ŷ − y| has lost the sign of ŷ − y: it is wrong where ŷ < y", ["y_hat", "y"])];
+  if (error && same(a, times(g, error.map(Math.sign)))) return [said("absolute", ["y_hat", "y"])];
   return explained(evidence, answer, a);
 }

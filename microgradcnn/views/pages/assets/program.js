@@ -1,4 +1,5 @@
-// The program of a loss at random points, as views/answers/edits/program.py has it: values, local derivatives, flows.
+// The program of a loss at random points, as views/answers/edits/program.py has it: values, local derivatives, flows,
+// and the steps that a search may take.
 "use strict";
 
 const COUNT = 96; // random points
@@ -6,22 +7,49 @@ const times = (a, b) => a.map((x, i) => x * b[i]);
 const plus = (a, b) => a.map((x, i) => x + b[i]);
 const less = (a, b) => a.map((x, i) => x - b[i]);
 const scale = (k, a) => a.map((x) => k * x);
-const dot = (a, b) => a.reduce((total, x, i) => total + x * b[i], 0);
+const total = (terms, zero) => terms.reduce(plus, zero);
 const largest = (a) => a.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 const finite = (a) => a.every(Number.isFinite);
 const letter = (label) => label.split(/[_0-9]/, 1)[0];
 
-function same(a, b, tolerance = 1e-9) { // at all points, but for rounding
-  const size = 1e-12 * largest(b);
-  return a.every((x, i) => Math.abs(x - b[i]) <= tolerance * Math.max(Math.abs(x), Math.abs(b[i])) + size &&
-    Number.isFinite(x) && Number.isFinite(b[i]));
+function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
 }
 
-const nearest = (a, b) => dot(b, b) > 0 ? dot(a, b) / dot(b, b) : 0; // the k for which k·b comes nearest to a
+function same(a, b, tolerance = 1e-9, k = 1) { // whether a is k·b at all points, but for rounding
+  let size = -1;
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i], y = k * b[i], apart = Math.abs(x - y);
+    if (apart <= tolerance * Math.max(Math.abs(x), Math.abs(y)) && apart < Infinity) continue;
+    if (size < 0) size = 1e-12 * Math.abs(k) * largest(b);
+    if (!(apart <= size)) return false;
+  }
+  return finite(a) && finite(b);
+}
+
+const nearest = (a, b) => { // the k for which k·b comes nearest to a
+  const size = dot(b, b);
+  return size > 0 ? dot(a, b) / size : 0;
+};
 
 function ratio(a, b) { // the number k for which a is k·b, 0 if there is none
   const k = nearest(a, b);
-  return k && same(a, scale(k, b)) ? k : 0;
+  return k && same(a, b, 1e-9, k) ? k : 0;
+}
+
+class OutOfSteps extends Error {}
+
+// What a check may still do: a step is a line of a program or a formula at all points, or a comparison of two.
+class Steps {
+  static MOST = EDITS.bounds.steps;
+  left = Steps.MOST;
+
+  take(count) {
+    this.left -= count;
+    if (this.left < 0) throw new OutOfSteps();
+  }
 }
 
 // Nodes are {op, name, label, words, parents, data}: `op` is a place in `operations`, each with the functions of its
@@ -54,14 +82,14 @@ class LossProgram {
     return inputs.map((_, k) => each.map((found) => Number(found[k])));
   }
 
-  sent(root, changed = new Map(), closed = new Set()) { // droot/dn for every node
+  sent(root) { // droot/dn for every node that it depends on
     const found = this.nodes.map(() => null);
     found[root] = this.ones;
     for (let n = root; n >= 0; n--)
       if (found[n])
         this.nodes[n].parents.forEach((p, k) => {
-          if (this.nodes[p].constant || closed.has(edge(n, k))) return;
-          const along = times(found[n], changed.get(edge(n, k)) ?? this.slopes[n][k]);
+          if (this.nodes[p].constant) return;
+          const along = times(found[n], this.slopes[n][k]);
           found[p] = found[p] ? plus(found[p], along) : along;
         });
     return found;
@@ -71,48 +99,65 @@ class LossProgram {
 const edge = (n, k) => 8 * n + k; // as one number: no elementary function has eight inputs
 const nodeOf = (e) => Math.floor(e / 8);
 
-// What flows between θ and the last node, with other local derivatives for the edges in `changed`, none for `closed`.
+// What flows between θ and the last node, nothing along edges that are closed: `on` are the nodes of the paths, `edges`
+// theirs, `down` is df/dn and `up` dn/dθ by node; with other local derivatives for the edges in `changed`.
 class Flow {
-  constructor(program, theta, closed = new Set(), changed = new Map()) {
-    Object.assign(this, {program, theta, closed, changed});
-    this.down = program.sent(program.root, changed, closed);
-    this.up = program.nodes.map(() => null);
-    this.up[theta] = program.ones;
-    program.nodes.forEach(({parents}, n) => parents.forEach((p, k) => {
-      if (n <= theta || !this.up[p] || closed.has(edge(n, k))) return;
-      const along = times(this.up[p], this.slope(edge(n, k)));
-      this.up[n] = this.up[n] ? plus(this.up[n], along) : along;
-    }));
-    this.total = this.up[program.root] ?? scale(0, program.ones);
-    this.on = program.nodes.map((_, n) => n).filter((n) => this.down[n] && this.up[n]);
-    const on = new Set(this.on);
-    this.edges = this.on.flatMap((n) => program.nodes[n].parents.flatMap((p, k) => on.has(p) ? [edge(n, k)] : []))
-      .filter((e) => !closed.has(e));
-  }
-
-  slope(e) {
-    return this.changed.get(e) ?? this.program.slopes[nodeOf(e)][e % 8];
+  constructor(program, theta, closed = new Set()) {
+    Object.assign(this, {program, theta, closed, changed: new Map(), nothing: scale(0, program.ones)});
+    const {nodes, root} = program, above = new Set([root]), below = new Set([theta]);
+    const edges = nodes.slice(0, root + 1).flatMap(({parents}, n) => parents.map((_, k) => edge(n, k)))
+      .filter((e) => !closed.has(e) && !nodes[this.parent(e)].constant);
+    for (const e of edges.toReversed()) if (above.has(nodeOf(e))) above.add(this.parent(e));
+    for (const e of edges) if (below.has(this.parent(e))) below.add(nodeOf(e));
+    this.on = [...above].filter((n) => below.has(n)).sort((a, b) => a - b);
+    this.edges = edges.filter((e) => above.has(nodeOf(e)) && below.has(this.parent(e)));
   }
 
   parent(e) {
     return this.program.nodes[nodeOf(e)].parents[e % 8];
   }
 
+  slope(e) {
+    return this.changed.get(e) ?? this.program.slopes[nodeOf(e)][e % 8];
+  }
+
+  get down() {
+    return (this.foundDown ??= this.on.length ? this.sent(this.on.at(-1)) : new Map());
+  }
+
   sent(root) {
-    return this.program.sent(root, this.changed, this.closed);
+    const found = new Map([[root, this.program.ones]]);
+    for (const e of this.edges.toReversed())
+      if (found.has(nodeOf(e))) this.add(found, this.parent(e), times(found.get(nodeOf(e)), this.slope(e)));
+    return found;
+  }
+
+  get up() {
+    if (this.foundUp) return this.foundUp;
+    const found = new Map([[this.theta, this.program.ones]]);
+    for (const e of this.edges) this.add(found, nodeOf(e), times(found.get(this.parent(e)), this.slope(e)));
+    return (this.foundUp = found);
+  }
+
+  add(found, n, along) {
+    found.set(n, found.has(n) ? plus(found.get(n), along) : along);
+  }
+
+  get total() {
+    return this.on.length ? this.up.get(this.on.at(-1)) : this.nothing;
   }
 
   through(n) {
-    return this.down[n] && this.up[n] ? times(this.down[n], this.up[n]) : scale(0, this.program.ones);
+    return this.down.has(n) ? times(this.down.get(n), this.up.get(n)) : this.nothing;
   }
 
   along(e, slope = this.slope(e)) {
-    const [down, up] = [this.down[nodeOf(e)], this.up[this.parent(e)]];
-    return down && up ? times(times(down, slope), up) : scale(0, this.program.ones);
+    return times(times(this.down.get(nodeOf(e)), slope), this.up.get(this.parent(e)));
   }
 
   withSlopes(changed) {
-    return new Flow(this.program, this.theta, this.closed, new Map([...this.changed, ...changed]));
+    const more = {foundDown: undefined, foundUp: undefined, changed: new Map([...this.changed, ...changed])};
+    return Object.assign(Object.create(Flow.prototype), this, more);
   }
 }
 

@@ -1,18 +1,17 @@
 // The search for the edits that explain an answer, as views/answers/edits/search.py goes through them.
 "use strict";
 
-const MOST_QUANTITIES = 200, FEW_PATHS = 8;
-
 class Search {
   constructor(evidence, answer) {
-    Object.assign(this, {evidence, answer, flow: evidence.flow, terms: new Terms(evidence, evidence.flow)});
-    this.edits = new Edits(this.flow, this.terms);
+    Object.assign(this, {evidence, answer, flow: evidence.flow, steps: new Steps(), values: answer.values.at(-1)});
+    this.terms = new Terms(evidence, this.steps);
+    this.edits = new Edits(this.flow, this.terms.families, this.steps);
     const {program} = evidence;
     this.inner = new Map(this.edits.inner.filter((e) => nodeOf(e) < program.root)
       .filter((e) => program.nodes[nodeOf(e)].label !== null)
       .map((e) => [program.nodes[nodeOf(e)].label, [innerWords(program, [e]).inner, this.flow.slope(e)]]));
     this.quantities = this.listQuantities();
-    this.rest = less(evidence.g, evidence.regularisation);
+    this.fit = less(evidence.g, evidence.regularisation); // what data give of the gradient
   }
 
   first(...ways) {
@@ -25,27 +24,40 @@ class Search {
 
   one(a) {
     return this.first(() => this.oneFactor(a), () => this.terms.mistake(a), () => this.difference(a),
-      () => this.terms.innerMistake(a), () => this.edited(a, (this.functions ??= this.edits.ofFunctions())),
-      () => this.tooLong(a), () => this.rewritten(a, false), () => this.terms.extra(a), () => this.added(a));
+      () => this.terms.innerMistake(a), () => this.edited(a, this.ofFunctions), () => this.tooLong(a),
+      () => this.rewritten(a, false), () => this.ofOthers(a));
+  }
+
+  ofOthers(a) { // something of the gradient by another leaf, beside the right one or in it
+    const extra = this.terms.extra(a);
+    if (extra.length) return extra;
+    const found = this.evidence.others.find(([, gradient]) => same(less(a, this.evidence.g), gradient, 1e-7));
+    return found ? [said("gradient of another", [found[0]], {q: found[0]})] : [];
   }
 
   tooLong(a) { // a term too much in a sum: what it is, if it is known
-    const besides = less(a, this.answer.values.at(-1));
-    const [shorter] = this.answer.shortened().filter(({values}) => same(plus(values, besides), this.evidence.g));
+    const besides = less(a, this.values);
+    const shorter = this.shortened.find(({values}) => same(plus(values, besides), this.evidence.g));
     if (!shorter) return [];
-    const found = this.first(() => this.terms.extra(a), () => this.added(a));
+    const found = this.ofOthers(a);
     return found[0]?.kind === "extra path" ? found : [shorter.diagnosis];
   }
 
-  editedOrRewritten(a) {
-    return this.first(() => this.edited(a), () => this.rewritten(a, true));
+  counted(found) { // formulas that are computed anew
+    this.steps.take(found.length * this.answer.size);
+    return found;
   }
 
-  added(a) {
-    const found = this.evidence.others.find(([, gradient]) => same(less(a, this.evidence.g), gradient, 1e-7));
-    if (!found) return [];
-    const [label] = found, words = `the paths from ${label} to f are too much: they belong to df/d${label}`;
-    return [diagnosis("extra path", words, [label])];
+  get shortened() {
+    return (this.foundShortened ??= this.counted(this.answer.shortened()));
+  }
+
+  get rewritings() {
+    return (this.foundRewritings ??= this.counted(this.answer.rewritings(this.evidence.values)));
+  }
+
+  editedOrRewritten(a) {
+    return this.first(() => this.edited(a, this.singles), () => this.rewritten(a, true));
   }
 
   listQuantities() {
@@ -57,7 +69,7 @@ class Search {
     for (const [label, x] of values)
       if (varies(x) && (letter(label) === "z" || this.isShare(label, x)))
         found.push({text: `(1 − ${label})`, values: x.map((v) => 1 - v), family: "one minus", z: label});
-    return found.filter((q) => finite(q.values)).slice(0, MOST_QUANTITIES);
+    return found.filter((q) => finite(q.values)).slice(0, MOST.quantities);
   }
 
   isShare(label, x) { // a value of σ, or of a softmax, which are between 0 and 1
@@ -69,23 +81,24 @@ class Search {
     const {g, decay, regularisation, name} = this.evidence, found = this.factorOf(a, g);
     if (found.length || !decay) return found;
     const rest = less(a, regularisation);
-    return this.first(() => scaled(ratio(rest, this.rest), name), () => this.factorOf(rest, this.rest));
+    return this.first(() => scaled(ratio(rest, this.fit), name), () => this.factorOf(rest, this.fit));
   }
 
   factorOf(a, g) {
+    this.steps.take(4 * this.quantities.length);
     for (const exactly of [true, false])
       for (const q of this.quantities)
         for (const [missing, k] of [[true, ratio(times(a, q.values), g)], [false, ratio(a, times(g, q.values))]])
           if (k && (near(k, 1) || (!exactly && tidy(k))) && (missing || !this.valueAlone(q)))
-            return [this.factorDiagnosis(q, missing), ...scaled(k)];
+            return [this.factorSaid(q, missing), ...scaled(k)];
     const used = this.answer.mentions;
     for (const q of this.quantities)
       for (const p of used.has(q.z || q.text) ? this.quantities : []) {
         if (p.family !== q.family || p === q) continue;
+        this.steps.take(1);
         const k = ratio(times(a, p.values), times(g, q.values));
         if (k && tidy(k))
-          return [diagnosis("index", `${q.text} stands where ${p.text} belongs`, [q.z || q.text, p.z || p.text]),
-            ...scaled(k)];
+          return [said("another", [q.z || q.text, p.z || p.text], {q: q.text, p: p.text}), ...scaled(k)];
       }
     return [];
   }
@@ -95,39 +108,40 @@ class Search {
     return [...this.inner].some(([z, [, own]]) => values.has(z) && same(times(own, q.values), values.get(z)));
   }
 
-  factorDiagnosis(q, missing) {
-    if (!missing) return diagnosis("extra factor", `the factor ${q.text} is too much`, [q.text]);
+  factorSaid(q, missing) {
     const z = q.z || q.text;
-    if (!this.inner.has(z)) return diagnosis("missing factor", `the factor ${q.text} is missing`, [q.text]);
-    const words = q.family === "inner" ? `the inner derivative ${q.text} is missing`
-      : `the inner derivative of ${z} is ${this.inner.get(z)[0]}: ${q.text} is missing`;
-    return diagnosis("inner derivative", words, [z], null, [z]);
+    if (!missing || !this.inner.has(z))
+      return said(missing ? "factor missing" : "factor too much", [q.text], {q: q.text});
+    const name = q.family === "inner" ? "inner missing" : "of inner missing";
+    return told(...EDITS.said[name], [z], {z, inner: this.inner.get(z)[0], q: q.text}, [z]);
   }
 
   twoFactors(a) { // two factors of a kind that are missing in all paths
     const rest = less(a, this.evidence.regularisation);
+    this.steps.take(this.quantities.length ** 2);
     for (const [i, p] of this.quantities.entries())
       for (const q of this.quantities.slice(i + 1))
-        if (p.family === q.family && same(times(times(rest, p.values), q.values), this.rest))
+        if (p.family === q.family && same(times(times(rest, p.values), q.values), this.fit))
           return [said("two factors", [p.text, q.text], {p: p.text, q: q.text})];
     return [];
   }
 
   get differences() { // what the loss sends down to a node, where that is ŷ − y, or q − 1
     if (this.foundDifferences) return this.foundDifferences;
-    const {values, program} = this.evidence, found = new Map();
-    const targets = [...values].filter(([x]) => letter(x) === "y" && x !== "y_hat");
+    const {values, program} = this.evidence, found = new Set();
+    const targets = [...[...values].filter(([x]) => letter(x) === "y" && x !== "y_hat"), ["1", program.ones]];
+    const pairs = [...values].flatMap(([q, value]) => targets.filter(([y]) => y !== q).map(([y, own]) =>
+      ({q, y, value, own, apart: less(value, own)})));
+    this.steps.take(this.flow.on.length * pairs.length);
     for (const n of this.flow.on)
-      for (const [q, value] of values)
-        for (const [y, own] of [...targets, ["1", program.ones]])
-          if (q !== y && ratio(this.flow.down[n], less(value, own))) found.set(`${q} ${y}`, [q, y, value, own]);
-    return (this.foundDifferences = [...found.values()]);
+      for (const pair of pairs) if (ratio(this.flow.down.get(n), pair.apart)) found.add(pair);
+    return (this.foundDifferences = [...found]);
   }
 
   difference(a) { // ŷ or y for ŷ − y, ŷ + y for it
     const rest = less(a, this.evidence.regularisation);
-    for (const [q, y, value, own] of this.differences) {
-      const fit = this.rest.map((x, i) => x / (value[i] - own[i])), one = y === "1";
+    for (const {q, y, value, own, apart} of this.differences) {
+      const fit = this.fit.map((x, i) => x / apart[i]), one = y === "1";
       const wrong = [[one ? "one" : "minuend", value], ["subtrahend", own], ["plus", plus(value, own)]];
       if (one) wrong.splice(1, 1);
       for (const [name, other] of wrong) {
@@ -139,59 +153,59 @@ class Search {
   }
 
   get singles() {
-    return (this.foundSingles ??= [...this.edits.all(), ...this.inOnePath().filter(({values}) => finite(values))]);
+    return (this.foundSingles ??= [...this.edits.all(), ...this.edits.finite(this.inOnePath())]);
+  }
+
+  get ofFunctions() {
+    return (this.foundFunctions ??= this.edits.finite(this.edits.ofFunctions()));
   }
 
   inOnePath() { // a factor that is missing in one of the paths, or too much
-    const {own} = this.terms, all = this.flow.total, changed = new Map();
-    return (own.length > 1 && own.length <= FEW_PATHS ? own : []).flatMap(({z, total: path}) =>
-      this.quantities.flatMap((q) => [["factor", (x) => 1 / x], ["factor more", (x) => x]].map(([name, of]) => ({
-        diagnosis: said(name, [q.z || q.text, z], {q: q.text, n: z}), changed,
-        values: all.map((x, i) => x + path[i] * (of(q.values[i]) - 1)),
-      }))));
+    const {own} = this.terms, all = this.flow.total;
+    return (own.length > 1 && own.length <= MOST.paths ? own : []).flatMap(({z, total: path}) =>
+      this.quantities.flatMap((q) => [["factor", (x) => 1 / x], ["factor more", (x) => x]].map(([name, of]) =>
+        this.edits.edit(said(name, [q.z || q.text, z], {q: q.text, n: z}),
+          all.map((x, i) => x + path[i] * (of(q.values[i]) - 1))))));
   }
 
-  edited(a, edits = this.singles) {
+  edited(a, edits) {
+    this.steps.take(edits.length);
     const match = firstMatch(edits, less(a, this.evidence.regularisation));
     return match ? [match[0].diagnosis, ...scaled(match[1])] : [];
   }
 
-  get rewritings() {
-    return (this.foundRewritings ??= this.answer.rewritings(this.evidence.values));
-  }
-
   rewritten(a, scale_) {
-    const {g, name} = this.evidence, besides = less(a, this.answer.values.at(-1));
-    for (const {diagnosis: told, values} of this.rewritings) {
+    const {g, name} = this.evidence, besides = less(a, this.values);
+    this.steps.take(this.rewritings.length);
+    for (const {diagnosis, values} of this.rewritings) {
       const numbers = plus(values, besides);
-      if (!scale_ && same(numbers, g)) return [told];
-      const k = scale_ ? ratio(numbers, g) : 0, found = k && tidy(k) ? scaled(k, name) : [];
-      if (found.length) return [told, ...found];
+      if (!scale_ && same(numbers, g)) return [diagnosis];
+      const k = scale_ ? ratio(numbers, g) : 0;
+      if (k && tidy(k)) return [diagnosis, ...scaled(k, name)];
     }
     return [];
   }
 
-  two(targets) {
-    const {g, regularisation} = this.evidence;
-    for (const [target, besides] of targets) {
-      const both = this.twoFactors(target);
-      if (both.length) return [...both, ...besides];
-      const offset = less(target, this.answer.values.at(-1));
-      const numbers = this.rewritings.map(({values}) => plus(values, offset));
-      for (const [i, values] of numbers.entries()) {
-        const found = finite(values) ? this.edited(values) : [];
-        if (found.length === 1) return [this.rewritings[i].diagnosis, ...found, ...besides];
-      }
-      let pair = twoOf(numbers.map((x) => less(x, target)), less(g, target));
-      if (pair) return [...pair.map((i) => this.rewritings[i].diagnosis), ...besides];
-      const rest = less(target, regularisation);
-      pair = twoOf(this.singles.map(({values}) => less(values, this.rest)), less(rest, this.rest));
-      if (pair) return [...pair.map((i) => this.singles[i].diagnosis), ...besides];
-      const together = alongAPath(this.singles, this.flow, rest);
-      if (together) return [...together.map((edit) => edit.diagnosis), ...besides];
-      const match = withAFactor(this.singles, this.quantities, rest);
-      if (match) return [match[0].diagnosis, this.factorDiagnosis(match[1], match[2]), ...besides];
+  two(a) {
+    const {regularisation, g} = this.evidence, both = this.twoFactors(a);
+    if (both.length) return both;
+    const {singles, rewritings, steps} = this, rest = less(a, regularisation), besides = less(a, this.values);
+    const numbers = rewritings.map(({values}) => plus(values, besides));
+    const rows = new SortedRows(singles.map(({values}) => values), steepest(this.fit));
+    steps.take(numbers.filter(finite).length);
+    for (const [i, values] of numbers.entries()) {
+      const of = finite(values) ? less(values, regularisation) : [];
+      const equal = rows.near(of[rows.point], NEAR * largest(of), steps).filter((j) => same(rows.rows[j], of));
+      const found = equal.length ? this.edited(values, singles) : [];
+      if (found.length === 1) return [rewritings[i].diagnosis, ...found];
     }
-    return [];
+    let pair = twoOf(numbers.map((x) => less(x, a)), less(g, a), steps);
+    if (pair) return pair.map((i) => rewritings[i].diagnosis);
+    pair = twoOf(singles.map(({values}) => less(values, this.fit)), less(rest, this.fit), steps);
+    if (pair) return pair.map((i) => singles[i].diagnosis);
+    const together = alongAPath(this.edits, singles, rest);
+    if (together) return together.map(({diagnosis}) => diagnosis);
+    const match = withAFactor(singles, this.quantities, rest, steps);
+    return match ? [match[0].diagnosis, this.factorSaid(match[1], match[2])] : [];
   }
 }

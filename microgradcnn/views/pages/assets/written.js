@@ -1,27 +1,30 @@
 // A student's formula with other names or operations in it, as views/answers/edits/written.py rewrites it.
 "use strict";
 
-const MOST_TRIES = 100_000;
-const diagnosis = (kind, clause, names = [], factor = null, nodes = []) => ({kind, clause, factor, names, nodes});
+const ARITHMETIC = new Map([["sum", (a, b) => a + b], ["sub", (a, b) => a - b], ["product", (a, b) => a * b]]);
 
 // A student's formula as nodes in order, so that parts of it can have other numbers.
 class Written {
   constructor(tree, values) {
     this.nodes = [];
     this.add(tree);
+    this.size = 2 * this.nodes.filter(({name}) => name !== undefined).length + 1; // steps that it takes to compute
+    this.most = Math.floor(MOST.written / this.size); // of rewritings
     this.count = values.values().next().value.length;
     this.values = [];
     this.values = this.computed((node) => (node.name === undefined ? Array(this.count).fill(node.number)
       : values.get(node.name)), new Map());
   }
 
-  add(tree) {
+  add(tree, x) { // the place of a tree; `x` is that of the x in a function's formula
     const push = (node) => this.nodes.push(node) - 1;
     if (typeof tree === "number") return push({number: tree, parents: []});
-    if (!Array.isArray(tree)) return push({name: tree.name, parents: []});
-    const [head, ...terms] = tree, [first, ...rest] = terms.map((term) => {
+    if (!Array.isArray(tree)) return x ?? push({name: tree.name, parents: []});
+    const [head, ...terms] = tree, defined = formula.definition(head);
+    if (defined) return this.add(defined, this.add(terms[0], x));
+    const [first, ...rest] = terms.map((term) => {
       const minus = head === "sum" && term[0] === "negative" && term !== terms[0];
-      return {minus, inverse: term[0] === "inverse", place: this.add(minus ? term[1] : term)};
+      return {minus, inverse: term[0] === "inverse", place: this.add(minus ? term[1] : term, x)};
     });
     if (head !== "sum" && head !== "product") {
       const parents = [first, ...rest].map(({place}) => place);
@@ -32,8 +35,7 @@ class Written {
   }
 
   static applied(head, count) { // an operation on numbers
-    const own = {sum: (a, b) => a + b, sub: (a, b) => a - b, product: (a, b) => a * b}[head];
-    if (own) return own;
+    if (ARITHMETIC.has(head)) return ARITHMETIC.get(head);
     const names = Array.from({length: count}, (_, i) => `x_${i}`), at = new Map();
     const value = formula.evaluator([head, ...names.map((name) => ({name}))]);
     return (...numbers) => {
@@ -61,25 +63,22 @@ class Written {
   }
 
   get mentions() {
-    const found = new Map();
-    this.nodes.forEach(({name}, i) => name !== undefined && found.set(name, [...(found.get(name) ?? []), i]));
-    return found;
+    const named = this.nodes.flatMap(({name}, i) => (name === undefined ? [] : [i]));
+    return grouped(named, (i) => this.nodes[i].name);
   }
 
   rewritings(values) { // [diagnosis, numbers] with another name or another operation in it
     const {mentions} = this, labels = [...values.keys()], used = [...mentions.keys()].sort(), found = [];
-    let tries = 0;
-    const add = (told, changed) => {
-      if ((tries += this.nodes.length) <= MOST_TRIES) found.push({diagnosis: told, values: this.instead(changed)});
+    const add = (diagnosis, changed) => {
+      if (found.length < this.most) found.push({diagnosis, values: this.instead(changed)});
     };
     const all = (name, right) => mentions.get(name).map((i) => [i, values.get(right)]);
     for (const name of used)
       for (const right of kin(name, labels)) {
         const replaced = all(name, right);
-        add(diagnosis("index", `${name} stands where ${right} belongs`, [name, right]), new Map(replaced));
+        add(said("another", [name, right], {q: name, p: right}), new Map(replaced));
         if (mentions.has(right))
-          add(diagnosis("index", `${name} and ${right} are exchanged`, [name, right]),
-            new Map([...replaced, ...all(right, name)]));
+          add(said("exchanged", [name, right], {q: name, p: right}), new Map([...replaced, ...all(right, name)]));
       }
     for (const family of unique(used.map(letter)).sort()) {
       const names = used.filter((name) => letter(name) === family);
@@ -93,19 +92,19 @@ class Written {
     for (const name of used)
       for (const right of mentions.get(name).length > 1 ? kin(name, labels) : [])
         for (const [mention, i] of mentions.get(name).entries())
-          add({...diagnosis("index", `${name} stands once where ${right} belongs`, [name, right]), mention},
+          add({...said("another once", [name, right], {q: name, p: right}), mention},
             new Map([[i, values.get(right)]]));
     this.nodes.forEach(({head, inverse, parents: [a, b]}, i) => {
       if (b === undefined || inverse || !["sum", "sub", "product"].includes(head)) return;
       const product = head === "product", apply = product ? plus : times;
-      add(said(product ? "multiplied" : "added", [], {}), new Map([[i, apply(this.values[a], this.values[b])]]));
+      add(said(product ? "multiplied" : "added"), new Map([[i, apply(this.values[a], this.values[b])]]));
     });
     return found;
   }
 
   shortened() { // the same without one of the terms of a sum in it
     const sums = this.nodes.map((_, i) => i).filter((i) => ["sum", "sub"].includes(this.nodes[i].head));
-    return sums.slice(0, Math.floor(MOST_TRIES / this.nodes.length)).flatMap((i) => {
+    return sums.slice(0, this.most).flatMap((i) => {
       const {head, parents: [a, b]} = this.nodes[i], [left, right] = [this.values[a], this.values[b]];
       return [[b, left], [a, head === "sub" ? scale(-1, right) : right]].map(([term, rest]) => {
         const names = unique(this.namesUnder(term)).sort();

@@ -1,0 +1,129 @@
+"""Graphs at random points, and whether numbers at all of them are the same.
+
+Every leaf is drawn anew and the graph computed again with each primitive's own forward; the Values themselves stay as
+they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.value import Constant, Value
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+
+COUNT = 96  # random points
+_MULTIPLIER, _MODULUS = 48271, 2**31 - 1  # of the random numbers, which a page draws in the same order
+
+
+def same(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
+    """Whether a is b at all points, but for rounding; never where either is not finite."""
+    with np.errstate(all="ignore"):
+        allowed = tolerance * np.maximum(abs(a), abs(b)) + 1e-12 * np.max(abs(b))
+        return bool(np.all(abs(a - b) <= allowed) and np.all(np.isfinite(a)) and np.all(np.isfinite(b)))
+
+
+def ratio(a: Array, b: Array) -> float | None:
+    """The number k for which a is k·b at all points, if there is one."""
+    k = slope(a, b)
+    return k if k != 0.0 and same(a, k * b) else None
+
+
+def slope(a: Array, b: Array) -> float:
+    """The k for which k·b comes nearest to a; 0 if b is 0."""
+    size = float(np.dot(b, b))
+    return float(np.dot(a, b)) / size if size > 0.0 else 0.0
+
+
+def random_numbers(count: int, seed: int = 0) -> Array:
+    """Numbers between 0 and 1 from Lehmer's generator, which every language can compute exactly."""
+    states = np.array([(seed + 1) * _MULTIPLIER % _MODULUS], np.int64)
+    factor = _MULTIPLIER
+    while len(states) < count:  # twice as many by a step as far as there are
+        states = np.concatenate([states, states * factor % _MODULUS])
+        factor = factor * factor % _MODULUS
+    return states[:count] / _MODULUS
+
+
+class Points:
+    """Graphs at random points: calling it gives the values of a scalar node, one for each point.
+
+    Numbers from 0.2 to 1.3 in size with random signs; or, with `near`, near the leaves' own data and with their signs.
+    Leaves without a label are constants: a formula has no name for them. So are a λ that is not 0 and what is `held`.
+    Each family of `targets` is a distribution at all points: none is below 0, and they add up to 1.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Value],
+        near: bool = False,
+        seed: int = 0,
+        targets: Sequence[Sequence[Value]] = (),
+        held: Sequence[Value] = (),
+    ) -> None:
+        self.count, self.known = 2 * COUNT, dict[Value, Any]()
+        found = dict.fromkeys(node for root in roots for node in topological(root))
+        leaves = sorted((x for x in found if x.op is None and x.label is not None), key=lambda x: str(x.label))
+        held = [x for x in leaves if x in held or (is_lambda(x) and x not in roots)]
+        drawn = [x for x in leaves if x not in held]
+        numbers = random_numbers(2 * self.count * sum(np.size(x.data) for x in drawn), seed)
+        numbers, at = numbers.reshape(self.count, -1, 2), 0
+        for x in drawn:
+            which, at = slice(at, at + np.size(x.data)), at + np.size(x.data)
+            shape, own = (self.count, *x.shape), np.asarray(x.data)
+            size = 0.2 + 1.1 * numbers[:, which, 1].reshape(shape)
+            signs = np.where(numbers[:, which, 0].reshape(shape) < 0.5, -1.0, 1.0)
+            self.known[x] = (
+                np.where(own < 0.0, -1.0, 1.0) * np.where(own == 0.0, 1.0, abs(own)) * size if near else (signs * size)
+            )
+        self.known |= {x: np.full(self.count, x.data) for x in held}
+        for family in targets:
+            total = sum(abs(self.known[x]) for x in family)
+            self.known |= {x: abs(self.known[x]) / total for x in family}
+
+    def keep(self, where: Array) -> None:
+        """Keep COUNT of these points, and forget what was computed at the others."""
+        chosen = np.flatnonzero(where)[:COUNT]
+        self.known = {node: x[chosen] for node, x in self.known.items() if node.op is None}
+        self.count = len(chosen)
+
+    def __call__(self, root: Value) -> Array:
+        """The values of `root`."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            missing = [p for p in node.parents if type(p) is not Constant and p not in self.known]
+            stack += missing
+            if not missing:
+                stack.pop()
+                if node not in self.known:
+                    self.known[node] = self._computed(node, self.known)
+        return np.asarray(self.known[root], np.float64)
+
+    def instead(self, order: Sequence[Value], new: dict[Value, Array]) -> Array:
+        """The values of the last node in a topological order, all known so far, with `new` values for some leaves."""
+        known, changed = self.known | new, set(new)
+        for node in order:
+            if not changed.isdisjoint(node.parents):
+                known[node] = self._computed(node, known)
+                changed.add(node)
+        return np.asarray(known[order[-1]], np.float64)
+
+    def _computed(self, node: Value, known: Mapping[Value, Any]) -> Any:
+        op, parents = node.op, node.parents
+        if op is None:
+            return np.full((self.count, *node.shape), node.data)
+        if node.shape == () and all(p.shape == () for p in parents) and op.elementwise:  # all points at once
+            data = op.evaluate([p.data if type(p) is Constant else known[p] for p in parents], node.static)
+            return data if np.ndim(data) else np.full(self.count, data)
+        each = ([p.data if type(p) is Constant else known[p][i] for p in parents] for i in range(self.count))
+        return np.array([op.evaluate(inputs, node.static) for inputs in each])
+
+
+def is_lambda(node: Value) -> bool:
+    """Whether a leaf is the λ of a regularisation, which is a number and nothing that varies."""
+    return node.op is None and node.label in ("lambda", "λ") and node.shape == () and node.data != 0.0
