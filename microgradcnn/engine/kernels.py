@@ -19,7 +19,7 @@ Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 
 NO_SIDES: Sides = ((0, 0), (0, 0))
 
-WORTH_ONES = 4096  # numbers to add up before a product takes less time than a sum
+WORTH_ONES = 256  # numbers to add up before a product takes less time than a sum
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
 

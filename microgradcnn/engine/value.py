@@ -49,10 +49,10 @@ def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value
                     return _node(op, self, other, op.scalar(a, b), _NO_STATIC)
                 except ArithmeticError:
                     pass
-        return apply(op, self, other)
+        return _applied(op, (self, other), _NO_STATIC)
 
     def reflected(self: Value, other: Any) -> Value:
-        return apply(TABLE[name], other, self)
+        return _applied(TABLE[name], (other, self), _NO_STATIC)
 
     return straight, reflected
 
@@ -231,6 +231,10 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
 
     Raises TypeError, ValueError or IndexError naming the inputs where NumPy cannot take them.
     """
+    return _applied(op, inputs, static or _NO_STATIC)
+
+
+def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> Value:
     parents: tuple[Value, ...] = inputs
     for x in inputs:
         if not isinstance(x, Value):
@@ -245,8 +249,8 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {given}: {error}") from error
     if len(parents) == 2:
-        return _node(op, parents[0], parents[1], data, static or _NO_STATIC)
-    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static or _NO_STATIC)
+        return _node(op, parents[0], parents[1], data, static)
+    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static)
 
 
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
@@ -265,7 +269,7 @@ def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, 
 def _call(op: Primitive, *inputs: Any, **static: Any) -> Any:
     for x in inputs:
         if isinstance(x, Value):
-            return apply(op, *inputs, **static)
+            return _applied(op, inputs, static or _NO_STATIC)
     return op.evaluate(inputs, static)
 
 
