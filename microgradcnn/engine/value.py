@@ -227,10 +227,7 @@ class Constant(Value):
 
 
 def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
-    """The Value of `op` on `inputs`: the node that records how it was computed.
-
-    Raises TypeError, ValueError or IndexError naming the inputs where NumPy cannot take them.
-    """
+    """The Value of `op` on `inputs`; TypeError, ValueError or IndexError naming those that NumPy cannot take."""
     return _applied(op, inputs, static or _NO_STATIC)
 
 

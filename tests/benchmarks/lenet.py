@@ -42,7 +42,7 @@ def model_of(parameters):
 def eager(images, classes, parameters):
     import microgradcnn as mg
 
-    images, model = mg.Value(images), model_of(parameters)
+    model = model_of(parameters)  # and the images an array, to which no gradient goes, as with the other libraries
     parameters = model.parameters()
 
     def backward():
