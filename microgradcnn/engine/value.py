@@ -66,6 +66,7 @@ class Value:
 
     __slots__ = ("__dict__", "__weakref__", "_birth", "_data", "_first", "_grad", "_second", "label", "op", "static")
 
+    _data: Any
     _first: Any  # the parents: see `parents`
     _second: Value | None
     _grad: Any  # what `grad` gives; None if it was never computed
@@ -93,10 +94,10 @@ class Value:
     def data(self, data: ArrayLike) -> None:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
-        new = as_data(data)
-        if shape_of(new) != self.shape:
+        new, old = as_data(data), self._data
+        if shape_of(new) != shape_of(old):
             raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape_of(new)}")
-        self._data = new if dtype_of(new) == self.dtype else settled(np.asarray(new, self.dtype))
+        self._data = new if dtype_of(new) == dtype_of(old) else settled(np.asarray(new, self.dtype))
         self._birth = _next_birth()
 
     @property
