@@ -12,7 +12,7 @@ import numpy as np
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Data: TypeAlias = Any  # a Python float (float64), a np.float32, a bool, or a read-only ndarray of one of these
 
-_FLOAT64 = np.dtype(np.float64)
+_FLOAT64, _FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 _QUIET = Context()
 _QUIET.run(np.seterr, all="ignore")  # NumPy keeps its error state in the context
 
@@ -28,8 +28,10 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
     any other is copied. Raises TypeError for text, objects and complex or long numbers, ValueError for ragged lists and
     for masked entries.
     """
-    if type(x) is float or (type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim and _is_frozen(x)):
+    if type(x) is float:
         return x
+    if type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32) and x.ndim:  # most often
+        return x if _is_frozen(x) else settled(np.array(x))
     if keep_bool and type(x) is bool:
         return x
     if type(x) is int and abs(x) < 1 << 1023:  # larger ones become objects, and are refused

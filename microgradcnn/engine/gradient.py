@@ -9,6 +9,7 @@ calculus does not say is in three functions: `_in_ieee_arithmetic`, `_nothing_fr
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -164,7 +165,7 @@ def _receivers(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) ->
 
 def _differentiable(order: Sequence[Value]) -> set[Value]:
     """Those of the nodes to which gradients are sent: comparisons have none."""
-    return {node for node in order if type(data := node._data) is float or dtype_of(data).kind != "b"}
+    return {n for n in order if type(x := n._data) is float or (type(x) is not bool and x.dtype.kind != "b")}
 
 
 def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]:
@@ -182,7 +183,7 @@ def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]
 def _mended(
     sent: Any, rule: Callable[..., Any], arguments: tuple[Any, ...], node: Value, parent: Value, below_where: bool
 ) -> Any:
-    """What a rule of `node` gave for `parent`, as it is sent: between plain floats, most often, that is the same.
+    """What a rule of `node` gave for `parent`, as it is sent: most often, that is the same.
 
     `below_where`: some where() may not have taken what was computed from the node.
     """
@@ -192,6 +193,9 @@ def _mended(
         sent = _in_ieee_arithmetic(rule, arguments, node.static)
     if below_where and node.op is not None and node.op.elementwise:
         sent = _nothing_from_nothing(sent, arguments[0])
+    data = parent._data
+    if type(sent) is type(data) and (type(sent) is float or (sent.shape == data.shape and sent.dtype is data.dtype)):
+        return sent
     return _unbroadcast(sent, parent, node)
 
 
@@ -206,7 +210,7 @@ def _nothing_from_nothing(sent: Any, g: Any) -> Any:
     By the rules alone an infinite slope there would give 0·inf, which is NaN. What is no NaN stays as it is, although
     it is 0 already: a second derivative may flow through it.
     """
-    if sent is g or (type(sent) is np.ndarray and not np.isnan(sent).any()):
+    if sent is g or (type(sent) is np.ndarray and not math.isnan(np.vdot(sent, sent))):  # squares add up to NaN by one
         return sent
     where, equal = primitives.where, primitives.equal
     return where(equal(sent, sent), sent, where(equal(g, 0.0), 0.0, sent))
@@ -217,9 +221,6 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
 
     Each of the copies has an effect on f of its own, and df/d(the number) has them all.
     """
-    data = parent._data
-    if type(sent) is np.ndarray and type(data) is np.ndarray and sent.shape == data.shape and sent.dtype is data.dtype:
-        return sent
     shape, wanted = shape_of(sent), parent.shape
     lead = len(shape) - len(wanted)
     if lead > 0 and shape[lead:] == wanted and type(sent) is np.ndarray:  # a bias, most often

@@ -16,17 +16,16 @@ from microgradcnn.engine.arrays import Array, dtype_of, shape_of
 
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
-
 NO_SIDES: Sides = ((0, 0), (0, 0))
-
-WORTH_ONES = 4096  # numbers to add up before a product takes less time than a sum
+WORTH_ONES = 256  # numbers to add up before a product takes less time than a sum
+FEW_ROWS = 64  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
 
 
 def sigmoid(x: Array) -> Array:
     """1/(1 + exp(-x)), from exp(-|x|), which cannot overflow; 1 - σ(-x) on the right loses half a digit less."""
-    e = np.abs(x, out=np.empty(shape_of(x), dtype_of(x)))
+    e = np.abs(x, out=np.empty_like(x))
     np.negative(e, out=e)
     np.exp(e, out=e)
     np.divide(e, 1.0 + e, out=e)
@@ -49,8 +48,17 @@ def power(x: Any, exponent: float) -> Any:
     return math.prod([x] * (int(exponent) - 1), start=x)
 
 
+def relu(x: Any) -> Any:
+    """max(x, 0); of arrays by an array of zeros, a third of the time: NumPy compares with a number one by one."""
+    if type(x) is not np.ndarray or x.dtype.kind != "f":
+        return np.maximum(x, 0.0)
+    y = np.empty_like(x)
+    y.fill(0.0)
+    return np.maximum(x, y, out=y)
+
+
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """np.where; of arrays alike by masks of their bits, a fraction of the time: no branch is guessed.
+    """np.where; of arrays alike by their bits times 0 or 1, a fraction of the time: no branch is guessed.
 
     The condition may lack leading axes, as a mask of attention does, and b may be a number.
     """
@@ -58,17 +66,16 @@ def where(condition: Any, a: Any, b: Any) -> Any:
         return np.where(condition, a, b)
     if condition.dtype != np.bool_ or a.dtype.kind != "f":
         return np.where(condition, a, b)
-    integer = f"i{a.itemsize}"
-    mask = np.negative(condition.view("i1"), dtype=integer)
+    taken = condition.astype(f"i{a.itemsize}")
     if type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0:
-        return np.bitwise_and(mask, a.view(integer)).view(a.dtype)
+        return np.multiply(taken, a.view(taken.dtype)).view(a.dtype)
     if type(b) is float:
         b = np.full((), b, a.dtype)
     elif type(b) is not np.ndarray or b.shape != a.shape or b.dtype != a.dtype:
         return np.where(condition, a, b)
-    bits = np.bitwise_xor(a.view(integer), b.view(integer))
-    np.bitwise_and(mask, bits, out=bits)
-    return np.bitwise_xor(bits, b.view(integer), out=bits).view(a.dtype)
+    bits = np.bitwise_xor(a.view(taken.dtype), b.view(taken.dtype))
+    np.multiply(taken, bits, out=bits)
+    return np.bitwise_xor(bits, b.view(taken.dtype), out=bits).view(a.dtype)
 
 
 def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:
@@ -163,17 +170,21 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 def add_at(total: Array, g: Array, index: Any) -> None:
     """Add g to `total` at that index, in place, also where the index names a place twice."""
-    if not any(isinstance(part, np.ndarray) for part in (index if isinstance(index, tuple) else (index,))):
+    if not [part for part in (index if type(index) is tuple else (index,)) if isinstance(part, np.ndarray)]:
         total[index] += g  # no place twice: ten times as fast
     elif not total.size or not total.flags.c_contiguous:
         np.add.at(total, index, g)
-    else:
-        if type(index) is np.ndarray and index.dtype.kind in "iu":  # whole rows, as of embeddings, of a large array
-            row = total[0].size
-            where = index.reshape(-1, 1).astype(np.intp) * row + np.arange(row)
+    elif type(index) is not np.ndarray or index.dtype.kind not in "iu":
+        np.add.at(total.reshape(-1), places(total.shape)[index].reshape(-1), np.reshape(g, -1))  # eight times as fast
+    else:  # whole rows, as of embeddings
+        rows, width = index.reshape(-1).astype(np.intp), total[0].size
+        g = np.reshape(g, (len(rows), width))
+        if len(total) <= min(FEW_ROWS, 4 * width) and math.isfinite(np.vdot(g, g)):
+            hits = np.zeros((len(rows), len(total)), g.dtype)
+            hits[np.arange(len(rows)), rows] = 1.0
+            total += np.dot(hits.T, g).reshape(total.shape)
         else:
-            where = places(total.shape)[index]
-        np.add.at(total.reshape(-1), where.reshape(-1), np.reshape(g, -1))  # with one axis it is eight times as fast
+            np.add.at(total.reshape(-1), (rows[:, None] * width + np.arange(width)).reshape(-1), g.reshape(-1))
 
 
 def places(shape: tuple[int, ...]) -> Array:
@@ -223,8 +234,8 @@ def _windows(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dila
 def fold(windows: Array, image: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
     """The adjoint of `unfold`: every window added back to where it came from, as (n, c, *image)."""
     n, c, rows, columns, kh, kw = windows.shape
-    padded = np.zeros((n, c, image[0] + sum(padding[0]), image[1] + sum(padding[1])), windows.dtype)
-    (tall, wide), ((top, _), (left, _)) = reach((kh, kw), dilation), padding
+    (tall, wide), ((top, below), (left, beside)) = reach((kh, kw), dilation), padding
+    padded = np.zeros((c, top + image[0] + below, left + image[1] + beside, n), windows.dtype).transpose(3, 0, 1, 2)
     apart = stride[0] >= tall and stride[1] >= wide
     rights = _along(kw, columns, stride[1], dilation[1])
     for i, down in enumerate(_along(kh, rows, stride[0], dilation[0])):
@@ -253,16 +264,14 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair = (
             f"(filters, channels, height, width) of shape {w.shape} "
             + ("need the same number of channels" if groups == 1 else f"cannot be shared out to {groups} groups")
         )
-    n, filters = len(x), len(w)
-    rows, columns = _windows(x, w.shape[2:], stride, _both(padding), dilation)
-    if not x.size or not w.size:
-        return np.zeros((n, filters, rows, columns), np.result_type(x, w))
-    y = np.empty((n, filters, rows, columns), np.result_type(x, w))
-    weights = w.reshape(groups, filters // groups, -1)
-    for part in _parts(n, groups * w[0].size * rows * columns):
-        product = weights @ _places(x[part], w.shape[2:], stride, padding, dilation, groups)
-        y[part] = product.reshape(filters, rows, columns, -1).transpose(3, 0, 1, 2)
-    return y
+    places, terms = _places(x, w.shape[2:], stride, padding, dilation), math.prod(w.shape[1:])
+    rows, columns, n = places.shape[3:]
+    y = np.zeros((len(w), rows, columns, n), np.result_type(x, w))
+    weights = w.reshape(groups, len(w) // groups, terms)
+    for part, band in _blocks(n, rows, groups * terms * columns):
+        place = y[:, band, :, part]
+        place[...] = (weights @ places[:, :, :, band, :, part].reshape(groups, terms, -1)).reshape(place.shape)
+    return y.transpose(3, 0, 1, 2)
 
 
 def convolve_input(
@@ -270,24 +279,20 @@ def convolve_input(
 ) -> Array:
     """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
     (n, filters, rows, columns), (kh, kw), c = g.shape, w.shape[2:], groups * w.shape[1]
-    if not g.size or not w.size:
-        return np.zeros((n, c, *image), np.result_type(g, w))
-    x = np.empty((n, c, *image), np.result_type(g, w))
     height, width = image[0] + 2 * padding[0], image[1] + 2 * padding[1]
-    of_rows = w.reshape(groups, filters // groups, -1, kh, kw).transpose(3, 0, 2, 4, 1)
+    x = np.zeros((c, height, width, n), np.result_type(g, w))
+    of_rows = w.reshape(groups, filters // groups, c // groups, kh, kw).transpose(3, 0, 2, 4, 1)
     of_rows = of_rows.reshape(kh, groups, c // groups * kw, filters // groups)
-    downs, rights = (_along((kh, kw)[k], (rows, columns)[k], stride[k], dilation[k]) for k in (0, 1))
-    for part in _parts(n, (c * kw + filters) * rows * columns + c * height * width):
-        given = _channels(g[part], groups)
-        padded = np.zeros((c, height, width, len(g[part])), x.dtype)
-        for weights, down in zip(of_rows, downs, strict=True):  # a row of the kernels at a time, to stay in the cache
-            sent = (weights @ given).reshape(c, kw, rows, columns, -1)
+    given, rights = _innermost(g), _along(kw, columns, stride[1], dilation[1])
+    for part, band in _blocks(n, rows, (c * kw + filters) * columns * bool(w.size)):
+        sending = given[:, band, :, part].reshape(groups, filters // groups, -1)
+        for i, weights in enumerate(of_rows):  # a row of the kernels at a time, to stay in the cache
+            first, last = (dilation[0] * i + stride[0] * row for row in (band.start, band.stop))
+            sent = (weights @ sending).reshape(c, kw, band.stop - band.start, columns, -1)
             for j, right in enumerate(rights):
-                place = padded[:, down, right]
+                place = x[:, first : last : stride[0], right, part]
                 np.add(place, sent[:, j], out=place)
-        pixels = padded[:, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]]
-        x[part] = pixels.transpose(3, 0, 1, 2)
-    return x
+    return x[:, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]].transpose(3, 0, 1, 2)
 
 
 def convolve_kernel(
@@ -295,39 +300,35 @@ def convolve_kernel(
 ) -> Array:
     """The adjoint of `convolve` in its kernels: what each weight receives from g, (n, filters, rows, columns)."""
     (n, filters, rows, columns), c = g.shape, x.shape[1]
-    if not x.size or not g.size:
-        return np.zeros((filters, c // groups, *size), np.result_type(x, g))
-    total = np.zeros((groups, filters // groups, c // groups * size[0] * size[1]), np.result_type(x, g))
-    for part in _parts(n, c * size[0] * size[1] * rows * columns):
-        total += _channels(g[part], groups) @ _places(x[part], size, stride, padding, dilation, groups).swapaxes(1, 2)
-    return total.reshape(filters, c // groups, *size)
+    total = np.zeros((groups, c // groups * size[0] * size[1], filters // groups), np.result_type(x, g))
+    given, places = _innermost(g), _places(x, size, stride, padding, dilation)
+    for part, band in _blocks(n, rows, c * size[0] * size[1] * columns * bool(filters)):
+        sent = given[:, band, :, part].reshape(groups, filters // groups, -1).swapaxes(1, 2)
+        total += places[:, :, :, band, :, part].reshape(groups, total.shape[1], -1) @ sent  # BLAS: twice as fast so
+    return total.swapaxes(1, 2).reshape(filters, c // groups, *size)
 
 
-def _both(padding: Pair) -> Sides:
-    """As much on both sides."""
-    return (padding[0],) * 2, (padding[1],) * 2
+def _blocks(n: int, rows: int, each: int) -> Iterator[tuple[slice, slice]]:
+    """n images by so many, and rows by so many, that what is made of them, `each` a row of one, stays in the cache.
 
-
-def _parts(n: int, each: int) -> Iterator[slice]:
-    """n images by so many that what is made of them, `each` numbers an image, stays in a core's cache."""
-    length = max(1, COPIED // max(1, each))
-    return (slice(start, start + length) for start in range(0, n, length))
-
-
-def _channels(y: Array, groups: int) -> Array:
-    """A row for every channel, with all its pixels, images innermost: neighbours are as many numbers in a run.
-
-    The rows of every group are a matrix. So are those of `_places`, whose result is to have no name: as long as one
-    lives, the next cannot lie where it lies, in a core's cache.
+    What is made of a block is to have no name: as long as it lives, the next cannot lie where it lies, in cache.
     """
-    return np.ascontiguousarray(y.transpose(1, 2, 3, 0)).reshape(groups, y.shape[1] // groups, -1)
+    images = min(n, max(1, COPIED // max(1, each)))
+    height = max(1, COPIED // max(1, each * images))
+    for start in range(0, n if each else 0, max(1, images)):
+        for row in range(0, rows, height):
+            yield slice(start, start + images), slice(row, min(rows, row + height))
 
 
-def _places(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
-    """A row for every place in a window, with what lies there in all windows, images innermost."""
-    images = _channels(x, 1).reshape(*x.shape[1:], -1).transpose(3, 0, 1, 2)
-    windows = unfold(images, size, stride, _both(padding), dilation).transpose(1, 4, 5, 2, 3, 0)
-    return windows.reshape(groups, x.shape[1] // groups * size[0] * size[1], -1)
+def _innermost(x: Array) -> Array:
+    """Images as (channels, height, width, n), in long runs; those of convolutions and pools lie so, and are no copy."""
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+
+
+def _places(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+    """For every channel and place in a window, what lies there in all windows: (c, *size, rows, columns, n), a view."""
+    images, sides = _innermost(x).transpose(3, 0, 1, 2), ((padding[0],) * 2, (padding[1],) * 2)
+    return unfold(images, size, stride, sides, dilation).transpose(1, 4, 5, 2, 3, 0)
 
 
 def largest(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
@@ -341,9 +342,9 @@ def average(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Ar
     rows, columns = _windows(x, size, stride, padding)
     if padding != NO_SIDES:
         x = np.pad(x, ((0, 0), (0, 0), *padding))
-    total = np.zeros((*x.shape[:2], rows, columns), np.result_type(x, 1.0))
     rights = _along(size[1], columns, stride[1])
-    for down in _along(size[0], rows, stride[0]):
-        for right in rights:
-            total += x[:, :, down, right]
+    first, *others = [x[:, :, down, right] for down in _along(size[0], rows, stride[0]) for right in rights]
+    total = first.astype(np.result_type(x, 1.0))  # which lies in memory as x does
+    for pixels in others:
+        total += pixels
     return np.divide(total, size[0] * size[1], out=total)

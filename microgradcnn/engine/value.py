@@ -49,10 +49,10 @@ def _operator(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value
                     return _node(op, self, other, op.scalar(a, b), _NO_STATIC)
                 except ArithmeticError:
                     pass
-        return apply(op, self, other)
+        return _applied(op, (self, other), _NO_STATIC)
 
     def reflected(self: Value, other: Any) -> Value:
-        return apply(TABLE[name], other, self)
+        return _applied(TABLE[name], (other, self), _NO_STATIC)
 
     return straight, reflected
 
@@ -66,6 +66,7 @@ class Value:
 
     __slots__ = ("__dict__", "__weakref__", "_birth", "_data", "_first", "_grad", "_second", "label", "op", "static")
 
+    _data: Any
     _first: Any  # the parents: see `parents`
     _second: Value | None
     _grad: Any  # what `grad` gives; None if it was never computed
@@ -93,10 +94,10 @@ class Value:
     def data(self, data: ArrayLike) -> None:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
-        new = as_data(data)
-        if shape_of(new) != self.shape:
+        new, old = as_data(data), self._data
+        if shape_of(new) != shape_of(old):
             raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape_of(new)}")
-        self._data = new if dtype_of(new) == self.dtype else settled(np.asarray(new, self.dtype))
+        self._data = new if dtype_of(new) == dtype_of(old) else settled(np.asarray(new, self.dtype))
         self._birth = _next_birth()
 
     @property
@@ -227,10 +228,11 @@ class Constant(Value):
 
 
 def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
-    """The Value of `op` on `inputs`: the node that records how it was computed.
+    """The Value of `op` on `inputs`; TypeError, ValueError or IndexError naming those that NumPy cannot take."""
+    return _applied(op, inputs, static or _NO_STATIC)
 
-    Raises TypeError, ValueError or IndexError naming the inputs where NumPy cannot take them.
-    """
+
+def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> Value:
     parents: tuple[Value, ...] = inputs
     for x in inputs:
         if not isinstance(x, Value):
@@ -245,8 +247,8 @@ def apply(op: Primitive, *inputs: Any, **static: Any) -> Value:
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {given}: {error}") from error
     if len(parents) == 2:
-        return _node(op, parents[0], parents[1], data, static or _NO_STATIC)
-    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static or _NO_STATIC)
+        return _node(op, parents[0], parents[1], data, static)
+    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static)
 
 
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
@@ -265,7 +267,7 @@ def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, 
 def _call(op: Primitive, *inputs: Any, **static: Any) -> Any:
     for x in inputs:
         if isinstance(x, Value):
-            return apply(op, *inputs, **static)
+            return _applied(op, inputs, static or _NO_STATIC)
     return op.evaluate(inputs, static)
 
 

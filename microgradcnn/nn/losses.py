@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine import primitives
 from microgradcnn.engine.arrays import Array, bare_array, ieee, shape_of
 from microgradcnn.engine.value import Value
 
@@ -229,7 +230,9 @@ def _indexed(log_p: Any, column: Any, classes: Array, ignored: Any) -> tuple[Any
     """log p and the weights at class numbers in an array."""
     place, *places = np.indices(classes.shape)
     index = (place, (classes if ignored is None else np.where(ignored, 0, classes)).astype(int), *places)
-    return log_p[index], None if column is None else mg.broadcast_to(column, log_p.shape)[index]
+    return primitives.getitem(log_p, index=index), None if column is None else mg.broadcast_to(column, log_p.shape)[
+        index
+    ]
 
 
 def _hit(log_p: Any, column: Any, target: Value, ignored: Any) -> tuple[Any, Any]:

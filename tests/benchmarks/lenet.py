@@ -1,9 +1,9 @@
 """One step of LeNet by gradient descent, float32, eager and compiled, for batches of 64 and 256 images, and its memory.
 
 Needs llvmlite and threadpoolctl; of torch, jax, mygrad and tinygrad what is there takes part. Targets: backend jit
-ahead of PyTorch eager and of torch.compile; eager at most half of mygrad's time; the peak of memory of a compiled step
-of 256 images beyond what was there before at most 1.5 times PyTorch eager's. `limit` is BLAS alone: the matrix products
-of the step, one after another on all cores and in halves of the batch on a core each.
+ahead of PyTorch eager and of torch.compile; eager at most 1.2 of PyTorch eager's time, and half of mygrad's; the peak
+of memory of a compiled step of 256 images beyond what was there before at most 1.5 times PyTorch eager's. `limit` is
+BLAS alone: the matrix products of the step, one after another on all cores and in halves of the batch on a core each.
 """
 
 import json
@@ -19,7 +19,7 @@ RATE = 0.01
 BATCHES = [64, 256]
 RUNS, ROUNDS = 3, 9
 TOLERANCE = 1e-4  # of float32: sums over 147,456 numbers, in another order
-MOST_OF_TORCH, MOST_OF_MYGRAD, MOST_MEMORY = 1.0, 0.5, 1.5
+MOST_OF_TORCH, MOST_EAGER, MOST_OF_MYGRAD, MOST_MEMORY = 1.0, 1.2, 0.5, 1.5
 
 
 def data(batch):
@@ -42,7 +42,7 @@ def model_of(parameters):
 def eager(images, classes, parameters):
     import microgradcnn as mg
 
-    images, model = mg.Value(images), model_of(parameters)
+    model = model_of(parameters)  # and the images an array, to which no gradient goes, as with the other libraries
     parameters = model.parameters()
 
     def backward():
@@ -302,6 +302,10 @@ def step(run, batch):
         for peer in TORCH
         if peer not in found.missing
     }
+    if "PyTorch eager" not in found.missing:
+        targets["eager, as a share of PyTorch eager's time"] = found.share(
+            "microgradcnn, eager", ["PyTorch eager"], MOST_EAGER
+        )
     if "mygrad" not in found.missing:
         targets["eager, as a share of mygrad's time"] = found.share("microgradcnn, eager", ["mygrad"], MOST_OF_MYGRAD)
     run.report(str(batch), title, found.seconds, targets, found.missing, found.unclean)

@@ -110,3 +110,82 @@ def test_parts_of_an_array_send_to_where_they_lie(chosen: list[int], whole: int,
         for node in term.parents:
             if node.op is not None and node.op.name == "square":
                 np.testing.assert_array_equal(node.grad, np.ones(node.shape))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_relu_is_the_maximum_with_zero(dtype: Any) -> None:
+    x = numbers(3, 4, 5, dtype=dtype)
+    x[0, 0] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+    for given_ in (x, x.T, x[::2, ::-1], x[:0], np.array(x[0, 0, 2]), x[0, 0, 1], np.array([-2, 3]), -1.5):
+        found, expected = kernels.relu(given_), np.maximum(given_, 0.0)
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(found, expected)
+    assert kernels.relu(x.T).strides == x.T.strides
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("rows", "width"), [(3, 5), (kernels.FEW_ROWS, 16), (kernels.FEW_ROWS + 1, 17), (9, 2), (8, 2), (4, 1), (2, 0)]
+)
+@pytest.mark.parametrize("worst", [1.0, 1e30, np.inf, np.nan])
+def test_rows_are_added_where_an_index_names_them(rows: int, width: int, dtype: Any, worst: float) -> None:
+    """By a product with ones and zeros, or one number after the other where that would spread what is not finite."""
+    index = np.random.default_rng(0).integers(-rows, rows, (7, 4))
+    g, total = numbers(7, 4, width, dtype=dtype), numbers(rows, width, dtype=dtype)
+    g[2:3, 1, :1] = worst
+    expected = total.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        np.add.at(expected, index, g)
+        kernels.add_at(total, g, index)
+    assert total.dtype == dtype
+    np.testing.assert_allclose(total, expected, rtol={np.float32: 1e-5, np.float64: 1e-12}[dtype], atol=1e-5)
+
+
+def images_lie_innermost(x: np.ndarray) -> bool:
+    return x.transpose(1, 2, 3, 0).flags.c_contiguous
+
+
+def test_images_lie_innermost_from_one_convolution_to_the_next() -> None:
+    """So a convolution copies no images that another has made."""
+    x, bias = Value(numbers(5, 2, 8, 8)), Value(numbers(1, 3, 1, 1))
+    v, w = Value(numbers(3, 2, 3, 3)), Value(numbers(4, 3, 2, 2))
+    chain = [mg.conv2d(x, v)]
+    for step in (lambda y: y + bias, mg.relu, mg.tanh, mg.sigmoid, lambda y: mg.avg_pool2d(y, 2)):
+        chain.append(step(chain[-1]))
+    chain.append(mg.conv2d(chain[-1], w))
+    assert all(images_lie_innermost(node.data) for node in chain)
+    chain[-1].backward(numbers(*chain[-1].shape))
+    assert all(images_lie_innermost(node.grad) for node in chain[:-1])
+
+
+@pytest.mark.parametrize("copied", [1, 60, 1 << 17])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_blocks_of_a_convolution_give_what_the_whole_gives(
+    copied: int, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, w = numbers(3, 4, 7, 6), numbers(6, 4 // groups, 2, 3)
+    options: dict[str, Any] = {"stride": (2, 1), "padding": (1, 2), "dilation": (2, 1), "groups": groups}
+    y = kernels.convolve(x, w, **options)
+    g = numbers(*y.shape)
+    calls = [
+        (kernels.convolve, (x, w), {}),
+        (kernels.convolve_input, (g, w), {"image": (7, 6)}),
+        (kernels.convolve_kernel, (x, g), {"size": (2, 3)}),
+    ]
+    whole = [f(*arrays, **options, **more) for f, arrays, more in calls]
+    np.testing.assert_allclose(np.vdot(g, whole[0]), np.vdot(x, whole[1]), rtol=1e-12)  # adjoints of each other
+    np.testing.assert_allclose(np.vdot(g, whole[0]), np.vdot(w, whole[2]), rtol=1e-12)
+    monkeypatch.setattr(kernels, "COPIED", copied)
+    for (f, arrays, more), expected in zip(calls, whole, strict=True):
+        np.testing.assert_allclose(f(*arrays, **options, **more), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "channels", "filters"), [(0, 2, 3), (2, 0, 3), (2, 2, 0)])
+def test_convolutions_of_nothing_are_zeros(n: int, channels: int, filters: int) -> None:
+    x, w, g = np.ones((n, channels, 4, 4)), np.ones((filters, channels, 2, 2)), np.ones((n, filters, 3, 3))
+    for found, like in (
+        (kernels.convolve(x, w, (1, 1), (0, 0)), g),
+        (kernels.convolve_input(g, w, (1, 1), (0, 0), (4, 4)), x),
+        (kernels.convolve_kernel(x, g, (1, 1), (0, 0), (2, 2)), w),
+    ):
+        np.testing.assert_array_equal(found, np.zeros_like(like))

@@ -182,11 +182,6 @@ def astype(x: Operand, dtype: Any) -> Any:
 def getitem(x: Operand, index: Any) -> Any:
     """x[index] for integers, slices, None, ... and arrays of integers or booleans. Raises TypeError for Values."""
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, Value) for part in parts):
-        raise TypeError(
-            "an index cannot be a Value: mg.where chooses by a condition, .data takes the index of this moment, "
-            "and mg.take takes parts at places that a Value has"
-        )
     fixed = tuple([part if part is None or isinstance(part, _BASIC) else _index_array(part) for part in parts])
     return primitives.getitem(x, index=fixed if isinstance(index, tuple) else fixed[0])
 
@@ -222,6 +217,11 @@ def places(function: str, axis: int | Sequence[int], n: int) -> list[int]:
 
 
 def _index_array(part: Any) -> Array:
+    if isinstance(part, Value):
+        raise TypeError(
+            "an index cannot be a Value: mg.where chooses by a condition, .data takes the index of this moment, "
+            "and mg.take takes parts at places that a Value has"
+        )
     check_unmasked(part)
     array = np.array(part)
     return array if array.size or isinstance(part, np.ndarray) else array.astype(np.intp)
