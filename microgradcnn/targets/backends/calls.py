@@ -96,6 +96,11 @@ def address(array: Array) -> int:
     return place
 
 
+def strides(array: Array) -> tuple[int, ...]:
+    """The steps from a number to the next along every axis, in numbers."""
+    return tuple([step // array.itemsize for step in array.strides])
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as the text of a tuple."""
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
