@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.backends.calls import address, row_by_row, strides
+from microgradcnn.targets.backends.calls import address, guard, row_by_row, strides
 from microgradcnn.targets.lines import Line, lengths, own_shape
 from microgradcnn.targets.plan import Plan
 
@@ -26,6 +26,7 @@ class LineNames:
             "sum_": np.add.reduce,
             "lengths": lengths,
             "address": address,
+            "guard": guard,
             "strides": strides,
         }
         for kind, lines in (

@@ -16,6 +16,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array, quiet
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends import buffers as blocks
+from microgradcnn.targets.backends.calls import guarded
 from microgradcnn.targets.backends.threads import LANES, in_lanes
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, lengths
@@ -34,7 +35,7 @@ class Blocks:
         self, plan: Plan, items: Sequence[Any] = (), kernels: Sequence[Callable[..., None]] = (), ir: str = ""
     ) -> None:
         self.plan, self.ir = plan, ir
-        self.functions = blocks.compiled(plan, items or plan.each, kernels)
+        self.functions = blocks.compiled(plan, items or guarded(plan.each, plan.sums), kernels)
 
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Any]) -> str:
         """The source of the functions that run, and of their kernels."""

@@ -14,6 +14,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.threads import in_lanes, shares
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, Lines, in_order, is_own
@@ -139,7 +140,7 @@ class LoopTrainer(VectorTrainer):
 
 def fused(lines: Lines) -> Blocks:
     """A program over arrays in blocks of rows, with NumPy's products and compiled passes for what lies between them."""
-    plan, dtype = in_blocks(written_out(lines)), lines.loss.dtype
+    plan, dtype = in_blocks(written_out(reordered(lines))), lines.loss.dtype
     lanes = vector_bytes() // dtype.itemsize
     found = {line: image_kernel(line, dtype, lanes) for line in (*plan.each, *plan.sums)}
     kernels = {line: kernel for line, kernel in found.items() if kernel is not None}

@@ -34,14 +34,16 @@ def _log_softmax(line: Line) -> Line:
     def made(op: str, *args: Line, **static: Any) -> Line:
         shape = (*x.shape[:-1], 1) if op in NEUTRAL else max((a.shape for a in args), key=len)
         shape = x.shape if any(a.shape == x.shape for a in args) and op not in NEUTRAL else shape
-        return Line(op, args, static, shape, np.dtype(bool) if op == "equal" else x.dtype, x.varies)
+        return Line(op, args, static, shape, np.dtype(bool) if op in RELATIONS else x.dtype, x.varies)
 
     one, zero = (Line("number", dtype=x.dtype, value=value) for value in (1.0, 0.0))
     over = {"axis": (len(x.shape) - 1,), "keepdims": True}
     top = made("max", x, **over)
     shifted, is_top = made("sub", x, top), made("equal", x, top)
     rest = made("sum", made("where", is_top, zero, made("exp", shifted)), **over)
-    others = made("sub", made("sum", made("where", is_top, one, zero), **over), one)
+    count = made("sum", made("where", is_top, one, zero), **over)
+    more = made("add", made("sub", count, one), made("sub", top, top))  # NaN where two are infinite
+    others = made("where", made("greater", count, one), more, zero)
     return replace(line, op="sub", args=(shifted, made("log1p", made("add", rest, others))), static={})
 
 

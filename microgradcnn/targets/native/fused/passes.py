@@ -6,6 +6,7 @@ operand has either its next number for the next place, or one number for the who
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
@@ -14,7 +15,7 @@ import numpy as np
 
 from microgradcnn.targets.lines import Line
 from microgradcnn.targets.native.fused.groups import NEUTRAL, FusedGroup
-from microgradcnn.targets.native.llvm import EMITTED, FunctionEmitter
+from microgradcnn.targets.native.llvm import EMITTED, FunctionEmitter, literal
 
 UNROLLED = 5  # vectors of a row that are written out one after the other instead of as a loop
 
@@ -195,16 +196,21 @@ class PassEmitter(FunctionEmitter):
         return str(EMITTED["maximum" if line.op == "max" else "minimum"](self, a, b))
 
     def _over_lanes(self, line: Line, total: str) -> str:
-        """What all lanes together come to, in every lane."""
-        step = self.lanes // 2
-        while step:
-            turned = ", ".join(f"i32 {(lane + step) % self.lanes}" for lane in range(self.lanes))
-            other = self.make(f"shufflevector {self.type} {total}, {self.type} poison, <{self.lanes} x i32> <{turned}>")
-            total = self._both(line, total, other)
-            step //= 2
+        """What all lanes together come to, in every lane; NaN from any of them."""
+        given, suffix = f"{self.type} {total}", f"v{self.lanes}f{8 * self.size}"
+        if line.op in ("sum", "mean"):
+            start = f"{self.kind} {literal(0.0, self.kind)}"
+            one = self.make(f"call reassoc {self.kind} @llvm.vector.reduce.fadd.{suffix}({start}, {given})")
+        else:
+            name = "fmax" if line.op == "max" else "fmin"
+            number = self.make(f"call {self.kind} @llvm.vector.reduce.{name}.{suffix}({given})")
+            lost = f"{self.mask} {self.compare('uno', total, total)}"
+            any_lost = self.make(f"call i1 @llvm.vector.reduce.or.v{self.lanes}i1({lost})")
+            nan = literal(math.nan, self.kind)
+            one = self.make(f"select i1 {any_lost}, {self.kind} {nan}, {self.kind} {number}")
         if line.op == "mean":
-            return self.binary("fdiv", total, self.constant(float(self.group.width or 1)))
-        return total
+            one = self.make(f"fdiv {self.kind} {one}, {literal(float(self.group.width or 1), self.kind)}")
+        return self.splat(one)
 
     def _within(self, column: str) -> str:
         """Which numbers of the vector at `column` there are."""
