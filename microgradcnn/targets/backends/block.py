@@ -20,7 +20,6 @@ from microgradcnn.targets.plan import SUMS, VIEWS
 
 SHARING = VIEWS | {"getitem", "unfold"}  # these share memory with their argument too, as NumPy computes them
 SHORT = 512  # numbers of a row
-JOINED = frozenset({"stack", "concatenate"})
 
 
 class Block:
@@ -71,7 +70,7 @@ class Block:
         lines = [item for item in self.writer.items if isinstance(item, Line) and item not in self.results]
         products = {line for line in lines if line.op == "matmul"}
         groups = [item for item in self.writer.items if not isinstance(item, Line) and item.takes_strides]
-        of_groups = {line for group in groups for line in group.outputs} - self.results
+        of_groups = {line for group in groups for line in group.outputs if line.shape[-1] != 1} - self.results
         uses = Counter(arg for line in (*plan.each, *plan.sums) for arg in line.args)
 
         def place(part: Line, whole: Line, where: str) -> None:
@@ -185,7 +184,9 @@ class Block:
 
     def _has_neighbours(self, line: Line) -> bool:
         """Whether the numbers along the last axis lie side by side, wherever others lie."""
-        if line in self.placed or self._is_whole(line):
+        if self._is_whole(line) or line.shape[-1:] in ((), (1,)):
+            return self._is_whole(line)
+        if line in self.placed:
             return True
         plain = line.op == "transpose" and _keeps_last(line)
         if line.op == "getitem":
