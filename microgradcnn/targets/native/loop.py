@@ -15,11 +15,33 @@ from microgradcnn.targets.native.llvm import FAST, FunctionEmitter, called, lite
 from microgradcnn.targets.plan import Plan
 
 IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; more lie in the first-level cache
+LONG = 3000  # lines of a loop: a longer one is cut into pieces, which costs a seventh of its speed
+PIECE = 100  # lines of text of a piece: LLVM's time for one grows faster than its length
 
 
 def module(plan: Plan, vector_bytes: int) -> str:
     """The IR of a plan whose lines are all scalars of one type, each of which has instructions."""
     return _Module(plan, vector_bytes).text()
+
+
+class _Pieces:
+    """Cuts a long function into blocks of bounded length, which LLVM compiles one by one.
+
+    It would put blocks together again that nothing keeps apart: each ends with a branch that is never taken.
+    """
+
+    def __init__(self, f: FunctionEmitter, longest: int | None) -> None:
+        self.f, self.longest = f, longest
+        self.begun, self.count = f.length, 0
+
+    def cut(self) -> None:
+        """Begin a new block if this one is long enough."""
+        if self.longest is None or self.f.length - self.begun < self.longest:
+            return
+        k = self.count = self.count + 1
+        self.f.add(f"%never{k} = load volatile i1, ptr %never", f"br i1 %never{k}, label %quit, label %piece{k}")
+        self.f.add(f"piece{k}:")
+        self.begun = self.f.length
 
 
 class _Module:
@@ -75,10 +97,11 @@ class _Module:
                     f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
                     f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
                 )
-        f.add("br label %loop", "loop:", "%i = phi i64 [ %begin, %entry ], [ %next, %loop ]")
+        f.add("%never = alloca i1", "store volatile i1 false, ptr %never")
+        f.add("br label %loop", "loop:", "%i = phi i64 [ %begin, %entry ], [ %next, %turn ]")
         if self.in_registers:
             for j in range(len(plan.sums)):
-                f.add(f"%a{j} = phi {V} [ %a{j}s, %entry ], [ %a{j}n, %loop ]")
+                f.add(f"%a{j} = phi {V} [ %a{j}s, %entry ], [ %a{j}n, %turn ]")
         for i, leaf in enumerate(self.columns):
             if leaf in uses:
                 f.add(f"%xp{i} = getelementptr {self.kind}, ptr %c{i}, i64 %i")
@@ -86,9 +109,12 @@ class _Module:
                 f.names[leaf] = f"%x{i}"
         if not self.in_registers:
             load_shared()
+        pieces = _Pieces(f, PIECE if len(plan.each) + len(plan.sums) > LONG else None)
         for line in plan.each:
             f.line(line)
+            pieces.cut()
         for j, line in enumerate(plan.sums):
+            pieces.cut()
             value = f.value(line.args[0])
             if self.in_registers:
                 f.add(f"%a{j}n = fadd {FAST} {V} %a{j}, {value}")
@@ -98,11 +124,11 @@ class _Module:
                     f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
                 )
                 f.add(f"%a{j}n = fadd {FAST} {V} %a{j}s, {value}", f"store {V} %a{j}n, ptr %a{j}p, align {self._align}")
-        f.add(f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
+        f.add("br label %turn", "turn:", f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
         f.add("br i1 %more, label %loop, label %done", "done:")
         if self.in_registers:
             f.add(*(f"store {V} %a{j}n, ptr %a{j}p, align {self._align}" for j in range(len(plan.sums))))
-        f.add("ret void", "}")
+        f.add("ret void", "quit:", "ret void", "}")
         return f.text()
 
     @property
@@ -230,17 +256,24 @@ ret void
         f = FunctionEmitter(T, 1)
         f.add(
             f"define {T} @finish(ptr %shared, ptr %sums, i64 %n, ptr %gradient, ptr %also) {{",
+            "entry:",
+            "%never = alloca i1",
+            "store volatile i1 false, ptr %never",
             f"%nf = sitofp i64 %n to {T}",
         )
+        pieces = _Pieces(f, PIECE)
         self._shared(f)
         for j, line in enumerate(self.plan.sums):
             f.names[line] = f.load("%sums", j)
+            pieces.cut()
         for line in self.rest:
             f.line(line)
+            pieces.cut()
         for place, found in (("%gradient", lines.gradients), ("%also", lines.also)):
             for i, line in enumerate(found):
                 f.store(f.value(line), place, i)
-        f.add(f"ret {T} {f.value(lines.loss)}", "}")
+                pieces.cut()
+        f.add(f"ret {T} {f.value(lines.loss)}", "quit:", f"ret {T} {literal(0.0, T)}", "}")
         return f.text()
 
     def _step(self) -> str:
