@@ -55,6 +55,10 @@ class _Products:
                 g, right = parts
                 if self._pays(old.args[1], right.shape[0], right.shape[1], a.shape[0]):
                     return self._made(self._over_rows(a, g), right)
+            if a.op == "matmul" and not a.args[0].varies:
+                left, x = a.args
+                if self._pays(old.args[0], left.shape[1], left.shape[0], b.shape[1]):
+                    return self._made(left, self._over_rows(x, b))
             if a.op == "transpose" and (parts := self._parts(a.args[0])):
                 x, left = parts
                 if self._pays(old.args[0].args[0], left.shape[0], left.shape[1], b.shape[-1]):

@@ -8,6 +8,8 @@ for, are copied aside and filled up, and what the filling gives is not added.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from microgradcnn.targets.lines import Line
@@ -15,8 +17,8 @@ from microgradcnn.targets.native.llvm import FAST, FunctionEmitter, called, lite
 from microgradcnn.targets.plan import Plan
 
 IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; more lie in the first-level cache
-LONG = 3000  # lines of a loop: a longer one is cut into pieces, which costs a seventh of its speed
-PIECE = 100  # lines of text of a piece: LLVM's time for one grows faster than its length
+PIECE = 500  # lines of text of a piece of the loop, which is compiled, and keeps its numbers in registers, by itself
+SHORT_PIECE = 100  # of what is computed once: only the time to compile it counts
 
 
 def module(plan: Plan, vector_bytes: int) -> str:
@@ -27,21 +29,23 @@ def module(plan: Plan, vector_bytes: int) -> str:
 class _Pieces:
     """Cuts a long function into blocks of bounded length, which LLVM compiles one by one.
 
-    It would put blocks together again that nothing keeps apart: each ends with a branch that is never taken.
+    Its time for a block grows faster than the block, and in a long one it moves what uses a number far from what
+    computes it. It would put blocks together again that nothing keeps apart: each ends with a branch never taken.
     """
 
-    def __init__(self, f: FunctionEmitter, longest: int | None) -> None:
+    def __init__(self, f: FunctionEmitter, longest: int) -> None:
         self.f, self.longest = f, longest
         self.begun, self.count = f.length, 0
 
-    def cut(self) -> None:
+    def cut(self) -> bool:
         """Begin a new block if this one is long enough."""
-        if self.longest is None or self.f.length - self.begun < self.longest:
-            return
+        if self.f.length - self.begun < self.longest:
+            return False
         k = self.count = self.count + 1
         self.f.add(f"%never{k} = load volatile i1, ptr %never", f"br i1 %never{k}, label %quit, label %piece{k}")
         self.f.add(f"piece{k}:")
         self.begun = self.f.length
+        return True
 
 
 class _Module:
@@ -83,15 +87,27 @@ class _Module:
         shared = [leaf for leaf in (*plan.lines.inputs, *plan.lines.parameters) if not leaf.varies]
         uses = {arg for line in (*plan.each, *plan.sums) for arg in line.args}
 
-        def load_shared() -> None:
-            for i, line in enumerate([*shared, *self.once]):
-                if line in uses:
-                    f.names[line] = f.splat(f.load("%once", i))
+        places = {line: i for i, line in enumerate([*shared, *self.once])}
+
+        def load_shared(lines: Iterable[Line]) -> None:
+            for line in lines:
+                if line in places and line not in f.names:
+                    f.names[line] = f.splat(f.load("%once", places[line]))
                     if line.dtype == np.bool_:  # kept as a number
                         f.names[line] = f.compare("une", f.names[line], f.constant(0.0))
 
+        def add_up(j: int) -> None:
+            value = f.value(plan.sums[j].args[0])
+            if self.in_registers:
+                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}, {value}")
+                return
+            f.add(
+                f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}", f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}"
+            )
+            f.add(f"%a{j}n = fadd {FAST} {V} %a{j}s, {value}", f"store {V} %a{j}n, ptr %a{j}p, align {self._align}")
+
         if self.in_registers:
-            load_shared()
+            load_shared(line for line in places if line in uses)
             for j in range(len(plan.sums)):
                 f.add(
                     f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
@@ -107,29 +123,49 @@ class _Module:
                 f.add(f"%xp{i} = getelementptr {self.kind}, ptr %c{i}, i64 %i")
                 f.add(f"%x{i} = load {V}, ptr %xp{i}, align {self.dtype.itemsize}")
                 f.names[leaf] = f"%x{i}"
-        if not self.in_registers:
-            load_shared()
-        pieces = _Pieces(f, PIECE if len(plan.each) + len(plan.sums) > LONG else None)
-        for line in plan.each:
-            f.line(line)
-            pieces.cut()
-        for j, line in enumerate(plan.sums):
-            pieces.cut()
-            value = f.value(line.args[0])
-            if self.in_registers:
-                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}, {value}")
-            else:
-                f.add(
-                    f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
-                    f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
-                )
-                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}s, {value}", f"store {V} %a{j}n, ptr %a{j}p, align {self._align}")
+        if self.in_registers:
+            for line in plan.each:
+                f.line(line)
+            for j in range(len(plan.sums)):
+                add_up(j)
+        else:
+            self._in_pieces(f, load_shared, add_up, places)
         f.add("br label %turn", "turn:", f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
         f.add("br i1 %more, label %loop, label %done", "done:")
         if self.in_registers:
             f.add(*(f"store {V} %a{j}n, ptr %a{j}p, align {self._align}" for j in range(len(plan.sums))))
         f.add("ret void", "quit:", "ret void", "}")
         return f.text()
+
+    def _in_pieces(
+        self,
+        f: FunctionEmitter,
+        load_shared: Callable[[Iterable[Line]], None],
+        add_up: Callable[[int], None],
+        places: Iterable[Line],
+    ) -> None:
+        """All lines in blocks of bounded length, each of which loads what it needs and adds up what it has found."""
+        pieces = _Pieces(f, PIECE)
+        sums: dict[Line, list[int]] = {}
+        for j, line in enumerate(self.plan.sums):
+            sums.setdefault(line.args[0], []).append(j)
+
+        def cut() -> None:
+            if pieces.cut():
+                for line in places:
+                    f.names.pop(line, None)
+
+        for line in self.plan.each:
+            load_shared(line.args)
+            f.line(line)
+            for j in sums.pop(line, ()):
+                add_up(j)
+            cut()
+        for line, found in sums.items():  # what is no line of every row: an input, or a number
+            for j in found:
+                load_shared([line])
+                add_up(j)
+                cut()
 
     @property
     def _align(self) -> int:
@@ -261,8 +297,10 @@ ret void
             "store volatile i1 false, ptr %never",
             f"%nf = sitofp i64 %n to {T}",
         )
-        pieces = _Pieces(f, PIECE)
-        self._shared(f)
+        pieces = _Pieces(f, SHORT_PIECE)
+        for i, leaf in enumerate(self._shared_leaves()):
+            f.names[leaf] = f.load("%shared", i)
+            pieces.cut()
         for j, line in enumerate(self.plan.sums):
             f.names[line] = f.load("%sums", j)
             pieces.cut()

@@ -22,7 +22,7 @@ from microgradcnn.extras import require
 
 VARIABLE = "MICROGRADCNN_CACHE"
 FILES = 256  # so many are kept, those used last
-_FORMAT = b"microgradcnn machine code 2\n"  # count it up when what a file holds, or how it is made, changes
+_FORMAT = b"microgradcnn machine code 1\n"  # count it up when what a file holds, or how it is made, changes
 _FINISHED, _UNFINISHED = ".machinecode", ".unfinished"
 
 
