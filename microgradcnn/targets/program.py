@@ -16,6 +16,7 @@ from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
@@ -133,7 +134,7 @@ class Backend(Protocol):
 
 
 def _numpy(lines: Lines) -> Backend:
-    return Blocks(in_blocks(lines))
+    return Blocks(in_blocks(reordered(lines)))
 
 
 def _jit(lines: Lines) -> Backend:

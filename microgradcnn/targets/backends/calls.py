@@ -1,9 +1,10 @@
-"""What every primitive is in calls of NumPy that write into memory made before, and how functions are put together."""
+"""What primitives are in calls of NumPy that write into memory made before, and how functions are put together."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ def _power(line: Line, out: str, args: list[str]) -> list[str]:
 def _where(line: Line, out: str, args: list[str]) -> list[str]:
     (condition, a, b), (_, taken, rest) = args, line.args
     is_zero = rest.is_number(0.0) and math.copysign(1.0, rest.value) > 0.0
+    if is_zero and taken.is_number(1.0) and line.args[0].dtype == np.bool_:
+        return [f"copyto({out}, {condition})"]
     if not _is_masked(line, taken) or not (is_zero or _is_masked(line, rest)):
         return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
     # True is a mask of ones, as −1 is: NumPy guesses a branch for every number
@@ -85,6 +88,72 @@ def product(line: Line, out: str, args: Sequence[str]) -> str:
     return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"
 
 
+@dataclass(eq=False)
+class Guard:
+    """where(c = c, c, where(g = 0, 0, c)): what backward passes write where 0 times infinity is to be 0.
+
+    NumPy looks for a NaN in c first, which takes one product, and hardly ever finds any: the result is c itself then.
+    """
+
+    line: Line
+    c: Line
+    g: Line
+    takes_strides = False
+
+    @property
+    def args(self) -> tuple[Line, Line]:
+        """What has to be there before."""
+        return self.c, self.g
+
+    @property
+    def outputs(self) -> list[Line]:
+        """What it computes."""
+        return [self.line]
+
+
+def guarded(each: Sequence[Line], others: Iterable[Line]) -> list[Line | Guard]:
+    """The lines with guards instead of the lines that these are written in; `others` need some of them as well."""
+    users: dict[Line, set[Line]] = {}
+    for user in each:
+        for arg in user.args:
+            users.setdefault(arg, set()).add(user)
+    needed = {arg for line in others for arg in line.args} | set(others)
+    guards: dict[Line, Guard] = {}
+    gone: set[Line] = set()
+    for line in each:
+        guard = _as_guard(line)
+        if guard is None:
+            continue
+        (is_number, c, otherwise), zero = line.args, line.args[2].args[0]
+        inside = {is_number, c, otherwise}
+        known = users[c] == {is_number, otherwise, line} and users[is_number] == users[otherwise] == {line}
+        if known and inside.isdisjoint(needed) and inside.issubset(each):
+            guards[line] = guard
+            gone |= {is_number, otherwise}
+            users[zero].remove(otherwise)
+            if not users[zero] and zero not in needed:
+                gone.add(zero)
+    return [guards.get(line, line) for line in each if line not in gone]
+
+
+def _as_guard(line: Line) -> Guard | None:
+    if line.op != "where" or line.args[2].op != "where":
+        return None
+    (is_number, c, _), (is_zero, zero, same) = line.args, line.args[2].args
+    if is_number.op != "equal" or is_number.args != (c, c) or same is not c or not zero.is_number(0.0):
+        return None
+    alike = c.op in UFUNCS and own_shape(c) == own_shape(line) != () and c.dtype == line.dtype and c.dtype.kind == "f"
+    found = is_zero.op == "equal" and is_zero.args[1].is_number(0.0) and math.copysign(1.0, zero.value) > 0.0
+    return Guard(line, c, is_zero.args[0]) if alike and found else None
+
+
+def guard(c: Array, g: Any) -> None:
+    """0 where c is NaN and g is 0."""
+    flat = c.reshape(-1)
+    if math.isnan(np.dot(flat, flat)):
+        np.copyto(c, 0.0, where=np.isnan(c) & (g == 0.0))
+
+
 def row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> Any:
     """A primitive of numbers, for every row by itself."""
     return np.array([forward(*row, **static) for row in zip(*np.broadcast_arrays(*columns), strict=True)])
@@ -94,6 +163,11 @@ def address(array: Array) -> int:
     """Where the numbers of an array lie in memory."""
     place: int = array.__array_interface__["data"][0]
     return place
+
+
+def strides(array: Array) -> tuple[int, ...]:
+    """The steps from a number to the next along every axis, in numbers."""
+    return tuple([step // array.itemsize for step in array.strides])
 
 
 def listed(names: Sequence[str]) -> str:

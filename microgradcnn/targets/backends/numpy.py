@@ -16,12 +16,14 @@ import numpy as np
 from microgradcnn.engine.arrays import Array, quiet
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends import buffers as blocks
+from microgradcnn.targets.backends.calls import guarded
 from microgradcnn.targets.backends.threads import LANES, in_lanes
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
 
 BLOCK_BYTES = 1 << 20  # what a block may take of a core's second-level cache
+LINE_SHARE = 25  # every line should write that part of it at least: a call takes as long as some kilobytes do
 LEAST_ROWS = 16
 WORTH_THREADS = 1 << 22  # bytes to write before a second thread pays
 
@@ -33,7 +35,7 @@ class Blocks:
         self, plan: Plan, items: Sequence[Any] = (), kernels: Sequence[Callable[..., None]] = (), ir: str = ""
     ) -> None:
         self.plan, self.ir = plan, ir
-        self.functions = blocks.compiled(plan, items or plan.each, kernels)
+        self.functions = blocks.compiled(plan, items or guarded(plan.each, plan.sums), kernels)
 
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Any]) -> str:
         """The source of the functions that run, and of their kernels."""
@@ -54,7 +56,7 @@ class BlocksTrainer(VectorTrainer):
         self.scalars = all(not v.shape for v in wrt)
         self.views = self.parts(self._flat)
         self.gradients = self.parts(self._gradient)
-        lanes = _cut(n, self.functions["row_bytes"] if any(v.varies for v in plan.lines.inputs) else 0)
+        lanes = _cut(n, self._longest() if any(v.varies for v in plan.lines.inputs) else max(n, 1))
         memory = dict(zip(plan.lines.gradients, self.gradients, strict=True))
         self.lanes = [_Lane(program, n, blocks, {} if i else memory) for i, blocks in enumerate(lanes)]
         kept = {line for line in plan.sums if line.shape}
@@ -66,6 +68,12 @@ class BlocksTrainer(VectorTrainer):
         self._functions: dict[int, _Functions] = defaultdict(lambda: _Functions(program, n))  # by thread
         self.parallel = n * self.functions["row_traffic"] >= WORTH_THREADS
         self.set_inputs(inputs)
+
+    def _longest(self) -> int:
+        """How many rows a block may have: as many as the cache has room for, but enough to be worth the calls."""
+        row_bytes, of_a_line = self.functions["row_bytes"], self.functions["line_bytes"]
+        worth_the_calls = math.ceil(BLOCK_BYTES / LINE_SHARE / max(of_a_line, 1))
+        return max(LEAST_ROWS, BLOCK_BYTES // max(row_bytes, 1), worth_the_calls)
 
     def set_inputs(self, inputs: Sequence[Any]) -> None:
         """Take other rows, as many as before."""
@@ -145,9 +153,8 @@ class _Lane:
         return total
 
 
-def _cut(n: int, row_bytes: int) -> list[list[tuple[int, int]]]:
+def _cut(n: int, longest: int) -> list[list[tuple[int, int]]]:
     """The blocks that n rows are cut into, by lanes; all but the last are equally long, so that they share buffers."""
-    longest = max(LEAST_ROWS, BLOCK_BYTES // row_bytes) if row_bytes else max(n, 1)
     length = math.ceil(n / max(1, math.ceil(n / longest)))
     blocks = [(a, min(a + length, n)) for a in range(0, n, length)]
     lanes = min(LANES, len(blocks))

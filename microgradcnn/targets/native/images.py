@@ -19,7 +19,7 @@ LARGEST_WINDOW = 64  # pixels of a window to pool, all of which the text names
 class ImageKernel:
     """A line to be computed by a kernel of its own, from `arrays`; in the form of a group of one line."""
 
-    in_place, is_flat, channels = False, False, 1
+    in_place, takes_strides = False, False
     numbers: Sequence[Line] = ()
 
     def __init__(self, line: Line, arrays: Sequence[Line]) -> None:
@@ -27,12 +27,18 @@ class ImageKernel:
         self.arrays = self.args = arrays
         self.lines = self.outputs = [line]
 
+    def counts(self, rows: int, strides: Sequence[Any]) -> Any:
+        """The number of images in a block of so many rows; everything lies in one piece."""
+        varies = any(array.varies for array in (self.line, *self.arrays))
+        return np.array([rows if varies else self.shape[0]], np.int64)
+
     def text(self, name: str, lanes: int) -> str:
         """LLVM's text of the function `name`."""
         kind = {"float64": "double", "float32": "float"}[str(self.dtype)]
         f = self._loops(kind, lanes)
         last = len(self.arrays)
-        head = [f"define void @{name}(ptr %arrays, ptr %numbers, i64 %rows, i64 %inner) {{", "entry:"]
+        head = [f"define void @{name}(ptr %arrays, ptr %numbers, ptr %counts) {{", "entry:"]
+        head.append("%rows = load i64, ptr %counts")
         for i, operand in [*zip(range(last), ("%a", "%b"), strict=False), (last, "%out")]:
             head += [f"{operand}p = getelementptr ptr, ptr %arrays, i64 {i}", f"{operand} = load ptr, ptr {operand}p"]
         return "\n".join([*head, f.text(), "ret void", "}"])

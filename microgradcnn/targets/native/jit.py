@@ -14,11 +14,12 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.threads import in_lanes, shares
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, Lines, in_order, is_own
 from microgradcnn.targets.native import fusion
-from microgradcnn.targets.native.fusion import FusedGroup, grouped
+from microgradcnn.targets.native.fusion import FusedGroup, grouped, written_out
 from microgradcnn.targets.native.images import ImageKernel, image_kernel
 from microgradcnn.targets.native.llvm import has_instructions
 from microgradcnn.targets.native.loop import module
@@ -139,7 +140,7 @@ class LoopTrainer(VectorTrainer):
 
 def fused(lines: Lines) -> Blocks:
     """A program over arrays in blocks of rows, with NumPy's products and compiled passes for what lies between them."""
-    plan, dtype = in_blocks(lines), lines.loss.dtype
+    plan, dtype = in_blocks(written_out(reordered(lines))), lines.loss.dtype
     lanes = vector_bytes() // dtype.itemsize
     found = {line: image_kernel(line, dtype, lanes) for line in (*plan.each, *plan.sums)}
     kernels = {line: kernel for line, kernel in found.items() if kernel is not None}

@@ -39,6 +39,11 @@ class FunctionEmitter:
         """Lines of text as they are."""
         self._text += lines
 
+    @property
+    def length(self) -> int:
+        """How many pieces of text there are."""
+        return len(self._text)
+
     def text(self) -> str:
         """All of it."""
         return "\n".join(self._text)

@@ -8,6 +8,8 @@ for, are copied aside and filled up, and what the filling gives is not added.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from microgradcnn.targets.lines import Line
@@ -15,11 +17,35 @@ from microgradcnn.targets.native.llvm import FAST, FunctionEmitter, called, lite
 from microgradcnn.targets.plan import Plan
 
 IN_REGISTERS = 24  # sums over rows that stay in registers through the loop; more lie in the first-level cache
+PIECE = 500  # lines of text of a piece of the loop, which is compiled, and keeps its numbers in registers, by itself
+SHORT_PIECE = 100  # of what is computed once: only the time to compile it counts
 
 
 def module(plan: Plan, vector_bytes: int) -> str:
     """The IR of a plan whose lines are all scalars of one type, each of which has instructions."""
     return _Module(plan, vector_bytes).text()
+
+
+class _Pieces:
+    """Cuts a long function into blocks of bounded length, which LLVM compiles one by one.
+
+    Its time for a block grows faster than the block, and in a long one it moves what uses a number far from what
+    computes it. It would put blocks together again that nothing keeps apart: each ends with a branch never taken.
+    """
+
+    def __init__(self, f: FunctionEmitter, longest: int) -> None:
+        self.f, self.longest = f, longest
+        self.begun, self.count = f.length, 0
+
+    def cut(self) -> bool:
+        """Begin a new block if this one is long enough."""
+        if self.f.length - self.begun < self.longest:
+            return False
+        k = self.count = self.count + 1
+        self.f.add(f"%never{k} = load volatile i1, ptr %never", f"br i1 %never{k}, label %quit, label %piece{k}")
+        self.f.add(f"piece{k}:")
+        self.begun = self.f.length
+        return True
 
 
 class _Module:
@@ -61,49 +87,85 @@ class _Module:
         shared = [leaf for leaf in (*plan.lines.inputs, *plan.lines.parameters) if not leaf.varies]
         uses = {arg for line in (*plan.each, *plan.sums) for arg in line.args}
 
-        def load_shared() -> None:
-            for i, line in enumerate([*shared, *self.once]):
-                if line in uses:
-                    f.names[line] = f.splat(f.load("%once", i))
+        places = {line: i for i, line in enumerate([*shared, *self.once])}
+
+        def load_shared(lines: Iterable[Line]) -> None:
+            for line in lines:
+                if line in places and line not in f.names:
+                    f.names[line] = f.splat(f.load("%once", places[line]))
                     if line.dtype == np.bool_:  # kept as a number
                         f.names[line] = f.compare("une", f.names[line], f.constant(0.0))
 
+        def add_up(j: int) -> None:
+            value = f.value(plan.sums[j].args[0])
+            if self.in_registers:
+                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}, {value}")
+                return
+            f.add(
+                f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}", f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}"
+            )
+            f.add(f"%a{j}n = fadd {FAST} {V} %a{j}s, {value}", f"store {V} %a{j}n, ptr %a{j}p, align {self._align}")
+
         if self.in_registers:
-            load_shared()
+            load_shared(line for line in places if line in uses)
             for j in range(len(plan.sums)):
                 f.add(
                     f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
                     f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
                 )
-        f.add("br label %loop", "loop:", "%i = phi i64 [ %begin, %entry ], [ %next, %loop ]")
+        f.add("%never = alloca i1", "store volatile i1 false, ptr %never")
+        f.add("br label %loop", "loop:", "%i = phi i64 [ %begin, %entry ], [ %next, %turn ]")
         if self.in_registers:
             for j in range(len(plan.sums)):
-                f.add(f"%a{j} = phi {V} [ %a{j}s, %entry ], [ %a{j}n, %loop ]")
+                f.add(f"%a{j} = phi {V} [ %a{j}s, %entry ], [ %a{j}n, %turn ]")
         for i, leaf in enumerate(self.columns):
             if leaf in uses:
                 f.add(f"%xp{i} = getelementptr {self.kind}, ptr %c{i}, i64 %i")
                 f.add(f"%x{i} = load {V}, ptr %xp{i}, align {self.dtype.itemsize}")
                 f.names[leaf] = f"%x{i}"
-        if not self.in_registers:
-            load_shared()
-        for line in plan.each:
-            f.line(line)
-        for j, line in enumerate(plan.sums):
-            value = f.value(line.args[0])
-            if self.in_registers:
-                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}, {value}")
-            else:
-                f.add(
-                    f"%a{j}p = getelementptr {V}, ptr %acc, i64 {j}",
-                    f"%a{j}s = load {V}, ptr %a{j}p, align {self._align}",
-                )
-                f.add(f"%a{j}n = fadd {FAST} {V} %a{j}s, {value}", f"store {V} %a{j}n, ptr %a{j}p, align {self._align}")
-        f.add(f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
+        if self.in_registers:
+            for line in plan.each:
+                f.line(line)
+            for j in range(len(plan.sums)):
+                add_up(j)
+        else:
+            self._in_pieces(f, load_shared, add_up, places)
+        f.add("br label %turn", "turn:", f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
         f.add("br i1 %more, label %loop, label %done", "done:")
         if self.in_registers:
             f.add(*(f"store {V} %a{j}n, ptr %a{j}p, align {self._align}" for j in range(len(plan.sums))))
-        f.add("ret void", "}")
+        f.add("ret void", "quit:", "ret void", "}")
         return f.text()
+
+    def _in_pieces(
+        self,
+        f: FunctionEmitter,
+        load_shared: Callable[[Iterable[Line]], None],
+        add_up: Callable[[int], None],
+        places: Iterable[Line],
+    ) -> None:
+        """All lines in blocks of bounded length, each of which loads what it needs and adds up what it has found."""
+        pieces = _Pieces(f, PIECE)
+        sums: dict[Line, list[int]] = {}
+        for j, line in enumerate(self.plan.sums):
+            sums.setdefault(line.args[0], []).append(j)
+
+        def cut() -> None:
+            if pieces.cut():
+                for line in places:
+                    f.names.pop(line, None)
+
+        for line in self.plan.each:
+            load_shared(line.args)
+            f.line(line)
+            for j in sums.pop(line, ()):
+                add_up(j)
+            cut()
+        for line, found in sums.items():  # what is no line of every row: an input, or a number
+            for j in found:
+                load_shared([line])
+                add_up(j)
+                cut()
 
     @property
     def _align(self) -> int:
@@ -230,17 +292,26 @@ ret void
         f = FunctionEmitter(T, 1)
         f.add(
             f"define {T} @finish(ptr %shared, ptr %sums, i64 %n, ptr %gradient, ptr %also) {{",
+            "entry:",
+            "%never = alloca i1",
+            "store volatile i1 false, ptr %never",
             f"%nf = sitofp i64 %n to {T}",
         )
-        self._shared(f)
+        pieces = _Pieces(f, SHORT_PIECE)
+        for i, leaf in enumerate(self._shared_leaves()):
+            f.names[leaf] = f.load("%shared", i)
+            pieces.cut()
         for j, line in enumerate(self.plan.sums):
             f.names[line] = f.load("%sums", j)
+            pieces.cut()
         for line in self.rest:
             f.line(line)
+            pieces.cut()
         for place, found in (("%gradient", lines.gradients), ("%also", lines.also)):
             for i, line in enumerate(found):
                 f.store(f.value(line), place, i)
-        f.add(f"ret {T} {f.value(lines.loss)}", "}")
+                pieces.cut()
+        f.add(f"ret {T} {f.value(lines.loss)}", "quit:", f"ret {T} {literal(0.0, T)}", "}")
         return f.text()
 
     def _step(self) -> str:
