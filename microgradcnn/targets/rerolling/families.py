@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from microgradcnn.targets.lines import hashable
-from microgradcnn.targets.rerolling.sums import Node, Scalars, Term, forward
+from microgradcnn.targets.rerolling.sums import Scalar, Scalars, Term, forward
 
 ROUNDS = 16  # of telling leaves apart; what the last of them leaves together may well stand in one array
 
 
-def families(scalars: Scalars, values: Sequence[Node]) -> list[list[Node]]:
+def families(scalars: Scalars, values: Sequence[Scalar]) -> list[list[Scalar]]:
     """The families in the order of their first scalars; every node is told which of them it is of.
 
     Leaves are told apart by what these `values` need: the loss, and no gradient.
     """
     leaves = [*scalars.inputs, *scalars.parameters]
     ahead = forward(scalars, values)
-    roles: dict[Node, Any] = dict.fromkeys(leaves, 0)
+    roles: dict[Scalar, Any] = dict.fromkeys(leaves, 0)
     found = 0
     for _ in range(ROUNDS):
         _number(scalars.nodes, roles)
@@ -30,7 +30,7 @@ def families(scalars: Scalars, values: Sequence[Node]) -> list[list[Node]]:
         if count == found:
             break
         found, roles = count, _roles(leaves, ahead)
-    members: dict[int, list[Node]] = {}
+    members: dict[int, list[Scalar]] = {}
     for node in scalars.nodes:
         members.setdefault(node.family, []).append(node)
     for i, (family, nodes) in enumerate(sorted(members.items())):
@@ -40,7 +40,7 @@ def families(scalars: Scalars, values: Sequence[Node]) -> list[list[Node]]:
     return [nodes for _, nodes in sorted(members.items())]
 
 
-def _number(nodes: Sequence[Node], roles: dict[Node, Any]) -> None:
+def _number(nodes: Sequence[Scalar], roles: dict[Scalar, Any]) -> None:
     """Give every node the number of its family, in the order in which families appear."""
     numbers: dict[Any, int] = {}
     for node in nodes:
@@ -48,7 +48,7 @@ def _number(nodes: Sequence[Node], roles: dict[Node, Any]) -> None:
         node.family = numbers.setdefault(key, len(numbers))
 
 
-def _made_of(node: Node, roles: dict[Node, Any]) -> Any:
+def _made_of(node: Scalar, roles: dict[Scalar, Any]) -> Any:
     if node in roles:
         return roles[node]
     if node.terms:
@@ -59,12 +59,12 @@ def _made_of(node: Node, roles: dict[Node, Any]) -> Any:
     return static, tuple([arg.family for arg in operands(node)])
 
 
-def operands(node: Node) -> list[Node]:
+def operands(node: Scalar) -> list[Scalar]:
     """The arguments of a node; those of a product in an order of their own, for a·b is b·a."""
     return sorted(node.args, key=_rank) if node.op == "mul" else list(node.args)
 
 
-def _rank(node: Node) -> tuple[bool, bool, int]:
+def _rank(node: Scalar) -> tuple[bool, bool, int]:
     return node.op != "number", not node.varies, node.family
 
 
@@ -72,9 +72,9 @@ def _kind(term: Term) -> tuple[int, ...]:
     return (term.sign, *sorted([factor.family for factor in term.factors]))
 
 
-def _roles(leaves: Sequence[Node], ahead: Sequence[Node]) -> dict[Node, Any]:
+def _roles(leaves: Sequence[Scalar], ahead: Sequence[Scalar]) -> dict[Scalar, Any]:
     """What the loss does with every leaf: the families that it goes into, where, and with which others."""
-    found: dict[Node, set[Any]] = {leaf: set() for leaf in leaves}
+    found: dict[Scalar, set[Any]] = {leaf: set() for leaf in leaves}
     for node in ahead:
         for i, arg in enumerate(node.args):
             if arg in found:

@@ -41,13 +41,14 @@ def _shortened(parts: Sequence[str]) -> Sequence[str]:
     return parts if len(parts) <= MOST else [*parts[:2], "...", parts[-1]]
 
 
-def named(made: Sequence[tuple[Stack, Sequence[Line]]], whole: Mapping[Line, Line]) -> dict[str, str]:
+def named(made: Sequence[tuple[Stack, Sequence[Line]]], parts: Mapping[Line, Sequence[Line]]) -> dict[str, str]:
     """Give arrays that were made their labels and places in the chain rule; by label, which scalars they are.
 
-    `whole` says what a line that is in no array is a part of.
+    `parts` of sums are no arrays: their places in the chain rule are those of the shortest sum that is one.
     """
     arrays = {line: stack.line for stack, scalars in made for line in scalars}
-    arrays = {**{line: arrays[of] for line, of in whole.items() if of in arrays}, **arrays}
+    of_parts = {part: next((arrays[line] for line in sums if line in arrays), None) for part, sums in parts.items()}
+    arrays = {**{part: array for part, array in of_parts.items() if array is not None}, **arrays}
     notes: dict[str, str] = {}
     done: set[Line] = set()
     for stack, scalars in made:

@@ -13,7 +13,7 @@ from microgradcnn.targets.rerolling import naming
 from microgradcnn.targets.rerolling.families import families
 from microgradcnn.targets.rerolling.picking import Index, Sizes
 from microgradcnn.targets.rerolling.stacking import Stacking
-from microgradcnn.targets.rerolling.sums import Node, Scalars, is_scalar, scalars_of
+from microgradcnn.targets.rerolling.sums import Scalar, Scalars, is_scalar, scalars_of
 from microgradcnn.targets.simplify import simplified
 
 
@@ -68,8 +68,7 @@ class _Writer:
             for family, nodes in parameters.items()
         ]
         loss, *also = [self._returned([node], ()) for node in self.values]
-        whole = {line: node.line for line, node in read.absorbed.items()}
-        notes = naming.named(stacking.made, whole)
+        notes = naming.named(stacking.made, read.absorbed)
         own = [[stacking.leaves[family] for family in part] for part in (inputs, parameters)]
         places = [_places(inputs.values(), read.inputs), _places(parameters.values(), read.parameters)]
         for kind, leaves, groups, index in zip(("input", "parameter"), own, (inputs, parameters), places, strict=True):
@@ -78,7 +77,7 @@ class _Writer:
         lines = Lines(own[0], own[1], loss, gradients, also, per_example=False)
         return Rerolled(simplified(lines), places[0], places[1], notes)
 
-    def _by_family(self, leaves: Sequence[Node]) -> dict[int, list[Node]]:
+    def _by_family(self, leaves: Sequence[Scalar]) -> dict[int, list[Scalar]]:
         """The leaves that stand in one array, in their order there, for each array."""
         found = {}
         for family in dict.fromkeys(leaf.family for leaf in leaves):
@@ -86,7 +85,7 @@ class _Writer:
             found[family] = sorted(self.stacking.families[family], key=attrgetter("place"))
         return found
 
-    def _returned(self, wanted: list[Node], sizes: Sizes) -> Line:
+    def _returned(self, wanted: list[Scalar], sizes: Sizes) -> Line:
         """These as one array; the means among them in this order, where a family is all of them."""
         for family in dict.fromkeys(node.family for node in wanted if node.op == "mean"):
             nodes = self.stacking.families[family]
@@ -100,10 +99,10 @@ class _Writer:
         return self.stacking.taken(wanted, sizes).line
 
 
-def _numbered(nodes: Sequence[Node]) -> dict[int, int]:
+def _numbered(nodes: Sequence[Scalar]) -> dict[int, int]:
     return {id(node): i for i, node in enumerate(nodes)}
 
 
-def _places(groups: Iterable[Sequence[Node]], among: Sequence[Node]) -> list[Index]:
+def _places(groups: Iterable[Sequence[Scalar]], among: Sequence[Scalar]) -> list[Index]:
     at = _numbered(among)
     return [np.array([at[id(node)] for node in nodes], np.int64) for nodes in groups]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.targets.lines import Line, Rows, Shape
+from microgradcnn.targets.rerolling.addends import Addends, ScalarGrid, addends, crossed, gathered, places
 from microgradcnn.targets.rerolling.contraction import Grid, grid, over_rows, product
 from microgradcnn.targets.rerolling.families import operands
-from microgradcnn.targets.rerolling.parts import Nodes, Part, crossed, gathered, parts, places
 from microgradcnn.targets.rerolling.picking import Index, Picker, Sizes, Stack, combined, made, reshaped, whole
-from microgradcnn.targets.rerolling.sums import Node
+from microgradcnn.targets.rerolling.sums import Scalar
 
 
 class Stacking:
@@ -22,7 +22,7 @@ class Stacking:
     were made, with the scalars that they are.
     """
 
-    def __init__(self, families: Sequence[list[Node]]) -> None:
+    def __init__(self, families: Sequence[list[Scalar]]) -> None:
         self.families = families
         self.stacks: dict[int, Stack] = {}
         self.leaves: dict[int, Line] = {}
@@ -52,12 +52,12 @@ class Stacking:
         nodes = self.families[family]
         _place(nodes, order)
         total: Stack | None = None
-        for part in parts(nodes):
+        for part in addends(nodes):
             total = _added(total, part.sign, self._mean(part.ordered(order), sizes))
         assert total is not None
         self._keep(family, whole(total, sizes))
 
-    def taken(self, nodes: Sequence[Node], sizes: Sizes) -> Stack:
+    def taken(self, nodes: Sequence[Scalar], sizes: Sizes) -> Stack:
         """Scalars of any families as one array."""
         grid = gathered(nodes)
         kinds = list(dict.fromkeys(node.family for node in nodes))
@@ -96,11 +96,11 @@ class Stacking:
             leaf = made("transpose", [leaf], {"axes": axes}, sizes).line
         self._keep(family, Stack(leaf, sizes))
 
-    def _is_open(self, node: Node) -> bool:
+    def _is_open(self, node: Scalar) -> bool:
         """Whether a leaf may stand in any order yet."""
         return node.op in ("input", "parameter") and node.family not in self.stacks
 
-    def _settle(self, nodes: Nodes) -> None:
+    def _settle(self, nodes: ScalarGrid) -> None:
         """Let leaves that are open stand as they are asked for, if each is asked for once."""
         members = self.families[nodes.flat[0].family]
         asked = [id(node) for node in nodes.flat]
@@ -109,29 +109,30 @@ class Stacking:
         at = {id(node): i for i, node in enumerate(members)}
         self._decide(nodes.flat[0].family, [at[i] for i in asked], nodes.shape if len(asked) > 1 else ())
 
-    def _taken(self, nodes: Nodes) -> Stack:
+    def _taken(self, nodes: ScalarGrid) -> Stack:
         """These scalars of one family; axes along which all are the same are of length 1."""
         if nodes.flat[0].op == "number":
             return _numbers([node.line for node in nodes.flat], nodes.shape)
         return self.picker.pick(self.stack(nodes.flat[0].family), places(nodes))
 
-    def _laid(self, nodes: Nodes) -> Stack:
+    def _laid(self, nodes: ScalarGrid) -> Stack:
         """These scalars, which say how leaves stand if nothing else has."""
         self._settle(nodes)
         return self._taken(nodes)
 
     # Primitives, element by element
 
-    def _elementwise(self, nodes: list[Node]) -> Stack:
+    def _elementwise(self, nodes: list[Scalar]) -> Stack:
         first = nodes[0]
         grid = gathered([arg for node in nodes for arg in operands(node)]).reshape(len(nodes), -1)
         columns = list(grid.T)
         order, sizes = self._arranged(columns, len(nodes))
         _place(nodes, order)
         args = [self._laid(column[order].reshape(sizes)) for column in columns]
+        args = args if operands(first)[0] is first.args[0] else args[::-1]  # as the first of them is written
         return whole(combined(first.op, args, first.line.static, first.line.dtype), sizes)
 
-    def _arranged(self, columns: Sequence[Nodes], count: int) -> tuple[Index, Sizes]:
+    def _arranged(self, columns: Sequence[ScalarGrid], count: int) -> tuple[Index, Sizes]:
         """In which order so many scalars stand that are made of these columns: as those stand already, if they can."""
         if count == 1:
             return np.zeros(1, np.int64), ()
@@ -151,8 +152,8 @@ class Stacking:
 
     # Sums of products
 
-    def _sums(self, nodes: list[Node]) -> Stack:
-        kinds = parts(nodes)
+    def _sums(self, nodes: list[Scalar]) -> Stack:
+        kinds = addends(nodes)
         order, sizes = self._sums_arranged(kinds, len(nodes))
         _place(nodes, order)
         total: Stack | None = None
@@ -165,7 +166,7 @@ class Stacking:
         assert total is not None
         return whole(total, sizes)
 
-    def _sums_arranged(self, kinds: Sequence[Part], count: int) -> tuple[Index, Sizes]:
+    def _sums_arranged(self, kinds: Sequence[Addends], count: int) -> tuple[Index, Sizes]:
         """In which order sums stand: as a matrix product has them, if one of their parts is one."""
         found: tuple[Index, Sizes] | None = None
         for part in sorted(kinds, key=lambda part: not part.varies):
@@ -181,14 +182,14 @@ class Stacking:
         columns = [nodes[:, 0] for part in kinds if part.terms == 1 for nodes in part.factors]
         return found or self._arranged(columns, count)
 
-    def _grid(self, part: Part) -> Grid | None:
+    def _grid(self, part: Addends) -> Grid | None:
         """A part as a matrix product, of what all rows share with something, None if it is none."""
         if len(part.factors) < 2 or part.terms == 1 or part.factors[0][0, 0].varies:
             return None
         a, b = part.factors
         return grid(places(a), places(b), by_right=self._is_open(a[0, 0]) or not self._is_open(b[0, 0]))
 
-    def _part(self, part: Part, sizes: Sizes) -> Stack:
+    def _part(self, part: Addends, sizes: Sizes) -> Stack:
         if part.terms == 1:
             return _multiplied([self._laid(nodes[:, 0].reshape(sizes)) for nodes in part.factors])
         g = self._grid(part)
@@ -197,7 +198,7 @@ class Stacking:
         a, b = (self.stack(nodes[0, 0].family) for nodes in part.factors)
         return self.picker.pick(product(self.picker, a, b, g), g.places.reshape(sizes))
 
-    def _terms(self, part: Part, sizes: Sizes) -> Stack:
+    def _terms(self, part: Addends, sizes: Sizes) -> Stack:
         """The terms of every sum, as one more axis."""
         order = np.argsort(places(part.factors[0]), axis=-1, kind="stable")
         factors = [np.take_along_axis(nodes, order, -1) for nodes in part.factors]
@@ -205,7 +206,7 @@ class Stacking:
 
     # Means over rows
 
-    def _mean(self, part: Part, sizes: Sizes) -> Stack:
+    def _mean(self, part: Addends, sizes: Sizes) -> Stack:
         if not part.varies:
             return self._part(part, sizes)
         if len(part.factors) == 1 and part.terms == 1:
@@ -218,7 +219,7 @@ class Stacking:
             return _over_rows(self._part(part, sizes))
         return _summed(_over_rows(self._terms(part, sizes)), part.terms)
 
-    def _mean_of_products(self, part: Part, sizes: Sizes) -> Stack | None:
+    def _mean_of_products(self, part: Addends, sizes: Sizes) -> Stack | None:
         """The mean of a part as a product over all rows, None if it is none, or of one number alone."""
         if len(part.factors) == 1 or not part.factors[0][0, 0].varies or part.factors[0].size == 1:
             return None
@@ -234,7 +235,7 @@ class Stacking:
         return self.picker.pick(made("div", [found.line, n], {}, found.sizes), g.places.reshape(sizes))
 
 
-def _place(nodes: Sequence[Node], order: Iterable[int]) -> None:
+def _place(nodes: Sequence[Scalar], order: Iterable[int]) -> None:
     """Let nodes stand in this order."""
     for place, i in enumerate(order):
         nodes[i].place = place

@@ -22,11 +22,11 @@ class Term:
     """±a or ±a·b."""
 
     sign: int
-    factors: tuple[Node, ...]
+    factors: tuple[Scalar, ...]
 
 
 @dataclass(eq=False, slots=True)
-class Node:
+class Scalar:
     """One scalar: a leaf, a primitive of its `args`, a "sum" of `terms`, or the "mean" of this sum over rows.
 
     `named` are lines of the user's that are the sum of the first so many terms.
@@ -34,7 +34,7 @@ class Node:
 
     line: Line
     op: str
-    args: tuple[Node, ...] = ()
+    args: tuple[Scalar, ...] = ()
     terms: tuple[Term, ...] = ()
     named: dict[int, Line] = field(default_factory=dict)
     family: int = -1
@@ -45,7 +45,7 @@ class Node:
         """Whether every row has a value of its own."""
         return self.line.varies and self.op != "mean"
 
-    def needs(self) -> Iterator[Node]:
+    def needs(self) -> Iterator[Scalar]:
         """What it is computed from."""
         yield from self.args
         for term in self.terms:
@@ -56,14 +56,14 @@ class Node:
 class Scalars:
     """The scalars of a program, each after what it needs, and those that it returns, in the order of its outputs.
 
-    `absorbed` are lines that are none of them, each with the sum that it is a part of.
+    `absorbed` are lines that are none of them, each with the sums that it is a part of, the shortest first.
     """
 
-    nodes: list[Node]
-    inputs: list[Node]
-    parameters: list[Node]
-    outputs: list[Node]
-    absorbed: dict[Line, Node]
+    nodes: list[Scalar]
+    inputs: list[Scalar]
+    parameters: list[Scalar]
+    outputs: list[Scalar]
+    absorbed: dict[Line, list[Line]]
 
 
 def is_scalar(lines: Lines) -> bool:
@@ -95,33 +95,33 @@ class _Reader:
         once = {line for line in self.order if self.uses[line] == 1 and line in added}
         self.sums = {line for line in once if line.op in ADDITIONS}
         self.products = {line for line in once if line.op in PRODUCTS and all(arg.op != "number" for arg in line.args)}
-        self.nodes: dict[Line, Node] = {}
-        self.absorbed: dict[Line, Node] = {}
+        self.nodes: dict[Line, Scalar] = {}
+        self.absorbed: dict[Line, list[Line]] = {}
 
     def read(self) -> Scalars:
         leaves = [*self.lines.inputs, *self.lines.parameters]
         for leaf in leaves:
-            self.nodes[leaf] = Node(leaf, leaf.op)
+            self.nodes[leaf] = Scalar(leaf, leaf.op)
         for line in self.order:
             if line in self.nodes or line in self.sums or line in self.products:
                 continue
             if line.op in ADDITIONS:
                 self.nodes[line] = self._sum(line, "sum")
             else:
-                self.nodes[line] = Node(line, line.op, tuple([self.nodes[arg] for arg in line.args]))
+                self.nodes[line] = Scalar(line, line.op, tuple([self.nodes[arg] for arg in line.args]))
         outputs = [self._sum(line, "mean") if line.varies else self.nodes[line] for line in self.lines.outputs]
         means = [node for node in outputs if node.op == "mean"]
         inputs, parameters = ([self.nodes[v] for v in part] for part in (self.lines.inputs, self.lines.parameters))
         return Scalars([*self.nodes.values(), *means], inputs, parameters, outputs, self.absorbed)
 
-    def _sum(self, root: Line, op: str) -> Node:
+    def _sum(self, root: Line, op: str) -> Scalar:
         """The terms of a chain of additions, from left to right; a line that is no addition is one term."""
-        node, terms = Node(root, op), list[Term]()
+        node, terms, absorbed = Scalar(root, op), list[Term](), list[tuple[Line, int]]()
         stack: list[tuple[int, Line, bool, bool]] = [(1, root, True, False)]  # sign, line, first of all, done
         while stack:
             sign, line, first, done = stack.pop()
             if line in self.sums or line in self.products:
-                self.absorbed[line] = node
+                absorbed.append((line, len(terms)))
             if done:
                 node.named[len(terms)] = line
             elif line in self.sums or (line is root and op == "sum"):
@@ -133,15 +133,17 @@ class _Reader:
             else:
                 terms.append(Term(sign, self._factors(line)))
         node.terms = tuple(terms)
+        for line, before in absorbed:
+            self.absorbed[line] = [*(named for count, named in sorted(node.named.items()) if count > before), root]
         return node
 
-    def _factors(self, line: Line) -> tuple[Node, ...]:
+    def _factors(self, line: Line) -> tuple[Scalar, ...]:
         if line not in self.products:
             return (self.nodes[line],)
         return tuple([self.nodes[arg] for arg in (line.args * 2)[:2]])
 
 
-def forward(scalars: Scalars, outputs: Sequence[Node]) -> list[Node]:
+def forward(scalars: Scalars, outputs: Sequence[Scalar]) -> list[Scalar]:
     """The nodes that these outputs need, in order."""
     needed = set(outputs)
     stack = list(outputs)

@@ -9,17 +9,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.targets.rerolling.picking import Index, Sizes
-from microgradcnn.targets.rerolling.sums import Node
+from microgradcnn.targets.rerolling.sums import Scalar
 
-Nodes: TypeAlias = np.ndarray[Any, Any]
+ScalarGrid: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass
-class Part:
+class Addends:
     """Of sums, all that is of one kind: ± products of `factors`, each a grid (sums, terms) of one family."""
 
     sign: int
-    factors: list[Nodes]
+    factors: list[ScalarGrid]
 
     @property
     def terms(self) -> int:
@@ -31,14 +31,14 @@ class Part:
         """Whether every row has a value of its own."""
         return any(nodes[0, 0].varies for nodes in self.factors)
 
-    def ordered(self, order: Index) -> Part:
+    def ordered(self, order: Index) -> Addends:
         """The same of the sums in another order."""
-        return Part(self.sign, [nodes[order] for nodes in self.factors])
+        return Addends(self.sign, [nodes[order] for nodes in self.factors])
 
 
-def parts(nodes: Sequence[Node]) -> list[Part]:
+def addends(nodes: Sequence[Scalar]) -> list[Addends]:
     """The parts of these sums, in the order of the terms of the first; in products, what varies comes last."""
-    kinds: dict[Any, list[list[Sequence[Node]]]] = {}
+    kinds: dict[Any, list[list[Sequence[Scalar]]]] = {}
     for i, node in enumerate(nodes):
         for term in node.terms:
             factors = sorted(term.factors, key=_rank)
@@ -49,22 +49,22 @@ def parts(nodes: Sequence[Node]) -> list[Part]:
     found = []
     for (sign, *_), rows in kinds.items():
         flat = gathered([node for row in rows for factors in row for node in factors])
-        found.append(Part(sign, list(np.moveaxis(flat.reshape(len(rows), len(rows[0]), -1), -1, 0))))
+        found.append(Addends(sign, list(np.moveaxis(flat.reshape(len(rows), len(rows[0]), -1), -1, 0))))
     return found
 
 
-def _rank(node: Node) -> tuple[bool, int]:
+def _rank(node: Scalar) -> tuple[bool, int]:
     return node.varies, node.family
 
 
-def gathered(nodes: Sequence[Node]) -> Nodes:
-    """Nodes as an array of them."""
+def gathered(nodes: Sequence[Scalar]) -> ScalarGrid:
+    """ScalarGrid as an array of them."""
     found = np.empty(len(nodes), object)
     found[:] = nodes
     return found
 
 
-def places(nodes: Nodes) -> Index:
+def places(nodes: ScalarGrid) -> Index:
     """Where nodes stand in the array of their family."""
     return np.array([node.place for node in nodes.flat], np.int64).reshape(nodes.shape)
 
