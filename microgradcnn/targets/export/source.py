@@ -58,8 +58,9 @@ def _within(lines: Lines, order: Sequence[Line]) -> set[Line]:
     """What is written within the one line that uses it."""
     uses = Counter(arg for line in order for arg in line.args)
     uses.update(lines.outputs * 2)
+    said = {part for line in order for pair in (line.sent, line.within, line.totals) for part in pair or ()}
     steps = {line for line in order if line.op in STEPS and (uses[line] == 1 or _is_leaf_turned(line))}
-    return {line for line in steps if line.label is None and not line.sent and not line.totals}
+    return {line for line in steps - said if line.label is None and not line.sent and not line.totals}
 
 
 def _is_leaf_turned(line: Line) -> bool:

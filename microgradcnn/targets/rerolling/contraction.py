@@ -88,6 +88,8 @@ def _flat(x: Stack) -> Line:
     outer, inner = x.sizes
     if inner == 1:
         return reshaped(x, () if outer == 1 else (outer,)).line
-    line = x.line.args[0] if x.line.op == "reshape" else x.line
+    line, label = (x.line.args[0], x.line.label) if x.line.op == "reshape" else (x.line, None)
     shape: Shape = (*(() if outer == 1 else (outer,)), Rows(inner))
-    return line if line.shape == shape else Line("reshape", (line,), {"shape": shape}, shape, line.dtype, True)
+    if line.shape == shape:
+        return line
+    return Line("reshape", (line,), {"shape": shape}, shape, line.dtype, True, label=label)

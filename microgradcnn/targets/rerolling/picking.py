@@ -214,7 +214,9 @@ def _unfolded(x: Stack, positions: Steps, inside: Steps, width: int) -> Stack | 
     sizes = (down[1], right[1], channels, *kernel)
     windows = Line("unfold", (images,), static, (Rows(), channels, *sizes[:2], *kernel), images.dtype, True)
     by_position = made("transpose", [windows], {"axes": (2, 3, 1, 4, 5, 0)}, sizes)
-    return reshaped(by_position, (down[1] * right[1], channels * kernel[0] * kernel[1]))
+    found = reshaped(by_position, (down[1] * right[1], channels * kernel[0] * kernel[1]))
+    found.line.label = "windows"
+    return found
 
 
 def _rows_first(x: Stack, sizes: Sizes) -> Line:
