@@ -19,6 +19,7 @@ SAYS = {
     "layers_on_digits.py": "accuracy 0.9",
     "two_processes.py": "single_layer: after 200 steps the parameters differ by",
     "your_own_primitive.py": "wrong_softsign",
+    "scalars_to_arrays.py": "two_conv_linear           8 by 8              2248         17",
     "primitives.py": "rows of formulas, drawings and lines: ",
     "what_each_exercise_adds.py": "two_conv_linear           1.000",
 }

@@ -151,17 +151,27 @@ def _cost(kind: type[Network], name: str, student: bool) -> Pieces | None:
 
 
 def _program(about: Subject, student: bool) -> Pieces:
+    """The program of the loss, and of its gradients if it is no student's; in scalars, and beside it in arrays."""
     parameters = list(about.parameters.values())
     try:
         program = compile(about.loss, parameters, about.given)
     except RowsError:  # one example, written with arrays
         program = compile(about.loss, parameters)
     words = "The loss and all its derivatives as one straight-line program; what is computed once is used again."
+    scalars, arrays = program.source, program.arrays()
+    stacked = arrays.source
     if student:
-        source, words = program.source_of([]), "The loss as a program."
-    else:
-        source = program.source
-    return {"program_is": words, "lines": len(source.splitlines()), "program": escape(source)}
+        scalars, stacked, words = program.source_of([]), arrays.source_of([]), "The loss as a program."
+    lines, fewer = (len(text[text.index("def program") :].splitlines()) for text in (scalars, stacked))
+    if fewer >= lines:
+        return {"program_is": words, "lines": f"{lines} lines", "program": f"<pre>{escape(scalars)}</pre>"}
+    words += (
+        " Your scalars were a matrix product: those that are treated alike, as the units of a layer or the windows of "
+        f"a filter, stand in one array each, and {lines} lines become {fewer}."
+    )
+    both = [("In scalars", scalars), ("In arrays", stacked)]
+    shown = "".join(f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in both)
+    return {"program_is": words, "lines": f"{lines} lines and {fewer}", "program": f'<div class="both">{shown}</div>'}
 
 
 def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[Pieces | None, dict[str, str]]:

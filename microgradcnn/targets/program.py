@@ -23,8 +23,12 @@ from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
 from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.python import shape_text
+from microgradcnn.targets.rerolling.program import Rerolled, length, rerolled
+from microgradcnn.targets.rerolling.running import RerolledBlocks, stacked
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import trace
+
+WORTH_REROLLING = 2  # times as many lines of scalars as of arrays: NumPy then runs the arrays
 
 
 def compile(
@@ -76,6 +80,16 @@ class Program:
         gradients = dict(zip(self._wrt, self._lines.gradients, strict=True))
         return source(replace(self._lines, gradients=[gradients[v] for v in wrt]))
 
+    def arrays(self) -> Program:
+        """The same over arrays: scalars that are treated alike are one array, sums of products are matrix products.
+
+        Its `source` says which scalars each array is. It takes such arrays, (rows, ...), or the columns that this
+        program takes, and gives gradients in the shapes of the arrays; results are the same up to rounding. What has
+        nothing like it stays a scalar. A program over arrays is its own.
+        """
+        found = rerolled(self._lines)
+        return self if found is None else ArrayProgram(self, found)
+
     def lowered(self, *inputs: Any) -> str:
         """What the backend makes of it for such inputs: calls of NumPy, LLVM's IR, or the jaxpr."""
         return self._engine.lowered(self._wrt, self._taken(inputs)[0])
@@ -116,6 +130,37 @@ class Program:
         return array
 
 
+class ArrayProgram(Program):
+    """A program of scalars over arrays of them, at the scalars' data of this moment."""
+
+    def __init__(self, scalars: Program, found: Rerolled) -> None:
+        self.backend, self._scalars, self._found = scalars.backend, scalars, found
+        self._lines = found.lines
+        self._wrt = [Value(x, label=leaf.label) for leaf, x in zip(found.lines.parameters, self._data(), strict=True)]
+        self._names = [leaf.label or leaf.op for leaf in found.lines.inputs]
+        self._engine = BACKENDS[self.backend](found.lines)
+
+    def source_of(self, wrt: Sequence[Value]) -> str:
+        """`source` with the gradients of some of the program's arrays alone, in the order given."""
+        gradients = dict(zip(self._wrt, self._lines.gradients, strict=True))
+        return source(replace(self._lines, gradients=[gradients[v] for v in wrt]), self._found.notes)
+
+    def bind(self, *inputs: Any) -> Trainer:
+        """A trainer over arrays, or over columns of scalars, starting from the scalars' data of this moment."""
+        for v, x in zip(self._wrt, self._data(), strict=True):
+            v.data = x
+        return super().bind(*inputs)
+
+    def _data(self) -> list[Array]:
+        return stacked(self._found.lines.parameters, self._found.parameters, [v.data for v in self._scalars._wrt], None)
+
+    def _taken(self, inputs: Sequence[Any]) -> tuple[list[Array], int]:
+        if len(inputs) != len(self._lines.inputs) and len(inputs) == len(self._scalars._names):
+            columns, n = self._scalars._taken(inputs)
+            return stacked(self._lines.inputs, self._found.inputs, columns, n), n
+        return super()._taken(inputs)
+
+
 def _array(name: str, x: Any, leaf: Line) -> Array:
     array = bare_array(x.data if isinstance(x, Value) else x)
     if array.dtype.kind not in "biuf":
@@ -134,6 +179,9 @@ class Backend(Protocol):
 
 
 def _numpy(lines: Lines) -> Backend:
+    arrays = rerolled(lines)
+    if arrays is not None and WORTH_REROLLING * arrays.length <= length(lines):
+        return RerolledBlocks(arrays)
     return Blocks(in_blocks(reordered(lines)))
 
 

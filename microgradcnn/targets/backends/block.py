@@ -292,12 +292,14 @@ class Block:
         self.added.append(more)
 
     def _sum_call(self, line: Line, name: str, args: str) -> str:
-        """A call that writes a sum to %s; over the first axes by a product with ones, which takes half the time."""
+        """A call that writes a sum to %s; over the first axes or the last by a product with ones, in half the time."""
         axis, x, size = line.static["axis"], line.args[0], known_size(line.shape)
-        if not size or axis != tuple(range(len(axis or ()))) or not self._is_whole(x) or x.dtype.kind != "f":
+        first = axis == tuple(range(len(axis or ())))
+        if not size or not (first or axis == (len(x.shape) - 1,)) or not self._is_whole(x) or x.dtype.kind != "f":
             return f"sum_({args}, {axis!r}, None, %s, {line.static['keepdims']})"
-        self.made.append(f"f_{name} = {args}.reshape(-1, {size}); o_{name} = ones(len(f_{name}), {str(x.dtype)!r})")
-        return f"dot(o_{name}, f_{name}, %s.reshape({size}))"
+        f, o, shape = f"f_{name}", f"o_{name}", f"-1, {size}" if first else f"{size}, -1"
+        self.made.append(f"{f} = {args}.reshape({shape}); {o} = ones({f}.shape[{int(not first)}], {str(x.dtype)!r})")
+        return f"dot({f'{o}, {f}' if first else f'{f}, {o}'}, %s.reshape({size}))"
 
 
 def _shape(shape: Shape) -> str:

@@ -19,19 +19,8 @@ from microgradcnn.targets.lines import Line, lengths, own_shape
 from microgradcnn.targets.plan import Plan, made_once
 
 OTHERS = (
-    *(
-        "dot",
-        "matmul",
-        "reciprocal",
-        "copyto",
-        "bitwise_and",
-        "bitwise_xor",
-        "empty",
-        "ones",
-        "logaddexp",
-        "broadcast_to",
-    ),
-    *("ascontiguousarray", "array"),
+    *("dot", "matmul", "reciprocal", "copyto", "bitwise_and", "bitwise_xor", "empty", "ones", "logaddexp"),
+    *("broadcast_to", "ascontiguousarray", "array"),
 )
 
 

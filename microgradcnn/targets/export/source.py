@@ -8,7 +8,8 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from microgradcnn.targets.export.python_functions import DEFINITIONS
 from microgradcnn.targets.lines import Line, Lines, in_order
@@ -16,18 +17,24 @@ from microgradcnn.targets.python import definitions, expression, number
 
 PER_LINE = 100  # characters before a list is broken into lines
 LONGEST = 60  # characters of a name; of one that is longer, the beginning and the end
+STEPS = frozenset({"transpose", "reshape", "matmul"})  # written within the line that uses them, where notes are
 
 
-def source(lines: Lines) -> str:
+def source(lines: Lines, notes: Mapping[str, str] | None = None) -> str:
     """The program `lines` as a module: `def program(<inputs>, <wrt>, xp=numpy)`, with the functions that it needs.
 
     It returns the loss, the list of gradients and, if there are any, the list of further numbers. A program written for
-    one example in scalars takes arrays with a number for every row as well, and returns means.
+    one example in scalars takes arrays with a number for every row as well, and returns means. `notes` say which
+    scalars the arrays of a label stand for: products and new shapes without a name are written where they are used.
     """
     order = [line for line in in_order(lines.outputs) if line.op != "number"]
-    names = _Names(lines, order)
+    within = set() if notes is None else _within(lines, order)
+    names = _Names(lines, [line for line in order if line not in within], notes or {})
     forward = names.forward
-    body: list[str] = []
+    order = [line for line in order if line not in within]
+    said = [(names[leaf], (notes or {}).get(leaf.label or "")) for leaf in _leaves(lines)]
+    body = [f"# {name}: {note}" for name, note in said if note]
+    body += [""] if body else []
     for heading, part in (
         ("forward", [line for line in order if line in forward]),
         ("backward: the chain rule, from the loss to the leaves", [line for line in order if line not in forward]),
@@ -38,9 +45,26 @@ def source(lines: Lines) -> str:
     body.append(_returned(lines, names))
     if any(re.search(r"\bn\b", text.split("#")[0]) for text in body):  # no line is called n
         body = [_counting(lines, names), "", *body]
-    arguments = ", ".join([*(names[leaf] for leaf in (*lines.inputs, *lines.parameters)), "xp=numpy"])
+    arguments = ", ".join([*(names[leaf] for leaf in _leaves(lines)), "xp=numpy"])
     program = [f"def program({arguments}):", *(f"    {text}".rstrip() for text in body)]
     return "\n\n\n".join(["import numpy", *definitions(order), "\n".join(program)]) + "\n"
+
+
+def _leaves(lines: Lines) -> list[Line]:
+    return [*lines.inputs, *lines.parameters]
+
+
+def _within(lines: Lines, order: Sequence[Line]) -> set[Line]:
+    """What is written within the one line that uses it."""
+    uses = Counter(arg for line in order for arg in line.args)
+    uses.update(lines.outputs * 2)
+    said = {part for line in order for pair in (line.sent, line.within, line.totals) for part in pair or ()}
+    steps = {line for line in order if line.op in STEPS and (uses[line] == 1 or _is_leaf_turned(line))}
+    return {line for line in steps - said if line.label is None and not line.sent and not line.totals}
+
+
+def _is_leaf_turned(line: Line) -> bool:
+    return line.op == "transpose" and line.static["axes"] is None and line.args[0].op in ("input", "parameter")
 
 
 def _counting(lines: Lines, names: _Names) -> str:
@@ -87,7 +111,8 @@ class Naming(dict[Line, str]):
 class _Names:
     """What every line is called in the source, and the comment beside it."""
 
-    def __init__(self, lines: Lines, order: Sequence[Line]) -> None:
+    def __init__(self, lines: Lines, order: Sequence[Line], notes: Mapping[str, str]) -> None:
+        self._notes = notes
         taken = {"xp", "numpy", "n", "program", "float", "len", "max", "slice", "__debug__", *DEFINITIONS}
         self._names = Naming(taken, _identifier)
         self._count = 0
@@ -100,7 +125,7 @@ class _Names:
                 self._users.setdefault(arg, []).append(line)
         self._first_user = {arg: line for line in reversed(order) for arg in line.args}
         self._gradient = {x: line for line in order for x in line.totals}  # df/dx by x
-        for leaf in (*lines.inputs, *lines.parameters):
+        for leaf in _leaves(lines):
             self._names.give(leaf, leaf.label or leaf.op)
         for line in order:
             if line not in self._names and line in self.forward:
@@ -119,13 +144,26 @@ class _Names:
                 self._names.give(line, self._backward_name(line))
 
     def __getitem__(self, line: Line) -> str:
-        return number(line) if line.op == "number" else self._names[line]
+        if line.op == "number":
+            return number(line)
+        if line in self._names:
+            return self._names[line]
+        text = self._expression(line)
+        return f"({text})" if line.op == "matmul" else text
 
     def line(self, line: Line) -> str:
         """The line of source that computes it."""
-        text = f"{self[line]} = {expression(line, [self[arg] for arg in line.args])}"
-        comment = "" if line in self.forward else self._comment(line)
+        text = f"{self[line]} = {self._expression(line)}"
+        comment = self._notes.get(line.label or "", "") if line in self.forward else self._comment(line)
         return f"{text}  # {comment}" if comment else text
+
+    def _expression(self, line: Line) -> str:
+        args = [self[arg] for arg in line.args]
+        if line.op == "reshape" and args[0].startswith("("):
+            args = [args[0][1:-1]]
+        if line not in self._names and line.op == "reshape" and line.shape == (*line.args[0].shape, 1):
+            return f"{self[line.args[0]]}[{'...' if line.shape[2:] else ':'}, None]"
+        return expression(line, args)
 
     def _next(self) -> str:
         self._count += 1
