@@ -35,7 +35,8 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 MOST_FIELDS = 64  # for the numbers of one leaf
 MOST_BOXES = 150  # of a level that nobody asked for
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
-SCRIPTS = ("numbers", "page_levels", "picture", "step_words", "derivation", "predicting", "descent", "page")
+SCRIPTS = ("numbers", "page_levels", "paths", "canvas", "picture", "step_words", "derivation", "predicting", "descent")
+SCRIPTS += ("page",)
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 

@@ -2,7 +2,6 @@
 
 const figure = document.querySelector("figure");
 const [MAP, STRIP] = [46, 11]; // the longer side of a heat map and the least of the other, as in boxes.py
-const EDGE = 10;
 
 // The colour of a number, from the paper's at 0 to the scale's end.
 function tint(kind, x, most) {
@@ -11,33 +10,65 @@ function tint(kind, x, most) {
   return `color-mix(in srgb, var(--${kind}-${x < 0 ? "below" : "above"}) ${Math.round(100 * share)}%, var(--paper))`;
 }
 
+// What the colours say, for the page's foot.
+function legend(level) {
+  const { most, root, boxes } = level;
+  const bar = (kind) => {
+    const stops = Array.from({ length: 13 }, (_, i) => tint(kind, i / 6 - 1, 1));
+    const shade = html("i", { style: `background: linear-gradient(to right, ${stops.join(", ")})` });
+    return html("span", {}, `${kind} `, shown(-most[kind] || 0), shade, shown(most[kind]));
+  };
+  const said = `gradient: d${boxes[root].name}/d(this). At an arrow: local derivative, d(its end)/d(its start)`;
+  return [bar("value"), bar("gradient"), html("span", {}, said)];
+}
+
 class Picture {
-  constructor(level, derive) {
+  constructor(level, derive, point) {
     this.level = level;
     const packed = level.store.querySelector("svg");
     this.svg = packed ? document.importNode(packed, true) : figure.querySelector("svg");
-    const width = this.svg.width.baseVal.value;
-    this.svg.style.width = `clamp(${width}px, 100%, ${1.5 * width}px)`;
     this.svg.setAttribute("role", "group");
+    this.camera = document.createElementNS("http://www.w3.org/2000/svg", "g");
+    this.camera.setAttribute("class", "camera");
+    this.svg.append(this.camera);
+    this.camera.append(this.svg.querySelector(":scope > g:not(.camera, .legend)"));
     this.boxes = [...this.svg.querySelectorAll(".node, .group")];
     this.edges = [...this.svg.querySelectorAll(".edge")];
     this.said = this.boxes.map((g) => g.querySelector("text.gradient").textContent);
+    this.headings = this.boxes.map((g) => g.querySelector("title").textContent.split(": value ")[0]);
+    this.locals = this.edges.map((g) => g.querySelector(".local").textContent);
+    this.paths = new Paths(level);
     this.boxes.forEach((g, box) => {
-      g.setAttribute("role", "button");
+      g.setAttribute("role", level.live ? "button" : "img");
       g.addEventListener("click", () => derive(box));
+      for (const kind of ["pointerenter", "focus"]) g.addEventListener(kind, () => point(box));
+      for (const kind of ["pointerleave", "blur"]) g.addEventListener(kind, () => point(null));
       g.addEventListener("keydown", (event) => this.key(event, box, derive));
     });
     this.reachable(0);
-    for (const [i, rect] of this.svg.querySelectorAll(".legend rect:not(.frame)").entries()) {
-      rect.style.fill = tint(i < 24 ? "value" : "gradient", (2 * (i % 24)) / 23 - 1, 1);
-    }
+    this.measure();
+  }
+
+  // Where the boxes lie, and the rectangle around all that is drawn.
+  measure() {
+    const [, left, top] = this.camera.firstChild.getAttribute("transform").match(/([-\d.]+)[ ,]+([-\d.]+)/);
+    this.places = this.boxes.map((g) => {
+      const rect = [...g.querySelectorAll(":scope > .box")].at(-1);
+      const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => rect[name].baseVal.value);
+      return { x: x + Number(left), y: y + Number(top), width, height };
+    });
+    this.boxes.forEach((g, box) => fit(g.querySelector(".name"), this.places[box].width - 6, 9));
+    const { x, y, width, height } = this.camera.getBBox();
+    const side = (low, length) => Math.max(...this.places.map((place) => place[low] + place[length]));
+    const hidden = { x: 0, y: 0, width: side("x", "width"), height: side("y", "height") };
+    this.bounds = width ? { x, y, width, height } : hidden;
   }
 
   // One box at a time can be reached by Tab; up and down go on from there, Enter derives.
   key(event, box, derive) {
     const next = { ArrowDown: box + 1, ArrowUp: box - 1 }[event.key];
     if (event.key === "Enter" || event.key === " ") derive(box);
-    else if (this.boxes[next]) this.reachable(next).focus();
+    else if (this.boxes[next]) this.reachable(next).focus({ preventScroll: true });
     else return;
     event.preventDefault();
   }
@@ -63,29 +94,34 @@ class Picture {
       } else if (!this.level.completeAt(box, step)) g.querySelector("text.gradient").textContent = "not computed";
       else g.querySelector("text.gradient").textContent = this.said[box];
       const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
-      g.setAttribute("aria-label", `${name}: value ${value || "not computed"}, gradient ${slope}`);
+      const told = `value ${value || "not computed"}, gradient ${slope}`;
+      g.setAttribute("aria-label", `${name}: ${told}`);
+      g.querySelector("title").textContent = `${this.headings[box]}: ${told}`;
     });
+    // An arrow has its local derivative once both its ends have values, and not while it would tell what is asked for.
     this.edges.forEach((g, link) => {
-      const local = g.querySelector(".local");
+      const { parent, child } = this.level.links[link];
+      const known = this.level.computedAt(child, step);
+      const said = results && this.locals[link] ? shown(results.locals[link]) : this.locals[link];
       g.classList.toggle("lit", lit.links.includes(link));
-      g.classList.toggle("later", !this.level.computedAt(this.level.links[link].child, step));
-      if (results && local.textContent) local.textContent = shown(results.locals[link]);
+      g.classList.toggle("later", !known);
+      g.querySelector(".local").textContent = known && !hidden.has(parent) ? said : "";
     });
   }
 
-  // Scrolls the picture so that these boxes, or at least the last one, can be seen, not quite at its edge.
-  reveal(boxes) {
-    const { left, right, top, bottom } = figure.getBoundingClientRect();
-    const view = { left: left + EDGE, right: right - EDGE, top: top + EDGE, bottom: bottom - EDGE };
-    const rects = boxes.map((box) => this.boxes[box].getBoundingClientRect());
-    const shift = (low, high) => {
-      if (rects.every((rect) => rect[low] >= view[low] && rect[high] <= view[high])) return 0;
-      const [first, last] = [Math.min(...rects.map((rect) => rect[low])), Math.max(...rects.map((rect) => rect[high]))];
-      const fits = last - first < view[high] - view[low];
-      const middle = fits ? first + last : rects.at(-1)[low] + rects.at(-1)[high];
-      return (middle - view[low] - view[high]) / 2;
-    };
-    if (rects.length) figure.scrollBy(shift("left", "right"), shift("top", "bottom"));
+  // Lights boxes and links over those that a step lights.
+  light({ boxes, links }) {
+    this.svg.classList.toggle("lighting", boxes.size > 0);
+    this.boxes.forEach((g, box) => g.classList.toggle("path", boxes.has(box)));
+    this.edges.forEach((g, link) => g.classList.toggle("path", links.has(link)));
+  }
+
+  // The boxes that are called so, and the links between them.
+  named(labels) {
+    const wanted = new Set(labels.map(plain));
+    const boxes = new Set(this.level.boxes.flatMap(({ name }, box) => (wanted.has(plain(name)) ? [box] : [])));
+    const between = ({ parent, child }) => boxes.has(parent) && boxes.has(child);
+    return { boxes, links: new Set(this.level.links.flatMap((link, i) => (between(link) ? [i] : []))) };
   }
 
   write(box, kind, numbers, otherwise) {
@@ -102,10 +138,15 @@ class Picture {
   }
 }
 
+// A name as it is typed: x_1, x₁ and x1 are one.
+function plain(name) {
+  return name.normalize("NFKC").replaceAll(/[\s_{}\\,]/g, "").toLowerCase();
+}
+
 // Text that would be wider than its box is set narrower.
-function fit(text, width) {
+function fit(text, width, letter = 6) {
   text.removeAttribute("textLength");
-  if (text.textContent.length * 6 < width || text.getComputedTextLength() <= width) return; // measuring is slow
+  if (text.textContent.length * letter < width || text.getComputedTextLength() <= width) return; // measuring is slow
   text.setAttribute("textLength", width);
   text.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }
