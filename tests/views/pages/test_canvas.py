@@ -190,7 +190,7 @@ def test_a_node_is_found_by_its_name(page: Page, tmp_path: Path) -> None:
     assert page.locator("#found").text_content() == "none"
 
 
-FOUND = "microgradcnn.canvas.picture.places[microgradcnn.levels[0].boxes.findIndex(({ name }) => name === 'h₃')]"
+FOUND = "microgradcnn.canvas.picture.places[microgradcnn.levels[0].named().find(([name]) => name === 'h₃')[1]]"
 
 
 def test_another_script_lights_a_path(page: Page, tmp_path: Path) -> None:

@@ -44,11 +44,43 @@ class Canvas {
   show(picture) {
     if (this.picture === picture) return;
     this.stop();
-    this.picture?.svg.remove();
+    this.figure.querySelectorAll(":scope > svg").forEach((svg) => svg.remove());
     this.picture = picture;
     this.figure.prepend(picture.svg);
+    picture.measure();
     picture.view ??= this.opening();
     this.place();
+  }
+
+  // From an older picture of the same graph every box moves to where it is now: out of a group, or into it. What was
+  // opened or closed stays where it is on the screen, if not all can be seen, and large enough to be read.
+  rearrange(from, group) {
+    const [{ picture }, was] = [this, new Map()];
+    from.level.boxes.forEach((box, i) => nodesOf(box).forEach((node) => was.set(node, from.places[i])));
+    const start = picture.level.boxes.map((box, i) => was.get(nodesOf(box)[0]) ?? picture.places[i]);
+    if (this.fitting < READABLE) this.set(this.anchored(from, new Set(data.groups[group].members)));
+    picture.svg.classList.add("moving");
+    animated((share) => {
+      picture.boxes.forEach((g, i) => {
+        const [at, to] = [start[i], picture.places[i]];
+        g.style.translate = share < 1 ? `${(1 - share) * (at.x - to.x)}px ${(1 - share) * (at.y - to.y)}px` : "";
+      });
+      if (share === 1) picture.svg.classList.remove("moving");
+    }, 450);
+  }
+
+  anchored(from, members) {
+    const { view } = from;
+    const middle = ({ level, places }) => {
+      const held = places.filter((_, i) => nodesOf(level.boxes[i]).some((node) => members.has(node)));
+      const between = (name, length) => {
+        const ends = held.flatMap((place) => [place[name], place[name] + place[length]]);
+        return (Math.min(...ends) + Math.max(...ends)) / 2;
+      };
+      return { x: between("x", "width"), y: between("y", "height") };
+    };
+    const [before, now, k] = [middle(from), middle(this.picture), Math.max(view.k, READABLE)];
+    return { x: view.x + view.k * before.x - k * now.x, y: view.y + view.k * before.y - k * now.y, k };
   }
 
   // The scale at which all of the picture can be seen.
@@ -172,7 +204,7 @@ class Canvas {
   wheel(event) {
     const { scrollHeight, clientHeight } = document.documentElement;
     const shared = window !== window.parent || scrollHeight > clientHeight + 1;
-    if (shared && !event.ctrlKey && !this.figure.matches(":focus-within")) return;
+    if (event.target.closest("details") || (shared && !event.ctrlKey && !this.figure.matches(":focus-within"))) return;
     event.preventDefault();
     const { left, top } = this.figure.getBoundingClientRect();
     const step = event.deltaMode ? 20 : 1;
@@ -185,7 +217,7 @@ class Canvas {
   }
 
   down(event) {
-    if (event.button || event.target.closest("button, input, canvas")) return;
+    if (event.button || event.target.closest("button, details, canvas")) return;
     this.dragged = false;
     this.fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.from = { x: event.clientX, y: event.clientY };
@@ -232,17 +264,18 @@ class Canvas {
     if (map.hidden) return;
     const scale = Math.min(160 / bounds.width, 100 / bounds.height);
     const sharp = devicePixelRatio || 1;
-    const [width, height] = [bounds.width, bounds.height].map((length) => Math.max(8, Math.round(length * scale)));
+    const [width, height] = [bounds.width, bounds.height].map((length) => Math.max(20, Math.round(length * scale)));
     if (map.width !== width * sharp || map.height !== height * sharp) {
       Object.assign(map, { width: width * sharp, height: height * sharp });
       Object.assign(map.style, { width: `${width}px`, height: `${height}px` });
     }
+    const inset = { x: (width - scale * bounds.width) / 2, y: (height - scale * bounds.height) / 2 };
     const [pen, colours] = [map.getContext("2d"), getComputedStyle(this.figure)];
     pen.setTransform(sharp, 0, 0, sharp, 0, 0);
     pen.clearRect(0, 0, width, height);
     const rect = (fill, { x, y, width, height }) => {
       const [wide, high] = [width, height].map((length) => Math.max(1.5, scale * length));
-      pen[fill](scale * (x - bounds.x), scale * (y - bounds.y), wide, high);
+      pen[fill](scale * (x - bounds.x) + inset.x, scale * (y - bounds.y) + inset.y, wide, high);
     };
     pen.fillStyle = colours.getPropertyValue("--line");
     for (const place of places) rect("fillRect", place);

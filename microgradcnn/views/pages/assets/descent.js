@@ -19,6 +19,7 @@ function movedPlaces() {
 // Steps of gradient descent: the numbers after them, and the loss after each.
 function descend(level, numbers, rate, steps) {
   const [moved, losses] = [movedPlaces(), []];
+  level = level.fine ?? level; // a group hides its leaves
   for (let step = 0; step < steps; step++) {
     const { gradients } = level.compute(numbers);
     const slopes = [];
@@ -61,9 +62,10 @@ function draw(losses, name) {
     return `${across(i).toFixed(1)} ${y.toFixed(1)}`;
   });
   chart.querySelector("path").setAttribute("d", points.length ? `M${points.join("L")}` : "");
+  const counts = ticks(0, steps).filter(Number.isInteger);
   const marks = [
     ...ticks(low, high).map((loss) => mark(shown(loss), PLOT.left - 4, up(loss), "level")),
-    ...ticks(0, steps).filter(Number.isInteger).map((step) => mark(shown(step), across(step), PLOT.bottom + 13, "step")),
+    ...counts.map((step) => mark(shown(step), across(step), PLOT.bottom + 13, "step")),
     ...losses.flatMap((loss, i) => (loss > high ? [mark(`↑ ${shown(loss)}`, across(i), PLOT.top + 4, "spike")] : [])),
   ];
   chart.querySelector("g").replaceChildren(...(steps > 0 ? marks.slice(0, MOST_MARKS) : []));

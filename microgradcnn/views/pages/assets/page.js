@@ -9,7 +9,7 @@ const start = { level: levels[0], step: 0, numbers: recordedNumbers };
 const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
 function picture() {
-  if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive, point));
+  if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive, point, toggle));
   return pictures.get(state.level);
 }
 
@@ -27,7 +27,8 @@ function change(changes) {
   for (const id of ["first", "back"]) at(id).ariaDisabled = !prediction && step === 0;
   for (const id of ["forward", "last"]) at(id).ariaDisabled = !prediction && step === level.last;
   at("predict").ariaPressed = prediction !== null;
-  at("level").value = levels.indexOf(level);
+  if (levels.includes(level)) at("level").value = levels.indexOf(level);
+  showGroups();
   showNumbers(numbers);
   draw(losses, level.boxes[level.root].name);
   at("legend").replaceChildren(...legend(level));
@@ -83,9 +84,42 @@ function derive(box) {
   panel.scrollTop = 0;
 }
 
+// Opens a group or closes it: the same graph, drawn anew around it, and as far stepped through as before.
+function toggle(group) {
+  const { level, step } = state;
+  const closed = new Set(closedIn(level));
+  const inner = [...data.groups.keys()].filter((other) => data.groups[other].outer === group);
+  if (!closed.delete(group)) closed.add(group);
+  else for (const other of inner) closed.add(other); // one door at a time
+  const [from, view] = [picture(), new View([...closed], level.title)];
+  const share = step / (level.last || 1);
+  change({ level: view, step: Math.round(share * view.last), derived: null, prediction: null, pointed: null });
+  canvas.rearrange(from, group);
+}
+document.addEventListener("close-group", ({ detail }) => toggle(detail.group));
+
+// All groups of the graph, ticked where they are open.
+function showGroups() {
+  const closed = closedIn(state.level);
+  const inside = (group) => {
+    const { outer } = data.groups[group];
+    return outer !== null && (closed.includes(outer) || inside(outer));
+  };
+  const shown = closed === null ? [] : [...data.groups.keys()].filter((group) => !inside(group));
+  at("groups").hidden = !shown.length;
+  const told = `${shown} ${closed}`;
+  if (at("groups").dataset.told === told) return;
+  at("groups").dataset.told = told;
+  const ticks = shown.map((group) => {
+    const tick = html("input", { type: "checkbox", checked: !closed.includes(group), onchange: () => toggle(group) });
+    return html("label", {}, tick, ` ${data.groups[group].name}`);
+  });
+  at("groups").replaceChildren(html("summary", {}, "Groups"), ...ticks);
+}
+
 // The step in the address, for slides; a page inside another has no address of its own.
 function remember() {
-  const level = levels.indexOf(state.level);
+  const level = Math.max(0, levels.indexOf(state.level));
   const hash = `#${level ? `level=${level}&` : ""}step=${state.step}`;
   if (location.protocol !== "about:") history.replaceState(null, "", hash);
 }
@@ -172,9 +206,9 @@ addEventListener("hashchange", recall);
 let place = 0;
 function find(next) {
   const wanted = plain(at("find").value);
-  const names = state.level.boxes.map(({ name }) => plain(name));
-  const matches = [...names.keys()].filter((box) => wanted && names[box].startsWith(wanted));
-  const found = matches.sort((a, b) => names[a].length - names[b].length); // the name itself first
+  const matches = state.level.named().filter(([name]) => wanted && plain(name).startsWith(wanted));
+  const near = matches.sort(([a], [b]) => plain(a).length - plain(b).length); // the name itself first
+  const found = [...new Set(near.map(([, box]) => box))];
   place = next ? (place + 1) % (found.length || 1) : 0;
   at("found").textContent = !wanted ? "" : found.length ? `${place + 1} of ${found.length}` : "none";
   point(found[place] ?? null);
