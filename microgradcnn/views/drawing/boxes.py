@@ -14,7 +14,7 @@ from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortened, typeset, width
 
-FORMULA, NUMBER, SMALL = 14.0, 12.0, 10.0  # sizes of the text
+FORMULA, NUMBER, SMALL = 14.0, 12.0, 12.0  # sizes of the text
 HEADER, ROW, NOTE = 21.0, 17.0, 14.0  # heights: of the heading, of a number, of a line of small text
 MAP, STRIP = 46.0, 11.0  # a heat map's longer side, and the least that its shorter one has
 NARROWEST, WIDEST = 56.0, 215.0  # what is inside a box; a longer heading is cut

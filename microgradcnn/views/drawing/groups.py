@@ -1,4 +1,4 @@
-"""Parts of a graph that a picture can draw as one: segments, families, groups that the user names, and layers.
+"""Parts of a graph that a picture can draw as one: segments, families, groups that the user names or meant, layers.
 
 A labelled node and the unlabelled ones that only it is computed from are its segment: c_1·p_1 + ... is a_1. Labels that
 differ in their subscripts are a family: z_1, ..., z_4 are z. Drawn as one, no part may be both before and after
@@ -17,19 +17,25 @@ from graphlib import CycleError, TopologicalSorter
 
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.drawing.layout import columns_of
+from microgradcnn.views.drawing.structure.layers import Meant
 from microgradcnn.views.formulas.expression import name_of
 
 MANY = 500  # nodes: with more of them a picture starts with its groups collapsed
 READABLE = 50  # nodes and groups that such a picture shows, about
 LARGEST = 60  # nodes of a segment: a larger one is cut at its functions, and where a node is used more than once
 FULL = 12  # items of a column: more become a layer
+PLENTY = 30  # nodes: with more of them what the user meant as one thing starts collapsed
+MEANT = ("layer", "object", "step")  # kinds of groups that structure/ finds
 
 Names = Iterable[str] | bool | None
 
 
 @dataclass
 class Group:
-    """Nodes by their places in the order; `kind` is segment, family, given or layer, `head` a segment's last node."""
+    """Nodes by their places in the order; `kind` is segment, family, given, column or one of MEANT.
+
+    `head` is the last node of a segment, or of what the user meant if only one of its nodes is used outside.
+    """
 
     name: str
     kind: str
@@ -79,23 +85,56 @@ def grouping(
     given: Mapping[str, Iterable[Value]] | None = None,
     collapse: Names = None,
     opened: Names = None,
+    parts: Sequence[Meant] = (),
 ) -> Grouping:
     """The groups of a graph whose nodes are in `order` and called `names`, and which of them start collapsed.
 
-    `collapse` and `opened` name groups, with * and ? for any letters, or are True for all. Raises ValueError for a name
-    that no group has, and for given groups that share a node or cannot be drawn as one.
+    `parts` are what the user meant as one thing, the inner ones first; steps are groups of graphs that are not small,
+    or where they are named, and not where a family is named that they tear apart. `collapse` and `opened` name groups,
+    with * or ? for any letters, or are True for all. Raises ValueError for a name that no group has, and for given
+    groups that share a node or cannot be drawn as one.
     """
-    found = Grouping(inner=[None] * len(order))
     place = {node: i for i, node in enumerate(order)}
     edges = [(place[p], i) for i, node in enumerate(order) for p in node.parents if type(p) is not Constant]
-    _add_segments(found, order, names, edges)
+    refused: ValueError | None = None
+    first = len(order) > PLENTY or all(part.kind != "step" for part in parts)
+    for tried in (parts, ()) if first else ((), parts):
+        try:
+            found = _with_parts(order, names, given, edges, () if given else tried, opened)
+            for chosen, change in ((collapse, found.collapsed.update), (opened, found.collapsed.difference_update)):
+                change(_chosen(chosen, found.groups))
+        except ValueError as error:
+            refused = refused or error
+        else:
+            return found
+    assert refused is not None
+    raise refused
+
+
+def _with_parts(
+    order: Sequence[Value],
+    names: Sequence[str],
+    given: Mapping[str, Iterable[Value]] | None,
+    edges: Sequence[tuple[int, int]],
+    parts: Sequence[Meant],
+    opened: Names,
+) -> Grouping:
+    found = Grouping(inner=[None] * len(order))
+    meant = _sound(parts, len(order), edges)
+    inside = [0] * len(order)
+    for number, part in reversed(list(enumerate(meant, start=1))):
+        for i in part.members:
+            inside[i] = number
+    _add_segments(found, order, names, edges, inside)
+    _add_meant(found, names, meant, edges)
     if given:
-        _add_given(found, order, place, edges, given)
+        _add_given(found, order, edges, given)
     _add_families(found, order, names, edges)
-    if len(order) > MANY and opened is not True:
-        _collapse_until_readable(found, edges)
-    for chosen, change in ((collapse, found.collapsed.update), (opened, found.collapsed.difference_update)):
-        change(_chosen(chosen, found.groups))
+    if opened is not True:
+        if len(order) > PLENTY:
+            found.collapsed |= {g.name for g in found.groups.values() if g.kind in MEANT}
+        if len(order) > MANY:
+            _collapse_until_readable(found, edges)
     return found
 
 
@@ -129,7 +168,11 @@ def family_of(label: str | None) -> str | None:
 
 
 def _add_segments(
-    found: Grouping, order: Sequence[Value], names: Sequence[str], edges: Collection[tuple[int, int]]
+    found: Grouping,
+    order: Sequence[Value],
+    names: Sequence[str],
+    edges: Collection[tuple[int, int]],
+    inside: Sequence[int],
 ) -> None:
     users: list[set[int]] = [set() for _ in order]
     for a, b in edges:
@@ -138,7 +181,8 @@ def _add_segments(
     for node in range(len(order) - 1, -1, -1):
         if order[node].label is None and order[node].op is not None and len(users[node]) > 0:
             heads = {head[user] for user in users[node]}
-            head[node] = heads.pop() if len(heads) == 1 else node
+            alone = len(heads) == 1 and inside[node] == inside[min(heads)]
+            head[node] = heads.pop() if alone else node
     sizes = Counter(head)
     for node in range(len(order) - 1, -1, -1):
         if sizes[head[node]] > LARGEST and head[node] != node:
@@ -152,14 +196,43 @@ def _add_segments(
             found.add(Group(names[h], "segment", nodes, head=h))
 
 
-def _add_given(
-    found: Grouping,
-    order: Sequence[Value],
-    place: Mapping[Value, int],
-    edges: Collection[tuple[int, int]],
-    given: Mapping[str, Iterable[Value]],
+def _sound(parts: Sequence[Meant], count: int, edges: Collection[tuple[int, int]]) -> list[Meant]:
+    """The parts that can be drawn as one, all those of a kind or, where these cannot, each that can."""
+    found: list[Meant] = []
+    items: list[int | str] = list(range(count))
+
+    def drawn_as_one(tried: Sequence[Meant]) -> bool:
+        joined = list(items)
+        for number, part in enumerate(tried, start=len(found)):
+            for i in part.members:
+                joined[i] = f"{number} {part.name}"
+        return sorted_items(joined, edges) is not None
+
+    inner = [part for part in parts if not any(set(part.members) > set(other.members) for other in parts)]
+    outer = [part for part in parts if part not in inner]
+    found += inner if drawn_as_one(inner) else [part for part in inner if drawn_as_one([part])]
+    return found + [part for part in outer if drawn_as_one([part])]
+
+
+def _add_meant(
+    found: Grouping, names: Sequence[str], parts: Sequence[Meant], edges: Collection[tuple[int, int]]
 ) -> None:
-    taken: dict[int, str] = {}
+    users: list[set[int]] = [set() for _ in names]
+    for a, b in edges:
+        users[a].add(b)
+    for part in parts:
+        name = part.name
+        while name in found.groups or name in names:
+            name += "'"
+        inside = set(part.members)
+        ends = [i for i in part.members if not users[i] or not inside.issuperset(users[i])]
+        found.add(Group(name, part.kind, part.members, head=ends[0] if len(ends) == 1 else None))
+
+
+def _add_given(
+    found: Grouping, order: Sequence[Value], edges: Collection[tuple[int, int]], given: Mapping[str, Iterable[Value]]
+) -> None:
+    place, taken = {node: i for i, node in enumerate(order)}, dict[int, str]()
     segment_of = {g.head: g for g in found.groups.values()}
     for name, values in given.items():
         nodes: list[int] = []
@@ -190,7 +263,8 @@ def _add_given(
 def _add_families(
     found: Grouping, order: Sequence[Value], names: Sequence[str], edges: Collection[tuple[int, int]]
 ) -> None:
-    given = {node for group in found.groups.values() if group.kind == "given" for node in group.members}
+    kinds = ("given", *MEANT)
+    given = {node for group in found.groups.values() if group.kind in kinds for node in group.members}
     families: dict[str, list[int]] = {}
     for node, value in enumerate(order):
         if (base := family_of(value.label)) is not None and node not in given:
@@ -212,7 +286,7 @@ def _add_families(
 
 
 def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
-    for kinds in (("segment",), ("given", "family")):
+    for kinds in (MEANT, ("segment",), ("given", "family")):
         found.collapsed |= {g.name for g in found.groups.values() if g.kind in kinds}
         if len(set(found.items())) <= READABLE:
             return
@@ -239,7 +313,7 @@ def _add_layers(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
         name = f"layer {number}"
         while name in found.groups:
             name += "'"
-        found.add(Group(name, "layer", sorted(node for i in layer for node in members[drawn[i]])))
+        found.add(Group(name, "column", sorted(node for i in layer for node in members[drawn[i]])))
         found.collapsed.add(name)
 
 

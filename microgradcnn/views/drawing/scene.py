@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.ledger import local_derivatives, node_names
 from microgradcnn.views.drawing.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.drawing.colours import Scale, gradient_scale, largest, value_scale
-from microgradcnn.views.drawing.groups import LARGEST, Group, Names, family_of, grouping, sorted_items
-from microgradcnn.views.drawing.layout import Layout, layout
+from microgradcnn.views.drawing.groups import LARGEST, MEANT, Group, Names, family_of, grouping, sorted_items
+from microgradcnn.views.drawing.layout import Layout, Place, Point, layout
+from microgradcnn.views.drawing.structure.layers import labelled_owners, layers
+from microgradcnn.views.drawing.structure.namespace import Owners
+from microgradcnn.views.drawing.structure.time_steps import time_steps
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, cut, symbol, value
 from microgradcnn.views.formulas.notation import formula
@@ -56,6 +59,7 @@ class Drawing:
     layout: Layout
     scales: tuple[Scale, Scale]
     groups: list[Group]
+    closed: Callable[[str], Box] = field(compare=False)  # the box of a group drawn as one
 
     @property
     def title(self) -> str:
@@ -64,24 +68,37 @@ class Drawing:
 
 
 def drawn(
-    f: Value, groups: Mapping[str, Iterable[Value]] | None = None, collapse: Names = None, opened: Names = None
+    f: Value,
+    groups: Mapping[str, Iterable[Value]] | None = None,
+    collapse: Names = None,
+    opened: Names = None,
+    owners: Owners | None = None,
+    placed: bool = True,
 ) -> Drawing:
-    """The graph of f with its groups open or collapsed. Raises ValueError as `groups.grouping` does."""
-    scene = _Scene(f, groups, collapse, opened)
+    """The graph of f with its groups open or collapsed; `owners` are the objects that its parameters belong to.
+
+    Unless it is to be `placed`, all boxes lie at the origin, for a page that arranges them itself. Raises ValueError as
+    `groups.grouping` does.
+    """
+    scene = _Scene(f, groups, collapse, opened, owners or {})
     boxes, edges = [scene.box(item) for item in scene.drawn], scene.edges()
     labels = [sans_width(edge.local, SMALL) + 10.0 for edge in edges]
     ends = Counter(edge.target for edge in edges if edge.local)
     sizes = [(wide, max(high, LABEL * ends[i])) for i, (wide, high) in enumerate(b.size for b in boxes)]
-    placed = layout(sizes, [(e.source, e.target) for e in edges], labels)
-    return Drawing(
-        scene.symbols[f], scene.about(), boxes, edges, placed, scene.scales, list(scene.grouping.groups.values())
-    )
+    if placed:
+        lying = layout(sizes, [(e.source, e.target) for e in edges], labels)
+    else:
+        lying = Layout([Place(0.0, 0.0, *b.size) for b in boxes], [[Point(0.0, 0.0)] for _ in edges], (0.0, 0.0))
+    found = list(scene.grouping.groups.values())
+    return Drawing(scene.symbols[f], scene.about(), boxes, edges, lying, scene.scales, found, scene.box)
 
 
 class _Scene:
     """A graph with names, groups, and what is drawn for each of its nodes."""
 
-    def __init__(self, f: Value, groups: Mapping[str, Iterable[Value]] | None, collapse: Names, opened: Names) -> None:
+    def __init__(
+        self, f: Value, groups: Mapping[str, Iterable[Value]] | None, collapse: Names, opened: Names, owners: Owners
+    ) -> None:
         self.order = topological(f)
         self.place = {node: i for i, node in enumerate(self.order)}
         names = node_names(self.order)
@@ -95,7 +112,10 @@ class _Scene:
             gradient_scale(largest(v.grad for v in self.order if v.has_grad)),
         )
         self.locals = [local_derivatives(node) if node.op is not None else [] for node in self.order]
-        self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened)
+        steps = time_steps(self.order)
+        apart = {i for step in steps for i in step.members}
+        parts = [*layers(self.order, {**labelled_owners(self.order), **owners}, apart), *steps]
+        self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened, parts)
         self.items = self.grouping.items()
         found = sorted_items(self.items, links)
         assert found is not None  # no group is one for which there is no order
@@ -116,7 +136,12 @@ class _Scene:
             assert group is not None
             return self._crowd(group)
         node = self.order[place]
-        heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
+        if group is not None and group.kind in MEANT:
+            heading: Heading = [clean(cut(group.name))]
+            if node.label:
+                heading = [*heading, ": ", self.symbols[node]]
+        else:
+            heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
         note = "×".join(map(str, node.shape))
         name = group.name if group else None
         return box(heading, node.data, _computed(node), self.scales, note, place, name, leaf=node.op is None)

@@ -64,6 +64,12 @@ def svg(drawing: Drawing, prefix: str = "") -> str:
     return "\n".join(pieces)
 
 
+def boxes(drawn: Sequence[Box], prefix: str) -> str:
+    """Boxes alone, all at the origin, for a page that arranges them."""
+    pieces = (_node(box, layout.Place(0.0, 0.0, *box.size), prefix, False) for box in drawn)
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(pieces)}</svg>'
+
+
 def _size(drawing: Drawing) -> tuple[float, float]:
     """The width and height of the whole, with margins and the legend."""
     width, height = drawing.layout.size

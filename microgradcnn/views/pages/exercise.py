@@ -33,7 +33,7 @@ from microgradcnn.views.pages.assets import asset, compact, formula_script, lite
 
 _SCRIPTS = (
     *("program.js", "edits.js", "terms.js", "pairs.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
-    *("problem.js", "paths.js", "exercise.js", "landscape.js"),
+    *("problem.js", "answer_paths.js", "exercise.js", "landscape.js"),
 )
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate

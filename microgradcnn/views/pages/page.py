@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -26,48 +27,101 @@ from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.drawing import svg
 from microgradcnn.views.drawing.colours import largest
 from microgradcnn.views.drawing.scene import Drawing, drawn
+from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.formulas.expression import name_of, symbol
+from microgradcnn.views.formulas.expression import cut, name_of, symbol
+from microgradcnn.views.formulas.typeset import clean
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.page_level import Level, cells
 from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
 
 MOST_FIELDS = 64  # for the numbers of one leaf
 MOST_BOXES = 150  # of a level that nobody asked for
+MOST_FINE, MOST_DERIVED = 3000, 500  # nodes of a graph whose groups open, and of one whose gradients are derived
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
-SCRIPTS = ("numbers", "page_levels", "picture", "step_words", "derivation", "predicting", "descent", "page")
+SCRIPTS = (
+    *("numbers", "page_levels", "grouping", "paths", "canvas", "arranging", "picture", "step_words", "derivation"),
+    *("predicting", "descent", "page"),
+)
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
-def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
-    """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty those not called as DATA."""
-    levels = _levels(f, drawing)
+def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners | None = None) -> str:
+    """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty those not called as DATA.
+
+    `owners` are the objects that parameters belong to, for the groups of other levels.
+    """
+    shown = _levels(f, drawing, owners)
+    first = shown.levels[0] if isinstance(shown.levels[0], Level) else shown.finest
+    assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
     moved = set(wrt or [v for v in leaves if name_of(v.label or "").base not in DATA] or leaves)
     told, packed = list(_leaves(leaves, moved)), list[str]()
     derivations = Derivations()
-    described = [_level(level, i, derivations, packed) for i, level in enumerate(levels)]
+    every = [*shown.levels, *(level for level in shown.own if level not in shown.levels)]
+    described = [
+        _level(level, i, derivations, packed, drawing) if isinstance(level, Level) else _view(level, drawing)
+        for i, level in enumerate(every)
+    ]
     packed += derivations.templates()
+    groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
+    live = any(level.live for level in shown.own)
     data = {
         "computed": _has_all_gradients(f),
-        "leaves": told,
+        "leaves": told if live else [],
         "levels": described,
+        "finest": every.index(shown.finest) if shown.finest is not None else None,
+        "groups": groups,
         "packed": base64.b64encode(gzip.compress(_written("".join(packed)), mtime=0)).decode(),
     }
-    programs = ",\n".join(level.program or "null" for level in levels)
-    why_not = levels[0].why_not
-    classes = f"static{'' if levels[0].live else ' recorded'}{' single' if len(levels) == 1 else ''}"
+    programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
+    why_not = first.why_not
+    classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
+    titles = [level.title if isinstance(level, Level) else _title(level) for level in shown.levels]
     body = asset("page.html").format(
         title=escape(drawing.title),
         about=escape(drawing.about),
         note=f"\n<p>This page shows the numbers that were recorded: {escape(why_not)}.</p>" if why_not else "",
-        options="".join(f'<option value="{i}">{level.title}</option>' for i, level in enumerate(levels)),
-        fields="".join(_fields(told)) if levels[0].live else "",
-        picture=svg.svg(levels[0].drawing),
+        options="".join(f'<option value="{i}">{title}</option>' for i, title in enumerate(titles)),
+        fields="".join(_fields(told)) if first.live else "",
+        picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
         script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     return _written(html_document(body, drawing.title, style("page.css"), classes)).decode()
+
+
+def drawing_of(level: Level | Drawing) -> Drawing:
+    """What a level draws; a view is its drawing."""
+    return level.drawing if isinstance(level, Level) else level
+
+
+def _view(view: Drawing, drawing: Drawing) -> dict[str, Any]:
+    """What the script is told of a level that it makes itself from the finest one."""
+    return {"title": _title(view), "view": True, "closed": _closed(view, drawing)}
+
+
+def _closed(shown: Drawing, drawing: Drawing) -> list[int]:
+    """The groups that are drawn as one, by their places among all."""
+    closed = {box.group for box in shown.boxes if box.group is not None}
+    return [i for i, group in enumerate(drawing.groups) if group.name in closed]
+
+
+def _groups(finest: Level, drawing: Drawing, packed: list[str]) -> Iterator[dict[str, Any]]:
+    """What can be closed and opened, by the boxes of the finest level; what it looks like closed is packed."""
+    place = {box.index: i for i, box in enumerate(finest.drawing.boxes) if box.index is not None}
+    numbers = {group.name: i for i, group in enumerate(drawing.groups)}
+    packed.append(
+        f'<section id="packed-groups">{svg.boxes([drawing.closed(name) for name in numbers], "g-")}</section>'
+    )
+    for group in drawing.groups:
+        yield {
+            "name": clean(cut(group.name)),
+            "kind": group.kind,
+            "members": sorted(place[i] for i in group.members),
+            "head": None if group.head is None else place[group.head],
+            "outer": None if group.outer is None else numbers[group.outer.name],
+        }
 
 
 def _has_all_gradients(f: Value) -> bool:
@@ -80,12 +134,12 @@ def _has_all_gradients(f: Value) -> bool:
     return all(node.has_grad for node in reached)
 
 
-def embedded(f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> str:
-    """The page in a frame for a notebook, with the picture behind it for where frames or scripts are taken out."""
-    high = min(900, round(1.5 * drawing.layout.size[1]) + 450)
+def embedded(text: str, drawing: Drawing) -> str:
+    """A page in a frame for a notebook, with the picture behind it for where frames or scripts are taken out."""
+    high = min(900, max(560, round(1.2 * drawing.layout.size[1]) + 180))
     frame = (
         f'<iframe class="microgradcnn-page" sandbox="allow-scripts" title="{escape(drawing.title)}" '
-        f'style="width:100%;height:{high}px;border:0" srcdoc="{escape(page(f, drawing, wrt))}"></iframe>'
+        f'style="width:100%;height:{high}px;border:0" srcdoc="{escape(text)}"></iframe>'
     )
     return f"<style>.microgradcnn-page+img{{display:none}}</style>{frame}{svg.image(drawing)}"
 
@@ -95,36 +149,62 @@ def _written(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _levels(f: Value, drawing: Drawing) -> list[Level]:
+@dataclass
+class _Shown:
+    """What a page can show: its levels in the order of their names, views among them, and the finest level."""
+
+    levels: list[Level | Drawing] = field(default_factory=list)
+    finest: Level | None = None
+
+    @property
+    def own(self) -> list[Level]:
+        """The levels with programs of their own: the listed ones, and the finest."""
+        listed = [level for level in self.levels if isinstance(level, Level)]
+        return listed if self.finest is None or self.finest in listed else [*listed, self.finest]
+
+
+def _levels(f: Value, drawing: Drawing, owners: Owners | None) -> _Shown:
     """The level as it was drawn and others, the first one comfortable to look at first."""
-    leaves = [v for v in topological(f) if v.op is None]
+    leaves, order = [v for v in topological(f) if v.op is None], topological(f)
+    given = {group.name: [order[i] for i in group.members] for group in drawing.groups if group.kind == "given"}
+    kinds = collapsed_kinds(drawing)
+    if kinds - {"segment"}:
+        if len(order) > MOST_FINE:
+            return _Shown([Level(_title(drawing), f, drawing, leaves)])
+        few = len(order) <= MOST_BOXES
+        fine = drawn(f, given, opened=True, owners=owners, placed=few)
+        level = Level(_title(fine), f, fine, leaves)
+        return _Shown([drawing, *([level] if few else [])], level)
     found = [Level(_title(drawing), f, drawing, leaves)]
-    other = _other_drawing(f, drawing)
+    segments = [group.name for group in drawing.groups if group.kind == "segment" and len(group.members) > 1]
+    other = None
+    if not kinds and segments:
+        other = drawn(f, given, collapse=segments, owners=owners)
+    elif kinds and len(order) <= MOST_BOXES:
+        other = drawn(f, given, opened=True, owners=owners)
     if other is not None:
         found.append(Level(_title(other), f, other, leaves))
-        if len(drawing.boxes) > COMFORTABLE and len(other.boxes) < len(drawing.boxes):
-            found.reverse()
-    if f.shape == () and found[0].live and any(v.shape for v in topological(f)):
+    finest = next((level for level in found if not collapsed_kinds(level.drawing)), None)
+    if other is not None and len(drawing.boxes) > COMFORTABLE and len(other.boxes) < len(drawing.boxes):
+        found.reverse()
+    if f.shape == () and found[0].live and any(v.shape for v in order):
         found += _scalar_level(f, leaves)
-    return found
+    return _Shown([*found], finest)
+
+
+def collapsed_kinds(drawing: Drawing) -> set[str]:
+    """The kinds of the groups that are drawn as one."""
+    collapsed = {box.group for box in drawing.boxes if box.group is not None}
+    return {group.kind for group in drawing.groups if group.name in collapsed}
 
 
 def _title(drawing: Drawing) -> str:
-    collapsed = {node.group for node in drawing.boxes if node.group is not None}
-    kinds = {group.kind for group in drawing.groups if group.name in collapsed}
-    return "Operation by operation" if not kinds else "Formula by formula" if kinds == {"segment"} else "As drawn"
-
-
-def _other_drawing(f: Value, drawing: Drawing) -> Drawing | None:
-    """The same graph with every formula in one box if it was drawn by its operations, and the other way round."""
-    title, order = _title(drawing), topological(f)
-    if title == "As drawn":
-        return None
-    given = {group.name: [order[i] for i in group.members] for group in drawing.groups if group.kind == "given"}
-    if title == "Formula by formula":
-        return drawn(f, given, opened=True) if len(order) <= MOST_BOXES else None
-    segments = [group.name for group in drawing.groups if group.kind == "segment" and len(group.members) > 1]
-    return drawn(f, given, collapse=segments) if segments else None
+    kinds = collapsed_kinds(drawing) - {"segment"}
+    if not kinds:
+        return "Formula by formula" if collapsed_kinds(drawing) else "Operation by operation"
+    return (
+        "Step by step in time" if "step" in kinds else "Layer by layer" if kinds <= {"layer", "object"} else "As drawn"
+    )
 
 
 def _scalar_level(f: Value, leaves: Sequence[Value]) -> Iterator[Level]:
@@ -174,12 +254,14 @@ def _fields(leaves: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield "</fieldset>"
 
 
-def _level(level: Level, number: int, derivations: Derivations, packed: list[str]) -> dict[str, Any]:
+def _level(level: Level, number: int, derivations: Derivations, packed: list[str], drawing: Drawing) -> dict[str, Any]:
     """What the script is told of a level; its formulas, and its picture if it is not the first, are packed."""
     pieces, steps = list(level_templates(level)), dict[int, Any]()
-    if number:
+    if number and level.drawing.layout.size[0]:
         pieces.append(svg.svg(level.drawing, f"level-{number}-"))
-    for x in derived(level):
+    elif number:
+        pieces.append(svg.boxes(level.drawing.boxes, f"level-{number}-"))
+    for x in derived(level) if len(level.nodes) <= MOST_DERIVED else []:
         steps[level.nodes.index(x)], gradient = derivations.of(x, level)
         if (numbers := slotted(gradient, level)) is not None:
             pieces.append(math(numbers, substituted=level.nodes.index(x)))
@@ -196,6 +278,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
         ],
         "passes": level.passes,
         "derivations": steps,
+        "closed": _closed(level.drawing, drawing) if level.drawing.root == drawing.root else None,
     }
 
 
@@ -203,7 +286,7 @@ def _box(level: Level, box: int) -> dict[str, Any]:
     node, drawing = level.nodes[box], level.drawing.boxes[box]
     if node is None:
         return {"name": drawing.words, "leaf": drawing.leaf}
-    told: dict[str, Any] = {"name": notation.text(level.names[node]), "leaf": node.op is None}
+    told: dict[str, Any] = {"name": notation.text(level.names[node]), "leaf": node.op is None, "node": drawing.index}
     if node in level.leaves:
         told["place"] = sum(_size(v) for v in level.leaves[: level.leaves.index(node)])
     if node in level.gradients:

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
 from microgradcnn.files import write_whole
+from microgradcnn.nn.module import Module
 from microgradcnn.views.drawing import dot as graphviz
 from microgradcnn.views.drawing import svg as vector
 from microgradcnn.views.drawing.scene import Drawing, drawn
+from microgradcnn.views.drawing.structure.namespace import Meaning, meaning, notebook_namespace
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.pages.page import embedded, page
 
@@ -28,8 +33,8 @@ SHARP = 2.0  # pixels of a PNG for one of the picture
 class Picture:
     """The graph of `f` as it was when it was drawn. In a notebook it shows itself."""
 
-    def __init__(self, f: Value, drawing: Drawing, wrt: Sequence[Value] = ()) -> None:
-        self.f, self.drawing, self.wrt = f, drawing, wrt
+    def __init__(self, f: Value, drawing: Drawing, wrt: Sequence[Value] = (), meant: Meaning | None = None) -> None:
+        self.f, self.drawing, self.wrt, self.meant = f, drawing, wrt, meant or Meaning()
 
     @property
     def groups(self) -> list[str]:
@@ -46,7 +51,8 @@ class Picture:
 
     def html(self) -> str:
         """A page that steps through the graph, derives its gradients, and computes them anew from changed numbers."""
-        return page(self.f, self.drawing, self.wrt)
+        with self.meant.labelled():
+            return page(self.f, self.drawing, self.wrt, self.meant.owners)
 
     def png(self) -> bytes:
         """The picture as PNG, two pixels for one. Raises MissingExtra without the extra `png`."""
@@ -72,28 +78,79 @@ class Picture:
         return path
 
     def _repr_html_(self) -> str:
-        return embedded(self.f, self.drawing, self.wrt)
+        return embedded(self.html(), self.drawing)
 
     def __repr__(self) -> str:
         return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"
 
 
 def draw(
-    f: Value,
+    f: Value | Callable[..., Any],
+    /,
+    *example: Any,
     groups: Mapping[str, Iterable[Value]] | None = None,
     collapse: Iterable[str] | bool | None = None,
     open: Iterable[str] | bool | None = None,
     wrt: Sequence[Value] = (),
+    names: Mapping[str, Any] | bool | None = None,
 ) -> Picture:
     """Draw the graph of f from left to right, with the values, gradients and local derivatives of this moment.
 
-    Groups are drawn as one box if they are named in `collapse`, or above 500 nodes; those in `open` are not; True
-    names all. They are found from labels (a_1 with its unlabelled terms is a group, z_1 to z_4 are the group z), or
-    given: `groups={"layer": [z_1, z_2]}`. On the page gradient descent moves the leaves `wrt`; if none are named, those
-    not called x, y, p or lambda. Raises TypeError for what is no Value, ValueError for an unknown group or leaf.
+    `draw(model, example)` draws what a model computes for an example: arrays or Values, as its call takes them. Groups
+    are drawn as one box if they are named in `collapse`, or above 500 nodes; those in `open` are not; True names all.
+    They are found from labels (a_1 with its unlabelled terms is a group, z_1 to z_4 are the group z), from the layers
+    and objects that hold the parameters and from loops over time (above 30 nodes collapsed), or given:
+    `groups={"layer": [z_1, z_2]}`. `names=locals()` calls what has no label as the variables do; in a notebook these
+    are its own variables, unless `names` is False. On the page gradient descent moves the leaves `wrt`; if none are
+    named, those not called x, y, p or lambda. Raises TypeError for what is no Value, ValueError for an unknown group or
+    leaf.
     """
-    check_value(f, "draw takes a Value", "mg.draw({})")
-    strangers = [v for v in wrt if v.op is not None or v not in topological(f)]
+    namespace = dict(names) if isinstance(names, Mapping) else notebook_namespace() if names in (None, True) else {}
+    chosen: dict[str, Any] = {"groups": groups, "collapse": collapse, "open": open, "wrt": wrt}
+    if callable(f) and not isinstance(f, Value):
+        namespace, root = _computed(f, example, namespace)
+    else:
+        root = f
+        chosen.update(zip(chosen, example, strict=False))  # in this order they need no names
+    check_value(root, "draw takes a Value", "mg.draw({})")
+    return _drawn(root, namespace, **chosen)
+
+
+def _drawn(
+    f: Value,
+    namespace: Mapping[str, Any],
+    groups: Mapping[str, Iterable[Value]] | None,
+    collapse: Iterable[str] | bool | None,
+    open: Iterable[str] | bool | None,
+    wrt: Sequence[Value],
+) -> Picture:
+    nodes = topological(f)
+    strangers = [v for v in wrt if v.op is not None or v not in nodes]
     if strangers:
         raise ValueError(f"{strangers[0].describe()} is no leaf of {f.describe()}: descent moves its leaves")
-    return Picture(f, drawn(f, groups, collapse, open), wrt)
+    meant = meaning(namespace, nodes)
+    with meant.labelled():
+        return Picture(f, drawn(f, groups, collapse, open, meant.owners), wrt, meant)
+
+
+def _computed(
+    model: Callable[..., Any], example: Sequence[Any], namespace: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Any]:
+    """The namespace with the model, its inputs and its output, and its first output."""
+    whole = isinstance(model, Module)
+    inputs = [_as_values(x, whole) for x in example]
+    output = model(*inputs)
+    while isinstance(output, list | tuple) and output:  # a recurrent layer also gives its last state
+        output = output[0]
+    called = {"model": model, "x": inputs[0] if len(inputs) == 1 else inputs, "output": output}
+    return {**called, **namespace}, output
+
+
+def _as_values(x: Any, whole: bool) -> Any:
+    """Real numbers as leaves, an array as one; those in a list one by one, unless a Module takes them as a whole."""
+    if isinstance(x, Value):
+        return x
+    if isinstance(x, list | tuple) and not whole:
+        return [_as_values(each, whole) for each in x]
+    array = np.asarray(x)
+    return Value(array if array.shape else float(array)) if array.dtype.kind == "f" or not whole else x

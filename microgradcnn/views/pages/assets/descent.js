@@ -19,6 +19,7 @@ function movedPlaces() {
 // Steps of gradient descent: the numbers after them, and the loss after each.
 function descend(level, numbers, rate, steps) {
   const [moved, losses] = [movedPlaces(), []];
+  level = level.fine ?? level; // a group hides its leaves
   for (let step = 0; step < steps; step++) {
     const { gradients } = level.compute(numbers);
     const slopes = [];
@@ -29,19 +30,64 @@ function descend(level, numbers, rate, steps) {
   return { numbers, losses };
 }
 
+// Round numbers from low to high, some three or four.
+function ticks(low, high) {
+  const rough = (high - low) / 3 || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((k) => k * power >= rough);
+  const count = Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9);
+  return Array.from({ length: count + 1 }, (_, i) => step * (Math.ceil(low / step - 1e-9) + i));
+}
+
+// What the chart is as high as: the largest loss, but not one that only a few reach and that is far above the others.
+function ceiling(finite) {
+  const sorted = finite.toSorted((a, b) => a - b);
+  const [most, usual] = [sorted.at(-1), sorted[Math.floor(0.95 * (sorted.length - 1))]];
+  return most > 4 * Math.abs(usual) && sorted.length > 4 && usual > 0 ? 1.25 * usual : most;
+}
+
+const MOST_MARKS = 14;
+const PLOT = { left: 46, right: 272, top: 10, bottom: 104 };
+
 function draw(losses, name) {
   const chart = document.getElementById("chart");
   const steps = losses.length - 1;
   chart.classList.toggle("drawn", steps > 0);
   const finite = losses.filter(Number.isFinite);
-  const [low, high] = [Math.min(0, ...finite), Math.max(...finite)];
+  const [low, high] = [Math.min(0, ...finite), finite.length ? ceiling(finite) : 1];
+  const across = (step) => PLOT.left + ((PLOT.right - PLOT.left) * step) / (steps || 1);
+  const up = (loss) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * (loss - low)) / (high - low || 1);
   const points = losses.map((loss, i) => {
-    const share = ((Number.isFinite(loss) ? loss : high) - low) / (high - low || 1);
-    return `${(8 + (264 * i) / (steps || 1)).toFixed(1)} ${(112 - 104 * share).toFixed(1)}`;
+    const y = Number.isFinite(loss) ? Math.max(up(loss), PLOT.top - 4) : PLOT.top - 4;
+    return `${across(i).toFixed(1)} ${y.toFixed(1)}`;
   });
   chart.querySelector("path").setAttribute("d", points.length ? `M${points.join("L")}` : "");
+  const counts = ticks(0, steps).filter(Number.isInteger);
+  const marks = [
+    ...ticks(low, high).map((loss) => mark(shown(loss), PLOT.left - 4, up(loss), "level")),
+    ...counts.map((step) => mark(shown(step), across(step), PLOT.bottom + 13, "step")),
+    ...losses.flatMap((loss, i) => (loss > high ? [mark(`↑ ${shown(loss)}`, across(i), PLOT.top + 4, "spike")] : [])),
+  ];
+  chart.querySelector("g").replaceChildren(...(steps > 0 ? marks.slice(0, MOST_MARKS) : []));
   const text = steps > 0 ? `${steps} steps: ${name} from ${shown(losses[0])} to ${shown(losses.at(-1))}.` : "";
-  const up = steps > 0 && !(losses.at(-1) <= losses[0]) ? " It went up: try a smaller rate." : "";
-  document.getElementById("descended").textContent = text + up;
+  const grew = steps > 0 && !(losses.at(-1) <= losses[0]) ? " It went up: try a smaller rate." : "";
+  document.getElementById("descended").textContent = text + grew;
   chart.setAttribute("aria-label", text);
+}
+
+// A number beside the curve: of a level with a line across, of a step below, of a loss above all others.
+function mark(text, x, y, kind) {
+  const [group, written] = ["g", "text"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  group.setAttribute("class", kind);
+  written.setAttribute("x", x);
+  written.setAttribute("y", y + (kind === "level" ? 3.5 : 0));
+  written.textContent = text;
+  group.append(written);
+  if (kind === "level") {
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    const ends = { x1: PLOT.left, x2: PLOT.right, y1: y, y2: y };
+    for (const key in ends) line.setAttribute(key, ends[key]);
+    group.prepend(line);
+  }
+  return group;
 }

@@ -3,10 +3,13 @@
 const at = (id) => document.getElementById(id);
 const panel = at("telling");
 const pictures = new Map();
-const state = { level: levels[0], step: 0, numbers: recordedNumbers, derived: null, prediction: null, losses: [] };
+const canvas = new Canvas(figure);
+const NOTHING = { boxes: new Set(), links: new Set() };
+const start = { level: levels[0], step: 0, numbers: recordedNumbers };
+const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
 function picture() {
-  if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive));
+  if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive, point, toggle));
   return pictures.get(state.level);
 }
 
@@ -15,8 +18,7 @@ function change(changes) {
   const { level, numbers, derived, prediction, losses } = state;
   const step = prediction ? level.last : state.step;
   const results = level.compute(numbers);
-  const { svg } = picture();
-  if (svg.parentNode !== figure) figure.replaceChildren(svg);
+  canvas.show(picture());
   picture().paint(step, results, lit(), prediction?.hidden ?? new Set());
   panel.replaceChildren(...told(level, step, results));
   if (derived !== null) panel.prepend(html("button", { id: "close", onclick: keys.Escape }, "Close"));
@@ -25,10 +27,13 @@ function change(changes) {
   for (const id of ["first", "back"]) at(id).ariaDisabled = !prediction && step === 0;
   for (const id of ["forward", "last"]) at(id).ariaDisabled = !prediction && step === level.last;
   at("predict").ariaPressed = prediction !== null;
-  at("level").value = levels.indexOf(level);
+  if (levels.includes(level)) at("level").value = levels.indexOf(level);
+  showGroups();
   showNumbers(numbers);
   draw(losses, level.boxes[level.root].name);
-  picture().reveal(lit().boxes);
+  at("legend").replaceChildren(...legend(level));
+  document.body.classList.toggle("deriving", derived !== null);
+  point(state.pointed);
 }
 
 function told(level, step, results) {
@@ -49,13 +54,25 @@ function lit() {
   return { boxes: kind === "start" ? [] : [box ?? level.root], links };
 }
 
+// Lights the paths from a box to the end, and tells them; none for null.
+function point(box) {
+  state.pointed = box;
+  const [{ level, numbers, prediction, step }, { paths }] = [state, picture()];
+  picture().light(box === null ? NOTHING : paths.from(box));
+  const known = !prediction && level.computedAt(level.root, step);
+  at("paths").replaceChildren(...(box === null ? [] : paths.told(box, known ? level.compute(numbers) : null)));
+  if (box !== null) at("paths").classList.toggle("low", canvas.above(box));
+}
+
 function go(step) {
   const { level, prediction } = state;
   if (prediction) {
     prediction.move(Math.sign(step - state.step));
-    return change({});
+    change({});
+    return canvas.reveal(lit().boxes);
   }
   change({ step: Math.min(Math.max(step, 0), level.last), derived: null });
+  canvas.reveal(lit().boxes);
   remember();
 }
 
@@ -63,12 +80,46 @@ function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
   change(state.prediction ? {} : { derived: box });
+  canvas.reveal(lit().boxes);
   panel.scrollTop = 0;
+}
+
+// Opens a group or closes it: the same graph, drawn anew around it, and as far stepped through as before.
+function toggle(group) {
+  const { level, step } = state;
+  const closed = new Set(closedIn(level));
+  const inner = [...data.groups.keys()].filter((other) => data.groups[other].outer === group);
+  if (!closed.delete(group)) closed.add(group);
+  else for (const other of inner) closed.add(other); // one door at a time
+  const [from, view] = [picture(), new View([...closed], level.title)];
+  const share = step / (level.last || 1);
+  change({ level: view, step: Math.round(share * view.last), derived: null, prediction: null, pointed: null });
+  canvas.rearrange(from, group);
+}
+document.addEventListener("close-group", ({ detail }) => toggle(detail.group));
+
+// All groups of the graph, ticked where they are open.
+function showGroups() {
+  const closed = closedIn(state.level);
+  const inside = (group) => {
+    const { outer } = data.groups[group];
+    return outer !== null && (closed.includes(outer) || inside(outer));
+  };
+  const shown = closed === null ? [] : [...data.groups.keys()].filter((group) => !inside(group));
+  at("groups").hidden = !shown.length;
+  const told = `${shown} ${closed}`;
+  if (at("groups").dataset.told === told) return;
+  at("groups").dataset.told = told;
+  const ticks = shown.map((group) => {
+    const tick = html("input", { type: "checkbox", checked: !closed.includes(group), onchange: () => toggle(group) });
+    return html("label", {}, tick, ` ${data.groups[group].name}`);
+  });
+  at("groups").replaceChildren(html("summary", {}, "Groups"), ...ticks);
 }
 
 // The step in the address, for slides; a page inside another has no address of its own.
 function remember() {
-  const level = levels.indexOf(state.level);
+  const level = Math.max(0, levels.indexOf(state.level));
   const hash = `#${level ? `level=${level}&` : ""}step=${state.step}`;
   if (location.protocol !== "about:") history.replaceState(null, "", hash);
 }
@@ -78,6 +129,7 @@ function recall() {
   const level = levels[Number(wanted.get("level"))] ?? levels[0];
   const step = Math.trunc(Number(wanted.get("step") ?? (data.computed ? level.last : level.seed - 1))) || 0;
   change({ level, step: Math.min(Math.max(step, 0), level.last), derived: null, prediction: null });
+  if (wanted.has("step")) canvas.reveal(lit().boxes);
 }
 
 function setNumber(place, number) {
@@ -96,8 +148,23 @@ const keys = {
   ArrowLeft: () => go(state.step - 1),
   Home: () => go(0),
   End: () => go(state.level.last),
-  Escape: () => change({ derived: null, prediction: null }),
+  Escape: () => change({ derived: null, prediction: null, pointed: null }),
+  "+": () => canvas.zoom(1.3),
+  "=": () => canvas.zoom(1.3),
+  "-": () => canvas.zoom(1 / 1.3),
+  0: () => canvas.fit(),
 };
+
+// The picture itself, when it has the focus, is moved by the arrows.
+const FAR = 80;
+const pans = { ArrowLeft: [FAR, 0], ArrowRight: [-FAR, 0], ArrowUp: [0, FAR], ArrowDown: [0, -FAR] };
+figure.addEventListener("keydown", (event) => {
+  const [pan, plain] = [pans[event.key], !event.ctrlKey && !event.metaKey && !event.altKey];
+  if (event.target !== figure || !pan || !plain) return;
+  event.preventDefault();
+  event.stopPropagation();
+  canvas.pan(...pan);
+});
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select");
@@ -113,7 +180,9 @@ const clicks = {
   forward: keys.ArrowRight,
   last: keys.End,
   predict: () => change({ prediction: state.prediction ? null : new Prediction(state.level), derived: null }),
-  whole: () => (at("whole").ariaPressed = document.body.classList.toggle("whole")),
+  whole: keys[0],
+  closer: keys["+"],
+  farther: keys["-"],
   reset: () => change({ numbers: recordedNumbers, losses: [] }),
 };
 for (const id in clicks) at(id).addEventListener("click", clicks[id]);
@@ -132,10 +201,33 @@ for (const button of document.querySelectorAll("[data-steps]")) {
   button.addEventListener("click", () => takeSteps(Number(button.dataset.steps)));
 }
 addEventListener("hashchange", recall);
-new ResizeObserver(() => picture().reveal(lit().boxes)).observe(figure);
+
+// Nodes are found by their names, Enter goes on to the next.
+let place = 0;
+function find(next) {
+  const wanted = plain(at("find").value);
+  const matches = state.level.named().filter(([name]) => wanted && plain(name).startsWith(wanted));
+  const near = matches.sort(([a], [b]) => plain(a).length - plain(b).length); // the name itself first
+  const found = [...new Set(near.map(([, box]) => box))];
+  place = next ? (place + 1) % (found.length || 1) : 0;
+  at("found").textContent = !wanted ? "" : found.length ? `${place + 1} of ${found.length}` : "none";
+  point(found[place] ?? null);
+  if (found.length) canvas.centre(found[place]);
+}
+at("find").addEventListener("input", () => find(false));
+at("find").addEventListener("keydown", (event) => event.key === "Enter" && find(true));
+
+// Another script lights what it speaks of, in the page of its graph:
+// document.dispatchEvent(new CustomEvent("light-path", { detail: { labels: ["c_1", "z_1", "f"] } }))
+// lights the boxes of these names and the links between them; labels: [] takes the light away.
+document.addEventListener("light-path", ({ detail }) => {
+  const found = picture().named(detail.labels);
+  picture().light(found);
+  canvas.reveal([...found.boxes]);
+});
 document.body.classList.remove("static");
 recall();
 
 // For other scripts, such as a test's: what the page shows, and ways to change it.
 const results = () => state.level.compute(state.numbers);
-globalThis.microgradcnn = { state, levels, change, setNumber, takeSteps, results };
+globalThis.microgradcnn = { state, levels, canvas, change, setNumber, takeSteps, results };

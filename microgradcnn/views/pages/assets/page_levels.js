@@ -96,6 +96,11 @@ class Level {
     return step >= this.seed && this.steps.slice(step + 1).every((s) => (s.box ?? this.links[s.link].parent) !== box);
   }
 
+  // All names, each with its box.
+  named() {
+    return this.boxes.map(({ name }, box) => [name, box]);
+  }
+
   // The links through which a box's gradient arrives.
   into(box) {
     return this.passes.filter((link) => this.links[link].parent === box).reverse();
@@ -112,4 +117,4 @@ function standsAlone(node) {
   return !node.parentNode || (node.previousSibling?.textContent === "(" && node.nextSibling?.textContent === ")");
 }
 
-const levels = data.levels.map((told, place) => new Level(told, place));
+const levels = data.levels.map((told, place) => (told.view ? null : new Level(told, place))); // views: see grouping.js

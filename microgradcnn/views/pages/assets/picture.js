@@ -2,7 +2,6 @@
 
 const figure = document.querySelector("figure");
 const [MAP, STRIP] = [46, 11]; // the longer side of a heat map and the least of the other, as in boxes.py
-const EDGE = 10;
 
 // The colour of a number, from the paper's at 0 to the scale's end.
 function tint(kind, x, most) {
@@ -11,33 +10,166 @@ function tint(kind, x, most) {
   return `color-mix(in srgb, var(--${kind}-${x < 0 ? "below" : "above"}) ${Math.round(100 * share)}%, var(--paper))`;
 }
 
+function element(name, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const key in attributes) made.setAttribute(key, attributes[key]);
+  return made;
+}
+
+// The rectangle of a box, without the shadows of a group.
+function rectOf(g) {
+  const rect = [...g.querySelectorAll(":scope > .box")].at(-1);
+  const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
+  return { x, y, width, height };
+}
+
+function packedBoxes(store) {
+  const svg = store.querySelector("svg");
+  return svg && [...svg.querySelectorAll(".node, .group")];
+}
+
+// The groups around a box that are open and are drawn with a frame, the outermost first.
+function openGroups({ ends, group }, closed) {
+  const found = [];
+  let at = group === undefined ? innermost(ends[0]) : data.groups[group].outer;
+  for (; at !== null; at = data.groups[at].outer) {
+    if (!closed.includes(at) && data.groups[at].kind !== "segment") found.unshift(at);
+  }
+  return found;
+}
+
+function innermost(node) {
+  const holding = [...data.groups.keys()].filter((group) => data.groups[group].members.includes(node));
+  return holding.find((group) => !holding.some((other) => data.groups[other].outer === group)) ?? null;
+}
+
+// A frame around what is in an open group; its name closes it.
+function frame(group, places) {
+  const low = (name) => Math.min(...places.map((place) => place[name])) - 10;
+  const high = (name, length) => Math.max(...places.map((place) => place[name] + place[length])) + 10;
+  const [x, y] = [low("x"), low("y") - 10];
+  const wide = high("x", "width") - x;
+  const [g, text] = [element("g", { class: "frame-of" }), element("text", { x: x + 8, y: y + 14 })];
+  text.textContent = `− ${data.groups[group].name}`;
+  g.append(element("rect", { x, y, width: wide, height: high("y", "height") - y, rx: 8 }), text);
+  text.addEventListener("click", () => document.dispatchEvent(new CustomEvent("close-group", { detail: { group } })));
+  return { g, wide };
+}
+
+// What the colours say, for the page's foot.
+function legend(level) {
+  const { most, root, boxes } = level;
+  const bar = (kind) => {
+    const stops = Array.from({ length: 13 }, (_, i) => tint(kind, i / 6 - 1, 1));
+    const shade = html("i", { style: `background: linear-gradient(to right, ${stops.join(", ")})` });
+    return html("span", {}, `${kind} `, shown(-most[kind] || 0), shade, shown(most[kind]));
+  };
+  const said = `gradient: d${boxes[root].name}/d(this). At an arrow: local derivative, d(its end)/d(its start)`;
+  return [bar("value"), bar("gradient"), html("span", {}, said)];
+}
+
+const first = figure.querySelector("svg");
+const firstBoxes = [...first.querySelectorAll(".node, .group")].map((g) => g.cloneNode(true)); // before any step
+
 class Picture {
-  constructor(level, derive) {
+  constructor(level, derive, point, toggle) {
     this.level = level;
-    const packed = level.store.querySelector("svg");
-    this.svg = packed ? document.importNode(packed, true) : figure.querySelector("svg");
-    const width = this.svg.width.baseVal.value;
-    this.svg.style.width = `clamp(${width}px, 100%, ${1.5 * width}px)`;
+    this.svg = level.fine ? this.composed() : level.store.querySelector("svg") ? this.packed() : first;
     this.svg.setAttribute("role", "group");
+    this.camera = element("g", { class: "camera" });
+    this.svg.append(this.camera);
+    this.camera.append(this.svg.querySelector(":scope > g:not(.camera, .legend)"));
     this.boxes = [...this.svg.querySelectorAll(".node, .group")];
     this.edges = [...this.svg.querySelectorAll(".edge")];
     this.said = this.boxes.map((g) => g.querySelector("text.gradient").textContent);
+    this.headings = this.boxes.map((g) => g.querySelector("title").textContent.split(": value ")[0]);
+    this.locals = this.edges.map((g) => g.querySelector(".local").textContent);
+    this.paths = new Paths(level);
+    this.acts = [];
     this.boxes.forEach((g, box) => {
-      g.setAttribute("role", "button");
-      g.addEventListener("click", () => derive(box));
-      g.addEventListener("keydown", (event) => this.key(event, box, derive));
+      const { ends, group } = level.boxes[box];
+      const opens = group !== undefined && (!level.live || ends.length > 1); // it has no derivation of its own
+      this.acts[box] = opens ? () => toggle(group) : level.live ? () => derive(box) : null;
+      g.setAttribute("role", this.acts[box] ? "button" : "img");
+      if (group !== undefined) g.append(this.handle(g, () => toggle(group)));
+      g.addEventListener("click", () => this.acts[box]?.());
+      for (const kind of ["pointerenter", "focus"]) g.addEventListener(kind, () => point(box));
+      for (const kind of ["pointerleave", "blur"]) g.addEventListener(kind, () => point(null));
+      g.addEventListener("keydown", (event) => this.key(event, box));
     });
     this.reachable(0);
-    for (const [i, rect] of this.svg.querySelectorAll(".legend rect:not(.frame)").entries()) {
-      rect.style.fill = tint(i < 24 ? "value" : "gradient", (2 * (i % 24)) / 23 - 1, 1);
-    }
+  }
+
+  packed() {
+    return document.importNode(this.level.store.querySelector("svg"), true);
+  }
+
+  // A picture of a view: boxes that Python drew, arranged here, with frames around the groups that are open.
+  composed() {
+    const { boxes, links, closed } = this.level;
+    const nodes = packedBoxes(fine.store) ?? firstBoxes;
+    const svg = element("svg", { class: "microgradcnn-graph" });
+    const whole = element("g", { transform: "translate(0 0)" });
+    const drawn = boxes.map(({ ends, group }) => {
+      const from = group === undefined ? nodes[ends[0]] : packedBoxes(packed.getElementById("packed-groups"))[group];
+      return document.importNode(from, true);
+    });
+    drawn[this.level.root].classList.add("root");
+    const rects = drawn.map((g) => rectOf(g));
+    const open = boxes.map((box) => openGroups(box, closed));
+    const { places, routes } = arranged(rects, links, open.map((groups) => groups.at(-1)));
+    const edges = links.map(({ size, local }, link) => {
+      const { curve, x, y, roomy } = routes[link];
+      const text = element("text", { class: "local", x, y });
+      text.textContent = local && roomy ? "0" : "";
+      const edge = element("g", { class: size || !fine.live ? "edge" : "edge none" });
+      edge.append(element("path", { d: curve }), text);
+      return edge;
+    });
+    drawn.forEach((g, box) => {
+      const [{ x, y }, at] = [places[box], rects[box]];
+      g.setAttribute("transform", `translate(${(x - at.x).toFixed(1)} ${(y - at.y).toFixed(1)})`);
+    });
+    this.arranged = places;
+    const held = (group) => places.filter((_, box) => open[box].includes(group));
+    const frames = [...new Set(open.flat())].map((group) => frame(group, held(group)));
+    whole.append(...frames.sort((a, b) => b.wide - a.wide).map(({ g }) => g), ...edges, ...drawn);
+    svg.append(first.querySelector("style").cloneNode(true), whole);
+    return svg;
+  }
+
+  // A small square with a plus at the corner of a group, which opens it.
+  handle(g, open) {
+    const { x, y, width } = rectOf(g);
+    const [made, right] = [element("g", { class: "handle" }), x + width];
+    made.append(element("rect", { x: right - 16, y: y - 8, width: 16, height: 16, rx: 3 }));
+    made.append(element("path", { d: `M${right - 8} ${y - 4}v8m-4 -4h8` }));
+    made.addEventListener("click", (event) => {
+      event.stopPropagation();
+      open();
+    });
+    return made;
+  }
+
+  // Where the boxes lie, and the rectangle around all that is drawn.
+  measure() {
+    const [, left, top] = this.camera.firstChild.getAttribute("transform").match(/([-\d.]+)[ ,]+([-\d.]+)/);
+    this.places = this.arranged ?? this.boxes.map((g) => {
+      const { x, y, width, height } = rectOf(g);
+      return { x: x + Number(left), y: y + Number(top), width, height };
+    });
+    this.boxes.forEach((g, box) => fit(g.querySelector(".name"), this.places[box].width - 6, 9));
+    const { x, y, width, height } = this.camera.getBBox();
+    const side = (low, length) => Math.max(...this.places.map((place) => place[low] + place[length]));
+    const hidden = { x: 0, y: 0, width: side("x", "width"), height: side("y", "height") };
+    this.bounds = width ? { x, y, width, height } : hidden;
   }
 
   // One box at a time can be reached by Tab; up and down go on from there, Enter derives.
-  key(event, box, derive) {
+  key(event, box) {
     const next = { ArrowDown: box + 1, ArrowUp: box - 1 }[event.key];
-    if (event.key === "Enter" || event.key === " ") derive(box);
-    else if (this.boxes[next]) this.reachable(next).focus();
+    if (event.key === "Enter" || event.key === " ") this.acts[box]?.();
+    else if (this.boxes[next]) this.reachable(next).focus({ preventScroll: true });
     else return;
     event.preventDefault();
   }
@@ -63,29 +195,34 @@ class Picture {
       } else if (!this.level.completeAt(box, step)) g.querySelector("text.gradient").textContent = "not computed";
       else g.querySelector("text.gradient").textContent = this.said[box];
       const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
-      g.setAttribute("aria-label", `${name}: value ${value || "not computed"}, gradient ${slope}`);
+      const told = `value ${value || "not computed"}, gradient ${slope}`;
+      g.setAttribute("aria-label", `${name}: ${told}`);
+      g.querySelector("title").textContent = `${this.headings[box]}: ${told}`;
     });
+    // An arrow has its local derivative once both its ends have values, and not while it would tell what is asked for.
     this.edges.forEach((g, link) => {
-      const local = g.querySelector(".local");
+      const { parent, child } = this.level.links[link];
+      const known = this.level.computedAt(child, step);
+      const said = results && this.locals[link] ? shown(results.locals[link]) : this.locals[link];
       g.classList.toggle("lit", lit.links.includes(link));
-      g.classList.toggle("later", !this.level.computedAt(this.level.links[link].child, step));
-      if (results && local.textContent) local.textContent = shown(results.locals[link]);
+      g.classList.toggle("later", !known);
+      g.querySelector(".local").textContent = known && !hidden.has(parent) ? said : "";
     });
   }
 
-  // Scrolls the picture so that these boxes, or at least the last one, can be seen, not quite at its edge.
-  reveal(boxes) {
-    const { left, right, top, bottom } = figure.getBoundingClientRect();
-    const view = { left: left + EDGE, right: right - EDGE, top: top + EDGE, bottom: bottom - EDGE };
-    const rects = boxes.map((box) => this.boxes[box].getBoundingClientRect());
-    const shift = (low, high) => {
-      if (rects.every((rect) => rect[low] >= view[low] && rect[high] <= view[high])) return 0;
-      const [first, last] = [Math.min(...rects.map((rect) => rect[low])), Math.max(...rects.map((rect) => rect[high]))];
-      const fits = last - first < view[high] - view[low];
-      const middle = fits ? first + last : rects.at(-1)[low] + rects.at(-1)[high];
-      return (middle - view[low] - view[high]) / 2;
-    };
-    if (rects.length) figure.scrollBy(shift("left", "right"), shift("top", "bottom"));
+  // Lights boxes and links over those that a step lights.
+  light({ boxes, links }) {
+    this.svg.classList.toggle("lighting", boxes.size > 0);
+    this.boxes.forEach((g, box) => g.classList.toggle("path", boxes.has(box)));
+    this.edges.forEach((g, link) => g.classList.toggle("path", links.has(link)));
+  }
+
+  // The boxes that are called so, and the links between them.
+  named(labels) {
+    const wanted = new Set(labels.map(plain));
+    const boxes = new Set(this.level.named().flatMap(([name, box]) => (wanted.has(plain(name)) ? [box] : [])));
+    const between = ({ parent, child }) => boxes.has(parent) && boxes.has(child);
+    return { boxes, links: new Set(this.level.links.flatMap((link, i) => (between(link) ? [i] : []))) };
   }
 
   write(box, kind, numbers, otherwise) {
@@ -98,14 +235,19 @@ class Picture {
       fit(text, g.querySelector(".box").width.baseVal.value / (told.shape ? 2 : 1) - 8);
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
-    if (map) heatMap(map, told, kind, numbers);
+    if (map && told.cells) heatMap(map, told, kind, numbers);
   }
 }
 
+// A name as it is typed: x_1, x₁ and x1 are one.
+function plain(name) {
+  return name.normalize("NFKC").replaceAll(/[\s_{}\\,]/g, "").toLowerCase();
+}
+
 // Text that would be wider than its box is set narrower.
-function fit(text, width) {
+function fit(text, width, letter = 6) {
   text.removeAttribute("textLength");
-  if (text.textContent.length * 6 < width || text.getComputedTextLength() <= width) return; // measuring is slow
+  if (text.textContent.length * letter < width || text.getComputedTextLength() <= width) return; // measuring is slow
   text.setAttribute("textLength", width);
   text.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }

@@ -39,7 +39,10 @@ const tellings = {
 // What a box sends back: its own gradient times the local derivative, or for arrays what the chain rule says.
 function sending(level, link, { locals, gradients, sent }) {
   const { parent, child, local } = level.links[link];
-  if (!local) return [display(level.part("sent", link), quantity(sent[link], level.boxes[parent].shape))];
+  if (!local) {
+    const formula = level.part("sent", link);
+    return formula ? [display(formula, quantity(sent[link], level.boxes[parent].shape))] : [];
+  }
   const factors = math("mrow", level.slope(child), math("mo", "·"), level.d(child, parent));
   const numbers = math("mrow", number(gradients[child][0], false), math("mo", "·"), number(locals[link], false));
   return [

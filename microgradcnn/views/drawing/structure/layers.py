@@ -1,0 +1,127 @@
+"""Groups for the objects that parameters belong to: a layer with its weights, a neuron, a block of layers.
+
+Who computed a node is read off the graph: what takes a parameter belongs to the parameter's object, and so does what
+only joins such nodes; in an object that is no Module also the activation right behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from microgradcnn.engine.value import Constant, Value
+from microgradcnn.views.drawing.structure.namespace import Owner, Owners
+
+ACTIVATIONS = {"relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu", "silu"}
+
+
+@dataclass(frozen=True)
+class Meant:
+    """Nodes by their places in the order that are one thing, called `name`; `kind` is layer, object or step."""
+
+    name: str
+    kind: str
+    members: list[int]
+
+
+def labelled_owners(order: Sequence[Value]) -> dict[Value, tuple[Owner, ...]]:
+    """The layers that parameters' dotted labels name: blocks.0.weight is within blocks.0, and that within blocks."""
+    found: dict[Value, tuple[Owner, ...]] = {}
+    for node in order:
+        path = (node.label or "").split(".")[:-1] if node.op is None else []
+        above = [".".join(path[: i + 1]) for i in range(len(path))]
+        if all(path) and path:
+            found[node] = tuple((hash(name), name if not path[i].isdigit() else "") for i, name in enumerate(above))
+    return found
+
+
+def layers(order: Sequence[Value], owners: Owners, apart: set[int]) -> Iterator[Meant]:
+    """The parts of a graph that its objects are, each before those that it is in; nodes in `apart` are in none."""
+    computed = _Computed(order, owners, apart)
+    inner: dict[Owner, list[int]] = {}
+    around: dict[Owner, tuple[Owner, ...]] = {}
+    for path in owners.values():
+        around[path[-1]] = path[:-1]
+    for place, owner in enumerate(computed.owner):
+        if owner is not None:
+            inner.setdefault(owner, []).append(place)
+    depth = max(map(len, around.values()), default=0)
+    members = {owner: list(places) for owner, places in inner.items()}
+    for owner, places in inner.items():
+        for outer in around[owner]:
+            members.setdefault(outer, []).extend(places)
+    kinds = {owner: "layer" if computed.strict[owner] else "object" for owner in inner}
+    levels = {owner: len(path) for owner, path in around.items()}
+    for path in around.values():
+        levels |= {outer: level for level, outer in enumerate(path)}
+    for level in range(depth, -1, -1):
+        for owner, places in members.items():
+            whole = len(places) == sum(map(len, inner.values()))
+            if levels[owner] != level or len(places) < 2 or (whole and owner not in inner):  # the whole is no part
+                continue
+            if owner in inner and len(places) == len(inner[owner]):
+                yield Meant(_called(owner, order, places), kinds[owner], sorted(places))
+            else:
+                yield Meant(_called(owner, order, []), "object", computed.with_between(places))
+
+
+def _called(owner: Owner, order: Sequence[Value], places: Sequence[int]) -> str:
+    """The name of an object; one that a number names alone is called after what it computes."""
+    if owner[1]:
+        return owner[1]
+    label = next((order[i].label or "" for i in places if order[i].op is None), "")
+    ops = (order[i].op for i in places)
+    kinds = [op.name for op in ops if op is not None and op.name not in ("reshape", "transpose", "add")]
+    return f"{'linear' if kinds[:1] == ['matmul'] else (kinds or ['layer'])[0]} {label.rpartition('.')[0]}"
+
+
+class _Computed:
+    """Who each node was computed by, in one pass over the graph and one back."""
+
+    def __init__(self, order: Sequence[Value], owners: Owners, apart: set[int]) -> None:
+        place = {node: i for i, node in enumerate(order)}
+        users: list[list[int]] = [[] for _ in order]
+        parents = [[place[p] for p in node.parents if type(p) is not Constant] for node in order]
+        for i, before in enumerate(parents):
+            for p in before:
+                users[p].append(i)
+        self.parents, self.users = parents, users
+        self.owner: list[Owner | None] = [None] * len(order)
+        pure = [False] * len(order)  # computed from parameters of one object alone
+        self.strict = {path[-1]: "." in (node.label or "") for node, path in owners.items()}
+        for i, node in enumerate(order):
+            if i in apart:
+                continue
+            if node.op is None:
+                self.owner[i] = owners[node][-1] if owners.get(node) else None
+                pure[i] = self.owner[i] is not None
+                continue
+            held = [p for p in parents[i] if self.owner[p] is not None]
+            alone = {self.owner[p] for p in held if pure[p]}
+            joined = {self.owner[p] for p in held}
+            if len(alone) == 1:
+                (self.owner[i],) = alone
+                pure[i] = len(held) == len(parents[i]) and all(pure[p] for p in held)
+            elif not alone and len(joined) == 1 and len(parents[i]) == len(held) > 1:
+                (self.owner[i],) = joined
+            elif not alone and len(joined) == 1 == len(parents[i]) and node.op.name in ACTIVATIONS:
+                (last,) = parents[i]
+                owner = self.owner[last]
+                if owner is not None and len(users[last]) == 1 and not self.strict[owner]:
+                    self.owner[i] = owner
+        for i in range(len(order) - 1, -1, -1):  # what is between the nodes of one object
+            after = {self.owner[u] for u in users[i]}
+            if self.owner[i] is None and len(after) == 1 and parents[i] and i not in apart:
+                (owner,) = after
+                self.owner[i] = owner if {self.owner[p] for p in parents[i]} == {owner} else None
+
+    def with_between(self, places: Sequence[int]) -> list[int]:
+        """These nodes, and those on a path from one of them to another that nobody owns."""
+        after, before = set(places), set(places)
+        for i, parents in enumerate(self.parents):
+            if not after.isdisjoint(parents):
+                after.add(i)
+        for i in range(len(self.users) - 1, -1, -1):
+            if not before.isdisjoint(self.users[i]):
+                before.add(i)
+        return sorted({*places, *(i for i in after & before if self.owner[i] is None)})

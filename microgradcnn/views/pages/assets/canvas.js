@@ -1,0 +1,295 @@
+// The canvas that a picture lies on: one transform zooms and moves it, a map shows where one is, and keys do the same.
+
+const [READABLE, NEAREST, MARGIN] = [10 / 12, 4, 12]; // numbers are 12 pixels high where a picture has its own size
+const ILLEGIBLE = 0.3; // the scale under which letters are left out: they take most of a frame
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const printing = matchMedia("print");
+
+// Runs `frame` with shares from 0 to 1 of a moment, or at once where motion is not wanted.
+function animated(frame, duration = 220) {
+  if (calm.matches || document.hidden) return frame(1), () => {};
+  const start = performance.now();
+  let asked = requestAnimationFrame(function next(now) {
+    const share = Math.min(1, Math.max(0, now - start) / duration);
+    frame(1 - (1 - share) ** 3);
+    if (share < 1) asked = requestAnimationFrame(next);
+  });
+  return () => cancelAnimationFrame(asked);
+}
+
+class Canvas {
+  constructor(figure) {
+    Object.assign(this, { figure, map: document.getElementById("map"), fingers: new Map(), stop: () => {} });
+    const told = "The graph: + and − zoom, 0 shows the whole, arrows move it";
+    const attributes = { tabindex: 0, role: "group", "aria-label": told };
+    for (const name in attributes) figure.setAttribute(name, attributes[name]);
+    const options = { passive: false };
+    figure.addEventListener("wheel", (event) => this.wheel(event), options);
+    for (const kind of ["down", "move", "up", "cancel"]) {
+      figure.addEventListener(`pointer${kind}`, (event) => this[kind](event));
+    }
+    figure.addEventListener("click", (event) => this.dragged && event.stopPropagation(), true);
+    figure.addEventListener("scroll", () => figure.scrollTo(0, 0)); // what is focused is brought into view by reveal
+    this.map.addEventListener("pointerdown", (event) => this.jump(event));
+    this.map.addEventListener("pointermove", (event) => event.buttons && this.jump(event));
+    new ResizeObserver(() => this.resized()).observe(figure);
+    printing.addEventListener("change", () => this.place());
+  }
+
+  get size() {
+    return { width: this.figure.clientWidth, height: this.figure.clientHeight };
+  }
+
+  // Puts a picture on the canvas, as it was looked at before or as it opens.
+  show(picture) {
+    if (this.picture === picture) return;
+    this.stop();
+    this.figure.querySelectorAll(":scope > svg").forEach((svg) => svg.remove());
+    this.picture = picture;
+    this.figure.prepend(picture.svg);
+    picture.measure();
+    picture.view ??= this.opening();
+    this.place();
+  }
+
+  // From an older picture of the same graph every box moves to where it is now: out of a group, or into it. What was
+  // opened or closed stays where it is on the screen, if not all can be seen, and large enough to be read.
+  rearrange(from, group) {
+    const [{ picture }, was] = [this, new Map()];
+    from.level.boxes.forEach((box, i) => nodesOf(box).forEach((node) => was.set(node, from.places[i])));
+    const start = picture.level.boxes.map((box, i) => was.get(nodesOf(box)[0]) ?? picture.places[i]);
+    if (this.fitting < READABLE) this.set(this.anchored(from, new Set(data.groups[group].members)));
+    picture.svg.classList.add("moving");
+    animated((share) => {
+      picture.boxes.forEach((g, i) => {
+        const [at, to] = [start[i], picture.places[i]];
+        g.style.translate = share < 1 ? `${(1 - share) * (at.x - to.x)}px ${(1 - share) * (at.y - to.y)}px` : "";
+      });
+      if (share === 1) picture.svg.classList.remove("moving");
+    }, 450);
+  }
+
+  anchored(from, members) {
+    const { view } = from;
+    const middle = ({ level, places }) => {
+      const held = places.filter((_, i) => nodesOf(level.boxes[i]).some((node) => members.has(node)));
+      const between = (name, length) => {
+        const ends = held.flatMap((place) => [place[name], place[name] + place[length]]);
+        return (Math.min(...ends) + Math.max(...ends)) / 2;
+      };
+      return { x: between("x", "width"), y: between("y", "height") };
+    };
+    const [before, now, k] = [middle(from), middle(this.picture), Math.max(view.k, READABLE)];
+    return { x: view.x + view.k * before.x - k * now.x, y: view.y + view.k * before.y - k * now.y, k };
+  }
+
+  // The scale at which all of the picture can be seen.
+  get fitting() {
+    const { width, height } = this.size;
+    const { bounds } = this.picture;
+    const scales = [(width - 2 * MARGIN) / bounds.width, (height - 2 * MARGIN) / bounds.height];
+    return Math.max(0.02, Math.min(...scales, 1.5));
+  }
+
+  // The whole picture in the middle.
+  whole() {
+    const [k, { width, height }, { bounds }] = [this.fitting, this.size, this.picture];
+    const x = width / 2 - k * (bounds.x + bounds.width / 2);
+    return { x, y: height / 2 - k * (bounds.y + bounds.height / 2), k };
+  }
+
+  // The whole picture, or where it could not be read so, its end.
+  opening() {
+    if (this.fitting >= READABLE) return this.whole();
+    const [{ width, height }, { bounds, places, level }] = [this.size, this.picture];
+    const end = places[level.root];
+    const low = bounds.height < height - 2 * MARGIN ? bounds : end; // all that there is above each other, if it fits
+    return { x: width - MARGIN - bounds.x - bounds.width, y: height / 2 - low.y - low.height / 2, k: 1 };
+  }
+
+  // Moves the picture at once; some of it stays in sight.
+  set({ x, y, k }) {
+    const [{ width, height }, { bounds }] = [this.size, this.picture];
+    const kept = (at, low, length, room) => Math.min(Math.max(at, 60 - k * (low + length)), room - 60 - k * low);
+    this.picture.view = { x: kept(x, bounds.x, bounds.width, width), y: kept(y, bounds.y, bounds.height, height), k };
+    this.place();
+  }
+
+  place() {
+    const { svg, camera, view, bounds } = this.picture;
+    if (printing.matches) {
+      svg.setAttribute("viewBox", [bounds.x, bounds.y, bounds.width, bounds.height].join(" "));
+      return camera.removeAttribute("transform");
+    }
+    svg.removeAttribute("viewBox");
+    camera.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`);
+    svg.classList.toggle("far", view.k < ILLEGIBLE);
+    this.drawMap();
+  }
+
+  glide(to) {
+    this.stop();
+    const from = this.picture.view;
+    this.stop = animated((share) => {
+      const between = (name) => from[name] + share * (to[name] - from[name]);
+      this.set({ x: between("x"), y: between("y"), k: between("k") });
+    });
+  }
+
+  // The view with another scale and the same point under (x, y).
+  zoomed(factor, x = this.size.width / 2, y = this.size.height / 2) {
+    const { view } = this.picture;
+    const k = Math.min(NEAREST, Math.max(Math.min(this.fitting, READABLE) / 2, view.k * factor));
+    return { x: x - ((x - view.x) * k) / view.k, y: y - ((y - view.y) * k) / view.k, k };
+  }
+
+  act(action) {
+    this.touched = true;
+    this.stop();
+    action();
+  }
+
+  zoom(factor) {
+    this.act(() => this.glide(this.zoomed(factor)));
+  }
+
+  pan(x, y) {
+    const { view } = this.picture;
+    this.act(() => this.glide({ x: view.x + x, y: view.y + y, k: view.k }));
+  }
+
+  fit() {
+    this.act(() => this.glide(this.whole()));
+    this.touched = false;
+  }
+
+  // Moves the picture as little as needed for these boxes, or at least the last one, to be seen, not quite at an edge.
+  reveal(boxes) {
+    if (!boxes.length || !this.size.width) return;
+    const [{ view, places }, { width, height }] = [this.picture, this.size];
+    const shift = (name, length, start, room) => {
+      const ends = boxes.map((box) => [places[box][name], places[box][name] + places[box][length]]);
+      const [low, high] = [Math.min(...ends.map(([a]) => a)), Math.max(...ends.map(([, b]) => b))];
+      const [from, to] = (high - low) * view.k <= room - 2 * MARGIN ? [low, high] : ends.at(-1);
+      if (start + view.k * from >= MARGIN && start + view.k * to <= room - MARGIN) return start;
+      return room / 2 - (view.k * (from + to)) / 2;
+    };
+    const to = { x: shift("x", "width", view.x, width), y: shift("y", "height", view.y, height), k: view.k };
+    if (to.x !== view.x || to.y !== view.y) this.glide(to);
+  }
+
+  // Whether a box is seen in the upper half.
+  above(box) {
+    const { places, view } = this.picture;
+    return view.y + view.k * (places[box].y + places[box].height / 2) < this.size.height / 2;
+  }
+
+  // A box in the middle, large enough to be read.
+  centre(box) {
+    const [{ view, places }, { width, height }] = [this.picture, this.size];
+    const [k, at] = [Math.max(view.k, 1), places[box]];
+    const [x, y] = [width / 2 - k * (at.x + at.width / 2), height / 2 - k * (at.y + at.height / 2)];
+    this.act(() => this.glide({ x, y, k }));
+  }
+
+  // Until somebody moves the picture it opens anew in a frame of another size.
+  resized() {
+    if (!this.picture || !this.size.width) return;
+    this.picture.measure();
+    this.stop();
+    this.touched ? this.set(this.picture.view) : this.set(this.opening());
+  }
+
+  // Where the page itself scrolls, or lies in another, the wheel is the page's until the picture has been clicked.
+  wheel(event) {
+    const { scrollHeight, clientHeight } = document.documentElement;
+    const shared = window !== window.parent || scrollHeight > clientHeight + 1;
+    if (event.target.closest("details") || (shared && !event.ctrlKey && !this.figure.matches(":focus-within"))) return;
+    event.preventDefault();
+    const { left, top } = this.figure.getBoundingClientRect();
+    const step = event.deltaMode ? 20 : 1;
+    const { view } = this.picture;
+    const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    const along = step * (event.deltaX || event.deltaY);
+    const factor = Math.exp((event.ctrlKey ? -0.01 : -0.0015) * step * event.deltaY);
+    const zoomed = () => this.zoomed(factor, event.clientX - left, event.clientY - top);
+    this.act(() => this.set(sideways ? { ...view, x: view.x - along } : zoomed()));
+  }
+
+  down(event) {
+    if (event.button || event.target.closest("button, details, canvas")) return;
+    this.dragged = false;
+    this.fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    this.from = { x: event.clientX, y: event.clientY };
+  }
+
+  // One finger or the mouse moves the picture, two zoom it as well.
+  move(event) {
+    const before = this.fingers.get(event.pointerId);
+    if (!before) return;
+    const now = { x: event.clientX, y: event.clientY };
+    if (!this.dragged && this.fingers.size === 1 && Math.hypot(now.x - this.from.x, now.y - this.from.y) < 4) return;
+    this.dragged = true;
+    if (!this.figure.hasPointerCapture(event.pointerId)) this.figure.setPointerCapture(event.pointerId);
+    const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
+    this.fingers.set(event.pointerId, now);
+    this.act(() => {
+      const { left, top } = this.figure.getBoundingClientRect();
+      const spread = (a) => Math.hypot(a.x - other.x, a.y - other.y) || 1;
+      const middle = (a) => (other ? { x: (a.x + other.x) / 2, y: (a.y + other.y) / 2 } : a);
+      const [was, is] = [middle(before), middle(now)];
+      const view = this.zoomed(other ? spread(now) / spread(before) : 1, was.x - left, was.y - top);
+      this.set({ ...view, x: view.x + is.x - was.x, y: view.y + is.y - was.y });
+    });
+  }
+
+  up(event) {
+    this.fingers.delete(event.pointerId);
+  }
+
+  cancel(event) {
+    this.up(event);
+  }
+
+  // The map: every box, and a frame around what is seen; it goes when that is all.
+  drawMap() {
+    const { map, size, picture } = this;
+    const { bounds, places, view } = picture;
+    const { x, y, k } = view;
+    const seen = { x: -x / k, y: -y / k, width: size.width / k, height: size.height / k };
+    const inside = (low, length) => {
+      return bounds[low] >= seen[low] - 1 && bounds[low] + bounds[length] <= seen[low] + seen[length] + 1;
+    };
+    map.hidden = inside("x", "width") && inside("y", "height");
+    if (map.hidden) return;
+    const scale = Math.min(160 / bounds.width, 100 / bounds.height);
+    const sharp = devicePixelRatio || 1;
+    const [width, height] = [bounds.width, bounds.height].map((length) => Math.max(20, Math.round(length * scale)));
+    if (map.width !== width * sharp || map.height !== height * sharp) {
+      Object.assign(map, { width: width * sharp, height: height * sharp });
+      Object.assign(map.style, { width: `${width}px`, height: `${height}px` });
+    }
+    const inset = { x: (width - scale * bounds.width) / 2, y: (height - scale * bounds.height) / 2 };
+    const [pen, colours] = [map.getContext("2d"), getComputedStyle(this.figure)];
+    pen.setTransform(sharp, 0, 0, sharp, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const rect = (fill, { x, y, width, height }) => {
+      const [wide, high] = [width, height].map((length) => Math.max(1.5, scale * length));
+      pen[fill](scale * (x - bounds.x) + inset.x, scale * (y - bounds.y) + inset.y, wide, high);
+    };
+    pen.fillStyle = colours.getPropertyValue("--line");
+    for (const place of places) rect("fillRect", place);
+    [pen.strokeStyle, pen.lineWidth] = [colours.getPropertyValue("--accent"), 2];
+    const [left, top] = [Math.max(seen.x, bounds.x), Math.max(seen.y, bounds.y)];
+    const right = Math.min(seen.x + seen.width, bounds.x + bounds.width);
+    const bottom = Math.min(seen.y + seen.height, bounds.y + bounds.height);
+    rect("strokeRect", { x: left, y: top, width: right - left, height: bottom - top });
+  }
+
+  jump(event) {
+    const [{ left, top, width }, { bounds, view }] = [this.map.getBoundingClientRect(), this.picture];
+    const scale = bounds.width / width;
+    const [x, y] = [bounds.x + scale * (event.clientX - left), bounds.y + scale * (event.clientY - top)];
+    this.act(() => this.set({ x: this.size.width / 2 - view.k * x, y: this.size.height / 2 - view.k * y, k: view.k }));
+  }
+}

@@ -1,0 +1,152 @@
+"""Groups that people mean: variables' names, layers and neurons, steps of a loop; and models drawn with an example."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from drawn_networks import MLP, RNG, lenet
+
+import microgradcnn as mg
+from microgradcnn import Value, nn
+from microgradcnn.engine.gradient import topological
+
+
+def words(picture: mg.Picture) -> list[str]:
+    return [box.words for box in picture.drawing.boxes]
+
+
+def members(picture: mg.Picture, name: str) -> list[Value]:
+    (group,) = [group for group in picture.drawing.groups if group.name == name]
+    order = topological(picture.f)
+    return [order[i] for i in group.members]
+
+
+def test_a_network_of_scalars_shows_its_layers_and_neurons() -> None:
+    model = MLP(2, 16, 16, 1)
+    x = [Value(0.5), Value(-1.0)]
+    yhat = model(x)
+    loss = (yhat - 1.0) ** 2
+    picture = mg.draw(loss, names={"model": model, "x": x, "yhat": yhat, "loss": loss})
+    assert [w for w in words(picture) if "=" not in w] == ["x₁", "x₂", "Layer 1", "Layer 2", "Layer 3: yhat"]
+    assert words(picture)[-1].startswith("loss = ")
+    neuron = model.layers[1].neurons[4]
+    assert {*neuron.w, neuron.b} <= set(members(picture, "Neuron 2.5"))
+    assert len(members(picture, "Neuron 2.5")) == 16 + 1 + 16 + 16 + 1  # weights, bias, products, sums, tanh
+    assert {v.label for v in topological(loss)} == {None}  # the names are the picture's, not the nodes'
+    opened = mg.draw(loss, names={"model": model, "yhat": yhat}, open=["Layer 3", "Neuron 3.1"])
+    assert {"w₃₁₁", "w₃,₁,₁₆", "b₃₁", "Layer 1", "Layer 2"} <= set(words(opened))
+
+
+def test_names_from_variables_are_labels_where_there_are_none() -> None:
+    a, b = Value(-4.0), Value(2.0, label="own")
+    c = a + b
+    d = c * c
+    picture = mg.draw(d, names={"a": a, "b": b, "c": c, "d": d, "_hidden": a, "own": a, "unrelated": 3})
+    assert words(picture) == ["a", "own", "c = a + own", "d = cc"]
+    assert words(mg.draw(d)) == ["t₁", "own", "t₂ = t₁ + own", "t₃ = t₂t₂"]
+    page = mg.draw(d, names={"a": a, "c": c}).html()
+    assert '"name":"c"' in page
+    assert a.label is None
+
+
+def test_a_notebooks_variables_are_names_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = Value(1.0)
+    shell = SimpleNamespace(user_ns={"seen": a, "In": [a], "_1": a})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))  # type: ignore[arg-type]
+    assert words(mg.draw(a * 2.0))[0] == "seen"
+    assert words(mg.draw(a * 2.0, names=False))[0] == "t₁"
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))  # type: ignore[arg-type]
+    assert words(mg.draw(a * 2.0))[0] == "t₁"
+
+
+def test_layers_hold_their_parameters() -> None:
+    model = lenet()
+    image = np.linspace(0.0, 1.0, 784).reshape(1, 1, 28, 28)
+    picture = mg.draw(model, image)
+    kinds = [w.split(" = ")[-1].split("(")[0] for w in words(picture)]
+    assert kinds == [
+        *("x", "Conv2d 0", "relu", "max_pool2d", "Conv2d 3", "relu", "max_pool2d", "reshape"),
+        *("Linear 7", "relu", "Linear 9", "relu", "Linear 11: output"),
+    ]
+    assert {model[0].weight, model[0].bias} <= set(members(picture, "Conv2d 0"))
+    box = next(box for box in picture.drawing.boxes if box.group == "Conv2d 0")
+    assert box.note == "1×6×24×24"
+    bare = mg.draw(model(Value(image)))  # without names: the parameters' labels tell
+    assert [w for w in words(bare) if w.startswith(("conv2d", "linear"))] == [
+        *("conv2d 0", "conv2d 3", "linear 7", "linear 9", "linear 11")
+    ]
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        self.first, self.second = nn.Linear(3, 3, rng=RNG), nn.Linear(3, 3, rng=RNG)
+
+    def forward(self, x: Value) -> Value:
+        return x + self.second(mg.relu(self.first(x)))
+
+
+def test_repeated_blocks_are_groups_of_layers() -> None:
+    model = nn.Sequential(*(Block() for _ in range(4)))
+    picture = mg.draw(model, np.ones((2, 3)))
+    outer = {group.name: group.outer.name if group.outer else None for group in picture.drawing.groups}
+    assert (outer["0.first"], outer["3.second"], outer["Block 2"]) == ("Block 0", "Block 3", None)
+    assert [w for w in words(picture) if "=" not in w] == ["x", *(f"Block {i}" for i in range(4))]
+    relu = [v for v in topological(picture.f) if v.op is not None and v.op.name == "relu"]
+    assert [v in members(picture, f"Block {i}") for i, v in enumerate(relu)] == [True] * 4
+
+
+def loops() -> Iterator[tuple[str, Value, int, int]]:
+    """A loop over time of some kind: its output, how many steps, how many operations each."""
+    w, u, b, h = (Value(x) for x in (0.5, 0.3, 0.1, 0.0))
+    for t in range(10):
+        h = (w * h + u * Value(0.1 * t) + b).tanh()
+    yield "scalars", (h - 1.0) ** 2, 10, 5
+    W, U, h = Value(np.eye(3) * 0.5), Value(np.ones((3, 2))), Value(np.zeros(3))
+    for _ in range(7):
+        h = mg.tanh(W @ h + U @ Value(np.ones(2)))
+    yield "arrays", h.sum(), 7, 4
+    layer = nn.RNN(3, 4, rng=RNG)
+    yield "layer", layer(Value(np.ones((8, 1, 3))))[0].sum(), 8, 5
+
+
+@pytest.mark.parametrize("case", list(loops()), ids=lambda case: case[0])
+def test_steps_of_a_loop_over_time(case: tuple[str, Value, int, int]) -> None:
+    _, f, steps, operations = case
+    picture = mg.draw(f)
+    names = [group.name for group in picture.drawing.groups if group.kind == "step"]
+    assert names == [f"step {t}" for t in range(1, steps + 1)]
+    for name in names[1:]:
+        assert sum(v.op is not None for v in members(picture, name)) == operations
+    assert all(f is not v for name in names for v in members(picture, name))
+    assert len(words(picture)) < len(topological(f)) / 2
+
+
+@pytest.mark.parametrize("kind", ["polynomial", "network", "shared"])
+def test_what_is_no_loop_has_no_steps(kind: str) -> None:
+    x, w = Value(0.5, label="x"), Value(0.2, label="w")
+    f = {
+        "polynomial": x * x * x * x * x,
+        "network": MLP(2, 4, 1)([x, w]),
+        "shared": (w * x + 1.0) * (w * x + 2.0) * (w * x + 3.0),
+    }[kind]
+    assert [group for group in mg.draw(f).drawing.groups if group.kind == "step"] == []
+
+
+def test_a_family_that_is_named_is_found_though_steps_hold_its_members() -> None:
+    u, h = Value(0.5, label="u"), Value(0.1, label="h_0")
+    for t in range(12):
+        h = mg.tanh(u * h + Value(0.1 * t, label=f"x_{t}"))
+    assert "step 3" in mg.draw(h).groups
+    assert "x₀, … , x₁₁" in words(mg.draw(h, collapse=["x"]))
+
+
+def test_a_model_of_numbers_takes_a_list() -> None:
+    picture = mg.draw(MLP(2, 3, 1), [1.0, 2.0])
+    assert words(picture) == ["x₁", "x₂", "Layer 1", "Layer 2: output"]
+    assert {"Neuron 1.1", "Layer 1"} <= set(picture.groups)
+    with pytest.raises(TypeError, match="draw takes a Value, not 3"):
+        mg.draw(lambda x: 3, 1.0)

@@ -1,0 +1,254 @@
+"""The canvas of a graph's page: zoomed, moved, searched, lit along paths, by mouse, wheel, fingers and keyboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import needs_chromium
+from test_graph_page import neuron, shown
+
+import microgradcnn as mg
+from microgradcnn import Value
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = needs_chromium
+VIEW = "microgradcnn.canvas.picture.view"
+PHONE = {"width": 390, "height": 844}
+
+
+def chain(length: int) -> Value:
+    """t = tanh(w·t), so many times: wider than any window."""
+    w, f = Value(0.9, label="w"), Value(0.5, label="x")
+    for i in range(length):
+        f = mg.tanh(w * f)
+        f.label = f"h_{i + 1}"
+    f.backward()
+    return f
+
+
+def within(page: Page, box: str) -> bool:
+    """Whether a box lies in the picture's frame."""
+    at, frame = page.locator(box).last.bounding_box(), page.locator("figure").bounding_box()
+    assert at is not None
+    assert frame is not None
+    return all(
+        frame[low] <= at[low] and at[low] + at[length] <= frame[low] + frame[length]
+        for low, length in (("x", "width"), ("y", "height"))
+    )
+
+
+def text_sizes(page: Page) -> list[float]:
+    """Heights in pixels of the letters of the numbers that are shown."""
+    script = f"all => all.map((text) => parseFloat(getComputedStyle(text).fontSize) * {VIEW}.k)"
+    sizes: list[float] = page.locator("figure text.value").evaluate_all(script)
+    return sizes
+
+
+def test_it_opens_whole_or_at_the_end(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path)
+    assert within(page, ".node >> nth=0")
+    assert within(page, ".root")
+    assert not page.locator("#map").is_visible()
+    shown(page, chain(30), tmp_path)
+    assert within(page, ".root")
+    assert page.locator("#map").is_visible()
+    assert min(text_sizes(page)) >= 10.0
+    page.locator("#whole").click()
+    assert within(page, ".node >> nth=0")
+    assert not page.locator("#map").is_visible()
+
+
+def test_the_wheel_zooms_about_the_pointer(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path)
+    box = page.locator(".node").first
+    before = box.bounding_box()
+    assert before is not None
+    page.mouse.move(before["x"], before["y"])
+    scale = page.evaluate(f"{VIEW}.k")
+    page.mouse.wheel(0, -200)
+    page.wait_for_function(f"{VIEW}.k > {1.2 * scale}")
+    after = box.bounding_box()
+    assert after is not None
+    assert after["width"] > 1.2 * before["width"]
+    assert after["x"] == pytest.approx(before["x"], abs=2.0)
+    assert after["y"] == pytest.approx(before["y"], abs=2.0)
+
+
+def test_a_drag_moves_and_derives_nothing(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path)
+    box = page.locator(".node").first
+    before = box.bounding_box()
+    assert before is not None
+    page.mouse.move(before["x"] + 20, before["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(before["x"] + 80, before["y"] + 60, steps=4)
+    page.mouse.up()
+    after = box.bounding_box()
+    assert after is not None
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((60.0, 40.0), abs=1.0)
+    assert page.locator("#telling h2").count() == 0
+    box.click()
+    assert page.locator("#telling h2").count() == 1
+
+
+def test_keys_zoom_move_and_fit_and_tab_leaves(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path)
+    first = page.evaluate(VIEW)
+    page.keyboard.press("+")
+    assert page.evaluate(f"{VIEW}.k") > first["k"]
+    page.keyboard.press("-")
+    assert page.evaluate(f"{VIEW}.k") == pytest.approx(first["k"])
+    page.locator("figure").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(f"{VIEW}.x") > first["x"]
+    page.keyboard.press("0")
+    assert page.evaluate(VIEW) == pytest.approx(first)
+    page.locator("#rate").focus()
+    page.keyboard.press("-")
+    assert page.evaluate(VIEW) == pytest.approx(first)
+    page.keyboard.press("Escape")
+    names = page.evaluate("document.activeElement.blur(), []")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert names.count("FIGURE") <= 2
+    assert names.index("find") < names.index("whole") < names.index("rate")
+    for name in ("Zoom in", "Zoom out", "Fit"):
+        assert page.get_by_role("button", name=name, exact=True).count() == 1
+
+
+def test_a_step_brings_its_boxes_into_view_and_the_map_leads_elsewhere(page: Page, tmp_path: Path) -> None:
+    shown(page, chain(30), tmp_path)
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert within(page, ".node.lit")
+    at = page.locator("#map").bounding_box()
+    assert at is not None
+    page.mouse.click(at["x"] + at["width"] - 2, at["y"] + at["height"] / 2)
+    assert within(page, ".root")
+
+
+def test_paths_to_the_end_are_lit_and_told(page: Page, tmp_path: Path) -> None:
+    f = neuron()
+    f.backward()
+    shown(page, f, tmp_path)
+    page.get_by_role("button", name="w: value 0.5").hover()
+    assert page.locator(".node.path").count() == 6  # w, t1, a's two, z, ..., f
+    assert page.locator(".edge.path").count() == 5
+    told = page.locator("#paths").inner_text().replace("\n", "")
+    assert told.startswith("The path from w to f")
+    assert told.endswith("=−0.2653")
+    page.locator("h1").hover()
+    assert page.locator(".path").count() == 0
+    assert not page.locator("#paths").is_visible()
+    x = Value(3.0, label="x")
+    g = x * x + x
+    g.backward()
+    shown(page, g, tmp_path)
+    page.get_by_role("button", name="x: value 3").focus()
+    assert page.locator("#paths p").text_content() == "3 paths from x to t₂"
+    lines = page.locator("#paths div").all_text_contents()
+    assert [line.split("=")[-1] for line in lines] == ["1", "3", "3", "7"]
+    assert lines[-1].endswith("=1+3+3=7")
+
+
+def test_predict_never_shows_the_answer(page: Page, tmp_path: Path) -> None:
+    f = neuron()
+    f.backward()
+    shown(page, f, tmp_path)
+    page.locator("#predict").click()
+    page.get_by_role("button", name="z: value 0.69").hover()
+    assert page.locator("#paths").inner_text() == "The path from z to f"
+    hidden = page.locator("figure").evaluate("figure => figure.textContent + figure.innerHTML")
+    for answer in ("0.6201", "0.2653", "0.1326"):
+        assert answer not in hidden
+
+
+def test_an_arrow_has_its_number_once_both_its_ends_have(page: Page, tmp_path: Path) -> None:
+    f = neuron()
+    shown(page, f, tmp_path, "#step=0")
+    told = page.locator(".edge .local")
+    assert set(told.all_text_contents()) == {""}
+    page.keyboard.press("ArrowRight")
+    assert sorted(filter(None, told.all_text_contents())) == ["0.5", "2"]
+    assert page.locator(".later text.value").first.evaluate("text => getComputedStyle(text.parentNode).opacity") == "1"
+
+
+def test_a_node_is_found_by_its_name(page: Page, tmp_path: Path) -> None:
+    shown(page, chain(30), tmp_path)
+    page.get_by_label("Find a node").fill("h_3")
+    assert page.locator("#found").text_content() == "1 of 2"
+    centre = page.evaluate(f"(({{ x, y, k }}, at) => x + k * (at.x + at.width / 2))({VIEW}, {FOUND})")
+    assert centre == pytest.approx(page.evaluate("document.querySelector('figure').clientWidth / 2"), abs=2.0)
+    page.keyboard.press("Enter")
+    assert page.locator("#found").text_content() == "2 of 2"
+    page.get_by_label("Find a node").fill("nobody")
+    assert page.locator("#found").text_content() == "none"
+
+
+FOUND = "microgradcnn.canvas.picture.places[microgradcnn.levels[0].named().find(([name]) => name === 'h₃')[1]]"
+
+
+def test_another_script_lights_a_path(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path)
+    light = "labels => document.dispatchEvent(new CustomEvent('light-path', { detail: { labels } }))"
+    page.evaluate(light, ["z", "t_3", "f"])
+    assert page.locator(".node.path").count() == 3
+    assert page.locator(".edge.path").count() == 2
+    page.evaluate(light, [])
+    assert page.locator(".path").count() == 0
+
+
+def test_on_a_phone(browser: Any, tmp_path: Path) -> None:
+    file = mg.draw(chain(4)).save(tmp_path / "f.html")
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, offline=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert page.locator("#scrub").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.locator("figure").evaluate("figure => getComputedStyle(figure).touchAction") == "pan-y"
+    for pan, pinch in ((100, 0), (0, 60)):
+        before = page.evaluate(VIEW)
+        page.evaluate(TOUCH, [pan, pinch])
+        after = page.evaluate(VIEW)
+        assert (after["x"] != before["x"]) is True
+        assert (after["k"] > before["k"]) is (pinch > 0)
+    page.evaluate("scrollTo(0, 400)")
+    assert within_window(page, "#scrub")
+    context.close()
+
+
+def test_the_chart_of_descent_has_numbers_and_outlives_a_spike(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path)
+    page.evaluate("microgradcnn.change({ losses: [4, 3, 2.5, 2, 1.5, 900, 1, 0.9, 0.8, 0.7, 0.6] })")
+    chart = page.locator("#chart")
+    assert chart.locator(".level text").all_text_contents() == ["0", "2", "4"]
+    assert chart.locator(".step text").all_text_contents() == ["0", "5", "10"]
+    assert chart.locator(".spike text").all_text_contents() == ["↑ 900"]
+    heights = [float(point.split()[1]) for point in chart.locator("path").get_attribute("d")[1:].split("L")]
+    assert heights[0] - heights[4] < -40.0
+
+
+TOUCH = """([pan, pinch]) => {
+  const figure = document.querySelector("figure");
+  figure.setPointerCapture = () => {};
+  const send = (type, pointerId, clientX) => figure.dispatchEvent(
+    new PointerEvent(type, { pointerId, clientX, clientY: 300, pointerType: "touch", bubbles: true }));
+  send("pointerdown", 1, 100);
+  if (pinch) send("pointerdown", 2, 200);
+  for (let i = 1; i <= 5; i++) {
+    send("pointermove", 1, 100 + (i * pan) / 5);
+    if (pinch) send("pointermove", 2, 200 + (i * pinch) / 5);
+  }
+  for (const id of [1, 2]) send("pointerup", id, 0);
+}"""
+
+
+def within_window(page: Page, box: str) -> bool:
+    at = page.locator(box).bounding_box()
+    return at is not None and 0 <= at["y"] <= PHONE["height"] - at["height"]

@@ -1,0 +1,177 @@
+"""Groups that open and close on a graph's page: by click, by name and by menu, with numbers that stay Python's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from conftest import needs_chromium
+from drawn_networks import MLP, lenet
+from test_graph_page import shown
+from test_javascript import far
+
+import microgradcnn as mg
+from microgradcnn import Value, nn
+from microgradcnn.engine.gradient import topological
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = needs_chromium
+NAMES = "all => all.map((g) => g.getAttribute('aria-label').split(':')[0])"
+
+
+def network() -> tuple[MLP, Value, dict[str, Any]]:
+    model, x = MLP(2, 4, 3, 1), [Value(0.5), Value(-1.0)]
+    yhat = model(x)
+    loss = (yhat - 1.0) ** 2
+    loss.backward()
+    return model, loss, {"model": model, "x": x, "yhat": yhat, "loss": loss}
+
+
+def boxes(page: Page) -> list[str]:
+    names: list[str] = page.locator("figure :is(.node, .group)").evaluate_all(NAMES)
+    return names
+
+
+def box(page: Page, name: str) -> Any:
+    return page.locator(f"figure :is(.node, .group)[aria-label^='{name}:']")
+
+
+def readable(page: Page) -> bool:
+    scale = page.evaluate("microgradcnn.canvas.picture.view.k")
+    return bool(12.0 * scale >= 10.0)
+
+
+def test_a_network_of_scalars_opens_layer_by_layer(page: Page, tmp_path: Path) -> None:
+    _, loss, names = network()
+    shown(page, loss, tmp_path, names=names)
+    whole = boxes(page)
+    assert whole[:4] == ["x₁", "x₂", "Layer 1", "Layer 2"]
+    assert whole[4:] == ["Layer 3", *whole[5:-1], "loss"]
+    box(page, "Layer 2").click()
+    assert [name for name in boxes(page) if name.startswith("Neuron")] == ["Neuron 2.1", "Neuron 2.2", "Neuron 2.3"]
+    assert "Layer 2" not in boxes(page)
+    assert readable(page)
+    box(page, "Neuron 2.2").locator(".handle").dispatch_event("click")
+    assert {"w₂₂₁", "w₂₂₄", "b₂₂"} <= set(boxes(page))
+    page.locator(".frame-of text", has_text=re.compile("Layer 2")).dispatch_event("click")
+    assert boxes(page) == whole
+    page.locator("#groups summary").click()
+    page.get_by_label("Layer 2", exact=True).check()
+    assert "Neuron 2.2" in boxes(page)
+    page.get_by_label("Layer 2", exact=True).uncheck()
+    assert boxes(page) == whole
+
+
+def test_numbers_of_groups_are_those_of_the_graph(page: Page, tmp_path: Path) -> None:
+    model, loss, names = network()
+    shown(page, loss, tmp_path, names=names)
+    rate, before = 0.05, [v for v in topological(loss) if v.op is None]
+    page.locator("#rate").fill(str(rate))
+    page.locator("[data-steps='1']").click()
+    moved = {id(v): v.data - rate * v.grad for v in before if v not in names["x"]}
+    for v in before:
+        v.data = moved.get(id(v), v.data)
+    yhat = model(names["x"])
+    after = (yhat - 1.0) ** 2
+    after.backward()
+    box(page, "Layer 1").click()
+    found = page.evaluate("""() => {
+      const { values, gradients } = microgradcnn.results();
+      const at = (name) => microgradcnn.state.level.boxes.findIndex((box) => box.name === name);
+      const names = ["Layer 2", "Layer 3", "loss"];
+      return Object.fromEntries(names.map((name) => [name, [values[at(name)], gradients[at(name)]]]));
+    }""")
+    layer = [v for v in topological(after) if v.op is not None and v.op.name == "tanh"][4:7]
+    for name, nodes in (("Layer 2", layer), ("Layer 3", [yhat]), ("loss", [after])):
+        assert far(found[name][0], [v.item() for v in nodes]) <= 1e-12
+        assert far(found[name][1], [v.grad for v in nodes]) <= 1e-12
+    sums = page.evaluate("""() => {
+      const { level, numbers } = microgradcnn.state;
+      const results = level.compute(numbers);
+      const kept = level.links.flatMap(({ local, parent, child }, i) => (local ? [[i, parent, child]] : []));
+      return kept.map(([i, , child]) => results.locals[i] * results.gradients[child][0] - results.sent[i][0]);
+    }""")
+    assert len(sums) > 8
+    assert np.max(np.abs(sums)) <= 1e-12
+
+
+def test_a_step_and_a_prediction_with_closed_groups(page: Page, tmp_path: Path) -> None:
+    _, loss, names = network()
+    shown(page, loss, tmp_path, names=names)
+    page.keyboard.press("Home")
+    for _ in range(page.evaluate("microgradcnn.state.level.last")):
+        page.keyboard.press("ArrowRight")
+    assert "not computed" not in page.locator("text.gradient").all_text_contents()
+    page.locator("#predict").click()
+    assert "?" in page.locator("text.gradient").all_text_contents()
+    page.keyboard.press("Escape")
+    box(page, "Layer 3").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#telling h2").text_content() == "Where the gradient of Layer 3 comes from"
+
+
+def test_what_is_in_a_closed_group_is_found_and_lit(page: Page, tmp_path: Path) -> None:
+    _, loss, names = network()
+    shown(page, loss, tmp_path, names=names)
+    page.get_by_label("Find a node").fill("w_1_2_1")
+    assert page.locator("#found").text_content() == "1 of 1"
+    assert "Layer 1" in page.locator(":is(.node, .group).path").first.get_attribute("aria-label")
+    light = "labels => document.dispatchEvent(new CustomEvent('light-path', { detail: { labels } }))"
+    page.evaluate(light, ["w_2_1_1", "yhat", "loss"])
+    lit = page.locator(":is(.node, .group).path").evaluate_all(NAMES)
+    assert lit == ["Layer 2", "Layer 3", "loss"]
+
+
+def test_a_group_opens_with_a_movement_where_that_is_wanted(page: Page, tmp_path: Path) -> None:
+    _, loss, names = network()
+    shown(page, loss, tmp_path, names=names)
+    box(page, "Layer 2").click()
+    assert page.locator(".moving").count() == 0
+    page.emulate_media(reduced_motion="no-preference")
+    page.evaluate(
+        "globalThis.seen = []; requestAnimationFrame(function look() {"
+        " seen.push(document.querySelector('.moving') !== null); requestAnimationFrame(look); })"
+    )
+    page.locator(".frame-of text", has_text=re.compile("Layer 2")).dispatch_event("click")
+    page.wait_for_function("() => seen.includes(true) && !seen.at(-1)")
+    assert page.locator("figure :is(.node, .group)").evaluate_all("all => all.every((g) => !g.style.translate)")
+
+
+def test_layers_of_images_open_though_their_numbers_are_recorded(page: Page, tmp_path: Path) -> None:
+    model = lenet()
+    loss = nn.cross_entropy(model(Value(np.linspace(0.0, 1.0, 784).reshape(1, 1, 28, 28))), np.array([3]))
+    loss.backward()
+    file = mg.draw(loss, names={"model": model}).save(tmp_path / "lenet.html")
+    assert file.stat().st_size < 600_000
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert box(page, "Conv2d 0").get_attribute("role") == "button"
+    plain = page.locator("figure .node[role='img']")
+    assert plain.count() == page.locator("figure .node:not(.group)").count() > 5
+    box(page, "Conv2d 0").dispatch_event("click")
+    assert {"0.weight", "0.bias"} <= set(boxes(page))
+    assert box(page, "0.weight").locator("text.gradient").text_content() != "not computed"
+    page.keyboard.press("Home")
+    assert set(page.locator("text.gradient").all_text_contents()) == {"not computed"}
+    page.locator("#level").select_option(label="Operation by operation")
+    assert page.locator("figure .group").count() == 0
+
+
+@pytest.mark.slow
+def test_a_large_network_opens_and_closes_in_frames(page: Page, tmp_path: Path) -> None:
+    model = MLP(2, 16, 16, 1)
+    loss = (model([Value(0.5), Value(-1.0)]) - 1.0) ** 2
+    loss.backward()
+    shown_file = mg.draw(loss, names={"model": model}).save(tmp_path / "mlp.html")
+    assert shown_file.stat().st_size < 600_000
+    page.goto(shown_file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    box(page, "Layer 2").click()
+    page.wait_for_function("() => document.querySelectorAll('figure .group').length > 16")
+    assert readable(page)
