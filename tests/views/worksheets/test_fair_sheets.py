@@ -154,9 +154,10 @@ def test_what_was_tried_for_one_sheet_changes_no_other() -> None:
 @needs_pdflatex
 @pytest.mark.parametrize("name", GRAPHS)
 def test_no_line_of_a_sheet_is_overfull(name: str, tmp_path: Path) -> None:
+    """A key has every line of its sheet but those that all sheets have."""
     for seed in (1, 2, "0123456789abcdef" * 2):
         for file, source in made(name, seed).files().items():
-            if file.endswith(".tex"):
+            if file.endswith(".tex") and (seed == 1 or file.startswith("key-")):
                 log = typeset(source, tmp_path / file)
                 assert not re.findall(r"Overfull \\[hv]box.*", log), (file, log)
 

@@ -37,7 +37,8 @@ def said(name: str, names: tuple[str, ...], **words: str) -> Diagnosis:
     """A mistake in the words of the table."""
     kind, sentence = SAID[name]
     nodes = tuple(words[key] for key in ("m", "n") if key in words)
-    return Diagnosis(cast(Kind, kind), sentence.format(**words), -1.0 if kind == "sign" else None, names, nodes=nodes)
+    factor, direct = -1.0 if kind == "sign" else None, name.startswith("edge")
+    return Diagnosis(cast(Kind, kind), sentence.format(**words), factor, names, nodes=nodes, direct=direct)
 
 
 class Edits:

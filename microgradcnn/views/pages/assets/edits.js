@@ -12,8 +12,8 @@ const total = (terms, zero) => terms.reduce(plus, zero);
 
 function said(name, names, words) {
   const [kind, sentence] = EDITS.said[name];
-  const nodes = ["m", "n"].flatMap((key) => words[key] ?? []);
-  return {kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : null, names, nodes};
+  const nodes = ["m", "n"].flatMap((key) => words[key] ?? []), direct = name.startsWith("edge");
+  return {kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : null, names, nodes, direct};
 }
 
 // Numbers in words: a fraction with a small denominator, or a few digits.
