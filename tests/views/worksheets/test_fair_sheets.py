@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 from itertools import permutations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ from microgradcnn.views.documents.document import Lettered, Table, text_line
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.notation import text
 from microgradcnn.views.worksheets.derivation_task import Material, Task
+from microgradcnn.views.worksheets.draw import Draw
 from microgradcnn.views.worksheets.grading import Answers, Key, marked_number
+from microgradcnn.views.worksheets.planted import Mistakes
 from microgradcnn.views.worksheets.predicted import Wanted, related_numbers
 from microgradcnn.views.worksheets.worksheet import Worksheet, sheets_of
 
@@ -94,10 +97,14 @@ def test_a_gradient_that_is_a_line_of_another_derivation_is_not_asked_beside_it(
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "lines", "sheets"), [("conv_average", 6, 75), ("single_layer", 3, 300)])
 def test_any_line_may_be_the_wrong_one(name: str, lines: int, sheets: int) -> None:
-    """χ² of the lines' counts, halved because two questions of a sheet may have to share their line."""
-    counts = Counter(
-        task.record["line"] for seed in range(sheets) for task in made(name, seed).tasks if task.kind == "mistake"
-    )
+    """χ² of the lines' counts, halved because two questions of a sheet may have to share their line.
+
+    Sheets are drawn, and their numbers left to others.
+    """
+    graph = loss_graph(name)
+    mistakes = Mistakes(Material(graph.loss, [*graph.parameters.values()]))
+    drawn = [task for seed in range(sheets) for task in Draw(mistakes, Random(str(seed))).tasks(6)]
+    counts = Counter(task.record["line"] for task in drawn if isinstance(task, Task) and task.kind == "mistake")
     expected = sum(counts.values()) / lines
     assert len(counts) == lines
     assert sum((n - expected) ** 2 / expected for n in counts.values()) / 2 < {3: 9.2, 5: 13.3, 6: 15.1}[lines]  # 1 %
