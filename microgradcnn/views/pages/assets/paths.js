@@ -3,9 +3,9 @@
 
 const MOST_BOXES = 40, ROW = 36, BETWEEN = 44, TALL = 26; // of more boxes only the lit ones are drawn
 
-// The edges [from, to] of all paths, and which of them a mistake is about: those of the paths through most of its nodes,
-// or of those that go from the first of two to the second at once. Where none is on a path from θ, as for a factor
-// beside it, the paths start at them.
+// The edges [from, to] of all paths, and which of them a mistake is about: those of the paths through most of its
+// nodes, or of those that go from the first of two to the second at once. Where none is on a path from θ, as for a
+// factor beside it, the paths start at them.
 function pathsThrough({nodes, root}, theta, [first, second = first], direct) {
   const at = new Set([...first, ...second]);
   const worth = direct ? (p, n) => Number(first.has(p) && second.has(n)) : (p, n) => Number(at.has(n));
