@@ -37,7 +37,7 @@ class Diagnosis:
     `names` holds the z's of a path; (used, right) for an index; the parameter whose gradient it is. `columns` are where
     the first of them stands in the answer, if it is what is wrong there; `mention` is which of several mentions it is.
     `nodes` are those of the graph that the paths concerned go through, where it is about paths: one after the other, or
-    each on a path of its own, as the graph has them.
+    each on a path of its own, as the graph has them; `direct` ones go from the first to the second at once.
     """
 
     kind: Kind
@@ -47,6 +47,7 @@ class Diagnosis:
     columns: tuple[int, ...] = ()
     mention: int | None = None
     nodes: tuple[str, ...] = ()
+    direct: bool = False
 
 
 Found: TypeAlias = tuple[Diagnosis, ...]  # empty if nothing fits

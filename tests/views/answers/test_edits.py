@@ -91,6 +91,7 @@ NODES = [  # that the paths concerned go through, below first
     (DEEP, "u", "4(ŷ−y)w h2(1−h2) v (1−h1²) x", ()),
     (RNN, "u", "2(ŷ−y)w(1−h2²)x2", ("h_1",)),
     (RNN, "u", "2(ŷ−y)w(1−h2²)(x2 + (1−h1²)x1)", ("h_2",)),
+    ("h = tanh(w*x); y_hat = h*w; (y_hat - y)^2", "w", "2(ŷ−y)w(1−h²)x", ("w", "y_hat")),
     (WIDE, "u_1", "2(ŷ−y)(w2 z2(1−z2)s + 2 w3 z3(1−z3)t)z1(1−z1)x", ("z_3",)),
     (WINDOWS, "c", "2(ŷ−y)(z1(1−z1)p1 + z4(1−z4)p5)", ("z_2", "z_3")),
     ("z = sigmoid(w); g = z*z + 3*z; (g - y)^2", "w", "2(g−y)·3z(1−z)", ("zz",)),
@@ -105,6 +106,7 @@ def test_a_mistake_knows_the_nodes_that_it_is_at(graph: str, wrt: str, text: str
     (gradient,) = mg.grad(loss, [theta])
     answer = check_answer(text, gradient, loss, theta)
     assert [d.nodes for d in answer.diagnoses] == [nodes], answer
+    assert [d.direct for d in answer.diagnoses] == ["y_hat" in nodes], answer
 
 
 def test_the_place_of_a_wrong_name_is_told() -> None:

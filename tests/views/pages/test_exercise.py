@@ -175,6 +175,7 @@ def along(*paths: str) -> tuple[list[str], list[str]]:
 
 
 SPIKED = "z = sigmoid(w*x); h = tanh(z); y_hat = u*h + z*z + 3*z; (y_hat - y)^2"
+TWICE = "h = tanh(w*x); y_hat = h*w; (y_hat - y)^2"
 STEPS = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); h_3 = tanh(u*x_3 + v*h_2); y_hat = w*h_3; (y_hat - y)^2"
 BESIDE = ["z_2 y_hat f", "w y_hat"]
 THROUGH_TIME = ["u h_1 h_2 h_3 y_hat f", "u h_2", "u h_3"]
@@ -188,6 +189,8 @@ PATHS = [  # a graph, the parameter, an answer, all paths that are drawn, and th
     ("z_1 = tanh(u*x); z_2 = tanh(v*x); y_hat = w*(z_1 + z_2); (y_hat - y)^2", "w", "2(ŷ−y)z_1", BESIDE, BESIDE[:1]),
     (SPIKED, "w", "2(ŷ−y)(u(1−h²) + 2z)z(1−z)x", ["w z h y_hat f", "w z 3z y_hat f", "z y_hat"], ["w z 3z y_hat f"]),
     (SPIKED, "w", "2(ŷ−y)(2z + 3)z(1−z)x", ["w z h y_hat f", "w z y_hat f"], ["w z h y_hat f"]),
+    (TWICE, "w", "2(ŷ−y)w(1−h²)x", ["w h y_hat f", "w y_hat"], ["w y_hat f"]),
+    (TWICE, "w", "2(ŷ−y)h", ["w h y_hat f", "w y_hat"], ["w h y_hat f"]),
     (STEPS, "u", "2(ŷ−y)w(1−h3²)x3", THROUGH_TIME, THROUGH_TIME[:2]),
     (STEPS, "u", "2(ŷ−y)w(1−h3²)(x3 + v(1−h2²)x2)", THROUGH_TIME, THROUGH_TIME[:1]),
 ]

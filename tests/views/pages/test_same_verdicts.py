@@ -33,11 +33,11 @@ JUDGE = """([tasks, texts]) => texts.map(([place, parameter, text]) => {
     const before = performance.now();
     try {
         const {right, diagnoses} = verdict(task, parameter, text);
-        return {right, told: diagnoses.map(({kind, clause, nodes = []}) => [kind, clause, nodes]),
+        return {right, told: diagnoses.map(({kind, clause, nodes = [], direct = false}) => [kind, clause, nodes, direct]),
             time: performance.now() - before};
     } catch (error) {
         if (!(error instanceof formula.FormulaError)) throw error;
-        return {right: false, told: [["error", error.message, []]], time: performance.now() - before};
+        return {right: false, told: [["error", error.message]], time: performance.now() - before};
     }
 })"""
 
@@ -65,8 +65,8 @@ def said_in_python(case: Case) -> tuple[bool, list[list[Any]]]:
     try:
         answer = case.check()
     except FormulaError as error:
-        return False, [["error", str(error), []]]
-    return answer.right, [[d.kind, d.clause, [*d.nodes]] for d in answer.diagnoses]
+        return False, [["error", str(error)]]
+    return answer.right, [[d.kind, d.clause, [*d.nodes], d.direct] for d in answer.diagnoses]
 
 
 def differences(page: Page, chosen: list[Case]) -> list[str]:
@@ -75,7 +75,7 @@ def differences(page: Page, chosen: list[Case]) -> list[str]:
     for case, said in zip(chosen, judged(page, chosen), strict=True):
         right, told = said_in_python(case)
         if [kind for kind, *_ in told] == ["error"]:
-            told = [["error", words, []] for kind, words, _ in said["told"] if kind == "error"]  # in words of its own
+            told = [each for each in said["told"] if each[0] == "error"]  # in words of its own
         if (right, told) != (said["right"], said["told"]):
             different.append(f"{case.told}\n    {right} {told}\n    {said['right']} {said['told']}")
     return different

@@ -6,6 +6,7 @@ derivative at v where that at x is meant. Pages have the same table: all that is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, is_close, nice, number
@@ -131,7 +132,8 @@ SPECIFICATION: dict[str, Any] = {
 
 def said(name: str, names: tuple[str, ...] = (), factor: float | None = None, /, **words: str) -> Diagnosis:
     """A mistake in the words of the table."""
-    return told(*SAID[name], names, factor, tuple(words[key] for key in ("m", "n") if key in words), **words)
+    nodes = tuple(words[key] for key in ("m", "n") if key in words)
+    return replace(told(*SAID[name], names, factor, nodes, **words), direct=name.startswith("edge"))
 
 
 def told(

@@ -3,32 +3,36 @@
 
 const MOST_BOXES = 40, ROW = 36, BETWEEN = 44, TALL = 26; // of more boxes only the lit ones are drawn
 
-// The edges [from, to] of all paths, and which of them a mistake at `at`, a set of nodes, is about: those of the paths
-// through most of these. Where none is on a path from θ, as for a factor beside it, the paths start at them.
-function pathsThrough({nodes, root}, theta, at) {
+// The edges [from, to] of all paths, and which of them a mistake is about: those of the paths through most of its
+// nodes, or of those that go from the first of two to the second at once. Where none is on a path from θ, as for a
+// factor beside it, the paths start at them.
+function pathsThrough({nodes, root}, theta, [first, second = first], direct) {
+  const at = new Set([...first, ...second]);
+  const worth = direct ? (p, n) => Number(first.has(p) && second.has(n)) : (p, n) => Number(at.has(n));
   const counted = (sources) => {
-    const up = nodes.map((_, n) => (sources.includes(n) ? Number(at.has(n)) : -Infinity));
-    nodes.forEach(({parents}, n) => parents.forEach((p) => (up[n] = Math.max(up[n], up[p] + at.has(n)))));
+    const up = nodes.map((_, n) => (sources.includes(n) ? Number(!direct && at.has(n)) : -Infinity));
+    nodes.forEach(({parents}, n) => parents.forEach((p) => (up[n] = Math.max(up[n], up[p] + worth(p, n)))));
     return up;
   };
-  const down = nodes.map((_, n) => (n === root ? Number(at.has(n)) : -Infinity)), own = counted([theta]);
+  const down = nodes.map((_, n) => (n === root ? 0 : -Infinity)), own = counted([theta]);
   for (let n = root; n >= 0; n--)
-    for (const p of nodes[n].parents) down[p] = Math.max(down[p], down[n] + at.has(p));
-  const up = own[root] || !at.size ? own : counted([...at]);
-  const edges = nodes.flatMap(({parents}, n) => [...new Set(parents)].map((p) => [p, n])).filter(([, n]) => n <= root);
-  const lit = ([p, n]) => at.size > 0 && up[root] > 0 && up[p] + down[n] === up[root];
-  return {all: edges.filter(([p, n]) => own[p] + down[n] > -Infinity || lit([p, n])), lit: edges.filter(lit)};
+    for (const p of nodes[n].parents) down[p] = Math.max(down[p], worth(p, n) + down[n]);
+  const up = own[root] ? own : counted([...at]);
+  const edges = nodes.flatMap(({parents}, n) => [...new Set(parents)].map((p) => [p, n]));
+  const lit = edges.filter(([p, n]) => up[root] > 0 && up[p] + worth(p, n) + down[n] === up[root]);
+  return {all: [...edges.filter(([p, n]) => own[p] + down[n] > -Infinity), ...lit], lit};
 }
 
 // The same between boxes, the nodes that have a name or are meant: [from, to, lit] each.
-function pathsBetween(program, theta, meant) {
+function pathsBetween(program, theta, mistakes) {
   const key = ([p, n]) => p * program.nodes.length + n, all = new Set(), lit = new Set(), named = new Set();
-  for (const words of meant) {
-    const places = program.nodes.flatMap((node, n) => (words.includes(node.words) && !node.constant ? [n] : []));
-    const found = pathsThrough(program, theta, new Set(places));
+  const called = (words) => new Set(program.nodes.flatMap((node, n) => (node.words === words ? [n] : [])));
+  for (const {nodes, direct} of mistakes) {
+    const places = nodes.map(called), every = new Set(places.flatMap((some) => [...some]));
+    const found = pathsThrough(program, theta, direct ? places : [every], direct);
     found.all.forEach((e) => all.add(key(e)));
     found.lit.forEach((e) => lit.add(key(e)));
-    places.forEach((n) => named.add(n));
+    every.forEach((n) => named.add(n));
   }
   const found = new Map(), sources = []; // of every node the boxes before it, with whether all on the way is lit
   program.nodes.forEach(({label, parents}, n) => {
@@ -75,9 +79,9 @@ const nameIn = (words) => { // a name as text of an <svg>, a formula as it is
   return [shape("tspan", {class: "i"}, [base + accent]), ...low];
 };
 
-// Draws the paths from θ to the loss in a <figure>; `meant` has the nodes of each mistake that is about some.
-function drawPaths(figure, program, theta, meant) {
-  const edges = pathsBetween(program, program.nodes.findIndex(({label}) => label === theta), meant);
+// Draws the paths from θ to the loss in a <figure>, with those lit that mistakes with nodes are about.
+function drawPaths(figure, program, theta, mistakes) {
+  const edges = pathsBetween(program, program.nodes.findIndex(({label}) => label === theta), mistakes);
   const {columns, routes, rows} = inColumns(edges), lit = new Set(), places = new Map();
   edges.filter(([, , bright]) => bright).forEach(([p, n]) => lit.add(p).add(n));
   const words = (n) => program.nodes[n].label ?? (n === program.root ? "f" : program.nodes[n].words);

@@ -18,7 +18,8 @@ function grouped(items, key) {
 const told = (kind, sentence, names, words, nodes = [], factor = null) =>
   ({kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : factor, names, nodes});
 const said = (name, names = [], words = {}, factor = null) =>
-  told(...EDITS.said[name], names, words, ["m", "n"].flatMap((key) => words[key] ?? []), factor);
+  ({...told(...EDITS.said[name], names, words, ["m", "n"].flatMap((key) => words[key] ?? []), factor),
+    direct: name.startsWith("edge")});
 
 // Numbers in words: a fraction with a small denominator, or a few digits.
 function fraction(k) {

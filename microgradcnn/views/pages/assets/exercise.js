@@ -48,7 +48,7 @@ function exercise(section, task, fills) {
     output.dataset.state = state;
   }
 
-  function check(box) { // the nodes of each mistake that is about some
+  function check(box) { // the mistakes that are about nodes of the graph
     const text = box.elements.answer.value, output = box.querySelector("output");
     say(output, "");
     if (!text.trim()) return [];
@@ -57,7 +57,7 @@ function exercise(section, task, fills) {
       const places = diagnoses.filter(({columns}) => columns.length)
         .map(({names, columns}) => ` ${names[0]} is in column ${listed(columns.map(String))}.`);
       say(output, words, right ? "right" : "wrong", right ? [words] : typeset(words + places.join("")));
-      return diagnoses.map(({nodes = []}) => nodes).filter((nodes) => nodes.length);
+      return diagnoses.filter(({nodes}) => nodes?.length);
     } catch (error) {
       if (!(error instanceof formula.FormulaError)) throw error;
       say(output, `This cannot be read: ${error.message}.`, "wrong");
@@ -65,11 +65,11 @@ function exercise(section, task, fills) {
     }
   }
 
-  // Lights up the paths that a mistake is about, under its box; without such a mistake there is no picture.
-  function light(box, meant) {
-    figure.hidden = !meant.length;
+  // Lights up the paths that mistakes are about, under their box; without such mistakes there is no picture.
+  function light(box, mistakes) {
+    figure.hidden = !mistakes.length;
     if (figure.hidden) return;
-    drawPaths(figure, task.evidence(box.dataset.parameter).program, box.dataset.parameter, meant);
+    drawPaths(figure, task.evidence(box.dataset.parameter).program, box.dataset.parameter, mistakes);
     box.append(figure);
   }
 
@@ -103,7 +103,7 @@ function exercise(section, task, fills) {
   function fill(formulas) {
     for (const box of boxes) box.elements.answer.value = formulas[box.dataset.parameter] ?? "";
     const found = boxes.map((box) => [box, check(box)]);
-    light(...(found.find(([, meant]) => meant.length) ?? found[0]));
+    light(...(found.find(([, mistakes]) => mistakes.length) ?? found[0]));
     train();
   }
 
