@@ -69,8 +69,7 @@ class Cotangents(Backward):
                 terms[link.node].append(link.formula)
                 if not sends(graph, t, link.node, self.path):
                     self.beside[link.node].append(link.formula)
-        self.facts = Knowledge(graph, self.path)
-        self.elements, self._closed = Elements(graph, self.facts), dict[Expr, Expr]()
+        self.elements, self._closed = Elements(graph, Knowledge(graph, self.path)), dict[Expr, Expr]()
         self.forms, self.reasons = dict[Value, list[Expr]](), dict[Value, list[Line]]()
         self._shorter = set[Expr]()  # short derivatives that have become shorter
         self.outer = {node: self._shortened(node, terms[node]) for node in reversed(self.nodes)}
