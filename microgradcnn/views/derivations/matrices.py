@@ -12,6 +12,7 @@ from microgradcnn.views.derivations.arrays.places import POOLINGS, computed, sen
 from microgradcnn.views.derivations.chain import SHORT, Backward
 from microgradcnn.views.derivations.named_graph import Graph, is_placed
 from microgradcnn.views.derivations.numbers import compared, finite_difference, single
+from microgradcnn.views.derivations.steps import weight_of_squares
 from microgradcnn.views.derivations.windows import PLACE, WINDOW, windows_step
 from microgradcnn.views.documents.document import Line, Step, Table
 from microgradcnn.views.formulas.algebra import factored, simplified
@@ -68,8 +69,7 @@ class Cotangents(Backward):
                 terms[link.node].append(link.formula)
                 if not sends(graph, t, link.node, self.path):
                     self.beside[link.node].append(link.formula)
-        self.facts = Knowledge(graph, self.path)
-        self.elements, self._closed = Elements(graph, self.facts), dict[Expr, Expr]()
+        self.elements, self._closed = Elements(graph, Knowledge(graph, self.path)), dict[Expr, Expr]()
         self.forms, self.reasons = dict[Value, list[Expr]](), dict[Value, list[Line]]()
         self._shorter = set[Expr]()  # short derivatives that have become shorter
         self.outer = {node: self._shortened(node, terms[node]) for node in reversed(self.nodes)}
@@ -117,6 +117,8 @@ def _loss(found: Cotangents) -> Step:
         step.say("Vectors are columns.")
     if any(node.op is not None and node.op.name in POOLINGS for node in graph.names):
         step.say(WINDOW, " counts windows and ", PLACE, " the places in one, from 0, in every channel of every image.")
+    if (given := weight_of_squares(graph)) is not None:
+        step.say(given)
     for node, told in _computed(found).items():
         step.say(*told, _of_shape(node))
     step.lines += shares(graph, graph.order)
@@ -140,7 +142,8 @@ def _used_forwards(found: Cotangents) -> set[str]:
 def _backward(found: Cotangents) -> Step:
     step, used, given = Step("Backward", tall=True), set[str](), set[Line]()
     for node, forms in found.forms.items():
-        placed = sent(found.graph, node, found.path, found.symbol, simplified(_added(found.beside[node])))
+        beside = found.elements.written(simplified(_added(found.beside[node])))
+        placed = sent(found.graph, node, found.path, found.symbol, beside)
         reasons, told = placed or (found.reasons[node], equation(found.symbol(node), *forms))
         for line in dict.fromkeys(reasons):
             if line not in given:

@@ -240,14 +240,18 @@ def regularisation(f: Value) -> Value | None:
         if type(weight) is Constant and weight.shape == () and squares is not None:
             penalised = [_squared(term) for term in scalar_terms(squares)]
             leaves = {leaf for leaf in topological(error) if leaf.op is None and leaf.label is not None}
-            if set(penalised) == {leaf for leaf in leaves if name_of(str(leaf.label)).base not in ("x", "y", "p")}:
+            if set(penalised) == {
+                leaf for leaf in leaves if name_of(str(leaf.label)).base.lower() not in ("x", "y", "p")
+            }:
                 return weight
     return None
 
 
 def _squared(term: Value) -> Value | None:
-    """θ if the term is θ²."""
+    """θ if the term is θ², or the sum of all numbers of θ²."""
     name = "" if term.op is None else term.op.name
+    if name == "sum" and term.static["axis"] is None:
+        return _squared(term.parents[0])
     return term.parents[0] if name == "square" or (name == "power" and term.static["exponent"] == 2) else None
 
 

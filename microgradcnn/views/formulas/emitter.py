@@ -166,7 +166,7 @@ class Emitter:
 
     def base(self, e: Expr) -> str:
         """What a power stands on: a fraction needs brackets there, however it is written."""
-        tall = e.head in ("number", "product", "quotient", "derivative") and not self.is_glyph(e)
+        tall = e.head in ("number", "product", "quotient", "derivative", "cases") and not self.is_glyph(e)
         whole = (
             e.head == "number" and e.value >= 0 and isinstance(written := numeral(e.value), str) and "e" not in written
         )

@@ -70,6 +70,30 @@ def test_places_are_letters(name: str) -> None:
     assert "✗" not in told
 
 
+def test_cases_stand_below_each_other_in_whatever_they_stand() -> None:
+    """In brackets under an exponent, and in other cases; those with the same condition are decided."""
+    told = explain((mg.where(Z > 0, Z, mg.where(Z > -1, 2 * Z, mg.where(Z > 0, Z, 3.0))) ** 2).sum(), Z).text()
+    assert "⎧ Z   if Z > 0" in told
+    assert re.search(r"f = sum\(\(⎨ .*\)²\)", told), told
+    assert told.split("2. Backward")[0].count("if Z > 0") == 1
+    told = explain(mg.where(Z > 0, 1 + mg.where(Z > 1, Z, 2.0), 3.0).sum(), Z).text()
+    assert (
+        "           ⎧     ⎧ Z  if Z > 1\n"
+        "           ⎪ 1 + ⎨              if Z > 0\n"
+        "   f = sum(⎨                            ) (a number)\n"
+        "           ⎪     ⎩ 2  else\n"
+        "           ⎩ 3                  else\n"
+    ) in told
+
+
+def test_lambda_of_arrays_has_its_name_and_its_number() -> None:
+    f = ((X @ W - 1.0) ** 2).mean() + 0.05 * (W**2).sum()
+    told = explain(f, W).text()
+    assert "   λ = 0.05\n" in told
+    assert "+ 2λW" in told or "2λW +" in told
+    assert "λ" not in explain(((X @ W - leaf("b", 2)) ** 2).mean() + 0.05 * (W**2).sum(), W).text()
+
+
 def test_no_function_prints_code() -> None:
     """Of every function that people call, over arrays, by every array that goes in."""
     seen = set[str]()

@@ -162,6 +162,9 @@ class Elements:
     def written(self, e: Expr) -> Expr:
         """Products of several arrays with ⊙; cases and what is 1 or 0 stand beside the others."""
         e = Expr(e.head, tuple(map(self.written, e.args)), e.value) if e.args else e
+        if e.head == "hadamard" and (numbers := [a for a in e.args if self.shape(a) == ()]):
+            arrays = [a for a in e.args if a not in numbers]
+            return multiply(*numbers, *([Expr("hadamard", tuple(arrays))] if len(arrays) > 1 else arrays))
         if e.head != "product":
             return e
         coefficient, powers = _turned(*split(e))

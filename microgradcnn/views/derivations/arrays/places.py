@@ -17,8 +17,9 @@ from microgradcnn.views.derivations.windows import (
     sent_back,
 )
 from microgradcnn.views.documents.document import Line
+from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.arguments import indexed
-from microgradcnn.views.formulas.expression import ZERO, Expr, add, call, equation, minus, multiply, symbol
+from microgradcnn.views.formulas.expression import ONE, ZERO, Expr, add, call, equation, minus, multiply, symbol
 from microgradcnn.views.formulas.expression import text as words
 from microgradcnn.views.formulas.notation import formula
 
@@ -64,7 +65,7 @@ def sent(
     `beside` is what comes from others.
     """
     users = [user for user in graph.consumers.get(x, []) if sends(graph, user, x, path)]
-    parts = [_part(graph, user, x, symbol_of(user)) for user in users]
+    parts = [_part(graph, user, x, ONE if user is graph.f else symbol_of(user)) for user in users]
     places = list(dict.fromkeys(place for place, _ in parts))
     if len(places) != 1:
         return None
@@ -76,7 +77,7 @@ def sent(
 
 def sends(graph: Graph, user: Value, x: Value, path: set[Value]) -> bool:
     """Whether what comes from one node to another is a sum over places."""
-    if user not in graph.names or user is graph.f or user.op is None or user.op.name not in PLACED - {"order"}:
+    if user not in graph.names or user.op is None or user.op.name not in PLACED - {"order"}:
         return False
     if user.op.name not in ROLES and user.parents[0] is not x:  # an index gets nothing
         return False
@@ -92,7 +93,7 @@ def _part(graph: Graph, user: Value, x: Value, cotangent: Expr) -> tuple[str, Ex
         return convolved(graph, user, ROLES[user.op.name][user.parents.index(x)], cotangent)
     places = _Places(graph, user)
     if user.op.name in _GATHERS:
-        return places.where(places.k), places.gathered(cotangent)
+        return places.where(places.k), simplified(places.gathered(cotangent))
     return ", ".join(places.letters), places.large(cotangent, places.at)
 
 
