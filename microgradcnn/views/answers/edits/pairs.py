@@ -97,19 +97,23 @@ class _EditsOfEdge:
 
 def along_a_path(edits: Edits, singles: Sequence[Edit], wanted: Array) -> tuple[Edit, Edit] | None:
     """Two edits of edges, or one of an edge after one of all of a kind."""
+    for one, other in _that_may_explain(edits, singles, wanted):
+        edits.steps.take(len(edits.flow.edges))
+        if same(edits.flow.with_slopes({**one.changed, **other.changed}).total, wanted):
+            return one, other
+    return None
+
+
+def _that_may_explain(edits: Edits, singles: Sequence[Edit], wanted: Array) -> Iterator[tuple[Edit, Edit]]:
+    """Two edits that give at one point what is wanted there."""
     flow, steps, size = edits.flow, edits.steps, 2e-9 * float(np.max(abs(wanted)))
     alone: dict[Edge, list[Edit]] = {}
     for edit in singles:
         if len(edit.changed) == 1:
             alone.setdefault(next(iter(edit.changed)), []).append(edit)
     if len(alone) > BOUNDS["paired"]:
-        return None
+        return
     by_edge = [_EditsOfEdge(edge, own, flow) for edge, own in alone.items()]
-
-    def explained(one: Edit, other: Edit) -> bool:
-        steps.take(len(flow.edges))
-        return same(flow.with_slopes({**one.changed, **other.changed}).total, wanted)
-
     for i, below in enumerate(by_edge):
         left = wanted - flow.total - flow.along(below.edge, below.changes)
         for above in by_edge[i + 1 :]:
@@ -117,17 +121,14 @@ def along_a_path(edits: Edits, singles: Sequence[Edit], wanted: Array) -> tuple[
             both = flow.down[above.edge[0]] * link * flow.up[flow.parent(below.edge)]
             seen = above.most + (both * below.changes)[:, above.point]
             for j, other in above.bringing(left[:, above.point], seen, size, steps):
-                if explained(below.edits[j], other):
-                    return below.edits[j], other
+                yield below.edits[j], other
     for edit in [edit for edit in singles if len(edit.changed) > 1][: BOUNDS["paired"]]:
         steps.take(2 * len(flow.edges))
         after = flow.with_slopes(edit.changed)
         for own in by_edge:
             left, seen = (wanted - after.total)[[own.point]], np.array([own.seen(after)])
             for _, other in own.bringing(left, seen, size, steps) if own.edge not in edit.changed else ():
-                if explained(edit, other):
-                    return edit, other
-    return None
+                yield edit, other
 
 
 def with_a_factor(edits: Array, factors: Array, wanted: Array, steps: Steps) -> tuple[int, int, bool] | None:

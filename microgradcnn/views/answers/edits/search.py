@@ -174,10 +174,8 @@ class Search:
         rest, known = a - self.evidence.regularisation, self.quantities
         self.steps.take(len(known) ** 2)
         for i, p in enumerate(known):
-            rows = np.array([q.values for q in known[i + 1 :] if q.family == p.family]).reshape(-1, len(a))
-            others = [q for q in known[i + 1 :] if q.family == p.family]
-            for q, values in zip(others, rest * p.values * rows, strict=True):
-                if same(values, self.fit):
+            for q in known[i + 1 :]:
+                if p.family == q.family and same(rest * p.values * q.values, self.fit):
                     return (said("two factors", (p.text, q.text), p=p.text, q=q.text),)
         return ()
 
@@ -261,12 +259,12 @@ class Search:
         """Two mistakes at once: one in the answer and one in the gradient, two here or two there."""
         if found := self.two_factors(a):
             return found
-        singles, written, rest, steps = self.singles, self.rewritings, a - self.evidence.regularisation, self.steps
+        singles, rest, steps = self.singles, a - self.evidence.regularisation, self.steps
+        written = [rewriting for rewriting in self.rewritings if np.all(np.isfinite(rewriting.values))]
         numbers = self.numbers(written) + a - self.values
-        finite = np.flatnonzero(np.all(np.isfinite(numbers), axis=1))
-        for i in pairs.equal_rows(self.rows, numbers[finite] - self.evidence.regularisation, steps):
-            if len(found := self.edited(numbers[finite[i]], singles, self.rows.rows)) == 1:
-                return (written[int(finite[i])].diagnosis, *found)
+        for i in pairs.equal_rows(self.rows, numbers - self.evidence.regularisation, steps):
+            if len(found := self.edited(numbers[i], singles, self.rows.rows)) == 1:
+                return (written[i].diagnosis, *found)
         if pair := pairs.two_of(numbers - a, self.evidence.g - a, steps):
             return written[pair[0]].diagnosis, written[pair[1]].diagnosis
         if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps):

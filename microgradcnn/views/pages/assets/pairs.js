@@ -69,24 +69,29 @@ class EditsOfEdge {
 }
 
 function alongAPath(edits, singles, wanted) { // two edits of edges, or one of an edge after one of all of a kind
+  for (const [one, other] of thatMayExplain(edits, singles, wanted)) {
+    edits.steps.take(edits.flow.edges.length);
+    const {total: found} = edits.flow.withSlopes(new Map([...one.changed, ...other.changed]));
+    if (same(found, wanted)) return [one, other];
+  }
+  return null;
+}
+
+function* thatMayExplain(edits, singles, wanted) { // two edits that give at one point what is wanted there
   const {flow, steps} = edits, size = 2e-9 * largest(wanted);
   const alone = grouped(singles.filter(({changed}) => changed.size === 1), ({changed}) => changed.keys().next().value);
-  if (alone.size > MOST.paired) return null;
+  if (alone.size > MOST.paired) return;
   const byEdge = [...alone].map(([e, own]) => new EditsOfEdge(e, own, flow));
-  const explained = (one, other) => {
-    steps.take(flow.edges.length);
-    return same(flow.withSlopes(new Map([...one.changed, ...other.changed])).total, wanted);
-  };
   for (const [i, below] of byEdge.entries())
     for (const above of byEdge.slice(i + 1)) {
-      const p = above.point, n = nodeOf(below.e), link = edits.sent(flow.parent(above.e)).get(n)?.[p] ?? 0;
+      const p = above.point, link = edits.sent(flow.parent(above.e)).get(nodeOf(below.e))?.[p] ?? 0;
       const both = flow.down.get(nodeOf(above.e))[p] * link * flow.up.get(flow.parent(below.e))[p];
       const seen = flow.along(below.e, flow.program.ones)[p];
       steps.take(below.changes.length);
       for (const [j, change] of below.changes.entries()) {
         const left = wanted[p] - flow.total[p] - seen * change[p];
         for (const other of above.bringing(left, above.most + both * change[p], size, steps))
-          if (explained(below.edits[j], other)) return [below.edits[j], other];
+          yield [below.edits[j], other];
       }
     }
   for (const edit of singles.filter(({changed}) => changed.size > 1).slice(0, MOST.paired)) {
@@ -96,11 +101,9 @@ function alongAPath(edits, singles, wanted) { // two edits of edges, or one of a
       if (edit.changed.has(own.e)) continue;
       steps.take(1);
       const left = wanted[own.point] - after.total[own.point];
-      for (const other of own.bringing(left, own.seen(after), size, steps))
-        if (explained(edit, other)) return [edit, other];
+      for (const other of own.bringing(left, own.seen(after), size, steps)) yield [edit, other];
     }
   }
-  return null;
 }
 
 function withAFactor(edits, quantities, wanted, steps) { // an edit and a factor of the whole, missing or too much

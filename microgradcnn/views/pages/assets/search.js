@@ -189,12 +189,13 @@ class Search {
   two(a) {
     const {regularisation, g} = this.evidence, both = this.twoFactors(a);
     if (both.length) return both;
-    const {singles, rewritings, steps} = this, rest = less(a, regularisation), besides = less(a, this.values);
+    const {singles, steps} = this, rest = less(a, regularisation), besides = less(a, this.values);
+    const rewritings = this.rewritings.filter(({values}) => finite(values));
     const numbers = rewritings.map(({values}) => plus(values, besides));
     const rows = new SortedRows(singles.map(({values}) => values), steepest(this.fit));
-    steps.take(numbers.filter(finite).length);
+    steps.take(numbers.length);
     for (const [i, values] of numbers.entries()) {
-      const of = finite(values) ? less(values, regularisation) : [];
+      const of = less(values, regularisation);
       const equal = rows.near(of[rows.point], NEAR * largest(of), steps).filter((j) => same(rows.rows[j], of));
       const found = equal.length ? this.edited(values, singles) : [];
       if (found.length === 1) return [rewritings[i].diagnosis, ...found];
