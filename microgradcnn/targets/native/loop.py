@@ -179,18 +179,21 @@ class _Module:
         if not count:  # no row has anything of its own, and there may be no columns to read
             f.add("ret void", "}")
             return f.text()
-        f.add(f"%nf = sitofp i64 %n to {T}")
-        self._shared(f)
+        f.add("%never = alloca i1", "store volatile i1 false, ptr %never", f"%nf = sitofp i64 %n to {T}")
         columns, size = max(1, len(self.columns)), len(self._shared_leaves()) + len(self.once)
         for name, kind, length in (
             *(("once", T, max(1, size)), ("acc", V, count), ("tail", V, count)),
             *(("aside", T, columns * W), ("pointers", "ptr", columns)),
         ):
             f.add(f"%{name} = alloca [{length} x {kind}], align {self._align}")
-        for i, line in enumerate([*self._shared_leaves(), *self.once]):
-            if line in self.once:
+        pieces, once, leaves = _Pieces(f, SHORT_PIECE), set(self.once), self._shared_leaves()
+        for i, line in enumerate([*leaves, *self.once]):
+            if line in once:
                 f.line(line)
+            else:
+                f.names[line] = f.load("%shared", i)
             f.store(f.value(line), "%once", i)
+            pieces.cut()
         f.add(
             f"""%count = sub i64 %end, %begin
 %over = and i64 %count, {W - 1}
@@ -237,6 +240,8 @@ br label %done
 done:
 call void @horizontal(ptr %acc, ptr %tail, i64 %over, ptr %sums)
 ret void
+quit:
+ret void
 }}"""
         )
         return "\n".join([self._clear(), self._horizontal(), f.text()])
@@ -281,10 +286,6 @@ ret void
     def _shared_leaves(self) -> list[Line]:
         lines = self.plan.lines
         return [leaf for leaf in (*lines.inputs, *lines.parameters) if not leaf.varies]
-
-    def _shared(self, f: FunctionEmitter) -> None:
-        for i, leaf in enumerate(self._shared_leaves()):
-            f.names[leaf] = f.load("%shared", i)
 
     def _finish(self) -> str:
         """The loss, returned, the gradients and the further numbers, from the sums over all rows."""

@@ -1,9 +1,9 @@
 """The exercise of a page: a loss as its script knows it, boxes that check derivatives, training, and the landscape.
 
 The boxes read and compare in the browser (assets/exercise.js, on top of assets/problem.js), and draw the paths that a
-mistake is about (assets/answer_paths.js). Without the key, the page knows the loss alone: its program, its nodes, and each
-primitive with its local derivatives. From these it finds what an answer is compared with when it is asked, and trains
-by finite differences.
+mistake is about (assets/answer_paths.js). Without the key, the page knows the loss alone: its program, its nodes, and
+each primitive with its local derivatives. From these it finds what an answer is compared with when it is asked, and
+trains by finite differences.
 """
 
 from __future__ import annotations
