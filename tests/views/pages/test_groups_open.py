@@ -52,6 +52,9 @@ def test_a_network_of_scalars_opens_layer_by_layer(page: Page, tmp_path: Path) -
     whole = boxes(page)
     assert whole[:4] == ["x₁", "x₂", "Layer 1", "Layer 2"]
     assert whole[4:] == ["Layer 3", *whole[5:-1], "loss"]
+    assert box(page, "Layer 1").locator(".value-map rect").count() == 5  # four neurons and a frame
+    tints = box(page, "Layer 1").locator(".value-map rect").evaluate_all("all => all.map((rect) => rect.style.fill)")
+    assert "transparent" not in tints[:-1]
     box(page, "Layer 2").click()
     assert [name for name in boxes(page) if name.startswith("Neuron")] == ["Neuron 2.1", "Neuron 2.2", "Neuron 2.3"]
     assert "Layer 2" not in boxes(page)
