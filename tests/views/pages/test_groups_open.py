@@ -166,6 +166,23 @@ def test_layers_of_images_open_though_their_numbers_are_recorded(page: Page, tmp
     assert page.locator("figure .group").count() == 0
 
 
+def test_a_formula_in_one_box_opens_into_its_operations(page: Page, tmp_path: Path) -> None:
+    x, y = Value(2.0, label="x"), Value(3.0, label="y")
+    f = x * y + x.exp()
+    f.label = "f"
+    f.backward()
+    shown(page, f, tmp_path)
+    page.locator("#level").select_option(label="Formula by formula")
+    assert boxes(page) == ["x", "y", "f"]
+    page.locator("figure .group .handle").dispatch_event("click")
+    assert sorted(boxes(page)) == ["f", "t₁", "t₂", "x", "y"]
+    page.locator("#groups summary").click()
+    page.get_by_label("f", exact=True).uncheck()
+    assert boxes(page) == ["x", "y", "f"]
+    box(page, "f").click()
+    assert page.locator("#telling h2").text_content() == "Where the gradient of f comes from"
+
+
 @pytest.mark.slow
 def test_a_large_network_opens_and_closes_in_frames(page: Page, tmp_path: Path) -> None:
     model = MLP(2, 16, 16, 1)

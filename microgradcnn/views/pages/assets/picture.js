@@ -89,7 +89,7 @@ class Picture {
     this.acts = [];
     this.boxes.forEach((g, box) => {
       const { ends, group } = level.boxes[box];
-      const opens = group !== undefined && (!level.live || ends.length > 1); // it has no derivation of its own
+      const opens = group !== undefined && (!level.live || ends?.length > 1); // it has no derivation of its own
       this.acts[box] = opens ? () => toggle(group) : level.live ? () => derive(box) : null;
       g.setAttribute("role", this.acts[box] ? "button" : "img");
       if (group !== undefined) g.append(this.handle(g, () => toggle(group)));
