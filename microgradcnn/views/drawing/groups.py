@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.drawing.layout import columns_of
+from microgradcnn.views.drawing.structure.drawable import drawn_as_one, sorted_items
 from microgradcnn.views.drawing.structure.layers import Meant
 from microgradcnn.views.formulas.expression import name_of
 
@@ -120,7 +119,7 @@ def _with_parts(
     opened: Names,
 ) -> Grouping:
     found = Grouping(inner=[None] * len(order))
-    meant = _sound(parts, len(order), edges)
+    meant = drawn_as_one(parts, len(order), edges)
     inside = [0] * len(order)
     for number, part in reversed(list(enumerate(meant, start=1))):
         for i in part.members:
@@ -138,33 +137,17 @@ def _with_parts(
     return found
 
 
-def sorted_items(items: Sequence[int | str], edges: Collection[tuple[int, int]]) -> list[int | str] | None:
-    """What is drawn, each after all that it is computed from; None if two are before each other."""
-    first: dict[int | str, int] = {}
-    for node, item in enumerate(items):
-        first.setdefault(item, node)
-    sorter = TopologicalSorter[int | str](dict.fromkeys(first, ()))
-    for a, b in edges:
-        if items[a] != items[b]:
-            sorter.add(items[b], items[a])
-    try:
-        sorter.prepare()
-    except CycleError:
-        return None
-    ready: list[tuple[int, int | str]] = []
-    done: list[int | str] = []
-    while sorter.is_active():
-        for item in sorter.get_ready():
-            heapq.heappush(ready, (first[item], item))
-        done.append(heapq.heappop(ready)[1])
-        sorter.done(done[-1])
-    return done
-
-
 def family_of(label: str | None) -> str | None:
     """What a label with subscripts is called without them."""
     name = name_of(label or "")
     return "_".join(filter(None, (name.base, name.accent))) if name.subscripts else None
+
+
+def _users(count: int, edges: Collection[tuple[int, int]]) -> list[set[int]]:
+    found: list[set[int]] = [set() for _ in range(count)]
+    for a, b in edges:
+        found[a].add(b)
+    return found
 
 
 def _add_segments(
@@ -174,9 +157,7 @@ def _add_segments(
     edges: Collection[tuple[int, int]],
     inside: Sequence[int],
 ) -> None:
-    users: list[set[int]] = [set() for _ in order]
-    for a, b in edges:
-        users[a].add(b)
+    users = _users(len(order), edges)
     head = list(range(len(order)))
     for node in range(len(order) - 1, -1, -1):
         if order[node].label is None and order[node].op is not None and len(users[node]) > 0:
@@ -196,30 +177,10 @@ def _add_segments(
             found.add(Group(names[h], "segment", nodes, head=h))
 
 
-def _sound(parts: Sequence[Meant], count: int, edges: Collection[tuple[int, int]]) -> list[Meant]:
-    """The parts that can be drawn as one, all those of a kind or, where these cannot, each that can."""
-    found: list[Meant] = []
-    items: list[int | str] = list(range(count))
-
-    def drawn_as_one(tried: Sequence[Meant]) -> bool:
-        joined = list(items)
-        for number, part in enumerate(tried, start=len(found)):
-            for i in part.members:
-                joined[i] = f"{number} {part.name}"
-        return sorted_items(joined, edges) is not None
-
-    inner = [part for part in parts if not any(set(part.members) > set(other.members) for other in parts)]
-    outer = [part for part in parts if part not in inner]
-    found += inner if drawn_as_one(inner) else [part for part in inner if drawn_as_one([part])]
-    return found + [part for part in outer if drawn_as_one([part])]
-
-
 def _add_meant(
     found: Grouping, names: Sequence[str], parts: Sequence[Meant], edges: Collection[tuple[int, int]]
 ) -> None:
-    users: list[set[int]] = [set() for _ in names]
-    for a, b in edges:
-        users[a].add(b)
+    users = _users(len(names), edges)
     for part in parts:
         name = part.name
         while name in found.groups or name in names:

@@ -17,8 +17,9 @@ from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.ledger import local_derivatives, node_names
 from microgradcnn.views.drawing.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.drawing.colours import Scale, gradient_scale, largest, value_scale
-from microgradcnn.views.drawing.groups import LARGEST, MEANT, Group, Names, family_of, grouping, sorted_items
+from microgradcnn.views.drawing.groups import LARGEST, MEANT, Group, Names, family_of, grouping
 from microgradcnn.views.drawing.layout import Layout, Place, Point, layout
+from microgradcnn.views.drawing.structure.drawable import sorted_items
 from microgradcnn.views.drawing.structure.layers import labelled_owners, layers
 from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.drawing.structure.time_steps import time_steps

@@ -111,11 +111,11 @@ def _groups(finest: Level, drawing: Drawing, packed: list[str]) -> Iterator[dict
     """What can be closed and opened, by the boxes of the finest level; what it looks like closed is packed."""
     place = {box.index: i for i, box in enumerate(finest.drawing.boxes) if box.index is not None}
     numbers = {group.name: i for i, group in enumerate(drawing.groups)}
-    packed.append(
-        f'<section id="packed-groups">{svg.boxes([drawing.closed(name) for name in numbers], "g-")}</section>'
-    )
-    for group in drawing.groups:
+    boxes = [drawing.closed(name) for name in numbers]
+    packed.append(f'<section id="packed-groups">{svg.boxes(boxes, "g-")}</section>')
+    for group, box in zip(drawing.groups, boxes, strict=True):
         yield {
+            "columns": 1 if box.maps is None else box.maps[0].shape[1],
             "name": clean(cut(group.name)),
             "kind": group.kind,
             "members": sorted(place[i] for i in group.members),

@@ -52,6 +52,9 @@ def test_a_network_of_scalars_opens_layer_by_layer(page: Page, tmp_path: Path) -
     whole = boxes(page)
     assert whole[:4] == ["x₁", "x₂", "Layer 1", "Layer 2"]
     assert whole[4:] == ["Layer 3", *whole[5:-1], "loss"]
+    assert box(page, "Layer 1").locator(".value-map rect").count() == 5  # four neurons and a frame
+    tints = box(page, "Layer 1").locator(".value-map rect").evaluate_all("all => all.map((rect) => rect.style.fill)")
+    assert "transparent" not in tints[:-1]
     box(page, "Layer 2").click()
     assert [name for name in boxes(page) if name.startswith("Neuron")] == ["Neuron 2.1", "Neuron 2.2", "Neuron 2.3"]
     assert "Layer 2" not in boxes(page)
@@ -161,6 +164,23 @@ def test_layers_of_images_open_though_their_numbers_are_recorded(page: Page, tmp
     assert set(page.locator("text.gradient").all_text_contents()) == {"not computed"}
     page.locator("#level").select_option(label="Operation by operation")
     assert page.locator("figure .group").count() == 0
+
+
+def test_a_formula_in_one_box_opens_into_its_operations(page: Page, tmp_path: Path) -> None:
+    x, y = Value(2.0, label="x"), Value(3.0, label="y")
+    f = x * y + x.exp()
+    f.label = "f"
+    f.backward()
+    shown(page, f, tmp_path)
+    page.locator("#level").select_option(label="Formula by formula")
+    assert boxes(page) == ["x", "y", "f"]
+    page.locator("figure .group .handle").dispatch_event("click")
+    assert sorted(boxes(page)) == ["f", "t₁", "t₂", "x", "y"]
+    page.locator("#groups summary").click()
+    page.get_by_label("f", exact=True).uncheck()
+    assert boxes(page) == ["x", "y", "f"]
+    box(page, "f").click()
+    assert page.locator("#telling h2").text_content() == "Where the gradient of f comes from"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.drawing.structure.layers import Meant
@@ -45,7 +45,11 @@ def _steps(
     if sorted(step[i] for i in users[weight]) != list(range(1, last + 1)):
         return []
     _with_what_only_they_use(step, users, weight)
-    kinds = [list(_operations(order, step, t)) for t in range(1, last + 1)]
+    kinds: list[list[tuple[int, str]]] = [[] for _ in range(last + 1)]
+    for i, node in enumerate(order):
+        if node.op is not None:
+            kinds[step[i]].append((i, node.op.name))
+    del kinds[0]
     size = len(kinds[-2])
     kinds[-1] = kinds[-1][:size]
     alike = [Counter(op for _, op in each) for each in kinds]
@@ -67,9 +71,3 @@ def _with_what_only_they_use(step: list[int], users: Sequence[set[int]], weight:
     for i in range(len(step) - 1, -1, -1):
         if not step[i] and i != weight and len(after := {step[user] for user in users[i]}) == 1:
             (step[i],) = after
-
-
-def _operations(order: Sequence[Value], step: Sequence[int], t: int) -> Iterator[tuple[int, str]]:
-    for i, node in enumerate(order):
-        if step[i] == t and node.op is not None:
-            yield i, node.op.name

@@ -19,7 +19,8 @@ function animated(frame, duration = 220) {
 
 class Canvas {
   constructor(figure) {
-    Object.assign(this, { figure, map: document.getElementById("map"), fingers: new Map(), stop: () => {} });
+    Object.assign(this, { figure, map: document.getElementById("map"), fingers: new Map() });
+    [this.followed, this.stop] = [[], () => {}]; // the boxes to keep in sight, and what ends a movement
     const told = "The graph: + and − zoom, 0 shows the whole, arrows move it";
     const attributes = { tabindex: 0, role: "group", "aria-label": told };
     for (const name in attributes) figure.setAttribute(name, attributes[name]);
@@ -45,7 +46,7 @@ class Canvas {
     if (this.picture === picture) return;
     this.stop();
     this.figure.querySelectorAll(":scope > svg").forEach((svg) => svg.remove());
-    this.picture = picture;
+    [this.picture, this.followed] = [picture, []];
     this.figure.prepend(picture.svg);
     picture.measure();
     picture.view ??= this.opening();
@@ -165,6 +166,7 @@ class Canvas {
 
   // Moves the picture as little as needed for these boxes, or at least the last one, to be seen, not quite at an edge.
   reveal(boxes) {
+    this.followed = boxes;
     if (!boxes.length || !this.size.width) return;
     const [{ view, places }, { width, height }] = [this.picture, this.size];
     const shift = (name, length, start, room) => {
@@ -197,7 +199,8 @@ class Canvas {
     if (!this.picture || !this.size.width) return;
     this.picture.measure();
     this.stop();
-    this.touched ? this.set(this.picture.view) : this.set(this.opening());
+    this.set(this.touched ? this.picture.view : this.opening());
+    this.reveal(this.followed);
   }
 
   // Where the page itself scrolls, or lies in another, the wheel is the page's until the picture has been clicked.

@@ -212,3 +212,12 @@ const closedIn = (level) => (fine ? level.closed ?? null : null);
 data.levels.forEach(({ view, closed, title }, place) => {
   if (view) levels[place] = new View(closed, title);
 });
+
+// The boxes of a level with a program of its own, formula by formula, are groups that open too.
+for (const { boxes, closed, fine: made } of fine ? levels : []) {
+  for (const group of (made ? null : closed) ?? []) {
+    const { head } = data.groups[group];
+    const box = boxes.find(({ node }) => head !== null && node === fine.boxes[head].node);
+    if (box) box.group = group;
+  }
+}

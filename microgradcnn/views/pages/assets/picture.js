@@ -1,6 +1,7 @@
 // The picture: numbers, tints and heat maps written into its boxes, and what a step is about lit.
 
 const figure = document.querySelector("figure");
+const HALF = 0.43; // of the width of a box: what the numbers of a value or a gradient may take
 const [MAP, STRIP] = [46, 11]; // the longer side of a heat map and the least of the other, as in boxes.py
 
 // The colour of a number, from the paper's at 0 to the scale's end.
@@ -88,7 +89,7 @@ class Picture {
     this.acts = [];
     this.boxes.forEach((g, box) => {
       const { ends, group } = level.boxes[box];
-      const opens = group !== undefined && (!level.live || ends.length > 1); // it has no derivation of its own
+      const opens = group !== undefined && (!level.live || ends?.length > 1); // it has no derivation of its own
       this.acts[box] = opens ? () => toggle(group) : level.live ? () => derive(box) : null;
       g.setAttribute("role", this.acts[box] ? "button" : "img");
       if (group !== undefined) g.append(this.handle(g, () => toggle(group)));
@@ -142,8 +143,8 @@ class Picture {
   handle(g, open) {
     const { x, y, width } = rectOf(g);
     const [made, right] = [element("g", { class: "handle" }), x + width];
-    made.append(element("rect", { x: right - 16, y: y - 8, width: 16, height: 16, rx: 3 }));
-    made.append(element("path", { d: `M${right - 8} ${y - 4}v8m-4 -4h8` }));
+    made.append(element("rect", { x: right - 7, y: y - 9, width: 16, height: 16, rx: 3 }));
+    made.append(element("path", { d: `M${right + 1} ${y - 5}v8m-4 -4h8` }));
     made.addEventListener("click", (event) => {
       event.stopPropagation();
       open();
@@ -158,7 +159,11 @@ class Picture {
       const { x, y, width, height } = rectOf(g);
       return { x: x + Number(left), y: y + Number(top), width, height };
     });
-    this.boxes.forEach((g, box) => fit(g.querySelector(".name"), this.places[box].width - 6, 9));
+    this.boxes.forEach((g, box) => {
+      const { width } = this.places[box];
+      fit(g.querySelector(".name"), width - (this.level.boxes[box].group === undefined ? 6 : 16), 9);
+      for (const text of g.querySelectorAll(".small")) fit(text, width * HALF, 6);
+    });
     const { x, y, width, height } = this.camera.getBBox();
     const side = (low, length) => Math.max(...this.places.map((place) => place[low] + place[length]));
     const hidden = { x: 0, y: 0, width: side("x", "width"), height: side("y", "height") };
@@ -232,7 +237,7 @@ class Picture {
     if (text.textContent !== said) {
       text.textContent = said;
       text.classList.toggle("absent", !numbers);
-      fit(text, g.querySelector(".box").width.baseVal.value / (told.shape ? 2 : 1) - 8);
+      fit(text, g.querySelector(".box").width.baseVal.value * (told.shape ? HALF : 1) - (told.shape ? 0 : 8));
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
     if (map && told.cells) heatMap(map, told, kind, numbers);
