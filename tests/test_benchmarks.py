@@ -47,7 +47,7 @@ def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_benchmark_is_collected_as_a_test() -> None:
     eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
-    compiled = ["lenet", "moons_mlp", "sequences", "single_layer", "small_convolution", "table"]
+    compiled = ["lenet", "moons_mlp", "scalar_mlp", "sequences", "single_layer", "small_convolution", "table"]
     assert sorted([*eager, *compiled, "pictures"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
@@ -163,6 +163,8 @@ def test_a_wrong_gradient_and_a_wrong_update_are_caught_before_any_sample(script
     ("name", "size"),
     [
         ("moons_mlp", None),
+        ("scalar_mlp", (1,)),
+        ("scalar_mlp", (200,)),
         ("single_layer", (1, 2, 3)),
         ("single_layer", (100, 2, 3)),
         ("single_layer", (1000, 30, 20)),

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.lines import Line, Rows, Shape
+from microgradcnn.targets.lines import FLOAT64, Line, Rows, Shape
 from microgradcnn.targets.rerolling.addends import Addends, ScalarGrid, addends, crossed, gathered, places
 from microgradcnn.targets.rerolling.contraction import Grid, grid, over_rows, product
 from microgradcnn.targets.rerolling.families import operands
-from microgradcnn.targets.rerolling.picking import Index, Picker, Sizes, Stack, combined, made, reshaped, whole
+from microgradcnn.targets.rerolling.picking import DType, Index, Picker, Sizes, Stack, combined, made, reshaped, whole
 from microgradcnn.targets.rerolling.sums import Scalar
 
 
@@ -53,7 +53,7 @@ class Stacking:
         _place(nodes, order)
         total: Stack | None = None
         for part in addends(nodes):
-            total = _added(total, part.sign, self._mean(part.ordered(order), sizes))
+            total = _added(total, part.sign, self._mean(part.ordered(order), sizes), nodes[0].line.dtype)
         assert total is not None
         self._keep(family, whole(total, sizes))
 
@@ -159,7 +159,7 @@ class Stacking:
         total: Stack | None = None
         terms = 0
         for part in kinds:
-            total = _added(total, part.sign, self._part(part.ordered(order), sizes))
+            total = _added(total, part.sign, self._part(part.ordered(order), sizes), nodes[0].line.dtype)
             terms += part.terms
             if all(terms in node.named and terms < len(node.terms) for node in nodes):
                 self.made.append((total, [nodes[i].named[terms] for i in order]))
@@ -270,10 +270,10 @@ def _multiplied(factors: Sequence[Stack]) -> Stack:
     return combined("square", [a], {}) if a.line is b.line else combined("mul", factors, {})
 
 
-def _added(total: Stack | None, sign: int, part: Stack) -> Stack:
+def _added(total: Stack | None, sign: int, part: Stack, dtype: DType) -> Stack:
     if total is None:
         return part if sign > 0 else combined("neg", [part], {})
-    return combined("add" if sign > 0 else "sub", [total, part], {})
+    return combined("add" if sign > 0 else "sub", [total, part], {}, dtype)
 
 
 def _summed(x: Stack, terms: int) -> Stack:
@@ -293,5 +293,7 @@ def _is_sorted(axes: list[int]) -> bool:
 
 
 def _over_rows(x: Stack) -> Stack:
+    if x.line.dtype == np.bool_:  # a share of the rows
+        x = combined("astype", [x], {"dtype": FLOAT64}, FLOAT64)
     static = {"axis": (len(x.sizes),) if x.sizes else None, "keepdims": False}
     return Stack(Line("mean", (x.line,), static, x.sizes, x.line.dtype, False), x.sizes)

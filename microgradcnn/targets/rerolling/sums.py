@@ -90,9 +90,10 @@ class _Reader:
         outputs = set(lines.outputs)
         self.uses = Counter(arg for line in self.order for arg in line.args)
         self.uses.update(lines.outputs)
-        added = {arg for line in self.order if line.op in ADDITIONS for arg in line.args}
+        additions = [line for line in self.order if line.op in ADDITIONS and _is_of_one_type(line)]
+        added = {arg for line in additions for arg in line.args}
         added |= {line for line in outputs if line.varies}  # to be added up over rows
-        once = {line for line in self.order if self.uses[line] == 1 and line in added}
+        once = {line for line in self.order if self.uses[line] == 1 and line in added and _is_of_one_type(line)}
         self.sums = {line for line in once if line.op in ADDITIONS}
         self.products = {line for line in once if line.op in PRODUCTS and all(arg.op != "number" for arg in line.args)}
         self.nodes: dict[Line, Scalar] = {}
@@ -105,7 +106,7 @@ class _Reader:
         for line in self.order:
             if line in self.nodes or line in self.sums or line in self.products:
                 continue
-            if line.op in ADDITIONS:
+            if line.op in ADDITIONS and _is_of_one_type(line):
                 self.nodes[line] = self._sum(line, "sum")
             else:
                 self.nodes[line] = Scalar(line, line.op, tuple([self.nodes[arg] for arg in line.args]))
@@ -141,6 +142,11 @@ class _Reader:
         if line not in self.products:
             return (self.nodes[line],)
         return tuple([self.nodes[arg] for arg in (line.args * 2)[:2]])
+
+
+def _is_of_one_type(line: Line) -> bool:
+    """Whether arguments are of the type of the result, and no booleans that count as numbers."""
+    return all(arg.dtype == line.dtype or arg.op == "number" for arg in line.args)
 
 
 def forward(scalars: Scalars, outputs: Sequence[Scalar]) -> list[Scalar]:

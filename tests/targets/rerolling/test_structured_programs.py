@@ -137,3 +137,16 @@ def test_what_is_not_finite_is_so_in_the_arrays() -> None:
     columns = [np.array([1.0, 0.0, -1.0]), np.ones(3), np.ones(3)]
     expected = Blocks(in_blocks(compiled._lines)).trainer(p, columns, 3)
     assert difference([compiled.arrays()(*columns)[0]], [expected.evaluate()]) <= TOLERANCE
+
+
+def test_comparisons_count_as_numbers_and_are_shares_of_the_rows() -> None:
+    p, x = of(*P), of(*X)
+    above = [a * b > 0.1 for a, b in zip(p, x, strict=False)]
+    loss = sum_of([mg.square(a) * b for a, b in zip(p, above, strict=False)]) + sum_of([b * 0.5 for b in above])
+    compiled = mg.compile(loss, p[:3], x, also=above[:2])
+    columns = [np.linspace(-1.0, 2.0, 5), np.linspace(-2.0, 0.5, 5), np.ones(5)]
+    expected = Blocks(in_blocks(compiled._lines)).trainer(p[:3], columns, 5)
+    arrays = compiled.arrays().bind(*columns)
+    assert difference([arrays.evaluate()], [expected.evaluate()]) <= TOLERANCE
+    assert difference(arrays.gradient, expected.gradient) <= TOLERANCE
+    assert (arrays.also, expected.also) == ([0.6, 0.6], [0.6, 0.6])
