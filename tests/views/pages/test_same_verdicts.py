@@ -31,7 +31,8 @@ JUDGE = """([tasks, texts]) => texts.map(([place, parameter, text]) => {
     const before = performance.now();
     try {
         const {right, diagnoses} = verdict(task, parameter, text);
-        return {right, told: diagnoses.map(({kind, clause, nodes = [], direct = false}) => [kind, clause, nodes, direct]),
+        const parts = ({kind, clause, nodes = [], direct = false}) => [kind, clause, nodes, direct];
+        return {right, told: diagnoses.map(parts),
             time: performance.now() - before};
     } catch (error) {
         if (!(error instanceof formula.FormulaError)) throw error;
