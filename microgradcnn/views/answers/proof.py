@@ -177,25 +177,12 @@ class Ratios:
         (up, down), (over, under) = self.shortened(a.above, b.below), self.shortened(b.above, a.below)
         return Ratio(self.product(up, over), self.product(under, down))
 
-    def shortened(self, above: Any, below: Any) -> tuple[Any, Any]:
-        """Two polynomials without the factor that they have in common, where that is one of them.
-
-        So the sums and products of a softmax, whose denominators are alike, stay short.
-        """
-        if len(below) <= len(above) and (quotient := self.quotient(above, below)) is not None:
-            return quotient, self.one
-        if len(above) <= len(below) and (quotient := self.quotient(below, above)) is not None:
-            return self.one, quotient
-        return above, below
-
-    def quotient(self, p: Any, q: Any) -> Any:
-        """p/q if it is a polynomial and both are short, else None."""
-        if p == q:
-            return self.one
-        if not q or len(p) * len(q) > _SHORT or any(n > m for m, n in zip(p.degrees(), q.degrees(), strict=True)):
-            return None
-        quotient, rest = p.div(q)
-        return None if rest else quotient
+    def shortened(self, p: Any, q: Any) -> tuple[Any, Any]:
+        """Two polynomials without what they have in common, where that is one of them: a softmax stays short."""
+        if len(p) * len(q) > _SHORT:
+            return p, q
+        (p_by_q, over), (q_by_p, under) = p.div(q), q.div(p) if p else (q, self.one)
+        return (p_by_q, self.one) if not over else (p, q) if under else (self.one, q_by_p)
 
     def plus(self, a: Ratio, b: Ratio) -> Ratio:
         """a + b."""
