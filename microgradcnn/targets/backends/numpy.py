@@ -23,7 +23,7 @@ from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
 
 BLOCK_BYTES = 1 << 20  # what a block may take of a core's second-level cache
-LINE_SHARE = 25  # every line should write that part of it at least: a call takes as long as some kilobytes do
+LINE_SHARE = 34  # every line should write that part of it at least: a call takes as long as some kilobytes do
 LEAST_ROWS = 16
 WORTH_THREADS = 1 << 22  # bytes to write before a second thread pays
 
