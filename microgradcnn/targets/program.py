@@ -43,12 +43,12 @@ def compile(
     Either all inputs are scalars and the loss is that of one example: the program takes an array with a number for
     every row for each of them, and gives means. Or rows are axis 0 of the inputs, and the loss may end in one mean over
     them; a plain number that was computed from x.shape stays what it was. Leaves that are named in neither list are
-    constants. `also` are further scalars to compute on the way. The backend is "numpy", "jit" (LLVM, extra `jit`) or
-    "jax" (extra `jax`). A primitive of your own is opened by its notation; one that cannot be, and has no line in
-    `targets`, is run by NumPy, also for the jit, which warns. Raises ValueError for what is no scalar or no leaf, for a
-    leaf that was changed after the loss was computed, for a loss that mixes rows and for a primitive that JAX cannot
-    run, TypeError for what is no Value, MissingExtra where an extra is not installed. The time to compile grows with
-    the number of operations.
+    constants. `also` are further scalars to compute on the way. The backend is "numpy", which runs scalars as arrays
+    where these are at most half as many lines, "jit" (LLVM, extra `jit`) or "jax" (extra `jax`). A primitive of your
+    own is opened by its notation; one that cannot be, and has no line in `targets`, is run by NumPy, also for the jit,
+    which warns. Raises ValueError for what is no scalar or no leaf, for a leaf that was changed after the loss was
+    computed, for a loss that mixes rows and for a primitive that JAX cannot run, TypeError for what is no Value,
+    MissingExtra where an extra is not installed. The time to compile grows with the number of operations.
     """
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
