@@ -37,7 +37,7 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 
 MOST_FIELDS = 64  # for the numbers of one leaf
 MOST_BOXES = 150  # of a level that nobody asked for
-MOST_FINE, MOST_DERIVED = 3000, 500  # nodes of a graph whose groups open, and of one whose gradients are derived
+MOST_FINE, MOST_EXPLAINED = 3000, 500  # nodes of a graph whose groups open, and of one whose gradients are derived
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
 SCRIPTS = (
     *("numbers", "page_levels", "grouping", "paths", "canvas", "arranging", "picture", "step_words", "derivation"),
@@ -261,7 +261,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
         pieces.append(svg.svg(level.drawing, f"level-{number}-"))
     elif number:
         pieces.append(svg.boxes(level.drawing.boxes, f"level-{number}-"))
-    for x in derived(level) if len(level.nodes) <= MOST_DERIVED else []:
+    for x in derived(level) if len(level.nodes) <= MOST_EXPLAINED else []:
         steps[level.nodes.index(x)], gradient = derivations.of(x, level)
         if (numbers := slotted(gradient, level)) is not None:
             pieces.append(math(numbers, substituted=level.nodes.index(x)))
