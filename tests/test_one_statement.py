@@ -456,7 +456,7 @@ EXPLAINED = [  # a formula of several inputs or with a static argument, and a gr
     ("(leaky(a, 0.25) - y)**2", "a", "2(leaky(a, ¼) − y)([a > 0] + ¼[a ≤ 0])"),
     ("(leaky(a, slope=0.25) - y*b)**2", "a", "2(leaky(a, ¼) − yb)([a > 0] + ¼[a ≤ 0])"),
     ("z = leaky(a, slope=0.25); (b*z - y)**2", "b", "2(bz − y)z"),
-    ("(where(a > b, a, 2*b) - y)**2", "b", "4(a[a > b] + 2b[a ≤ b] − y)[a ≤ b]"),
+    ("(where(a > b, a, 2*b) - y)**2", "b", "4(2b − y)[a ≤ b]"),
     ("(maximum(a, b) - y)**2", "b", "(max(a, b) − y)([b > a] + [b ≥ a])"),
 ]
 CASES = [  # the same with braces

@@ -30,16 +30,14 @@ _SHORT = 400  # pairs of terms of two polynomials whose common factor is looked 
 
 def proved(evidence: Evidence, answer: Value) -> bool:
     """Whether SymPy shows that the answer is the gradient; False if it cannot tell or is not installed."""
-    if plainly_other(evidence, answer):
+    free = (node for node in evidence.order if node.op is None and node not in evidence.held)
+    leaves = [node for node in free if node.label is not None and node.shape == ()]
+    if len(leaves) > MOST_SYMBOLS or plainly_other(evidence, answer):
         return False
     try:
         from sympy.polys.domains import QQ
         from sympy.polys.rings import PolyRing
     except ImportError:
-        return False
-    leaves = [node for node in evidence.order if node.op is None and node.label is not None and node.shape == ()]
-    leaves = [node for node in leaves if node not in evidence.held]
-    if len(leaves) > MOST_SYMBOLS:
         return False
     algebra = Ratios(PolyRing([f"x{i}" for i in range(len(leaves) + MOST_ATOMS)], QQ))
     graph = _Graph(algebra, {leaf: algebra.ratio(x) for leaf, x in zip(leaves, algebra.ring.gens, strict=False)})

@@ -36,6 +36,11 @@ class Picture:
     def __init__(self, f: Value, drawing: Drawing, wrt: Sequence[Value] = (), meant: Meaning | None = None) -> None:
         self.f, self.drawing, self.wrt, self.meant = f, drawing, wrt, meant or Meaning()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "meant" not in state:  # pickled when a page did not open groups: drawn anew
+            state |= {"meant": Meaning(), "drawing": drawn(state["f"])}
+        self.__dict__.update(state)
+
     @property
     def groups(self) -> list[str]:
         """The names of the groups that can be collapsed and opened."""
@@ -107,7 +112,7 @@ def draw(
     """
     namespace = dict(names) if isinstance(names, Mapping) else notebook_namespace() if names in (None, True) else {}
     chosen: dict[str, Any] = {"groups": groups, "collapse": collapse, "open": open, "wrt": wrt}
-    if callable(f) and not isinstance(f, Value):
+    if example and callable(f) and not isinstance(f, Value):
         namespace, root = _computed(f, example, namespace)
     else:
         root = f
