@@ -274,7 +274,8 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
         "boxes": [_box(level, box) for box in range(len(level.nodes))],
         "links": [
             {"parent": k.parent, "child": k.child, "local": k.local is not None, "size": _size(k.sent)}
-            for k in level.links
+            | ({} if level.live else {"recorded": edge.local})
+            for k, edge in zip(level.links, level.drawing.edges, strict=True)
         ],
         "passes": level.passes,
         "derivations": steps,

@@ -152,10 +152,10 @@ def _computed(
 
 
 def _as_values(x: Any, whole: bool) -> Any:
-    """Real numbers as leaves, an array as one; those in a list one by one, unless a Module takes them as a whole."""
+    """Real numbers as leaves, an array as one; those in a list one by one, unless a Module takes numbers as a whole."""
     if isinstance(x, Value):
         return x
-    if isinstance(x, list | tuple) and not whole:
+    if isinstance(x, list | tuple) and (not whole or any(isinstance(each, Value) for each in x)):
         return [_as_values(each, whole) for each in x]
     array = np.asarray(x)
     return Value(array if array.shape else float(array)) if array.dtype.kind == "f" or not whole else x

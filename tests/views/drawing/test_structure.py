@@ -144,6 +144,12 @@ def test_a_family_that_is_named_is_found_though_steps_hold_its_members() -> None
     assert "x₀, … , x₁₁" in words(mg.draw(h, collapse=["x"]))
 
 
+def test_layers_of_neurons_hold_their_activations() -> None:
+    """Those of mg.nn are Modules, and yet what they compute from numbers ends with their relu."""
+    picture = mg.draw(nn.MLP(2, [3, 4, 1]), [Value(1.0), Value(2.0)], open=False, collapse=["Layer *"])
+    assert words(picture)[2:] == ["Layer 1", "Layer 2", "Layer 3: output"]
+
+
 def test_a_model_of_numbers_takes_a_list() -> None:
     picture = mg.draw(MLP(2, 3, 1), [1.0, 2.0])
     assert words(picture) == ["x₁", "x₂", "Layer 1", "Layer 2: output"]

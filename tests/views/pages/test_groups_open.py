@@ -192,6 +192,10 @@ def test_a_large_network_opens_and_closes_in_frames(page: Page, tmp_path: Path) 
     assert shown_file.stat().st_size < 600_000
     page.goto(shown_file.as_uri())
     page.wait_for_function("() => globalThis.microgradcnn")
+    slopes = page.locator("figure .edge .local").all_text_contents()  # of out - 1 and of the square, as recorded
+    assert [float(said.replace("−", "-")) for said in slopes if said] == pytest.approx(
+        [1.0, loss.parents[0].grad], 1e-3
+    )
     box(page, "Layer 2").click()
     page.wait_for_function("() => document.querySelectorAll('figure .group').length > 16")
     assert readable(page)

@@ -1,7 +1,7 @@
 """Groups for the objects that parameters belong to: a layer with its weights, a neuron, a block of layers.
 
 Who computed a node is read off the graph: what takes a parameter belongs to the parameter's object, and so does what
-only joins such nodes; in an object that is no Module also the activation right behind them.
+only joins such nodes; among numbers, and in an object that is no Module, also the activation right behind them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class _Computed:
             elif not alone and len(joined) == 1 == len(parents[i]) and node.op.name in ACTIVATIONS:
                 (last,) = parents[i]
                 owner = self.owner[last]
-                if owner is not None and len(users[last]) == 1 and not self.strict[owner]:
+                apart_from_it = owner is not None and self.strict[owner] and node.shape  # a layer of its own
+                if len(users[last]) == 1 and not apart_from_it:
                     self.owner[i] = owner
         for i in range(len(order) - 1, -1, -1):  # what is between the nodes of one object
             after = {self.owner[u] for u in users[i]}

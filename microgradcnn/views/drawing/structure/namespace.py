@@ -105,7 +105,7 @@ def _parts(thing: Any) -> Iterator[tuple[Any, str, int]]:
 
 
 def _owner(thing: Any, name: str, indices: tuple[int, ...]) -> Owner:
-    kind = type(thing).__name__
-    if isinstance(thing, Module):
-        return id(thing), f"{kind} {name}" if name.isdigit() or indices else name
-    return id(thing), f"{kind} {'.'.join(map(str, indices))}".strip()
+    kind, number = type(thing).__name__, ".".join(map(str, indices))
+    if isinstance(thing, Module) and not number:
+        return id(thing), f"{kind} {name}" if name.isdigit() else name
+    return id(thing), f"{kind} {number}".strip()

@@ -119,10 +119,11 @@ class Picture {
     const rects = drawn.map((g) => rectOf(g));
     const open = boxes.map((box) => openGroups(box, closed));
     const { places, routes } = arranged(rects, links, open.map((groups) => groups.at(-1)));
-    const edges = links.map(({ size, local }, link) => {
+    const edges = links.map(({ size, local, through, links: [one] }, link) => {
       const { curve, x, y, roomy } = routes[link];
       const text = element("text", { class: "local", x, y });
-      text.textContent = local && roomy ? "0" : "";
+      const said = fine.live ? "0" : through === null ? fine.links[one].recorded : "";
+      text.textContent = local && roomy ? said : "";
       const edge = element("g", { class: size || !fine.live ? "edge" : "edge none" });
       edge.append(element("path", { d: curve }), text);
       return edge;
