@@ -126,14 +126,19 @@ def _predictions(loss: Value, inputs: Collection[Value], targets: Sequence[Value
         return sorted(labelled, key=lambda node: int((called[node] or [0, 0])[1] or 0))
     of_targets, of_inputs = _after(order, targets), _after(order, inputs)
     candidates = of_inputs - of_targets if inputs else set(order) - of_targets
-    frontier = _met(order, of_targets, candidates)
+    frontier = [_without_log(node) for node in _met(order, of_targets, candidates)]
     if len(frontier) <= max(1, len(targets)):
         return frontier
     if len(targets) > 1:
         first = [next(iter(_met(order, of_targets, candidates, by=target)), None) for target in targets]
-        return [node for node in first if node is not None]
+        return [_without_log(node) for node in first if node is not None]
     gates = (node for node in reversed(order) if node in candidates and loss not in _after(order, inputs, node))
     return [next(gates, frontier[-1])]
+
+
+def _without_log(node: Value) -> Value:
+    """What a cross-entropy takes the logarithm of, which is what is predicted."""
+    return node.parents[0] if node.op is not None and node.op.name == "log" and node.parents[0].op is not None else node
 
 
 def _after(order: Sequence[Value], start: Collection[Value], without: Value | None = None) -> set[Value]:

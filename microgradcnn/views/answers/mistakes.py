@@ -155,8 +155,11 @@ def _ratio_of_rest(rest: Array, b: Array, size: Array) -> float | None:
 
 
 def _other(evidence: Evidence, a: Array) -> Found:
+    inner = [down for n, down in evidence.flow.down.items() if n != evidence.flow.theta]
     for label, gradient in evidence.others.items():
         k = ratio(a, gradient)
+        if letter(label) != letter(evidence.label) and any(ratio(gradient, down) for down in inner):
+            continue  # as that by a bias, or by y, is: more likely the chain of θ was cut there
         if k is not None and (is_close(k, 1.0) or label in kin(evidence.label, evidence.values)):
             turned = "_".join([letter(label), *reversed(label.split("_")[1:])]) == evidence.label
             told = said("turned" if turned else "other", (label,), q=label, df=evidence.name)

@@ -42,7 +42,7 @@ def loss_step(rule: ChainRule) -> Step:
         step.say(given)
     shown = _shown(rule)
     for members in in_order(list(shown), graph):
-        for line in _defined(graph, members):
+        for line in defined(graph, members):
             step.say(*line)
     return step
 
@@ -61,12 +61,12 @@ def _shown(rule: ChainRule) -> set[Value]:
     for members in in_order(inner, graph):
         needed = {symbol(label) for node in members for label in symbols(graph.definition(node))}
         hidden = {graph.names[node] for node in inner if node not in shown}
-        if len(_defined(graph, members)) == 1 and not needed & hidden:
+        if len(defined(graph, members)) == 1 and not needed & hidden:
             shown |= set(members)
     return shown
 
 
-def _defined(graph: Graph, members: Sequence[Value]) -> list[Line]:
+def defined(graph: Graph, members: Sequence[Value]) -> list[Line]:
     """What nodes of one letter are computed from."""
     return compressed([(graph.label(n), equation(graph.names[n], graph.definition(n))) for n in members])
 

@@ -12,7 +12,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.tokens import FormulaError
 from microgradcnn.views.derivations.chain import ChainRule, chosen_stations
 from microgradcnn.views.derivations.named_graph import Graph
-from microgradcnn.views.derivations.steps import by_letter, chain_steps, compressed, where_step
+from microgradcnn.views.derivations.steps import chain_steps, defined, in_order, where_step
 from microgradcnn.views.documents.document import Block
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified
@@ -20,7 +20,6 @@ from microgradcnn.views.formulas.expression import (
     Expr,
     add,
     derivative,
-    equation,
     functions,
     heads,
     multiply,
@@ -113,14 +112,9 @@ class Material:
         return notation.text(notation.spelled_out(rule.facts.without_shares(gradient)))
 
     def definitions(self) -> Lines:
-        """What is computed from what, inputs first, families of equations that read alike as one; then functions."""
-        defined = {
-            label: equation(self.graph.names[n], self.graph.definition(n))
-            for label, n in self.nodes.items()
-            if n.op is not None
-        }
-        families = ([(label, defined[label]) for label in labels] for labels in by_letter(defined))
-        lines = [line for family in families for line in compressed(family)]
+        """What is computed from what, in this order, families of equations that read alike as one; then functions."""
+        nodes = [n for n in self.nodes.values() if n.op is not None]
+        lines = [line for members in in_order(nodes, self.graph) for line in defined(self.graph, members)]
         return [*lines, *((e,) for e in self.functions)]
 
     def _check(self, wrt: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.views.answers.diagnosis import is_tidy
+from microgradcnn.views.answers.diagnosis import is_close, is_tidy
 from microgradcnn.views.answers.edits.program import Edge, Flow, Steps
 from microgradcnn.views.answers.edits.single import Edit, Edits
 from microgradcnn.views.answers.edits.table import BOUNDS
@@ -31,8 +31,9 @@ def multiples(rows: Array, a: Array) -> Iterator[tuple[int, float]]:
 
 
 def first_match(rows: Array, a: Array) -> tuple[int, float] | None:
-    """The first row of which `a` is a tidy multiple at all points, and by what."""
-    return next(((i, k) for i, k in multiples(rows, a) if is_tidy(k)), None)
+    """The first row that `a` is at all points; failing that, the first of which it is a tidy multiple, and by what."""
+    found = [(i, k) for i, k in multiples(rows, a) if is_tidy(k)]
+    return next((match for match in found if is_close(match[1], 1.0)), found[0] if found else None)
 
 
 def steepest(a: Array) -> int:

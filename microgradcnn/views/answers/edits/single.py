@@ -196,9 +196,11 @@ class Edits:
                 yield Edit(said("cut inner" if inner else "cut", names, n=names[0], m=names[1]), wrong)
 
     def everywhere(self) -> Iterator[Edit]:
-        """One thing in the place of every edge of a kind."""
+        """One thing in the place of every edge of a kind; and the derivative at a sibling in the place of one."""
         for edges in self.alike.values():
-            yield from self.of_another(edges)
+            yield from self.of_another(edges, range(len(self.program.labels) - 1))
+        for edge in self.inner:
+            yield from self.of_another([edge], self.kin(edge[0]))
         of_letter: dict[str, list[tuple[Edge, int]]] = {}
         for edge, q in self.factors:
             of_letter.setdefault(letter(self.program.labels[q] or ""), []).append((edge, q))
@@ -208,10 +210,11 @@ class Edits:
                 yield from self.left_out_or_twice("factors", [edge for edge, _ in pairs], names, q=listed(names))
                 yield from self.shifted(pairs, names)
 
-    def of_another(self, edges: list[Edge]) -> Iterator[Edit]:
+    def of_another(self, edges: list[Edge], among: Iterable[int]) -> Iterator[Edit]:
         """The derivative at another node, as of the average in place of the average of derivatives."""
         program = self.program
-        for q, label in enumerate(program.labels[:-1]):
+        for q in among:
+            label = program.labels[q]
             if program.ops[q] and label is not None and q not in [n for n, _ in edges]:
                 value = program.values[q]
                 slopes = {}

@@ -264,7 +264,9 @@ class Edits {
   }
 
   everywhere() {
-    const {nodes} = this, found = this.alike.flatMap((edges) => this.ofAnother(edges));
+    const {nodes, program} = this, every = [...Array(program.root).keys()];
+    const found = this.alike.flatMap((edges) => this.ofAnother(edges, every));
+    found.push(...this.inner.flatMap((e) => this.ofAnother([e], this.kin(nodeOf(e)))));
     for (const [own, pairs] of grouped(this.factors, ([, q]) => letter(nodes[q].label ?? ""))) {
       if (!own || pairs.length < 2) continue;
       const names = unique(pairs.map(([, q]) => this.words(q))), words = {q: listed(names)};
@@ -273,9 +275,10 @@ class Edits {
     return found;
   }
 
-  ofAnother(edges) { // the derivative at another node
+  ofAnother(edges, among) { // the derivative at another node
     const {program, nodes} = this, at = edges.map(nodeOf), zs = at.map((n) => this.words(n));
-    return nodes.slice(0, program.root).flatMap(({name, label}, q) => {
+    return among.flatMap((q) => {
+      const {name, label} = nodes[q];
       if (!name || label === null || at.includes(q)) return [];
       const changed = new Map(edges.map((e) => {
         const n = nodeOf(e), inputs = nodes[n].parents.map((p) => program.values[p]);

@@ -28,9 +28,12 @@ function ofRegularisation(evidence, a) {
 const regularisationTimes = ({label, decay}, k) => said("λ times", [label], {q: label, k: inWords(k)}, (k - 1) * decay);
 const missingRegularisation = ({label, decay}) => said("λ missing", [label], {q: label}, -decay);
 
-function ofOther({others, label: theta, name, values}, a) {
+function ofOther({others, label: theta, name, values, flow}, a) {
+  const inner = [...flow.down].filter(([n]) => n !== flow.theta).map(([, down]) => down);
   for (const [label, gradient] of others) {
     const k = ratio(a, gradient);
+    if (letter(label) !== letter(theta) && inner.some((down) => ratio(gradient, down)))
+      continue; // as that by a bias, or by y, is: more likely the chain of θ was cut there
     if (!k || !(near(k, 1) || kin(theta, [...values.keys()]).includes(label))) continue;
     const turned = [letter(label), ...label.split("_").slice(1).reverse()].join("_") === theta;
     return [said(turned ? "turned" : "other", [label], {q: label, df: name}), ...scaled(k, `df/d${label}`)];

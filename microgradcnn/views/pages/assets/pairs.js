@@ -3,12 +3,14 @@
 
 const NEAR = 1e-8; // of the size of numbers: what may be the same, to be compared at all points
 
-function firstMatch(edits, a) { // the first of which `a` is a tidy multiple
+function firstMatch(edits, a) { // the first that `a` is; failing that, the first of which it is a tidy multiple
+  let multiple = null;
   for (const edit of edits) {
     const k = ratio(a, edit.values);
-    if (k && tidy(k)) return [edit, k];
+    if (k && near(k, 1)) return [edit, k];
+    if (k && tidy(k)) multiple ??= [edit, k];
   }
-  return null;
+  return multiple;
 }
 
 // The point at which numbers are largest, where the fewest others are the same by chance.
