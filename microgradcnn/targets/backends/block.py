@@ -191,7 +191,8 @@ class Block:
         plain = line.op == "transpose" and _keeps_last(line)
         if line.op == "getitem":
             index = line.static["index"]
-            plain = len(index if type(index) is tuple else (index,)) < len(line.args[0].shape) and None not in index
+            indices = index if type(index) is tuple else (index,)
+            plain = len(indices) < len(line.args[0].shape) and not any(i is None for i in indices)
         return plain and self._has_neighbours(line.args[0])
 
     def _is_whole(self, line: Line) -> bool:
