@@ -186,9 +186,10 @@ class Edits:
         return m < middle <= n and middle in self.sent(n) and m in self.sent(middle)
 
     def cut(self) -> Iterator[Edit]:
-        """The chain cut: what lies between two nodes is left out of the product."""
+        """The chain cut: what lies between two nodes, of those that have a name first, is left out of the product."""
         flow, program = self.flow, self.program
-        for n, m, link in self.links:
+        labels = program.labels
+        for n, m, link in sorted(self.links, key=lambda link: None in (labels[link[0]], labels[link[1]])):
             if not same(link, program.ones):
                 inner = any(self.lies_between(edge[0], n, m) for edge in self.inner)
                 names = (program.words(n), program.words(m))

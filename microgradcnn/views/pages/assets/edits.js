@@ -251,10 +251,10 @@ class Edits {
       new Map([[e, this.program.values[other]]]));
   }
 
-  cut() { // what lies between two nodes is left out of the product
-    const {flow, program} = this;
+  cut() { // what lies between two nodes, of those that have a name first, is left out of the product
+    const {flow, program, nodes} = this, unnamed = ([n, m]) => Number([n, m].some((x) => nodes[x].label === null));
     const between = (x, n, m) => m < x && x <= n && this.sent(n).has(x) && this.sent(x).has(m);
-    return this.links.flatMap(([n, m, link]) => {
+    return [...this.links].sort((a, b) => unnamed(a) - unnamed(b)).flatMap(([n, m, link]) => {
       if (same(link, program.ones)) return [];
       const name = this.inner.some((e) => between(nodeOf(e), n, m)) ? "cut inner" : "cut";
       const values = plus(flow.total, times(times(flow.down.get(n), flow.up.get(m)), link.map((x) => 1 - x)));
