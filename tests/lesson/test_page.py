@@ -67,14 +67,16 @@ def test_every_derivation_stays_within_its_page(page: Page) -> None:
 
 def test_what_is_wide_scrolls_in_its_own_box(page: Page) -> None:
     ex = example("two_conv_linear")
-    show(page, explain(ex.loss, ex.parameters["c_1"], written_out=True), 390)
-    widths = page.locator(".wide").evaluate_all("boxes => boxes.map(b => [b.scrollWidth, b.clientWidth])")
-    assert any(inside > outside for inside, outside in widths)
-    box = page.locator(".wide").nth([inside > outside for inside, outside in widths].index(True))
-    box.evaluate("b => { b.scrollLeft = 50 }")
-    assert box.evaluate("b => b.scrollLeft") == 50
-    heights = page.locator(".wide, p").evaluate_all("boxes => boxes.map(b => b.scrollHeight - b.clientHeight)")
-    assert max(heights) <= 0  # nothing is cut off below
+    derivation = explain(ex.loss, ex.parameters["c_1"], written_out=True)
+    for width, least in ((390, 1), (320, 50)):  # a telephone, and the smallest
+        show(page, derivation, width)
+        boxes = page.locator(".wide")
+        over = boxes.evaluate_all("boxes => boxes.map(b => b.scrollWidth - b.clientWidth)")
+        assert max(over) >= least
+        assert boxes.evaluate_all("boxes => boxes.map(b => { b.scrollLeft = 1e6; return b.scrollLeft })") == over
+        assert set(boxes.evaluate_all("boxes => boxes.map(b => getComputedStyle(b).overflowX)")) == {"auto"}
+        heights = page.locator(".wide, p").evaluate_all("boxes => boxes.map(b => b.scrollHeight - b.clientHeight)")
+        assert max(heights) <= 0  # nothing is cut off below
 
 
 def test_mathematics_is_typeset(page: Page) -> None:

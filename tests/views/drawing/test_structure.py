@@ -156,3 +156,15 @@ def test_a_model_of_numbers_takes_a_list() -> None:
     assert {"Neuron 1.1", "Layer 1"} <= set(picture.groups)
     with pytest.raises(TypeError, match="draw takes a Value, not 3"):
         mg.draw(lambda x: 3, 1.0)
+
+
+@pytest.mark.parametrize(("depth", "layers"), [(15, [".first", ".second"]), (16, [""]), (40, [""])])
+def test_labels_are_read_as_paths_of_at_most_sixteen_names(depth: int, layers: list[str]) -> None:
+    """Two layers within so many objects: deeper, they are one with what is around them."""
+    h = Value(np.ones((2, 3)), label="x")
+    path = [f"l{i}" for i in range(depth)]
+    for layer in (".first", ".second"):
+        h = mg.relu(h @ Value(np.ones((3, 3)), label=f"{'.'.join(path)}{layer}.weight"))
+    groups = mg.draw((h @ Value(np.ones((3, 1)), label="head.weight")).sum()).drawing.groups
+    found = [group.name for group in groups if group.kind == "layer"]
+    assert found == [*(".".join(path[:16]) + layer for layer in layers), "head"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.drawing.structure.namespace import Owner, Owners
+from microgradcnn.views.drawing.structure.namespace import DEEPEST, Owner, Owners
 
 ACTIVATIONS = {"relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu", "silu"}
 
@@ -25,10 +25,13 @@ class Meant:
 
 
 def labelled_owners(order: Sequence[Value]) -> dict[Value, tuple[Owner, ...]]:
-    """The layers that parameters' dotted labels name: blocks.0.weight is within blocks.0, and that within blocks."""
+    """The layers that parameters' dotted labels name: blocks.0.weight is within blocks.0, and that within blocks.
+
+    What is deeper than DEEPEST objects, each with its place in a list, belongs to the last of them.
+    """
     found: dict[Value, tuple[Owner, ...]] = {}
     for node in order:
-        path = (node.label or "").split(".")[:-1] if node.op is None else []
+        path = (node.label or "").split(".", 2 * DEEPEST)[:-1] if node.op is None else []
         above = [".".join(path[: i + 1]) for i in range(len(path))]
         if all(path) and path:
             found[node] = tuple((hash(name), name if not path[i].isdigit() else "") for i, name in enumerate(above))
