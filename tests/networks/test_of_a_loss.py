@@ -188,6 +188,16 @@ def test_what_is_predicted_is_the_last_node_that_no_target_goes_into(make: Calla
     assert prediction.shape == (2,)
 
 
+def test_what_a_cross_entropy_takes_the_logarithm_of_is_predicted() -> None:
+    x = leaf("x")
+    o = [leaf("w_1") * x, leaf("w_2") * x]
+    e = [node.exp() for node in o]
+    q = [each / (e[0] + e[1]) for each in e]
+    q[0].label, q[1].label = "q_1", "q_2"
+    loss = -(leaf("y_1", 1.0) * mg.log(q[0]) + leaf("y_2", 0.0) * mg.log(q[1]))
+    assert [node.label for node in roles_of(loss, "loss").outputs] == ["q_1", "q_2"]
+
+
 def test_a_leaf_called_lambda_is_a_constant_and_without_parameters_all_are() -> None:
     roles = roles_of(decayed(), "loss")
     assert (list(roles.parameters), [v.label for v in roles.inputs], [v.label for v in roles.targets]) == (

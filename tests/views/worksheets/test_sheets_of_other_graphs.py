@@ -22,6 +22,8 @@ from test_fair_sheets import check_apart
 
 from microgradcnn.cli import main
 from microgradcnn.cli.loss_graphs import loss_graph
+from microgradcnn.views.formulas import notation
+from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.worksheets.grading import Answers, Key
 from microgradcnn.views.worksheets.worksheet import Worksheet, sheets_of
 
@@ -94,6 +96,19 @@ def test_the_wrong_line_is_any_line(name: str) -> None:
         expected = sum(of.values()) / 3
         assert len(of) == 3, (label, of)
         assert sum((n - expected) ** 2 / expected for n in of.values()) < 2 * 13.8, (label, of)
+
+
+def test_nothing_is_used_before_it_is_defined() -> None:
+    text = "a_1 = u*x_1; h_1 = sigmoid(a_1); a_2 = u*x_2 + v*h_1; h_2 = sigmoid(a_2); y_hat = w*h_2; (y_hat - y)^2"
+    graph = loss_graph(text)
+    computed = sheets_of(graph.loss, [*graph.parameters.values()], 6, "steps")("any seed").introduction[0]
+    lines = [notation.text(line[0]) for line in computed.lines if isinstance(line[0], Expr)]
+    names = [[re.findall(r"[a-zŷ][₀-₉]*", side) for side in line.split(" = ", 1)] for line in lines]
+    known: set[str] = set()
+    for (left,), right in names:
+        assert {*right} & {"a₁", "a₂", "h₁", "h₂", "ŷ"} <= known, lines
+        known.add(left)
+    assert known == {"a₁", "a₂", "h₁", "h₂", "ŷ", "f"}
 
 
 def test_a_number_that_has_a_name_keeps_its_number() -> None:
