@@ -24,11 +24,12 @@ from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.rerolling.program import Rerolled, length, rerolled
-from microgradcnn.targets.rerolling.running import RerolledBlocks, stacked
+from microgradcnn.targets.rerolling.running import ByRows, RerolledBlocks, stacked
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import trace
 
-WORTH_REROLLING = 2  # times as many lines of scalars as of arrays: NumPy then runs the arrays
+# So many times as many lines of scalars as of arrays: NumPy then runs the arrays, for few rows or for any number
+WORTH_REROLLING, WORTH_MANY_ROWS = 2, 5
 
 
 def compile(
@@ -180,9 +181,11 @@ class Backend(Protocol):
 
 def _numpy(lines: Lines) -> Backend:
     arrays = rerolled(lines)
-    if arrays is not None and WORTH_REROLLING * arrays.length <= length(lines):
+    times = 0.0 if arrays is None else length(lines) / max(1, arrays.length)
+    if arrays is not None and times >= WORTH_MANY_ROWS:
         return RerolledBlocks(arrays)
-    return Blocks(in_blocks(reordered(lines)))
+    scalars = Blocks(in_blocks(reordered(lines)))
+    return scalars if arrays is None or times < WORTH_REROLLING else ByRows(RerolledBlocks(arrays), scalars)
 
 
 def _jit(lines: Lines) -> Backend:

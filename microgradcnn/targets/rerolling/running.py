@@ -16,6 +16,7 @@ from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.rerolling.picking import Index
 from microgradcnn.targets.rerolling.program import Rerolled
 
+MANY = 4096  # rows over which a call's own time does not count any more
 COPIED = 1 << 25  # bytes of columns that are laid out one after the other, once, also where they lie evenly already
 
 
@@ -33,6 +34,25 @@ class RerolledBlocks:
     def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> RerolledTrainer:
         """The program bound to columns of n rows."""
         return RerolledTrainer(self, wrt, inputs, n)
+
+
+class ByRows:
+    """The array program of a small network over few rows; over MANY that of scalars, which copies no windows."""
+
+    def __init__(self, arrays: RerolledBlocks, scalars: Blocks) -> None:
+        self.arrays, self.scalars = arrays, scalars
+
+    def lowered(self, wrt: Sequence[Value], inputs: Sequence[Any]) -> str:
+        """The source of the functions that run over so many rows."""
+        return self.over(max((len(x) for x in inputs if np.ndim(x)), default=1)).lowered(wrt, inputs)
+
+    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> VectorTrainer:
+        """The program that n rows are for, bound to their columns."""
+        return self.over(n).trainer(wrt, inputs, n)
+
+    def over(self, n: int) -> RerolledBlocks | Blocks:
+        """The program that n rows are for."""
+        return self.arrays if n < MANY else self.scalars
 
 
 class RerolledTrainer(VectorTrainer):

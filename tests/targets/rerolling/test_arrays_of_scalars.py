@@ -18,7 +18,7 @@ from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.lines import Rows, in_order
 from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.program import ArrayProgram, Program
-from microgradcnn.targets.rerolling.running import RerolledBlocks
+from microgradcnn.targets.rerolling.running import ByRows, RerolledBlocks
 
 SIX = (
     *("single_layer", "conv_average", "conv_linear"),
@@ -89,7 +89,7 @@ def lines_of(program: Program) -> int:
 def test_the_six_networks_are_what_they_are_over_arrays(name: str, large: bool, options: dict[str, Any]) -> None:
     net = network(name, large, **options)
     program, (x, y) = compiled(net), rows(net)
-    assert isinstance(program._engine, RerolledBlocks)
+    assert isinstance(program._engine, RerolledBlocks | ByRows)
     loss, gradients = program(*x.T, y)
     arrays = program.arrays()
     assert difference((loss, gradients), of_arrays(net, x, y)) <= TOLERANCE
@@ -225,7 +225,7 @@ def test_small_programs_and_those_without_likeness_stay_scalars() -> None:
     a, b, c = (mg.Value(v, label=label) for v, label in ((0.5, "a"), (0.25, "b"), (2.0, "c")))
     x = mg.Value(1.0, label="x")
     program = mg.compile(mg.exp(a * x) + mg.tanh(b / (c + x)), [a, b, c], [x])
-    assert not isinstance(program._engine, RerolledBlocks)
+    assert not isinstance(program._engine, RerolledBlocks | ByRows)
     arrays = program.arrays()
     assert [line.op for line in in_order(arrays._lines.outputs) if line.shape not in ((), (Rows(),))] == []
     x_data = np.linspace(0.0, 1.0, 4)
@@ -233,6 +233,18 @@ def test_small_programs_and_those_without_likeness_stay_scalars() -> None:
 
 
 # What reads there
+
+
+def test_a_small_network_over_many_rows_is_taken_as_scalars() -> None:
+    """As its columns are faster there: the text has no windows then, and the numbers are the same."""
+    example = NETWORKS["conv_average"]().example(np.linspace(-1.0, 1.0, 9), 1.0)
+    program = mg.compile(example.loss, list(example.parameters.values()), [*example.inputs, example.y])
+    rows = np.random.default_rng(0).normal(size=(10, 10_000))
+    few, many = program.lowered(*rows[:, :100]), program.lowered(*rows)
+    assert many.count("multiply(") > 2 * few.count("multiply(")
+    whole, parts = program(*rows), [program(*rows[:, i : i + 2500]) for i in range(0, 10_000, 2500)]
+    assert whole[0] == pytest.approx(np.mean([part[0] for part in parts]), rel=1e-12)
+    assert np.array(whole[1]) == pytest.approx(np.mean([part[1] for part in parts], axis=0), rel=1e-11)
 
 
 def test_the_source_is_what_a_student_would_write_next() -> None:
