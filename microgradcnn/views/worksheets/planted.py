@@ -88,16 +88,25 @@ class Account:
         label = self.rule.graph.label
         return compressed([(label(t), equation(self.rule.symbol(t), self.outer[t])) for t in family])
 
-    @cached_property
+    @property
     def lines(self) -> list[Line]:
         """Outer derivatives, inner ones, and the sum."""
+        return [*self.derivatives, self.sum]
+
+    @cached_property
+    def derivatives(self) -> list[Line]:
+        """Outer derivatives and inner ones, without what they add up to, which takes longer to find."""
         rule = self.rule
         lines = [line for family in by_letter(self.outer, rule.graph.label) for line in self._outer(family)]
-        steps = {t: rule.local(t, rule.x) for t in self.inner}
-        lines += [(equation(steps[t], formula),) for t, formula in self.inner.items()]
-        paths = [multiply(rule.symbol(t), step) for t, step in steps.items() if t not in self.left_out]
+        return lines + [(equation(rule.local(t, rule.x), formula),) for t, formula in self.inner.items()]
+
+    @cached_property
+    def sum(self) -> Line:
+        """The last line."""
+        rule = self.rule
+        paths = [multiply(rule.symbol(t), rule.local(t, rule.x)) for t in self.inner if t not in self.left_out]
         sums = [add(*paths, *self.straight)] if paths else []
-        return [*lines, (equation(rule.symbol(rule.x), *sums, self.total),)]
+        return (equation(rule.symbol(rule.x), *sums, self.total),)
 
 
 class Plant(NamedTuple):
@@ -112,11 +121,14 @@ class Plant(NamedTuple):
 
 def wrong_line(plant: Plant) -> int | None:
     """The line that goes wrong; None if there is none, or another one before the last goes wrong as well."""
-    wrong, right = plant.account.lines, plant.account.right.lines
-    where = next((i for i, (a, b) in enumerate(zip(wrong, right, strict=False)) if a != b), None)
-    if where is None or len(wrong) != len(right) or len(wrong) > len(ascii_uppercase):
+    account, mended = plant.account, plant.account.right
+    wrong, right = account.derivatives, mended.derivatives
+    if len(wrong) != len(right) or len(wrong) >= len(ascii_uppercase):
         return None
-    return where if wrong[where + 1 : -1] == right[where + 1 : -1] else None
+    different = [i for i, (a, b) in enumerate(zip(wrong, right, strict=True)) if a != b]
+    if not different:
+        return len(wrong) if account.sum != mended.sum else None
+    return different[0] if len(different) == 1 else None
 
 
 def draft(material: Material, wrt: str, plant: Plant) -> Task | None:
