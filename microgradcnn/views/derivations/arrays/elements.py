@@ -160,7 +160,7 @@ class Elements:
         return simplified(multiply(*front, call("scatter", multiply(*(rest or [ONE])), *e.args[1:])))
 
     def written(self, e: Expr) -> Expr:
-        """Products of several arrays with ⊙; cases and what is 1 or 0 stand beside the others."""
+        """Products of several arrays with ⊙; numbers by cases, or that are 1 or 0, stand beside the others."""
         e = Expr(e.head, tuple(map(self.written, e.args)), e.value) if e.args else e
         if e.head == "hadamard" and (numbers := [a for a in e.args if self.shape(a) == ()]):
             arrays = [a for a in e.args if a not in numbers]
@@ -169,9 +169,9 @@ class Elements:
             return e
         coefficient, powers = _turned(*split(e))
         front, above, below = list[Expr](), list[Expr](), list[Expr]()
-        beside = [b for b in powers if b.head in ("cases", "indicator")]
+        beside = [b for b in powers if b.head in ("cases", "indicator") and self.shape(b) == ()]
         for b, x in powers.items():
-            if self.shape(b) != () and b not in beside:
+            if self.shape(b) != ():
                 negative = x.head == "number" and x.value < 0
                 (below if negative else above).extend(written({b: number(-x.value) if negative else x}))
             elif b not in beside:
