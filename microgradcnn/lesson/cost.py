@@ -53,7 +53,8 @@ def network_cost(
     separately = sum(math.prod(p.shape) for p in kind().parameters.values()) <= MOST_BY_THEMSELVES
     count = partial(cost, separately=separately)
     lecture = count(partial(build, **fixed), {size: at for size, at in counted.items() if size not in fixed})
-    return NetworkCost(count(build, counted), lecture, fixed, _meaning(sizes))
+    found = count(build, counted) if fixed else lecture
+    return NetworkCost(found, lecture, fixed, _meaning(sizes))
 
 
 def builder(network: str | type[Network], activation: str | None = None, regularise: float | None = None) -> Build:

@@ -177,8 +177,8 @@ class Ratios:
 
     def shortened(self, p: Any, q: Any) -> tuple[Any, Any]:
         """Two polynomials without what they have in common, where that is one of them: a softmax stays short."""
-        exponents = zip(max(p) + min(p), max(q) + min(q), strict=True) if p else ()  # none is larger in a factor
-        if len(p) * len(q) > _SHORT or q == self.one or {-1, 1} <= {(a > b) - (a < b) for a, b in exponents}:
+        signs = {(a > b) - (a < b) for a, b in zip(max(p) + min(p), max(q) + min(q), strict=True)} if p else set()
+        if len(p) * len(q) > _SHORT or q == self.one or {-1, 1} <= signs:  # a factor's exponents are never larger
             return p, q
         (p_by_q, over), (q_by_p, under) = p.div(q), q.div(p) if p else (q, self.one)
         return (p_by_q, self.one) if not over else (p, q) if under else (self.one, q_by_p)

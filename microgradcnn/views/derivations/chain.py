@@ -162,7 +162,8 @@ class ChainRule(Backward):
         terms = self.terms(node)
         found = [self.facts.shorter(term) for _, term in terms]
         left = [(t, term if new is None else new.forms[-1]) for (t, term), new in zip(terms, found, strict=True)]
-        raw, result = total(terms), total(left)
+        raw = total(terms)
+        result = total(left) if any(found) else raw
         found.append(self.facts.shorter(result))
         steps = [new for new in found if new is not None]
         if steps and size(last := result if found[-1] is None else found[-1].forms[-1]) < size(raw):
