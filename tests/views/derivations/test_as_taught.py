@@ -343,9 +343,9 @@ def test_arrays_read_as_mathematics(name: str) -> None:
 
 def test_cases_stand_below_each_other_behind_a_brace() -> None:
     assert (
-        "                      ⎧ 1  if XW > bᵀ\n"
-        "   df/dW = Xᵀ[(df/dt₁)⎨ ½  if XW = bᵀ] (3×2)\n"
-        "                      ⎩ 0  else\n"
+        "                         ⎧ 1  if XW > bᵀ\n"
+        "   df/dW = Xᵀ[(df/dt₁) ⊙ ⎨ ½  if XW = bᵀ] (3×2)\n"
+        "                         ⎩ 0  else\n"
     ) in explain(OVER_ARRAYS["maximum"][0], W).text()
 
 
