@@ -523,7 +523,8 @@ def test_ctrl_c_leaves_whole_files_only(here: Path) -> None:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-        assert process.returncode in {130, 0}, err
+        # Once the last page is there Python may be ending, and a signal then ends it.
+        assert process.returncode in {130, 0, *([-signal.SIGINT] if wanted == "attention*.html" else [])}, err
         assert "Traceback" not in err
         for path in out.rglob("*.*"):
             text = path.read_text(encoding="utf-8") if path.is_file() and path.suffix != ".npz" else ""
