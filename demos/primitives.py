@@ -125,7 +125,7 @@ def card(name, function, shape):
 
 path = Path(sys.argv[1] if len(sys.argv) > 1 else Path(tempfile.mkdtemp()) / "primitives.html")
 cards = [card(name, function, shape) for functions, shape in SHAPES for name, function in functions.items()]
-head = f'<meta charset="utf-8"><title>The table</title><style>{style("page.css")}{STYLE}</style>'
+head = f'<meta charset="utf-8"><title>The table</title><style>{style("graph/page.css")}{STYLE}</style>'
 path.write_text(
     f'<!doctype html><html lang="en">{head}<h1>The table, a row each</h1><p>{COST}</p>{"".join(cards)}</html>',
     encoding="utf-8",

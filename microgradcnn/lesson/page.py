@@ -94,7 +94,9 @@ def _left_out(name: str, what: str) -> Iterator[None]:
 
 def filled(file: str, found: Mapping[str, Pieces]) -> str:
     """The sections in a file of templates that there are pieces for, with these in their places."""
-    return "".join(text.format(**found[name]) for name, text in SECTION.findall(asset(file)) if name in found)
+    return "".join(
+        text.format(**found[name]) for name, text in SECTION.findall(asset(f"lesson/{file}")) if name in found
+    )
 
 
 def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:

@@ -108,8 +108,10 @@ def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str
     )
     script, sections = f"{page.script}\n{asset('wide.js')}".strip(), page.sections
     told = f'<p class="lead">{lead}</p>' if lead else ""
-    whole = asset("lesson.html").format(links=items, title=as_line(title), lead=told, sections=sections, script=script)
-    return html_document(whole, title.replace("`", ""), style("lesson.css"))
+    whole = asset("lesson/lesson.html").format(
+        links=items, title=as_line(title), lead=told, sections=sections, script=script
+    )
+    return html_document(whole, title.replace("`", ""), style("lesson/lesson.css"))
 
 
 def _formula(loss: str) -> str:

@@ -99,7 +99,7 @@ class _Drawing:
             f'<svg xmlns="http://www.w3.org/2000/svg" class="schematic" width="{wide}" height="{high}" '
             f'style="--width:{wide}px" viewBox="0 0 {wide} {high}" role="img" '
             f'aria-label="{escape(about)}"><title>{escape(about)}</title>'
-            f"<style>\n{asset('schematic.css')}{_slides(places) if places > 1 else ''}</style>"
+            f"<style>\n{asset('lesson/schematic.css')}{_slides(places) if places > 1 else ''}</style>"
             f"{''.join([*self.pieces, *self.labels])}</svg>"
         )
 

@@ -149,7 +149,7 @@ def read_words(text: str) -> Words:
 @cache
 def section_titles() -> dict[str, str]:
     """The titles that the sections of a page have, by their names, in their order."""
-    return dict(_TITLED.findall(asset("network.html")))
+    return dict(_TITLED.findall(asset("lesson/network.html")))
 
 
 def _section(heading: str) -> str:

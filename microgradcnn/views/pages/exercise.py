@@ -1,7 +1,7 @@
 """The exercise of a page: a loss as its script knows it, boxes that check derivatives, training, and the landscape.
 
-The boxes read and compare in the browser (assets/exercise.js, on top of assets/problem.js), and draw the paths that a
-mistake is about (assets/answer_paths.js). Without the key, the page knows the loss alone: its program, its nodes, and
+The boxes read and compare in the browser (assets/answers/exercise.js, on top of problem.js), and draw the paths that a
+mistake is about (answer_paths.js). Without the key, the page knows the loss alone: its program, its nodes, and
 each primitive with its local derivatives. From these it finds what an answer is compared with when it is asked, and
 trains by finite differences.
 """
@@ -32,10 +32,11 @@ from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
 from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
 
-_SCRIPTS = (
-    *("program.js", "edits.js", "terms.js", "pairs.js", "evidence.js", "written.js", "search.js", "mistakes.js"),
-    *("problem.js", "answer_paths.js", "exercise.js", "landscape.js"),
+_ANSWERS = (
+    *("program", "edits", "terms", "pairs", "evidence", "written", "search", "mistakes"),
+    *("problem", "answer_paths", "exercise"),
 )
+_SCRIPTS = (*(f"answers/{name}.js" for name in _ANSWERS), "lesson/landscape.js")
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 

@@ -40,8 +40,8 @@ MOST_BOXES = 150  # of a level that nobody asked for
 MOST_FINE, MOST_EXPLAINED = 3000, 500  # nodes of a graph whose groups open, and of one whose gradients are derived
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
 SCRIPTS = (
-    *("numbers", "page_levels", "grouping", "paths", "canvas", "arranging", "picture", "step_words", "derivation"),
-    *("predicting", "descent", "page"),
+    *("graph/numbers", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas", "canvas/arranging"),
+    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "graph/descent", "graph/page"),
 )
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
@@ -78,7 +78,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     why_not = first.why_not
     classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else _title(level) for level in shown.levels]
-    body = asset("page.html").format(
+    body = asset("graph/page.html").format(
         title=escape(drawing.title),
         about=escape(drawing.about),
         note=f"\n<p>This page shows the numbers that were recorded: {escape(why_not)}.</p>" if why_not else "",
@@ -88,7 +88,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
         script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
-    return _written(html_document(body, drawing.title, style("page.css"), classes)).decode()
+    return _written(html_document(body, drawing.title, style("graph/page.css"), classes)).decode()
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:

@@ -3,7 +3,7 @@
 df/dθ is the sum over the paths from θ to f of the products of their local derivatives. A Flow has what f sends down to
 every node, df/dn, and what θ sends up to it, dn/dθ: all paths through n together give df/dn · dn/dθ, and all through
 one edge df/dn · slope · dp/dθ. So the effect of an edit of one edge is known without going through the graph again.
-What a search may do with it is counted in Steps. assets/program.js is the same in JavaScript.
+What a search may do with it is counted in Steps. assets/answers/program.js is the same in JavaScript.
 """
 
 from __future__ import annotations

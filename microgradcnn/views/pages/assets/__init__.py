@@ -14,7 +14,7 @@ from microgradcnn.views.answers.reading.names import Names
 
 
 def asset(name: str) -> str:
-    """The text of a file in this folder."""
+    """The text of a file in this folder, by its path from here."""
     return files("microgradcnn.views.pages.assets").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -57,7 +57,7 @@ def formula_script() -> str:
         "dots": notations.DOTS,
         "wrappers": notations.WRAPPERS,
     }
-    scripts = "\n".join(map(asset, ("formula_words.js", "formula.js")))
+    scripts = "\n".join(map(asset, ("answers/formula_words.js", "answers/formula.js")))
     return f"const NOTATION = {literal(notation)};\nconst FUNCTIONS = {_functions()};\n{scripts}"
 
 
