@@ -25,6 +25,7 @@ from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.engine.value import Constant, Value, switched, watcher
 
 _PART = primitives.getitem
+_ndarray = np.ndarray
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 
 
@@ -105,8 +106,9 @@ def topological(root: Value) -> list[Value]:
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
-        younger = node._birth
-        for parent in node.parents:
+        younger, first, second = node._birth, node._first, node._second
+        # `parents`, of which a pass asks every node.
+        for parent in (first, second) if second is not None else first if type(first) is tuple else (first,):
             if (birth := parent._birth) > younger:
                 raise _changed(parent, root)
             if birth and parent not in seen:  # a constant has none
@@ -143,10 +145,21 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
                     sent = _in_ieee_arithmetic(rule, arguments, static)
                 if type(sent) is not float or type(parent._data) is not float or optional:
                     sent = _mended(sent, rule, arguments, node, parent, node in optional)
-                found[parent] = sent if parent not in found else found[parent] + sent
+                found[parent] = sent if parent not in found else _added(sent, parent, found, own)
                 if watch is not None:
                     watch.gradient(node, k, parent, g, sent, found[parent])
     return found
+
+
+def _added(sent: Any, parent: Value, found: dict[Value, Any], own: set[Value]) -> Any:
+    """The cotangent of `parent` and what is sent to it: in place from the second time on, when the sum is its own."""
+    total = found[parent]
+    if type(total) is not _ndarray or type(sent) is not _ndarray or watcher.get() is not None:
+        return total + sent
+    if parent in own:
+        return np.add(total, sent, out=total)
+    own.add(parent)
+    return total + sent
 
 
 def _receivers(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) -> tuple[Value, ...]:
@@ -156,10 +169,11 @@ def _receivers(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) ->
     does that for the first part, and from then on x's cotangent is an array that nobody else holds.
     """
     (x,) = node.parents
-    if x in own and type(total := found.get(x)) is np.ndarray and not isinstance(g, Value) and watcher.get() is None:
+    if (total := found.get(x)) is None:
+        own.add(x)
+    elif x in own and type(total) is _ndarray and not isinstance(g, Value) and watcher.get() is None:
         kernels.add_at(total, g, **node.static)
         return ()
-    own.add(x)
     return node.parents
 
 
@@ -187,15 +201,16 @@ def _mended(
 
     `below_where`: some where() may not have taken what was computed from the node.
     """
+    data, kind = parent._data, type(sent)
+    if not below_where and kind is type(data):  # most often
+        if kind is float or (sent.shape == data.shape and sent.dtype is data.dtype):
+            return sent
     if sent is None:
         raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
     if type(sent) is complex:
         sent = _in_ieee_arithmetic(rule, arguments, node.static)
     if below_where and node.op is not None and node.op.elementwise:
         sent = _nothing_from_nothing(sent, arguments[0])
-    data = parent._data
-    if type(sent) is type(data) and (type(sent) is float or (sent.shape == data.shape and sent.dtype is data.dtype)):
-        return sent
     return _unbroadcast(sent, parent, node)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from microgradcnn.engine.arrays import Data, as_data, dtype_of, glimpse, is_array_like, settled, shape_of
+from microgradcnn.engine.arrays import Data, as_data, dtype_of, glimpse, is_array_like, quiet_context, settled, shape_of
 from microgradcnn.engine.record import NO_RULE_BY_HAND, TABLE, Primitive
 from microgradcnn.system.callers import is_augmented
 
@@ -238,17 +238,30 @@ def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> 
         if not isinstance(x, Value):
             parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
             break
-    try:
-        data = op.evaluate([p._data for p in parents], static)
-        if type(data) is not float:
-            data = settled(data)
-    except (TypeError, ValueError, IndexError) as error:
-        given = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
-        kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
-        raise kind(f"{op.name} cannot take {given}: {error}") from error
+    first: Any = parents
+    second: Value | None = None
     if len(parents) == 2:
-        return _node(op, parents[0], parents[1], data, static)
-    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static)
+        first, second = parents
+        given: tuple[Any, ...] = first._data, second._data
+    elif len(parents) == 1:
+        first = parents[0]
+        given = (first._data,)
+    else:
+        given = tuple([p._data for p in parents])
+    try:
+        for x in given:
+            if type(x) is np.ndarray:  # as `evaluate`, without its detours: what a Value holds was looked at
+                data = settled(quiet_context().run(op.forward, *given, **static))
+                break
+        else:
+            data = op.evaluate(given, static)
+            if type(data) is not float:
+                data = settled(data)
+    except (TypeError, ValueError, IndexError) as error:
+        named = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
+        kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
+        raise kind(f"{op.name} cannot take {named}: {error}") from error
+    return _node(op, first, second, data, static)
 
 
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
