@@ -156,10 +156,11 @@ def _added(sent: Any, parent: Value, found: dict[Value, Any], own: set[Value]) -
     total = found[parent]
     if type(total) is not _ndarray or type(sent) is not _ndarray or watcher.get() is not None:
         return total + sent
-    if parent in own:
-        return np.add(total, sent, out=total)
-    own.add(parent)
-    return total + sent
+    if parent not in own:
+        own.add(parent)
+        return total + sent
+    total += sent
+    return total
 
 
 def _receivers(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) -> tuple[Value, ...]:
@@ -202,9 +203,9 @@ def _mended(
     `below_where`: some where() may not have taken what was computed from the node.
     """
     data, kind = parent._data, type(sent)
-    if not below_where and kind is type(data):  # most often
-        if kind is float or (sent.shape == data.shape and sent.dtype is data.dtype):
-            return sent
+    same = kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
+    if same and not below_where:
+        return sent
     if sent is None:
         raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
     if type(sent) is complex:
@@ -264,7 +265,9 @@ def seed_of(f: Value, seed: object) -> Any:
     start = seed if isinstance(seed, Value) else as_data(1.0 if seed is None else seed)
     if shape_of(start) != f.shape:
         raise ValueError(f"the seed has shape {shape_of(start)}, but {f.describe()} has shape {f.shape}")
-    return start if dtype_of(start) == f.dtype else primitives.astype(start, dtype=f.dtype)
+    if dtype_of(start) == f.dtype:
+        return start
+    return f.dtype.type(start) if type(start) is float else primitives.astype(start, dtype=f.dtype)
 
 
 class Watcher:

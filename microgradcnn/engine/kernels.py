@@ -1,4 +1,4 @@
-"""What NumPy lacks, on raw arrays: sigmoid and log-softmax that keep their digits, scatter, convolution, pooling.
+"""What NumPy lacks, on raw arrays: a sigmoid that keeps its digits, fast sums, scatter, convolution, pooling.
 
 Images are (n, channels, height, width), kernels (filters, channels/groups, kh, kw); sizes, strides, paddings and
 dilations are pairs. As in every deep-learning library, convolution is cross-correlation: the kernel is not flipped.
@@ -129,24 +129,6 @@ def mean(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     return s / (x.size / (s.size or 1))
 
 
-def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
-    """(x - mean)/√(variance + eps) over the axes."""
-    centred = x - mean(x, axis, keepdims=True)
-    return centred / np.sqrt(mean(np.square(centred), axis, keepdims=True) + eps)
-
-
-def log_softmax(x: Array, axis: int) -> Array:
-    """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
-    last = np.asarray(x).swapaxes(axis, -1)
-    flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
-    largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
-    shifted = flat - flat.take(largest)[:, None]
-    rest = np.exp(shifted)
-    rest.put(largest, 0.0)
-    shifted -= np.log1p(total(rest, (1,), keepdims=True))
-    return shifted.reshape(last.shape).swapaxes(axis, -1)
-
-
 def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     """x repeated to `shape`; a copy, which is made, and read later, faster than NumPy's view with strides of 0.
 
@@ -161,6 +143,25 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     return out
 
 
+def stack(*xs: Any, axis: int) -> Array:
+    """np.stack; of arrays alike without the views that it makes of each, a third of the time."""
+    first = xs[0]
+    alike = all(type(x) is np.ndarray and x.shape == first.shape and x.dtype is first.dtype for x in xs)
+    if not alike or not 0 <= axis <= first.ndim:
+        return np.stack(xs, axis)
+    out = np.empty((*first.shape[:axis], len(xs), *first.shape[axis:]), first.dtype)
+    before = (slice(None),) * axis
+    for i, x in enumerate(xs):
+        out[(*before, i)] = x
+    return out
+
+
+def part(x: Any, index: Any) -> Any:
+    """x[index]; whole rows, as of embeddings, by np.take, a third of the time."""
+    x = np.asarray(x)
+    return x.take(index, 0) if type(index) is np.ndarray and index.dtype.kind == "i" and x.ndim else x[index]
+
+
 def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """The adjoint of x[index]: zeros of x's shape to which g is added at that index."""
     out = np.zeros(shape, dtype_of(g))
@@ -170,10 +171,15 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 def add_at(total: Array, g: Array, index: Any) -> None:
     """Add g to `total` at that index, in place, also where the index names a place twice."""
-    if not [part for part in (index if type(index) is tuple else (index,)) if isinstance(part, np.ndarray)]:
+    parts = index if type(index) is tuple else (index,)
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if not arrays:
         total[index] += g  # no place twice: ten times as fast
     elif not total.size or not total.flags.c_contiguous:
         np.add.at(total, index, g)
+    elif len(parts) == len(arrays) == total.ndim > 1 and all(part.dtype.kind in "iu" for part in arrays):
+        where = np.ravel_multi_index(arrays, total.shape, mode="wrap")
+        np.add.at(total.reshape(-1), where.reshape(-1), np.reshape(g, -1))
     elif type(index) is not np.ndarray or index.dtype.kind not in "iu":
         np.add.at(total.reshape(-1), places(total.shape)[index].reshape(-1), np.reshape(g, -1))  # eight times as fast
     else:  # whole rows, as of embeddings

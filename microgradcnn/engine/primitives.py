@@ -34,9 +34,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine import kernels
+from microgradcnn.engine import kernels, normalising
 from microgradcnn.engine.arrays import dtype_of, shape_of
-from microgradcnn.engine.record import Each, Primitive
+from microgradcnn.engine.record import Each, Primitive, on_arrays
 
 
 def _swap(x: Any) -> Any:
@@ -147,13 +147,14 @@ softplus: Primitive = Primitive(
 )
 
 
+@on_arrays(normalising.log_softmax_back)
 def _log_softmax_rule(g: Any, y: Any, x: Any, axis: int) -> Any:
     # g - p Σg, with g(1 - p) taken together so that a p near 1 costs no digits: 1 - p = -expm1(log p).
     return exp(y) * (g - sum(g, axis=(axis,), keepdims=True)) - g * expm1(y)
 
 
 log_softmax: Primitive = Primitive(
-    "log_softmax", kernels.log_softmax, (_log_softmax_rule,), "log_softmax(x)", repeats=True
+    "log_softmax", normalising.log_softmax, (_log_softmax_rule,), "log_softmax(x)", repeats=True
 )
 
 
@@ -241,6 +242,7 @@ min: Primitive = Primitive(
 )
 
 
+@on_arrays(normalising.normalised_back)
 def _normalised_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, eps: float) -> Any:
     over: dict[str, Any] = {"axis": axis, "keepdims": True}
     variance = mean(square(x - mean(x, **over)), **over)
@@ -250,7 +252,7 @@ def _normalised_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, eps: 
 # One primitive, for its gradient: that of the composition takes three times as long, and nobody can read it.
 normalised: Primitive = Primitive(
     "normalised",
-    kernels.normalised,
+    normalising.normalised,
     (_normalised_rule,),
     "(x - mean(x, axis=axis, keepdims=True)) / sqrt(mean(square(x - mean(x, axis=axis, keepdims=True)), axis=axis, "
     "keepdims=True) + eps)",
@@ -264,7 +266,7 @@ def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g * b if a.ndim == 1 else matmul(_column(g), _row(b))
     if a.ndim == 1:  # y[..., j] = Σ a[i] b[..., i, j]
         return sum(_row(g) * b, axis=(-1,), keepdims=False)
-    return matmul(g, _swap(b))
+    return g @ b.T if g.ndim == b.ndim == 2 else matmul(g, _swap(b))
 
 
 def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -273,7 +275,8 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:
         return g @ a if a.ndim == 2 else sum(_column(g) * a, axis=(-2,), keepdims=False)
     if b.ndim == 2 < a.ndim:  # every row of the stack goes through the one matrix
-        a, g = (reshape(v, shape=(math.prod(v.shape[:-1]), v.shape[-1])) for v in (a, g))
+        rows = math.prod(a.shape[:-1])
+        return a.reshape((rows, a.shape[-1])).T @ g.reshape((rows, g.shape[-1]))
     return _swap(a) @ g
 
 
@@ -310,7 +313,7 @@ astype: Primitive = Primitive(
 )
 getitem: Primitive = Primitive(
     "getitem",
-    lambda x, index: np.asarray(x)[index],
+    kernels.part,
     (lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),),
     "x[index]",
     work="moves",
@@ -335,7 +338,7 @@ concatenate: Primitive = Primitive(
 )
 stack: Primitive = Primitive(
     "stack",
-    lambda *xs, axis: np.stack(xs, axis),
+    kernels.stack,
     Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
     "stack(*xs)",
     work="moves",

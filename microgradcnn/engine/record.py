@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence, Sized
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from keyword import iskeyword
 from typing import Any, Protocol
 
@@ -117,6 +117,20 @@ class Each:
 
     def __getitem__(self, k: int) -> Callable[..., Any]:
         return partial(self.rule, k)
+
+
+def on_arrays(kernel: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator of a rule: where g and the value are arrays, `kernel` gives its numbers, with fewer arrays made."""
+
+    def decorate(rule: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(rule)
+        def either(g: Any, y: Any, *inputs: Any, **static: Any) -> Any:
+            chosen = kernel if type(g) is np.ndarray and type(y) is np.ndarray else rule
+            return chosen(g, y, *inputs, **static)
+
+        return either
+
+    return decorate
 
 
 def primitive(

@@ -171,6 +171,8 @@ def _are_classes(numbers: Array, k: int, ignore_index: int) -> bool:
     """Whether all are whole numbers below k, or to be ignored."""
     if numbers.dtype.kind not in "biuf":
         return False
+    if numbers.size and numbers.dtype.kind in "iu" and numbers.min() >= 0 and numbers.max() < k:
+        return True
     valid = (numbers >= 0) & (numbers < k)
     if numbers.dtype.kind == "f":
         valid &= numbers == np.floor(numbers)
@@ -228,7 +230,7 @@ def _picked(
 
 def _indexed(log_p: Any, column: Any, classes: Array, ignored: Any) -> tuple[Any, Any]:
     """log p and the weights at class numbers in an array."""
-    place, *places = np.indices(classes.shape)
+    place, *places = (np.arange(len(classes)),) if classes.ndim == 1 else np.indices(classes.shape)
     index = (place, (classes if ignored is None else np.where(ignored, 0, classes)).astype(int), *places)
     return primitives.getitem(log_p, index=index), None if column is None else mg.broadcast_to(column, log_p.shape)[
         index

@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.arrays import shape_of
+from microgradcnn.engine.arrays import Array, shape_of
+from microgradcnn.engine.normalising import keep, kept
 from microgradcnn.engine.primitives import broadcast_to, exp, sigmoid, sqrt, tanh
-from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.record import Primitive, on_arrays
 
 # erf as x·P(x²)/Q(x²) for |x| ≤ SPLIT and as 1 - exp(-x²)·P(x)/Q(x) above, highest power first: W. J. Cody, Rational
 # Chebyshev approximations for the error function, Math. Comp. 23 (1969) 631-637.
@@ -124,10 +125,34 @@ _STEEP = math.sqrt(2.0 / math.pi)
 _BENT = 0.044715 * _STEEP
 
 
-def _gelu_tanh(x: Any, tanh: Callable[[Any], Any]) -> Any:
-    return 0.5 * x * (1.0 + tanh(x * (_STEEP + _BENT * (x * x))))
+def _gelu_tanh(x: Array) -> Array:
+    share = x * x
+    share *= _BENT
+    share += _STEEP
+    share *= x
+    share = np.tanh(share, out=share if np.ndim(share) else None)
+    share *= 0.5
+    share += 0.5
+    y = x * share
+    keep(y, share)
+    return y
 
 
+def _gelu_tanh_back(g: Array, y: Array, x: Array) -> Array:
+    if (share := kept(y)) is None:
+        share = 0.5 + 0.5 * np.tanh(x * (_STEEP + _BENT * (x * x)))
+    slope = x * x
+    slope *= 6.0 * _BENT
+    slope += 2.0 * _STEEP
+    left = 1.0 - share
+    left *= y
+    slope *= left
+    slope += share
+    slope *= g
+    return slope
+
+
+@on_arrays(_gelu_tanh_back)
 def _gelu_tanh_rule(g: Any, y: Any, x: Any) -> Any:
     square = x * x
     share = 0.5 + 0.5 * tanh(x * (_STEEP + _BENT * square))  # y is x times that
@@ -137,10 +162,10 @@ def _gelu_tanh_rule(g: Any, y: Any, x: Any) -> Any:
 # One primitive for its time: a composition takes twice as long over a transformer's hidden numbers, and back.
 gelu_tanh: Primitive = Primitive(
     "gelu_tanh",
-    lambda x: _gelu_tanh(x, np.tanh),
+    _gelu_tanh,
     (_gelu_tanh_rule,),
     f"0.5 * x * (1.0 + tanh({_STEEP!r} * (x + 0.044715 * x ** 3)))",
-    lambda x: _gelu_tanh(x, math.tanh),
+    lambda x: x * (0.5 + 0.5 * math.tanh(x * (_STEEP + _BENT * (x * x)))),
     composed=True,
 )
 logaddexp: Primitive = Primitive(
