@@ -18,7 +18,7 @@ Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 WORTH_ONES = 256  # numbers to add up before a product takes less time than a sum
-FEW_ROWS = 64  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
+FEW_ROWS = 80  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
 
@@ -143,19 +143,6 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     return out
 
 
-def stack(*xs: Any, axis: int) -> Array:
-    """np.stack; of arrays alike without the views that it makes of each, a third of the time."""
-    first = xs[0]
-    alike = all(type(x) is np.ndarray and x.shape == first.shape and x.dtype is first.dtype for x in xs)
-    if not alike or not 0 <= axis <= first.ndim:
-        return np.stack(xs, axis)
-    out = np.empty((*first.shape[:axis], len(xs), *first.shape[axis:]), first.dtype)
-    before = (slice(None),) * axis
-    for i, x in enumerate(xs):
-        out[(*before, i)] = x
-    return out
-
-
 def part(x: Any, index: Any) -> Any:
     """x[index]; whole rows, as of embeddings, by np.take, a third of the time."""
     x = np.asarray(x)
@@ -164,6 +151,8 @@ def part(x: Any, index: Any) -> Any:
 
 def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """The adjoint of x[index]: zeros of x's shape to which g is added at that index."""
+    if type(index) is np.ndarray and (sums := _sums_of_few_rows(g, index, shape)) is not None:
+        return sums
     out = np.zeros(shape, dtype_of(g))
     add_at(out, g, index)
     return out
@@ -182,15 +171,22 @@ def add_at(total: Array, g: Array, index: Any) -> None:
         np.add.at(total.reshape(-1), where.reshape(-1), np.reshape(g, -1))
     elif type(index) is not np.ndarray or index.dtype.kind not in "iu":
         np.add.at(total.reshape(-1), places(total.shape)[index].reshape(-1), np.reshape(g, -1))  # eight times as fast
-    else:  # whole rows, as of embeddings
+    elif (sums := _sums_of_few_rows(g, index, total.shape)) is not None:
+        total += sums
+    else:
         rows, width = index.reshape(-1).astype(np.intp), total[0].size
-        g = np.reshape(g, (len(rows), width))
-        if len(total) <= min(FEW_ROWS, 4 * width) and math.isfinite(np.vdot(g, g)):
-            hits = np.zeros((len(rows), len(total)), g.dtype)
-            hits[np.arange(len(rows)), rows] = 1.0
-            total += np.dot(hits.T, g).reshape(total.shape)
-        else:
-            np.add.at(total.reshape(-1), (rows[:, None] * width + np.arange(width)).reshape(-1), g.reshape(-1))
+        np.add.at(total.reshape(-1), (rows[:, None] * width + np.arange(width)).reshape(-1), np.reshape(g, -1))
+
+
+def _sums_of_few_rows(g: Array, index: Array, shape: tuple[int, ...]) -> Array | None:
+    """Rows of g, as of embeddings, added up where the index names one; None where a product is not the way to do it."""
+    count, width = shape[0], math.prod(shape[1:])
+    if index.dtype.kind not in "iu" or not 0 < count <= min(FEW_ROWS, 4 * width) or not math.isfinite(np.vdot(g, g)):
+        return None
+    rows = index.reshape(-1)
+    hits = np.zeros((len(rows), count), g.dtype)
+    hits[np.arange(len(rows)), rows] = 1.0
+    return np.dot(hits.T, g.reshape(len(rows), width)).reshape(shape)
 
 
 def places(shape: tuple[int, ...]) -> Array:

@@ -201,20 +201,19 @@ minimum: Primitive = Primitive(
     repeats=True,
 )
 
+
+def _to_each(g: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
+    """g given to all numbers of x that were taken together."""
+    repeat = kernels.broadcast_to if type(x) is np.ndarray else broadcast_to  # in a graph it is a node
+    return repeat(kept(g, x, axis), shape=shape_of(x))
+
+
 # Reductions: axis is None or a tuple
 sum: Primitive = Primitive(
-    "sum",
-    kernels.total,
-    (lambda g, y, x, axis, keepdims: broadcast_to(kept(g, x, axis), shape=shape_of(x)),),
-    "sum(x)",
-    work="sum",
+    "sum", kernels.total, (lambda g, y, x, axis, keepdims: _to_each(g, x, axis),), "sum(x)", work="sum"
 )
 mean: Primitive = Primitive(
-    "mean",
-    kernels.mean,
-    (lambda g, y, x, axis, keepdims: broadcast_to(kept(g / _count(x, y), x, axis), shape=shape_of(x)),),
-    "mean(x)",
-    work="mean",
+    "mean", kernels.mean, (lambda g, y, x, axis, keepdims: _to_each(g / _count(x, y), x, axis),), "mean(x)", work="mean"
 )
 
 
@@ -338,7 +337,7 @@ concatenate: Primitive = Primitive(
 )
 stack: Primitive = Primitive(
     "stack",
-    kernels.stack,
+    lambda *xs, axis: np.stack(xs, axis),
     Each(lambda i, g, y, *xs, axis: getitem(g, index=(*[slice(None)] * (axis % len(shape_of(y))), i))),
     "stack(*xs)",
     work="moves",

@@ -117,8 +117,8 @@ def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, te
     n, (T, C) = len(text), P.shape
     x = embedded(E, text) + P
     qkv = ((mg.normalised(x, -1) * g1 + s1) @ Wa.T + ba).reshape(n, T, 3, HEADS, C // HEADS)
-    q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
-    scores = q @ k.transpose(0, 1, 3, 2) * (1.0 / np.sqrt(C // HEADS))
+    q, k, v = qkv.transpose(2, 0, 3, 1, 4)  # (row, head, step, number) each
+    scores = (q * (1.0 / np.sqrt(C // HEADS))) @ k.transpose(0, 1, 3, 2)
     scores = mg.where(np.tri(T, dtype=bool), scores, -np.inf)
     mixed = (mg.softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(n, T, C)
     x = x + mixed @ Wp.T + bp
