@@ -98,7 +98,9 @@ def shown(x: object) -> str:
 
 def axes_of(function: str, axis: Axis) -> tuple[int, ...] | None:
     """The axes of a reduction as the table has them: a tuple, or None for all. Raises TypeError as `axis_of` does."""
-    return None if axis is None else tuple([axis_of(function, a) for a in listed(axis)])
+    if axis is None or type(axis) is int:  # most often
+        return axis if axis is None else (axis,)
+    return tuple([axis_of(function, a) for a in listed(axis)])
 
 
 def listed(axis: Any) -> list[Any]:

@@ -42,7 +42,7 @@ def backward(self: Value, seed: object = None) -> None:
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
-                gradient.setflags(write=False)
+                gradient.setflags(False)
             if node.op is not None:
                 node._grad = gradient
             else:
@@ -239,8 +239,10 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
     """
     shape, wanted = shape_of(sent), parent.shape
     lead = len(shape) - len(wanted)
-    if lead > 0 and shape[lead:] == wanted and type(sent) is np.ndarray:  # a bias, most often
+    if lead > 0 and shape[lead:] == wanted and type(sent) is _ndarray:  # a bias, most often
         sent = kernels.total(sent, tuple(range(lead)))
+        if sent.dtype is parent.dtype and lead < len(shape):
+            return sent
     elif shape != wanted:
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]
         kept = tuple([1 if i in repeated else n for i, n in enumerate(shape)])

@@ -105,6 +105,8 @@ def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
     if axis and type(x) is np.ndarray and x.size > WORTH_ONES and len(axis) < x.ndim and x.dtype.kind == "f":
         if axis == (0,) or axis == tuple(range(len(axis))):
             left = x.shape[len(axis) :]
+            if x.ndim == 2 and not keepdims:
+                return np.dot(_ones(len(x), x.dtype), x)
             terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
             y = np.dot(_ones(len(terms), x.dtype), terms)
             return y.reshape((*[1] * len(axis), *left) if keepdims else left)

@@ -15,6 +15,8 @@ _INSTALLED = os.path.dirname(os.path.dirname(np.__file__))
 _FOLDERS = (os.path.dirname(os.path.dirname(__file__)), os.path.dirname(os.__file__), _INSTALLED)
 _NOT_THE_USERS = tuple(os.path.abspath(folder) + os.sep for folder in _FOLDERS)
 
+_EXTENDED, _LOAD, _COPY = (opmap[name] for name in ("EXTENDED_ARG", "LOAD_ATTR", "COPY"))
+
 
 def frames_to_the_user() -> Iterator[FrameType]:
     """The frames being executed, from the caller's outwards; the last is the first that is the user's own."""
@@ -33,6 +35,6 @@ def is_augmented(frame: FrameType) -> bool:
     """
     code, at = frame.f_code.co_code, frame.f_lasti
     before = at - 2
-    while code[before] == opmap["EXTENDED_ARG"]:
+    while code[before] == _EXTENDED:
         before -= 2
-    return code[at] == opmap["LOAD_ATTR"] and code[before] == opmap["COPY"]
+    return code[before] == _COPY and code[at] == _LOAD

@@ -118,8 +118,8 @@ def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, te
     x = embedded(E, text) + P
     qkv = ((mg.normalised(x, -1) * g1 + s1) @ Wa.T + ba).reshape(n, T, 3, HEADS, C // HEADS)
     q, k, v = qkv.transpose(2, 0, 3, 1, 4)  # (row, head, step, number) each
-    scores = (q * (1.0 / np.sqrt(C // HEADS))) @ k.transpose(0, 1, 3, 2)
-    scores = mg.where(np.tri(T, dtype=bool), scores, -np.inf)
+    later = np.where(np.tri(T, dtype=bool), P.dtype.type(0.0), P.dtype.type(-np.inf))
+    scores = (q * (1.0 / np.sqrt(C // HEADS))) @ k.transpose(0, 1, 3, 2) + later
     mixed = (mg.softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(n, T, C)
     x = x + mixed @ Wp.T + bp
     h = mg.gelu((mg.normalised(x, -1) * g2 + s2) @ Wu.T + bu, approximate="tanh")
