@@ -31,9 +31,11 @@ class RerolledBlocks:
         """The source of the functions that run."""
         return self.blocks.lowered(wrt, inputs)
 
-    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> RerolledTrainer:
-        """The program bound to columns of n rows."""
-        return RerolledTrainer(self, wrt, inputs, n)
+    def trainer(
+        self, wrt: Sequence[Value], inputs: Sequence[Any], n: int, before: VectorTrainer | None = None
+    ) -> RerolledTrainer:
+        """The program bound to columns of n rows, in the memory of the trainer `before`, if there is one."""
+        return RerolledTrainer(self, wrt, inputs, n, before)
 
 
 class ByRows:
@@ -46,9 +48,11 @@ class ByRows:
         """The source of the functions that run over so many rows."""
         return self.over(max((len(x) for x in inputs if np.ndim(x)), default=1)).lowered(wrt, inputs)
 
-    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> VectorTrainer:
+    def trainer(
+        self, wrt: Sequence[Value], inputs: Sequence[Any], n: int, before: VectorTrainer | None = None
+    ) -> VectorTrainer:
         """The program that n rows are for, bound to their columns."""
-        return self.over(n).trainer(wrt, inputs, n)
+        return self.over(n).trainer(wrt, inputs, n, before)
 
     def over(self, n: int) -> RerolledBlocks | Blocks:
         """The program that n rows are for."""
@@ -58,15 +62,23 @@ class ByRows:
 class RerolledTrainer(VectorTrainer):
     """Evaluates an array program; `flat` and `gradient` are those of the scalars."""
 
-    def __init__(self, program: RerolledBlocks, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> None:
-        super().__init__(wrt)
+    def __init__(
+        self,
+        program: RerolledBlocks,
+        wrt: Sequence[Value],
+        inputs: Sequence[Any],
+        n: int,
+        before: VectorTrainer | None = None,
+    ) -> None:
+        super().__init__(wrt, before)
         self.program, self.n = program.program, n
         lines, places = self.program.lines, self.program.parameters
         data = stacked(lines.parameters, places, [v.data for v in wrt], None)
-        self.trainer = BlocksTrainer(program.blocks, [Value(x) for x in data], self.arrays(inputs), n)
         self.order = np.concatenate(places) if places else np.zeros(0, np.int64)
         self.back = np.argsort(self.order)
         self.alike = bool((self.order == np.arange(len(self.order))).all())
+        memory = before if self.alike else None
+        self.trainer = BlocksTrainer(program.blocks, [Value(x) for x in data], self.arrays(inputs), n, memory)
         if self.alike:  # in the same memory
             self._flat, self._gradient = self.trainer.flat, self.trainer.gradient
 
