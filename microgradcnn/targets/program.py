@@ -31,6 +31,8 @@ from microgradcnn.targets.trace import trace
 
 # So many times as many lines of scalars as of arrays: NumPy then runs the arrays, for few rows or for any number
 WORTH_REROLLING, WORTH_MANY_ROWS = 2, 5
+MANY = 4096  # rows over which a call of NumPy's own time does not count: small networks are columns there, not windows
+LONG, SOME = 8000, 32  # lines, and rows, from which on products of matrices are faster than a compiled loop of scalars
 
 
 def compile(
@@ -220,18 +222,31 @@ def _numpy(lines: Lines) -> Backend:
     arrays = rerolled(lines)
     times = 0.0 if arrays is None else length(lines) / max(1, arrays.length)
     if arrays is not None and times >= WORTH_MANY_ROWS:
-        return RerolledBlocks(arrays)
-    scalars = Blocks(in_blocks(reordered(lines)))
-    return scalars if arrays is None or times < WORTH_REROLLING else ByRows(RerolledBlocks(arrays), scalars)
+        return RerolledBlocks(arrays, _blocks)
+    scalars = partial(_blocks, reordered(lines))
+    if arrays is None or times < WORTH_REROLLING:
+        return scalars()
+    return ByRows(partial(RerolledBlocks, arrays, _blocks), scalars, MANY)
+
+
+def _blocks(lines: Lines) -> Blocks:
+    return Blocks(in_blocks(lines))
 
 
 def _jit(lines: Lines) -> Backend:
     from microgradcnn.targets.native.jit import Loop, fused, is_small, run_by_numpy
+    from microgradcnn.targets.native.machine_code import vector_bytes
 
     for line in {line.op: line for line in run_by_numpy(lines)}.values():
         said = f"NumPy runs a part of this program, not the jit: {missing_line(line, 'llvm')}"
         warn(said, stacklevel=len([*frames_to_the_user()]))
-    return Loop(lines) if is_small(lines) else fused(lines)
+    if not is_small(lines):
+        return fused(lines)
+    arrays = rerolled(lines) if length(lines) >= LONG else None
+    if arrays is None or length(lines) < WORTH_MANY_ROWS * arrays.length:
+        return Loop(lines)
+    vector_bytes()  # without llvmlite, it is missed here
+    return ByRows(partial(Loop, lines), partial(RerolledBlocks, arrays, fused), SOME)
 
 
 def _jax(lines: Lines) -> Backend:

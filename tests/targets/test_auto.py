@@ -46,10 +46,11 @@ def lines_of(made: tuple[Value, list[Value], list[Value]]) -> Any:
 # Which it takes
 
 
-@pytest.mark.parametrize("absent", ["llvmlite", "llvmlite.binding"])
+@pytest.mark.parametrize("absent", [("llvmlite", "llvmlite.binding"), ("llvmlite.binding",)])
 @pytest.mark.parametrize("make", [unit, layer])
-def test_without_llvmlite_numpy_runs_everything(monkeypatch: pytest.MonkeyPatch, absent: str, make: Any) -> None:
-    monkeypatch.setitem(sys.modules, absent, None)
+def test_without_llvmlite_numpy_runs_everything(monkeypatch: pytest.MonkeyPatch, absent: Any, make: Any) -> None:
+    for module in absent:
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(auto, "TO_COMPILE", -1.0)  # would be worth it at once
     rows = ROWS if make is unit else (np.ones((40, 30)),)
     found, expected = (mg.compile(*make(), *backend).bind(*rows) for backend in ((), ("numpy",)))
