@@ -32,7 +32,10 @@ from microgradcnn.targets.trace import trace
 # So many times as many lines of scalars as of arrays: NumPy then runs the arrays, for few rows or for any number
 WORTH_REROLLING, WORTH_MANY_ROWS = 2, 5
 MANY = 4096  # rows over which a call of NumPy's own time does not count: small networks are columns there, not windows
-LONG, SOME = 8000, 32  # lines, and rows, from which on products of matrices are faster than a compiled loop of scalars
+# From LONG lines on, products of matrices overtake a compiled loop of scalars, the earlier the more rows there are. One
+# core (EPYC, AVX-512; tanh networks 2-k-k-1) breaks even at 2,000 rows of 5,667 lines, 500 of 8,683, 128 of 12,339 and
+# 32 of 21,571, which is a product of rows and the cube of lines; below 3,500 lines the loop is faster over any rows.
+LONG, CROSSOVER = 4000, 32 * 21_571**3
 
 
 def compile(
@@ -246,7 +249,8 @@ def _jit(lines: Lines) -> Backend:
     if arrays is None or length(lines) < WORTH_MANY_ROWS * arrays.length:
         return Loop(lines)
     vector_bytes()  # without llvmlite, it is missed here
-    return ByRows(partial(Loop, lines), partial(RerolledBlocks, arrays, fused), SOME)
+    many = CROSSOVER // length(lines) ** 3
+    return ByRows(partial(Loop, lines), partial(RerolledBlocks, arrays, fused), many)
 
 
 def _jax(lines: Lines) -> Backend:

@@ -71,8 +71,9 @@ def test_the_jit_takes_long_programs_as_arrays_over_some_rows(
     loss, wrt, inputs = layers(3, 8, 6, 1)
     expected = mg.compile(loss, wrt, inputs, "jit")
     monkeypatch.setattr(programs, "LONG", 100)
+    monkeypatch.setattr(programs, "CROSSOVER", 32 * programs.length(expected._lines) ** 3)
     program = mg.compile(loss, wrt, inputs, "jit")
-    rows = np.random.default_rng(0).normal(size=(3, programs.SOME))
+    rows = np.random.default_rng(0).normal(size=(3, 32))
     assert "dot(" in program.lowered(*rows)
     assert "dot(" not in program.lowered(*rows[:, 1:]) == expected.lowered(*rows[:, 1:])
     for some in (rows, rows[:, 1:]):
