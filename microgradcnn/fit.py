@@ -13,13 +13,24 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from microgradcnn import nn
+from microgradcnn.data.images import check_shift
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
+from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.accuracy import ACCURACIES, Evaluation, at_least, check_loss, evaluated, rows_and_targets
-from microgradcnn.training.batches import ENGINES, Objective, batches, check_rows, outputs, row_weights, weighted
+from microgradcnn.training.batches import (
+    ENGINES,
+    Objective,
+    check_finite,
+    check_rows,
+    outputs,
+    resumable_batches,
+    row_weights,
+    weighted,
+)
 from microgradcnn.training.checkpoint import Checkpoints, described, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
@@ -34,6 +45,7 @@ from microgradcnn.training.stopping import (
     Stop,
     all_epochs,
     check_callbacks,
+    ending,
     policy,
 )
 
@@ -64,7 +76,7 @@ class Training:
     several outputs cross_entropy) and accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss
     and, for a loss of classes, accuracy over the rows as they were when their batch was stepped on, and where there is
     a validation, validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the
-    start.
+    start; `engine` is what computed, under "auto" the one that was taken.
     """
 
     rate: float = math.nan  # of a pickled Fit, which had it in its history alone
@@ -72,6 +84,7 @@ class Training:
     status: str = GOING
     message: str = ""
     history: History = field(default_factory=list)
+    engine: str | None = None
 
     @property
     def converged(self) -> bool:
@@ -90,7 +103,7 @@ def train(
     schedule: Schedule | str | None = None,
     *,
     seed: int = 0,
-    engine: str = "numpy",
+    engine: str = AUTO,
     checkpoints: Checkpoints | None = None,
     progress: bool = False,
     **singly: Unpack[Singly],
@@ -101,9 +114,9 @@ def train(
     and an error below 0.9 of that of guessing, the variance of numbers or the entropy of classes: under a decreasing
     rate a loss that hardly changes proves nothing. The rate is chosen from the largest stable one unless given. Steps
     take all rows, or `batch` of them shuffled with `seed`. Ctrl-C keeps the best parameters so far. `engine` is "eager"
-    or a backend of mg.compile; all take the same steps. An epoch costs a forward and backward pass of n rows, two with
-    batches. `checkpoints` save the run, also at its end and on Ctrl-C, so that it goes on to the bit as if it had never
-    stopped; the network's own numbers are not used then.
+    or a backend of mg.compile, "auto" the one that pays for all of the run; all take the same steps. An epoch costs a
+    forward and backward pass of n rows, two with batches. `checkpoints` save the run, also at its end and on Ctrl-C, so
+    that it goes on to the bit as if it had never stopped; the network's own numbers are not used then.
 
     A run that is finished goes on when it is resumed with more epochs: they are run at the rates that the longer
     schedule has for them.
@@ -119,16 +132,18 @@ def train(
     check_whole("seed", seed, 0)
     check_known(engine, ENGINES)
     x, y = _frozen(x), _frozen(y)
-    _check_finite(x, y)
+    check_finite(x, y)
+    network.check_rows(x)
     about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
-    about |= schedule.about() | {"seed": seed, "engine": engine}
+    what = _network_objective(network), list(network.parameters.values()), x, y
+    rows = resumable_batches(engine, checkpoints, schedule.workload(len(x)), *what)
+    about |= schedule.about() | {"seed": seed, "engine": rows.begun}
     folder = None if checkpoints is None else checkpoints.open(schedule.epochs, about)
     found = None if folder is None else folder.found
     start = found.state["start"] if found is not None else _start(network, x, y, schedule)
     stable, rate, equal = start
     if found is None and (dead := dead_start(network, x)) is not None:
-        return Training(rate, stable, "dead", dead)
-    rows = batches(engine, _network_objective(network), list(network.parameters.values()), x, y)
+        return Training(rate, stable, "dead", dead, engine=rows.engine)
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
     recorder, stop = Recorder(descent, folder, start=start), Converged(network, y)
     status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
@@ -136,7 +151,7 @@ def train(
     if equal is not None and descent.history:
         pair = f"hidden units {equal[0]} and {equal[1]}"
         message += f"; {pair} started equal and stay equal for ever: start them differently"
-    return Training(rate, stable, status, message, descent.history)
+    return Training(rate, stable, status, message, descent.history, rows.engine)
 
 
 def fit(
@@ -148,7 +163,7 @@ def fit(
     loss: Loss = nn.cross_entropy,
     shift: int = 0,
     seed: int = 0,
-    engine: str = "numpy",
+    engine: str = AUTO,
     validation: tuple[Any, Any] | None = None,
     stop: Stop = all_epochs,
     patience: int | None = None,
@@ -162,13 +177,14 @@ def fit(
     """Train `model` on rows x, (n, ...), and y, (n, ...), in batches shuffled with `seed`.
 
     `loss(outputs, y)` is a mean over rows, such as those of mg.nn. Rows take the type of the parameters. The model is
-    in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile;
-    Dropout and BatchNorm need "eager". Rows that are images, (n, channels, height, width), are moved at random by up to
-    `shift` pixels in every step, which teaches that a place says little about a class. `stop` ends training before its
-    epochs have run out, as Patience() does: a function of the history that gives "epochs" to go on, else the status to
-    end with. `patience` is short for Patience(epochs=patience), watching "validation_loss" where there is one. Each of
-    the `callbacks` is called after every epoch with an EpochEnd, and training ends where one returns True; resumed it
-    goes on. An exception in one goes through, after the checkpoint of the epoch is saved.
+    in train() mode, for `validation`, rows and their y, in eval() mode. `engine` is "eager" or a backend of mg.compile,
+    "auto" the one that pays for all of the run; Dropout and BatchNorm need "eager". Rows that are images, (n, channels,
+    height, width), are moved at random by up to `shift` pixels in every step, which teaches that a place says little
+    about a class. `stop` ends training before its epochs have run out, as Patience() does: a function of the history
+    that gives "epochs" to go on, else the status to end with. `patience` is short for Patience(epochs=patience),
+    watching "validation_loss" where there is one. Each of the `callbacks` is called after every epoch with an EpochEnd,
+    and training ends where one returns True; resumed it goes on. An exception in one goes through, after the checkpoint
+    of the epoch is saved.
 
     Rows count by `sample_weight`, (n,), and `class_weight`, a dict of classes and weights or "balanced", n / (classes ·
     rows of the class), as in scikit-learn: the loss of a batch is the weighted mean of its rows', a row of weight 2 is
@@ -188,14 +204,14 @@ def fit(
         raise ValueError("fit needs a learning rate, such as 1e-3: only train finds one")
     _check_model(model, engine)
     x, y = _rows(model, x, y, loss)
-    _check_shift(x, shift)
+    check_shift(x, shift)
     unseen = None if validation is None else _rows(model, *rows_and_targets(validation), loss, "validation ")
     stop = policy(stop, patience, unseen is not None)
     check_callbacks(callbacks)
     weights = row_weights(y, class_weight, sample_weight)
     about = {"model": model.architecture(), "loss": described(loss)}
     about |= {"data": _about_data(x, y), "validation": None if unseen is None else digest(*unseen)}
-    about |= schedule.about() | {"shift": shift, "seed": seed, "engine": engine}
+    about |= schedule.about() | {"shift": shift, "seed": seed}
     if weights is not None:
         about["weights"] = digest(weights)
         x, y, weights = (array[weights > 0.0] for array in (x, y, weights))
@@ -205,7 +221,9 @@ def fit(
         about["stop"] = described(stop)
     dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
-        rows = batches(engine, _model_objective(model, loss), model.parameters(), x, y, weights)
+        what = _model_objective(model, loss), model.parameters(), x, y, weights
+        rows = resumable_batches(engine, checkpoints, schedule.workload(len(x)), *what)
+        about["engine"] = rows.begun
         state = dropouts, model.buffers()
         descent = Descent(rows, schedule.optimiser, seed, *state, schedule.clip, schedule.clip_value)
         recorder = Recorder(descent, None if checkpoints is None else checkpoints.open(schedule.epochs, about))
@@ -220,7 +238,8 @@ def fit(
     kept = len(history)
     if isinstance(stop, Patience) and stop.restore_best and history:
         kept = 1 + int(np.argmin([stop.cost(row) for row in history]))
-    return Training(schedule.rate, None, status, _report(status, len(history), kept, schedule.epochs), history)
+    message = ending(status, len(history), kept, schedule.epochs)
+    return Training(schedule.rate, None, status, message, history, rows.engine)
 
 
 def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Evaluation:
@@ -293,7 +312,7 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     x, y = arrays
     if not x.ndim or not y.ndim or not len(x) or len(x) != len(y):
         raise ValueError(f"{whose}x and y must have one row an example, n ≥ 1, not the shapes {x.shape} and {y.shape}")
-    _check_finite(x, y)
+    check_finite(x, y)
     check_rows(loss, model, x, y)
     return x, y
 
@@ -303,14 +322,6 @@ def _frozen(array: Array) -> Array:
     copy = np.array(bare_array(array), dtype=np.float64)
     copy.setflags(write=False)
     return copy
-
-
-def _check_shift(x: Array, shift: int) -> None:
-    if shift and (x.ndim != 4 or not 0 < shift < min(x.shape[2:])):
-        raise ValueError(
-            f"shift moves images (n, channels, height, width) by fewer pixels than they have, not x of shape {x.shape} "
-            f"by {shift}"
-        )
 
 
 def _check_model(model: Module, engine: str) -> None:
@@ -325,24 +336,5 @@ def _check_model(model: Module, engine: str) -> None:
             raise ValueError(f"layer {path} is a {type(part).__name__}, which {does}: take engine='eager'")
 
 
-def _check_finite(x: Array, y: Array) -> None:
-    """Raise ValueError, naming the first, where x or y has a NaN or an infinity."""
-    for name, array in (("x", x), ("y", y)):
-        if not np.isfinite(array).all():
-            where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
-            raise ValueError(f"{name}[{', '.join(map(str, where))}] is {array[where]}: training needs finite numbers")
-
-
 def _about_data(x: Array, y: Array) -> dict[str, Any]:
     return {"shape": x.shape, "SHA-256": digest(x, y)}
-
-
-def _report(status: str, done: int, kept: int, epochs: int) -> str:
-    best = "" if kept == done else f"; the best parameters, after epoch {kept}, are kept"
-    if status == GOING:
-        return f"trained for {epochs} epoch{'s' * (epochs > 1)}{best}"
-    if status != "interrupted":
-        return f"{status}: training ended after epoch {done} of {epochs}{best}"
-    if not done:
-        return "interrupted in the first epoch: the parameters are as they were"
-    return f"interrupted: the parameters after epoch {kept} of {epochs} are kept"

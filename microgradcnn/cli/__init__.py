@@ -19,11 +19,9 @@ from typing import Any, NoReturn
 
 from microgradcnn import __version__
 from microgradcnn.cli.commands import COMMANDS
-from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.system.advice import Advice
 from microgradcnn.system.interrupts import Interruptible
-from microgradcnn.views.formulas.expression import cut
 
 INTERRUPTED = 130
 LONGEST = 1000  # characters of an error
@@ -147,6 +145,9 @@ def _warnings_told() -> Iterator[None]:
 
 def _tell(typed: list[str], error: object, code: int) -> int:
     """Say in one line on stderr what went wrong, and where JSON was asked for as an object on stdout."""
+    from microgradcnn.cli.output import show  # what the help and the version do without
+    from microgradcnn.views.formulas.expression import cut
+
     sentence = cut(escaped(str(error)), LONGEST)
     try:
         print(f"microgradcnn: {sentence}", file=sys.stderr)

@@ -10,13 +10,12 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from typing import TextIO
-
-from microgradcnn.views.formulas.expression import GREEK
 
 _SIGNS = {"−": "-", "–": "-", "·": "*", "×": "x", "÷": "/", "√": "sqrt ", "≤": "<=", "≥": ">=", "≠": "!=", "∞": "inf"}
 _SIGNS |= {"←": "<-", "→": "->", "…": "...", "─": "-", "⊙": "(*)", "‖": "||", "ŷ": "y_hat", "✓": "ok", "✗": "wrong"}
-_SIGNS |= {"\u0302": "_hat", "\u0304": "_bar", "\u0303": "_tilde", **{letter: name for name, letter in GREEK.items()}}
+_SIGNS |= {"\u0302": "_hat", "\u0304": "_bar", "\u0303": "_tilde"}
 _RAISED = {"<super>": "^", "<sub>": "_"}
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -83,13 +82,21 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     return "".join(_spelt(text[i], text[i - 1] if i else "") for i in range(start, end)), end
 
 
+@cache
+def _signs() -> dict[str, str]:
+    """_SIGNS with the Greek letters, which formulas have: the help does without, and is there the earlier."""
+    from microgradcnn.views.formulas.expression import GREEK
+
+    return _SIGNS | {letter: name for name, letter in GREEK.items()}
+
+
 def _spelt(character: str, before: str) -> str:
     """A character in ASCII: by its name, as _1 or ^2 (once for several in a row), or as an escape."""
-    if character in _SIGNS:
-        return _SIGNS[character]
+    if (sign := _signs().get(character)) is not None:
+        return sign
     kind, *codes = unicodedata.decomposition(character).split() or [""]
     plain = "".join(chr(int(code, 16)) for code in codes)
-    plain = "".join(_SIGNS.get(c, c) for c in plain)
+    plain = "".join(_signs().get(c, c) for c in plain)
     if kind in _RAISED and plain.isascii():
         follows = bool(before) and unicodedata.decomposition(before).startswith(kind)
         return plain if follows else _RAISED[kind] + plain

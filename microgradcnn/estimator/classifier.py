@@ -15,6 +15,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array, check_unmasked
 from microgradcnn.estimator.perceptron import Perceptron
+from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.batches import row_weights
 
 C = TypeVar("C", bound="MicrogradClassifier")
@@ -29,12 +30,12 @@ class MicrogradClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     not fallen by `tol` for `n_iter_no_change` epochs, or after `max_iter` with a ConvergenceWarning. With
     `early_stopping` a share of the rows, `validation_fraction`, is kept for a score that has to rise by `tol`, and the
     best parameters are restored. With `warm_start` fit goes on from the parameters of the last one, with a new
-    optimiser. `verbose` prints the loss of every epoch. `backend` is one of mg.compile's. Scale the inputs first, as
-    StandardScaler does.
+    optimiser. `verbose` prints the loss of every epoch. `backend` is one of mg.compile's, "auto" the one that
+    pays for all epochs. Scale the inputs first, as StandardScaler does.
 
     After fit: `classes_`, `model_` (an nn.Sequential that gives logits, one a class), its `coefs_` and `intercepts_`,
     `loss_` (with the penalty), `loss_curve_` (of all fits that went on), `n_iter_` (epochs of the last),
-    `validation_scores_` and `best_validation_score_`, or None, `n_features_in_`.
+    `validation_scores_` and `best_validation_score_`, or None, `n_features_in_`, and `backend_`, what computed.
     """
 
     _loss = staticmethod(nn.cross_entropy)
@@ -58,7 +59,7 @@ class MicrogradClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         class_weight: Mapping[Any, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
-        backend: str = "numpy",
+        backend: str = AUTO,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,

@@ -20,6 +20,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array, check_unmasked
 from microgradcnn.engine.value import Value
+from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.batches import Batches, Objective, batches, outputs, weighted
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, ModelLoop
@@ -66,7 +67,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
-        backend: str = "numpy",
+        backend: str = AUTO,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -153,8 +154,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if self._compiled is not None and self._compiled[0] == needs:
             self._compiled[1].take(x, y, shares)
         else:
-            rows = batches(self.backend, self._objective(size), self.model_.parameters(), x, y, shares)
+            run = replace(OF_MODELS, epochs=self.max_iter, batch=self.batch_size).workload(len(x))
+            rows = batches(self.backend, run, self._objective(size), self.model_.parameters(), x, y, shares)
             self._compiled = (needs, rows)
+        self.backend_ = self._compiled[1].engine
         return self._compiled[1]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 from warnings import warn
 
@@ -20,6 +20,7 @@ from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
+from microgradcnn.targets.native.auto import AUTO, CANNOT, Gain, Gradual, Workload
 from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.python import shape_text
@@ -30,13 +31,18 @@ from microgradcnn.targets.trace import trace
 
 # So many times as many lines of scalars as of arrays: NumPy then runs the arrays, for few rows or for any number
 WORTH_REROLLING, WORTH_MANY_ROWS = 2, 5
+MANY = 4096  # rows over which a call of NumPy's own time does not count: small networks are columns there, not windows
+# From LONG lines on, products of matrices overtake a compiled loop of scalars, the earlier the more rows there are. One
+# core (EPYC, AVX-512; tanh networks 2-k-k-1) breaks even at 2,000 rows of 5,667 lines, 500 of 8,683, 128 of 12,339 and
+# 32 of 21,571, which is a product of rows and the cube of lines; below 3,500 lines the loop is faster over any rows.
+LONG, CROSSOVER = 4000, 32 * 21_571**3
 
 
 def compile(
     loss: Value,
     wrt: Value | Sequence[Value],
     inputs: Sequence[Value] = (),
-    backend: str = "numpy",
+    backend: str = AUTO,
     also: Sequence[Value] = (),
 ) -> Program:
     """`loss` and its gradients with respect to `wrt` as one program, for any number of rows of the `inputs`.
@@ -45,27 +51,47 @@ def compile(
     every row for each of them, and gives means. Or rows are axis 0 of the inputs, and the loss may end in one mean over
     them; a plain number that was computed from x.shape stays what it was. Leaves that are named in neither list are
     constants. `also` are further scalars to compute on the way. The backend is "numpy", which runs scalars as arrays
-    where these are at most half as many lines, "jit" (LLVM, extra `jit`) or "jax" (extra `jax`). A primitive of your
-    own is opened by its notation; one that cannot be, and has no line in `targets`, is run by NumPy, also for the jit,
-    which warns. Raises ValueError for what is no scalar or no leaf, for a leaf that was changed after the loss was
-    computed, for a loss that mixes rows and for a primitive that JAX cannot run, TypeError for what is no Value,
-    MissingExtra where an extra is not installed. The time to compile grows with the number of operations.
+    where these are at most half as many lines, "jit" (LLVM, extra `jit`), "jax" (extra `jax`) or "auto": the jit where
+    it is installed and the program gains by it, by NumPy until that pays, and otherwise NumPy; `Program.backend` says
+    which. A primitive of your own is opened by its notation; one that cannot be, and has no line in `targets`, is run
+    by NumPy, also for the jit, which warns. Raises ValueError for what is no scalar or no leaf, for a leaf that was
+    changed after the loss was computed, for a loss that mixes rows and for a primitive that JAX cannot run, TypeError
+    for what is no Value, MissingExtra where an extra is not installed. The time to compile grows with the number of
+    operations.
     """
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
 
 
-class Program:
-    """A compiled loss: call it with inputs, or `bind` it to them to train; `source` is what it computes, to read."""
+def compile_for(
+    run: Workload, loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], backend: str, also: Sequence[Value] = ()
+) -> Program:
+    """The same for a run that is known: under "auto" one backend has all of it, so that it repeats to the bit."""
+    return Context().run(Program, loss, [*wrt], [*inputs], backend, [*also], run)
 
-    def __init__(self, loss: Value, wrt: list[Value], inputs: list[Value], backend: str, also: list[Value]) -> None:
-        if backend not in BACKENDS:
+
+class Program:
+    """A compiled loss: call it with inputs, or `bind` it to them to train; `source` is what it computes, to read.
+
+    `backend` is what runs it, under "auto" the one that was taken.
+    """
+
+    def __init__(
+        self,
+        loss: Value,
+        wrt: list[Value],
+        inputs: list[Value],
+        backend: str,
+        also: list[Value],
+        run: Workload | None = None,
+    ) -> None:
+        if backend not in (*BACKENDS, AUTO):
             raise ValueError(f"the backend is {', '.join(BACKENDS)}, not {backend!r}")
-        self.backend = backend
         targets = ("python", "llvm") if backend == "jit" else ("python",)
         self._lines = simplified(opened(trace(loss, wrt, inputs, also), *targets))
         self._wrt, self._names = wrt, [v.describe() for v in inputs]
-        self._engine = BACKENDS[backend](self._lines)
+        self._asked, self._run = backend, run
+        self.backend, self._engine = _engine(self._lines, backend, run)
 
     @cached_property
     def source(self) -> str:
@@ -135,11 +161,12 @@ class ArrayProgram(Program):
     """A program of scalars over arrays of them, at the scalars' data of this moment."""
 
     def __init__(self, scalars: Program, found: Rerolled) -> None:
-        self.backend, self._scalars, self._found = scalars.backend, scalars, found
+        self._asked, self._run = scalars._asked, scalars._run
+        self._scalars, self._found = scalars, found
         self._lines = found.lines
         self._wrt = [Value(x, label=leaf.label) for leaf, x in zip(found.lines.parameters, self._data(), strict=True)]
         self._names = [leaf.label or leaf.op for leaf in found.lines.inputs]
-        self._engine = BACKENDS[self.backend](found.lines)
+        self.backend, self._engine = _engine(found.lines, self._asked, self._run)
 
     def source_of(self, wrt: Sequence[Value]) -> str:
         """`source` with the gradients of some of the program's arrays alone, in the order given."""
@@ -179,22 +206,51 @@ class Backend(Protocol):
         """The program bound to `inputs` of n rows, starting from the data of `wrt`."""
 
 
+def _engine(lines: Lines, asked: str, run: Workload | None) -> tuple[str, Backend]:
+    """The backend that is taken, by its name, and what it makes of the lines."""
+    if asked != AUTO:
+        return asked, BACKENDS[asked](lines)
+    gain, numpy = Gain(lines), BACKENDS["numpy"]
+    if not gain.possible or (run is not None and not gain.pays(run)):
+        return "numpy", numpy(lines)
+    if run is None and all(leaf.varies for leaf in lines.inputs):
+        return "jit", Gradual(gain, numpy(lines), partial(BACKENDS["jit"], lines))
+    try:
+        return "jit", BACKENDS["jit"](lines)
+    except CANNOT:
+        return "numpy", numpy(lines)
+
+
 def _numpy(lines: Lines) -> Backend:
     arrays = rerolled(lines)
     times = 0.0 if arrays is None else length(lines) / max(1, arrays.length)
     if arrays is not None and times >= WORTH_MANY_ROWS:
-        return RerolledBlocks(arrays)
-    scalars = Blocks(in_blocks(reordered(lines)))
-    return scalars if arrays is None or times < WORTH_REROLLING else ByRows(RerolledBlocks(arrays), scalars)
+        return RerolledBlocks(arrays, _blocks)
+    scalars = partial(_blocks, reordered(lines))
+    if arrays is None or times < WORTH_REROLLING:
+        return scalars()
+    return ByRows(partial(RerolledBlocks, arrays, _blocks), scalars, MANY)
+
+
+def _blocks(lines: Lines) -> Blocks:
+    return Blocks(in_blocks(lines))
 
 
 def _jit(lines: Lines) -> Backend:
     from microgradcnn.targets.native.jit import Loop, fused, is_small, run_by_numpy
+    from microgradcnn.targets.native.machine_code import vector_bytes
 
     for line in {line.op: line for line in run_by_numpy(lines)}.values():
         said = f"NumPy runs a part of this program, not the jit: {missing_line(line, 'llvm')}"
         warn(said, stacklevel=len([*frames_to_the_user()]))
-    return Loop(lines) if is_small(lines) else fused(lines)
+    if not is_small(lines):
+        return fused(lines)
+    arrays = rerolled(lines) if length(lines) >= LONG else None
+    if arrays is None or length(lines) < WORTH_MANY_ROWS * arrays.length:
+        return Loop(lines)
+    vector_bytes()  # without llvmlite, it is missed here
+    many = CROSSOVER // length(lines) ** 3
+    return ByRows(partial(Loop, lines), partial(RerolledBlocks, arrays, fused), many)
 
 
 def _jax(lines: Lines) -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
@@ -12,15 +13,18 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
+from microgradcnn.extras import MissingExtra
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.backends.trainer import Trainer
-from microgradcnn.targets.program import BACKENDS, compile
+from microgradcnn.targets.native.auto import AUTO, Workload
+from microgradcnn.targets.program import BACKENDS, compile_for
 from microgradcnn.targets.row_axis import RowsError
+from microgradcnn.training.checkpoint import Checkpoints, CheckpointWarning
 
 Objective: TypeAlias = Callable[..., Sequence[Value]]  # of x, y and perhaps weights: the loss, further means over rows
 
-ENGINES = ("eager", *BACKENDS)
+ENGINES = ("eager", *BACKENDS, AUTO)
 BLOCK = 256  # rows whose activations are in memory at once where there is nothing to differentiate
 
 
@@ -28,9 +32,12 @@ class Batches(ABC):
     """Rows x and y, and the loss of any of them, at parameters that are all in one vector, `flat`: assign it.
 
     `evaluate` sets `gradient`, a vector too, and `also`, what the objective gives besides the loss. `weights`, (n,) of
-    mean 1, are what the rows count, None where all count the same.
+    mean 1, are what the rows count, None where all count the same. `engine` is what
+    computes, and `begun` what the run began by, which a run that is resumed where that is not installed has not.
     """
 
+    engine: str
+    begun: str
     flat: Array
     gradient: Array
     also: list[float]
@@ -69,6 +76,8 @@ class Batches(ABC):
 class Eager(Batches):
     """Builds the graph anew for every evaluation and runs the chain rule over it."""
 
+    engine = begun = "eager"
+
     def __init__(self, objective: Objective, parameters: Sequence[Value], *rows: Any) -> None:
         super().__init__(parameters, *rows)
         self._objective = objective
@@ -86,18 +95,21 @@ class Eager(Batches):
 
 
 class Compiled(Batches):
-    """Runs a program that was compiled once, with one of the backends of mg.compile."""
+    """Runs a program that was compiled once, with one of the backends of mg.compile, for all of a run."""
 
-    def __init__(self, objective: Objective, parameters: Sequence[Value], backend: str, *rows: Any) -> None:
+    def __init__(
+        self, objective: Objective, parameters: Sequence[Value], backend: str, run: Workload, *rows: Any
+    ) -> None:
         super().__init__(parameters, *rows)
         targets = np.reshape(self.y, (len(self.y), -1))
         two = [targets.min(axis=1).argmin(), targets.max(axis=1).argmax()]  # one that the loss ignores is no class
         inputs = [Value(a, label=name) for a, name in zip(self.some(two), ("x", "y", "weights"), strict=False)]
         loss, *also = objective(*inputs)
         try:
-            self._program = compile(loss, parameters, inputs, backend, also)
+            self._program = compile_for(run, loss, parameters, inputs, backend, also)
         except RowsError as error:
             raise RowsError(f"{error}; or take engine='eager', which runs any loss") from None
+        self.engine = self.begun = self._program.backend
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
 
     def evaluate(self, *rows: Array) -> float:
@@ -115,16 +127,40 @@ class Compiled(Batches):
 
 
 def batches(
-    engine: str, objective: Objective, parameters: Sequence[Value], x: Array, y: Array, weights: Array | None = None
+    engine: str,
+    run: Workload,
+    objective: Objective,
+    parameters: Sequence[Value],
+    x: Array,
+    y: Array,
+    weights: Array | None = None,
 ) -> Batches:
     """Rows x, (n, ...), and y, (n, ...), whose loss is computed by "eager" or a backend of mg.compile.
 
-    With `weights`, (n,) of mean 1, the objective is given those of its rows as well. Raises MissingExtra where an
-    engine is not installed, and what mg.compile raises.
+    "auto" takes the backend that the run is worth, and keeps to it. With `weights`, (n,) of mean 1, the objective is
+    given those of its rows as well. Raises MissingExtra where an engine is not installed, and what mg.compile raises.
     """
     if engine == "eager":
         return Eager(objective, parameters, x, y, weights)
-    return Compiled(objective, parameters, engine, x, y, weights)
+    return Compiled(objective, parameters, engine, run, x, y, weights)
+
+
+def resumable_batches(engine: str, checkpoints: Checkpoints | None, run: Workload, *what: Any) -> Batches:
+    """The same, by the engine of the run that is resumed where "auto" is asked for.
+
+    Without the extra of that one NumPy goes on, and a CheckpointWarning says so.
+    """
+    before = checkpoints.begun("engine") if checkpoints is not None and engine == AUTO else None
+    try:
+        return batches(before or engine, run, *what)
+    except MissingExtra as error:
+        if before is None:
+            raise
+        said = f"this run began by {before}: {error}; NumPy goes on with it, the same but for the last digits"
+        warnings.warn(said, CheckpointWarning, stacklevel=3)
+        rows = batches("numpy", run, *what)
+        rows.begun = before
+        return rows
 
 
 def weighted(loss: Callable[..., Value], found: Any, y: Any, *weights: Any) -> Value:
@@ -162,6 +198,14 @@ def check_rows(loss: Callable[..., Value], model: Module, x: Array, y: Array, we
             f"with weights of 1 the loss would be {with_ones.item():.6g} instead of {plain.item():.6g}, as the mean of "
             f"{name} is not that of what each row costs: let it take sample_weight, (n,), as nn.cross_entropy does"
         )
+
+
+def check_finite(x: Array, y: Array) -> None:
+    """Raise ValueError, naming the first, where x or y has a NaN or an infinity."""
+    for name, array in (("x", x), ("y", y)):
+        if not np.isfinite(array).all():
+            where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+            raise ValueError(f"{name}[{', '.join(map(str, where))}] is {array[where]}: training needs finite numbers")
 
 
 def row_weights(

@@ -6,6 +6,7 @@ JSON holds them, and named arrays.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -64,7 +65,7 @@ class CheckpointFolder:
         does and for a folder that cannot be written to, and without `resume` for one that holds checkpoints already.
         """
         self.found = self.newest() if resume else None
-        if not resume and (there := self._there()):
+        if not resume and (there := self.paths()):
             raise FileError(f"{there[-1]} is there already: resume its run, or give another folder than {self.folder}")
         make_folder(self.folder)
         for name in os.listdir(self.folder):
@@ -79,7 +80,7 @@ class CheckpointFolder:
 
         Raises FileError if all are damaged, or if it is of another run: it names what differs.
         """
-        there, damaged = self._there(), []
+        there, damaged = self.paths(), []
         for path in reversed(there):
             try:
                 saved, arrays = read_arrays(path, KIND)
@@ -120,7 +121,7 @@ class CheckpointFolder:
             remove(old)
         self._ours = self._ours[-KEPT:]
 
-    def _there(self) -> list[Path]:
+    def paths(self) -> list[Path]:
         """All checkpoints in the folder, whole or not, the newest last."""
         try:
             names = os.listdir(self.folder)
@@ -146,6 +147,13 @@ class Checkpoints:
     def __post_init__(self) -> None:
         if self.every is not None and self.every < 1:
             raise ValueError(f"every must be at least 1, not {self.every}")
+
+    def begun(self, name: str) -> Any:
+        """What the newest whole checkpoint of a run to be resumed says of `name`; None where there is none."""
+        for path in reversed(CheckpointFolder(self.folder, {}).paths() if self.resume else []):
+            with contextlib.suppress(FileError):
+                return read_arrays(path, KIND)[0]["about"].get(name)
+        return None
 
     def open(self, epochs: int, about: Mapping[str, Any]) -> CheckpointFolder:
         """The checkpoints of the run that is described, with the one to go on from. Raises FileError as they do."""

@@ -109,7 +109,8 @@ class TrainingLoop(ABC):
 
     def _note(self) -> str:
         newest = self.history[-1] if self.history else {}
-        return ", ".join(f"{name.replace('_', ' ')} {newest[name]:.4g}" for name in self.shown if name in newest)
+        told = [f"{name.replace('_', ' ')} {newest[name]:.4g}" for name in self.shown if name in newest]
+        return ", ".join([self.rows.engine, *told])
 
 
 @dataclass

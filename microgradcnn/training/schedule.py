@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 from microgradcnn.data.dataset import suggest
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.targets.native.auto import Workload
 from microgradcnn.training.checkpoint import Checkpoints
 
 
@@ -94,6 +95,11 @@ class Schedule:
     def share(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0, as a share of that at the start."""
         return SCHEDULES[self.decay](epoch, self.epochs)
+
+    def workload(self, rows: int) -> Workload:
+        """How many evaluations its steps take over so many rows, and over how many of them each."""
+        batch = min(self.batch or rows, rows)
+        return Workload(self.epochs * math.ceil(rows / batch), batch)
 
     def about(self) -> dict[str, Any]:
         """The parts by the names that they have singly, for the checkpoints of a run."""

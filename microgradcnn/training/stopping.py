@@ -88,3 +88,15 @@ def check_callbacks(callbacks: Sequence[Callback]) -> None:
     """Raise TypeError for what is no sequence of functions."""
     if callable(callbacks) or not all(map(callable, callbacks)):
         raise TypeError(f"callbacks are a list of functions of an EpochEnd, not {callbacks!r}")
+
+
+def ending(status: str, done: int, kept: int, epochs: int) -> str:
+    """How a run of a model ended, in a sentence, after `done` epochs of which the parameters of `kept` are kept."""
+    best = "" if kept == done else f"; the best parameters, after epoch {kept}, are kept"
+    if status == GOING:
+        return f"trained for {epochs} epoch{'s' * (epochs > 1)}{best}"
+    if status != "interrupted":
+        return f"{status}: training ended after epoch {done} of {epochs}{best}"
+    if not done:
+        return "interrupted in the first epoch: the parameters are as they were"
+    return f"interrupted: the parameters after epoch {kept} of {epochs} are kept"

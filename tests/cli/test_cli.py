@@ -51,6 +51,7 @@ def test_train_and_predict(capsys, table, tmp_path):
     code, out, err = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path / "run", "--epochs", 300)
     assert (code, err) == (0, "")
     assert "48 rows to train on, 12 to test on" in out
+    assert "\ncomputed by numpy\n" in out
     assert "0 is no, 1 is yes" in out
     with open(tmp_path / "run" / "history.csv") as stream:
         history = list(csv.DictReader(stream))

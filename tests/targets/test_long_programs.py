@@ -9,7 +9,8 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.targets.native import loop
+from microgradcnn.targets import program as programs
+from microgradcnn.targets.native import loop, machine_code
 from microgradcnn.targets.plan import planned
 
 
@@ -50,3 +51,46 @@ def test_no_piece_is_long() -> None:
         lengths = [len(piece.splitlines()) for piece in re.split(r"^piece\d+:$", text, flags=re.M)]
         assert len(lengths) > 5
         assert max(lengths) <= (loop.PIECE if name == "rows" else loop.SHORT_PIECE) + 50
+
+
+def layers(*widths: int) -> tuple[Value, list[Value], list[Value]]:
+    """(ŷ − 1)² of a tanh network in scalars, its weights and its inputs."""
+    row = inputs = [Value(0.1 * i) for i in range(widths[0])]
+    weights = []
+    for width in widths[1:]:
+        weights += [[Value(np.sin(len(weights) + j + k)) for k in range(len(row))] for j in range(width)]
+        row = [sum(w * v for w, v in zip(ws, row, strict=True)).tanh() for ws in weights[-width:]]
+    return (row[0] - 1.0).square(), [w for ws in weights for w in ws], inputs
+
+
+@pytest.mark.slow
+def test_the_jit_takes_long_programs_as_arrays_over_some_rows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("MICROGRADCNN_CACHE", str(tmp_path))
+    loss, wrt, inputs = layers(3, 8, 6, 1)
+    expected = mg.compile(loss, wrt, inputs, "jit")
+    monkeypatch.setattr(programs, "LONG", 100)
+    monkeypatch.setattr(programs, "CROSSOVER", 32 * programs.length(expected._lines) ** 3)
+    program = mg.compile(loss, wrt, inputs, "jit")
+    rows = np.random.default_rng(0).normal(size=(3, 32))
+    assert "dot(" in program.lowered(*rows)
+    assert "dot(" not in program.lowered(*rows[:, 1:]) == expected.lowered(*rows[:, 1:])
+    for some in (rows, rows[:, 1:]):
+        trainer, other = program.bind(*some), expected.bind(*some)
+        for _ in range(3):
+            assert trainer.step(0.1) == pytest.approx(other.step(0.1), rel=1e-12)
+        np.testing.assert_allclose(trainer.flat, other.flat, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.slow
+def test_long_texts_are_compiled_with_fewer_passes_to_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRADCNN_CACHE", "")
+    loss, ps, x = chain(12)
+    rows, found = np.linspace(-1.0, 1.0, 37), []
+    for short, long in ((10**9, 10**9), (0, 10**9), (0, 0)):
+        monkeypatch.setattr(machine_code, "SHORT", short)
+        monkeypatch.setattr(machine_code, "LONG", long)
+        value, gradients = mg.compile(loss, ps, x, "jit")(rows)
+        found.append([value, *gradients])
+    np.testing.assert_allclose(found[1:], [found[0]] * 2, rtol=1e-12, atol=1e-16)

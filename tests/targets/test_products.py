@@ -88,6 +88,6 @@ def test_short_lines_are_worth_a_longer_block() -> None:
     for _ in range(30):
         for p in ps:
             total = (total * p + x).tanh()
-    trainer = mg.compile(total, wrt=ps, inputs=[x]).bind(np.linspace(0.0, 1.0, 3000))
+    trainer = mg.compile(total, wrt=ps, inputs=[x], backend="numpy").bind(np.linspace(0.0, 1.0, 3000))
     longest = max(b - a for lane in trainer.lanes for a, b in lane.blocks)
     assert longest * 8 * 2 >= in_numpy.BLOCK_BYTES / in_numpy.LINE_SHARE or longest == 3000

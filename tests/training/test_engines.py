@@ -14,7 +14,9 @@ from microgradcnn.extras import MissingExtra
 from microgradcnn.fit import accuracy, train
 from microgradcnn.networks import NETWORKS, conv_average
 from microgradcnn.nn.optim import OPTIMISERS
+from microgradcnn.targets.native import auto
 from microgradcnn.training.batches import ENGINES
+from microgradcnn.training.checkpoint import CheckpointWarning
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +106,40 @@ def test_an_unknown_engine():
     x, y = rows("conv_average")
     with pytest.raises(ValueError, match="'numba' is none of eager, numpy, jit, jax"):
         train(build("conv_average"), x, y, engine="numba")
+
+
+def test_the_engine_that_a_run_pays_for_is_taken_and_told(monkeypatch):
+    x, y = rows("conv_average")
+    assert train(build("conv_average"), x, y, epochs=2).engine == "numpy"
+    monkeypatch.setattr(auto, "TO_COMPILE", -1.0)
+    assert train(build("conv_average"), x, y, epochs=2).engine == "jit"
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    assert train(build("conv_average"), x, y, epochs=2).engine == "numpy"
+    assert train(build("conv_average"), x, y, epochs=2, engine="eager").engine == "eager"
+
+
+@pytest.mark.parametrize("before", ["eager", "jit"])
+def test_a_run_goes_on_with_the_engine_that_it_began_by(tmp_path, before):
+    x, y = rows("conv_average")
+    options = {"rate": 0.05, "schedule": "constant"}
+    train(build("conv_average"), x, y, epochs=3, engine=before, checkpoint=tmp_path, **options)
+    network, straight = build("conv_average"), build("conv_average")
+    run = train(network, x, y, epochs=6, checkpoint=tmp_path, resume=True, **options)
+    train(straight, x, y, epochs=6, engine=before, **options)
+    assert run.engine == before
+    np.testing.assert_array_equal(flat(network), flat(straight))
+
+
+def test_without_the_engine_that_a_run_began_by_numpy_goes_on_and_says_so(tmp_path, monkeypatch):
+    x, y = rows("conv_average")
+    options = {"rate": 0.05, "schedule": "constant", "checkpoint": tmp_path}
+    train(build("conv_average"), x, y, epochs=3, engine="jit", **options)
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    network, straight = build("conv_average"), build("conv_average")
+    with pytest.warns(CheckpointWarning, match=r"^this run began by jit: .* which is not installed: .*; NumPy goes on"):
+        run = train(network, x, y, epochs=6, resume=True, **options)
+    train(straight, x, y, epochs=6, engine="numpy", rate=0.05, schedule="constant")
+    assert (run.engine, len(run.history)) == ("numpy", 6)
+    np.testing.assert_allclose(flat(network), flat(straight), rtol=1e-12)
+    with pytest.raises(MissingExtra):
+        train(build("conv_average"), x, y, epochs=7, resume=True, engine="jit", **options)

@@ -34,6 +34,7 @@ from microgradcnn.files import make_folder, write_whole
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.accuracy import MANY
 from microgradcnn.training.batches import ENGINES
 from microgradcnn.training.schedule import OF_NETWORKS, Schedule
@@ -63,7 +64,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        help="what computes the gradients; all take the same steps (numpy; eager for layers that draw in every step)",
+        help="what computes the gradients; all take the same steps (auto: jit where it is installed and pays, else "
+        "numpy; eager for layers that draw in every step)",
     )
     parser.add_argument("--batch", type=count, metavar="N", help=f"rows a step {_default('batch')}")
     parser.add_argument(
@@ -181,7 +183,7 @@ def _training(options: argparse.Namespace, kind: type[Network] | None) -> Record
         None if kind is None else kind.module,
     )
     draws = module is not None and any(part.in_each_step() for _, part in module.named_modules())
-    found = {"schedule": schedule, "engine": options.engine or ("eager" if draws else "numpy")}
+    found = {"schedule": schedule, "engine": options.engine or ("eager" if draws else AUTO)}
     if usual is OF_LENET:
         found["shift"] = options.shift if options.shift is not None else SHIFT * (kind is None)
     return found
@@ -223,6 +225,7 @@ def run_record(done: Experiment, test: Dataset | None = None) -> Record:
         "status": run.status,
         "message": run.message,
         "epochs": len(run.history),
+        "engine": run.engine,
         "confusion": done.confusion and done.confusion.record(),
     }
     measured = [measure for measure in MEASURES if (measure == "accuracy") == (done.trained.target is None)]
@@ -283,6 +286,7 @@ def _text(record: Record, table: str | None, target: str) -> str:
             form = ".4f" if of_layers and form == ".3f" else form
             train, test = (f"{record[f'{part}_{measure}']:{form}}" for part in ("train", "test"))
             lines.append(f"{words} {train} in training, {test} in the test")
+    lines.append(f"computed by {record['engine']}")
     lines += [] if table is None else [table]
     lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)

@@ -41,16 +41,20 @@ class Blocks:
         """The source of the functions that run, and of their kernels."""
         return "\n".join([self.ir, self.functions["text"]]).lstrip()
 
-    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> BlocksTrainer:
-        """The program bound to `inputs` of n rows."""
-        return BlocksTrainer(self, wrt, inputs, n)
+    def trainer(
+        self, wrt: Sequence[Value], inputs: Sequence[Any], n: int, before: VectorTrainer | None = None
+    ) -> BlocksTrainer:
+        """The program bound to `inputs` of n rows, in the memory of the trainer `before`, if there is one."""
+        return BlocksTrainer(self, wrt, inputs, n, before)
 
 
 class BlocksTrainer(VectorTrainer):
     """Evaluates a program over its rows in blocks; by one thread at a time."""
 
-    def __init__(self, program: Blocks, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> None:
-        super().__init__(wrt)
+    def __init__(
+        self, program: Blocks, wrt: Sequence[Value], inputs: Sequence[Any], n: int, before: VectorTrainer | None = None
+    ) -> None:
+        super().__init__(wrt, before)
         plan, self.functions = program.plan, program.functions
         self.n, self.lines = n, plan.lines
         self.scalars = all(not v.shape for v in wrt)

@@ -25,6 +25,11 @@ class Trainer(ABC):
         self._wrt = list(wrt)
 
     @property
+    def wrt(self) -> list[Value]:
+        """The Values whose numbers `flat` has, one after the other."""
+        return self._wrt
+
+    @property
     @abstractmethod
     def flat(self) -> Array:
         """The parameters; assign a vector to change them."""
@@ -70,12 +75,15 @@ class Trainer(ABC):
 
 
 class VectorTrainer(Trainer):
-    """A trainer whose parameters and gradient are NumPy vectors that stay where they are."""
+    """A trainer whose parameters and gradient are NumPy vectors that stay where they are, those of `before` if any."""
 
-    def __init__(self, wrt: Sequence[Value]) -> None:
+    def __init__(self, wrt: Sequence[Value], before: VectorTrainer | None = None) -> None:
         super().__init__(wrt)
-        self._flat: Array = np.concatenate([np.ravel(v.data) for v in wrt]) if wrt else np.zeros(0)
-        self._gradient: Array = np.zeros_like(self._flat)
+        if before is None:
+            self._flat: Array = np.concatenate([np.ravel(v.data) for v in wrt]) if wrt else np.zeros(0)
+            self._gradient: Array = np.zeros_like(self._flat)
+        else:
+            self._flat, self._gradient = before.flat, before.gradient
         self._also: list[float] = []
         self._move = np.empty_like(self._flat)
 

@@ -53,9 +53,11 @@ class Loop:
         """LLVM's IR."""
         return self.ir
 
-    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Array], n: int) -> LoopTrainer:
-        """The program bound to `inputs` of n rows."""
-        return LoopTrainer(self, wrt, inputs, n)
+    def trainer(
+        self, wrt: Sequence[Value], inputs: Sequence[Array], n: int, before: VectorTrainer | None = None
+    ) -> LoopTrainer:
+        """The program bound to `inputs` of n rows, in the memory of the trainer `before`, if there is one."""
+        return LoopTrainer(self, wrt, inputs, n, before)
 
     def _function(self, result: Any, name: str, *arguments: Any) -> Any:
         return ctypes.CFUNCTYPE(result, *arguments)(self._code.address(name))
@@ -64,8 +66,10 @@ class Loop:
 class LoopTrainer(VectorTrainer):
     """Evaluates a compiled loop over its rows."""
 
-    def __init__(self, program: Loop, wrt: Sequence[Value], inputs: Sequence[Array], n: int) -> None:
-        super().__init__(wrt)
+    def __init__(
+        self, program: Loop, wrt: Sequence[Value], inputs: Sequence[Array], n: int, before: VectorTrainer | None = None
+    ) -> None:
+        super().__init__(wrt, before)
         plan = program.plan
         self.n, self.program = n, program
         self._dtype = plan.lines.loss.dtype  # that of the parameters, if there are any
@@ -83,8 +87,11 @@ class LoopTrainer(VectorTrainer):
                 columns += list(x.reshape(self.n, -1).T)
             else:
                 scalars.append(x)
-        self._shared = np.concatenate([np.array(scalars, self._dtype), self._flat], dtype=self._dtype)
-        self._flat = self._shared[len(scalars) :]
+        if scalars or self._flat.dtype != self._dtype:
+            self._shared = np.concatenate([np.array(scalars, self._dtype), self._flat], dtype=self._dtype)
+            self._flat = self._shared[len(scalars) :]
+        else:
+            self._shared = self._flat
         small = sum(c.nbytes for c in columns) <= COPIED
         self._columns = [np.ascontiguousarray(c) if small else c for c in columns]
         self._aside = [not c.flags.c_contiguous for c in self._columns]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,62 +12,76 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks, BlocksTrainer
 from microgradcnn.targets.backends.trainer import VectorTrainer
-from microgradcnn.targets.lines import Line, lengths
-from microgradcnn.targets.plan import in_blocks
+from microgradcnn.targets.lines import Line, Lines, lengths
 from microgradcnn.targets.rerolling.picking import Index
 from microgradcnn.targets.rerolling.program import Rerolled
 
-MANY = 4096  # rows over which a call's own time does not count any more
 COPIED = 1 << 25  # bytes of columns that are laid out one after the other, once, also where they lie evenly already
 
 
 class RerolledBlocks:
     """What runs the array program of a scalar program, for the scalars."""
 
-    def __init__(self, program: Rerolled) -> None:
-        self.program = program
-        self.blocks = Blocks(in_blocks(program.lines))
+    def __init__(self, program: Rerolled, blocks: Callable[[Lines], Blocks]) -> None:
+        self.program, self.blocks = program, blocks(program.lines)
 
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Any]) -> str:
         """The source of the functions that run."""
         return self.blocks.lowered(wrt, inputs)
 
-    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> RerolledTrainer:
-        """The program bound to columns of n rows."""
-        return RerolledTrainer(self, wrt, inputs, n)
+    def trainer(
+        self, wrt: Sequence[Value], inputs: Sequence[Any], n: int, before: VectorTrainer | None = None
+    ) -> RerolledTrainer:
+        """The program bound to columns of n rows, in the memory of the trainer `before`, if there is one."""
+        return RerolledTrainer(self, wrt, inputs, n, before)
 
 
 class ByRows:
-    """The array program of a small network over few rows; over MANY that of scalars, which copies no windows."""
+    """A program of scalars that is best run in one way over few rows and in another from `many` on.
 
-    def __init__(self, arrays: RerolledBlocks, scalars: Blocks) -> None:
-        self.arrays, self.scalars = arrays, scalars
+    Each is made when it is first asked for.
+    """
+
+    def __init__(self, of_few: Callable[[], Any], of_many: Callable[[], Any], many: int) -> None:
+        self.of_few, self.of_many, self.many = cache(of_few), cache(of_many), many
 
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Any]) -> str:
         """The source of the functions that run over so many rows."""
-        return self.over(max((len(x) for x in inputs if np.ndim(x)), default=1)).lowered(wrt, inputs)
+        text: str = self.over(max((len(x) for x in inputs if np.ndim(x)), default=1)).lowered(wrt, inputs)
+        return text
 
-    def trainer(self, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> VectorTrainer:
+    def trainer(
+        self, wrt: Sequence[Value], inputs: Sequence[Any], n: int, before: VectorTrainer | None = None
+    ) -> VectorTrainer:
         """The program that n rows are for, bound to their columns."""
-        return self.over(n).trainer(wrt, inputs, n)
+        trainer: VectorTrainer = self.over(n).trainer(wrt, inputs, n, before)
+        return trainer
 
-    def over(self, n: int) -> RerolledBlocks | Blocks:
+    def over(self, n: int) -> Any:
         """The program that n rows are for."""
-        return self.arrays if n < MANY else self.scalars
+        return self.of_few() if n < self.many else self.of_many()
 
 
 class RerolledTrainer(VectorTrainer):
     """Evaluates an array program; `flat` and `gradient` are those of the scalars."""
 
-    def __init__(self, program: RerolledBlocks, wrt: Sequence[Value], inputs: Sequence[Any], n: int) -> None:
-        super().__init__(wrt)
+    def __init__(
+        self,
+        program: RerolledBlocks,
+        wrt: Sequence[Value],
+        inputs: Sequence[Any],
+        n: int,
+        before: VectorTrainer | None = None,
+    ) -> None:
+        super().__init__(wrt, before)
         self.program, self.n = program.program, n
         lines, places = self.program.lines, self.program.parameters
         data = stacked(lines.parameters, places, [v.data for v in wrt], None)
-        self.trainer = BlocksTrainer(program.blocks, [Value(x) for x in data], self.arrays(inputs), n)
         self.order = np.concatenate(places) if places else np.zeros(0, np.int64)
         self.back = np.argsort(self.order)
         self.alike = bool((self.order == np.arange(len(self.order))).all())
+        memory = before if self.alike else None
+        self.trainer = BlocksTrainer(program.blocks, [Value(x) for x in data], self.arrays(inputs), n, memory)
         if self.alike:  # in the same memory
             self._flat, self._gradient = self.trainer.flat, self.trainer.gradient
 

@@ -238,7 +238,7 @@ def test_small_programs_and_those_without_likeness_stay_scalars() -> None:
 def test_a_small_network_over_many_rows_is_taken_as_scalars() -> None:
     """As its columns are faster there: the text has no windows then, and the numbers are the same."""
     example = NETWORKS["conv_average"]().example(np.linspace(-1.0, 1.0, 9), 1.0)
-    program = mg.compile(example.loss, list(example.parameters.values()), [*example.inputs, example.y])
+    program = mg.compile(example.loss, list(example.parameters.values()), [*example.inputs, example.y], "numpy")
     rows = np.random.default_rng(0).normal(size=(10, 10_000))
     few, many = program.lowered(*rows[:, :100]), program.lowered(*rows)
     assert many.count("multiply(") > 2 * few.count("multiply(")
