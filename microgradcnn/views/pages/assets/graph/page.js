@@ -80,6 +80,8 @@ function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
   change(state.prediction ? {} : { derived: box });
+  const chooser = choosers.find(({ place }) => place === state.level.boxes[box].place);
+  if (chooser && state.level.boxes[box].shape) chooser.element.open = true;
   canvas.reveal(lit().boxes);
   panel.scrollTop = 0;
 }
