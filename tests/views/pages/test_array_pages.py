@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from conftest import needs_chromium
-from test_graph_page import shown
+from drawn_networks import lenet
+from test_graph_page import shown, telling
 from test_javascript import far
 
 import microgradcnn as mg
@@ -93,3 +95,54 @@ def test_a_number_is_chosen_on_the_map(page: Page, tmp_path: Path) -> None:
     assert float(chooser.locator("input[type=number]").input_value()) == pytest.approx(IMAGES[1, 0, 5, 6], abs=1e-4)
     chooser.get_by_label("which number of x").fill("4, 1, 1, 1")
     assert chooser.get_by_label("which number of x").get_attribute("aria-invalid") == "true"
+
+
+def test_a_gradient_of_an_array_is_predicted_and_nothing_tells_it(page: Page, tmp_path: Path) -> None:
+    w, x = Value([[0.5, -1.0], [2.0, 0.25]], label="W"), Value([1.5, -0.5], label="x")
+    y = w @ x
+    y.label = "y"
+    f = mg.sum(y * y)
+    f.label = "f"
+    f.backward()
+    shown(page, f, tmp_path)
+    page.locator("#level").select_option(label="Operation by operation")
+    page.locator("#predict").click()
+    assert page.locator("figure text.gradient").all_text_contents() == ["?"] * 4 + ["1"]
+    page.keyboard.press("ArrowRight")
+    assert telling(page).startswith("What is the gradient of y[2]? 4 to go.")
+    page.locator("figure .node[aria-label^='y:']").hover()
+    page.locator("figure .node[aria-label^='y:']").click()
+    assert not page.locator("#telling h2").is_visible()
+    hidden = page.locator("body").evaluate("body => body.innerText + body.querySelector('figure').innerHTML")
+    assert "5.75" not in hidden
+    page.locator("#telling input").fill("5.75")
+    page.keyboard.press("Enter")
+    assert telling(page).startswith("✓ 3 to go")
+    assert page.locator("figure .node[aria-label^='y:'] text.gradient").text_content() == "2.5 … 5.8"
+
+
+@pytest.mark.slow
+def test_lenet_layer_by_layer(page: Page, tmp_path: Path) -> None:
+    """Small without its numbers, computed again in moments, derived, held against differences, and descended."""
+    model = lenet()
+    f = nn.cross_entropy(model(Value(np.linspace(0.0, 1.0, 784).reshape(1, 1, 28, 28), label="x")), np.array([3]))
+    f.label = "f"
+    f.backward()
+    file = mg.draw(f, names={"model": model}).save(tmp_path / "lenet.html")
+    text = file.read_text(encoding="utf-8")
+    numbers = re.search(r'"numbers":"([^"]*)"', text)
+    assert numbers is not None
+    assert len(text.encode()) - len(numbers[1]) < 600_000
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert page.locator("#level option").all_text_contents() == ["Layer by layer", "Operation by operation"]
+    assert page.locator("figure .group").first.get_attribute("role") == "button"
+    agree(page, f)
+    page.locator("figure .node[aria-label^='0.weight:']").dispatch_event("click")
+    page.get_by_text("Compare with a finite difference").click()
+    assert "the 6 largest" in telling(page)
+    assert "✓ It agrees with the gradient." in telling(page)
+    page.locator("#rate").fill("0.01")
+    page.locator("[data-steps='10']").click()
+    said = page.locator("#descended").text_content() or ""
+    assert re.fullmatch(r"10 steps: f from [\d.]+ to [\d.]+\.", said)

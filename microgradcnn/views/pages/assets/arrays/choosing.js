@@ -2,18 +2,20 @@
 
 const LARGEST_SIDE = 512; // of a map, in numbers
 
-// The indices of the number at a place, and back; null where there is none.
-function indexOf(shape, place) {
+// The indices of the number at a place, counted from 1, and back; null where there is none.
+function indicesOf(shape, place) {
   return shape.map((length, axis) => {
     const after = sizeOf({ shape: shape.slice(axis + 1) });
-    return Math.floor(place / after) % length;
-  });
+    return 1 + (Math.floor(place / after) % length);
+  }).join(", ");
 }
 
+const numberOf = (name, shape, place) => `${name}[${indicesOf(shape, place)}]`;
+
 function placeOf(shape, indices) {
-  const within = (k, axis) => Number.isInteger(k) && 0 <= k && k < shape[axis];
+  const within = (k, axis) => Number.isInteger(k) && 1 <= k && k <= shape[axis];
   const fits = indices.length === shape.length && indices.every(within);
-  return fits ? indices.reduce((place, k, axis) => place * shape[axis] + k, 0) : null;
+  return fits ? indices.reduce((place, k, axis) => place * shape[axis] + k - 1, 0) : null;
 }
 
 // The field for the numbers of a leaf, in a box that opens.
@@ -23,7 +25,7 @@ class Chooser {
     this.change = change;
     this.at = 0;
     const ariaLabel = `which number of ${leaf.name}`;
-    this.index = html("input", { value: this.written(0), ariaLabel, autocomplete: "off" });
+    this.index = html("input", { value: indicesOf(this.shape, 0), ariaLabel, autocomplete: "off" });
     this.field = html("input", { type: "number", step: "any", ariaLabel: `${leaf.name} there` });
     this.map = html("canvas", { className: "choosing", title: "a click takes that number" });
     this.map.setAttribute("aria-hidden", "true"); // the place can be typed
@@ -38,12 +40,8 @@ class Chooser {
     this.element.addEventListener("toggle", () => this.show(this.numbers));
   }
 
-  written(at) {
-    return indexOf(this.shape, at).map((k) => k + 1).join(", ");
-  }
-
   typed() {
-    const at = placeOf(this.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map((k) => Number(k) - 1));
+    const at = placeOf(this.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map(Number));
     this.index.ariaInvalid = at === null;
     if (at !== null) this.take(at);
   }
@@ -53,7 +51,7 @@ class Chooser {
     const [row, column] = [(rows * offsetY) / this.map.clientHeight, (columns * offsetX) / this.map.clientWidth];
     const at = place(Math.floor(row), Math.floor(column));
     if (!(at < sizeOf(this))) return;
-    this.index.value = this.written(at);
+    this.index.value = indicesOf(this.shape, at);
     this.index.ariaInvalid = false;
     this.take(at);
     this.field.select();

@@ -76,6 +76,11 @@ function go(step) {
   remember();
 }
 
+function predicted() {
+  const { level, numbers } = state;
+  return level.live ? new Prediction(level, level.compute(numbers)) : null;
+}
+
 function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
@@ -181,7 +186,7 @@ const clicks = {
   back: keys.ArrowLeft,
   forward: keys.ArrowRight,
   last: keys.End,
-  predict: () => change({ prediction: state.prediction ? null : new Prediction(state.level), derived: null }),
+  predict: () => change({ prediction: state.prediction ? null : predicted(), derived: null }),
   whole: keys[0],
   closer: keys["+"],
   farther: keys["-"],

@@ -87,6 +87,7 @@ class Picture {
     this.locals = this.edges.map((g) => g.querySelector(".local").textContent);
     this.paths = new Paths(level);
     this.acts = [];
+    this.mapped = new Map();
     this.boxes.forEach((g, box) => {
       const { ends, group } = level.boxes[box];
       const opens = group !== undefined && (!level.live || ends?.length > 1); // it has no derivation of its own
@@ -241,7 +242,9 @@ class Picture {
       fit(text, g.querySelector(".box").width.baseVal.value * (told.shape ? HALF : 1) - (told.shape ? 0 : 8));
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
-    if (map) heatMap(map, this.level.map(box, numbers || []), kind);
+    if (!map || this.mapped.get(map) === numbers) return; // the same numbers, step after step
+    this.mapped.set(map, numbers);
+    heatMap(map, this.level.map(box, numbers || []), kind);
   }
 }
 
