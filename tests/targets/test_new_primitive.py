@@ -322,15 +322,19 @@ def test_the_jit_leaves_it_to_numpy_and_says_so(size: int) -> None:
 def test_a_page_shows_recorded_numbers_and_says_why(tmp_path: Any) -> None:
     x = Value(0.5, label="x")
     mg.draw(sine()(x) * 2.0).save(tmp_path / "opaque.html")
-    said = "This page shows the numbers that were recorded: the primitive &#x27;sine&#x27; has no line in JavaScript"
-    assert said in (tmp_path / "opaque.html").read_text()
+    said = (
+        "The operation sine cannot be computed here: the page replays the numbers that were computed when it was made."
+    )
+    assert f">{said}</p>" in (tmp_path / "opaque.html").read_text()
+    error = "the primitive &#x27;sine&#x27; has no line in JavaScript"
+    assert f'data-error="{error}' in (tmp_path / "opaque.html").read_text()
     mg.draw(swish()(x) * 2.0).save(tmp_path / "live.html")
-    assert "numbers that were recorded" not in (tmp_path / "live.html").read_text()
+    assert "page replays" not in (tmp_path / "live.html").read_text()
     for own in (swish, centred, sinh):  # also number by number
         x = Value(POINTS, label="x")
         mg.draw(mg.sum(own()(x) * x)).save(tmp_path / "arrays.html")
         page = (tmp_path / "arrays.html").read_text()
-        assert "numbers that were recorded" not in page
+        assert "page replays" not in page
         assert "Number by number" in page
 
 

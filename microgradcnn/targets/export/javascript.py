@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.table.elementary import FAR, NEAR, SPLIT
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.source import PER_LINE, Naming
-from microgradcnn.targets.lines import COMPARISONS, LEAVES, Line, Lines, in_order
-from microgradcnn.targets.notation import own_line, rows
+from microgradcnn.targets.lines import COMPARISONS, LEAVES, Line, Lines, in_order, is_own
+from microgradcnn.targets.notation import missing_line, own_line, rows
 from microgradcnn.targets.scalars import opened_arrays, operations
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import recorded
@@ -32,12 +33,37 @@ from microgradcnn.targets.trace import recorded
 MOST_OPERATIONS = 20_000  # on numbers, into which arrays are opened
 
 
+class TooLargeError(ValueError):
+    """A graph that takes too many operations."""
+
+
+class NoLineError(ValueError):
+    """A primitive of the user's own that JavaScript cannot compute; `op` is its name."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(missing_line(line, "javascript"))
+        self.op = line.op
+
+
 def function(outputs: Sequence[Value], leaves: Sequence[Value], name: str = "program") -> str:
     """`function name(v) { ... }`: from v, an array of the numbers of `leaves`, an array of those of `outputs`.
 
     Arrays among them are their numbers, row by row. Leaves that are not named are constants. Nothing of a label but
-    letters, digits and underscores is in the text. Raises ValueError for what was computed among the leaves, for arrays
-    that would open into more than 20,000 operations, and for a primitive that JavaScript cannot compute.
+    letters, digits and underscores is in the text. Raises ValueError for what was computed among the leaves,
+    TooLargeError for arrays that would open into more than 20,000 operations, and NoLineError for a primitive that
+    JavaScript cannot compute.
+    """
+    lines = as_recorded(outputs, leaves)
+    if any(line.shape for line in in_order(lines.outputs)):
+        lines = _in_scalars(lines)
+    lines = simplified(lines)
+    return _text(lines, name)
+
+
+def as_recorded(outputs: Sequence[Value], leaves: Sequence[Value]) -> Lines:
+    """The lines of a graph as they were recorded, all of them primitives that JavaScript can compute.
+
+    Raises ValueError for what was computed among the leaves, and NoLineError.
     """
     for leaf in leaves:
         if leaf.op is not None:
@@ -45,16 +71,16 @@ def function(outputs: Sequence[Value], leaves: Sequence[Value], name: str = "pro
     for output in outputs:
         topological(output)  # refuses a leaf that was changed
     lines = opened(recorded(outputs, leaves), "javascript")
-    if any(line.shape for line in in_order(lines.outputs)):
-        lines = _in_scalars(lines)
-    lines = simplified(lines)
-    return _text(lines, name)
+    for line in filter(is_own, in_order(lines.outputs)):
+        if line.op not in EXPRESSIONS and "javascript" not in TABLE[line.op].targets:
+            raise NoLineError(line)
+    return lines
 
 
 def _in_scalars(lines: Lines) -> Lines:
     """The lines of the same numbers without an array."""
     if operations(lines) > MOST_OPERATIONS:
-        raise ValueError(
+        raise TooLargeError(
             f"the graph takes more than {MOST_OPERATIONS} operations on numbers: too many for a program in scalars"
         )
     outputs, inputs = opened_arrays(lines.outputs, lines.inputs)
@@ -65,32 +91,40 @@ def _in_scalars(lines: Lines) -> Lines:
 
 def _text(lines: Lines, name: str) -> str:
     order = [line for line in in_order(lines.outputs) if line.op not in LEAVES]
-    names = _Names(name, lines.inputs, order)
+    names = Identifiers(name, lines.inputs, order)
     body = list(dict.fromkeys(DEFINITIONS[line.op].strip() for line in order if line.op in DEFINITIONS))
     if lines.inputs:
-        body.append(f"const {_listed([names[leaf] for leaf in lines.inputs])} = v;")
-    body += [f"const {names[line]} = {_expression(line, [names[arg] for arg in line.args])};" for line in order]
+        body.append(f"const {listed([names[leaf] for leaf in lines.inputs])} = v;")
+    body += [f"const {names[line]} = {_rounded(line, [names[arg] for arg in line.args])};" for line in order]
     results = [f"Number({names[line]})" if line.dtype == np.bool_ else names[line] for line in lines.outputs]
-    body.append(f"return {_listed(results)};")
+    body.append(f"return {listed(results)};")
     inside = "\n".join(body).replace("\n", "\n  ")
     return f"function {name}(v) {{\n  {inside}\n}}"
 
 
-def _listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str]) -> str:
+    """A list, of one line or of a line for each."""
     whole = f"[{', '.join(items)}]"
     return whole if len(whole) <= PER_LINE else "[\n  " + ",\n  ".join(items) + ",\n]"
 
 
-def _expression(line: Line, args: Sequence[str]) -> str:
-    """The right-hand side of a line; float32 is rounded to at every step, and what is true or false stays so."""
+def expression(line: Line, args: Sequence[str]) -> str:
+    """The right-hand side of a line of numbers, in the names of its arguments; what is true or false stays so.
+
+    Raises ValueError for a primitive that JavaScript cannot compute.
+    """
     if line.op not in EXPRESSIONS:
         text = own_line(line, "javascript", args, literal)
     else:
         row = EXPRESSIONS[line.op]
         text = row(line, args) if callable(row) else row.format(*args)
-    if line.dtype == np.float32:
-        return f"Math.fround({text})"
     return f"Boolean({text})" if line.dtype == np.bool_ and line.op not in COMPARISONS else text
+
+
+def _rounded(line: Line, args: Sequence[str]) -> str:
+    """The same where float32 is rounded to at every step."""
+    text = expression(line, args)
+    return f"Math.fround({text})" if line.dtype == np.float32 else text
 
 
 def literal(value: float) -> str:
@@ -103,11 +137,13 @@ def literal(value: float) -> str:
     return f"(-{text})" if np.signbit(value) else text
 
 
-class _Names:
+class Identifiers:
     """What every line is called: its label as far as that is an identifier, otherwise t1, t2, ..."""
 
-    def __init__(self, function: str, leaves: Iterable[Line], order: Iterable[Line]) -> None:
-        self._names = Naming({*RESERVED, *DEFINITIONS, function, "v"}, _identifier)
+    def __init__(
+        self, function: str, leaves: Iterable[Line], order: Iterable[Line], reserved: Sequence[str] = ()
+    ) -> None:
+        self._names = Naming({*RESERVED, *DEFINITIONS, function, "v", *reserved}, _identifier)
         unlabelled = 0
         for line in (*leaves, *order):
             if line.label is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -18,31 +17,36 @@ import numpy as np
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.files import json_text
-from microgradcnn.targets.lines import in_order
-from microgradcnn.targets.scalars import IN_PAIRS, opened_arrays
-from microgradcnn.targets.simplify import opened
-from microgradcnn.targets.trace import recorded
 from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.drawing import svg
 from microgradcnn.views.drawing.colours import largest
-from microgradcnn.views.drawing.scene import Drawing, drawn
+from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.page_level import Level, cells
+from microgradcnn.views.pages.shown_levels import levels_of, title_of
 from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
 
-MOST_FIELDS = 64  # for the numbers of one leaf
-MOST_BOXES = 150  # of a level that nobody asked for
-MOST_FINE, MOST_EXPLAINED = 3000, 500  # nodes of a graph whose groups open, and of one whose gradients are derived
-COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
+MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
+MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
 SCRIPTS = (
-    *("graph/numbers", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas", "canvas/arranging"),
-    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "graph/descent", "graph/page"),
+    *(
+        "graph/numbers",
+        "arrays/planes",
+        "graph/page_levels",
+        "canvas/grouping",
+        "canvas/paths",
+        "canvas/canvas",
+        "canvas/arranging",
+    ),
+    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "arrays/choosing"),
+    *("graph/descent", "graph/page"),
 )
+ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
@@ -51,7 +55,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
 
     `owners` are the objects that parameters belong to, for the groups of other levels.
     """
-    shown = _levels(f, drawing, owners)
+    shown = levels_of(f, drawing, owners)
     first = shown.levels[0] if isinstance(shown.levels[0], Level) else shown.finest
     assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
@@ -66,29 +70,39 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     packed += derivations.templates()
     groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
     live = any(level.live for level in shown.own)
-    data = {
+    numbers = [np.empty(0), *(np.ravel(v.data) for v in leaves if live)]
+    numbers += [level.constants for level in every if isinstance(level, Level)]
+    told_to_script = {
         "computed": _has_all_gradients(f),
         "leaves": told if live else [],
         "levels": described,
         "finest": every.index(shown.finest) if shown.finest is not None else None,
         "groups": groups,
-        "packed": base64.b64encode(gzip.compress(_written("".join(packed)), mtime=0)).decode(),
+    }
+    data = {
+        "told": _packed(json_text(told_to_script, separators=(",", ":")).encode()),
+        "packed": _packed(_written("".join(packed))),
+        "numbers": _packed(np.concatenate(numbers).astype("<f8").tobytes()),
     }
     programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
-    why_not = first.why_not
+    scripts = (*(ARRAYS if any(level.of_arrays and level.live for level in shown.own) else ()), *SCRIPTS)
     classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
-    titles = [level.title if isinstance(level, Level) else _title(level) for level in shown.levels]
+    titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
     body = asset("graph/page.html").format(
         title=escape(drawing.title),
         about=escape(drawing.about),
-        note=f"\n<p>This page shows the numbers that were recorded: {escape(why_not)}.</p>" if why_not else "",
+        note=f'\n<p data-error="{escape(first.error)}">{escape(first.why_not)}</p>' if first.why_not else "",
         options="".join(f'<option value="{i}">{title}</option>' for i, title in enumerate(titles)),
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
+        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in scripts),
     )
     return _written(html_document(body, drawing.title, style("graph/page.css"), classes)).decode()
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:
@@ -98,7 +112,7 @@ def drawing_of(level: Level | Drawing) -> Drawing:
 
 def _view(view: Drawing, drawing: Drawing) -> dict[str, Any]:
     """What the script is told of a level that it makes itself from the finest one."""
-    return {"title": _title(view), "view": True, "closed": _closed(view, drawing)}
+    return {"title": title_of(view), "view": True, "closed": _closed(view, drawing)}
 
 
 def _closed(shown: Drawing, drawing: Drawing) -> list[int]:
@@ -149,96 +163,21 @@ def _written(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-@dataclass
-class _Shown:
-    """What a page can show: its levels in the order of their names, views among them, and the finest level."""
-
-    levels: list[Level | Drawing] = field(default_factory=list)
-    finest: Level | None = None
-
-    @property
-    def own(self) -> list[Level]:
-        """The levels with programs of their own: the listed ones, and the finest."""
-        listed = [level for level in self.levels if isinstance(level, Level)]
-        return listed if self.finest is None or self.finest in listed else [*listed, self.finest]
-
-
-def _levels(f: Value, drawing: Drawing, owners: Owners | None) -> _Shown:
-    """The level as it was drawn and others, the first one comfortable to look at first."""
-    leaves, order = [v for v in topological(f) if v.op is None], topological(f)
-    given = {group.name: [order[i] for i in group.members] for group in drawing.groups if group.kind == "given"}
-    kinds = collapsed_kinds(drawing)
-    if kinds - {"segment"}:
-        if len(order) > MOST_FINE:
-            return _Shown([Level(_title(drawing), f, drawing, leaves)])
-        few = len(order) <= MOST_BOXES
-        fine = drawn(f, given, opened=True, owners=owners, placed=few)
-        level = Level(_title(fine), f, fine, leaves)
-        return _Shown([drawing, *([level] if few else [])], level)
-    found = [Level(_title(drawing), f, drawing, leaves)]
-    segments = [group.name for group in drawing.groups if group.kind == "segment" and len(group.members) > 1]
-    other = None
-    if not kinds and segments:
-        other = drawn(f, given, collapse=segments, owners=owners)
-    elif kinds and len(order) <= MOST_BOXES:
-        other = drawn(f, given, opened=True, owners=owners)
-    if other is not None:
-        found.append(Level(_title(other), f, other, leaves))
-    finest = next((level for level in found if not collapsed_kinds(level.drawing)), None)
-    if other is not None and len(drawing.boxes) > COMFORTABLE and len(other.boxes) < len(drawing.boxes):
-        found.reverse()
-    if f.shape == () and found[0].live and any(v.shape for v in order):
-        found += _scalar_level(f, leaves)
-    return _Shown([*found], finest)
-
-
-def collapsed_kinds(drawing: Drawing) -> set[str]:
-    """The kinds of the groups that are drawn as one."""
-    collapsed = {box.group for box in drawing.boxes if box.group is not None}
-    return {group.kind for group in drawing.groups if group.name in collapsed}
-
-
-def _title(drawing: Drawing) -> str:
-    kinds = collapsed_kinds(drawing) - {"segment"}
-    if not kinds:
-        return "Formula by formula" if collapsed_kinds(drawing) else "Operation by operation"
-    return (
-        "Step by step in time" if "step" in kinds else "Layer by layer" if kinds <= {"layer", "object"} else "As drawn"
-    )
-
-
-def _scalar_level(f: Value, leaves: Sequence[Value]) -> Iterator[Level]:
-    """The graph of the same numbers one by one, if it is small and its derivatives are those of the arrays."""
-    lines = opened(recorded([f], leaves), "javascript")
-    if any(line.op in IN_PAIRS for line in in_order([lines.loss])):
-        return
-    (loss,), grids = opened_arrays([lines.loss], lines.inputs)
-    g = loss.item()
-    if isinstance(g, Value) and len(topological(g)) <= MOST_BOXES:
-        numbers: list[Any] = [v for grid in grids for v in grid.ravel()]
-        yield Level("Number by number", g, drawn(g), numbers)
-
-
 def _leaves(leaves: Sequence[Value], moved: set[Value]) -> Iterator[dict[str, Any]]:
-    """Every leaf with its numbers, and the place of the first among those of all leaves."""
+    """Every leaf with its shape, and the place of its first number among those of all leaves."""
     place = 0
     for v, name in node_names(list(leaves)).items():
-        numbers = [float(x) for x in np.ravel(v.data)]
         family = notation.text(symbol(name_of(name).base))
-        # JSON has no word for what is not finite
-        given = [x if np.isfinite(x) else repr(x).replace("inf", "Infinity").replace("nan", "NaN") for x in numbers]
-        yield {
-            "name": notation.text(symbol(name)),
-            "family": family,
-            "numbers": given,
-            "moves": v in moved,
-            "place": place,
-        }
-        place += len(numbers)
+        text = notation.text(symbol(name))
+        yield {"name": text, "family": family, "shape": list(v.shape), "moves": v in moved, "place": place}
+        place += _size(v)
 
 
 def _fields(leaves: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """A field for every number, by families of leaves, with a tick for whether descent moves it."""
+    """A field for every number, or one for all of a large array, by families with a tick for whether descent moves it.
+
+    The field for a large array is made by the script.
+    """
     families: dict[str, list[dict[str, Any]]] = {}
     for leaf in sorted(leaves, key=lambda leaf: not leaf["moves"]):
         families.setdefault(leaf["family"], []).append(leaf)
@@ -247,9 +186,12 @@ def _fields(leaves: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"<fieldset><legend>{name} <label><input type='checkbox' data-family=\"{name}\"{ticked}> descent moves it"
         yield "</label></legend>"
         for leaf in members:
-            many = len(leaf["numbers"]) > 1
-            for i in range(min(len(leaf["numbers"]), MOST_FIELDS)):
-                yield f"<label>{escape(leaf['name'])}{f'[{i + 1}]' if many else ''}"
+            places = [f"[{', '.join(str(i + 1) for i in place)}]" * bool(place) for place in np.ndindex(*leaf["shape"])]
+            if len(places) > MOST_FIELDS:
+                yield f'<div class="one-of" data-leaf="{leaf["place"]}"></div>'
+                continue
+            for i, place in enumerate(places):
+                yield f"<label>{escape(leaf['name'])}{place}"
                 yield f' <input type="number" step="any" data-place="{leaf["place"] + i}"></label>'
         yield "</fieldset>"
 
@@ -269,6 +211,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
     return {
         "title": level.title,
         "live": level.live,
+        "arrays": level.of_arrays,
         "root": level.nodes.index(level.f) if level.f in level.names else len(level.nodes) - 1,
         "most": {"value": largest([v.data for v in level.names]), "gradient": level.drawing.scales[1].largest},
         "boxes": [_box(level, box) for box in range(len(level.nodes))],
@@ -278,6 +221,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
             for k, edge in zip(level.links, level.drawing.edges, strict=True)
         ],
         "passes": level.passes,
+        "constants": level.constants.size,
         "derivations": steps,
         "closed": _closed(level.drawing, drawing) if level.drawing.root == drawing.root else None,
     }

@@ -1,7 +1,8 @@
 """One level of a page: a drawing whose boxes can be stepped through, with the program that computes all its numbers.
 
 The same graph has several levels: operation by operation, formula by formula (c_1·p_1 + ... as one box a_1), and, for
-arrays, number by number. A level is `live` if a browser can compute it; otherwise it shows what was recorded.
+arrays, number by number. A level is `live` if a browser can compute it, numbers by a program in scalars and arrays by
+one in arrays; otherwise it shows what was recorded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import Watcher, cotangents, grad, topological, watching
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.targets.export.javascript import function
+from microgradcnn.targets.export.javascript import NoLineError, TooLargeError, function
+from microgradcnn.targets.export.javascript_arrays import array_program
 from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.drawing.colours import gradient_scale, largest, plane
 from microgradcnn.views.drawing.scene import Drawing, constant_formula
@@ -26,6 +28,8 @@ from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
 
 MOST_TEXT = 100_000  # characters of a program that a page carries
+MOST_NUMBERS = 300_000  # of all leaves, and of all constants
+REPLAYS = "the page replays the numbers that were computed when it was made"
 
 
 @dataclass
@@ -60,15 +64,16 @@ class Level:
         self.formulas = [None if node is None or node.op is None else self._forward(node) for node in self.nodes]
         self.links = [EdgeNumbers(edge.source, edge.target) for edge in drawing.edges]
         self.gradients: dict[Value, Value] = {}
-        self.program, self.why_not = "", ""
+        self.of_arrays = any(node.shape for node in self.order)
+        self.program, self.constants, self.why_not, self.error = "", np.empty(0), "", ""
         try:
             self.program = self._program()
         except ValueError as error:
-            self.why_not = str(error)
+            self.why_not, self.error = _why_not(error), str(error)
 
     @property
     def live(self) -> bool:
-        """Whether a browser computes the numbers; otherwise `why_not` says why."""
+        """Whether a browser computes the numbers; otherwise `why_not` says why to a student, `error` to who made it."""
         return bool(self.program)
 
     @property
@@ -94,14 +99,17 @@ class Level:
 
     def _program(self) -> str:
         nodes = [node for node in self.nodes if node is not None]
-        if len(nodes) < len(self.nodes) or any(node.shape and cells(node) is None for node in nodes):
-            raise ValueError("the graph is too large for every number to be shown")
+        if len(nodes) < len(self.nodes) or sum(np.size(v.data) for v in self.leaves) > MOST_NUMBERS:
+            raise TooLargeError("the graph is too large for every number to be shown")
         self._differentiate()
         gradients = [self.gradients[node].data for node in nodes if node in self.gradients]
         self.drawing = replace(self.drawing, scales=(self.drawing.scales[0], gradient_scale(largest(gradients))))
-        text = function(self.outputs(), self.leaves)
-        if len(text) > MOST_TEXT:
-            raise ValueError("the graph is too large to be computed on a page")
+        if self.of_arrays:
+            text, self.constants = array_program(self.outputs(), self.leaves)
+        else:
+            text = function(self.outputs(), self.leaves)
+        if len(text) > MOST_TEXT or self.constants.size > MOST_NUMBERS:
+            raise TooLargeError("the graph is too large to be computed on a page")
         return text
 
     def _forward(self, node: Value) -> Expr | None:
@@ -131,6 +139,15 @@ class Level:
             else:
                 above = {self.gradients[child]: derivative(self.names[self.f], self.names[child])}
                 link.sent_formula = _written(link.sent, {**known, **above})
+
+
+def _why_not(error: ValueError) -> str:
+    """Why a page shows what was recorded, for who looks at it."""
+    if isinstance(error, TooLargeError):
+        return f"This network is too large to be computed again here: {REPLAYS}."
+    if isinstance(error, NoLineError):
+        return f"The operation {error.op} cannot be computed here: {REPLAYS}."
+    return f"Only a single number has a gradient: {REPLAYS}."  # this is a comparison, or several numbers
 
 
 class _Clerk(Watcher):

@@ -21,6 +21,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.export.javascript import EXPRESSIONS
 from microgradcnn.views.drawing.scene import drawn
+from microgradcnn.views.pages import page_level
 from microgradcnn.views.pages.page_level import Level
 from microgradcnn.views.pages.templates import level_templates
 
@@ -469,12 +470,16 @@ def test_arrays_are_live_and_open_into_numbers(page: Page, tmp_path: Path) -> No
 
 
 @needs_chromium
-def test_what_is_not_live_says_so(page: Page, tmp_path: Path) -> None:
+def test_what_is_not_live_says_so(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_level, "MOST_NUMBERS", 10)
     network = NETWORKS["two_conv_linear"](image=(8, 8), seed=1)
     f = network.loss(np.random.default_rng(0).random((20, 64)), np.ones(20))
     f.backward()
     shown(page, f, tmp_path)
-    assert "the numbers that were recorded: the graph is too large" in page.locator("body").inner_text()
+    assert (
+        "This network is too large to be computed again here: the page replays the numbers that were computed when it "
+        "was made." in page.locator("body").inner_text()
+    )
     assert not page.locator("aside").is_visible()
     said = page.locator("text.gradient").all_text_contents()
     page.keyboard.press("Home")

@@ -16,6 +16,7 @@ from test_javascript import far
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.pages import page_level
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -145,7 +146,10 @@ def test_a_group_opens_with_a_movement_where_that_is_wanted(page: Page, tmp_path
     assert page.locator("figure :is(.node, .group)").evaluate_all("all => all.every((g) => !g.style.translate)")
 
 
-def test_layers_of_images_open_though_their_numbers_are_recorded(page: Page, tmp_path: Path) -> None:
+def test_layers_of_images_open_though_their_numbers_are_recorded(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_level, "MOST_NUMBERS", 1000)
     model = lenet()
     loss = nn.cross_entropy(model(Value(np.linspace(0.0, 1.0, 784).reshape(1, 1, 28, 28))), np.array([3]))
     loss.backward()

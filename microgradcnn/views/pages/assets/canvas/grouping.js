@@ -10,7 +10,7 @@ class View extends Level {
     this.fine = fine;
   }
 
-  compute(numbers) {
+  computed(numbers) {
     const all = fine.compute(numbers);
     if (!all) return null;
     const [totals, joined] = [new Map(), (kind) => ({ ends }) => together(ends.map((end) => all[kind][end]))];
@@ -68,7 +68,8 @@ class View extends Level {
 }
 
 const sizeOfNode = (node) => sizeOf(fine.boxes[node]);
-const together = (parts) => (parts.length === 1 ? parts[0] : parts.includes(null) ? null : parts.flat());
+const joinedUp = (parts) => (parts.includes(null) ? null : parts.flatMap((part) => [...part]));
+const together = (parts) => (parts.length === 1 ? parts[0] : joinedUp(parts));
 
 // d(the head of a group)/d(what it is computed from), by the chain rule within the group.
 function derivativesThrough({ head, members }, locals) {

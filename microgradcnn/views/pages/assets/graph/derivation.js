@@ -48,24 +48,34 @@ function table(level, links, { gradients, locals, sent }) {
   return html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows, last));
 }
 
-// (f(x + h) − f(x − h))/2h for every number of a leaf.
-function differences(level, { place, shape }, numbers) {
-  return Array.from({ length: sizeOf({ shape }) }, (_, i) => {
+// (f(x + h) − f(x − h))/2h for numbers of a leaf.
+function differences(level, { place }, numbers, which) {
+  return which.map((i) => {
     const h = 6e-6 * Math.max(1, Math.abs(numbers[place + i]));
     const [above, below] = [h, -h].map((s) => level.loss(numbers.with(place + i, numbers[place + i] + s)));
     return (above - below) / (2 * h);
   });
 }
 
+const [MOST_COMPARED, SOME] = [36, 6]; // numbers of an array of which all are compared, and how many otherwise
+
+// The places of the largest numbers.
+const steepestOf = (numbers, count) =>
+  [...numbers.keys()].sort((a, b) => Math.abs(numbers[b]) - Math.abs(numbers[a])).slice(0, count);
+
 function comparison(level, box, { gradients }, numbers) {
   const answer = html("div", { role: "status" });
   const onclick = () => {
     const [{ name, shape }, { name: f }] = [level.boxes[box], level.boxes[level.root]];
-    const found = differences(level, level.boxes[box], numbers);
-    const near = found.every((x, i) => Math.abs(x - gradients[box][i]) <= 1e-6 * Math.max(1, Math.abs(x)));
+    const places = [...gradients[box].keys()];
+    const whole = places.length <= MOST_COMPARED;
+    const which = whole ? places : steepestOf(gradients[box], SOME);
+    const found = differences(level, level.boxes[box], numbers, which);
+    const near = found.every((x, i) => Math.abs(x - gradients[box][which[i]]) <= 1e-6 * Math.max(1, Math.abs(x)));
+    const lines = which.map((i, k) => words(`${numberOf(name, shape, i)}: ${shown(found[k])}`));
     answer.replaceChildren(
       words(`(${f} at ${name} + h − ${f} at ${name} − h) / 2h, with a small h:`),
-      display(quantity(found, shape)),
+      ...(whole ? [display(quantity(found, shape))] : [words(`the ${SOME} largest`), ...lines]),
       words(near ? "✓ It agrees with the gradient." : "✗ It differs: a kink nearby, rounding, or a wrong chain rule."),
     );
   };

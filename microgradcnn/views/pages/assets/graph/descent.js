@@ -1,19 +1,22 @@
 // Gradient descent on the leaves that are ticked, with the loss drawn.
 
-const recordedNumbers = data.leaves.flatMap((leaf) => leaf.numbers.map(Number));
 const fields = [...document.querySelectorAll("[data-place]")];
 
 function showNumbers(numbers) {
   for (const field of fields) {
     if (field !== document.activeElement) field.value = Number(numbers[field.dataset.place].toPrecision(4));
   }
+  for (const chooser of choosers) chooser.show(numbers);
 }
 
-// The places of the numbers that descent moves.
+// For every number whether descent moves it.
 function movedPlaces() {
   const families = [...document.querySelectorAll("[data-family]:checked")].map((tick) => tick.dataset.family);
-  const moved = data.leaves.filter((leaf) => families.includes(leaf.family));
-  return new Set(moved.flatMap((leaf) => leaf.numbers.map((_, i) => leaf.place + i)));
+  const moved = new Uint8Array(recordedNumbers.length);
+  for (const { family, place, shape } of data.leaves) {
+    if (families.includes(family)) moved.fill(1, place, place + sizeOf({ shape }));
+  }
+  return moved;
 }
 
 // Steps of gradient descent: the numbers after them, and the loss after each.
@@ -21,10 +24,12 @@ function descend(level, numbers, rate, steps) {
   const [moved, losses] = [movedPlaces(), []];
   level = level.fine ?? level; // a group hides its leaves
   for (let step = 0; step < steps; step++) {
-    const { gradients } = level.compute(numbers);
-    const slopes = [];
-    level.boxes.forEach(({ place }, box) => gradients[box]?.forEach((slope, i) => (slopes[place + i] = slope)));
-    numbers = numbers.map((x, i) => (moved.has(i) ? x - rate * slopes[i] : x));
+    const [{ gradients }, after] = [level.compute(numbers), numbers.slice()];
+    level.boxes.forEach(({ place }, box) => {
+      if (place === undefined || !gradients[box]) return;
+      gradients[box].forEach((slope, i) => (after[place + i] -= moved[place + i] ? rate * slope : 0));
+    });
+    numbers = after;
     losses.push(level.loss(numbers));
   }
   return { numbers, losses };

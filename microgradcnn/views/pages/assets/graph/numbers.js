@@ -28,12 +28,14 @@ function shown(x) {
 // A number, or the smallest and the largest of several.
 function range(numbers) {
   if (numbers.length === 1) return shown(numbers[0]);
-  const [low, high] = [Math.min(...numbers), Math.max(...numbers)].map((x) => shown(Number(x.toPrecision(2))));
+  const [lowest, highest] = [[Math.min, Infinity], [Math.max, -Infinity]];
+  const ends = [lowest, highest].map(([extreme, none]) => numbers.reduce((a, b) => extreme(a, b), none));
+  const [low, high] = ends.map((x) => shown(Number(x.toPrecision(2))));
   return low === high ? low : `${low} … ${high}`;
 }
 
 function largest(numbers) {
-  return Math.max(0, ...numbers.map(Math.abs).filter(Number.isFinite));
+  return numbers.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
 }
 
 function fence(sign) {
@@ -59,7 +61,7 @@ function quantity(numbers, shape = []) {
   if (shape.length > 2 || columns > 6 || numbers.length > 36) {
     return math("mtext", `${shape.join("×")} numbers, ${range(numbers)}`);
   }
-  const cells = numbers.map((x) => math("mtd", number(x)));
+  const cells = Array.from(numbers, (x) => math("mtd", number(x)));
   const rows = Array.from({ length: numbers.length / columns }, () => math("mtr", ...cells.splice(0, columns)));
   return math("mrow", math("mo", "("), math("mtable", ...rows), math("mo", ")"));
 }

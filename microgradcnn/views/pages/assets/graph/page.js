@@ -76,10 +76,17 @@ function go(step) {
   remember();
 }
 
+function predicted() {
+  const { level, numbers } = state;
+  return level.live ? new Prediction(level, level.compute(numbers)) : null;
+}
+
 function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
   change(state.prediction ? {} : { derived: box });
+  const chooser = choosers.find(({ place }) => place === state.level.boxes[box].place);
+  if (chooser && state.level.boxes[box].shape) chooser.element.open = true;
   canvas.reveal(lit().boxes);
   panel.scrollTop = 0;
 }
@@ -179,7 +186,7 @@ const clicks = {
   back: keys.ArrowLeft,
   forward: keys.ArrowRight,
   last: keys.End,
-  predict: () => change({ prediction: state.prediction ? null : new Prediction(state.level), derived: null }),
+  predict: () => change({ prediction: state.prediction ? null : predicted(), derived: null }),
   whole: keys[0],
   closer: keys["+"],
   farther: keys["-"],

@@ -1,20 +1,24 @@
 // The levels of the graph: what each computes from the numbers of the leaves, its steps and its formulas.
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const packed = await unpacked(data.packed);
+const given = JSON.parse(document.getElementById("data").textContent);
+const data = await unpacked(given.told).json();
+const packed = new DOMParser().parseFromString(await unpacked(given.packed).text(), "text/html");
+const allNumbers = new Float64Array(await unpacked(given.numbers).arrayBuffer()); // of leaves, and of constants
 
-async function unpacked(text) {
+function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new DOMParser().parseFromString(await new Response(stream).text(), "text/html");
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
 }
 
 const sizeOf = (box) => (box.shape ?? []).reduce((a, b) => a * b, 1);
+let taken = data.leaves.reduce((sum, leaf) => sum + sizeOf(leaf), 0);
+const recordedNumbers = allNumbers.subarray(0, taken);
 
 class Level {
   constructor(told, place) {
     Object.assign(this, told);
     this.program = programs[place];
+    this.constants = allNumbers.subarray(taken, (taken += told.constants ?? 0));
     this.store = packed.getElementById(`packed-${place}`);
     const computed = this.boxes.flatMap((box, i) => (box.leaf ? [] : [i]));
     this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
@@ -60,9 +64,16 @@ class Level {
 
   // All numbers: of each box its value and gradient, of each link the derivative and what is sent back.
   compute(numbers) {
+    if (this.computedFrom !== numbers) [this.computedFrom, this.results] = [numbers, this.computed(numbers)];
+    return this.results;
+  }
+
+  computed(numbers) {
     if (!this.program) return null;
-    const flat = this.program(numbers);
-    const take = (size) => flat.splice(0, size);
+    const found = this.program(numbers, this.constants);
+    let at = 0;
+    const next = (size) => found.slice(at, (at += size)); // of a program in scalars
+    const take = (size) => (this.arrays ? found[at++].data : next(size));
     return {
       values: this.boxes.map((box) => take(sizeOf(box))),
       gradients: this.boxes.map((box) => (box.gradient ? take(sizeOf(box)) : null)),
@@ -84,6 +95,12 @@ class Level {
       totals[parent] = sum(totals[parent], sent[link]);
     }
     return totals;
+  }
+
+  // What a heat map of a box's numbers shows: its columns, and for each cell the place of its number, -1 for none.
+  map(box, numbers) {
+    const { cells, columns, shape } = this.boxes[box];
+    return cells ? { cells, columns, numbers } : plane(numbers, shape);
   }
 
   // Whether a box has its value at a step, and whether its gradient is complete.

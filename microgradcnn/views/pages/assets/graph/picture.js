@@ -87,6 +87,7 @@ class Picture {
     this.locals = this.edges.map((g) => g.querySelector(".local").textContent);
     this.paths = new Paths(level);
     this.acts = [];
+    this.mapped = new Map();
     this.boxes.forEach((g, box) => {
       const { ends, group } = level.boxes[box];
       const opens = group !== undefined && (!level.live || ends?.length > 1); // it has no derivation of its own
@@ -241,7 +242,9 @@ class Picture {
       fit(text, g.querySelector(".box").width.baseVal.value * (told.shape ? HALF : 1) - (told.shape ? 0 : 8));
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
-    if (map && told.cells) heatMap(map, told, kind, numbers);
+    if (!map || this.mapped.get(map) === numbers) return; // the same numbers, step after step
+    this.mapped.set(map, numbers);
+    heatMap(map, this.level.map(box, numbers || []), kind);
   }
 }
 
@@ -258,19 +261,19 @@ function fit(text, width, letter = 6) {
   text.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }
 
-function heatMap(group, { cells, columns }, kind, numbers) {
+function heatMap(group, { cells, columns, numbers }, kind) {
   const frame = group.lastElementChild;
   const rows = cells.length / columns;
   const [wide, high] = [columns, rows].map((n) => Math.max(STRIP, (MAP * n) / Math.max(rows, columns)) / n);
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
   const [left, top] = [x + (width - wide * columns) / 2, y + (height - high * rows) / 2];
-  const most = numbers ? largest(numbers) : 0;
+  const most = largest(numbers);
   const rects = cells.map((cell, i) => {
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     const [column, row] = [i % columns, Math.floor(i / columns)];
     const place = { x: left + wide * column, y: top + high * row, width: wide, height: high };
     for (const name in place) rect.setAttribute(name, place[name]);
-    rect.style.fill = numbers && cell >= 0 ? tint(kind, numbers[cell], most) : "transparent";
+    rect.style.fill = cell in numbers ? tint(kind, numbers[cell], most) : "transparent";
     return rect;
   });
   group.replaceChildren(...rects, frame);

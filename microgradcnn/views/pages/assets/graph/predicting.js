@@ -1,10 +1,19 @@
-// "Predict": the gradients are hidden and asked for, from the end of the graph to its leaves.
+// "Predict": the gradients are hidden and asked for, from the end of the graph to its leaves; of arrays one number.
+
+const MOST_PREDICTED = 36; // numbers of an array that is asked about: as many as are shown as a matrix
 
 class Prediction {
-  constructor(level) {
+  constructor(level, results) {
     this.level = level;
-    this.order = level.boxes.flatMap((box, i) => (box.gradient && !box.shape && i !== level.root ? [i] : [])).reverse();
-    this.hidden = new Set(this.order);
+    const { boxes, root } = level;
+    const others = [...boxes.keys()].filter((box) => boxes[box].gradient && box !== root);
+    this.hidden = new Set(others); // an array that is not asked about might tell
+    const single = ({ ends }) => !(ends?.length > 1); // a group with many results has no gradient of its own
+    const few = (box) => 0 < sizeOf(boxes[box]) && sizeOf(boxes[box]) <= MOST_PREDICTED && single(boxes[box]);
+    this.order = others.filter(few).reverse();
+    // Of an array the largest is asked for: a gradient of 0 says little.
+    this.places = new Map(this.order.map((box) => [box, steepestOf(results.gradients[box], 1)[0]]));
+    this.left = this.order.length;
     this.asked = this.order[0];
   }
 
@@ -27,18 +36,26 @@ class Prediction {
     return factor ? `Nearly: that is ${factor} times the gradient.` : "Not yet: what do the boxes that use it send?";
   }
 
+  reveal(box) {
+    this.hidden.delete(box);
+    if (!--this.left) this.hidden.clear();
+  }
+
   tell(results, change) {
     const { level, asked, hidden } = this;
     if (asked === undefined) return [words("There is no gradient to predict.")];
-    const [{ name }, [right]] = [level.boxes[asked], results.gradients[asked]];
+    const { name, shape } = level.boxes[asked];
+    const place = this.places.get(asked);
+    const right = results.gradients[asked][place];
     if (!hidden.has(asked)) {
-      const left = hidden.size ? `${hidden.size} to go: Next → asks another.` : "All gradients are found.";
-      return [words(`✓ ${left}`), display(level.slope(asked), number(right))];
+      const left = this.left ? `${this.left} to go: Next → asks another.` : "All gradients are found.";
+      return [words(`✓ ${left}`), display(level.slope(asked), quantity(results.gradients[asked], shape))];
     }
-    const input = html("input", { inputMode: "decimal", autocomplete: "off", ariaLabel: `the gradient of ${name}` });
+    const which = shape ? numberOf(name, shape, place) : name;
+    const input = html("input", { inputMode: "decimal", autocomplete: "off", ariaLabel: `the gradient of ${which}` });
     const verdict = html("p", { role: "status" });
     const reveal = () => {
-      hidden.delete(asked);
+      this.reveal(asked);
       change();
     };
     const onsubmit = (event) => {
@@ -47,19 +64,22 @@ class Prediction {
       if (!verdict.textContent) reveal();
     };
     const buttons = [html("button", {}, "Check"), html("button", { type: "button", onclick: reveal }, "Show it")];
-    const form = html("form", { onsubmit }, equation([level.slope(asked), math("mrow")]), input, ...buttons);
-    return [words(`What is the gradient of ${name}? ${hidden.size} to go.`), form, verdict, ...this.hints(results)];
+    const at = shape ? math("mtext", ` at [${indicesOf(shape, place)}]`) : math("mrow");
+    const form = html("form", { onsubmit }, equation([math("mrow", level.slope(asked), at), math("mrow")]), input);
+    form.append(...buttons);
+    return [words(`What is the gradient of ${which}? ${this.left} to go.`), form, verdict, ...this.hints(results)];
   }
 
-  // The boxes that use it, with their gradients where these are known.
+  // The boxes that use it, with their gradients where these are known; arrays send what the chain rule says.
   hints(results) {
     const { level } = this;
     return level.into(this.asked).map((link) => {
-      const { parent, child } = level.links[link];
+      const { parent, child, local } = level.links[link];
       const { shape } = level.boxes[child];
       const above = this.hidden.has(child) ? math("mtext", "?") : quantity(results.gradients[child], shape);
-      const local = equation([level.d(child, parent), level.part("local", link)]);
-      return words(equation([level.slope(child), above]), " and ", local);
+      if (!local) return words(equation([level.slope(child), above]), " sends ", equation([level.part("sent", link)]));
+      const slope = equation([level.d(child, parent), level.part("local", link)]);
+      return words(equation([level.slope(child), above]), " and ", slope);
     });
   }
 }

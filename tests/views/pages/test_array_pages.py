@@ -1,0 +1,148 @@
+"""Pages of graphs of arrays: computed in the page by a program in arrays, changed, descended, predicted and derived."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from conftest import needs_chromium
+from drawn_networks import lenet
+from test_graph_page import shown, telling
+from test_javascript import far
+
+import microgradcnn as mg
+from microgradcnn import Value, nn
+from microgradcnn.engine.gradient import topological
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = needs_chromium
+IMAGES = np.linspace(-1.0, 1.0, 3 * 64).reshape(3, 1, 8, 8)
+
+
+def network() -> nn.Sequential:
+    rng = np.random.default_rng(2)
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3, rng=rng), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 2, rng=rng)
+    )
+
+
+def loss_of(model: nn.Module, images: Any = IMAGES) -> Value:
+    f = nn.cross_entropy(model(Value(images, label="x")), np.arange(len(images)) % 2)
+    f.label = "f"
+    return f
+
+
+def at(arrays: list[Any]) -> tuple[Value, list[Value]]:
+    """The same loss at other parameters."""
+    model = network()
+    for p, array in zip(model.parameters(), arrays, strict=True):
+        p.data = array
+    return loss_of(model), list(model.parameters())
+
+
+def agree(page: Page, f: Value) -> None:
+    """The values and gradients of every node in the page are Python's."""
+    order = topological(f)
+    gradients = mg.grad(f, order)
+    page.locator("#level").select_option(label="Operation by operation")
+    nodes = page.evaluate("microgradcnn.state.level.boxes.map((box) => box.node)")
+    found = page.evaluate("""() => {
+      const { values, gradients } = microgradcnn.results();
+      return [values, gradients].map((all) => all.map((numbers) => Array.from(numbers)));
+    }""")
+    assert sorted(nodes) == list(range(len(order)))
+    for node, value, gradient in zip(nodes, *found, strict=True):
+        assert far(value, np.ravel(order[node].data).tolist()) <= 1e-12
+        assert far(gradient, np.ravel(gradients[node].data).tolist()) <= 1e-12
+
+
+def test_a_network_is_computed_changed_and_descended(page: Page, tmp_path: Path) -> None:
+    model = network()
+    f = loss_of(model)
+    shown(page, f, tmp_path, names={"model": model})
+    agree(page, f)
+    chooser = page.locator("details", has=page.locator("summary", has_text="0.weight, 3×1×3×3 numbers")).last
+    chooser.locator("summary").click()
+    chooser.get_by_label("which number of 0.weight").fill("2, 1, 3, 1")
+    chooser.locator("input[type=number]").fill("0.75")
+    arrays = [p.data.copy() for p in model.parameters()]
+    arrays[0][1, 0, 2, 0] = 0.75
+    changed, parameters = at(arrays)
+    agree(page, changed)
+    page.locator("#rate").fill("0.5")
+    page.locator("[data-steps='1']").click()
+    slopes = mg.grad(changed, parameters)
+    agree(page, at([p - 0.5 * slope.data for p, slope in zip(arrays, slopes, strict=True)])[0])
+    page.locator("#reset").click()
+    agree(page, f)
+
+
+def test_a_number_is_chosen_on_the_map(page: Page, tmp_path: Path) -> None:
+    model = network()
+    shown(page, loss_of(model), tmp_path, names={"model": model})
+    page.locator("#level").select_option(label="Operation by operation")
+    page.locator("figure .node[aria-label^='x:']").dispatch_event("click")
+    chooser = page.locator("details", has=page.locator("summary", has_text="x, 3×1×8×8 numbers")).last
+    at = chooser.locator("canvas").bounding_box()
+    assert at is not None
+    chooser.locator("canvas").click(position={"x": at["width"] * 6.5 / 8, "y": at["height"] * 13.5 / 24})
+    assert chooser.get_by_label("which number of x").input_value() == "2, 1, 6, 7"
+    assert float(chooser.locator("input[type=number]").input_value()) == pytest.approx(IMAGES[1, 0, 5, 6], abs=1e-4)
+    chooser.get_by_label("which number of x").fill("4, 1, 1, 1")
+    assert chooser.get_by_label("which number of x").get_attribute("aria-invalid") == "true"
+
+
+def test_a_gradient_of_an_array_is_predicted_and_nothing_tells_it(page: Page, tmp_path: Path) -> None:
+    w, x = Value([[0.5, -1.0], [2.0, 0.25]], label="W"), Value([1.5, -0.5], label="x")
+    y = w @ x
+    y.label = "y"
+    f = mg.sum(y * y)
+    f.label = "f"
+    f.backward()
+    shown(page, f, tmp_path)
+    page.locator("#level").select_option(label="Operation by operation")
+    page.locator("#predict").click()
+    assert page.locator("figure text.gradient").all_text_contents() == ["?"] * 4 + ["1"]
+    page.keyboard.press("ArrowRight")
+    assert telling(page).startswith("What is the gradient of y[2]? 4 to go.")
+    page.locator("figure .node[aria-label^='y:']").hover()
+    page.locator("figure .node[aria-label^='y:']").click()
+    assert not page.locator("#telling h2").is_visible()
+    hidden = page.locator("body").evaluate("body => body.innerText + body.querySelector('figure').innerHTML")
+    assert "5.75" not in hidden
+    page.locator("#telling input").fill("5.75")
+    page.keyboard.press("Enter")
+    assert telling(page).startswith("✓ 3 to go")
+    assert page.locator("figure .node[aria-label^='y:'] text.gradient").text_content() == "2.5 … 5.8"
+
+
+@pytest.mark.slow
+def test_lenet_layer_by_layer(page: Page, tmp_path: Path) -> None:
+    """Small without its numbers, computed again in moments, derived, held against differences, and descended."""
+    model = lenet()
+    f = nn.cross_entropy(model(Value(np.linspace(0.0, 1.0, 784).reshape(1, 1, 28, 28), label="x")), np.array([3]))
+    f.label = "f"
+    f.backward()
+    file = mg.draw(f, names={"model": model}).save(tmp_path / "lenet.html")
+    text = file.read_text(encoding="utf-8")
+    numbers = re.search(r'"numbers":"([^"]*)"', text)
+    assert numbers is not None
+    assert len(text.encode()) - len(numbers[1]) < 600_000
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert page.locator("#level option").all_text_contents() == ["Layer by layer", "Operation by operation"]
+    assert page.locator("figure .group").first.get_attribute("role") == "button"
+    agree(page, f)
+    page.locator("figure .node[aria-label^='0.weight:']").dispatch_event("click")
+    page.get_by_text("Compare with a finite difference").click()
+    assert "the 6 largest" in telling(page)
+    assert "✓ It agrees with the gradient." in telling(page)
+    page.locator("#rate").fill("0.01")
+    page.locator("[data-steps='10']").click()
+    said = page.locator("#descended").text_content() or ""
+    assert re.fullmatch(r"10 steps: f from [\d.]+ to [\d.]+\.", said)
