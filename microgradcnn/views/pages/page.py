@@ -31,6 +31,7 @@ from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
+from microgradcnn.views.pages import images
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.page_level import Level, cells
 from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
@@ -66,7 +67,10 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     packed += derivations.templates()
     groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
     live = any(level.live for level in shown.own)
+    pictured = images.images_told(topological(f), not all(level.live for level in shown.own))
+    scripts = (*images.MAPS, *SCRIPTS, *(images.SCRIPTS if pictured else ()))
     data = {
+        "images": pictured,
         "computed": _has_all_gradients(f),
         "leaves": told if live else [],
         "levels": described,
@@ -86,9 +90,10 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
+        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in scripts),
     )
-    return _written(html_document(body, drawing.title, style("graph/page.css"), classes)).decode()
+    styles = "\n".join([style("graph/page.css"), *([asset("images/images.css")] if pictured else [])])
+    return _written(html_document(body, drawing.title, styles, classes)).decode()
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:
@@ -292,6 +297,7 @@ def _box(level: Level, box: int) -> dict[str, Any]:
         told["place"] = sum(_size(v) for v in level.leaves[: level.leaves.index(node)])
     if node in level.gradients:
         told["gradient"] = True
+    told |= images.maps_told(drawing)
     if node.shape:
         told["shape"] = list(node.shape)
         if (places := cells(node)) is not None:
