@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,8 +19,6 @@ from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import symbol
 
 MOST_PIXELS = 40_000  # of a node whose numbers are recorded
-MAPS = ("images/maps",)  # before the picture, which paints them
-SCRIPTS = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # after the page's own
 
 
 def images_told(order: Sequence[Value], recorded: bool) -> dict[str, Any] | None:
@@ -31,13 +30,15 @@ def images_told(order: Sequence[Value], recorded: bool) -> dict[str, Any] | None
     if not images.kinds:
         return None
     names, places = node_names(list(order)), _places(images)
+    numbers = _Numbers()
     return {
         "names": {i: notation.text(symbol(names[order[i]])) for i in places},
         "kinds": images.kinds,
         "shapes": {i: order[i].shape for i in places},
         "windows": [asdict(windows) for windows in images.windows],
         "steps": {i: asdict(step) for i, step in images.steps.items()},
-        "recorded": {i: _numbers(order[i], images.kinds.get(i)) for i in places} if recorded else {},
+        "recorded": {i: numbers.of(order[i], images.kinds.get(i)) for i in places if recorded},
+        "numbers": numbers.packed(),
     }
 
 
@@ -56,13 +57,28 @@ def _places(images: Images) -> list[int]:
     return sorted({*images.kinds, *biases})
 
 
-def _numbers(node: Value, kind: str | None) -> list[str] | None:
-    whole = kind in ("filters", None) or not node.shape[0]
-    value, gradient = (a if whole else a[0] for a in (np.asarray(node.data), np.asarray(node.grad)))
-    if value.size > MOST_PIXELS:
-        return None
-    return [_written(value), *([_written(gradient)] if node.has_grad else [])]
+class _Numbers:
+    """Numbers one after another, compressed; each array is known by the place of its first."""
 
+    def __init__(self) -> None:
+        self.parts: list[Array] = []
+        self.count = 0
 
-def _written(numbers: Array) -> str:
-    return base64.b64encode(np.asarray(numbers, dtype="<f4").tobytes()).decode()
+    def of(self, node: Value, kind: str | None) -> dict[str, int]:
+        """Where the value and the gradient of a node begin, and how many numbers each has; nothing of a large one."""
+        whole = kind in ("filters", None) or not node.shape[0]
+        arrays = {"value": np.asarray(node.data)} | ({"gradient": np.asarray(node.grad)} if node.has_grad else {})
+        found = {which: np.ravel(a if whole else a[0]) for which, a in arrays.items()}
+        if found["value"].size > MOST_PIXELS:
+            return {}
+        return {"size": found["value"].size, **{which: self._placed(a) for which, a in found.items()}}
+
+    def packed(self) -> str:
+        """All of them, as base64 of gzip."""
+        whole = b"".join(np.asarray(part, dtype="<f4").tobytes() for part in self.parts)
+        return base64.b64encode(gzip.compress(whole, mtime=0)).decode()
+
+    def _placed(self, numbers: Array) -> int:
+        self.parts.append(numbers)
+        self.count += numbers.size
+        return self.count - numbers.size

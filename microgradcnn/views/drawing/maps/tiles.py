@@ -83,7 +83,7 @@ def left_out(tiles: Tiles, shape: tuple[int, ...]) -> str:
         across = tiles.across if shape[1] > 1 else 1
         first = [f"{len(tiles.places) // across}×{across}"]
     elif tiles.kind in ("picture", "maps"):
-        first = ["example"] * (shape[0] > 1) + [f"{len(tiles.places)} maps"] * (len(tiles.places) < shape[1])
+        first = ["one"] * (shape[0] > 1) + [f"{len(tiles.places)} maps"] * (len(tiles.places) < shape[1])
     return f": first {', '.join(first)}" if first else ""
 
 

@@ -3,11 +3,6 @@
 const [CELL_WIDE, CELL_HIGH, MINI, SIDE] = [32, 22, 7, 98];
 const MOST_NUMBERED = 5; // rows and columns of a grid that says its numbers
 
-/**
- * @typedef {{ numbers: (number | null)[], columns: number, tone: string, most: number, name: string, won?: number[] }}
- * Cells, a grid of numbers: null where there is only padding; `most` is what the colours end at, `won` cells to mark.
- */
-
 // The power of ten that the numbers of a grid are written with: 0 where two decimals say enough.
 function powerOf(numbers) {
   const most = largest(numbers.filter((x) => x !== null));
@@ -66,9 +61,13 @@ function named(cells, small) {
   return html("div", { className: "named" }, grid(cells, small), name);
 }
 
+/** @type {(numbers: any[]) => number} */
 const total = (numbers) => numbers.reduce((sum, x) => sum + (x ?? 0), 0);
 
-// The products of two grids, or of a number and a grid.
+/**
+ * The products of two grids, or of a number and a grid.
+ * @param {{ left: any, right: Cells }} row
+ */
 function productsOf({ left, right }) {
   const of = (i) => (typeof left === "number" ? left : left.numbers[i]);
   return right.numbers.map((x, i) => (x === null || of(i) === null ? null : of(i) * x));
@@ -76,16 +75,16 @@ function productsOf({ left, right }) {
 
 /**
  * Two grids, or a number and a grid, and their products.
- * @param {{ left: number | Cells, right: Cells, tone: string, products: string }} row
+ * @param {Factors} row
  */
 function factors(row, small = false, summed = small) {
   const { left, right, tone, products } = row;
   const numbers = productsOf(row);
   const most = largest(numbers.filter((x) => x !== null));
   const sign = (text) => html("span", { className: "sign" }, text);
-  const first = typeof left === "number" ? html("span", { className: "one" }, shown(left)) : named(left, small);
+  const factor = typeof left === "number" ? html("span", { className: "one" }, shown(left)) : named(left, small);
   const result = named({ numbers, columns: right.columns, tone, most, name: products }, small);
-  const shownRow = [first, sign("×"), named(right, small), html("span", { className: "result" }, sign("="), result)];
+  const shownRow = [factor, sign("×"), named(right, small), html("span", { className: "result" }, sign("="), result)];
   if (summed) shownRow.push(html("span", { className: "sum" }, small ? "" : "sum ", shown(total(numbers))));
   return html("div", { className: small ? "factors small" : "factors" }, ...shownRow);
 }

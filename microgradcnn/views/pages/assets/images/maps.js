@@ -2,7 +2,10 @@
 
 const themes = ["(prefers-color-scheme: dark)", "print"].map((query) => matchMedia(query));
 const LIGHT = 140; // a grey under black letters
-const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const pen = /** @type {CanvasRenderingContext2D} */ (
+  document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+);
+/** @type {Record<string, number[]> | null} */
 let ends = null; // the colours that the scales of this theme end with
 for (const theme of themes) {
   theme.addEventListener("change", () => {
@@ -14,7 +17,8 @@ for (const theme of themes) {
 // The style's own colours, as numbers up to 255.
 function scaleEnds() {
   const style = getComputedStyle(document.documentElement);
-  const read = (name) => style.getPropertyValue(`--${name}`).trim().match(/\w\w/g).map((part) => parseInt(part, 16));
+  const digits = (name) => style.getPropertyValue(`--${name}`).match(/\w\w/g) ?? [];
+  const read = (name) => digits(name).map((part) => parseInt(part, 16));
   const names = ["paper", "not-finite", "value-below", "value-above", "gradient-below", "gradient-above"];
   ends ??= Object.fromEntries(names.map((name) => [name, read(name)]));
   return ends;
@@ -102,7 +106,8 @@ function blankMaps(group) {
 
 // Of several examples the first one's numbers.
 function firstExample({ maps, shape }, numbers) {
-  return maps.kind === "filters" || maps.kind === "row" ? numbers : numbers.slice(0, numbers.length / shape[0]);
+  const whole = maps.kind === "filters" || maps.kind === "row";
+  return whole ? numbers : numbers.slice(0, shape.slice(1).reduce((a, b) => a * b, 1));
 }
 
 const ROOMY = 29; // a cell that has room for its number, as in tiles.py
@@ -121,16 +126,16 @@ function numberCells(map, cells, columns, kind, most) {
   });
 }
 
-const recordedImages = new Map();
+const recordedImages = data.images ? await unpackedNumbers(data.images.numbers) : new Float32Array();
 
-// The recorded numbers of a node, or null.
+async function unpackedNumbers(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Float32Array(await new Response(stream).arrayBuffer());
+}
+
+// The recorded numbers of a node, of several examples the first one's; null if there are none.
 function recordedNumbersOf(place, which) {
-  const written = data.images?.recorded[place]?.[which === "value" ? 0 : 1];
-  if (!written) return null;
-  const key = `${which} ${place}`;
-  if (!recordedImages.has(key)) {
-    const bytes = Uint8Array.from(atob(written), (c) => c.charCodeAt(0));
-    recordedImages.set(key, new Float32Array(bytes.buffer));
-  }
-  return recordedImages.get(key);
+  const { size, [which]: start } = data.images?.recorded[place] ?? {};
+  return start === undefined ? null : recordedImages.subarray(start, start + size);
 }

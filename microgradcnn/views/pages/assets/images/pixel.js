@@ -1,10 +1,13 @@
 // A pixel of a map, pointed at, tapped or reached by keys: what it is computed from stands beside the graph, and its
 // window is outlined in the picture.
 
+/** @type {{ at: Pixel | null, chosen: number | null }} */
 const imaging = { at: null, chosen: null }; // the pixel looked at, and which of its factors say their numbers
 const board = html("section", { id: "pixel", ariaLabel: "This pixel", hidden: true });
 const cursor = element("rect", { class: "cursor", tabindex: 0, role: "img" });
-const outlines = element("g", { class: "outlines" });
+const [outlines, marked, spot] = [element("g", { class: "outlines" }), element("g", {}), element("g", {})];
+spot.append(cursor);
+outlines.append(marked, spot);
 document.body.classList.add("imaged");
 at("telling").before(board);
 
@@ -45,7 +48,7 @@ const pixelWords = new PixelWords(numbersOf, nameOf);
 function pixelAt({ target, clientX, clientY }) {
   const map = target.closest?.(".map");
   const g = map?.closest(".node, .group");
-  const { maps, shape, node } = state.level.boxes[picture().boxes.indexOf(g)] ?? {};
+  const { maps, shape = [], node = -1 } = state.level.boxes[picture().boxes.indexOf(g)] ?? {};
   if (!maps || maps.kind === "row" || !data.images.kinds[node]) return null;
   const { left, top, width, height } = map.querySelector("image").getBoundingClientRect();
   const [rows, columns] = shape.slice(-2);
@@ -70,7 +73,7 @@ function showPixel() {
   const heading = html("h2", {}, `${nameOf(at.place)}: ${mapName(at)}${placed(at.at)}`);
   const close = html("button", { className: "close", onclick: () => leave(), ariaLabel: "Close" }, "×");
   board.replaceChildren(close, heading, ofPixel(at), ...parts.flatMap((part) => partShown(part)));
-  outline(parts.flatMap(({ marks }) => marks));
+  outline(at, parts.flatMap(({ marks }) => marks));
 }
 
 function mapName({ place, map }) {
@@ -101,21 +104,21 @@ function partShown({ heading, rows, after, summed }) {
 }
 
 // Outlines in the maps of what the panel speaks of, and the pixel itself, which has the keys.
-function outline(marks) {
+function outline({ place, which, map, at }, marks) {
   const layer = picture().camera.firstElementChild;
-  outlines.replaceChildren(...marks.flatMap((mark) => outlinesOf(mark)));
-  const { place, which, map, at } = imaging.at;
+  marked.replaceChildren(...marks.flatMap((mark) => outlinesOf(mark)));
   const own = mapElement(place, which, map);
   if (own) {
     const label = ["h2", "p"].map((part) => board.querySelector(part).textContent).join(": ");
     const attributes = { ...pixelRect(own, place, [at], 4), "aria-label": label };
     for (const name in attributes) cursor.setAttribute(name, attributes[name]);
-    const g = element("g", { transform: own.closest(".node, .group").getAttribute("transform") ?? "" });
-    g.append(cursor);
-    outlines.append(g);
+    spot.setAttribute("transform", movedAs(own));
   }
+  spot.style.display = own ? "" : "none";
   if (outlines.parentNode !== layer) layer.append(outlines);
 }
+
+const movedAs = (map) => map.closest(".node, .group").getAttribute("transform") ?? "";
 
 function mapElement(place, which, map) {
   const g = picture().boxes[state.level.boxes.indexOf(boxOf(place))];
@@ -127,7 +130,7 @@ function outlinesOf({ place, which, maps, pixels }) {
     const own = mapElement(place, which, map);
     if (!own || (pixels && !pixels.length)) return [];
     const rect = element("rect", { class: "outline", ...pixelRect(own, place, pixels, 3) });
-    const g = element("g", { transform: own.closest(".node, .group").getAttribute("transform") ?? "" });
+    const g = element("g", { transform: movedAs(own) });
     g.append(rect);
     return [g];
   });
@@ -148,30 +151,33 @@ function pixelRect(map, place, pixels, least) {
   return { x, y, width, height };
 }
 
+let leaving = false;
 function leave() {
   const g = imaging.at && picture().boxes[boxWith(state.level, imaging.at.place)];
   const held = cursor === document.activeElement || board.contains(document.activeElement);
   look(null);
+  leaving = true; // what gets the focus now does not show its pixel again
   if (held) g?.focus({ preventScroll: true });
+  leaving = false;
 }
 
 // Arrows move the pixel, at the edge of a map to the next one.
-function move([down, right]) {
-  const { place, map, at } = imaging.at;
+function move(pixel, [down, right]) {
+  const { place, which, map, at } = pixel;
   const [rows, columns] = shapeOf(place).slice(-2);
   const next = [at[0] + down, at[1] + right];
-  if (inside(next, [rows, columns])) return look({ ...imaging.at, at: next });
+  if (inside(next, [rows, columns])) return look({ ...pixel, at: next });
   const step = Math.sign(down + right);
-  if (!mapElement(place, imaging.at.which, map + step)) return;
+  if (!mapElement(place, which, map + step)) return;
   const wrapped = [(next[0] + rows) % rows, (next[1] + columns) % columns];
-  look({ ...imaging.at, map: map + step, at: wrapped });
+  look({ ...pixel, map: map + step, at: wrapped });
 }
 
 const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 cursor.addEventListener("keydown", (event) => {
-  const other = { g: "gradient", v: "value" }[event.key];
-  if (moves[event.key]) move(moves[event.key]);
-  else if (other) look({ ...imaging.at, which: other });
+  const [pixel, which] = [imaging.at, { g: "gradient", v: "value" }[event.key]];
+  if (pixel && moves[event.key]) move(pixel, moves[event.key]);
+  else if (pixel && which) look({ ...pixel, which });
   else if (event.key === "Escape") leave();
   else return;
   event.preventDefault();
@@ -198,8 +204,8 @@ figure.addEventListener(
 
 // A box of maps that keys reach shows its pixel in the middle; Tab goes to it.
 figure.addEventListener("focusin", ({ target }) => {
-  const { maps, node, shape } = state.level.boxes[picture().boxes.indexOf(target)] ?? {};
-  if (!maps || maps.kind === "row" || !target.matches(":focus-visible") || imaging.at?.place === node) return;
+  const { maps, node = -1, shape = [] } = state.level.boxes[picture().boxes.indexOf(target)] ?? {};
+  if (leaving || !maps || maps.kind === "row" || imaging.at?.place === node || !target.matches(":focus-visible")) return;
   const which = state.step >= state.level.seed && numbersOf(node, "gradient") ? "gradient" : "value";
   look({ place: node, which, map: 0, at: shape.slice(-2).map((length) => Math.floor(length / 2)) });
 });
@@ -211,3 +217,6 @@ document.addEventListener("changed", () => {
   if (imaging.at) showPixel();
 });
 document.addEventListener("theme", () => change({}));
+
+// For other scripts, such as a test's.
+Object.assign(globalThis.microgradcnn, { look });

@@ -2,17 +2,19 @@
 // comes from and goes, and for a weight all places where it acts. Each part is { heading, rows, summed, after, marks }.
 
 const human = (k) => k + 1;
+/** @type {(at: number[]) => string} */
 const placed = ([row, column]) => `row ${human(row)}, column ${human(column)}`;
 const covered = (places) => places.flatMap(({ pixel }) => (pixel ? [pixel] : []));
 const span = (first, count) => Array.from({ length: count }, (_, i) => first + i);
 
 class PixelWords {
   /**
-   * @param {(place: number, which: string) => ArrayLike<number> | null} numbers of a node, null if they are not known
+   * @param {(place: number | null, which: string) => any} numbers of a node, null if they are not known
    * @param {(place: number) => string} name
    */
   constructor(numbers, name) {
-    Object.assign(this, { numbers, name });
+    this.numbers = numbers;
+    this.name = name;
   }
 
   // What to say of a pixel: of its value what it is computed from, of its gradient where that comes from and goes.
@@ -20,7 +22,7 @@ class PixelWords {
     if (data.images.kinds[place] === "filters") {
       return users(place, "filters").map((windows) => this.acting(windows, map, at, which));
     }
-    const [from, into] = [origin(place), users(place, "image")];
+    const [from, into] = [sourceOf(place), users(place, "image")];
     if (which === "gradient") {
       const sent = from ? [this.sends(from, map, at)] : [];
       return [...into.map((windows) => this.received(windows, map, at)), ...sent];

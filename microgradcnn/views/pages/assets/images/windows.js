@@ -1,7 +1,7 @@
 // The arithmetic of windows: which pixels a convolution or a pooling takes for a pixel, and which it gives one to.
 
 // What a node is computed from, back through what keeps its pixels: { windows, steps }, the last step first, or null.
-function origin(place) {
+function sourceOf(place) {
   const steps = [];
   for (let at = Number(place); ; ) {
     const windows = data.images.windows.find(({ output }) => output === at);
@@ -33,17 +33,26 @@ function mapsOf(windows, channel) {
   return Array.from({ length: share }, (_, i) => first + i);
 }
 
-// The pixel of the image under weight (i, j) of the window at (row, column).
+/**
+ * The pixel of the image under weight (i, j) of the window at (row, column).
+ * @param {WindowsData} windows
+ * @param {number[]} place
+ * @param {number[]} weight
+ */
 function pixelUnder({ stride, before, dilation }, [row, column], [i, j]) {
   return [row * stride[0] - before[0] + i * dilation[0], column * stride[1] - before[1] + j * dilation[1]];
 }
 
+/** @type {(at: number[], size: number[]) => boolean} */
 const inside = ([row, column], [rows, columns]) => row >= 0 && column >= 0 && row < rows && column < columns;
+/** @type {(size: number[]) => number[][]} */
 const everyPlace = ([rows, columns]) =>
   Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns]);
 
 /**
  * The window over an image for a pixel of the output: each weight with the pixel under it, null in the padding.
+ * @param {WindowsData} windows
+ * @param {number[]} place
  * @returns {{ weight: number[], pixel: number[] | null }[]}
  */
 function windowAt(windows, place) {
@@ -56,6 +65,8 @@ function windowAt(windows, place) {
 
 /**
  * The windows that a pixel of the image is in: each output with the weight that is over the pixel.
+ * @param {WindowsData} windows
+ * @param {number[]} pixel
  * @returns {{ weight: number[], place: number[] }[]}
  */
 function windowsOver(windows, pixel) {
@@ -69,6 +80,8 @@ function windowsOver(windows, pixel) {
 
 /**
  * All places where a weight acts: each output with the pixel under the weight, null in the padding.
+ * @param {WindowsData} windows
+ * @param {number[]} weight
  * @returns {{ place: number[], pixel: number[] | null }[]}
  */
 function actionsOf(windows, weight) {
@@ -79,7 +92,13 @@ function actionsOf(windows, weight) {
   });
 }
 
-// A number of a node: of a map, or of a filter's channel, at a row and a column.
+/**
+ * A number of a node: of a map, or of a filter's channel, at a row and a column.
+ * @param {any} place
+ * @param {any} numbers
+ * @param {number} map
+ * @param {number[]} at
+ */
 function numberAt(place, numbers, map, [row, column]) {
   const [rows, columns] = shapeOf(place).slice(2);
   return numbers[(map * rows + row) * columns + column];
@@ -87,8 +106,8 @@ function numberAt(place, numbers, map, [row, column]) {
 
 /**
  * The weight that a pixel has in a window: of a filter, of an average, or its share of a maximum.
- * @param {any} windows
- * @param {{ image: ArrayLike<number>, filters: ArrayLike<number> }} numbers
+ * @param {WindowsData} windows
+ * @param {{ image: any, filters: any }} numbers
  */
 function weightIn(windows, numbers, map, channel, place, weight) {
   const { op, size, filters } = windows;
