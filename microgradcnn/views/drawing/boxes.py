@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array, Data, shape_of
-from microgradcnn.views.drawing.colours import Scale, plane
+from microgradcnn.views.drawing.colours import LARGEST_MAP, Scale, plane
+from microgradcnn.views.drawing.maps import tiles as tiled
+from microgradcnn.views.drawing.maps.images import Kind
+from microgradcnn.views.drawing.maps.tiles import Tiles
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
 from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortened, typeset, width
@@ -17,6 +20,7 @@ from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortene
 FORMULA, NUMBER, SMALL = 14.0, 12.0, 12.0  # sizes of the text
 HEADER, ROW, NOTE = 21.0, 17.0, 14.0  # heights: of the heading, of a number, of a line of small text
 MAP, STRIP = 46.0, 11.0  # a heat map's longer side, and the least that its shorter one has
+STACKED = 110.0  # the maps of a value that are wider have those of the gradient below them
 NARROWEST, WIDEST = 56.0, 215.0  # what is inside a box; a longer heading is cut
 NOT_COMPUTED, NONE = "not computed", "none"  # what stands for a gradient: before backward, and of a comparison
 
@@ -29,7 +33,8 @@ class Box:
 
     `index` is the place in `topological(f)`, of a segment's last node if the group is one, else None. `heading` is set,
     `words` is the same as plain text; `note` a line below it. `value` and `gradient` are texts, `tints` their colours,
-    `maps` heat maps of both where they are arrays, the second None before backward. `size` is the least that it needs.
+    `maps` heat maps of both where they are arrays, the second None before backward, and `tiles` what is drawn instead
+    where they are images. `size` is the least that it needs.
     """
 
     index: int | None
@@ -43,6 +48,12 @@ class Box:
     maps: tuple[Array, Array | None] | None
     leaf: bool
     size: tuple[float, float]
+    tiles: tuple[Tiles, Tiles | None] | None = None
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the maps of the gradient lie below those of the value, and not beside them."""
+        return self.tiles is not None and self.tiles[0].size[0] > STACKED
 
     @property
     def about(self) -> str:
@@ -60,16 +71,23 @@ def box(
     index: int | None = None,
     group: str | None = None,
     leaf: bool = False,
+    kind: Kind | None = None,
 ) -> Box:
-    """The box of a number or an array and its gradient, None if that is not computed."""
+    """The box of a number or an array and its gradient, None if that is not computed; `kind` if it is an image."""
     runs = [run for part in heading for run in ([Run(part)] if isinstance(part, str) else typeset(part))]
     runs = shortened(runs, FORMULA, WIDEST)
     words = clean("".join(part if isinstance(part, str) else notation.text(part) for part in heading))
     texts = said(value), said(gradient) if gradient is not None else NONE if _is_bool(value) else NOT_COMPUTED
     maps = (plane(value), None if gradient is None else plane(gradient)) if shape_of(value) else None
     tints = (_tint(value, scales[0]), _tint(gradient, scales[1]))
-    size = _size(runs, texts, note, maps)
-    return Box(index, group, runs, words, note, *texts, tints, maps, leaf, size)
+    kind = kind or ("row" if tiled.is_row(shape_of(value), LARGEST_MAP) else None)
+    tiles = None
+    if kind and np.size(value):
+        values = tiled.tiles(np.asarray(value), kind)
+        tiles = values, None if gradient is None else tiled.tiles(np.asarray(gradient), values.kind)
+        note += tiled.left_out(values, shape_of(value))
+    made = Box(index, group, runs, words, note, *texts, tints, maps, leaf, (0.0, 0.0), tiles)
+    return replace(made, size=_size(made))
 
 
 def map_size(grid: Array | None) -> tuple[float, float]:
@@ -106,13 +124,13 @@ def _tint(data: Data, scale: Scale) -> str:
     return "#ffffff" if data is None or shape_of(data) else scale.colour(float(data))
 
 
-def _size(
-    runs: Sequence[Run], texts: tuple[str, str], note: str, maps: tuple[Array, Array | None] | None
-) -> tuple[float, float]:
-    heading = width(runs, FORMULA) + 4.0
+def _size(box: Box) -> tuple[float, float]:
+    heading, texts, maps = width(box.heading, FORMULA) + 4.0, (box.value, box.gradient), box.maps
     if maps is None:
         widths = [sans_width(text, SMALL if text == NOT_COMPUTED else NUMBER) + 8.0 for text in texts]
         return max(heading, *widths, NARROWEST) + 10.0, HEADER + 2 * ROW + 3.0
-    each = max(MAP, *(sans_width(text, SMALL) for text in texts)) + 8.0
-    high = max(map_size(grid)[1] for grid in maps)
-    return max(heading, sans_width(note, SMALL), 2 * each) + 10.0, HEADER + NOTE + high + NOTE + 4.0
+    wide, high = box.tiles[0].size if box.tiles else (MAP, max(map_size(grid)[1] for grid in maps))
+    each, both = max(wide, *(sans_width(text, SMALL) for text in texts)) + 8.0, 1 if box.stacked else 2
+    high += NOTE + 4.0 * (box.tiles is not None)
+    room = HEADER + NOTE + 4.0 + 3.0 * (box.tiles is not None)
+    return max(heading, sans_width(box.note, SMALL), both * each) + 10.0, room + high * (3 - both)

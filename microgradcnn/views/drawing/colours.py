@@ -17,24 +17,42 @@ from microgradcnn.engine.arrays import Array, Data
 
 MOST_IMAGES = 1000  # beside each other, before they are averaged
 LARGEST_MAP = 16  # cells to a side of a heat map; larger arrays are averaged
-NOT_FINITE = "#d9d9d9"
+NOT_FINITE = (217, 217, 217)
+
+Colour = tuple[int, int, int]  # red, green and blue, up to 255
 
 
 @dataclass(frozen=True)
 class Scale:
     """A diverging scale: the colours at −largest and +largest, white at 0."""
 
-    below: tuple[int, int, int]
-    above: tuple[int, int, int]
+    below: Colour
+    above: Colour
     largest: float
 
-    def colour(self, x: float) -> str:
-        """The tint of a number, as #rrggbb; grey for NaN."""
+    def rgb(self, x: float) -> Colour:
+        """The tint of a number; grey for NaN."""
         if math.isnan(x):
             return NOT_FINITE
         share = 1.0 if math.isinf(x) else math.sqrt(min(1.0, abs(x) / self.largest)) if self.largest else 0.0
-        end = self.below if x < 0 else self.above
-        return "#{:02x}{:02x}{:02x}".format(*(round(255 + (c - 255) * share) for c in end))
+        red, green, blue = (round(255 + (c - 255) * share) for c in (self.below if x < 0 else self.above))
+        return red, green, blue
+
+    def colour(self, x: float) -> str:
+        """The tint of a number, as #rrggbb."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb(x))
+
+
+@dataclass(frozen=True)
+class Grey:
+    """The scale of a picture: black at 0, white at the largest."""
+
+    largest: float
+
+    def rgb(self, x: float) -> Colour:
+        """The grey of a number; of the largest for one that is not finite."""
+        level = round(255 * min(1.0, max(0.0, x / self.largest))) if self.largest and math.isfinite(x) else 0
+        return level, level, level
 
 
 def value_scale(largest: float) -> Scale:

@@ -19,6 +19,7 @@ from microgradcnn.views.drawing.boxes import SMALL, Box, Heading, box, shown
 from microgradcnn.views.drawing.colours import Scale, gradient_scale, largest, value_scale
 from microgradcnn.views.drawing.groups import LARGEST, MEANT, Group, Names, family_of, grouping
 from microgradcnn.views.drawing.layout import Layout, Place, Point, layout
+from microgradcnn.views.drawing.maps.images import images_of
 from microgradcnn.views.drawing.structure.drawable import sorted_items
 from microgradcnn.views.drawing.structure.layers import labelled_owners, layers
 from microgradcnn.views.drawing.structure.namespace import Owners
@@ -117,6 +118,7 @@ class _Scene:
         apart = {i for step in steps for i in step.members}
         parts = [*layers(self.order, {**labelled_owners(self.order), **owners}, apart), *steps]
         self.grouping = grouping(self.order, list(names.values()), groups, collapse, opened, parts)
+        self.kinds = images_of(self.order).kinds
         self.items = self.grouping.items()
         found = sorted_items(self.items, links)
         assert found is not None  # no group is one for which there is no order
@@ -145,7 +147,8 @@ class _Scene:
             heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
         note = "×".join(map(str, node.shape))
         name = group.name if group else None
-        return box(heading, node.data, _computed(node), self.scales, note, place, name, leaf=node.op is None)
+        leaf, kind = node.op is None, self.kinds.get(place)
+        return box(heading, node.data, _computed(node), self.scales, note, place, name, leaf, kind)
 
     def _heading(self, node: Value, inside: set[Value]) -> Heading:
         """The name and the formula in terms of what is outside a group."""

@@ -3,7 +3,8 @@
 What a program that shows it may rely on: every node is `<g class="node" id="node-I" data-node="I">`, I its place in
 `topological(f)`, with `<rect class="box">`, `<text class="value">`, `<text class="gradient">` and, behind the numbers,
 `<rect class="value-tint">` and `<rect class="gradient-tint">`, or for arrays `<g class="value-map">` and `<g
-class="gradient-map">`, which end with a frame. Every edge is `<g class="edge" data-from="I"
+class="gradient-map">`, which end with a frame; of images they hold, for each map, `<g class="map" data-map="K">` with
+`<image>` and its frame. Every edge is `<g class="edge" data-from="I"
 data-to="J" data-argument="K">`, node I being argument K of node J, with `<path>` and `<text class="local">`. A
 collapsed group is `<g class="group" data-group="NAME">`, a node as well if it is a segment; an edge at a group that
 stands for several has no `data-argument`.
@@ -20,9 +21,10 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing import layout
-from microgradcnn.views.drawing.boxes import HEADER, MAP, NONE, NOT_COMPUTED, ROW, STRIP, Box, map_size, shown
+from microgradcnn.views.drawing.boxes import HEADER, MAP, NONE, NOT_COMPUTED, NOTE, ROW, STRIP, Box, map_size, shown
 from microgradcnn.views.drawing.colours import gradient_scale, value_scale
 from microgradcnn.views.drawing.layout import Point
+from microgradcnn.views.drawing.maps import drawn
 from microgradcnn.views.drawing.scene import Drawing, Edge
 from microgradcnn.views.formulas.expression import cut
 from microgradcnn.views.formulas.typeset import Run, clean, typeset
@@ -104,7 +106,7 @@ def _node(box: Box, at: layout.Place, prefix: str, root: bool) -> str:
             *(f'<rect class="box" {_place(at.x + d, at.y + d, at.width, at.height)} rx="{radius}"/>' for d in shadows),
             f'<rect class="box" {_place(*at)} rx="{radius}"/>',
             f'<text class="name" x="{at.x + at.width / 2:.1f}" y="{inner.y + 15.5:.1f}">{tspans(box.heading)}</text>',
-            *(_arrays(box, inner) if box.maps is not None else _numbers(box, inner)),
+            *(_images(box, inner) if box.tiles else _arrays(box, inner) if box.maps else _numbers(box, inner)),
             "</g>",
         ]
     )
@@ -125,6 +127,20 @@ def _arrays(box: Box, at: layout.Place) -> Iterable[str]:
         middle = at.x + at.width * (0.27 + 0.46 * i)
         yield _heat_map(grid, middle, (at.y + HEADER + base - 5) / 2, kind)
         yield _text(kind, text, middle, base - 6, "small")
+
+
+def _images(box: Box, at: layout.Place) -> Iterable[str]:
+    """Maps of the value, and beside them, or below where they are wide, of the gradient, each with its range."""
+    assert box.tiles is not None
+    values, _ = box.tiles
+    yield f'<text class="note" x="{at.x + at.width / 2:.1f}" y="{at.y + HEADER + 9:.1f}">{escape(box.note)}</text>'
+    (wide, high), top = values.size, at.y + HEADER + NOTE + 3.0
+    for i, (kind, text, tiles) in enumerate(zip(_KINDS, (box.value, box.gradient), box.tiles, strict=True)):
+        middle = at.x + at.width * (0.5 if box.stacked else 0.27 + 0.46 * i)
+        y = top + i * box.stacked * (high + NOTE + 4.0)
+        scale = None if tiles is None else drawn.scale_of(tiles, _SCALES[kind])
+        yield f'<g class="{kind}-map">{drawn.maps(tiles or values, scale, middle - wide / 2, y)}</g>'
+        yield _text(kind, text, middle, y + high + 13.0, "small")
 
 
 def _text(kind: str, text: str, x: float, y: float, more: str = "") -> str:

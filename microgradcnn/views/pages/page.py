@@ -26,6 +26,7 @@ from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
+from microgradcnn.views.pages import images
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.page_level import Level, cells
 from microgradcnn.views.pages.shown_levels import levels_of, title_of
@@ -34,18 +35,11 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
 SCRIPTS = (
-    *(
-        "graph/numbers",
-        "arrays/planes",
-        "graph/page_levels",
-        "canvas/grouping",
-        "canvas/paths",
-        "canvas/canvas",
-        "canvas/arranging",
-    ),
-    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "arrays/choosing"),
-    *("graph/descent", "graph/page"),
+    *("graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas"),
+    *("canvas/arranging", "images/maps", "graph/picture", "graph/step_words", "graph/derivation", "graph/predicting"),
+    *("arrays/choosing", "graph/descent", "graph/page"),
 )
+IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # a pixel's window
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
@@ -70,9 +64,11 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     packed += derivations.templates()
     groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
     live = any(level.live for level in shown.own)
+    pictured = images.images_told(topological(f), not all(level.live for level in shown.own))
     numbers = [np.empty(0), *(np.ravel(v.data) for v in leaves if live)]
     numbers += [level.constants for level in every if isinstance(level, Level)]
     told_to_script = {
+        "images": pictured,
         "computed": _has_all_gradients(f),
         "leaves": told if live else [],
         "levels": described,
@@ -85,7 +81,8 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         "numbers": _packed(np.concatenate(numbers).astype("<f8").tobytes()),
     }
     programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
-    scripts = (*(ARRAYS if any(level.of_arrays and level.live for level in shown.own) else ()), *SCRIPTS)
+    arrays = any(level.of_arrays and level.live for level in shown.own)
+    scripts = (*(ARRAYS if arrays else ()), *SCRIPTS, *(IMAGES if pictured else ()))
     classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
     body = asset("graph/page.html").format(
@@ -98,7 +95,8 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
         script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in scripts),
     )
-    return _written(html_document(body, drawing.title, style("graph/page.css"), classes)).decode()
+    styles = "\n".join([style("graph/page.css"), *([asset("images/images.css")] if pictured else [])])
+    return _written(html_document(body, drawing.title, styles, classes)).decode()
 
 
 def _packed(content: bytes) -> str:
@@ -236,6 +234,7 @@ def _box(level: Level, box: int) -> dict[str, Any]:
         told["place"] = sum(_size(v) for v in level.leaves[: level.leaves.index(node)])
     if node in level.gradients:
         told["gradient"] = True
+    told |= images.maps_told(drawing)
     if node.shape:
         told["shape"] = list(node.shape)
         if (places := cells(node)) is not None:

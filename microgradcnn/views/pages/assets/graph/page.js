@@ -34,6 +34,7 @@ function change(changes) {
   at("legend").replaceChildren(...legend(level));
   document.body.classList.toggle("deriving", derived !== null);
   point(state.pointed);
+  document.dispatchEvent(new CustomEvent("changed"));
 }
 
 function told(level, step, results) {

@@ -4,6 +4,9 @@ const figure = document.querySelector("figure");
 const HALF = 0.43; // of the width of a box: what the numbers of a value or a gradient may take
 const [MAP, STRIP] = [46, 11]; // the longer side of a heat map and the least of the other, as in boxes.py
 
+// What of a box's width a number may take: half of it where two stand side by side.
+const share = ({ shape, maps }) => (shape && !maps?.stacked ? HALF : maps ? 0.94 : 1);
+
 // The colour of a number, from the paper's at 0 to the scale's end.
 function tint(kind, x, most) {
   if (Number.isNaN(x)) return "var(--not-finite)";
@@ -164,7 +167,7 @@ class Picture {
     this.boxes.forEach((g, box) => {
       const { width } = this.places[box];
       fit(g.querySelector(".name"), width - (this.level.boxes[box].group === undefined ? 6 : 16), 9);
-      for (const text of g.querySelectorAll(".small")) fit(text, width * HALF, 6);
+      for (const text of g.querySelectorAll(".small")) fit(text, width * share(this.level.boxes[box]), 6);
     });
     const { x, y, width, height } = this.camera.getBBox();
     const side = (low, length) => Math.max(...this.places.map((place) => place[low] + place[length]));
@@ -191,16 +194,16 @@ class Picture {
     const gradients = results && this.level.gradientsAt(step, results);
     this.boxes.forEach((g, box) => {
       const known = this.level.computedAt(box, step);
-      const { name, gradient } = this.level.boxes[box];
+      const { name, gradient, shape } = this.level.boxes[box];
+      const asked = hidden.has(box) || (hidden.size > 0 && shape !== undefined); // maps would tell the numbers
       g.classList.toggle("later", !known);
       g.classList.toggle("lit", lit.boxes.includes(box));
       g.classList.toggle("partial", !this.level.completeAt(box, step));
       if (results) {
-        const otherwise = hidden.has(box) ? "?" : gradient ? "not computed" : "none";
+        const otherwise = asked ? "?" : gradient ? "not computed" : "none";
         this.write(box, "value", known && results.values[box], "");
-        this.write(box, "gradient", !hidden.has(box) && gradients[box], otherwise);
-      } else if (!this.level.completeAt(box, step)) g.querySelector("text.gradient").textContent = "not computed";
-      else g.querySelector("text.gradient").textContent = this.said[box];
+        this.write(box, "gradient", !asked && gradients[box], otherwise);
+      } else this.replay(box, known, this.level.completeAt(box, step));
       const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
       const told = `value ${value || "not computed"}, gradient ${slope}`;
       g.setAttribute("aria-label", `${name}: ${told}`);
@@ -215,6 +218,17 @@ class Picture {
       g.classList.toggle("later", !known);
       g.querySelector(".local").textContent = known && !hidden.has(parent) ? said : "";
     });
+  }
+
+  // What was recorded of a box, as far as this step has come.
+  replay(box, known, complete) {
+    const [g, told] = [this.boxes[box], this.level.boxes[box]];
+    g.querySelector("text.gradient").textContent = complete ? this.said[box] : "not computed";
+    if (!told.maps) return;
+    for (const [kind, there] of [["value", known], ["gradient", complete]]) {
+      const numbers = recordedNumbersOf(told.node, kind);
+      if (numbers || !there) paintMaps(g.querySelector(`.${kind}-map`), told, kind, there ? numbers : null);
+    }
   }
 
   // Lights boxes and links over those that a step lights.
@@ -239,12 +253,13 @@ class Picture {
     if (text.textContent !== said) {
       text.textContent = said;
       text.classList.toggle("absent", !numbers);
-      fit(text, g.querySelector(".box").width.baseVal.value * (told.shape ? HALF : 1) - (told.shape ? 0 : 8));
+      fit(text, g.querySelector(".box").width.baseVal.value * share(told) - (told.shape ? 0 : 8));
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
     if (!map || this.mapped.get(map) === numbers) return; // the same numbers, step after step
     this.mapped.set(map, numbers);
-    heatMap(map, this.level.map(box, numbers || []), kind);
+    if (told.maps) paintMaps(map, told, kind, numbers || null);
+    else heatMap(map, this.level.map(box, numbers || []), kind);
   }
 }
 
