@@ -112,3 +112,12 @@ def shifted(images: Array, most: int, rng: np.random.Generator) -> Array:
     down, right = rng.integers(0, 2 * most + 1, (2, len(images)))
     moved: Array = windows[np.arange(len(images)), :, down, right]
     return moved
+
+
+def check_shift(x: Array, shift: int) -> None:
+    """Raise ValueError for a shift that `shifted` cannot make of x."""
+    if shift and (x.ndim != 4 or not 0 < shift < min(x.shape[2:])):
+        raise ValueError(
+            f"shift moves images (n, channels, height, width) by fewer pixels than they have, not x of shape {x.shape} "
+            f"by {shift}"
+        )

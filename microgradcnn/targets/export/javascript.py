@@ -69,7 +69,7 @@ def _text(lines: Lines, name: str) -> str:
     body = list(dict.fromkeys(DEFINITIONS[line.op].strip() for line in order if line.op in DEFINITIONS))
     if lines.inputs:
         body.append(f"const {_listed([names[leaf] for leaf in lines.inputs])} = v;")
-    body += [f"const {names[line]} = {_expression(line, [names[arg] for arg in line.args])};" for line in order]
+    body += [f"const {names[line]} = {expression(line, [names[arg] for arg in line.args])};" for line in order]
     results = [f"Number({names[line]})" if line.dtype == np.bool_ else names[line] for line in lines.outputs]
     body.append(f"return {_listed(results)};")
     inside = "\n".join(body).replace("\n", "\n  ")
@@ -81,7 +81,7 @@ def _listed(items: Sequence[str]) -> str:
     return whole if len(whole) <= PER_LINE else "[\n  " + ",\n  ".join(items) + ",\n]"
 
 
-def _expression(line: Line, args: Sequence[str]) -> str:
+def expression(line: Line, args: Sequence[str]) -> str:
     """The right-hand side of a line; float32 is rounded to at every step, and what is true or false stays so."""
     if line.op not in EXPRESSIONS:
         text = own_line(line, "javascript", args, literal)

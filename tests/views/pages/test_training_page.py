@@ -1,0 +1,124 @@
+"""Pages in which networks train: the same steps as in Python, and what they have to touch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import needs_chromium
+from playwright.sync_api import Page
+
+import microgradcnn as mg
+from microgradcnn import nn
+from microgradcnn.data import load
+from microgradcnn.fit import Training, fit, train
+from microgradcnn.networks import NETWORKS, network_of_loss
+
+pytestmark = needs_chromium
+
+EPOCHS = 100
+# The training of a page, from the beginning, run to its end on the page itself.
+RUN = """epochs => {
+  const run = new Run(trainingPanel.task, trainingPanel.told()[0]);
+  while (run.epoch < epochs && run.status === "going") run.oneEpoch();
+  return {history: run.history, parameters: Array.from(run.parameters)};
+}"""
+
+
+def rows(classes: int = 2, inputs: int = 2, n: int = 37) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(n, inputs)), np.arange(n) % classes * 1.0
+
+
+def of_network(name: str, options: dict[str, Any], **how: Any) -> Callable[[Path], tuple[Training, np.ndarray]]:
+    def run(page: Path) -> tuple[Training, np.ndarray]:
+        network = NETWORKS[name](**options)
+        data = load("bars") if network.image else load("wedge")
+        done = train(network, data.x, data.y, epochs=EPOCHS, page=page, **how)
+        return done, np.empty(0)  # the best parameters are kept, not the newest
+
+    return run
+
+
+def of_model(layers: Callable[[Any], list[Any]], **how: Any) -> Callable[[Path], tuple[Training, np.ndarray]]:
+    def run(page: Path) -> tuple[Training, np.ndarray]:
+        model = nn.Sequential(*layers(np.random.default_rng(0)))
+        x, y = rows(3 if "loss" not in how else 2)
+        x = x if "image" not in how else np.random.default_rng(2).normal(size=(37, 1, 5, 5))
+        told = {name: value for name, value in how.items() if name != "image"}
+        y = y[:, None] if "loss" in how else y
+        done = fit(model, x, y, epochs=EPOCHS, page=page, validation=(x[:9], y[:9]), **told)
+        return done, np.concatenate([np.ravel(p.data) for p in model.parameters()])
+
+    return run
+
+
+def two_bends(k: int = 3) -> mg.Value:
+    """A loss of somebody's own: y against w·tanh(u x) + v, squared."""
+    x, y, v = mg.Value(0.4, label="x"), mg.Value(1.0, label="y"), mg.Value(0.1, label="v")
+    u = [mg.Value(0.3 * i - 0.5, label=f"u_{i}") for i in range(1, k + 1)]
+    w = [mg.Value(0.5 / i, label=f"w_{i}") for i in range(1, k + 1)]
+    found = v
+    for i in range(k):
+        z = mg.tanh(u[i] * x)
+        z.label = f"z_{i + 1}"
+        found = found + w[i] * z
+    found.label = "y_hat"
+    return (found - y) ** 2
+
+
+def of_own(page: Path) -> tuple[Training, np.ndarray]:
+    network = network_of_loss(two_bends, "two_bends")()
+    x = np.linspace(-2.0, 2.0, 31)[:, None]
+    return train(network, x, np.sin(x[:, 0]), epochs=EPOCHS, page=page), np.empty(0)
+
+
+def dense(rng: Any, outputs: int = 3) -> list[Any]:
+    return [nn.Linear(2, 6, rng=rng), nn.Tanh(), nn.Linear(6, 5, rng=rng), nn.ReLU(), nn.Linear(5, outputs, rng=rng)]
+
+
+def convolutional(rng: Any) -> list[Any]:
+    return [nn.Conv2d(1, 2, 3, rng=rng), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(2, 3, rng=rng)]
+
+
+CASES: dict[str, Callable[[Path], tuple[Training, np.ndarray]]] = {
+    **{name: of_network(name, {}) for name in NETWORKS},
+    "relu, λ and a cosine": of_network("single_layer", {"activation": "relu", "regularise": 0.01}, schedule="cosine"),
+    "mini batches, momentum, clipped": of_network(
+        "two_conv_linear", {"regularise": 1e-3}, batch=16, optimiser="momentum", clip=0.5, rate=0.05, seed=3
+    ),
+    "ten classes": of_network("single_layer", {"outputs": 2, "k": 4}, optimiser="nesterov", rate=0.02),
+    "a loss of one's own": of_own,
+    "Sequential, gradient descent": of_model(dense, optimiser="gradient_descent", rate=0.05, batch=10),
+    "Sequential, Adam": of_model(dense, rate=0.01),
+    "Sequential, AdamW, exponential": of_model(dense, optimiser="adamw", schedule="exponential", rate=0.01, batch=8),
+    "Sequential, RMSprop, squared": of_model(
+        lambda rng: dense(rng, 1), optimiser="rmsprop", loss=nn.mse_loss, rate=1e-3, schedule="step"
+    ),
+    "Sequential, Adagrad, logits": of_model(
+        lambda rng: dense(rng, 1), optimiser="adagrad", loss=nn.binary_cross_entropy_with_logits, clip_value=0.01
+    ),
+    "convolution": of_model(convolutional, image=True, rate=0.01, batch=12),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_page_trains_as_python_does(case: str, page: Page, tmp_path: Path) -> None:
+    """The same start, rows, batches and schedule: every number of the history to 1e-9, over 100 epochs."""
+    done, parameters = CASES[case](tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    found = page.evaluate(RUN, len(done.history))
+    assert len(found["history"]) >= len(done.history)
+    for ours, theirs in zip(done.history, found["history"], strict=False):
+        for name, number in ours.items():
+            other = theirs[name.replace("validation_", "test_")]
+            if other is None or math.isnan(number):
+                assert math.isnan(number)
+            else:
+                assert abs(other - number) <= 1e-9 * max(1.0, abs(number)), (name, ours["epoch"])
+    if parameters.size:
+        np.testing.assert_allclose(found["parameters"], parameters, rtol=1e-9, atol=1e-9)
