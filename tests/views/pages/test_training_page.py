@@ -23,7 +23,7 @@ pytestmark = needs_chromium
 EPOCHS = 100
 # The training of a page, from the beginning, run to its end on the page itself.
 RUN = """epochs => {
-  const run = new Run(trainingPanel.task, trainingPanel.told()[0]);
+  const run = new trainingEngine.Run(trainingPanel.task, trainingPanel.told()[0]);
   while (run.epoch < epochs && run.status === "going") run.oneEpoch();
   return {history: run.history, parameters: Array.from(run.parameters)};
 }"""

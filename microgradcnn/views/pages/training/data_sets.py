@@ -12,6 +12,7 @@ from microgradcnn.engine.arrays import Array
 
 EACH = 100  # points of a class
 NOISE = 0.08  # standard deviation, of points in about [-1, 1]²
+FRACTIONS = (1, 16, 255, 1000)  # what pixels, and points of the plane, are fractions of
 
 
 def _circles(t: Array) -> tuple[Array, Array]:
@@ -57,17 +58,27 @@ def in_the_plane(name: str, seed: int = 0) -> tuple[Array, Array]:
     x = np.concatenate(PLANE[name](np.linspace(0.02, 1.0, EACH)))
     y = np.repeat([0.0, 1.0], EACH)
     order = rng.permutation(len(x))
-    return (x + NOISE * rng.normal(size=x.shape))[order], y[order]
+    return np.round(x + NOISE * rng.normal(size=x.shape), 3)[order], y[order]
 
 
 def packed(array: Array) -> dict[str, Any]:
-    """Numbers as a page holds them, down to the bit: bytes where they are fractions of few kinds, as pixels are."""
-    flat = np.ascontiguousarray(array, np.float64).ravel()
-    for over in (1, 16, 255):
+    """Numbers as a page holds them, to the bit: as fractions of one kind, by a table of few numbers, or as floats."""
+    flat, shape = np.ascontiguousarray(array, np.float64).ravel(), list(np.shape(array))
+    for over in FRACTIONS:
         whole = np.rint(flat * over)
-        if ((whole >= 0) & (whole <= 255)).all() and np.array_equal(whole / over, flat):
-            return {"bytes": _base64(whole.astype(np.uint8)), "over": over, "shape": list(np.shape(array))}
-    return {"floats": _base64(flat.astype("<f8")), "shape": list(np.shape(array))}
+        if (np.abs(whole) < 2**15).all() and np.array_equal(whole / over, flat):
+            return {**_places(whole), "over": over, "shape": shape}
+    numbers, places = np.unique(flat, return_inverse=True)
+    if 4 * len(numbers) < 3 * len(flat) and len(numbers) < 2**15:
+        return {**_places(places), "table": _base64(numbers.astype("<f8")), "shape": shape}
+    return {"floats": _base64(flat.astype("<f8")), "shape": shape}
+
+
+def _places(whole: Array) -> dict[str, str]:
+    """Whole numbers in as few bytes as they need."""
+    if whole.min(initial=0) >= 0 and whole.max(initial=0) < 2**8:
+        return {"bytes": _base64(whole.astype(np.uint8))}
+    return {"shorts": _base64(whole.astype("<i2"))}
 
 
 def _base64(array: Array) -> str:

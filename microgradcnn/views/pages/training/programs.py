@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,13 @@ def loss_program(
     loss, *also = objective(*inputs)
 
     def lines() -> Plan:
-        found = simplified(opened(trace(loss, parameters if gradients else [], inputs, also), "javascript"))
+        found = simplified(opened(trace(loss, parameters, inputs, also), "javascript"))
         if any(line.shape for line in in_order(found.outputs)):
             _check_size(found)
             if not is_mean_of_examples(found):
                 raise TooLargeError("its loss is no mean over rows")
             found = simplified(in_scalars(found))
-        return planned(found, by_terms=False)
+        return planned(found if gradients else replace(found, gradients=[]), by_terms=False)
 
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     told = program(Context().run(lines), kernels)

@@ -35,11 +35,18 @@ class TaskRows:
 
 
 def live_task(
-    learner: Learner, rows: TaskRows, schedule: Schedule, seed: int, kernels: Kernels, gradients: bool = True
+    learner: Learner,
+    rows: TaskRows,
+    schedule: Schedule,
+    seed: int,
+    kernels: Kernels,
+    gradients: bool = True,
+    others: Sequence[TaskRows] = (),
 ) -> dict[str, Any]:
     """A task that the page trains by itself, from the parameters of this moment, as Python would with this `seed`.
 
-    Without `gradients` the page finds them by differences, and its source has none. Raises TooLargeError, or another
+    Without `gradients` the page finds them by differences, and its source has none. The `others` are rows of the same
+    kind to choose instead. Raises TooLargeError, or another
     ValueError, where a page cannot.
     """
     if learner.why_not:
@@ -57,7 +64,9 @@ def live_task(
         if work > MOST_WORK:
             raise TooLargeError(f"an epoch takes some {work:.0e} operations")
         variants[activation] = {"loss": loss, "view": view}
-    return about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
+    found = about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
+    found["data"] += [_part(each.name, each.x, each.y, each.test) for each in others]
+    return found
 
 
 def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> dict[str, Any]:

@@ -17,7 +17,8 @@ function readable(x) {
   if (x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5)) return String(Number(x.toPrecision(3))).replace("-", "−");
   const [digits, power] = x.toExponential(1).split("e");
   const high = [...String(Number(power))].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
-  return `${digits.replace(/\.0$/, "").replace("-", "−")}·10${high}`;
+  const factor = digits.replace(/\.0$/, "").replace("-", "−");
+  return factor === "1" ? `10${high}` : `${factor}·10${high}`;
 }
 
 // Round numbers from low to high, three to six.
@@ -29,10 +30,10 @@ function roundSteps(low, high) {
 }
 
 // What an axis reaches up to: the largest number, but not one that few reach and that is far above all others.
-function withoutSpikes(numbers) {
+function withoutSpikes(numbers, far = 4) {
   const sorted = numbers.toSorted((a, b) => a - b), most = sorted.at(-1);
   const usual = sorted[Math.floor(0.95 * (sorted.length - 1))];
-  return sorted.length > 4 && usual > 0 && most > 4 * usual ? 1.25 * usual : most;
+  return sorted.length > 4 && usual > 0 && most > far * usual ? 1.25 * usual : most;
 }
 
 class CurveChart {
@@ -46,10 +47,11 @@ class CurveChart {
     const known = curves.flatMap(([, , points]) => points.map(([, y]) => y)).filter(Number.isFinite);
     const log = this.logarithmic && known.some((y) => y > 0);
     const positive = known.filter((y) => y > 0);
-    const most = known.length ? withoutSpikes(known) : 1;
+    const first = Math.max(...curves.map(([, , points]) => points[0]?.[1] || 0));
+    const most = !known.length ? 1 : log ? Math.min(withoutSpikes(known, 1e6), 1e3 * first) : withoutSpikes(known);
     const [low, high] = range ?? (log
       ? [Math.floor(Math.log10(positive.reduce((a, b) => Math.min(a, b)))),
-        Math.ceil(Math.log10(positive.reduce((a, b) => Math.max(a, b))))]
+        Math.ceil(Math.log10(most))]
       : [known.reduce((a, b) => Math.min(a, b), 0), most]);
     const top = high > low ? high : low + 1;
     const last = Math.max(1, ...curves.map(([, , points]) => points.at(-1)?.[0] ?? 0));
@@ -69,7 +71,7 @@ class CurveChart {
       text(AREA.right, AREA.bottom + 33, "end", "epochs"),
       svgElement("line", {class: "at", x1: across(at), x2: across(at), y1: AREA.top, y2: AREA.bottom}),
       ...curves.map(([kind, , points]) => svgElement("polyline", {class: kind, points: line(thinned(points))})),
-      ...(!log && !range && known.some((y) => y > top)
+      ...(!range && known.some((y) => y > (log ? 10 ** top : top))
         ? [text(AREA.left + 6, AREA.top + 4, "start", "↑ some are higher")] : []));
     const ends = curves.map(([, name, points]) => `${name} ${points.length ? readable(points.at(-1)[1]) : "unknown"}`);
     this.svg.setAttribute("aria-label", `${this.title} over ${last} epochs: ${ends.join(", ")}`);

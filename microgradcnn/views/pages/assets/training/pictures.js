@@ -45,12 +45,11 @@ class ArrayPictures {
     this.kept = Math.min(most, this.layout.count);
     this.canvases = Array.from({length: this.kept}, () => document.createElement("canvas"));
     const {columns, rows, count} = this.layout;
-    const scale = Math.max(2, Math.min(18, Math.floor((count > 1 ? 84 : 240) / Math.max(columns, rows))));
+    const room = count > 1 ? 110 : 200, scale = Math.max(2, Math.min(26, Math.floor(room / Math.max(columns, rows))));
     const more = count > this.kept ? ` (${this.kept} of ${count})` : "";
     this.element = document.createElement("figure");
     this.caption = document.createElement("figcaption");
-    this.caption.textContent = `${name}, ${shape.join(" × ") || "a number"}${more}`;
-    this.name = name;
+    this.name = `${name}, ${shape.join(" × ") || "a number"}${more}`;
     this.canvases.forEach((canvas, i) => {
       canvas.style.width = `${scale * columns}px`;
       canvas.setAttribute("role", "img");
@@ -59,11 +58,12 @@ class ArrayPictures {
     const row = document.createElement("div");
     row.className = "pictures";
     row.append(...this.canvases);
-    this.element.append(this.caption, row);
+    this.element.append(row, this.caption);
   }
 
   paint(numbers, colour, largest = largestOf(numbers)) {
     const {columns, rows} = this.layout, size = columns * rows;
+    this.caption.textContent = `${this.name}: ±${readable(largest)}`;
     this.canvases.forEach((canvas, i) =>
       tilesOf(canvas, columns, rows, numbers.slice(i * size, (i + 1) * size), colour, largest));
   }

@@ -19,7 +19,7 @@ class Snapshots {
 }
 
 // `task` has the programs, the start and what Python was told; `chosen` the schedule, λ, the activation, and the data,
-// {learn, test}, in columns.
+// {learn, test}, in columns; perhaps also `slopes`, a student's, which take the place of the gradient.
 class Run {
   constructor(task, chosen) {
     [this.task, this.chosen] = [task, chosen];
@@ -46,7 +46,8 @@ class Run {
     const numbers = this.program.means(p, data, order);
     const rest = numbers.slice(numbers.length - also);
     const squares = λ ? λ * p.reduce((sum, x) => sum + x * x, 0) : 0;
-    const slopes = !wanted ? [] : gradients ? numbers.slice(1, numbers.length - also) : this.differences(data, order);
+    const found = gradients ? numbers.slice(1, numbers.length - also) : wanted ? this.differences(data, order) : [];
+    const slopes = wanted && this.chosen.slopes ? this.chosen.slopes(p, data, order) : found;
     const gradient = λ ? slopes.map((g, i) => g + 2 * λ * p[i]) : slopes;
     return {loss: numbers[0] + squares, gradient, rest};
   }
