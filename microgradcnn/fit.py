@@ -229,7 +229,7 @@ def fit(
             measured = {} if unseen is None else evaluate(model, *unseen, loss)
             return {f"validation_{name}": value for name, value in measured.items()}
 
-        drawn = "images are moved at random" if shift else "rows have weights" if weights is not None else ""
+        drawn = "its images are moved at random" if shift else "its rows have weights" if weights is not None else ""
         with _watched(page, (model, loss, drawn), (x, y), schedule, seed, unseen) as watching:
             told = [*callbacks, *watching]
             status = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, told).run(progress)

@@ -61,9 +61,14 @@ def in_the_plane(name: str, seed: int = 0) -> tuple[Array, Array]:
     return np.round(x + NOISE * rng.normal(size=x.shape), 3)[order], y[order]
 
 
-def packed(array: Array) -> dict[str, Any]:
-    """Numbers as a page holds them, to the bit: as fractions of one kind, by a table of few numbers, or as floats."""
+def packed(array: Array, plain: bool = False) -> dict[str, Any]:
+    """Numbers as a page holds them, to the bit: as fractions of one kind, by a table of few numbers, or as floats.
+
+    Those that are `plain` can be read, to a thousandth, by who looks for what may be hidden.
+    """
     flat, shape = np.ascontiguousarray(array, np.float64).ravel(), list(np.shape(array))
+    if plain:
+        return {"whole": np.rint(1000 * flat).astype(int).tolist(), "over": 1000, "shape": shape}
     for over in FRACTIONS:
         whole = np.rint(flat * over)
         if (np.abs(whole) < 2**15).all() and np.array_equal(whole / over, flat):

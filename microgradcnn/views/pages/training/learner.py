@@ -81,7 +81,8 @@ def of_network(network: Network) -> Learner:
 
 def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str = "") -> Learner:
     """A model of layers with its loss; `engine_only` is why a page cannot take its steps, if it cannot."""
-    drawing = next((f"layer {path} draws" for path, part in model.named_modules() if part.in_each_step()), "")
+    parts = [(path, part, part.in_each_step()) for path, part in model.named_modules()]
+    drawing = next((f"its layer {path}, a {type(part).__name__}, {does}" for path, part, does in parts if does), "")
 
     def shown(x: Any) -> dict[str, Value]:
         found: list[tuple[str, Module, Value]] = []
@@ -95,7 +96,8 @@ def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str 
 
         with switched(observer, called), in_mode(model, training=False):
             output = model(x)
-        layers = {path: value for path, part, value in _told(found) if value is not output}
+        told = [(f"layer {path}, {type(part).__name__}", value) for path, part, value in _told(found)]
+        layers = {name: value for name, value in told if value is not output}
         return {**layers, OUTPUT: output}
 
     signed = loss in (nn.binary_cross_entropy_with_logits, nn.hinge_loss)

@@ -12,7 +12,7 @@ from microgradcnn.views.pages.assets import asset, literal, style
 from microgradcnn.views.pages.training.instructions import Kernels
 
 ENGINE = ("columns", "shuffle", "optimisers", "run", "worker")
-PANEL = ("charts", "pictures", "controls", "learnt", "panel", "formulas")
+PANEL = ("charts", "pictures", "controls", "learnt", "replay", "panel", "formulas")
 OFFERED = "{BLOCK, RowProgram, Generator, Snapshots, Run, engine}"  # of the engine, to the panel
 
 

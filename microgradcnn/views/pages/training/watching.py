@@ -14,14 +14,20 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, make_folder, write_whole
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
+from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.training.schedule import Schedule
 from microgradcnn.training.stopping import Callback
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import of_model, of_network
 from microgradcnn.views.pages.training.page import training_page
-from microgradcnn.views.pages.training.task import YOURS, TaskRows, live_task
+from microgradcnn.views.pages.training.recording import Recording
+from microgradcnn.views.pages.training.task import YOURS, TaskRows, about, live_task
 
 Loss: TypeAlias = Callable[[Any, Any], Value]
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, PageWarning, stacklevel=len([*frames_to_the_user()]))
 
 
 class PageWarning(UserWarning):
@@ -67,19 +73,26 @@ def watched(
         raise FileError(f"{path} is a folder: page takes a file in it, such as {path / 'run.html'}")
     make_folder(path.parent)
     of = of_network(trained) if isinstance(trained, Network) else of_model(*trained)
-    kernels, x, y = Kernels(), *rows
-    image = told.image if told.image is not None or x.ndim != 4 else x.shape[2:]
+    kernels, (x, y) = Kernels(), rows
+    image = x.shape[2:] if x.ndim == 4 else told.image
     given = TaskRows(x, y, told.test or test, told.name, told.classes, image)
+    task: dict[str, Any] | None = None
+    recording, why = None, ""
     try:
-        task: dict[str, Any] | None = live_task(of, given, schedule, seed, kernels)
+        task = live_task(of, given, schedule, seed, kernels)
     except ValueError as error:
-        warnings.warn(f"{path} is not written, as a page cannot train {of.name}: {error}", PageWarning, stacklevel=5)
-        task = None
+        why = str(error)
+        if isinstance(trained, tuple):
+            recording = Recording(of, given, trained[0])
+        else:
+            _warn(f"{path} is not written, as a page cannot train {of.name}: {why}")
     try:
-        yield ()
+        yield () if recording is None else (recording,)
     finally:
+        if recording is not None:
+            task = about(of, given, schedule, seed) | recording.told(why)
         if task is not None:
             try:
                 write_whole(path, training_page(task, kernels, told.title or f"{of.name} in training").encode())
             except ValueError as error:
-                warnings.warn(f"the training is whole, its page is not written: {error}", PageWarning, stacklevel=5)
+                _warn(f"the training is whole, its page is not written: {error}")

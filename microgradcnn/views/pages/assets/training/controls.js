@@ -49,7 +49,8 @@ const DECAYS = [["constant", "constant"], ["as the lecture’s, 1/(1 + 10t/T)", 
   ["in five steps", "step"], ["exponential", "exponential"]];
 const OPTIMISER_WORDS = [["gradient descent", "gradient_descent"], ["momentum", "momentum"], ["Nesterov", "nesterov"],
   ["Adam", "adam"], ["AdamW", "adamw"], ["RMSprop", "rmsprop"], ["Adagrad", "adagrad"]];
-const SPEEDS = [["1 epoch a second", 1], ["10 a second", 10], ["60 a second", 60], ["as fast as it goes", Infinity]];
+const SPEEDS = [["1 epoch a second", 1], ["4 a second", 4],
+  ["15 a second", 15], ["60 a second", 60], ["as fast as it goes", Infinity]];
 
 // Options with the value that is given among them, in order.
 function withGiven(values, given, words = readable) {

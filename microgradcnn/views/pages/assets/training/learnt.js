@@ -6,8 +6,8 @@ class Learnt {
   constructor(task, later) {
     [this.task, this.later, this.example] = [task, later, 0];
     this.views = Object.fromEntries(
-      Object.entries(task.variants).map(([name, {view}]) => [name, new RowProgram(view)]));
-    this.isPlane = task.inputs === 2 && task.shown.at(-1).shape.length === 0;
+      Object.entries(task.variants ?? {}).map(([name, {view}]) => [name, new RowProgram(view)]));
+    this.isPlane = !task.replay && task.inputs === 2 && task.shown.at(-1).shape.length === 0;
     this.weights = task.parameters.map(({name, shape}) => new ArrayPictures(name, this.placed(shape), task.image));
     const key = "Orange is below 0 and blue above; under each picture stands what its strongest colour is.";
     this.element = made("div", {class: "learnt"}, ...(this.isPlane ? this.planes() : this.layersOfRow()),
@@ -51,7 +51,7 @@ class Learnt {
       this.later();
     };
     this.told = made("p", {class: "example", role: "status"});
-    this.input = new ArrayPictures("the row", task.image ?? [task.inputs], null);
+    this.input = new ArrayPictures("the row", task.row, null);
     this.layers = task.shown.map(({name, shape}) => new ArrayPictures(name, shape, null, 16));
     const shown = this.layers.filter((_, k) => task.shown[k].shape.length).map(({element}) => element);
     return [made("h3", {}, "A row through the network"),
@@ -95,8 +95,7 @@ class Learnt {
     const found = this.views[activation].shown(parameters, {count: 1, columns: row.map((x) => [x])});
     this.paintRow(inputs, found, colour);
     const part = rows === this.data.test ? "the test" : "the training";
-    const output = found.slice(found.length - sizeOf(this.task.shown.at(-1).shape));
-    this.told.textContent = `Row ${i + 1} of ${rows.count} of ${part}: ${this.said(output, row.slice(rows.inputs))}`;
+    this.told.textContent = `Row ${i + 1} of ${rows.count} of ${part}: ${this.said(found, row.slice(rows.inputs))}`;
   }
 
   // The numbers of a row, and what is shown of it, layer by layer.
@@ -111,8 +110,9 @@ class Learnt {
   }
 
   // What the network says of a row, and what is right, in words.
-  said(output, target) {
-    const {classes, threshold} = this.task, name = (k) => classes?.[k] ?? String(k);
+  said(found, target) {
+    const {classes, threshold, shown} = this.task, output = found.slice(found.length - sizeOf(shown.at(-1).shape));
+    const name = (k) => classes?.[k] ?? String(k);
     const says = output.length > 1 ? `it says ${name(output.indexOf(Math.max(...output)))}`
       : `ŷ = ${readable(output[0])}${classes ? `, so it says ${name(output[0] >= threshold ? 1 : 0)}` : ""}`;
     const right = target.length > 1 || !(classes || output.length > 1) ? target.map(readable).join(", ")

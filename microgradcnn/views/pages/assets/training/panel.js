@@ -1,10 +1,11 @@
 // A training on its page: what is chosen, the engine that runs it, and what is shown of it.
 
 // Rows as data_sets.py has packed them, as columns.
-function unpacked({bytes, shorts, floats, over, table, shape}) {
+function unpacked({whole, bytes, shorts, floats, over, table, shape}) {
   const raw = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const numbers = (text) => new Float64Array(raw(text).buffer);
-  const places = bytes !== undefined ? raw(bytes) : shorts !== undefined ? new Int16Array(raw(shorts).buffer) : null;
+  const packed = bytes !== undefined ? raw(bytes) : shorts !== undefined ? new Int16Array(raw(shorts).buffer) : null;
+  const places = whole ?? packed;
   const known = table && numbers(table);
   const flat = places ? Float64Array.from(places, (x) => (known ? known[x] : x / over)) : numbers(floats);
   const count = shape[0], width = count ? flat.length / count : 0;
@@ -15,6 +16,12 @@ function unpacked({bytes, shorts, floats, over, table, shape}) {
 function joinedRows({x, y}) {
   const [inputs, targets] = [unpacked(x), unpacked(y)];
   return {count: inputs.count, inputs: inputs.columns.length, columns: [...inputs.columns, ...targets.columns]};
+}
+
+// A few rows as they are, not packed.
+function examplesOf({x, y}) {
+  const rows = x.map((row, i) => [...row, ...y[i]]);
+  return {count: rows.length, inputs: x[0].length, columns: rows[0].map((_, k) => rows.map((row) => row[k]))};
 }
 
 // The rows with noise on their inputs, the same noise whenever it is asked for.
@@ -28,44 +35,53 @@ class TrainingPanel {
   // `written` gives the gradient by the formulas that a student has written, where there are any.
   constructor(root, task, written = null) {
     [this.root, this.task, this.written] = [root, task, written];
-    this.sets = task.data.map(({name, learn, test}) =>
+    this.sets = task.replay ? [{learn: examplesOf(task.examples)}] : task.data.map(({name, learn, test}) =>
       ({name, learn: joinedRows(learn), test: test && joinedRows(test)}));
     const {schedule, lambda, activation} = task;
     this.chosen = {...schedule, lambda, activation, noise: 0, set: 0};
     this.second = null; // {rate}, or {formulas}, of a second run beside the first
-    this.speed = 60; // epochs a second
+    this.speed = task.replay ? 4 : 60; // epochs a second
     this.at = null; // the epoch that is looked at, null for the newest
     this.which = 0; // of two runs, the one whose pictures are shown
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
-    this.learnt = new Learnt(task, () => this.later());
+    this.learnt = new (task.replay ? Recorded : Learnt)(task, () => this.later());
     this.build();
     this.restart();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.later());
   }
 
-  // The engine in a worker made of the page's own text; where there can be none, in slices of time on the page.
-  connect() {
-    const here = () => engine((frame) => this.take(frame), 12);
-    if (this.second?.formulas) { // which no worker has
-      this.worker?.terminate();
-      this.worker = null;
-      this.send = here();
-      return;
+  // Sends a command to the engine, which is made when the first one comes.
+  send(command) {
+    if (!this.engine) {
+      this.engine = this.made();
+      this.engine(this.starting);
     }
-    if (this.worker) return;
+    this.engine(command);
+  }
+
+  // The engine in a worker made of the page's own text; where there can be none, in slices of time on the page.
+  made() {
+    const mine = (this.current = {}), take = (frame) => this.current === mine && this.take(frame);
+    const here = (receive) => {
+      this.stop = () => receive({do: "pause"});
+      return receive;
+    };
+    if (this.task.replay) return here(replayer(this.task, take));
+    if (this.second?.formulas || this.alone) return here(engine(take, 12)); // no worker has a student's formulas
     try {
       const text = document.getElementById("engine").textContent;
       const worker = new Worker(URL.createObjectURL(new Blob([text], {type: "text/javascript"})));
-      this.worker = worker;
-      worker.onmessage = ({data}) => this.take(data);
+      worker.onmessage = ({data}) => take(data);
       worker.onerror = (event) => {
         event.preventDefault();
-        [this.worker, this.connect] = [null, () => (this.send = here())];
+        this.alone = true;
         this.restart();
       };
-      this.send = (command) => worker.postMessage(command);
+      this.stop = () => worker.terminate();
+      return (command) => worker.postMessage(command);
     } catch {
-      this.send = here();
+      this.alone = true;
+      return here(engine(take, 12));
     }
   }
 
@@ -85,22 +101,26 @@ class TrainingPanel {
   }
 
   restart() {
-    const {start, variants, measured, also, generator} = this.task;
+    const {start = [], variants, measured, also, generator} = this.task;
     const chosen = this.told();
-    this.connect();
+    this.current = null; // frames of before are for nobody
+    this.stop?.();
+    [this.engine, this.stop] = [null, null];
+    this.starting = {do: "start", task: {start, variants, measured, also, generator}, chosen};
     this.runs = chosen.map(() => ({rows: [], snapshots: new Snapshots(), parameters: Float64Array.from(start), epoch: 0,
       status: "going", rate: this.chosen.rate, left: 0}));
     [this.at, this.playing] = [null, false];
     this.which = Math.min(this.which, chosen.length - 1);
     this.learnt.take(this.data);
-    this.send({do: "start", task: {start, variants, measured, also, generator}, chosen});
     this.later();
   }
 
   // A change that a training goes on with.
   change() {
     const {decay, epochs, batch, lambda} = this.chosen;
-    this.send({do: "change", chosen: this.both.map(({rate}) => ({rate, decay, epochs, batch, lambda}))});
+    const chosen = this.both.map(({rate}) => ({rate, decay, epochs, batch, lambda}));
+    this.starting.chosen = this.starting.chosen.map((each, i) => ({...each, ...chosen[i]}));
+    if (this.engine) this.send({do: "change", chosen});
   }
 
   take({playing, runs}) {
@@ -148,6 +168,7 @@ class TrainingPanel {
   // The parameters at the epoch that is looked at.
   get shown() {
     const run = this.runs[this.which];
+    if (this.task.replay) return this.learnt.at(this.at ?? run.epoch);
     if (this.at === null) return run.parameters;
     return run.snapshots.list.findLast(({epoch}) => epoch <= this.at)?.parameters ?? run.parameters;
   }
@@ -157,15 +178,16 @@ class TrainingPanel {
     this.toggle = button("Play", () => this.play(), {class: "play"});
     this.counter = made("output", {class: "counter"});
     this.said = made("p", {class: "said", role: "status"});
+    const steps = task.replay ? [] : [button("One step", () => this.by("step"))];
     const bar = made("div", {class: "bar"}, this.toggle, button("One epoch", () => this.by("epoch")),
-      button("One step", () => this.by("step")), button("Reset", () => this.restart()),
+      ...steps, button("Reset", () => this.restart()),
       choice("Speed", SPEEDS, this.speed, (speed) => {
         this.speed = speed;
         if (this.playing) this.send({do: "play", speed});
       }), this.counter);
     this.scrubber = made("input", {type: "range", min: 0, max: 0, step: 1, value: 0});
     this.scrubber.addEventListener("input", () => {
-      this.send({do: "pause"});
+      if (this.playing) this.send({do: "pause"});
       this.at = Number(this.scrubber.value);
       this.later();
     });
@@ -186,6 +208,7 @@ class TrainingPanel {
   }
 
   settings() {
+    if (this.task.replay) return made("p", {class: "settings"}, this.task.replay.why);
     const {task, chosen} = this, {schedule} = task, count = this.sets[0].learn.count;
     const again = (name) => (value) => this.set(name, value, true);
     const live = (name) => (value) => this.set(name, value);
@@ -222,7 +245,8 @@ class TrainingPanel {
       this.later();
     });
     rate.hidden = shows.hidden = true;
-    const kinds = [["no other run", ""], ["a second rate", "rate"], ...(this.written ? [["your formulas", "own"]] : [])];
+    const kinds = [["no other run", ""], ["a second rate", "rate"]];
+    if (this.written) kinds.push(["your formulas", "own"]);
     const kind = choice("Beside it", kinds, "", (chosen) => {
       rate.hidden = chosen !== "rate";
       shows.hidden = !chosen;
@@ -266,17 +290,19 @@ class TrainingPanel {
     }));
   }
 
+  // What there is to say of the runs, in sentences.
   say() {
-    const words = this.noFormula ? "Write a formula into a box first." : this.runs.map(({status, rows}, i) => {
-      const whose = this.runs.length > 1 ? ["The first run: ", "The second run: "][i] : "";
-      if (status === "diverged")
-        return `${whose}${whose ? "the" : "The"} loss grew beyond all numbers: choose a smaller rate, and Reset.`;
-      if (status === "done") return `${whose}${whose ? "all" : "All"} epochs of the schedule are done: give it more to go on.`;
-      const first = rows[0]?.gradient_norm, now = rows.at(-1)?.gradient_norm;
-      if (!this.playing && rows.length > 1 && now <= 1e-3 * first)
-        return `${whose}${whose ? "it" : "It"} has converged: the gradient is a thousandth of what it was at the start.`;
-      return "";
-    }).filter(Boolean).join(" ");
+    const told = this.runs.map(({status, rows}) => {
+      const [first, now] = [rows[0]?.gradient_norm, rows.at(-1)?.gradient_norm];
+      if (status === "diverged") return "the loss grew beyond all numbers: choose a smaller rate, and Reset.";
+      if (status === "done") return "all epochs of the schedule are done: give it more to go on.";
+      if (this.playing || rows.length < 2 || !(now <= 1e-3 * first)) return "";
+      return "it has converged: the gradient is a thousandth of what it was at the start.";
+    });
+    const whose = (words, i) => (this.runs.length > 1 ? `The ${["first", "second"][i]} run: ${words}`
+      : words[0].toUpperCase() + words.slice(1));
+    const words = this.noFormula ? "Write a formula into a box first."
+      : told.map((sentence, i) => sentence && whose(sentence, i)).filter(Boolean).join(" ");
     if (this.said.textContent !== words) this.said.textContent = words;
   }
 }

@@ -1,6 +1,7 @@
 // Pictures of a training: numbers as coloured tiles, weights as bars, and what units say of every place in the plane.
 
 const PLACES = 44; // of the plane, a side
+const MOST_IN_ROW = 24; // numbers of a vector
 
 // The colours of numbers from −1 to 1, as the page's style has them now.
 function colourTable(root) {
@@ -20,7 +21,7 @@ function tilesOf(canvas, columns, rows, numbers, colour, largest = largestOf(num
   [canvas.width, canvas.height] = [columns, rows];
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
   for (let i = 0; i < columns * rows; i++) {
-    const [red, green, blue] = colour(numbers[i] / largest);
+    const [red, green, blue] = colour((numbers[i] ?? 0) / largest); // the end of the last row may be empty
     image.data.set([red, green, blue, 255], 4 * i);
   }
   context.putImageData(image, 0, 0);
@@ -35,7 +36,11 @@ function asPictures(shape, image) {
   }
   if (image && shape.length && shape.at(-1) === image[0] * image[1])
     return {columns: image[1], rows: image[0], count: size / (image[0] * image[1])};
-  return {columns: shape.at(-1) ?? 1, rows: size / (shape.at(-1) ?? 1), count: 1};
+  if (shape.length < 2) {
+    const columns = Math.min(size, MOST_IN_ROW);
+    return {columns, rows: Math.ceil(size / columns), count: 1};
+  }
+  return {columns: shape.at(-1), rows: size / shape.at(-1), count: 1};
 }
 
 // Canvases for an array, `most` pictures at most, in a row; `paint(numbers, colour)` draws them.
@@ -45,7 +50,8 @@ class ArrayPictures {
     this.kept = Math.min(most, this.layout.count);
     this.canvases = Array.from({length: this.kept}, () => document.createElement("canvas"));
     const {columns, rows, count} = this.layout;
-    const room = count > 1 ? 110 : 200, scale = Math.max(2, Math.min(26, Math.floor(room / Math.max(columns, rows))));
+    const room = count > 8 ? 64 : count > 1 ? 110 : 200;
+    const scale = Math.max(2, Math.min(26, Math.floor(room / Math.max(columns, rows))));
     const more = count > this.kept ? ` (${this.kept} of ${count})` : "";
     this.element = document.createElement("figure");
     this.caption = document.createElement("figcaption");
