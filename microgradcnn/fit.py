@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -20,16 +21,16 @@ from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.native.auto import AUTO
-from microgradcnn.training.accuracy import ACCURACIES, Evaluation, at_least, check_loss, evaluated, rows_and_targets
+from microgradcnn.training.accuracy import Evaluation, check_loss, evaluated, rows_and_targets
 from microgradcnn.training.batches import (
     ENGINES,
-    Objective,
     check_finite,
     check_rows,
+    model_objective,
+    network_objective,
     outputs,
     resumable_batches,
     row_weights,
-    weighted,
 )
 from microgradcnn.training.checkpoint import Checkpoints, described, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
@@ -106,6 +107,7 @@ def train(
     engine: str = AUTO,
     checkpoints: Checkpoints | None = None,
     progress: bool = False,
+    page: Any = None,
     **singly: Unpack[Singly],
 ) -> Training:
     """Train `network` on rows x, (n, inputs), and y, (n,), until it has converged or the epochs have run out.
@@ -119,7 +121,8 @@ def train(
     that it goes on to the bit as if it had never stopped; the network's own numbers are not used then.
 
     A run that is finished goes on when it is resumed with more epochs: they are run at the rates that the longer
-    schedule has for them.
+    schedule has for them. `page` is a file, such as "run.html", in which the network trains from the same start in the
+    same steps, to play with, or a TrainingPage, which knows more of the rows; a PageWarning says why there is none.
 
     Without groups the arguments are epochs, rate, schedule (the decay), batch, optimiser, clip and clip_value, those of
     OF_NETWORKS unless given, and checkpoint (the folder), every and resume. Raises ValueError for bad arguments,
@@ -135,7 +138,7 @@ def train(
     check_finite(x, y)
     network.check_rows(x)
     about = {"network": network.name, "options": network.options(), "data": _about_data(x, y)}
-    what = _network_objective(network), list(network.parameters.values()), x, y
+    what = network_objective(network), list(network.parameters.values()), x, y
     rows = resumable_batches(engine, checkpoints, schedule.workload(len(x)), *what)
     about |= schedule.about() | {"seed": seed, "engine": rows.begun}
     folder = None if checkpoints is None else checkpoints.open(schedule.epochs, about)
@@ -146,7 +149,8 @@ def train(
         return Training(rate, stable, "dead", dead, engine=rows.engine)
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
     recorder, stop = Recorder(descent, folder, start=start), Converged(network, y)
-    status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
+    with _watched(page, network, (x, y), replace(schedule, rate=rate), seed):
+        status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
         pair = f"hidden units {equal[0]} and {equal[1]}"
@@ -172,6 +176,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
     progress: bool = False,
+    page: Any = None,
     **singly: Unpack[Singly],
 ) -> Training:
     """Train `model` on rows x, (n, ...), and y, (n, ...), in batches shuffled with `seed`.
@@ -195,7 +200,8 @@ def fit(
     targets that do not fit, MissingExtra for an engine that is not installed. An epoch costs a forward and a backward
     pass over n rows.
 
-    `checkpoints`, and the arguments without groups, are as in `train`, with the defaults of OF_MODELS.
+    `checkpoints`, `page` and the arguments without groups are as in `train`, with the defaults of OF_MODELS; what a
+    browser cannot train at a pace to watch is replayed on its page.
     """
     schedule, checkpoints = grouped(OF_MODELS, schedule, checkpoints, singly)
     check_whole("seed", seed, 0)
@@ -221,7 +227,7 @@ def fit(
         about["stop"] = described(stop)
     dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
-        what = _model_objective(model, loss), model.parameters(), x, y, weights
+        what = model_objective(model, loss), model.parameters(), x, y, weights
         rows = resumable_batches(engine, checkpoints, schedule.workload(len(x)), *what)
         about["engine"] = rows.begun
         state = dropouts, model.buffers()
@@ -232,8 +238,10 @@ def fit(
             measured = {} if unseen is None else evaluate(model, *unseen, loss)
             return {f"validation_{name}": value for name, value in measured.items()}
 
-        loop = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, callbacks)
-        status = loop.run(progress)
+        drawn = "its images are moved at random" if shift else "its rows have weights" if weights is not None else ""
+        with _watched(page, (model, loss, drawn), (x, y), schedule, seed, unseen) as watching:
+            told = [*callbacks, *watching]
+            status = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, told).run(progress)
     history = descent.history
     kept = len(history)
     if isinstance(stop, Patience) and stop.restore_best and history:
@@ -279,24 +287,6 @@ def _start(network: Network, x: Array, y: Array, schedule: Schedule) -> tuple[fl
     return stable, rate, equal_units(network)
 
 
-def _network_objective(network: Network) -> Objective:
-    right = at_least(0.5, below=0.0) if network.outputs == 1 else ACCURACIES[nn.cross_entropy]
-
-    def objective(x: Any, y: Any) -> list[Value]:
-        objective, error, prediction = network.measured(x, y)
-        return [objective, error, right(prediction, y)]
-
-    return objective
-
-
-def _model_objective(model: Module, loss: Loss) -> Objective:
-    def objective(x: Any, y: Any, *weights: Any) -> list[Value]:
-        found = model(x)
-        return [weighted(loss, found, y, *weights), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
-
-    return objective
-
-
 def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     """Rows and targets in the type of the parameters. Raises ValueError unless the model and the loss take them."""
     check_loss(loss)
@@ -315,6 +305,15 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     check_finite(x, y)
     check_rows(loss, model, x, y)
     return x, y
+
+
+def _watched(page: Any, *told: Any) -> AbstractContextManager[Sequence[Callback]]:
+    """The context of a training that writes a page, if it is to, with what the page calls after every epoch."""
+    if page is None:
+        return nullcontext(())
+    from microgradcnn.views.pages.training.watching import watched
+
+    return watched(page, *told)
 
 
 def _frozen(array: Array) -> Array:

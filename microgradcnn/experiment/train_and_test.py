@@ -69,8 +69,8 @@ def experiment(
     and the batches. `scale` brings pixels to [0, 1] and other columns to mean 0 and deviation 1; for missing values
     stand the means of the rows to train on. `shrunk` records the size to which images were shrunk before, and `columns`
     what they were then (those of `data`). `network` and `training` are further arguments of the network and of `train`,
-    or `fit`. Raises ValueError if they do not fit, DataError for rows that are no images, a target that cannot be
-    learnt, or a test of other classes.
+    or `fit`; a `page` among these is told what is known of the rows. Raises ValueError if they do not fit, DataError
+    for rows that are no images, a target that cannot be learnt, or a test of other classes.
     """
     kind = known_network(name) if isinstance(name, str) else name
     data, test = dataset_of(data), None if test is None else dataset_of(test)
@@ -101,13 +101,24 @@ def experiment(
     trained = Trained(built, scaling, data.classes, shrunk, columns, target)
     unseen = unseen if test is None else trained.arranged(unseen)
     (x, y), validation = (_rows(trained, part) for part in (learn, unseen))
+    training = dict(training or {})
+    if training.get("page") is not None:
+        training["page"] = _page(training["page"], trained, data, validation)
     if built.module is None:
-        run = train(built, x, y, seed=seed, **(training or {}))
+        run = train(built, x, y, seed=seed, **training)
     else:
-        loss = built.criterion
-        run = fit(built.module, x, y, loss=loss, seed=seed, validation=validation, **(training or {}))
+        run = fit(built.module, x, y, loss=built.criterion, seed=seed, validation=validation, **training)
     measured = _measured("train", trained, learn) | _measured("test", trained, unseen)
     return Experiment(trained, run, (len(learn.x), len(unseen.x)), confusion=confusion(trained, unseen), **measured)
+
+
+def _page(path: str | Path, trained: Trained, data: Dataset, test: tuple[Any, Any]) -> Any:
+    """The page of a training with what is known of its rows."""
+    from microgradcnn.views.pages.training.watching import TrainingPage
+
+    image = trained.network.image if data.image is not None else None
+    title = f"{trained.network.name} trained on {data.name}"
+    return TrainingPage(path, title, test, data.name, data.classes, image)
 
 
 def _rows(trained: Trained, data: Dataset) -> tuple[Any, Any]:

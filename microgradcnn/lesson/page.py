@@ -20,6 +20,7 @@ from microgradcnn.lesson.schematic import sliding
 from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, practice, problem, script
 from microgradcnn.lesson.sections.subject import Subject, representatives, subject
+from microgradcnn.lesson.sections.watching import watched
 from microgradcnn.lesson.words import Words
 from microgradcnn.networks import Network
 from microgradcnn.targets.program import compile
@@ -73,6 +74,9 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         found["worksheet"], files = _worksheet(about, name, course.words, student)
         beside |= files
     found |= {"checks": checks(about, row, student), "training": trainings(row, network, data)}
+    if (run := found["training"]) is not None:
+        run["watched"], starting = watched(kind, data, not student, "exercise" in found)
+        scripts += starting
     found["cost"] = _cost(kind, name, student)
     with _left_out(name, "program"):
         found["program"] = _program(about, student)

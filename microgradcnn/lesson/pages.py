@@ -111,7 +111,7 @@ def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str
     whole = asset("lesson/lesson.html").format(
         links=items, title=as_line(title), lead=told, sections=sections, script=script
     )
-    return html_document(whole, title.replace("`", ""), style("lesson/lesson.css"))
+    return html_document(whole, title.replace("`", ""), style("lesson/lesson.css") + asset("training/training.css"))
 
 
 def _formula(loss: str) -> str:

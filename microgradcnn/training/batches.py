@@ -11,15 +11,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn import nn
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.extras import MissingExtra
+from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.native.auto import AUTO, Workload
 from microgradcnn.targets.program import BACKENDS, compile_for
 from microgradcnn.targets.row_axis import RowsError
+from microgradcnn.training.accuracy import ACCURACIES, at_least
 from microgradcnn.training.checkpoint import Checkpoints, CheckpointWarning
 
 Objective: TypeAlias = Callable[..., Sequence[Value]]  # of x, y and perhaps weights: the loss, further means over rows
@@ -124,6 +127,27 @@ class Compiled(Batches):
         loss = float(trainer.evaluate())
         self.gradient, self.also = trainer.gradient, [float(v) for v in trainer.also]
         return loss
+
+
+def network_objective(network: Network) -> Objective:
+    """Of rows x and y the objective of a network, its error, and the share of rows that it is right about."""
+    right = at_least(0.5, below=0.0) if network.outputs == 1 else ACCURACIES[nn.cross_entropy]
+
+    def objective(x: Any, y: Any) -> list[Value]:
+        objective, error, prediction = network.measured(x, y)
+        return [objective, error, right(prediction, y)]
+
+    return objective
+
+
+def model_objective(model: Module, loss: Callable[[Any, Any], Value]) -> Objective:
+    """Of rows x and y, and perhaps weights, the loss of a model, and of a loss of classes its accuracy."""
+
+    def objective(x: Any, y: Any, *weights: Any) -> list[Value]:
+        found = model(x)
+        return [weighted(loss, found, y, *weights), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
+
+    return objective
 
 
 def batches(

@@ -81,6 +81,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", type=plot_file, metavar="FILE", help="draw loss, rate and what was learnt: .png, .svg or .pdf"
     )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE.html",
+        help="write a page, offline, in which it trains before your eyes: play, step, look back, other rates and data",
+    )
     saving_arguments(parser)
     seed_argument(parser)
     parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
@@ -116,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         make_folder(options.plot.parent)
         plots.figure()  # before the work: is matplotlib there?
+    of_page = {} if options.page is None else {"page": options.page}
     done = experiment(
         kind if kind is not None and is_script(options.network) else options.network,
         data,
@@ -126,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
         columns=columns,
         target_kind=None if kind is None else target_kind,
         network=_parts(options, kind),
-        training=_training(options, kind) | {"checkpoints": checkpoints, "progress": True},
+        training=_training(options, kind) | {"checkpoints": checkpoints, "progress": True} | of_page,
     )
     history, parameters = write_run(options.out, done)
     head = {"network": options.network, "data": data.name, "classes": data.classes, "target": data.target}
@@ -137,6 +144,8 @@ def run(options: argparse.Namespace) -> int:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))
         record["plot"] = str(options.plot)
+    if options.page is not None and options.page.is_file():
+        record["page"] = str(options.page)
     if done.training.status == "interrupted" and options.checkpoint is not None:
         record["resume"] = how_to_resume(options)
     target = _target(data, done.trained.network.name in NETWORKS)
@@ -288,5 +297,5 @@ def _text(record: Record, table: str | None, target: str) -> str:
             lines.append(f"{words} {train} in training, {test} in the test")
     lines.append(f"computed by {record['engine']}")
     lines += [] if table is None else [table]
-    lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot") if name in record)))
+    lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot", "page") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)

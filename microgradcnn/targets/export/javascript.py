@@ -95,7 +95,7 @@ def _text(lines: Lines, name: str) -> str:
     body = list(dict.fromkeys(DEFINITIONS[line.op].strip() for line in order if line.op in DEFINITIONS))
     if lines.inputs:
         body.append(f"const {listed([names[leaf] for leaf in lines.inputs])} = v;")
-    body += [f"const {names[line]} = {_rounded(line, [names[arg] for arg in line.args])};" for line in order]
+    body += [f"const {names[line]} = {rounded(line, [names[arg] for arg in line.args])};" for line in order]
     results = [f"Number({names[line]})" if line.dtype == np.bool_ else names[line] for line in lines.outputs]
     body.append(f"return {listed(results)};")
     inside = "\n".join(body).replace("\n", "\n  ")
@@ -121,7 +121,7 @@ def expression(line: Line, args: Sequence[str]) -> str:
     return f"Boolean({text})" if line.dtype == np.bool_ and line.op not in COMPARISONS else text
 
 
-def _rounded(line: Line, args: Sequence[str]) -> str:
+def rounded(line: Line, args: Sequence[str]) -> str:
     """The same where float32 is rounded to at every step."""
     text = expression(line, args)
     return f"Math.fround({text})" if line.dtype == np.float32 else text

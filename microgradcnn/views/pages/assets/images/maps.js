@@ -126,7 +126,7 @@ function numberCells(map, cells, columns, kind, most) {
   });
 }
 
-const recordedImages = data.images ? new Float32Array(await unpacked(data.images.numbers).arrayBuffer()) : new Float32Array();
+const recordedImages = new Float32Array(data.images ? await unpacked(data.images.numbers).arrayBuffer() : 0);
 
 // The recorded numbers of a node, of several examples the first one's; null if there are none.
 function recordedNumbersOf(place, which) {

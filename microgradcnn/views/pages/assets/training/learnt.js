@@ -1,0 +1,122 @@
+// What a network has learnt, in pictures: the plane with every hidden unit, or a row through its layers; all weights.
+
+const sizeOf = (shape) => shape.reduce((product, n) => product * n, 1);
+
+class Learnt {
+  constructor(task, later) {
+    [this.task, this.later, this.example] = [task, later, 0];
+    this.views = Object.fromEntries(
+      Object.entries(task.variants ?? {}).map(([name, {view}]) => [name, new RowProgram(view)]));
+    this.isPlane = !task.replay && task.inputs === 2 && task.shown.at(-1).shape.length === 0;
+    this.weights = task.parameters.map(({name, shape}) => new ArrayPictures(name, this.placed(shape), task.image));
+    const key = "Orange is below 0 and blue above; under each picture stands what its strongest colour is.";
+    this.element = made("div", {class: "learnt"}, ...(this.isPlane ? this.planes() : this.layersOfRow()),
+      made("h3", {}, "Weights"), made("div", {class: "row"}, ...this.weights.map(({element}) => element)),
+      made("p", {class: "scale"}, key));
+  }
+
+  // Weights, one for each number of a layer of maps, lie as that layer does.
+  placed(shape) {
+    if (shape.length !== 1) return shape;
+    return this.task.shown.find((layer) => layer.shape.length > 1 && sizeOf(layer.shape) === shape[0])?.shape ?? shape;
+  }
+
+  // Rows to show things of: {learn, test}.
+  take(data) {
+    this.data = data;
+    if (this.isPlane) this.plane = planeOf(data.learn);
+  }
+
+  // What the network says of every place in the plane, and what each hidden unit does.
+  planes() {
+    this.boundary = made("canvas", {width: 360, height: 360, class: "plane", role: "img",
+      "aria-label": "What the network says of every place in the plane, with the rows as dots"});
+    const names = this.task.shown.slice(0, -1).flatMap(({name, shape}) =>
+      Array.from({length: Math.min(32, sizeOf(shape))}, (_, i) => `${name} ${i + 1}`));
+    this.units = names.map((name) => {
+      const canvas = made("canvas", {width: 96, height: 96, role: "img", "aria-label": `unit ${name} over the plane`});
+      return {canvas, element: made("figure", {}, canvas, made("figcaption", {}, name))};
+    });
+    const words = "ŷ over the plane; dots with a dark ring are rows of the test";
+    return [made("div", {class: "planes"}, made("figure", {}, this.boundary, made("figcaption", {}, words)),
+      made("div", {class: "units"}, ...this.units.map(({element}) => element)))];
+  }
+
+  // One row as the network sees it, and what its layers make of it.
+  layersOfRow() {
+    const {task} = this;
+    const step = (by) => () => {
+      const {count} = this.rows;
+      this.example = (this.example + by + count) % count;
+      this.later();
+    };
+    this.told = made("p", {class: "example", role: "status"});
+    this.input = new ArrayPictures("the row", task.row, null);
+    this.layers = task.shown.map(({name, shape}) => new ArrayPictures(name, shape, null, 16));
+    const shown = this.layers.filter((_, k) => task.shown[k].shape.length).map(({element}) => element);
+    return [made("h3", {}, "A row through the network"),
+      made("div", {class: "bar"}, button("Previous row", step(-1)), button("Next row", step(1)), this.told),
+      made("div", {class: "row"}, this.input.element, ...shown)];
+  }
+
+  get rows() {
+    return this.data.test?.count ? this.data.test : this.data.learn;
+  }
+
+  draw(parameters, activation, colour) {
+    let start = 0;
+    this.task.parameters.forEach(({shape}, i) => {
+      this.weights[i].paint(parameters.slice(start, start + sizeOf(shape)), colour);
+      start += sizeOf(shape);
+    });
+    if (this.isPlane) this.drawPlanes(parameters, activation, colour);
+    else this.drawRow(parameters, activation, colour);
+  }
+
+  drawPlanes(parameters, activation, colour) {
+    const program = this.views[activation], found = program.shown(parameters, this.plane);
+    const width = program.told.outputs.length, {levels, threshold} = this.task;
+    const column = (k) => Float64Array.from({length: this.plane.count}, (_, i) => found[i * width + k]);
+    const half = Math.max(threshold - levels[0], levels[1] - threshold) || 1;
+    const parts = [{rows: this.data.learn}, ...(this.data.test?.count ? [{rows: this.data.test, ringed: true}] : [])];
+    const says = column(width - 1).map((x) => (x - threshold) / half);
+    paintPlane(this.boundary, this.plane, says, colour, parts, (levels[0] + levels[1]) / 2);
+    this.units.forEach(({canvas}, k) => {
+      const numbers = column(k), low = numbers.reduce((a, b) => Math.min(a, b));
+      const high = numbers.reduce((a, b) => Math.max(a, b)), middle = activation === "sigmoid" && low >= 0 ? 0.5 : 0;
+      const reach = Math.max(high - middle, middle - low) || 1;
+      paintPlane(canvas, this.plane, numbers.map((x) => (x - middle) / reach), colour);
+    });
+  }
+
+  drawRow(parameters, activation, colour) {
+    const {rows} = this, i = Math.min(this.example, rows.count - 1);
+    const row = rows.columns.map((column) => column[i]), inputs = row.slice(0, rows.inputs);
+    const found = this.views[activation].shown(parameters, {count: 1, columns: row.map((x) => [x])});
+    this.paintRow(inputs, found, colour);
+    const part = rows === this.data.test ? "the test" : "the training";
+    this.told.textContent = `Row ${i + 1} of ${rows.count} of ${part}: ${this.said(found, row.slice(rows.inputs))}`;
+  }
+
+  // The numbers of a row, and what is shown of it, layer by layer.
+  paintRow(inputs, found, colour) {
+    let start = 0;
+    this.input.paint(inputs, colour);
+    this.layers.forEach((layer, k) => {
+      const size = sizeOf(this.task.shown[k].shape);
+      layer.paint(found.slice(start, start + size), colour);
+      start += size;
+    });
+  }
+
+  // What the network says of a row, and what is right, in words.
+  said(found, target) {
+    const {classes, threshold, shown} = this.task, output = found.slice(found.length - sizeOf(shown.at(-1).shape));
+    const name = (k) => classes?.[k] ?? String(k);
+    const says = output.length > 1 ? `it says ${name(output.indexOf(Math.max(...output)))}`
+      : `ŷ = ${readable(output[0])}${classes ? `, so it says ${name(output[0] >= threshold ? 1 : 0)}` : ""}`;
+    const right = target.length > 1 || !(classes || output.length > 1) ? target.map(readable).join(", ")
+      : name(Math.max(0, target[0]));
+    return `${says}; right is ${right}.`;
+  }
+}

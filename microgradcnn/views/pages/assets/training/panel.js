@@ -1,0 +1,308 @@
+// A training on its page: what is chosen, the engine that runs it, and what is shown of it.
+
+// Rows as data_sets.py has packed them, as columns.
+function unpacked({whole, bytes, shorts, floats, over, table, shape}) {
+  const raw = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const numbers = (text) => new Float64Array(raw(text).buffer);
+  const packed = bytes !== undefined ? raw(bytes) : shorts !== undefined ? new Int16Array(raw(shorts).buffer) : null;
+  const places = whole ?? packed;
+  const known = table && numbers(table);
+  const flat = places ? Float64Array.from(places, (x) => (known ? known[x] : x / over)) : numbers(floats);
+  const count = shape[0], width = count ? flat.length / count : 0;
+  return {count, columns: Array.from({length: width},
+    (_, k) => Float64Array.from({length: count}, (_, i) => flat[i * width + k]))};
+}
+
+function joinedRows({x, y}) {
+  const [inputs, targets] = [unpacked(x), unpacked(y)];
+  return {count: inputs.count, inputs: inputs.columns.length, columns: [...inputs.columns, ...targets.columns]};
+}
+
+// A few rows as they are, not packed.
+function examplesOf({x, y}) {
+  const rows = x.map((row, i) => [...row, ...y[i]]);
+  return {count: rows.length, inputs: x[0].length, columns: rows[0].map((_, k) => rows.map((row) => row[k]))};
+}
+
+// The rows with noise on their inputs, the same noise whenever it is asked for.
+function noisy(rows, noise, generator) {
+  if (!rows || !noise) return rows;
+  return {...rows, columns: rows.columns.map((column, k) =>
+    k < rows.inputs ? column.map((x) => x + noise * generator.normal()) : column)};
+}
+
+class TrainingPanel {
+  // `written` gives the gradient by the formulas that a student has written, where there are any.
+  constructor(root, task, written = null) {
+    [this.root, this.task, this.written] = [root, task, written];
+    this.sets = task.replay ? [{learn: examplesOf(task.examples)}] : task.data.map(({name, learn, test}) =>
+      ({name, learn: joinedRows(learn), test: test && joinedRows(test)}));
+    const {schedule, lambda, activation} = task;
+    this.chosen = {...schedule, lambda, activation, noise: 0, set: 0};
+    this.second = null; // {rate}, or {formulas}, of a second run beside the first
+    this.speed = task.replay ? 4 : 60; // epochs a second
+    this.at = null; // the epoch that is looked at, null for the newest
+    this.which = 0; // of two runs, the one whose pictures are shown
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.learnt = new (task.replay ? Recorded : Learnt)(task, () => this.later());
+    this.build();
+    this.restart();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.later());
+  }
+
+  // Sends a command to the engine, which is made when the first one comes.
+  send(command) {
+    if (!this.engine) {
+      this.engine = this.made();
+      this.engine(this.starting);
+    }
+    this.engine(command);
+  }
+
+  // The engine in a worker made of the page's own text; where there can be none, in slices of time on the page.
+  made() {
+    const mine = (this.current = {}), take = (frame) => this.current === mine && this.take(frame);
+    const here = (receive) => {
+      this.stop = () => receive({do: "pause"});
+      return receive;
+    };
+    if (this.task.replay) return here(replayer(this.task, take));
+    if (this.second?.formulas || this.alone) return here(engine(take, 12)); // no worker has a student's formulas
+    try {
+      const text = document.getElementById("engine").textContent;
+      const worker = new Worker(URL.createObjectURL(new Blob([text], {type: "text/javascript"})));
+      worker.onmessage = ({data}) => take(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.alone = true;
+        this.restart();
+      };
+      this.stop = () => worker.terminate();
+      return (command) => worker.postMessage(command);
+    } catch {
+      this.alone = true;
+      return here(engine(take, 12));
+    }
+  }
+
+  // What each run is told: one, or with a second rate two.
+  told() {
+    const {learn, test} = this.sets[this.chosen.set], noise = this.chosen.noise;
+    const generator = new Generator(this.task.generator);
+    this.data = {learn: noisy(learn, noise, generator), test: noisy(test, noise, generator)};
+    return this.both.map((each) => ({...this.chosen, ...each, data: this.data}));
+  }
+
+  // What differs between the runs: the rate, or whose gradient they follow.
+  get both() {
+    const {rate} = this.chosen;
+    if (!this.second) return [{rate}];
+    return [{rate}, this.second.formulas ? {rate, slopes: this.second.formulas} : {rate: this.second.rate}];
+  }
+
+  restart() {
+    const {start = [], variants, measured, also, generator} = this.task;
+    const chosen = this.told();
+    this.current = null; // frames of before are for nobody
+    this.stop?.();
+    [this.engine, this.stop] = [null, null];
+    this.starting = {do: "start", task: {start, variants, measured, also, generator}, chosen};
+    this.runs = chosen.map(() => ({rows: [], snapshots: new Snapshots(), parameters: Float64Array.from(start), epoch: 0,
+      status: "going", rate: this.chosen.rate, left: 0}));
+    [this.at, this.playing] = [null, false];
+    this.which = Math.min(this.which, chosen.length - 1);
+    this.learnt.take(this.data);
+    this.later();
+  }
+
+  // A change that a training goes on with.
+  change() {
+    const {decay, epochs, batch, lambda} = this.chosen;
+    const chosen = this.both.map(({rate}) => ({rate, decay, epochs, batch, lambda}));
+    this.starting.chosen = this.starting.chosen.map((each, i) => ({...each, ...chosen[i]}));
+    if (this.engine) this.send({do: "change", chosen});
+  }
+
+  take({playing, runs}) {
+    if (runs.length !== this.runs.length) return; // of before a restart
+    this.playing = playing;
+    runs.forEach(({rows, snapshots, ...now}, i) => {
+      const run = this.runs[i];
+      for (const row of rows) run.rows.push(row);
+      for (const {epoch, parameters} of snapshots) run.snapshots.add(epoch, parameters);
+      Object.assign(run, now);
+    });
+    this.later();
+  }
+
+  // Draws before the next frame, or where motion is to be reduced twice a second.
+  later() {
+    if (this.waiting) return;
+    this.waiting = true;
+    const draw = () => {
+      this.waiting = false;
+      this.draw();
+    };
+    if (this.still.matches && this.playing) setTimeout(draw, 500);
+    else requestAnimationFrame(draw);
+  }
+
+  play() {
+    this.at = null;
+    this.send(this.playing ? {do: "pause"} : {do: "play", speed: this.speed});
+  }
+
+  by(what) {
+    this.at = null;
+    this.send({do: "pause"});
+    this.send({do: what});
+  }
+
+  // A part of the schedule, or of the task, has another value; some values need a new start.
+  set(name, value, again = false) {
+    this.chosen[name] = value;
+    if (again) this.restart();
+    else this.change();
+  }
+
+  // The parameters at the epoch that is looked at.
+  get shown() {
+    const run = this.runs[this.which];
+    if (this.task.replay) return this.learnt.at(this.at ?? run.epoch);
+    if (this.at === null) return run.parameters;
+    return run.snapshots.list.findLast(({epoch}) => epoch <= this.at)?.parameters ?? run.parameters;
+  }
+
+  build() {
+    const {root, task} = this;
+    this.toggle = button("Play", () => this.play(), {class: "play"});
+    this.counter = made("output", {class: "counter"});
+    this.said = made("p", {class: "said", role: "status"});
+    const steps = task.replay ? [] : [button("One step", () => this.by("step"))];
+    const bar = made("div", {class: "bar"}, this.toggle, button("One epoch", () => this.by("epoch")),
+      ...steps, button("Reset", () => this.restart()),
+      choice("Speed", SPEEDS, this.speed, (speed) => {
+        this.speed = speed;
+        if (this.playing) this.send({do: "play", speed});
+      }), this.counter);
+    this.scrubber = made("input", {type: "range", min: 0, max: 0, step: 1, value: 0});
+    this.scrubber.addEventListener("input", () => {
+      if (this.playing) this.send({do: "pause"});
+      this.at = Number(this.scrubber.value);
+      this.later();
+    });
+    const back = made("div", {class: "scrubber"}, labelled("Look back at epoch", this.scrubber));
+    this.losses = new CurveChart("The loss", true);
+    this.accuracies = task.also.includes("accuracy") ? new CurveChart("The accuracy") : null;
+    const log = made("input", {type: "checkbox", checked: ""});
+    log.addEventListener("change", () => {
+      this.losses.logarithmic = log.checked;
+      this.later();
+    });
+    this.key = made("p", {class: "key"});
+    const charts = made("div", {class: "charts"}, made("h3", {}, "Loss"), this.losses.svg,
+      made("label", {class: "tick"}, log, "logarithmic"), ...(this.accuracies
+        ? [made("h3", {}, "Accuracy"), this.accuracies.svg] : []), this.key);
+    root.replaceChildren(bar, this.said, back,
+      made("div", {class: "panes"}, this.learnt.element, charts, this.settings()));
+  }
+
+  settings() {
+    if (this.task.replay) return made("p", {class: "settings"}, this.task.replay.why);
+    const {task, chosen} = this, {schedule} = task, count = this.sets[0].learn.count;
+    const again = (name) => (value) => this.set(name, value, true);
+    const live = (name) => (value) => this.set(name, value);
+    const batches = [null, 1, 8, 32, 128].filter((n) => n === null || n < count);
+    const fields = [
+      numberField("Rate η", schedule.rate, live("rate"), {halves: true}),
+      choice("Schedule", DECAYS, schedule.decay, live("decay")),
+      numberField("over epochs", schedule.epochs, live("epochs"), {least: 1, whole: true}),
+      choice("Steps by", OPTIMISER_WORDS, schedule.optimiser, again("optimiser")),
+      choice("Rows a step", [...new Set([...batches, schedule.batch])].sort((a, b) => (a ?? 1e9) - (b ?? 1e9))
+        .map((n) => [n === null ? "all" : String(n), n]), schedule.batch, live("batch")),
+      choice("λ, of λ Σ θ²", withGiven([0, 1e-4, 1e-3, 1e-2, 0.1], task.lambda), task.lambda, live("lambda")),
+    ];
+    const activations = Object.keys(task.variants);
+    if (activations.length > 1)
+      fields.push(choice("Activation", activations.map((a) => [a, a]), chosen.activation, again("activation")));
+    if (this.sets.length > 1)
+      fields.push(choice("Data", this.sets.map(({name}, i) => [name, i]), 0, again("set")));
+    if (!task.whole)
+      fields.push(choice("Noise on the rows", withGiven([0.05, 0.1, 0.2, 0.4], 0), 0, again("noise")));
+    const form = made("form", {class: "settings"}, made("h3", {}, "Settings"), ...fields, ...this.beside());
+    form.addEventListener("submit", (event) => event.preventDefault());
+    return form;
+  }
+
+  // A second run: at another rate, or by the formulas that were written.
+  beside() {
+    const rate = numberField("Its rate", 4 * this.task.schedule.rate, (value) => {
+      this.second = {rate: value};
+      this.change();
+    }, {halves: true});
+    const shows = choice("Pictures of", [["the first run", 0], ["the second run", 1]], 0, (which) => {
+      this.which = which;
+      this.later();
+    });
+    rate.hidden = shows.hidden = true;
+    const kinds = [["no other run", ""], ["a second rate", "rate"]];
+    if (this.written) kinds.push(["your formulas", "own"]);
+    const kind = choice("Beside it", kinds, "", (chosen) => {
+      rate.hidden = chosen !== "rate";
+      shows.hidden = !chosen;
+      const formulas = chosen === "own" ? this.written() : null;
+      this.second = chosen === "rate" ? {rate: Number(rate.querySelector("input").value)} : formulas && {formulas};
+      this.noFormula = chosen === "own" && !formulas;
+      this.restart();
+    });
+    return [kind, rate, shows];
+  }
+
+  draw() {
+    const run = this.runs[this.which], epoch = this.at ?? run.epoch;
+    this.toggle.textContent = this.playing ? "Pause" : "Play";
+    this.counter.textContent = `epoch ${epoch.toLocaleString("en")}${run.left ? `, ${run.left} steps to go` : ""}`;
+    const most = Math.max(...this.runs.map((each) => each.epoch));
+    this.scrubber.max = String(most);
+    this.scrubber.value = String(this.at ?? most);
+    this.say();
+    this.drawCharts(epoch);
+    this.learnt.draw(this.shown, this.chosen.activation, colourTable(this.root));
+  }
+
+  drawCharts(epoch) {
+    const names = this.runs.length < 2 ? [""] : this.second?.formulas ? ["true gradient, ", "yours, "]
+      : ["first, ", "second, "];
+    const curves = (column) => this.runs.flatMap(({rows}, i) => ["", "test_"]
+      .filter((part) => !part || rows[0]?.[part + column] !== undefined)
+      .map((part) => [`run-${i + 1} ${part ? "test" : "learn"}`, `${names[i]}${part ? "test" : "training"}`,
+        rows.map((row) => [row.epoch, row[part + column]])]));
+    const losses = curves("loss");
+    this.losses.draw(losses, epoch);
+    this.accuracies?.draw(curves("accuracy"), epoch, [0, 1]);
+    const last = (points) => points.findLast(([at]) => at <= epoch)?.[1];
+    const shown = losses.map(([kind, name, points]) => `${kind}|${name}: ${readable(last(points) ?? NaN)}`).join("\n");
+    if (shown === this.keyed) return;
+    this.keyed = shown;
+    this.key.replaceChildren(...losses.map(([kind, name, points]) => {
+      const value = last(points);
+      return made("span", {class: kind}, `${name}${value === undefined ? "" : ` ${readable(value)}`}`);
+    }));
+  }
+
+  // What there is to say of the runs, in sentences.
+  say() {
+    const told = this.runs.map(({status, rows}) => {
+      const [first, now] = [rows[0]?.gradient_norm, rows.at(-1)?.gradient_norm];
+      if (status === "diverged") return "the loss grew beyond all numbers: choose a smaller rate, and Reset.";
+      if (status === "done") return "all epochs of the schedule are done: give it more to go on.";
+      if (this.playing || rows.length < 2 || !(now <= 1e-3 * first)) return "";
+      return "it has converged: the gradient is a thousandth of what it was at the start.";
+    });
+    const whose = (words, i) => (this.runs.length > 1 ? `The ${["first", "second"][i]} run: ${words}`
+      : words[0].toUpperCase() + words.slice(1));
+    const words = this.noFormula ? "Write a formula into a box first."
+      : told.map((sentence, i) => sentence && whose(sentence, i)).filter(Boolean).join(" ");
+    if (this.said.textContent !== words) this.said.textContent = words;
+  }
+}

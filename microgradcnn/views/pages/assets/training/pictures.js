@@ -1,0 +1,113 @@
+// Pictures of a training: numbers as coloured tiles, weights as bars, and what units say of every place in the plane.
+
+const PLACES = 44; // of the plane, a side
+const MOST_IN_ROW = 24; // numbers of a vector
+
+// The colours of numbers from −1 to 1, as the page's style has them now.
+function colourTable(root) {
+  const style = getComputedStyle(root);
+  const [below, zero, above] = ["--below", "--zero", "--above"].map((name) =>
+    style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((pair) => parseInt(pair, 16)));
+  return (x) => {
+    const share = Math.min(1, Math.abs(x)), end = x < 0 ? below : above;
+    return zero.map((from, i) => from + share * (end[i] - from));
+  };
+}
+
+const largestOf = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1;
+
+// A canvas of columns × rows pixels, from numbers row by row; its style makes tiles of them.
+function tilesOf(canvas, columns, rows, numbers, colour, largest = largestOf(numbers)) {
+  [canvas.width, canvas.height] = [columns, rows];
+  const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
+  for (let i = 0; i < columns * rows; i++) {
+    const [red, green, blue] = colour((numbers[i] ?? 0) / largest); // the end of the last row may be empty
+    image.data.set([red, green, blue, 255], 4 * i);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+// How an array is laid out as pictures: each [columns, rows], so many of them.
+function asPictures(shape, image) {
+  const size = shape.reduce((product, n) => product * n, 1);
+  if (shape.length >= 3) {
+    const [rows, columns] = shape.slice(-2);
+    return {columns, rows, count: size / (rows * columns)};
+  }
+  if (image && shape.length && shape.at(-1) === image[0] * image[1])
+    return {columns: image[1], rows: image[0], count: size / (image[0] * image[1])};
+  if (shape.length < 2) {
+    const columns = Math.min(size, MOST_IN_ROW);
+    return {columns, rows: Math.ceil(size / columns), count: 1};
+  }
+  return {columns: shape.at(-1), rows: size / shape.at(-1), count: 1};
+}
+
+// Canvases for an array, `most` pictures at most, in a row; `paint(numbers, colour)` draws them.
+class ArrayPictures {
+  constructor(name, shape, image, most = 24) {
+    this.layout = asPictures(shape, image);
+    this.kept = Math.min(most, this.layout.count);
+    this.canvases = Array.from({length: this.kept}, () => document.createElement("canvas"));
+    const {columns, rows, count} = this.layout;
+    const room = count > 8 ? 64 : count > 1 ? 110 : 200;
+    const scale = Math.max(2, Math.min(26, Math.floor(room / Math.max(columns, rows))));
+    const more = count > this.kept ? ` (${this.kept} of ${count})` : "";
+    this.element = document.createElement("figure");
+    this.caption = document.createElement("figcaption");
+    this.name = `${name}, ${shape.join(" × ") || "a number"}${more}`;
+    this.canvases.forEach((canvas, i) => {
+      canvas.style.width = `${scale * columns}px`;
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", count > 1 ? `${name}, picture ${i + 1} of ${count}` : name);
+    });
+    const row = document.createElement("div");
+    row.className = "pictures";
+    row.append(...this.canvases);
+    this.element.append(row, this.caption);
+  }
+
+  paint(numbers, colour, largest = largestOf(numbers)) {
+    const {columns, rows} = this.layout, size = columns * rows;
+    this.caption.textContent = `${this.name}: ±${readable(largest)}`;
+    this.canvases.forEach((canvas, i) =>
+      tilesOf(canvas, columns, rows, numbers.slice(i * size, (i + 1) * size), colour, largest));
+  }
+}
+
+// What is known of rectangles around the rows of a data set in the plane: its places as rows for a program.
+function planeOf({columns: [across, up]}) {
+  const ends = [across, up].map((numbers) => {
+    const [low, high] = [Math.min(...numbers), Math.max(...numbers)], margin = 0.12 * (high - low || 1);
+    return [low - margin, high + margin];
+  });
+  const at = ([low, high], i) => low + ((high - low) * (i + 0.5)) / PLACES;
+  const count = PLACES * PLACES;
+  return {ends, count, columns: [
+    Float64Array.from({length: count}, (_, i) => at(ends[0], i % PLACES)),
+    Float64Array.from({length: count}, (_, i) => at(ends[1], PLACES - 1 - Math.floor(i / PLACES)))]};
+}
+
+// The plane, coloured by numbers of its places from −1 to 1, smooth, with rows as dots: filled to learn from, ringed
+// for the test.
+function paintPlane(canvas, plane, numbers, colour, parts = [], level = 0.5) {
+  const small = document.createElement("canvas"), context = canvas.getContext("2d");
+  tilesOf(small, PLACES, PLACES, numbers, (x) => colour(0.8 * x), 1);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  const [[left, right], [bottom, top]] = plane.ends;
+  for (const {rows, ringed} of parts) {
+    const [x, y, target] = rows.columns;
+    for (let i = 0; i < rows.count; i++) {
+      const [red, green, blue] = colour(target[i] > level ? 1 : -1);
+      context.beginPath();
+      context.arc(((x[i] - left) / (right - left)) * canvas.width,
+        ((top - y[i]) / (top - bottom)) * canvas.height, ringed ? 4 : 4.5, 0, 7);
+      context.fillStyle = `rgb(${red},${green},${blue})`;
+      context.fill();
+      context.lineWidth = ringed ? 2 : 1;
+      context.strokeStyle = ringed ? "#000" : "#fff";
+      context.stroke();
+    }
+  }
+}

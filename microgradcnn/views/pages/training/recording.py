@@ -1,0 +1,119 @@
+"""What a page replays where a browser would be too slow: weights, and layers of some rows, at epochs of a training."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.engine.arrays import Array
+from microgradcnn.nn.summary import in_mode
+from microgradcnn.training.stopping import EpochEnd, History
+from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
+from microgradcnn.views.pages.training.task import TaskRows
+
+SENTENCE = "This page replays the {} epochs that Python trained, as a browser cannot train it at a pace to watch: {}."
+BYTES = 300_000  # of all snapshots together
+EXAMPLES = 4
+MOST_WEIGHTS, MOST_OF_LAYER = 2500, 1500  # numbers of one parameter, and of one layer for one row, that are kept
+SIDE = 40  # of what is left of a parameter that has more
+
+
+class Recording:
+    """Called after every epoch it keeps a snapshot, of as many epochs as there is room for, the first and the newest.
+
+    A snapshot holds what a page draws: weights, of large matrices some, and the small layers of a few rows, as bytes.
+    """
+
+    def __init__(self, learner: Learner, rows: TaskRows, model: Any) -> None:
+        self.learner, self.model = learner, model
+        x, y = (rows.x, rows.y) if rows.test is None or not len(rows.test[0]) else rows.test
+        self.examples = _of_each_class(np.asarray(y))
+        self.x, self.y = np.asarray(x)[self.examples], np.asarray(y)[self.examples]
+        self.history: History = []
+        self.stride, self.newest = 1, self._snapshot(0)
+        self.kept = [self.newest]
+
+    def __call__(self, end: EpochEnd) -> None:
+        """Keep a snapshot of the epoch, if there is room for it, and every second one alone where there is none."""
+        self.newest, self.history = self._snapshot(end.epoch), end.history
+        if end.epoch % self.stride:
+            return
+        self.kept.append(self.newest)
+        if sum(len(each["bytes"]) for each in self.kept) > BYTES:
+            self.stride *= 2
+            self.kept = [each for each in self.kept if each["epoch"] % self.stride == 0]
+
+    def told(self, why: str) -> dict[str, Any]:
+        """What the page is told of the training, and of why it does not train itself."""
+        last = [] if self.newest is self.kept[-1] else [self.newest]
+        shown = self._layers()
+        return {
+            "parameters": [
+                {"name": _told_name(name, p.data), "shape": list(_thinned(np.asarray(p.data)).shape)}
+                for name, p in self.learner.parameters.items()
+            ],
+            "shown": [{"name": name, "shape": list(array.shape[1:])} for name, array in shown.items()],
+            "examples": {"x": self.x.reshape(len(self.x), -1).tolist(), "y": self.y.reshape(len(self.y), -1).tolist()},
+            "replay": {"why": SENTENCE.format(len(self.history), why), "snapshots": [*self.kept, *last]},
+            "history": [
+                {name.replace("validation_", "test_"): _finite(number) for name, number in row.items()}
+                for row in self.history
+            ],
+        }
+
+    def _snapshot(self, epoch: int) -> dict[str, Any]:
+        weights = [_thinned(np.asarray(p.data)) for p in self.learner.parameters.values()]
+        layers = [array[i] for i in range(len(self.x)) for array in self._layers().values()]
+        arrays = [np.asarray(array, np.float64) for array in (*weights, *layers)]
+        largest = [float(np.abs(array).max(initial=0.0)) for array in arrays]
+        return {"epoch": epoch, "largest": list(map(_short, largest)), "bytes": _bytes(arrays, largest)}
+
+    def _layers(self) -> dict[str, Array]:
+        with in_mode(self.model, training=False):
+            found = shown_of(self.learner, self.x)
+        return {name: a for name, a in found.items() if name == OUTPUT or math.prod(a.shape[1:]) <= MOST_OF_LAYER}
+
+
+def _of_each_class(y: Array) -> list[int]:
+    """The numbers of a few rows, of different classes where there are some."""
+    first = np.unique(y, return_index=True)[1] if y.ndim == 1 else np.arange(len(y))
+    chosen = [*sorted(first.tolist())[:EXAMPLES], *range(min(EXAMPLES, len(y)))]
+    return list(dict.fromkeys(chosen))[:EXAMPLES]
+
+
+def _steps(array: Array) -> list[int]:
+    """How many places apart the numbers of a large matrix are that are kept; 1 along axes of small arrays."""
+    if array.size <= MOST_WEIGHTS:
+        return [1] * array.ndim
+    if array.ndim > 2:  # filters are kept whole, and fewer of them
+        return [math.ceil(array.size / MOST_WEIGHTS), *[1] * (array.ndim - 1)]
+    return [math.ceil(length / SIDE) for length in array.shape]
+
+
+def _thinned(array: Array) -> Array:
+    return array[tuple(slice(None, None, step) for step in _steps(array))]
+
+
+def _told_name(name: str, array: Any) -> str:
+    whole = np.shape(array)
+    return name if _thinned(np.asarray(array)).shape == whole else f"{name}, some of {' × '.join(map(str, whole))}"
+
+
+def _bytes(arrays: Iterable[Array], largest: Iterable[float]) -> str:
+    """The numbers as shares of the largest of their array, in a byte each."""
+    shares = [
+        np.rint(127 * a.ravel() / most) if most else 0 * a.ravel() for a, most in zip(arrays, largest, strict=True)
+    ]
+    return base64.b64encode(np.concatenate(shares).astype(np.int8).tobytes()).decode()
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.4g}") if math.isfinite(number) else 0.0
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None

@@ -1,0 +1,131 @@
+"""What a page that trains is told: the programs of a learner, its start, its rows, and how Python was to train it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradcnn.engine.arrays import Array
+from microgradcnn.training.schedule import Schedule
+from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
+from microgradcnn.views.pages.training.instructions import Kernels
+from microgradcnn.views.pages.training.learner import Learner, shown_of
+from microgradcnn.views.pages.training.programs import TooLargeError, flat, loss_program, view_program
+
+MOST_OF_VARIANT = 60_000  # numbers of a program that a page has for every activation
+MOST_WORK = 3e8  # numbers of an epoch, which take a browser about half a second
+YOURS = "your rows"
+Part: TypeAlias = tuple[str, Array, Array, tuple[Array, Array] | None]
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """What is trained on: x, (n, ...), and y, (n, ...), perhaps a `test` of the same kind, and what columns mean."""
+
+    x: Array
+    y: Array
+    test: tuple[Array, Array] | None = None
+    name: str = YOURS
+    classes: Sequence[str] | None = None
+    image: tuple[int, ...] | None = None
+    whole: bool = False  # whether they are whole numbers, such as those of words, which no noise may change
+
+
+def live_task(
+    learner: Learner,
+    rows: TaskRows,
+    schedule: Schedule,
+    seed: int,
+    kernels: Kernels,
+    gradients: bool = True,
+    others: Sequence[TaskRows] = (),
+) -> dict[str, Any]:
+    """A task that the page trains by itself, from the parameters of this moment, as Python would with this `seed`.
+
+    Without `gradients` the page finds them by differences, and its source has none, and nothing packed. The `others`
+    are rows of the same kind to choose instead. Raises TooLargeError, or another
+    ValueError, where a page cannot.
+    """
+    if learner.why_not:
+        raise TooLargeError(learner.why_not)
+    parameters = list(learner.parameters.values())
+    few = rows.x[:3], rows.y[:3]
+    if np.ndim(rows.y) == 1 and len(rows.y) > 2:  # one that the loss ignores is no class
+        few = rows.x[: len(few[0])], np.sort(rows.y)[[0, -1, -1][: len(few[0])]]
+    variants: dict[str, Any] = {}
+    for activation in learner.activations:
+        if variants and len(variants[learner.activations[0]]["loss"]["each"]) > MOST_OF_VARIANT:
+            break
+        with learner.with_activation(activation) if learner.with_activation is not None else nullcontext():
+            loss = loss_program(learner.objective, parameters, few, kernels, gradients)
+            view = view_program(lambda x: list(learner.shown(x).values()), parameters, few[0], kernels)
+        work = len(loss["each"]) * len(rows.x)
+        if work > MOST_WORK:
+            raise TooLargeError(f"an epoch takes {work:,} steps")
+        variants[activation] = {"loss": loss, "view": view}
+    found = about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
+    planes = _planes(rows, seed) if found["inputs"] == 2 else []
+    parts = [*((each.name, each.x, each.y, each.test) for each in (rows, *others)), *planes]
+    return found | {"data": [_part(*part, plain=not gradients) for part in parts]}
+
+
+def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> dict[str, Any]:
+    """What a page is told of a training, whether it trains or replays."""
+    found = shown_of(learner, rows.x[:2])
+    inputs = math.prod(np.shape(rows.x)[1:])
+    drawn = np.random.default_rng(seed).bit_generator.state
+    low, high = float(np.min(rows.y)), float(np.max(rows.y))
+    return {
+        "measured": learner.measured,
+        "also": list(learner.also),
+        "activation": learner.activations[0],
+        "parameters": [{"name": name, "shape": list(p.shape)} for name, p in learner.parameters.items()],
+        "shown": [{"name": name, "shape": _of_a_row(array)} for name, array in found.items()],
+        "schedule": dict(vars(schedule)),
+        "lambda": learner.regularise,
+        "generator": {
+            "state": str(drawn["state"]["state"]),
+            "inc": str(drawn["state"]["inc"]),
+            "half": drawn["uinteger"] if drawn["has_uint32"] else None,
+        },
+        "inputs": inputs,
+        "image": list(rows.image) if rows.image is not None else None,
+        "row": list(np.shape(rows.x)[1:]) if np.ndim(rows.x) > 2 else list(rows.image or [inputs]),
+        "classes": None if rows.classes is None else list(rows.classes),
+        "threshold": learner.threshold,
+        "levels": [low, high],
+        "whole": rows.whole,
+    }
+
+
+def _of_a_row(array: Array) -> list[int]:
+    """The shape of what is shown of one row; a single number has none."""
+    shape = list(np.shape(array)[1:])
+    return [] if shape == [1] else shape
+
+
+def _part(name: str, x: Array, y: Array, test: tuple[Array, Array] | None, plain: bool) -> dict[str, Any]:
+    parts = {"learn": (x, y), "test": test}
+    told = {
+        part: None if pair is None else {letter: packed(array, plain) for letter, array in zip("xy", pair, strict=True)}
+        for part, pair in parts.items()
+    }
+    return {"name": name, **told}
+
+
+def _planes(rows: TaskRows, seed: int) -> list[Part]:
+    """The data sets of the plane, a fifth of each for the test, with the two targets that the rows have."""
+    targets = np.unique(rows.y)
+    if len(targets) != 2 or np.ndim(rows.x) != 2:
+        return []
+    found: list[Part] = []
+    for name in PLANE:
+        x, y = in_the_plane(name, seed)
+        y = targets[y.astype(int)].reshape(-1, *np.shape(rows.y)[1:])
+        found.append((name, x[40:], y[40:], (x[:40], y[:40])))
+    return found

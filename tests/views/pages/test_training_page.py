@@ -1,0 +1,225 @@
+"""Pages in which networks train: the same steps as in Python, and what they have to touch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import needs_chromium
+from playwright.sync_api import Page
+
+import microgradcnn as mg
+from microgradcnn import nn
+from microgradcnn.data import load
+from microgradcnn.fit import Training, fit, train
+from microgradcnn.networks import NETWORKS, network_of_loss
+from microgradcnn.training.schedule import OF_NETWORKS
+from microgradcnn.views.pages.training.instructions import Kernels
+from microgradcnn.views.pages.training.learner import of_network
+from microgradcnn.views.pages.training.page import training_page
+from microgradcnn.views.pages.training.task import TaskRows, live_task
+
+pytestmark = needs_chromium
+
+EPOCHS = 100
+# The training of a page, from the beginning, run to its end on the page itself.
+RUN = """epochs => {
+  const run = new trainingEngine.Run(trainingPanel.task, trainingPanel.told()[0]);
+  while (run.epoch < epochs && run.status === "going") run.oneEpoch();
+  return {history: run.history, parameters: Array.from(run.parameters)};
+}"""
+
+
+def rows(classes: int = 2, inputs: int = 2, n: int = 37) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(n, inputs)), np.arange(n) % classes * 1.0
+
+
+def lecture(name: str, options: dict[str, Any], **how: Any) -> Callable[[Path], tuple[Training, np.ndarray]]:
+    def run(page: Path) -> tuple[Training, np.ndarray]:
+        network = NETWORKS[name](**options)
+        data = load("bars") if network.image else load("wedge")
+        done = train(network, data.x, data.y, epochs=EPOCHS, page=page, **how)
+        return done, np.empty(0)  # the best parameters are kept, not the newest
+
+    return run
+
+
+def of_model(layers: Callable[[Any], list[Any]], **how: Any) -> Callable[[Path], tuple[Training, np.ndarray]]:
+    def run(page: Path) -> tuple[Training, np.ndarray]:
+        model = nn.Sequential(*layers(np.random.default_rng(0)))
+        x, y = rows(3 if "loss" not in how else 2)
+        x = x if "image" not in how else np.random.default_rng(2).normal(size=(37, 1, 5, 5))
+        told = {name: value for name, value in how.items() if name != "image"}
+        y = y[:, None] if "loss" in how else y
+        done = fit(model, x, y, epochs=EPOCHS, page=page, validation=(x[:9], y[:9]), **told)
+        return done, np.concatenate([np.ravel(p.data) for p in model.parameters()])
+
+    return run
+
+
+def two_bends(k: int = 3) -> mg.Value:
+    """A loss of somebody's own: y against w·tanh(u x) + v, squared."""
+    x, y, v = mg.Value(0.4, label="x"), mg.Value(1.0, label="y"), mg.Value(0.1, label="v")
+    u = [mg.Value(0.3 * i - 0.5, label=f"u_{i}") for i in range(1, k + 1)]
+    w = [mg.Value(0.5 / i, label=f"w_{i}") for i in range(1, k + 1)]
+    found = v
+    for i in range(k):
+        z = mg.tanh(u[i] * x)
+        z.label = f"z_{i + 1}"
+        found = found + w[i] * z
+    found.label = "y_hat"
+    return (found - y) ** 2
+
+
+def of_own(page: Path) -> tuple[Training, np.ndarray]:
+    network = network_of_loss(two_bends, "two_bends")()
+    x = np.linspace(-2.0, 2.0, 31)[:, None]
+    return train(network, x, np.sin(x[:, 0]), epochs=EPOCHS, page=page), np.empty(0)
+
+
+def dense(rng: Any, outputs: int = 3) -> list[Any]:
+    return [nn.Linear(2, 6, rng=rng), nn.Tanh(), nn.Linear(6, 5, rng=rng), nn.ReLU(), nn.Linear(5, outputs, rng=rng)]
+
+
+def convolutional(rng: Any) -> list[Any]:
+    return [nn.Conv2d(1, 2, 3, rng=rng), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(2, 3, rng=rng)]
+
+
+CASES: dict[str, Callable[[Path], tuple[Training, np.ndarray]]] = {
+    **{name: lecture(name, {}) for name in NETWORKS},
+    "relu, λ and a cosine": lecture("single_layer", {"activation": "relu", "regularise": 0.01}, schedule="cosine"),
+    "mini batches, momentum, clipped": lecture(
+        "two_conv_linear", {"regularise": 1e-3}, batch=16, optimiser="momentum", clip=0.5, rate=0.05, seed=3
+    ),
+    "ten classes": lecture("single_layer", {"outputs": 2, "k": 4}, optimiser="nesterov", rate=0.02),
+    "a loss of one's own": of_own,
+    "Sequential, gradient descent": of_model(dense, optimiser="gradient_descent", rate=0.05, batch=10),
+    "Sequential, Adam": of_model(dense, rate=0.01),
+    "Sequential, AdamW, exponential": of_model(dense, optimiser="adamw", schedule="exponential", rate=0.01, batch=8),
+    "Sequential, RMSprop, squared": of_model(
+        lambda rng: dense(rng, 1), optimiser="rmsprop", loss=nn.mse_loss, rate=1e-3, schedule="step"
+    ),
+    "Sequential, Adagrad, logits": of_model(
+        lambda rng: dense(rng, 1), optimiser="adagrad", loss=nn.binary_cross_entropy_with_logits, clip_value=0.01
+    ),
+    "convolution": of_model(convolutional, image=True, rate=0.01, batch=12),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_page_trains_as_python_does(case: str, page: Page, tmp_path: Path) -> None:
+    """The same start, rows, batches and schedule: every number of the history to 1e-9, over 100 epochs."""
+    done, parameters = CASES[case](tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    found = page.evaluate(RUN, len(done.history))
+    assert len(found["history"]) >= len(done.history)
+    for ours, theirs in zip(done.history, found["history"], strict=False):
+        for name, number in ours.items():
+            other = theirs[name.replace("validation_", "test_")]
+            if other is None or math.isnan(number):
+                assert math.isnan(number)
+            else:
+                assert abs(other - number) <= 1e-9 * max(1.0, abs(number)), (name, ours["epoch"])
+    if parameters.size:
+        np.testing.assert_allclose(found["parameters"], parameters, rtol=1e-9, atol=1e-9)
+
+
+@pytest.fixture
+def played(page: Page, tmp_path: Path) -> Page:
+    """The page of a network in the plane, opened."""
+    data = load("wedge")
+    train(NETWORKS["single_layer"](), data.x, data.y, epochs=60, page=tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    return page
+
+
+def counted(page: Page, epoch: int) -> None:
+    page.wait_for_function(f"document.querySelector('.counter').textContent === 'epoch {epoch}'")
+
+
+def test_a_training_is_played_stepped_looked_back_at_and_begun_again(played: Page) -> None:
+    """By keyboard alone."""
+    counted(played, 0)
+    for name, epoch in (("One epoch", 1), ("One step", 2), ("Reset", 0)):
+        played.get_by_role("button", name=name).press("Enter")
+        counted(played, epoch)
+    played.get_by_label("Speed").select_option(label="as fast as it goes")
+    played.get_by_role("button", name="Play").press("Space")
+    counted(played, 60)
+    assert "All epochs" in played.locator(".said").inner_text()
+    newest = played.evaluate("Array.from(trainingPanel.shown)")
+    played.get_by_label("Look back").press("Home")
+    counted(played, 0)
+    assert played.evaluate("Array.from(trainingPanel.shown)") == played.evaluate("trainingPanel.task.start") != newest
+    played.get_by_label("over epochs").fill("70")
+    played.get_by_label("over epochs").press("Enter")
+    played.get_by_role("button", name="Play").press("Enter")
+    counted(played, 70)
+
+
+def test_what_is_chosen_is_trained_with(played: Page) -> None:
+    """Other data, noise and activation begin again; a rate is taken up on the way; two rates are two curves."""
+    first = played.evaluate("Array.from(trainingPanel.data.learn.columns[0])")
+    for label, option in (("Data", "circles"), ("Noise on the rows", "0.1"), ("Activation", "relu")):
+        played.get_by_role("button", name="One epoch").click()
+        played.get_by_role("combobox", name=label, exact=True).select_option(label=option)
+        counted(played, 0)
+    assert played.evaluate("Array.from(trainingPanel.data.learn.columns[0])") != first
+    played.get_by_role("button", name="Rate η: half").click()
+    played.get_by_label("Beside it").select_option(label="a second rate")
+    for _ in range(3):
+        played.get_by_role("button", name="One epoch").click()
+    counted(played, 3)
+    rates = played.evaluate("trainingPanel.runs.map((run) => run.rate)")
+    assert len(set(rates)) == 2
+    assert played.locator("svg.curves").first.locator("polyline").count() == 4  # of both the training and the test
+    played.get_by_label("Rate η", exact=True).fill("-1")
+    played.get_by_label("Rate η", exact=True).press("Tab")
+    assert played.get_by_label("Rate η", exact=True).get_attribute("aria-invalid") == "true"
+
+
+def test_it_fits_a_telephone_and_trains_where_there_is_no_worker(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.add_init_script("delete window.Worker")
+    train(NETWORKS["conv_linear"](), load("bars").x, load("bars").y, epochs=20, page=tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    page.get_by_role("button", name="Play").click()
+    counted(page, 20)
+    page.get_by_role("button", name="Next row").click()
+    page.wait_for_function("document.querySelector('.example').textContent.startsWith('Row 2 of 200 of the training')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_page_without_the_key_trains_by_differences(page: Page, tmp_path: Path) -> None:
+    network, data, kernels = NETWORKS["conv_linear"](regularise=0.01), load("bars"), Kernels()
+    schedule, x = replace(OF_NETWORKS, epochs=20, rate=0.1), np.round(data.x, 3)  # what nobody has packed is rounded
+    task = live_task(of_network(network), TaskRows(x, data.y), schedule, 0, kernels, gradients=False)
+    (tmp_path / "run.html").write_text(training_page(task, kernels, "Without the key"), encoding="utf-8")
+    page.goto((tmp_path / "run.html").as_uri())
+    found = page.evaluate(RUN, 20)
+    done = train(network, x, data.y, schedule)
+    losses = [row["loss"] for row in found["history"]]
+    np.testing.assert_allclose(losses, [row["loss"] for row in done.history], rtol=1e-7)
+
+
+def test_what_a_browser_cannot_train_is_replayed(page: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(25, 6, rng=rng), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3, rng=rng))
+    x, y = rng.normal(size=(40, 1, 5, 5)), np.arange(40) % 3
+    done = fit(model, x, y, epochs=7, engine="eager", page=tmp_path / "run.html", validation=(x[:6], y[:6]))
+    page.goto((tmp_path / "run.html").as_uri())
+    assert "replays the 7 epochs that Python trained" in page.locator("p.settings").inner_text()
+    page.get_by_label("Speed").select_option(label="as fast as it goes")
+    page.get_by_role("button", name="Play").click()
+    counted(page, 7)
+    rows = page.evaluate("trainingPanel.runs[0].rows")
+    assert [row["test_loss"] for row in rows] == [row["validation_loss"] for row in done.history]
+    weights = page.evaluate("Array.from(trainingPanel.learnt.at(7).numbers.subarray(0, 150))")
+    largest = page.evaluate("trainingPanel.learnt.at(7).largest[0]")
+    assert np.abs(np.array(weights) * largest / 127 - np.ravel(model[1].weight.data)).max() <= largest / 250

@@ -1,0 +1,108 @@
+"""A training that is to write a page: the same training, whatever becomes of the page."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microgradcnn import nn
+from microgradcnn.data import load
+from microgradcnn.files import FileError
+from microgradcnn.fit import DivergedError, fit, train
+from microgradcnn.networks import NETWORKS
+from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
+from microgradcnn.views.pages.training.watching import PageWarning, TrainingPage
+
+BARS = load("bars")
+
+
+def test_a_page_changes_nothing_of_its_training(tmp_path: Path) -> None:
+    plain, paged = NETWORKS["conv_linear"](), NETWORKS["conv_linear"]()
+    told = TrainingPage(tmp_path / "new" / "run.html", "Bars <&>", (BARS.x[:5], BARS.y[:5]), "bars", BARS.classes)
+    first = train(plain, BARS.x, BARS.y, epochs=5)
+    second = train(paged, BARS.x, BARS.y, epochs=5, page=told)
+    assert first.history == second.history
+    for name, p in plain.parameters.items():
+        np.testing.assert_array_equal(p.data, paged.parameters[name].data)
+    text = (tmp_path / "new" / "run.html").read_text(encoding="utf-8")
+    assert "<title>Bars &lt;&amp;&gt;</title>" in text
+    assert "takes JavaScript" in text
+    assert len(text) < 250_000
+
+
+@pytest.mark.parametrize(
+    ("page", "error"), [(3, TypeError), (Path(), FileError), (Path("file") / "run.html", FileError)]
+)
+def test_a_page_that_cannot_be_is_refused_before_a_step(page: Any, error: type[Exception], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    network = NETWORKS["conv_average"]()
+    before = network.parameters["c"].data
+    with pytest.raises(error, match=r"page|cannot be written to"):
+        train(network, BARS.x, BARS.y, epochs=2, page=tmp_path / page if isinstance(page, Path) else page)
+    assert network.parameters["c"].data is before
+
+
+def test_a_network_that_is_too_large_for_a_page_is_trained_all_the_same(tmp_path: Path) -> None:
+    network = NETWORKS["single_layer"](m=200, k=110)
+    with pytest.warns(PageWarning, match="a page cannot train single_layer: a row takes .* operations"):
+        done = train(network, np.ones((4, 200)), np.arange(4) % 2, epochs=2, page=tmp_path / "run.html")
+    assert len(done.history) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_diverges_has_a_page_to_see_it(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError):
+        train(
+            NETWORKS["single_layer"](activation="relu"), BARS.x[:, :2] * 1e3, BARS.y, rate=9.0, page=tmp_path / "a.html"
+        )
+    assert (tmp_path / "a.html").stat().st_size > 50_000
+
+
+def test_a_recording_stays_small(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(60, 80, rng=rng), nn.ReLU(), nn.Dropout(0.1), nn.Linear(80, 2, rng=rng))
+    x, y = rng.normal(size=(12, 60)), np.arange(12) % 2
+    fit(model, x, y, epochs=150, engine="eager", page=tmp_path / "run.html")
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    task = json.loads(text[text.index('getElementById("training"), ') + 28 : text.rindex(");\n</script>")])
+    epochs = [kept["epoch"] for kept in task["replay"]["snapshots"]]
+    assert len(text) < 600_000
+    assert (epochs[0], epochs[-1], len(task["history"])) == (0, 150, 150)
+    assert 20 < len(epochs) < 150
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.arange(20) / 16.0,
+        np.array([[0.25, -3.0]]),
+        np.tile([np.pi, -0.1], 40),
+        np.array([1e300, -0.1]),
+        np.zeros((0, 2)),
+    ],
+)
+def test_rows_are_packed_to_the_bit(numbers: np.ndarray) -> None:
+    told = packed(numbers)
+    if "floats" in told:
+        flat = np.frombuffer(base64.b64decode(told["floats"]), "<f8")
+    else:
+        kind = "bytes" if "bytes" in told else "shorts"
+        places = np.frombuffer(base64.b64decode(told[kind]), np.uint8 if kind == "bytes" else "<i2")
+        table = np.frombuffer(base64.b64decode(told.get("table", "")), "<f8")
+        flat = table[places] if "table" in told else places / told["over"]
+    np.testing.assert_array_equal(flat.reshape(told["shape"]), numbers)
+
+
+@pytest.mark.parametrize("name", PLANE)
+def test_data_sets_of_the_plane(name: str) -> None:
+    x, y = in_the_plane(name)
+    assert x.shape == (200, 2)
+    assert np.bincount(y.astype(int)).tolist() == [100, 100]
+    assert np.abs(x).max() < 1.7
+    again, _ = in_the_plane(name, seed=1)
+    assert not np.array_equal(x, again)
