@@ -79,10 +79,12 @@ def sections(text: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_has_what_its_graph_has(folders: dict[str, Path], name: str) -> None:
     teacher = sections(page_of(folders["teacher"], name))
-    asked = {"exercise", "landscape", "worksheet"}
+    asked = {"forward", "loss", "path", "paths", "exercise", "landscape", "mistakes", "worksheet"}
     assert {"network", "graph", "derivation", "checks", "cost", "program"} <= teacher
     assert teacher & asked == (asked if name in SCALARS else set())
-    assert sections(page_of(folders["student"], name)) == teacher - {"graph", "derivation"}
+    keys = {"derivation"} if name in SCALARS else {"graph", "derivation"}
+    assert sections(page_of(folders["student"], name)) == teacher - keys
+    assert ("windows" in teacher) == (name in ("Pool", "pooled", "recurrent", "attention"))
     assert ("training" in teacher) == (name in TRAINED or name == "batch")
 
 
@@ -250,6 +252,7 @@ def test_a_box_knows_a_right_answer_from_a_wrong_one(
     page.goto((folders[edition] / f"{name}.html").as_uri())
     for label, answer in RIGHT[name].items():
         box = page.locator(f'form.answer[data-parameter="{label}"]')
+        page.locator(f'.asked button[data-parameter="{label}"]').click()
         for text, said in ((answer, "Right"), (f"-({answer})", "")):
             box.locator("input").fill(text)
             box.locator("input").press("Enter")

@@ -74,14 +74,18 @@ def sections(page: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*SCALARS, *ARRAYS])
 def test_a_page_has_a_section_for_all_that_the_network_has(folders: dict[bool, Path], name: str) -> None:
-    asked = ["exercise", "landscape"] if name in SCALARS else []
+    walks = ["forward", "loss", "path", "paths"] if name in SCALARS else []
+    windows = ["windows"] if name in ("MaxPool", "rnn") else []
+    asked = ["exercise", "landscape", "mistakes"] if name in SCALARS else []
     trained = ["training"] if name in TRAINED else []
     sheet = ["worksheet"] if name in SCALARS else []
-    key = ["graph", "derivation"]
+    errata = ["errata"] if name == "Softmax" else []
     for student in (False, True):
         found = sections(folders[student] / f"{name}.html")
-        expected = ["network", *([] if student else key), "checks", *asked, *trained, "cost", "program", *sheet]
-        assert found == expected, student
+        graph = ["graph"] if name in SCALARS or not student else []
+        derived = [*graph, *([] if student else ["derivation"])]
+        told = [*asked, *trained, *sheet, "checks", "cost", "program", *errata]
+        assert found == ["network", *walks, *windows, *derived, *told], student
 
 
 @pytest.mark.slow
@@ -208,12 +212,12 @@ def test_a_page_works_in_a_browser(page: Any, folders: dict[bool, Path], name: s
     if name in SCALARS:
         page.goto((folders[False] / f"{name}.html").as_uri())
         squared = name != "Softmax"
-        assert (page.locator("#exercise .level").count() == 0) == (not squared)
+        assert (page.locator("#mistakes .level").count() == 0) == (not squared)
         page.get_by_role("button", name="Right").click()
         boxes = page.locator("form.answer output").all_text_contents()
         right = [text for text in boxes if text.startswith("Right: this is df/d")]
         assert len(right) == len(boxes)
-        true, own = re.findall(r"loss ([\d.]+ → [\d.]+)", page.locator("#exercise .told").text_content() or "")
+        true, own = re.findall(r"loss ([\d.]+ → [\d.]+)", page.locator("#mistakes .told").text_content() or "")
         assert true == own
         assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
 
@@ -358,7 +362,7 @@ def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch
     )
     told = run("lesson", "one.py").err
     assert "the words about 'ome' have no place: there are one\n" in told
-    assert "the words under 'trainig' have no place: there are network, graph, derivation, checks" in told
+    assert "the words under 'trainig' have no place: there are network, forward, loss, path" in told
     assert "or the titles that a page shows\n" in told
     assert "the words of the index under 'neworks' have no place: there are errata\n" in told
     assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake

@@ -270,7 +270,7 @@ def test_pages_work_from_files_alone(page, editions, student):
         assert page.locator("h1").count() == 1
         if name == "index":
             continue
-        assert (page.locator("#exercise .told").text_content() or "").startswith("The true gradient: loss")
+        assert (page.locator("#mistakes .told").text_content() or "").startswith("The true gradient: loss")
         assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
     assert requests
     assert all(url.startswith(("file:", "about:", "data:")) for url in requests)
@@ -368,7 +368,7 @@ def test_a_window_that_shrinks_keeps_the_box_in_view(page, editions):
 )
 def test_the_lectures_formulas_fail_and_the_right_ones_train(page, editions, name, ends):
     page.goto((editions[False] / f"{name}.html").as_uri())
-    told, boxes = page.locator("#exercise .told"), page.locator("form.answer output")
+    told, boxes = page.locator("#mistakes .told"), page.locator("form.answer output")
     page.get_by_role("button", name="The lecture's √f").click()
     assert ends in told.text_content()
     assert set(boxes.all_text_contents()) == {
