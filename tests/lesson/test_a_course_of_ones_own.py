@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from command_line import Done, one_sentence, run, strict
 from conftest import needs_chromium
+from once import once
 
 from microgradcnn.engine.record import TABLE
 
@@ -42,13 +43,16 @@ def table_as_before() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The course of all eleven, for the teacher and for students, made by one command each."""
-    here = tmp_path_factory.mktemp("strangers")
-    shutil.copy(STRANGERS, here / "strangers.py")
-    for edition in ("teacher", "student"):
-        student = ["--student"] * (edition == "student")
-        with table_as_before():
-            done = run("lesson", here / "strangers.py", *student, "--out", here / edition)
-        assert done.code == 0, done.err
+
+    def write(here: Path) -> None:
+        shutil.copy(STRANGERS, here / "strangers.py")
+        for edition in ("teacher", "student"):
+            student = ["--student"] * (edition == "student")
+            with table_as_before():
+                done = run("lesson", here / "strangers.py", *student, "--out", here / edition)
+            assert done.code == 0, done.err
+
+    here = once(tmp_path_factory, "strangers", write)
     return {edition: here / edition for edition in ("teacher", "student")}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from command_line import run
 from conftest import needs_chromium
+from page_folders import COURSE, course_pages
 
 from microgradcnn import networks
 from microgradcnn.cli.user_scripts import course_in_script
@@ -30,22 +31,9 @@ from microgradcnn.views.derivations.derivation import explain
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.pages.exercise import scripts
 
-COURSE = Path(__file__).with_name("course.py")
 SCALARS = ("Softmax", "MaxPool", "rnn")
 ARRAYS = ("layers", "filters")
 TRAINED = {"MaxPool": "side", "rnn": "side", "filters": "side"}  # on the built-in data that fit
-WORDS = """# Three kinds of network
-
-Hello.
-
-## Softmax: Three classes
-
-About softmax.
-
-### Errata
-
-- The book forgets b. Teacher: It is df/db that is missing. Student: What is missing?
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +44,7 @@ def course() -> Course:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
     """What the command writes of it, for teachers and for students."""
-    here = tmp_path_factory.mktemp("course")
-    shutil.copy(COURSE, here / "mine.py")
-    (here / "mine.md").write_text(WORDS, encoding="utf-8")
-    for student in (False, True):
-        done = run("lesson", str(here / "mine.py"), *(["--student"] * student), "--out", str(here / str(student)))
-        assert done.code == 0, done.err
-        assert "Softmax is not trained: no built-in data set fits it" in done.err
-        assert "layers is not trained: no built-in data set fits it" in done.err
-    return {student: here / str(student) for student in (False, True)}
+    return course_pages(tmp_path_factory)
 
 
 def sections(page: Path) -> list[str]:

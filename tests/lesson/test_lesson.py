@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import needs_chromium
+from page_folders import LADDER, six_pages, six_rows
 
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import lesson as commands
@@ -22,8 +23,8 @@ from microgradcnn.views.pages.exercise import scripts
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return list(lessons.lesson())
+def rows(tmp_path_factory):
+    return six_rows(tmp_path_factory)
 
 
 def test_six_networks_right_and_converged(rows):
@@ -138,18 +139,11 @@ def test_checks_leave_the_network_as_it_was():
 
 # The pages
 
-LADDER = {"conv_average": 0.73, "two_conv_linear": 1.0}
-
 
 @pytest.fixture(scope="module")
-def editions(rows, tmp_path_factory):
+def editions(tmp_path_factory):
     """The folders of the teacher's and the student's edition."""
-    folders = {}
-    for student in (False, True):
-        folders[student] = tmp_path_factory.mktemp("student" if student else "teacher")
-        for name, text in lesson_pages(rows, lessons.data_sets(), LADDER, student):
-            (folders[student] / name).write_text(text, encoding="utf-8")
-    return folders
+    return six_pages(tmp_path_factory)
 
 
 def sources(folder):

@@ -40,8 +40,7 @@
   function scrolled() { // the last scene that has begun above the middle
     if (projecting() || performance.now() < settled) return;
     const begun = scenes.findLastIndex((scene) => scene.getBoundingClientRect().top < innerHeight / 2);
-    const atEnd = scrollY > 0 && innerHeight + scrollY >= root.scrollHeight - 2;
-    if (scenes.length) mark(atEnd ? scenes.length - 1 : Math.max(begun, 0));
+    mark(Math.max(begun, 0));
   }
 
   function project(on, theme) {
