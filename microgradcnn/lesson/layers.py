@@ -11,6 +11,8 @@ from microgradcnn.engine.value import Value
 from microgradcnn.networks import Example, Network
 
 Incoming = Mapping[Value, Mapping[Value, str]]
+Point = tuple[float, float]
+APART = 33.0  # labels on lines at least
 
 
 def told(example: Example, names: Collection[Value]) -> list[Value]:
@@ -95,3 +97,22 @@ def lie_over_one_another(names: Iterable[tuple[tuple[float, float], float]], hig
         abs(y - v) < high and min(x + wide / 2, u + broad / 2) - max(x - wide / 2, u - broad / 2) > min(wide, broad) / 2
         for ((x, y), wide), ((u, v), broad) in combinations(names, 2)
     )
+
+
+def between(start: Point, end: Point, share: float) -> Point:
+    """The point that lies a share of the way from one to the other."""
+    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+
+
+def free_place(start: Point, end: Point, shares: Sequence[float], taken: Sequence[Point]) -> Point:
+    """A place on a line for a label: the first that is not too near to others, or the one that is furthest away."""
+    places = [between(start, end, share) for share in shares]
+    apart = [min((math.dist(place, other) for other in taken), default=math.inf) for place in places]
+    return next(
+        (place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))]
+    )
+
+
+def stacked(count: int, middle: Point, apart: float) -> list[Point]:
+    """Places below each other."""
+    return [(middle[0], middle[1] + (i - (count - 1) / 2) * apart) for i in range(count)]

@@ -18,10 +18,11 @@ from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
-from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, practice, problem, script
-from microgradcnn.lesson.sections.subject import Subject, representatives, subject
+from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, mistakes, practice, problem, script
+from microgradcnn.lesson.sections.stage import stage
+from microgradcnn.lesson.sections.subject import Pieces, Subject, representatives, subject
 from microgradcnn.lesson.sections.watching import watched
-from microgradcnn.lesson.words import Words
+from microgradcnn.lesson.words import OPENING, Words, scene_words, section_titles
 from microgradcnn.networks import Network
 from microgradcnn.targets.program import compile
 from microgradcnn.targets.row_axis import RowsError
@@ -31,13 +32,13 @@ from microgradcnn.views.documents.html import as_html, html_lines
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, equation, symbol
 from microgradcnn.views.pages.assets import asset
+from microgradcnn.views.pages.exercise import scripts
 from microgradcnn.views.pages.picture import draw
 from microgradcnn.views.worksheets.worksheet import Worksheet, worksheet
 
 __all__ = ["Page", "network_page", "problem", "representatives"]
 
 QUESTIONS = (6, 4, 2)  # on a worksheet; fewer where there are not so many to ask
-Pieces = dict[str, object]
 SECTION = re.compile(r'(?s)(?=<section id="(\w+)")(.*?</section>\n)')
 
 
@@ -59,32 +60,54 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
     network = kind()
     about, beside = subject(network), dict[str, str]()
     found: dict[str, Pieces | None] = {"network": _network(network, about, row)}
-    derivation, scripts = Derivation(), ""
+    derivation, running = Derivation(), list[str]()
+    with _left_out(name, "numbers that can be changed"):
+        staged, started = stage(network, about, key=not student)
+        found |= {section: {**(found.get(section) or {}), **pieces} for section, pieces in staged.items()}
+        running.append(started)
     if not student:
         beside[f"{name}_graph.html"] = draw(about.loss).html()  # before backward, which it steps through
         about.loss.backward()
         derivation = explain(about.loss, [about.parameters[label] for label in about.told])
-        found |= {"graph": _graph(about, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
+        found |= {"graph": _graph(about, name, f"{name}_graph.html"), "derivation": _derived(about, derivation)}
     if about.asked:
         with _left_out(name, "boxes and no landscape"):
             data_here = {which: rows for which, rows in data.items() if which not in row.diverged}
             done, filled_in = practice(kind, data_here), fills(derivation, course.slips, about.labels)
-            scripts = script(done, filled_in, key=not student)
-            found |= {"exercise": exercise(done, filled_in), "landscape": landscapes(done)}
+            running.append(script(done, filled_in, key=not student))
+            found |= {"exercise": exercise(done), "mistakes": mistakes(done, filled_in), "landscape": landscapes(done)}
         found["worksheet"], files = _worksheet(about, name, course.words, student)
         beside |= files
     found |= {"checks": checks(about, row, student), "training": trainings(row, network, data)}
     if (run := found["training"]) is not None:
         run["watched"], starting = watched(kind, data, not student, "exercise" in found)
-        scripts += starting
+        running.append(starting)
     found["cost"] = _cost(kind, name, student)
     with _left_out(name, "program"):
         found["program"] = _program(about, student)
     there = {section: pieces for section, pieces in found.items() if pieces is not None}
+    noted = {section: course.words.noted(name, student, _of_words(section)) for section in there}
     for section, pieces in there.items():
-        told = name, student, "" if section == "network" else section
-        pieces |= {"about": course.words.about(*told), "slips": course.words.noted(*told), "name": escape(name)}
-    return Page(filled("network.html", there), scripts, beside)
+        pieces |= {"about": _about(course.words, name, student, section), "name": escape(name)}
+        pieces["slips"] = f'<p class="to-errata"><a href="#errata-{section}">Errata</a></p>' * bool(noted[section])
+    if any(noted.values()):
+        there["errata"] = {"errata": "".join(_noted(section, note) for section, note in noted.items() if note)}
+    return Page(filled("network.html", there), "\n".join([scripts(about.scalar), *running]), beside)
+
+
+def _of_words(section: str) -> str:
+    """What words call a section: "" the one that a page begins with."""
+    return "" if section == OPENING else section
+
+
+def _about(words: Words, name: str, student: bool, section: str) -> str:
+    """What a course says about a scene, else what is said of it on all pages."""
+    return words.about(name, student, _of_words(section)) or scene_words().of_section(student, _of_words(section))
+
+
+def _noted(section: str, note: str) -> str:
+    title = section_titles()[section]
+    return f'<h3 id="errata-{section}"><a href="#{section}">{title}</a></h3>{note}'
 
 
 @contextmanager
@@ -104,15 +127,14 @@ def filled(file: str, found: Mapping[str, Pieces]) -> str:
 
 
 def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
-    """What it is, and a drawing; without a schematic a table of its parameters."""
+    """What it is, and a drawing for where no number can be changed; of arrays a table of the parameters."""
     where = f"The network {row.network}" + (f", {row.section}" if row.section else "")
     sigma = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if "sigmoid" in about.operations else ""
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
-    drawing = _parameters(network, about)
-    if about.scalar:
-        drawing = sliding(network, f"drawn-{row.network}") or _definitions(about)
+    drawing = "" if about.scalar else _parameters(network, about)
     drawing += "".join(not_trained(which, why) for which, why in row.left_out.items())
-    return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing}
+    opening = (sliding(network, f"drawn-{row.network}") or _definitions(about)) if about.scalar else ""
+    return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing, "opening": opening}
 
 
 def _definitions(about: Subject) -> str:
@@ -124,12 +146,17 @@ def _definitions(about: Subject) -> str:
 
 def _parameters(network: Network, about: Subject) -> str:
     layers = "" if network.module is None else f"<pre>{escape(repr(network.module))}</pre>"
-    rows = [(notation.mathml(symbol(label)), size_of(p), str(np.size(p.data))) for label, p in about.parameters.items()]
+    rows = [
+        (escape(notation.text(symbol(label))), size_of(p), str(np.size(p.data)))
+        for label, p in about.parameters.items()
+    ]
     return layers + table(["parameter", "size", "weights"], rows)
 
 
-def _graph(about: Subject, file: str) -> Pieces:
-    return {"what": "One example" if about.scalar else "A batch, in arrays", "file": file}
+def _graph(about: Subject, name: str, file: str) -> Pieces:
+    what = "One example" if about.scalar else "A batch, in arrays"
+    link = f'<p>{what}. <a href="{file}">Open it in a window of its own</a>.</p>'
+    return {"graph": f'{link}\n<iframe src="{file}" title="The graph of {escape(name)}" loading="lazy"></iframe>'}
 
 
 def _derived(about: Subject, derivation: Derivation) -> Pieces:

@@ -10,11 +10,12 @@ from html import escape
 from microgradcnn.data import Dataset
 from microgradcnn.lesson.course import Course
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.lesson.page import Page, Pieces, filled, network_page
+from microgradcnn.lesson.page import Page, filled, network_page
 from microgradcnn.lesson.run import NetworkRow, score
 from microgradcnn.lesson.schematic import schematic
 from microgradcnn.lesson.sections.evidence import table
-from microgradcnn.lesson.words import as_line
+from microgradcnn.lesson.sections.subject import Pieces
+from microgradcnn.lesson.words import as_line, titles_in
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
@@ -50,8 +51,10 @@ def lesson_pages(
         page = network_page(row, data, student, course)
         files += [*page.beside, f"{row.network}.html"]
         yield from page.beside.items()
-        lead = ": ".join(filter(None, [escape(row.section.capitalize()), _formula(row.loss)]))
-        yield f"{row.network}.html", _page(row.network, words.title_of(row.network), lead, page, titles)
+        title = words.title_of(row.network)
+        called = [f"<code>{escape(row.network)}</code>"] if title != row.network else []
+        lead = " · ".join(filter(None, [*called, escape(row.section.capitalize()), _formula(row.loss)]))
+        yield f"{row.network}.html", _page(row.network, title, lead, page, titles)
     index: dict[str, Pieces] = {
         "about": {"course": words.course(student), "about": ABOUT[student]},
         "networks": {"cards": "".join(_card(row, course) for row in rows)},
@@ -106,10 +109,11 @@ def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str
         f'<li><a href="{file}.html"{" aria-current=page" * (file == name)}>{escape(words)}</a></li>'
         for file, words in links
     )
-    script, sections = f"{page.script}\n{asset('wide.js')}".strip(), page.sections
+    contents = "".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in titles_in(page.sections).items())
+    script = "\n".join([page.script, asset("wide.js"), asset("lesson/scenes.js")]).strip()
     told = f'<p class="lead">{lead}</p>' if lead else ""
     whole = asset("lesson/lesson.html").format(
-        links=items, title=as_line(title), lead=told, sections=sections, script=script
+        links=items, contents=contents, title=as_line(title), lead=told, sections=page.sections, script=script
     )
     return html_document(whole, title.replace("`", ""), style("lesson/lesson.css") + asset("training/training.css"))
 

@@ -15,7 +15,19 @@ from html import escape
 import numpy as np
 
 from microgradcnn.engine.value import Value
-from microgradcnn.lesson.layers import added, image_of, incoming, layers, lie_over_one_another, shown, told
+from microgradcnn.lesson.layers import (
+    Point,
+    added,
+    between,
+    free_place,
+    image_of,
+    incoming,
+    layers,
+    lie_over_one_another,
+    shown,
+    stacked,
+    told,
+)
 from microgradcnn.networks import ConvNetwork, Example, Network
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.drawing.svg import tspans
@@ -30,10 +42,8 @@ MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last a
 SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
 LONGEST_FORMULA = 620.0  # of which more would make all else small
 LETTERS = 15.0  # how high they are
-APART, WIDER = 33.0, 1.28  # labels at least; some serif fonts than Times
+WIDER = 1.28  # some serif fonts than Times
 SECONDS = 2  # that the filter stays in a place
-
-Point = tuple[float, float]
 
 
 def schematic(network: Network, equations: bool = True) -> str:
@@ -106,24 +116,24 @@ class _Drawing:
     def grow(self, x: float, y: float) -> None:
         self.size = max(self.size[0], x), max(self.size[1], y)
 
-    def rect(self, x: float, y: float, wide: float, high: float, kind: str = "") -> None:
-        self.pieces.append(
-            f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" rx="3"/>'
-        )
+    def rect(self, x: float, y: float, wide: float, high: float, kind: str = "", of: str = "") -> None:
+        size = f'width="{wide:.1f}" height="{high:.1f}" rx="3"'
+        self.pieces.append(f'<rect class="{kind}"{_data("of", of)} x="{x:.1f}" y="{y:.1f}" {size}/>')
         self.grow(x + wide + 12, y + high + 12)
 
     def circle(self, at: Point, name: str, kind: str = "", radius: float = RADIUS) -> None:
-        self.pieces.append(f'<circle class="{kind}" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:g}"/>')
+        middle = f'cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:g}"'
+        self.pieces.append(f'<circle class="{kind}"{_data("of", name)} {middle}/>')
         self.label(at, name)
         self.grow(at[0] + radius + 12, at[1] + radius + 12)
 
-    def line(self, start: Point, end: Point) -> None:
+    def line(self, start: Point, end: Point, weight: str = "") -> None:
         (x, y), (u, v) = start, end
-        self.pieces.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}"/>')
+        self.pieces.append(f'<line{_data("weight", weight)} x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}"/>')
 
     def label(self, at: Point, name: str, kind: str = "", before: str = "") -> None:
         runs = [*([Run(before)] if before else []), *typeset(symbol(name))]
-        self.labels.append(_text(at, runs, kind))
+        self.labels.append(_text(at, runs, kind, name))
         if kind == "weight":
             self.weights.append((at, width(runs, LETTERS)))
 
@@ -157,7 +167,7 @@ class _Drawing:
         middles = []
         for i, name in enumerate(names):
             x, y = corner[0] + i % columns * cell, corner[1] + i // columns * cell
-            self.rect(x, y, cell, cell, kind)
+            self.rect(x, y, cell, cell, kind, name)
             middles.append((x + cell / 2, y + cell / 2))
             if cell >= 26:
                 self.label(middles[-1], name, label)
@@ -188,10 +198,10 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
                 if source in places:
                     (u, v), (x, y) = places[source], places[unit]
                     start, end = (u if image and source in example.inputs else u + RADIUS, v), (x - RADIUS, y)
-                    drawing.line(start, end)
+                    drawing.line(start, end, weight)
                     if weight and (few or len(layer) == 1):
                         first = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
-                        taken.append(_free(start, end, (first, *SHARES), taken))
+                        taken.append(free_place(start, end, (first, *SHARES), taken))
                         drawing.label(taken[-1], weight, "weight")
     weights = {*example.parameters.values()}
     for unit in filter(places.__contains__, sources):
@@ -242,7 +252,7 @@ def _placed(
             for i, pixel in enumerate(example.inputs):
                 places[pixel] = (40.0 + i % image[1] * cell, top + i // image[1] * cell)
             continue
-        for unit, at in zip(layer, _column(len(layer), (x, 40 + high / 2), high / max(1, len(layer))), strict=True):
+        for unit, at in zip(layer, stacked(len(layer), (x, 40 + high / 2), high / max(1, len(layer))), strict=True):
             if unit is None:
                 drawing.title(at, "⋮")
             else:
@@ -250,15 +260,6 @@ def _placed(
         below = [unit for unit in columns[column] if sequence and unit in inputs]
         places |= {unit: (x, 40 + high + 31.0 + 62.0 * i) for i, unit in enumerate(below)}
     return places
-
-
-def _free(start: Point, end: Point, shares: Sequence[float], taken: Sequence[Point]) -> Point:
-    """A place on a line for a label: the first that is not too near to others, or the one that is furthest away."""
-    places = [_between(start, end, share) for share in shares]
-    apart = [min((math.dist(place, other) for other in taken), default=math.inf) for place in places]
-    return next(
-        (place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))]
-    )
 
 
 def _title(drawing: _Drawing, column: int, layers: Sequence[Sequence[Value]]) -> str:
@@ -301,16 +302,17 @@ def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) 
         names = [str(z.label) for z in example.z[i * count : (i + 1) * count]]
         z_middles += drawing.grid((maps, y - rows * small / 2), names, columns, small, kind)
         made = [f"z_bar_{i + 1}" if filters > 1 else "z_bar"] if pooled else names
-        for name, at in zip(made, _column(len(made), (features_at, y), SPACING), strict=True):
+        for name, at in zip(made, stacked(len(made), (features_at, y), SPACING), strict=True):
             features.append(at)
             drawing.line((right, y), (at[0] - radius, at[1]))
             if at != output:
                 drawing.circle(at, name, kind, radius)
     for i, (x, y) in enumerate(features if features != [output] else []):
         start, end = (x + radius, y), (output[0] - RADIUS, output[1])
-        drawing.line(start, end)
+        weight = weights[filters * size + i] if linear else ""
+        drawing.line(start, end, weight)
         if linear and len(features) <= 8:
-            drawing.label(_between(start, end, 0.4), weights[filters * size + i], "weight")
+            drawing.label(between(start, end, 0.4), weight, "weight")
     drawing.circle(output, "y_hat", "output")
     drawing.title((output[0], output[1] + RADIUS + 14), "output")
     below = drawing.size[1] + 16
@@ -331,20 +333,17 @@ def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) 
     return f"{words}: {count} z's each, {'averaged' if pooled else 'flattened'}{head}", count
 
 
-def _column(count: int, middle: Point, apart: float) -> list[Point]:
-    """Places below each other."""
-    return [(middle[0], middle[1] + (i - (count - 1) / 2) * apart) for i in range(count)]
-
-
 def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
     for node in (*example.outputs, example.loss):
         drawing.formula((16, y), *drawing.equations_of(node))
         y += 26
 
 
-def _between(start: Point, end: Point, share: float) -> Point:
-    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+def _text(at: Point, runs: Sequence[Run], kind: str = "", of: str = "") -> str:
+    words = tspans(runs, down=4.0, up=6.0)
+    return f'<text class="{kind}"{_data("of", of)} x="{at[0]:.1f}" y="{at[1] + 5:.1f}">{words}</text>'
 
 
-def _text(at: Point, runs: Sequence[Run], kind: str = "") -> str:
-    return f'<text class="{kind}" x="{at[0]:.1f}" y="{at[1] + 5:.1f}">{tspans(runs, down=4.0, up=6.0)}</text>'
+def _data(name: str, label: str) -> str:
+    """What is drawn for a number of the graph says so to the page's script, which shows it there."""
+    return f' data-{name}="{escape(label)}"' if label else ""

@@ -25,11 +25,13 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from importlib.resources import files
 
 from microgradcnn.views.pages.assets import asset
 
 ERRATA = "errata"
 OPENING = "network"  # the section that a page begins with
+_FORMER = {"the loss as a landscape": "landscape"}  # titles that sections had once
 _HEADING = re.compile(r"(#{1,3}) +(.*\S)")
 # Small or large, set off or not, with a dash where a sentence begins: too much rather than too little is kept back.
 _WHOSE = r"(?P<{0}open>[*_]*)(?<![^\W_])(?P<{0}whose>teacher|student)s?(?![^\W_])(?P<{0}close>[*_]*)"
@@ -108,6 +110,10 @@ class Words:
         """What is written about the course for a section of its index, as HTML."""
         return as_html(self.parts[0].sections.get(section.lower(), ""), student)
 
+    def of_section(self, student: bool, section: str) -> str:
+        """What is written for a section of every page, as HTML: nothing for the one that a page begins with."""
+        return as_html(self.parts[0].sections.get(section, ""), student) if section else ""
+
     def errata(self, student: bool) -> list[str]:
         """All errata in their order, the same one once, as HTML."""
         return list(self.errata_about(student))
@@ -148,15 +154,26 @@ def read_words(text: str) -> Words:
 
 @cache
 def section_titles() -> dict[str, str]:
-    """The titles that the sections of a page have, by their names, in their order."""
-    return dict(_TITLED.findall(asset("lesson/network.html")))
+    """The titles that the sections of a page have, by their names, in their order; but for its errata."""
+    return {name: title for name, title in titles_in(asset("lesson/network.html")).items() if name != ERRATA}
+
+
+def titles_in(page: str) -> dict[str, str]:
+    """The titles of the sections of a page in HTML, by their names, in their order."""
+    return dict(_TITLED.findall(page))
+
+
+@cache
+def scene_words() -> Words:
+    """The words of the scenes that stand on every page where a course has none of its own, from scenes.md."""
+    return read_words(files("microgradcnn.lesson").joinpath("scenes.md").read_text(encoding="utf-8"))
 
 
 def _section(heading: str) -> str:
     """The name of the section that a heading is about, by its name or its title: "errata: training", "" the first."""
     words, errata = " ".join(heading.lower().split()), f"{ERRATA}: "
     about = words.removeprefix(errata)
-    name = {title.lower(): name for name, title in section_titles().items()}.get(about, about)
+    name = (_FORMER | {title.lower(): name for name, title in section_titles().items()}).get(about, about)
     name = "" if name == OPENING else name
     return (errata + name if name else ERRATA) if words.startswith(errata) else name
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from command_line import Done, one_sentence, run, strict
 from conftest import needs_chromium
+from once import once
 
 from microgradcnn.engine.record import TABLE
 
@@ -42,13 +43,16 @@ def table_as_before() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The course of all eleven, for the teacher and for students, made by one command each."""
-    here = tmp_path_factory.mktemp("strangers")
-    shutil.copy(STRANGERS, here / "strangers.py")
-    for edition in ("teacher", "student"):
-        student = ["--student"] * (edition == "student")
-        with table_as_before():
-            done = run("lesson", here / "strangers.py", *student, "--out", here / edition)
-        assert done.code == 0, done.err
+
+    def write(here: Path) -> None:
+        shutil.copy(STRANGERS, here / "strangers.py")
+        for edition in ("teacher", "student"):
+            student = ["--student"] * (edition == "student")
+            with table_as_before():
+                done = run("lesson", here / "strangers.py", *student, "--out", here / edition)
+            assert done.code == 0, done.err
+
+    here = once(tmp_path_factory, "strangers", write)
     return {edition: here / edition for edition in ("teacher", "student")}
 
 
@@ -79,10 +83,12 @@ def sections(text: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_has_what_its_graph_has(folders: dict[str, Path], name: str) -> None:
     teacher = sections(page_of(folders["teacher"], name))
-    asked = {"exercise", "landscape", "worksheet"}
+    asked = {"forward", "loss", "path", "paths", "exercise", "landscape", "mistakes", "worksheet"}
     assert {"network", "graph", "derivation", "checks", "cost", "program"} <= teacher
     assert teacher & asked == (asked if name in SCALARS else set())
-    assert sections(page_of(folders["student"], name)) == teacher - {"graph", "derivation"}
+    keys = {"derivation"} if name in SCALARS else {"graph", "derivation"}
+    assert sections(page_of(folders["student"], name)) == teacher - keys
+    assert ("windows" in teacher) == (name in ("Pool", "pooled", "recurrent", "attention"))
     assert ("training" in teacher) == (name in TRAINED or name == "batch")
 
 
@@ -250,6 +256,7 @@ def test_a_box_knows_a_right_answer_from_a_wrong_one(
     page.goto((folders[edition] / f"{name}.html").as_uri())
     for label, answer in RIGHT[name].items():
         box = page.locator(f'form.answer[data-parameter="{label}"]')
+        page.locator(f'.asked button[data-parameter="{label}"]').click()
         for text, said in ((answer, "Right"), (f"-({answer})", "")):
             box.locator("input").fill(text)
             box.locator("input").press("Enter")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from command_line import run
 from conftest import needs_chromium
+from page_folders import COURSE, course_pages
 
 from microgradcnn import networks
 from microgradcnn.cli.user_scripts import course_in_script
@@ -30,22 +31,9 @@ from microgradcnn.views.derivations.derivation import explain
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.pages.exercise import scripts
 
-COURSE = Path(__file__).with_name("course.py")
 SCALARS = ("Softmax", "MaxPool", "rnn")
 ARRAYS = ("layers", "filters")
 TRAINED = {"MaxPool": "side", "rnn": "side", "filters": "side"}  # on the built-in data that fit
-WORDS = """# Three kinds of network
-
-Hello.
-
-## Softmax: Three classes
-
-About softmax.
-
-### Errata
-
-- The book forgets b. Teacher: It is df/db that is missing. Student: What is missing?
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +44,7 @@ def course() -> Course:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
     """What the command writes of it, for teachers and for students."""
-    here = tmp_path_factory.mktemp("course")
-    shutil.copy(COURSE, here / "mine.py")
-    (here / "mine.md").write_text(WORDS, encoding="utf-8")
-    for student in (False, True):
-        done = run("lesson", str(here / "mine.py"), *(["--student"] * student), "--out", str(here / str(student)))
-        assert done.code == 0, done.err
-        assert "Softmax is not trained: no built-in data set fits it" in done.err
-        assert "layers is not trained: no built-in data set fits it" in done.err
-    return {student: here / str(student) for student in (False, True)}
+    return course_pages(tmp_path_factory)
 
 
 def sections(page: Path) -> list[str]:
@@ -74,14 +54,18 @@ def sections(page: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*SCALARS, *ARRAYS])
 def test_a_page_has_a_section_for_all_that_the_network_has(folders: dict[bool, Path], name: str) -> None:
-    asked = ["exercise", "landscape"] if name in SCALARS else []
+    walks = ["forward", "loss", "path", "paths"] if name in SCALARS else []
+    windows = ["windows"] if name in ("MaxPool", "rnn") else []
+    asked = ["exercise", "landscape", "mistakes"] if name in SCALARS else []
     trained = ["training"] if name in TRAINED else []
     sheet = ["worksheet"] if name in SCALARS else []
-    key = ["graph", "derivation"]
+    errata = ["errata"] if name == "Softmax" else []
     for student in (False, True):
         found = sections(folders[student] / f"{name}.html")
-        expected = ["network", *([] if student else key), "checks", *asked, *trained, "cost", "program", *sheet]
-        assert found == expected, student
+        graph = ["graph"] if name in SCALARS or not student else []
+        derived = [*graph, *([] if student else ["derivation"])]
+        told = [*asked, *trained, *sheet, "checks", "cost", "program", *errata]
+        assert found == ["network", *walks, *windows, *derived, *told], student
 
 
 @pytest.mark.slow
@@ -208,12 +192,12 @@ def test_a_page_works_in_a_browser(page: Any, folders: dict[bool, Path], name: s
     if name in SCALARS:
         page.goto((folders[False] / f"{name}.html").as_uri())
         squared = name != "Softmax"
-        assert (page.locator("#exercise .level").count() == 0) == (not squared)
+        assert (page.locator("#mistakes .level").count() == 0) == (not squared)
         page.get_by_role("button", name="Right").click()
         boxes = page.locator("form.answer output").all_text_contents()
         right = [text for text in boxes if text.startswith("Right: this is df/d")]
         assert len(right) == len(boxes)
-        true, own = re.findall(r"loss ([\d.]+ → [\d.]+)", page.locator("#exercise .told").text_content() or "")
+        true, own = re.findall(r"loss ([\d.]+ → [\d.]+)", page.locator("#mistakes .told").text_content() or "")
         assert true == own
         assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
 
@@ -358,7 +342,7 @@ def test_words_about_nobody_are_told(here: Path, monkeypatch: pytest.MonkeyPatch
     )
     told = run("lesson", "one.py").err
     assert "the words about 'ome' have no place: there are one\n" in told
-    assert "the words under 'trainig' have no place: there are network, graph, derivation, checks" in told
+    assert "the words under 'trainig' have no place: there are network, forward, loss, path" in told
     assert "or the titles that a page shows\n" in told
     assert "the words of the index under 'neworks' have no place: there are errata\n" in told
     assert "the words about" not in run("lesson", "one.py:one").err  # words about others of the file are no mistake

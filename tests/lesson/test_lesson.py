@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import needs_chromium
+from page_folders import LADDER, six_pages, six_rows
 
 from microgradcnn.cli import main
 from microgradcnn.cli.commands import lesson as commands
@@ -22,8 +23,8 @@ from microgradcnn.views.pages.exercise import scripts
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return list(lessons.lesson())
+def rows(tmp_path_factory):
+    return six_rows(tmp_path_factory)
 
 
 def test_six_networks_right_and_converged(rows):
@@ -138,18 +139,11 @@ def test_checks_leave_the_network_as_it_was():
 
 # The pages
 
-LADDER = {"conv_average": 0.73, "two_conv_linear": 1.0}
-
 
 @pytest.fixture(scope="module")
-def editions(rows, tmp_path_factory):
+def editions(tmp_path_factory):
     """The folders of the teacher's and the student's edition."""
-    folders = {}
-    for student in (False, True):
-        folders[student] = tmp_path_factory.mktemp("student" if student else "teacher")
-        for name, text in lesson_pages(rows, lessons.data_sets(), LADDER, student):
-            (folders[student] / name).write_text(text, encoding="utf-8")
-    return folders
+    return six_pages(tmp_path_factory)
 
 
 def sources(folder):
@@ -270,7 +264,7 @@ def test_pages_work_from_files_alone(page, editions, student):
         assert page.locator("h1").count() == 1
         if name == "index":
             continue
-        assert (page.locator("#exercise .told").text_content() or "").startswith("The true gradient: loss")
+        assert (page.locator("#mistakes .told").text_content() or "").startswith("The true gradient: loss")
         assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
     assert requests
     assert all(url.startswith(("file:", "about:", "data:")) for url in requests)
@@ -368,7 +362,7 @@ def test_a_window_that_shrinks_keeps_the_box_in_view(page, editions):
 )
 def test_the_lectures_formulas_fail_and_the_right_ones_train(page, editions, name, ends):
     page.goto((editions[False] / f"{name}.html").as_uri())
-    told, boxes = page.locator("#exercise .told"), page.locator("form.answer output")
+    told, boxes = page.locator("#mistakes .told"), page.locator("form.answer output")
     page.get_by_role("button", name="The lecture's √f").click()
     assert ends in told.text_content()
     assert set(boxes.all_text_contents()) == {

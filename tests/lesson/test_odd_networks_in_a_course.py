@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from command_line import one_sentence, run
 from conftest import needs_chromium
+from once import once
 
 ODD = """import microgradcnn as mg
 from microgradcnn import Value
@@ -81,11 +82,12 @@ FINE = ("element", "ends", "reserved", "greek", "prime", "long", "unlabelled", "
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    here = tmp_path_factory.mktemp("odd")
-    (here / "odd.py").write_text(ODD, encoding="utf-8")
-    done = run("lesson", *(f"{here}/odd.py:{name}" for name in FINE), "--out", here / "out")
-    assert done.code == 0, done.err
-    return here / "out"
+    def write(here: Path) -> None:
+        (here / "odd.py").write_text(ODD, encoding="utf-8")
+        done = run("lesson", *(f"{here}/odd.py:{name}" for name in FINE), "--out", here / "out")
+        assert done.code == 0, done.err
+
+    return once(tmp_path_factory, "odd", write) / "out"
 
 
 @pytest.fixture

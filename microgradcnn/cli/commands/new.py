@@ -78,11 +78,15 @@ This is the beginning of the page of neuron, and what stands after the colon is 
 - Some books write df/dw_1 = (ŷ − y)x_1. Teacher: The 2 of the square is missing, and the slope of tanh, 1 − ŷ²; only
   the teacher's edition says so. Student: Of which loss of which neuron would that be the derivative?
 
+### One path
+
+Words under the title of a scene stand in that scene, in place of those that it has otherwise.
+
 ## Softmax: A softmax classifier
 
-### Training
+### Trained on data
 
-Words under the name of a section of a page stand in that section.
+Errata about a scene are written under `### Errata: Trained on data`, and stand at the end of the page.
 """
 
 

@@ -61,7 +61,13 @@ def _numbers(about: Subject, student: bool) -> str:
     rows = []
     for p in (about.parameters[label] for label in about.told):
         numbers = [_first(p.data), _difference(about.loss, p), *([] if student else [_first(p.grad)])]
-        rows.append([_name(p), *([] if about.scalar else [size_of(p)]), *(shown(x, 6) for x in numbers)])
+        rows.append(
+            [
+                escape(notation.text(symbol(str(p.label)))),
+                *([] if about.scalar else [size_of(p)]),
+                *(shown(x, 6) for x in numbers),
+            ]
+        )
     return table(header, rows)
 
 

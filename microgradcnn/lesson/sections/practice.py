@@ -23,7 +23,7 @@ from microgradcnn.views.derivations.derivation import Derivation
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.algebra import factored, simplified
 from microgradcnn.views.formulas.expression import Expr, heads, substituted, symbol
-from microgradcnn.views.pages.exercise import Problem, boxes, landscape, scripts, start_script, training
+from microgradcnn.views.pages.exercise import Problem, boxes, fill_buttons, landscape, start_script, training
 from microgradcnn.views.worksheets.derivation_task import sided
 
 ROWS = 40  # of data in a page
@@ -132,9 +132,14 @@ def fills(
     return found | {"Right: ŷ − y" if error else "Right": right} if right else {}
 
 
-def exercise(done: Practice, filled: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
-    """The boxes, and training with what is in them."""
-    return {"boxes": boxes(done.problem, filled), "rows": done.rows, "training": training(done.problem)}
+def exercise(done: Practice) -> dict[str, object]:
+    """The boxes."""
+    return {"boxes": boxes(done.problem, {})}
+
+
+def mistakes(done: Practice, filled: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+    """Training with what is in the boxes, and buttons that write into them."""
+    return {"fills": fill_buttons(filled), "rows": done.rows, "training": training(done.problem)}
 
 
 def landscapes(done: Practice) -> dict[str, object] | None:
@@ -149,7 +154,6 @@ def landscapes(done: Practice) -> dict[str, object] | None:
 
 
 def script(done: Practice, filled: Mapping[str, Mapping[str, str]], key: bool) -> str:
-    """What brings both to life, with the program of the gradient if `key`."""
-    return "\n".join(
-        [scripts(), done.problem.script("task", key), start_script("task", filled, len(done.problem.parameters) > 1)]
-    )
+    """What brings all of them to life, with the program of the gradient if `key`."""
+    started = start_script("task", filled, len(done.problem.parameters) > 1)
+    return f"{done.problem.script('task', key)}\n{started}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import Network, named
 
+Pieces: TypeAlias = dict[str, object]  # of a section of a page, by their names in its template
 MOST_NODES = 1500  # of an example that is told in scalars
 ROWS = 3  # of a batch that a page shows
 MOST_WEIGHTS = 40  # that a page speaks of one by one; of more, those that represent them

@@ -36,7 +36,8 @@ _ANSWERS = (
     *("program", "edits", "terms", "pairs", "evidence", "written", "search", "mistakes"),
     *("problem", "answer_paths", "exercise"),
 )
-_SCRIPTS = (*(f"answers/{name}.js" for name in _ANSWERS), "lesson/landscape.js")
+_SCENES = ("live", "opening", "forward", "loss_curve", "stations", "windows", "graph_steps", "landscape")
+_SCRIPTS = (*(f"answers/{name}.js" for name in _ANSWERS), *(f"lesson/{name}.js" for name in _SCENES))
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 
@@ -108,15 +109,17 @@ class Problem:
         }
         fields = {field: literal(value) for field, value in data.items()}
         fields |= {"program": compact(function(outputs, self.leaves)), "gradient": compact(gradient)}
-        fields["graph"] = _graph(self.loss, [*given_names(self.loss).values(), *self.shares])
+        fields["graph"] = loss_graph(self.loss, [*given_names(self.loss).values(), *self.shares])
         inside = ",\n  ".join(f"{field}: {text}" for field, text in fields.items())
         return f"const {name} = problem({{\n  {inside},\n}});"
 
 
-def scripts() -> str:
-    """All that runs in a page with problems: formulas, problems, exercises and landscapes."""
+def scripts(scalar: bool = True) -> str:
+    """All that runs in a page with problems: formulas, problems, exercises and scenes; else what runs over arrays."""
     edits = f"const EDITS = {literal(SPECIFICATION)};"
-    whole = "\n".join([formula_script(), edits, *map(asset, _SCRIPTS)])
+    whole = "\n".join(
+        [formula_script(), edits, *map(asset, _SCRIPTS)] if scalar else [asset("lesson/array_opening.js")]
+    )
     return re.sub(r"(?m)^ +|^// .*\n", "", whole)  # a page is handed out: comments are for those who read the files
 
 
@@ -128,14 +131,18 @@ def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:
     if problem.shares:
         shares = ", ".join(f"<kbd>{escape(str(share.label))}</kbd>" for share in problem.shares)
         shown += f"; {shares} for the softmax, each power of e as a share of their sum"
-    buttons = "".join(f"<button type=button data-fill={quoteattr(name)}>{escape(name)}</button>" for name in fills)
     return f"""<p>Write as you like: <kbd>3*(w1*x1 - y)/4</kbd>, <kbd>¾(w_1 x_1 − y)</kbd>,
 <kbd>\\frac{{3}}{{4}}\\hat{{y}}</kbd>. Enter checks the formula at 96 random points.</p>
 <p class="names">Names: {shown}.</p>
 <div class="boxes">{"".join(_box(str(p.label), f) for p in problem.parameters)}</div>
 <figure class="wide paths" hidden></figure>
-<p class="buttons">{buttons and "<span>Write into all boxes:</span>"}{buttons}<button type=button
-data-fill="">Clear all</button></p>"""
+{fill_buttons(fills)}<p class="buttons"><button type=button data-fill="">Clear all</button></p>"""
+
+
+def fill_buttons(fills: Mapping[str, Mapping[str, str]]) -> str:
+    """Buttons that write formulas into all boxes, as HTML; nothing where there are none."""
+    buttons = "".join(f"<button type=button data-fill={quoteattr(name)}>{escape(name)}</button>" for name in fills)
+    return buttons and f'<p class="buttons"><span>Write into all boxes:</span>{buttons}</p>'
 
 
 def training(problem: Problem) -> str:
@@ -169,8 +176,12 @@ with the path of gradient descent. Click, or use the arrow keys, to start elsewh
 
 
 def start_script(name: str, fills: Mapping[str, Mapping[str, str]], mapped: bool = True) -> str:
-    """The call that brings boxes and training in #exercise, and the map in #landscape where it is, to life."""
-    start = f'exercise(document.getElementById("exercise"), {name}, {literal(fills)});'
+    """The calls that bring the boxes in #exercise to life, training in #mistakes or beside them, the map in #landscape.
+
+    The map is there if it is `mapped`.
+    """
+    practice = 'document.getElementById("mistakes") ?? undefined'
+    start = f'exercise(document.getElementById("exercise"), {name}, {literal(fills)}, {practice});'
     return f'{start}\nlandscape(document.getElementById("landscape"), {name});' if mapped else start
 
 
@@ -179,8 +190,8 @@ def _short(numbers: Array) -> Any:
     return [_short(x) if np.ndim(x) else float(f"{x:.{DIGITS}g}") for x in np.asarray(numbers)]
 
 
-def _graph(loss: Value, named: Sequence[Value]) -> str:
-    """The nodes of a loss, and its operations: the functions of their values and of their local derivatives.
+def loss_graph(loss: Value, named: Sequence[Value]) -> str:
+    """The nodes of a loss in JavaScript, and its operations: functions of their values and of their local derivatives.
 
     A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf. After the loss, at
     `root`, come those that the `named` Values beside it have. Each family of `targets` adds up to 1; what is `held` is

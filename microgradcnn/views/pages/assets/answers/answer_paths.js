@@ -82,20 +82,31 @@ const nameIn = (words) => { // a name as text of an <svg>, a formula as it is
 // Draws the paths from θ to the loss in a <figure>, with those lit that mistakes with nodes are about.
 function drawPaths(figure, program, theta, mistakes) {
   const edges = pathsBetween(program, program.nodes.findIndex(({label}) => label === theta), mistakes);
+  const lit = [...new Set(edges.filter(([, , bright]) => bright).flatMap(([p, n]) => [p, n]))].sort((a, b) => a - b);
+  const words = (n) => program.nodes[n].label ?? (n === program.root ? "f" : program.nodes[n].words);
+  const about = `The paths from ${theta} to ${words(program.root)}; marked: ${lit.map(words).join(", ")}.`;
+  drawBoxes(figure, {edges, words, about});
+}
+
+// Draws boxes and arrows, [from, to, lit] each, in a <figure>: what a box is called, with lines of numbers under it, a
+// colour that fills it, and what stands at the arrows.
+function drawBoxes(figure, {edges, words, about, under = null, fill = null, along = null}) {
   const {columns, routes, rows} = inColumns(edges), lit = new Set(), places = new Map();
   edges.filter(([, , bright]) => bright).forEach(([p, n]) => lit.add(p).add(n));
-  const words = (n) => program.nodes[n].label ?? (n === program.root ? "f" : program.nodes[n].words);
   const kind = (bright) => (bright ? {class: "lit"} : {});
   const long = (name) => name.replace(/_(hat|bar)|_/g, "").length;
-  const wide = (item) => (typeof item === "object" ? 0 : Math.max(36, 16 + 9 * long(words(item))));
-  const top = Math.min(...rows.values());
+  const least = under ? 70 : 36;
+  const wide = (item) => (typeof item === "object" ? 0 : Math.max(least, 16 + 9 * long(words(item))));
+  const top = Math.min(...rows.values()), lines = under ? under(edges[0][0]).length : 0;
+  const tall = TALL + 18 * lines, row = ROW + 18 * lines;
+  const between = along ? BETWEEN + 50 : BETWEEN;
   let x = 4;
   for (const items of columns) {
     const across = Math.max(...items.map(wide));
-    for (const item of items) places.set(item, {x, across, y: 4 + TALL / 2 + ROW * (rows.get(item) - top)});
-    x += across + BETWEEN;
+    for (const item of items) places.set(item, {x, across, y: 4 + tall / 2 + row * (rows.get(item) - top)});
+    x += across + between;
   }
-  const size = [x - BETWEEN + 4, Math.max(...[...places.values()].map(({y}) => y)) + TALL / 2 + 4];
+  const size = [x - between + 4, Math.max(...[...places.values()].map(({y}) => y)) + tall / 2 + 4];
   const way = (route) => route.map((item, i) => {
     const {x: left, across, y} = places.get(item), right = left + across, past = places.get(route[i - 1]);
     if (!i) return `M${right} ${y}`;
@@ -103,16 +114,21 @@ function drawPaths(figure, program, theta, mistakes) {
     return `C${bend} ${past.y} ${bend} ${y} ${to} ${y}${i < route.length - 1 ? `H${right}` : ""}`;
   }).join("");
   const arrows = routes.map((route, i) => {
-    const [from, to, bright] = edges[i], {x: tip, y} = places.get(to);
+    const [from, to, bright] = edges[i], {x: tip, y} = places.get(to), start = places.get(from);
+    const out = edges.filter(([p]) => p === from).length > edges.filter(([, n]) => n === to).length; // they fan out
+    const spot = out ? {x: tip - 12, y: y - 5, style: "text-anchor: end"}
+      : {x: start.x + start.across + 5, y: start.y - 5, style: "text-anchor: start"};
+    const label = along ? [shape("text", {class: "along", ...spot}, [along[i]])] : [];
     return shape("g", {...kind(bright), "data-from": words(from), "data-to": words(to)},
-      [shape("path", {d: way(route)}), shape("path", {class: "tip", d: `M${tip} ${y}l-8 -4v8z`})]);
+      [shape("path", {d: way(route)}), shape("path", {class: "tip", d: `M${tip} ${y}l-8 -4v8z`}), ...label]);
   });
   const boxes = [...places].filter(([item]) => typeof item === "number").map(([n, {x: left, across, y}]) =>
     shape("g", {...kind(lit.has(n)), "data-node": words(n)}, [
-      shape("rect", {x: left, y: y - TALL / 2, width: across, height: TALL, rx: 4}),
-      shape("text", {x: left + across / 2, y: y + 5}, nameIn(words(n)))]));
-  const bright = [...lit].sort((a, b) => a - b).map(words).join(", ");
-  const about = `The paths from ${theta} to ${words(program.root)}; marked: ${bright}.`;
+      shape("rect", {x: left, y: y - tall / 2, width: across, height: tall, rx: 4,
+        ...(fill ? {style: `fill: ${fill(n)}`} : {})}),
+      shape("text", {x: left + across / 2, y: y + 5 - 9 * lines}, nameIn(words(n))),
+      ...(under ? under(n) : []).map((line, i) =>
+        shape("text", {class: "number", x: left + across / 2, y: y + 23 - 9 * lines + 18 * i}, [line]))]));
   figure.replaceChildren(shape("svg", {viewBox: `0 0 ${size.join(" ")}`, width: size[0], height: size[1], role: "img",
     "aria-label": about, style: `--width: ${size[0]}px`}, [...arrows, ...boxes]));
 }

@@ -37,11 +37,79 @@ function typeset(words) {
     : made("math", piece.includes("/") ? made("mfrac", ...piece.split("/").map(side)) : symbol(piece)));
 }
 
-// The boxes and the training in `section`, as views/exercise.py writes them.
-function exercise(section, task, fills) {
+// Folds all boxes but one into a list of the parameters, with a tick for every one that is right. What is typed stays
+// in its box, and is kept while the window is open, so that it is there after a reload too.
+function folded(boxes, render) {
+  const kept = `answers in ${location.pathname}`;
+  const list = document.createElement("ol"), next = document.createElement("button");
+  const store = { // a page in a frame, or a reader, may not allow it
+    read: () => {
+      try {
+        return JSON.parse(sessionStorage.getItem(kept)) ?? {};
+      } catch {
+        return {};
+      }
+    },
+    write: (texts) => {
+      try {
+        sessionStorage.setItem(kept, JSON.stringify(texts));
+      } catch { /* then it lasts as long as the page */ }
+    },
+  };
+  const input = (box) => box.elements.answer, isRight = (box) => box.querySelector("output").dataset.state === "right";
+  const buttons = boxes.map((box) => {
+    const [button, item, state] = ["button", "li", "span"].map((tag) => document.createElement(tag));
+    state.className = "hidden";
+    Object.assign(button, {type: "button", onclick: () => open(box, true)});
+    button.append(box.querySelector("label math").cloneNode(true), state);
+    button.dataset.parameter = box.dataset.parameter;
+    item.append(button);
+    list.append(item);
+    return button;
+  });
+
+  function open(box, focus = false) {
+    for (const each of boxes) each.classList.toggle("open", each === box);
+    boxes.forEach((each, i) => buttons[i].setAttribute("aria-current", String(each === box)));
+    if (focus) input(box).focus();
+  }
+
+  function mark() { // ticks, and what is kept
+    boxes.forEach((box, i) => {
+      const right = isRight(box), written = input(box).value.trim() !== "";
+      buttons[i].dataset.state = right ? "right" : written ? "begun" : "";
+      buttons[i].querySelector("span").textContent = right ? ", solved" : written ? ", begun" : "";
+    });
+    next.disabled = boxes.every(isRight);
+    store.write(Object.fromEntries(boxes.map((box) => [box.dataset.parameter, input(box).value])));
+  }
+
+  Object.assign(next, {type: "button", textContent: "The next open one", onclick: () => {
+    const at = boxes.findIndex((box) => box.classList.contains("open"));
+    const found = [...boxes.slice(at + 1), ...boxes.slice(0, at + 1)].find((box) => !isRight(box));
+    if (found) open(found, true);
+  }});
+  list.className = "asked";
+  render(list, next);
+  const texts = store.read();
+  for (const box of boxes) {
+    input(box).value = texts[box.dataset.parameter] ?? input(box).value;
+    input(box).addEventListener("input", mark);
+  }
+  open(boxes[0]);
+  mark();
+  return {open, mark};
+}
+
+// The boxes in `section`, and in `practice` the training with them, as views/pages/exercise.py writes both.
+function exercise(section, task, fills, practice = section) {
   const STEPS = 200;
-  const $ = (selector) => section.querySelector(selector), boxes = [...section.querySelectorAll("form.answer")];
-  const figure = $("figure.paths");
+  const $ = (selector) => section.querySelector(selector) ?? practice.querySelector(selector);
+  const boxes = [...section.querySelectorAll("form.answer")], figure = $("figure.paths");
+  const fold = folded(boxes, (list, next) => {
+    $(".boxes").before(list);
+    $(".boxes").after(next);
+  });
 
   function say(output, words, state = "", shown = [words]) {
     output.replaceChildren(...shown);
@@ -102,18 +170,24 @@ function exercise(section, task, fills) {
 
   function fill(formulas) {
     for (const box of boxes) box.elements.answer.value = formulas[box.dataset.parameter] ?? "";
-    const found = boxes.map((box) => [box, check(box)]);
-    light(...(found.find(([, mistakes]) => mistakes.length) ?? found[0]));
+    const found = boxes.map((each) => [each, check(each)]);
+    const [box, mistakes] = found.find(([, each]) => each.length) ?? found[0];
+    light(box, mistakes);
+    if (mistakes.length) fold.open(box);
+    fold.mark();
     train();
   }
 
+  for (const box of boxes.filter(({elements}) => elements.answer.value)) check(box);
+  fold.mark();
   for (const box of boxes)
     box.addEventListener("submit", (event) => {
       event.preventDefault();
       light(box, check(box));
+      fold.mark();
       train();
     });
-  for (const button of section.querySelectorAll("button[data-fill]"))
+  for (const button of new Set([section, practice].flatMap((part) => [...part.querySelectorAll("button[data-fill]")])))
     button.addEventListener("click", () => fill(fills[button.dataset.fill] ?? {}));
   $("[name=rate]").addEventListener("change", train);
   train();

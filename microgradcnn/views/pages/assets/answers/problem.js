@@ -53,8 +53,8 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
   const targets = rows.map((row) => row.at(-1)); // what guessing costs is known of a squared error alone
   const guessing = squared ? mean(targets.map((y) => (y - mean(targets)) ** 2)) : Infinity;
   return {
-    parameters, leaves, outputs, rows, start, trained, activation, evidence, known, evaluator, loss, descend, guessing,
-    values, slopes};
+    parameters, leaves, outputs, rows, start, trained, activation, graph, evidence, known, evaluator, loss, descend,
+    guessing, values, slopes};
 }
 
 function shape(tag, attributes, content = []) { // an element of an <svg>

@@ -1,0 +1,109 @@
+// The first scene: a number is changed with the slider or dragged in the drawing, and all that follows changes with it.
+"use strict";
+
+const REACH = 3; // of the slider, around 0
+const DRAGGED = 0.02; // for a pixel
+const ROOMY = 10; // names of weights, beside which their numbers have a place
+
+// Numbers in a drawing of the network: beside every name, as a tint of what is drawn for it, as the width of an arrow.
+class LiveDrawing {
+  constructor(svg, live) {
+    Object.assign(this, {svg, live});
+    this.shapes = [...svg.querySelectorAll(":is(rect, circle)[data-of]")];
+    this.lines = [...svg.querySelectorAll("line[data-weight]")];
+    const circles = this.shapes.filter((each) => each.hasAttribute("r") && Number(each.getAttribute("r")) < 17);
+    const small = circles.map(({dataset}) => dataset.of); // without room for a number
+    const texts = [...svg.querySelectorAll("text[data-of]")];
+    const last = new Map(texts.map((text) => [text.dataset.of, text])); // of two alike the small one is the last
+    this.texts = texts.filter((text) => !(small.includes(text.dataset.of) && last.get(text.dataset.of) === text))
+      .map((text) => [text.dataset.of, this.numberBeside(text)]);
+    const weights = texts.filter((text) => text.classList.contains("weight"));
+    svg.classList.toggle("crowded", weights.length > ROOMY); // only the chosen one has its number
+    this.known = new Set(live.graph.nodes.map(([, , label]) => label));
+  }
+
+  widen() { // for numbers that would stick out
+    const {x, width} = this.svg.getBBox(), {viewBox: {baseVal: view}} = this.svg;
+    const [left, right] = [Math.min(view.x, x - 4), Math.max(view.x + view.width, x + width + 4)];
+    if (width && (left < view.x || right > view.x + view.width))
+      this.svg.setAttribute("viewBox", `${left} ${view.y} ${right - left} ${view.height}`);
+  }
+
+  numberBeside(text) { // after the name of a weight on its line, below all other names
+    if (text.classList.contains("weight")) {
+      const number = shape("tspan", {class: "number"}), raised = text.querySelector("[dy]") ? -4 : 0;
+      const whole = shape("tspan", {class: "number", dy: raised}, ["=", number]);
+      text.append(whole);
+      return number;
+    }
+    const [x, y] = ["x", "y"].map((name) => Number(text.getAttribute(name)));
+    const number = shape("text", {class: "number", x, y: y + 9});
+    text.setAttribute("y", y - 5);
+    text.after(number);
+    return number;
+  }
+
+  show(chosen) {
+    const {live} = this, of = (label) => (this.known.has(label) ? live.of(label) : NaN);
+    const most = Math.max(1e-9, ...this.shapes.map(({dataset}) => Math.abs(of(dataset.of))).filter(Number.isFinite));
+    for (const each of this.shapes) {
+      each.style.fill = tint(of(each.dataset.of), most);
+      each.classList.toggle("chosen", each.dataset.of === chosen);
+    }
+    for (const line of this.lines) {
+      const x = of(line.dataset.weight);
+      Object.assign(line.style, {strokeWidth: Math.min(6, 0.8 + 2 * Math.abs(x)),
+        stroke: `var(--${x < 0 ? "two" : "one"})`, strokeDasharray: x < 0 ? "6 3" : "none", opacity: 0.8});
+    }
+    for (const [label, number] of this.texts) {
+      const x = of(label);
+      number.textContent = this.known.has(label) ? figures(x, 3) : "";
+      for (const each of [number, number.parentElement])
+        if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
+    }
+    this.widen();
+  }
+}
+
+// `section` has a list of the leaves, a slider, readings and a drawing.
+function opening(section, live) {
+  const $ = (selector) => section.querySelector(selector), select = $("[name=which]"), slider = $("[name=number]");
+  const svg = $("figure svg"), drawing = svg && new LiveDrawing(svg, live), figure = $("figure.paths");
+  const bar = $(".loss i"), first = Math.abs(live.loss) || 1;
+
+  live.watch(() => {
+    const x = live.numbers.get(select.value), reach = Math.max(REACH, Math.abs(live.start.get(select.value)) * 2);
+    if (!(Number(slider.max) >= Math.abs(x)) || Number(slider.max) > 2 * reach)
+      Object.assign(slider, {min: -Math.max(reach, 1.5 * Math.abs(x)), max: Math.max(reach, 1.5 * Math.abs(x))});
+    if (Number(slider.value) !== x) slider.value = x;
+    slider.nextElementSibling.textContent = figures(x);
+    for (const read of section.querySelectorAll("[data-read]")) read.textContent = figures(live.of(read.dataset.read));
+    bar.style.inlineSize = `${Math.min(12, 6 * Math.abs(live.loss) / first)}rem`;
+    drawing?.show(select.value);
+    if (figure) drawStations(figure, live, select.value);
+  });
+  select.addEventListener("change", () => live.changed());
+  slider.addEventListener("input", () => live.set(select.value, slider.valueAsNumber));
+  $("[name=reset]").addEventListener("click", () => live.reset());
+
+  let held = null; // the leaf that a pointer drags
+  const leafAt = (target) => {
+    const {of, weight} = target.closest?.("[data-of], [data-weight]")?.dataset ?? {}, label = of ?? weight;
+    return live.numbers.has(label) ? label : null;
+  };
+  const picture = $("figure");
+  picture.addEventListener("pointerdown", (event) => {
+    const label = leafAt(event.target);
+    if (label === null || event.button) return;
+    held = {label, x: event.clientX, from: live.numbers.get(label)};
+    select.value = label;
+    live.changed();
+  });
+  picture.addEventListener("pointermove", (event) => {
+    if (!held || !event.buttons) return;
+    event.preventDefault();
+    if (!picture.hasPointerCapture(event.pointerId)) picture.setPointerCapture(event.pointerId);
+    live.set(held.label, Number((held.from + DRAGGED * (event.clientX - held.x)).toFixed(3)));
+  });
+  for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (held = null));
+}

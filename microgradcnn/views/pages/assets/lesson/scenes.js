@@ -1,0 +1,91 @@
+// A page as scenes: next and back by key and click, a table of contents that shows where one is, and for a projector
+// one scene a screen, in large type. `?projector` opens a page so, `?projector=dark` on black.
+"use strict";
+
+(() => {
+  const root = document.documentElement, bar = document.querySelector("header.bar"), contents = bar.querySelector("ol");
+  const scenes = [...document.querySelectorAll("main > section")], links = [...contents.querySelectorAll("a")];
+  const $ = (name) => bar.querySelector(`[name=${name}]`), wanted = new URLSearchParams(location.search);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let at = 0, settled = 0; // the scene, and until when scrolling is our own
+
+  const projecting = () => root.classList.contains("projector");
+
+  function mark(index) {
+    at = index;
+    scenes.forEach((scene, i) => scene.classList.toggle("current", i === at));
+    links.forEach((link) => link.removeAttribute("aria-current"));
+    links[at].setAttribute("aria-current", "true");
+    document.querySelector("main").classList.toggle("opens", at === 0);
+    bar.querySelector(".scenes summary span").textContent = `${at + 1} of ${scenes.length}: ${links[at].textContent}`;
+    for (const [name, last] of [["back", at === 0], ["next", at === scenes.length - 1]]) $(name).disabled = last;
+  }
+
+  // Shows a scene, and puts the focus on its title, from where Tab goes on.
+  function go(index) {
+    const scene = scenes[Math.min(Math.max(index, 0), scenes.length - 1)], title = scene.querySelector("h2");
+    mark(scenes.indexOf(scene));
+    settled = performance.now() + 700;
+    try {
+      history.replaceState(null, "", `#${scene.id}`);
+    } catch { /* a page within another has no address of its own */ }
+    const behavior = calm.matches || projecting() ? "instant" : "smooth";
+    if (at === 0) scrollTo({top: 0, behavior});
+    else scene.scrollIntoView({block: "start", behavior});
+    title.tabIndex = -1;
+    title.focus({preventScroll: true});
+    for (const menu of bar.querySelectorAll("details")) menu.open = false;
+  }
+
+  function scrolled() { // the last scene that has begun above the middle
+    if (projecting() || performance.now() < settled) return;
+    const begun = scenes.findLastIndex((scene) => scene.getBoundingClientRect().top < innerHeight / 2);
+    mark(Math.max(begun, 0));
+  }
+
+  function project(on, theme) {
+    root.classList.toggle("projector", on);
+    $("projector").setAttribute("aria-pressed", String(on));
+    if (theme !== undefined) root.style.colorScheme = theme;
+    dispatchEvent(new Event("resize"));
+    if (on) scrollTo(0, 0);
+    else go(at);
+  }
+
+  function darken() {
+    const dark = root.style.colorScheme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    root.style.colorScheme = dark === "dark" ? "light" : "dark";
+    dispatchEvent(new Event("resize"));
+  }
+
+  const [forth, back] = [() => go(at + 1), () => go(at - 1)];
+  const keys = {PageDown: forth, PageUp: back, ArrowRight: forth, ArrowLeft: back, p: () => project(!projecting())};
+  document.addEventListener("keydown", (event) => {
+    const own = "input, select, textarea, canvas, [contenteditable], .wide[tabindex], pre[tabindex]"; // moved by arrows
+    const held = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+    if (event.target.closest?.(own) || event.defaultPrevented || held || !(event.key in keys)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  $("next").addEventListener("click", forth);
+  $("back").addEventListener("click", back);
+  $("projector").addEventListener("click", () => project(!projecting()));
+  $("theme").addEventListener("click", darken);
+  links.forEach((link, i) => link.addEventListener("click", (event) => {
+    event.preventDefault();
+    go(i);
+  }));
+  addEventListener("scroll", scrolled, {passive: true});
+  addEventListener("hashchange", recall);
+
+  function recall() { // the scene in the address, or the one that holds what is
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const found = scenes.findIndex((scene) => scene.contains(target));
+    if (found >= 0) mark(found);
+    if (found === 0) scrollTo(0, 0);
+    else if (scenes[found] === target) target.scrollIntoView({behavior: "instant"});
+  }
+  mark(0);
+  if (wanted.has("projector")) project(true, ["dark", "light"].find((theme) => theme === wanted.get("projector")));
+  recall();
+})();

@@ -1,0 +1,361 @@
+"""The scenes of a page: alive within the first screen, reached by key, click and link, and right in every number."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import needs_chromium
+from page_folders import COURSE, course_pages, six_pages
+
+from microgradcnn import Value
+from microgradcnn.cli.user_scripts import course_in_script
+from microgradcnn.lesson import read_words
+from microgradcnn.lesson.sections.subject import subject
+from microgradcnn.lesson.words import scene_words, section_titles
+from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.views.derivations.named_graph import recomputed
+
+SCALARS = ("conv_linear", "Softmax", "MaxPool", "rnn")
+NAMES = (*SCALARS, "layers", "filters")
+SCREENS = ((1280, 720), (390, 844))
+
+
+def networks() -> dict[str, type[Network]]:
+    """One of the lecture's, and those of course.py."""
+    return {"conv_linear": NETWORKS["conv_linear"], **course_in_script(str(COURSE)).networks}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Path]:
+    """The pages by the names of their networks and whether they are for students."""
+    six, own = six_pages(tmp_path_factory), course_pages(tmp_path_factory)
+    return {
+        (name, student): (six if name == "conv_linear" else own)[student] / f"{name}.html"
+        for name in NAMES
+        for student in (False, True)
+    }
+
+
+def address(folders: dict[tuple[str, bool], Path], name: str, more: str = "", student: bool = False) -> str:
+    return f"{folders[name, student].as_uri()}{more}"
+
+
+def numbers(text: str) -> list[float]:
+    """All numbers in a text of a page."""
+    return [float(x.replace("−", "-")) for x in re.findall(r"−?\d+(?:\.\d+)?(?:e[−-]?\d+)?", text)]
+
+
+def near(text: str, number: float) -> bool:
+    """Whether the last number in a text is this one, in the digits that a page shows."""
+    return math.isclose(numbers(text)[-1], number, rel_tol=4e-3, abs_tol=1e-4)
+
+
+def graph(name: str, **changed: float) -> dict[str, Value]:
+    """The named nodes of a network's loss with other numbers for some leaves, and their gradients."""
+    about = subject(networks()[name]())
+    loss, copies = recomputed(about.loss, {about.parameters[label]: x for label, x in changed.items()})
+    loss.backward()
+    return {**{str(node.label): node for node in copies.values() if node.label}, "f": loss}
+
+
+def in_view(page: Any, selector: str) -> bool:
+    """Whether something is seen without scrolling."""
+    box = page.locator(selector).first.bounding_box()
+    return box is not None and box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+def slide(page: Any, scene: str, to: float) -> None:
+    """Move the slider of a scene."""
+    page.locator(f"#{scene} [name=number]").evaluate(
+        "(slider, to) => { slider.value = to; slider.dispatchEvent(new Event('input')); }", to
+    )
+    drawn(page)
+
+
+def drawn(page: Any) -> None:
+    """Wait until a change is seen in all scenes."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def text(page: Any, selector: str) -> str:
+    return str(page.locator(selector).text_content())
+
+
+# The first scene
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_on_something_to_drag(page: Any, folders: dict[tuple[str, bool], Path], name: str) -> None:
+    for width, height in SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(address(folders, name))
+        for part in ("[name=number]", ".loss output"):
+            assert in_view(page, f"#network {part}"), (part, width)
+        drawing = page.locator("#network :is(figure svg, .grids button)").first.bounding_box()
+        assert drawing["y"] < height - 60, width
+    before = text(page, "#network .loss output")
+    slide(page, "network", 1.75)
+    assert text(page, "#network .loss output") != before
+    page.locator("#network [name=reset]").click()
+    drawn(page)
+    assert text(page, "#network .loss output") == before
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", SCALARS)
+def test_its_numbers_are_those_of_the_graph(page: Any, folders: dict[tuple[str, bool], Path], name: str) -> None:
+    label = next(iter(subject(networks()[name]()).parameters))
+    page.goto(address(folders, name))
+    page.locator("#network [name=which]").select_option(label)
+    slide(page, "network", 0.85)
+    known = graph(name, **{label: 0.85})
+    assert near(text(page, "#network .loss output"), known["f"].item())
+    outputs = page.locator("#network [data-read^=y_hat]")
+    assert outputs.count() >= 1
+    for read in outputs.all():
+        assert near(read.text_content(), known[read.get_attribute("data-read")].item())
+    assert near(page.locator("#forward li output").last.text_content(), known["f"].item())
+    shown = page.locator("#network svg .number.chosen")
+    assert all(near(words, 0.85) for words in shown.all_text_contents()), name
+
+
+@needs_chromium
+def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.goto(address(folders, "conv_linear"))
+    box = page.locator("#network rect[data-of=c_2]").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 50, box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
+    drawn(page)
+    assert page.locator("#network [name=which]").input_value() == "c_2"
+    assert near(text(page, "#network .loss output"), graph("conv_linear", c_2=0.5)["f"].item())
+
+
+# Paths
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", SCALARS)
+def test_products_along_paths_add_up_to_the_gradients(
+    page: Any, folders: dict[tuple[str, bool], Path], name: str
+) -> None:
+    page.goto(address(folders, name))
+    known = graph(name)
+    for label in subject(networks()[name]()).parameters:
+        page.locator("#paths select").select_option(label)
+        drawn(page)
+        rows = page.locator("#paths tbody tr:not(.sum) td").all_text_contents()
+        gradient = float(known[label].grad or 0.0)
+        assert math.isclose(sum(numbers(row)[-1] for row in rows), gradient, rel_tol=5e-3, abs_tol=1e-3), label
+        assert near(text(page, "#paths tr.sum td"), gradient)
+        assert near(text(page, "#path .told").partition(":")[0], numbers(rows[0])[-1]) == bool(rows)
+        assert near(re.findall(r"slope there is (\S+):", text(page, "#loss .told"))[0], gradient)
+
+
+@needs_chromium
+def test_where_a_weight_acts(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.goto(address(folders, "conv_linear"))
+    page.locator("#windows select").select_option("c_2")
+    drawn(page)
+    met = page.locator("#windows tbody td:nth-child(2)").all_text_contents()
+    assert [words.partition(" ")[0] for words in met] == ["p2", "p3", "p5", "p6"]
+    page.locator("#windows").get_by_role("radio", name="3").check()
+    drawn(page)
+    assert text(page, "#windows tr.now td:nth-child(2)") == "p5 = 1"
+    lit = page.locator("#windows rect.acts-now").evaluate_all("all => all.map((e) => e.dataset.of)")
+    assert set(lit) == {"c_2", "p_5"}
+    page.goto(address(folders, "rnn"))
+    page.locator("#windows select").select_option("w")
+    drawn(page)
+    met = page.locator("#windows tbody td:nth-child(2)").all_text_contents()
+    assert [words.partition(" ")[0] for words in met] == ["x1", "x2", "x3"]
+
+
+# Students guess before they see
+
+
+@needs_chromium
+def test_a_gradient_is_hidden_until_it_is_guessed(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.goto(address(folders, "conv_linear", student=True))
+    gradient = float(graph("conv_linear")["c_2"].grad or 0.0)
+    page.locator("#paths select").select_option("c_2")
+    drawn(page)
+    assert set(page.locator("#paths td.number").all_text_contents()) == {"?"}
+    box = page.locator("#paths form input")
+    for wrong, said in (
+        (-gradient, "The sign is the other one."),
+        (2 * gradient, "That is 2 times it."),
+        (9.9, "Not yet."),
+    ):
+        box.fill(str(wrong))
+        box.press("Enter")
+        assert text(page, "#paths .ask [role=status]") == said
+    assert set(page.locator("#paths td.number").all_text_contents()) == {"?"}
+    box.fill(f"{gradient:.3g}")
+    box.press("Enter")
+    assert near(text(page, "#paths tr.sum td"), gradient)
+    page.locator("#paths select").select_option("c_1")  # another question
+    drawn(page)
+    assert set(page.locator("#paths td.number").all_text_contents()) == {"?"}
+
+
+@needs_chromium
+def test_a_student_steps_through_the_graph(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.goto(address(folders, "rnn", "#graph", student=True))
+    known, scene = graph("rnn"), page.locator("#graph")
+    scene.locator("[name=next]").click()
+    assert near(text(page, "#graph .told"), known["a_1"].item())
+    assert near(scene.locator("[data-node=a_1] text.number").first.text_content(), known["a_1"].item())
+    assert scene.locator("[data-node=f] text.number").first.text_content() == "…"
+    scene.locator("[name=last]").click()
+    assert near(scene.locator("[data-node=f] text.number").first.text_content(), known["f"].item())
+    scene.locator("[name=next]").click()
+    assert scene.locator("[data-node=y_hat] text.number").last.text_content() == "∂ ?"
+    scene.locator("form input").fill(str(known["y_hat"].grad))
+    scene.locator("form input").press("Enter")
+    assert near(scene.locator("[data-node=y_hat] text.number").last.text_content(), float(known["y_hat"].grad or 0.0))
+    scene.locator("[name=next]").click()
+    scene.get_by_role("button", name="Show it").click()
+    assert near(text(page, "#graph .told"), 1.0) or numbers(text(page, "#graph .told"))
+
+
+# Ways through the scenes
+
+
+def current(page: Any) -> str:
+    return str(page.evaluate("document.querySelector('main > .current').id"))
+
+
+@needs_chromium
+def test_keys_and_clicks_go_through_the_scenes(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(address(folders, "conv_linear"))
+    scenes = page.evaluate("[...document.querySelectorAll('main > section')].map((scene) => scene.id)")
+    assert current(page) == "network"
+    for key, scene in (
+        ("PageDown", "forward"),
+        ("ArrowRight", "loss"),
+        ("ArrowLeft", "forward"),
+        ("PageUp", "network"),
+    ):
+        page.keyboard.press(key)
+        assert (current(page), page.evaluate("location.hash")) == (scene, f"#{scene}")
+        assert page.evaluate("document.activeElement.closest('section').id") == scene
+    for scene in scenes[1:]:
+        page.locator(".scenes [name=next]").click()
+        assert current(page) == scene
+        assert page.evaluate("document.querySelector('.current h2').getBoundingClientRect().top < innerHeight / 2"), (
+            scene
+        )
+    assert page.locator(".scenes [name=next]").is_disabled()
+    page.locator(".scenes summary").click()
+    page.get_by_role("link", name="One path", exact=True).click()
+    assert current(page) == "path"
+    assert page.locator(".scenes [aria-current]").all_text_contents() == ["One path"]
+    page.locator("#loss [name=number]").focus()
+    page.keyboard.press("ArrowRight")
+    assert current(page) == "path"  # the key was the slider's
+    page.evaluate("document.getElementById('exercise').scrollIntoView({behavior: 'instant'})")
+    page.wait_for_function("document.querySelector('main > .current').id === 'exercise'")
+
+
+@needs_chromium
+def test_every_scene_has_a_link(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    for scene in ("windows", "exercise", "program"):
+        page.goto("about:blank")
+        page.goto(address(folders, "conv_linear", f"#{scene}"))
+        assert current(page) == scene
+        assert page.evaluate(f"Math.abs(document.getElementById('{scene}').getBoundingClientRect().top) < 150")
+
+
+SMALL = """() => [...document.querySelectorAll("main > .current *, .bar *")].filter((e) => e.checkVisibility()
+  && !e.closest("svg, math, iframe, .hidden, sub, sup")
+  && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
+  && parseFloat(getComputedStyle(e).fontSize) < 24).map((e) => e.outerHTML.slice(0, 80))"""
+
+
+@needs_chromium
+def test_a_projector_shows_one_scene_in_large_type(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(address(folders, "conv_linear"))
+    page.keyboard.press("p")
+    seen = "[...document.querySelectorAll('main > section')].filter((e) => e.checkVisibility()).map((e) => e.id)"
+    for scene in ("network", "forward", "loss", "path", "paths", "windows"):
+        assert page.evaluate(seen) == [scene]
+        assert page.evaluate(SMALL) == []
+        page.keyboard.press("PageDown")
+    page.keyboard.press("p")
+    assert len(page.evaluate(seen)) > 10
+    for theme, paper in (("dark", "rgb(0, 0, 0)"), ("light", "rgb(255, 255, 255)")):
+        page.goto(address(folders, "conv_linear", f"?projector={theme}#paths"))
+        assert page.evaluate(seen) == ["paths"]
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+
+
+@needs_chromium
+def test_paper_has_all_scenes(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.emulate_media(media="print")
+    for more in ("", "?projector"):
+        page.goto(address(folders, "conv_linear", more))
+        hidden = (
+            "[...document.querySelectorAll('main > section, form.answer')].filter((e) => !e.checkVisibility()).length"
+        )
+        assert page.evaluate(f"{hidden} - document.querySelectorAll('#graph').length") == 0
+        assert not page.locator(".bar").is_visible()
+
+
+# Boxes
+
+
+@needs_chromium
+def test_one_box_is_open_and_nothing_typed_is_lost(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.goto(address(folders, "conv_linear", student=True))
+    boxes, listed = page.locator("form.answer"), page.locator(".asked button")
+    assert (boxes.count(), listed.count()) == (8, 8)
+    seen = "all => all.filter((e) => e.checkVisibility()).map((e) => e.dataset.parameter)"
+    assert boxes.evaluate_all(seen) == ["c_1"]
+    page.locator("form.answer:visible input").fill("half of it")
+    page.locator(".asked [data-parameter=w_1]").click()
+    assert boxes.evaluate_all(seen) == ["w_1"]
+    page.locator("form.answer:visible input").fill("2(ŷ - y) z_1")
+    page.locator("form.answer:visible input").press("Enter")
+    states = "all => Object.fromEntries(all.map((e) => [e.dataset.parameter, e.dataset.state]))"
+    right = {"c_1": "begun", "w_1": "right"}
+    assert {label: state for label, state in listed.evaluate_all(states).items() if state} == right
+    page.get_by_role("button", name="The next open one").click()
+    assert boxes.evaluate_all(seen) == ["w_2"]
+    page.locator(".asked [data-parameter=c_1]").click()
+    assert page.locator("form.answer:visible input").input_value() == "half of it"
+    page.reload()
+    assert page.locator("form[data-parameter=c_1] input").input_value() == "half of it"
+    told = {label: state for label, state in listed.evaluate_all(states).items() if state}
+    assert told == right
+
+
+# Words
+
+
+def test_every_page_has_words_for_its_scenes_and_a_course_has_its_own(folders: dict[tuple[str, bool], Path]) -> None:
+    assert set(scene_words().parts[0].sections) - {""} <= set(section_titles())
+    own, other = (folders[name, False].read_text(encoding="utf-8") for name in ("Softmax", "rnn"))
+    ours = scene_words().of_section(False, "path")
+    assert "My own words of a path." in own
+    assert ours not in own
+    assert ours in other
+    assert "<h1>Three classes</h1>" in own
+    assert "<code>Softmax</code>" in own.partition("<h2")[0]
+    errata = own.partition('<section id="errata"')[2]
+    assert '<a href="#landscape">Descent</a></h3><div class="note"><p>It is no landscape.</p>' in errata
+    assert '<a href="#errata-landscape">Errata</a>' in own
+
+
+def test_titles_that_sections_once_had_are_understood() -> None:
+    words = read_words("## a\n### The loss as a landscape\nOne.\n### Errata: The loss as a landscape\n- Two.\n")
+    assert words.about("a", True, "landscape") == "<p>One.</p>"
+    assert words.noted("a", True, "landscape") == '<div class="note"><p>Two.</p></div>'
