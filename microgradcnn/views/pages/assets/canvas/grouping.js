@@ -4,12 +4,14 @@ const fine = levels[data.finest] ?? null;
 const MOST_CELLS = 256; // of a group's heat map: with more numbers it shows means, as drawing/colours.py makes them
 
 class View extends Level {
+  /** @param {number[]} closed @param {string} title */
   constructor(closed, title) {
     super(new Grouped(closed).told(title), data.finest);
     this.closed = closed;
     this.fine = fine;
   }
 
+  /** @param {Numbers} numbers @returns {Results | null} */
   compute(numbers) {
     const all = fine.compute(numbers);
     if (!all) return null;
@@ -62,8 +64,10 @@ class View extends Level {
   }
 
   // The names of the boxes, and of what is in them.
+  /** @returns {[string, number][]} */
   named() {
-    return [...super.named(), ...fine.boxes.map(({ name }, node) => [name, this.shownAs[node]])];
+    const inside = this.shownAs.map((box, node) => /** @type {[string, number]} */ ([fine.boxes[node].name, box]));
+    return [...super.named(), ...inside];
   }
 }
 
@@ -71,6 +75,7 @@ const sizeOfNode = (node) => sizeOf(fine.boxes[node]);
 const together = (parts) => (parts.length === 1 ? parts[0] : parts.includes(null) ? null : parts.flat());
 
 // d(the head of a group)/d(what it is computed from), by the chain rule within the group.
+/** @param {GroupData} group @param {number[]} locals */
 function derivativesThrough({ head, members }, locals) {
   const total = new Map([[head, 1]]);
   for (const node of members.toReversed()) {
@@ -82,6 +87,7 @@ function derivativesThrough({ head, members }, locals) {
   return total;
 }
 
+/** @param {number} node @returns {number[]} */
 const linksInto = (node) => {
   fine.before ??= Map.groupBy(fine.links.keys(), (link) => fine.links[link].child);
   return fine.before.get(node) ?? [];
@@ -89,6 +95,7 @@ const linksInto = (node) => {
 
 // The boxes and links of the finest level with some groups closed.
 class Grouped {
+  /** @param {number[]} closed */
   constructor(closed) {
     this.item = fine.boxes.map((_, node) => `node ${node}`);
     this.members = new Map();
@@ -126,6 +133,7 @@ class Grouped {
     return done;
   }
 
+  /** @param {string} title @returns {LevelData} */
   told(title) {
     const [items, links] = [[...this.place.keys()], this.links()];
     const boxes = items.map((item) => this.box(item));
@@ -201,6 +209,7 @@ class Grouped {
 }
 
 // The nodes of the finest level that a box stands for.
+/** @param {BoxData} box @returns {number[]} */
 function nodesOf({ ends, group, node }) {
   if (group !== undefined) return data.groups[group].members;
   return ends ?? [fine.boxes.findIndex((box) => box.node === node)];

@@ -12,12 +12,13 @@ async function unpacked(text) {
 const sizeOf = (box) => (box.shape ?? []).reduce((a, b) => a * b, 1);
 
 class Level {
+  /** @param {LevelData} told @param {number} place */
   constructor(told, place) {
     Object.assign(this, told);
     this.program = programs[place];
     this.store = packed.getElementById(`packed-${place}`);
     const computed = this.boxes.flatMap((box, i) => (box.leaf ? [] : [i]));
-    this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
+    /** @type {Step[]} */ this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
     this.seed = this.steps.length; // the step that starts the backward pass
     if (this.live) this.steps.push({ kind: "seed" }, ...this.passes.map((link) => ({ kind: "backward", link })));
     else if (data.computed) this.steps.push(...computed.reverse().map((box) => ({ kind: "recorded", box })));
@@ -59,6 +60,7 @@ class Level {
   }
 
   // All numbers: of each box its value and gradient, of each link the derivative and what is sent back.
+  /** @param {Numbers} numbers @returns {Results | null} */
   compute(numbers) {
     if (!this.program) return null;
     const flat = this.program(numbers);
@@ -72,7 +74,7 @@ class Level {
   }
 
   loss(numbers) {
-    return this.compute(numbers).values[this.root][0];
+    return this.compute(numbers)?.values[this.root][0];
   }
 
   // The gradients as far as the backward pass has come: null where nothing has arrived.
@@ -97,6 +99,7 @@ class Level {
   }
 
   // All names, each with its box.
+  /** @returns {[string, number][]} */
   named() {
     return this.boxes.map(({ name }, box) => [name, box]);
   }
@@ -117,4 +120,5 @@ function standsAlone(node) {
   return !node.parentNode || (node.previousSibling?.textContent === "(" && node.nextSibling?.textContent === ")");
 }
 
+/** @type {Level[]} */
 const levels = data.levels.map((told, place) => (told.view ? null : new Level(told, place))); // views: see grouping.js
