@@ -176,7 +176,9 @@ def test_modules_keep_to_their_lines() -> None:
     assert sum(lengths.values()) <= LINES["the package"]
 
 
-SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.js"))}
+SCRIPTS = {
+    path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.js"))
+}
 
 
 def test_javascript_keeps_to_its_lines() -> None:

@@ -30,14 +30,14 @@ from microgradcnn.views.answers.evidence import distributions
 from microgradcnn.views.derivations.cancelling import probabilities
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.pages.assets import asset, compact, formula_script, literal
+from microgradcnn.views.pages.assets import FORMULA, asset, compact, formula_script, literal
 
 _ANSWERS = (
     *("program", "edits", "terms", "pairs", "evidence", "written", "search", "mistakes"),
     *("problem", "answer_paths", "exercise"),
 )
 _SCENES = ("live", "opening", "forward", "loss_curve", "stations", "windows", "graph_steps", "landscape")
-_SCRIPTS = (*(f"answers/{name}.js" for name in _ANSWERS), *(f"lesson/{name}.js" for name in _SCENES))
+SCRIPTS = (*(*FORMULA, *(f"answers/{name}.js" for name in _ANSWERS)), *(f"lesson/{name}.js" for name in _SCENES))
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 
@@ -117,10 +117,10 @@ class Problem:
 def scripts(scalar: bool = True) -> str:
     """All that runs in a page with problems: formulas, problems, exercises and scenes; else what runs over arrays."""
     edits = f"const EDITS = {literal(SPECIFICATION)};"
-    whole = "\n".join(
-        [formula_script(), edits, *map(asset, _SCRIPTS)] if scalar else [asset("lesson/array_opening.js")]
-    )
-    return re.sub(r"(?m)^ +|^// .*\n", "", whole)  # a page is handed out: comments are for those who read the files
+    asked = [formula_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])]
+    whole = "\n".join(asked if scalar else [asset("lesson/array_opening.js")])
+    # a page is handed out: comments are for those who read the files
+    return re.sub(r"(?m)^ *(?:/\*\*.*\*/|// .*)\n|^ +", "", whole)
 
 
 def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:

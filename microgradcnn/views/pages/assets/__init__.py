@@ -44,6 +44,7 @@ _PATTERNS: tuple[str, ...] = ("NAME", "SPACE", "NUMBER", "DECIMAL_COMMA", "RAISE
 _PATTERNS += ("DERIVATIVE", "GRADIENT", "TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING", "IF", "ELSE")
 _TABLES: tuple[str, ...] = ("GREEK", "FRACTIONS", "SPELLINGS", "SAME", "SAME_CHARACTERS", "LOW", "HIGH", "WHY")
 _TABLES += ("CLOSING", "ALIASES", "DEFINED")
+FORMULA = ("answers/formula_words.js", "answers/formula.js")
 _BOUNDS = ("LENGTH", "DEPTH", "EXPONENT", "LARGEST", "STEPS", "TERMS", "MEANINGS")
 
 
@@ -57,7 +58,7 @@ def formula_script() -> str:
         "dots": notations.DOTS,
         "wrappers": notations.WRAPPERS,
     }
-    scripts = "\n".join(map(asset, ("answers/formula_words.js", "answers/formula.js")))
+    scripts = "\n".join(map(asset, FORMULA))
     return f"const NOTATION = {literal(notation)};\nconst FUNCTIONS = {_functions()};\n{scripts}"
 
 

@@ -56,7 +56,8 @@ function inColumns(edges) {
   for (const n of order) column.set(n, 1 + last(edges.filter(([, to]) => to === n).map(([p]) => column.get(p))));
   for (const n of order.filter((box) => !edges.some(([, to]) => to === box)))
     column.set(n, Math.min(...edges.filter(([p]) => p === n).map(([, to]) => column.get(to))) - 1);
-  const columns = Array.from({length: 1 + last(column.values())}, () => []), before = new Map(), rows = new Map();
+  /** @type {(number | {})[][]} */ const columns = Array.from({length: 1 + last(column.values())}, () => []);
+  const before = new Map(), rows = new Map();
   for (const n of order) columns[column.get(n)].push(n);
   const routes = edges.map(([p, n]) => {
     const bends = columns.slice(column.get(p) + 1, column.get(n)).map((items) => items[items.push({}) - 1]);

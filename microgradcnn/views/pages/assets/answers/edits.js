@@ -15,8 +15,10 @@ function grouped(items, key) {
 }
 
 // A mistake in the words of a sentence, and in those of a row of the table, where m and n are nodes of its path.
+/** @type {(kind: string, said: string, names: string[], words: any, nodes?: string[], k?: any) => Diagnosis} */
 const told = (kind, sentence, names, words, nodes = [], factor = null) =>
   ({kind, clause: fill(sentence, words), factor: kind === "sign" ? -1 : factor, names, nodes});
+/** @type {(name: string, names?: string[], words?: any, factor?: number | null) => Diagnosis} */
 const said = (name, names = [], words = {}, factor = null) =>
   ({...told(...EDITS.said[name], names, words, ["m", "n"].flatMap((key) => words[key] ?? []), factor),
     direct: name.startsWith("edge")});
@@ -107,6 +109,8 @@ const lastNumber = (label) => Number(/_([0-9]+)$/.exec(label)?.[1] ?? -1);
 
 // All edits of one kind of place: {diagnosis, values, changed}.
 class Edits {
+  /** @type {any[] | undefined} */ foundLinks;
+
   constructor(flow, families, steps) {
     Object.assign(this, {flow, families, steps, program: flow.program, nodes: flow.program.nodes, known: new Map()});
     this.inner = flow.edges.filter((e) => isInner(this.program, e));
@@ -162,8 +166,8 @@ class Edits {
   weighed() { // a path left out, twice, or with the wrong sign
     const {flow, nodes} = this, found = [], add = (...edit) => found.push(this.edit(...edit));
     const inside = flow.on.slice(1, -1), named = (n) => nodes[n].label !== null;
-    for (const [times_, how] of [[-1, ""], [1, " twice"], [-2, " minus"]]) {
-      const slope = (e) => [e, scale(1 + times_, flow.slope(e))];
+    for (const [times_, how] of /** @type {[number, string][]} */ ([[-1, ""], [1, " twice"], [-2, " minus"]])) {
+      const slope = (e) => /** @type {const} */ ([e, scale(1 + times_, flow.slope(e))]);
       for (const n of [...inside.filter(named), ...inside.filter((n) => !named(n))]) {
         const through = flow.through(n);
         if (!same(through, flow.total))

@@ -5,15 +5,14 @@ const atPoints = (values, chosen) => new Map([...values].map(([label, x]) => [la
 
 class Evidence {
   constructor(graph, theta) {
-    for (const close of [false, true]) {
-      const leaves = drawn(graph, theta, close), place = graph.nodes.findIndex(([, , label]) => label === theta);
-      const g = new Flow(new LossProgram(graph, leaves), place).total;
-      const chosen = g.map((_, i) => i).filter((i) => Number.isFinite(g[i])).slice(0, COUNT);
-      if (chosen.length < COUNT && !close) continue;
-      this.program = new LossProgram(graph, atPoints(leaves, chosen));
-      this.theta = place;
-      break;
-    }
+    this.theta = graph.nodes.findIndex(([, , label]) => label === theta);
+    const finitePoints = (close) => {
+      const leaves = drawn(graph, theta, close), g = new Flow(new LossProgram(graph, leaves), this.theta).total;
+      return {leaves, chosen: g.map((_, i) => i).filter((i) => Number.isFinite(g[i])).slice(0, COUNT)};
+    };
+    let {leaves, chosen} = finitePoints(false);
+    if (chosen.length < COUNT) ({leaves, chosen} = finitePoints(true));
+    this.program = new LossProgram(graph, atPoints(leaves, chosen));
     const {program} = this, {nodes, values} = program, full = new Flow(program, this.theta);
     Object.assign(this, {g: full.total, name: `df/d${theta}`, label: theta});
     const penalty = this.penalty(full);

@@ -302,7 +302,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       }
       expect("end of cases");
       bars = outer;
-      return rows.reduceRight((other, [holds, found]) => oneOf(holds, found, () => other), rest);
+      return rows.reduceRight((other, [holds, found]) => oneOf(holds, found, () => other), /** @type {any} */ (rest));
     }
     function oneOf(condition, found, rest) {
       const other = rest();

@@ -36,6 +36,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
 
   // The names that a formula may use, in all their spellings; `activation` is what σ means, `asked` the names above and
   // below in the derivative that an answer is for, and `place` which number of a gradient, and of how many.
+  /** @param {string[]} labels @param {string[] | null} [asked] @param {number[] | null} [place] */
   function names(labels, activation = "sigmoid", asked = null, place = null) {
     const known = new Map(), tight = new Map();
     for (const label of labels) {
@@ -58,7 +59,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
     function family(name, after = "") { // the labels w_1, w_2, ... by their numbers, in order
       const shape = new RegExp(`^${name}_([0-9]+)${after}$`);
       const found = [...known].map(([other, label]) => [Number(shape.exec(other)?.[1] ?? NaN), label]);
-      return new Map(found.filter(([i]) => i >= 0).sort(([i], [j]) => i - j));
+      return new Map(/** @type {[number, string][]} */ (found).filter(([i]) => i >= 0).sort(([i], [j]) => i - j));
     }
     function component() { // which number of a vector an answer is about, from 0, and of how many
       const [, base, index] = /^(.+)_([0-9]+)$/.exec(canonical(asked?.[1] ?? "")) ?? [];
@@ -87,7 +88,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
 
   // A match of DERIVATIVE as its d, ∂ or d, and the names above and below; null where it is a quotient of names.
   function derivativeIn(found, known, indices = new Set()) {
-    const first = [1, 5, 9].find((place) => found[place] !== undefined);
+    const first = [1, 5, 9].find((place) => found[place] !== undefined) ?? 1;
     const [d, top, , bottom] = found.slice(first, first + 4);
     const sides = [top, bottom].map(canonical), column = found.index + 1;
     if (d === "d") {
@@ -224,7 +225,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
     const text = unwrapped(translated(typed, SAME_CHARACTERS)), outside = [];
     let depth = 0;
     for (const character of text) {
-      depth += "([{".includes(character) - ")]}".includes(character);
+      depth += Number("([{".includes(character)) - Number(")]}".includes(character));
       outside.push(...Array(character.length).fill(depth === 0));
     }
     const found = [...text.matchAll(MEANING)].filter(({0: {length}, index}) => outside[index + length - 1]);

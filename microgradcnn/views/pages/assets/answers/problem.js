@@ -37,7 +37,7 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
 
   // The steps of gradient descent, weights and loss each. `formulas` maps parameters to functions of the values, which
   // take the place of their derivatives; `moving` says which parameters move at all.
-  function descend(weights, rate, steps, {formulas = new Map(), moving = () => true} = {}) {
+  function descend(weights, rate, steps, {formulas = new Map(), moving = (_) => true} = {}) {
     const path = [{weights, loss: loss(weights)}];
     while (path.length <= steps && path.at(-1).loss < 1e6) {
       const each = rows.map((row) => {

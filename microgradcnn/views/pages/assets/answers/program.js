@@ -102,6 +102,9 @@ const nodeOf = (e) => Math.floor(e / 8);
 // What flows between θ and the last node, nothing along edges that are closed: `on` are the nodes of the paths, `edges`
 // theirs, `down` is df/dn and `up` dn/dθ by node; with other local derivatives for the edges in `changed`.
 class Flow {
+  /** @type {Map<number, Numbers> | undefined} */ foundDown;
+  /** @type {Map<number, Numbers> | undefined} */ foundUp;
+
   constructor(program, theta, closed = new Set()) {
     Object.assign(this, {program, theta, closed, changed: new Map(), nothing: scale(0, program.ones)});
     const {nodes, root} = program, above = new Set([root]), below = new Set([theta]);

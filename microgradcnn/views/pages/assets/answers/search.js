@@ -2,6 +2,11 @@
 "use strict";
 
 class Search {
+  foundShortened;
+  foundRewritings;
+  foundSingles;
+  foundFunctions;
+
   constructor(evidence, answer) {
     Object.assign(this, {evidence, answer, flow: evidence.flow, steps: new Steps(), values: answer.values.at(-1)});
     this.terms = new Terms(evidence, this.steps);
@@ -162,8 +167,10 @@ class Search {
 
   inOnePath() { // a factor that is missing in one of the paths, or too much
     const {own} = this.terms, all = this.flow.total;
+    /** @type {[string, (x: number) => number][]} */
+    const factors = [["factor", (x) => 1 / x], ["factor more", (x) => x]];
     return (own.length > 1 && own.length <= MOST.paths ? own : []).flatMap(({z, total: path}) =>
-      this.quantities.flatMap((q) => [["factor", (x) => 1 / x], ["factor more", (x) => x]].map(([name, of]) =>
+      this.quantities.flatMap((q) => factors.map(([name, of]) =>
         this.edits.edit(said(name, [q.z || q.text, z], {q: q.text, n: z}),
           all.map((x, i) => x + path[i] * (of(q.values[i]) - 1))))));
   }

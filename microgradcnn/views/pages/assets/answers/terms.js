@@ -38,7 +38,7 @@ class Terms {
     const labelled = nodes.slice(0, program.root).flatMap(({name, label}, n) =>
       (name && evidence.names.has(label) && label !== "y_hat" ? [n] : []));
     const families = [...grouped(labelled, (n) => letter(nodes[n].label))].filter(([, zs]) => zs.length <= MOST.cut);
-    this.families = families.sort(([a], [b]) => (b === "z") - (a === "z")).map(([, zs]) => zs);
+    this.families = families.sort(([a], [b]) => Number(b === "z") - Number(a === "z")).map(([, zs]) => zs);
     const adds = (found) => found.length && same(total(found.map((path) => path.total), flow.nothing), flow.total);
     this.own = [];
     for (const zs of this.families) {
@@ -117,6 +117,7 @@ class Terms {
   innerMistake(a) { // something else in place of the inner derivative, in some of the terms or in all
     const {own, flow, program} = this, inner = own.map((path) => path.inner), count = own.length;
     if (!count || inner.includes(undefined)) return [];
+    /** @type {[string, string, () => Numbers[]][]} */
     const rows = EDITS.instead.map(([kind, wrong, text]) =>
       [kind, wrong, () => inner.map((e) => flow.along(e, instead(program, e, text)))]);
     rows.push([...EDITS.said.last, () => inner.map((e) => times(flow.down.get(nodeOf(e)), flow.slope(e)))]);

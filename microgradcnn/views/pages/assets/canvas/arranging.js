@@ -4,13 +4,14 @@
 const [GAP, LINE, BEND, LABEL] = [12, 9, 44, 52]; // between boxes, for an arrow that passes, for curves, for a number
 
 // The column of each box: after the last of its parents, but leaves and what is made of them right before their use.
+/** @param {number} count @param {LinkData[]} links */
 function columnsOf(count, links) {
-  const [parents, children] = [0, 1].map(() => Array.from({ length: count }, () => []));
+  const [parents, children] = [0, 1].map(() => Array.from({ length: count }, () => /** @type {number[]} */ ([])));
   for (const { parent, child } of links) {
     parents[child].push(parent);
     children[parent].push(child);
   }
-  const early = [];
+  /** @type {number[]} */ const early = [];
   for (const before of parents) early.push(Math.max(0, ...before.map((p) => early[p] + 1)));
   const waiting = (depth) => {
     const found = [...early];
@@ -28,11 +29,13 @@ function columnsOf(count, links) {
 
 // Boxes, and points where arrows pass columns: those of one box run together.
 class Columns {
+  /** @param {Size[]} sizes @param {LinkData[]} links */
   constructor(sizes, links) {
     this.column = columnsOf(sizes.length, links);
     this.heights = sizes.map(({ height }) => height);
-    [this.before, this.after] = [0, 1].map(() => sizes.map(() => []));
-    this.chains = sizes.map(() => []);
+    /** @type {number[][]} */ this.before = sizes.map(() => []);
+    /** @type {number[][]} */ this.after = sizes.map(() => []);
+    /** @type {number[][]} */ this.chains = sizes.map(() => []);
     for (const { parent, child } of links) {
       const [chain, length] = [this.chains[parent], this.column[child] - this.column[parent] - 1];
       while (chain.length < length) {
@@ -45,7 +48,7 @@ class Columns {
       }
       this.join(length > 0 ? chain[length - 1] : parent, child);
     }
-    this.members = Array.from({ length: Math.max(...this.column) + 1 }, () => []);
+    /** @type {number[][]} */ this.members = Array.from({ length: Math.max(...this.column) + 1 }, () => []);
   }
 
   join(a, b) {
@@ -54,6 +57,7 @@ class Columns {
   }
 
   // Starts as a walk from the end meets everything, and is then sorted by the middle of the neighbours, to and fro.
+  /** @param {(number | undefined)[]} groups */
   order(groups) {
     const seen = new Set();
     for (let end = this.column.length - 1; end >= 0; end--) {
@@ -110,9 +114,11 @@ class Columns {
   }
 }
 
+/** @param {number[]} numbers */
 const mean = (numbers) => (numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : undefined);
 
 // Heights in the same order that lie nearest to those wanted, with room for each: neighbours that collide move as one.
+/** @param {number[]} wanted @param {number[]} rooms */
 function apart(wanted, rooms) {
   const blocks = [];
   let offset = 0;
@@ -131,6 +137,7 @@ function apart(wanted, rooms) {
 }
 
 // Places for boxes of these sizes, and for each link its curve and where its number is written.
+/** @param {Size[]} sizes @param {LinkData[]} links @param {(number | undefined)[]} groups */
 function arranged(sizes, links, groups) {
   const columns = new Columns(sizes, links);
   columns.order(groups);
@@ -139,7 +146,7 @@ function arranged(sizes, links, groups) {
   const [widths, rooms] = [Array(count).fill(0), Array(count).fill(BEND)];
   sizes.forEach(({ width }, i) => (widths[columns.column[i]] = Math.max(widths[columns.column[i]], width)));
   for (const { child, local } of links) if (local) rooms[columns.column[child]] = BEND + LABEL;
-  const [left, right] = [[], []];
+  /** @type {number[][]} */ const [left, right] = [[], []];
   widths.forEach((width, i) => {
     left[i] = (right[i - 1] ?? -rooms[0]) + rooms[i];
     right[i] = left[i] + width;
@@ -148,7 +155,7 @@ function arranged(sizes, links, groups) {
     const column = columns.column[i];
     return { x: right[column] - width, y: y[i] - height / 2, width, height };
   });
-  const coming = sizes.map(() => []);
+  const coming = sizes.map(() => /** @type {{ i: number, from: number }[]} */ ([]));
   const between = ({ parent, child }) => columns.column[child] - columns.column[parent] - 1; // columns that it passes
   const last = (link) => columns.chains[link.parent][between(link) - 1] ?? link.parent;
   links.forEach((link, i) => coming[link.child].push({ i, from: y[last(link)] }));

@@ -6,6 +6,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const printing = matchMedia("print");
 
 // Runs `frame` with shares from 0 to 1 of a moment, or at once where motion is not wanted.
+/** @param {(share: number) => void} frame */
 function animated(frame, duration = 220) {
   if (calm.matches || document.hidden) return frame(1), () => {};
   const start = performance.now();
@@ -18,9 +19,15 @@ function animated(frame, duration = 220) {
 }
 
 class Canvas {
+  /** @param {HTMLElement} figure */
   constructor(figure) {
-    Object.assign(this, { figure, map: document.getElementById("map"), fingers: new Map() });
-    [this.followed, this.stop] = [[], () => {}]; // the boxes to keep in sight, and what ends a movement
+    /** @type {HTMLElement} */ this.figure = figure;
+    /** @type {HTMLCanvasElement} */ this.map = document.getElementById("map");
+    /** @type {Map<number, { x: number, y: number }>} */ this.fingers = new Map();
+    this.from = { x: 0, y: 0 }; // where the first one came down
+    /** @type {number[]} */ this.followed = []; // the boxes to keep in sight
+    this.stop = () => {}; // ends a movement
+    /** @type {Picture} */ this.picture; // see show
     const told = "The graph: + and − zoom, 0 shows the whole, arrows move it";
     const attributes = { tabindex: 0, role: "group", "aria-label": told };
     for (const name in attributes) figure.setAttribute(name, attributes[name]);
@@ -42,6 +49,7 @@ class Canvas {
   }
 
   // Puts a picture on the canvas, as it was looked at before or as it opens.
+  /** @param {Picture} picture */
   show(picture) {
     if (this.picture === picture) return;
     this.stop();
@@ -55,6 +63,7 @@ class Canvas {
 
   // From an older picture of the same graph every box moves to where it is now: out of a group, or into it. What was
   // opened or closed stays where it is on the screen, if not all can be seen, and large enough to be read.
+  /** @param {Picture} from @param {number} group */
   rearrange(from, group) {
     const [{ picture }, was] = [this, new Map()];
     from.level.boxes.forEach((box, i) => nodesOf(box).forEach((node) => was.set(node, from.places[i])));
@@ -70,6 +79,7 @@ class Canvas {
     }, 450);
   }
 
+  /** @param {Picture} from @param {Set<number>} members @returns {Camera} */
   anchored(from, members) {
     const { view } = from;
     const middle = ({ level, places }) => {
@@ -109,6 +119,7 @@ class Canvas {
   }
 
   // Moves the picture at once; some of it stays in sight.
+  /** @param {Camera} view */
   set({ x, y, k }) {
     const [{ width, height }, { bounds }] = [this.size, this.picture];
     const kept = (at, low, length, room) => Math.min(Math.max(at, 60 - k * (low + length)), room - 60 - k * low);
@@ -128,6 +139,7 @@ class Canvas {
     this.drawMap();
   }
 
+  /** @param {Camera} to */
   glide(to) {
     this.stop();
     const from = this.picture.view;
@@ -138,22 +150,26 @@ class Canvas {
   }
 
   // The view with another scale and the same point under (x, y).
+  /** @param {number} factor @returns {Camera} */
   zoomed(factor, x = this.size.width / 2, y = this.size.height / 2) {
     const { view } = this.picture;
     const k = Math.min(NEAREST, Math.max(Math.min(this.fitting, READABLE) / 2, view.k * factor));
     return { x: x - ((x - view.x) * k) / view.k, y: y - ((y - view.y) * k) / view.k, k };
   }
 
+  /** @param {() => void} action */
   act(action) {
     this.touched = true;
     this.stop();
     action();
   }
 
+  /** @param {number} factor */
   zoom(factor) {
     this.act(() => this.glide(this.zoomed(factor)));
   }
 
+  /** @param {number} x @param {number} y */
   pan(x, y) {
     const { view } = this.picture;
     this.act(() => this.glide({ x: view.x + x, y: view.y + y, k: view.k }));
@@ -165,6 +181,7 @@ class Canvas {
   }
 
   // Moves the picture as little as needed for these boxes, or at least the last one, to be seen, not quite at an edge.
+  /** @param {number[]} boxes */
   reveal(boxes) {
     this.followed = boxes;
     if (!boxes.length || !this.size.width) return;
@@ -181,12 +198,14 @@ class Canvas {
   }
 
   // Whether a box is seen in the upper half.
+  /** @param {number} box */
   above(box) {
     const { places, view } = this.picture;
     return view.y + view.k * (places[box].y + places[box].height / 2) < this.size.height / 2;
   }
 
   // A box in the middle, large enough to be read.
+  /** @param {number} box */
   centre(box) {
     const [{ view, places }, { width, height }] = [this.picture, this.size];
     const [k, at] = [Math.max(view.k, 1), places[box]];
@@ -204,6 +223,7 @@ class Canvas {
   }
 
   // Where the page itself scrolls, or lies in another, the wheel is the page's until the picture has been clicked.
+  /** @param {WheelEvent} event */
   wheel(event) {
     const { scrollHeight, clientHeight } = document.documentElement;
     const shared = window !== window.parent || scrollHeight > clientHeight + 1;
@@ -219,6 +239,7 @@ class Canvas {
     this.act(() => this.set(sideways ? { ...view, x: view.x - along } : zoomed()));
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     if (event.button || event.target.closest("button, details, canvas")) return;
     this.dragged = false;
@@ -227,6 +248,7 @@ class Canvas {
   }
 
   // One finger or the mouse moves the picture, two zoom it as well.
+  /** @param {PointerEvent} event */
   move(event) {
     const before = this.fingers.get(event.pointerId);
     if (!before) return;
@@ -238,14 +260,16 @@ class Canvas {
     this.fingers.set(event.pointerId, now);
     this.act(() => {
       const { left, top } = this.figure.getBoundingClientRect();
-      const spread = (a) => Math.hypot(a.x - other.x, a.y - other.y) || 1;
-      const middle = (a) => (other ? { x: (a.x + other.x) / 2, y: (a.y + other.y) / 2 } : a);
+      const second = (a) => other ?? a; // one finger is its own
+      const spread = (a) => Math.hypot(a.x - second(a).x, a.y - second(a).y) || 1;
+      const middle = (a) => ({ x: (a.x + second(a).x) / 2, y: (a.y + second(a).y) / 2 });
       const [was, is] = [middle(before), middle(now)];
-      const view = this.zoomed(other ? spread(now) / spread(before) : 1, was.x - left, was.y - top);
+      const view = this.zoomed(spread(now) / spread(before), was.x - left, was.y - top);
       this.set({ ...view, x: view.x + is.x - was.x, y: view.y + is.y - was.y });
     });
   }
 
+  /** @param {PointerEvent} event */
   up(event) {
     this.fingers.delete(event.pointerId);
   }
@@ -273,7 +297,8 @@ class Canvas {
       Object.assign(map.style, { width: `${width}px`, height: `${height}px` });
     }
     const inset = { x: (width - scale * bounds.width) / 2, y: (height - scale * bounds.height) / 2 };
-    const [pen, colours] = [map.getContext("2d"), getComputedStyle(this.figure)];
+    const pen = /** @type {CanvasRenderingContext2D} */ (map.getContext("2d"));
+    const colours = getComputedStyle(this.figure);
     pen.setTransform(sharp, 0, 0, sharp, 0, 0);
     pen.clearRect(0, 0, width, height);
     const rect = (fill, { x, y, width, height }) => {
@@ -289,6 +314,7 @@ class Canvas {
     rect("strokeRect", { x: left, y: top, width: right - left, height: bottom - top });
   }
 
+  /** @param {PointerEvent} event */
   jump(event) {
     const [{ left, top, width }, { bounds, view }] = [this.map.getBoundingClientRect(), this.picture];
     const scale = bounds.width / width;

@@ -4,12 +4,14 @@ const fine = levels[data.finest] ?? null;
 const MOST_CELLS = 256; // of a group's heat map: with more numbers it shows means, as drawing/colours.py makes them
 
 class View extends Level {
+  /** @param {number[]} closed @param {string} title */
   constructor(closed, title) {
     super(new Grouped(closed).told(title), data.finest);
     this.closed = closed;
     this.fine = fine;
   }
 
+  /** @param {Numbers} numbers @returns {Results | null} */
   computed(numbers) {
     const all = fine.compute(numbers);
     if (!all) return null;
@@ -62,8 +64,10 @@ class View extends Level {
   }
 
   // The names of the boxes, and of what is in them.
+  /** @returns {[string, number][]} */
   named() {
-    return [...super.named(), ...fine.boxes.map(({ name }, node) => [name, this.shownAs[node]])];
+    const inside = this.shownAs.map((box, node) => /** @type {[string, number]} */ ([fine.boxes[node].name, box]));
+    return [...super.named(), ...inside];
   }
 }
 
@@ -72,6 +76,7 @@ const joinedUp = (parts) => (parts.includes(null) ? null : parts.flatMap((part) 
 const together = (parts) => (parts.length === 1 ? parts[0] : joinedUp(parts));
 
 // d(the head of a group)/d(what it is computed from), by the chain rule within the group.
+/** @param {GroupData} group @param {number[]} locals */
 function derivativesThrough({ head, members }, locals) {
   const total = new Map([[head, 1]]);
   for (const node of members.toReversed()) {
@@ -83,6 +88,7 @@ function derivativesThrough({ head, members }, locals) {
   return total;
 }
 
+/** @param {number} node @returns {number[]} */
 const linksInto = (node) => {
   fine.before ??= Map.groupBy(fine.links.keys(), (link) => fine.links[link].child);
   return fine.before.get(node) ?? [];
@@ -90,6 +96,7 @@ const linksInto = (node) => {
 
 // The boxes and links of the finest level with some groups closed.
 class Grouped {
+  /** @param {number[]} closed */
   constructor(closed) {
     this.item = fine.boxes.map((_, node) => `node ${node}`);
     this.members = new Map();
@@ -127,6 +134,7 @@ class Grouped {
     return done;
   }
 
+  /** @param {string} title @returns {LevelData} */
   told(title) {
     const [items, links] = [[...this.place.keys()], this.links()];
     const boxes = items.map((item) => this.box(item));
@@ -202,6 +210,7 @@ class Grouped {
 }
 
 // The nodes of the finest level that a box stands for.
+/** @param {BoxData} box @returns {number[]} */
 function nodesOf({ ends, group, node }) {
   if (group !== undefined) return data.groups[group].members;
   return ends ?? [fine.boxes.findIndex((box) => box.node === node)];

@@ -3,9 +3,10 @@
 const [SHOWN_PATHS, MOST_FACTORS] = [3, 8];
 
 class Paths {
+  /** @param {Level} level */
   constructor(level) {
     this.level = level;
-    this.after = level.boxes.map(() => []);
+    /** @type {number[][]} */ this.after = level.boxes.map(() => []);
     const flowing = level.live ? level.passes : level.links.keys();
     for (const link of flowing) this.after[level.links[link].parent].push(link);
     this.count = level.boxes.map((_, box) => (box === level.root ? 1 : 0)); // children come after their parents
@@ -14,11 +15,13 @@ class Paths {
     }
   }
 
+  /** @param {number} link */
   child(link) {
     return this.level.links[link].child;
   }
 
   // All boxes and links on a path from a box.
+  /** @param {number} box @returns {Lit} */
   from(box) {
     const [boxes, links] = [new Set([box]), new Set()];
     for (const at of boxes) {
@@ -32,8 +35,9 @@ class Paths {
   }
 
   // The first paths, each by its links from the box on.
+  /** @param {number} box @param {number} most */
   first(box, most) {
-    const [found, open] = [[], [[]]];
+    const [found, open] = /** @type {number[][][]} */ ([[], [[]]]);
     while (open.length && found.length < most) {
       const path = open.pop();
       const at = path.length ? this.child(path.at(-1)) : box;
@@ -47,6 +51,7 @@ class Paths {
   }
 
   // The product along each path, and their sum, as formulas; without numbers where there are no results.
+  /** @param {number} box @param {Results | null} results */
   told(box, results) {
     const { level, count } = this;
     const [{ name }, { name: end }] = [level.boxes[box], level.boxes[level.root]];
@@ -67,6 +72,7 @@ class Paths {
   }
 
   // The product of the local derivatives along a path, from the end back: symbols, if they are few, numbers, result.
+  /** @param {number[]} path @param {Results} results */
   chain(path, { locals }) {
     const back = path.toReversed();
     const product = back.reduce((so_far, link) => so_far * locals[link], 1);

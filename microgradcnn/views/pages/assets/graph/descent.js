@@ -21,7 +21,7 @@ function movedPlaces() {
 
 // Steps of gradient descent: the numbers after them, and the loss after each.
 function descend(level, numbers, rate, steps) {
-  const [moved, losses] = [movedPlaces(), []];
+  const [moved, losses] = [movedPlaces(), /** @type {number[]} */ ([])];
   level = level.fine ?? level; // a group hides its leaves
   for (let step = 0; step < steps; step++) {
     const [{ gradients }, after] = [level.compute(numbers), numbers.slice()];
@@ -39,7 +39,7 @@ function descend(level, numbers, rate, steps) {
 function ticks(low, high) {
   const rough = (high - low) / 3 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((k) => k * power >= rough);
+  const step = power * ([1, 2, 5].find((k) => k * power >= rough) ?? 10);
   const count = Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9);
   return Array.from({ length: count + 1 }, (_, i) => step * (Math.ceil(low / step - 1e-9) + i));
 }

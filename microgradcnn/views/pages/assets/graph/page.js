@@ -6,7 +6,7 @@ const pictures = new Map();
 const canvas = new Canvas(figure);
 const NOTHING = { boxes: new Set(), links: new Set() };
 const start = { level: levels[0], step: 0, numbers: recordedNumbers };
-const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
+/** @type {State} */ const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
 function picture() {
   if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive, point, toggle));
@@ -165,6 +165,7 @@ const keys = {
 
 // The picture itself, when it has the focus, is moved by the arrows.
 const FAR = 80;
+/** @type {Record<string, [number, number]>} */
 const pans = { ArrowLeft: [FAR, 0], ArrowRight: [-FAR, 0], ArrowUp: [0, FAR], ArrowDown: [0, -FAR] };
 figure.addEventListener("keydown", (event) => {
   const [pan, plain] = [pans[event.key], !event.ctrlKey && !event.metaKey && !event.altKey];

@@ -15,13 +15,14 @@ let taken = data.leaves.reduce((sum, leaf) => sum + sizeOf(leaf), 0);
 const recordedNumbers = allNumbers.subarray(0, taken);
 
 class Level {
+  /** @param {LevelData} told @param {number} place */
   constructor(told, place) {
     Object.assign(this, told);
     this.program = programs[place];
     this.constants = allNumbers.subarray(taken, (taken += told.constants ?? 0));
     this.store = packed.getElementById(`packed-${place}`);
     const computed = this.boxes.flatMap((box, i) => (box.leaf ? [] : [i]));
-    this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
+    /** @type {Step[]} */ this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
     this.seed = this.steps.length; // the step that starts the backward pass
     if (this.live) this.steps.push({ kind: "seed" }, ...this.passes.map((link) => ({ kind: "backward", link })));
     else if (data.computed) this.steps.push(...computed.reverse().map((box) => ({ kind: "recorded", box })));
@@ -63,6 +64,7 @@ class Level {
   }
 
   // All numbers: of each box its value and gradient, of each link the derivative and what is sent back.
+  /** @param {Numbers} numbers @returns {Results | null} */
   compute(numbers) {
     if (this.computedFrom !== numbers) [this.computedFrom, this.results] = [numbers, this.computed(numbers)];
     return this.results;
@@ -83,7 +85,7 @@ class Level {
   }
 
   loss(numbers) {
-    return this.compute(numbers).values[this.root][0];
+    return this.compute(numbers)?.values[this.root][0];
   }
 
   // The gradients as far as the backward pass has come: null where nothing has arrived.
@@ -114,6 +116,7 @@ class Level {
   }
 
   // All names, each with its box.
+  /** @returns {[string, number][]} */
   named() {
     return this.boxes.map(({ name }, box) => [name, box]);
   }
@@ -134,4 +137,5 @@ function standsAlone(node) {
   return !node.parentNode || (node.previousSibling?.textContent === "(" && node.nextSibling?.textContent === ")");
 }
 
+/** @type {Level[]} */
 const levels = data.levels.map((told, place) => (told.view ? null : new Level(told, place))); // views: see grouping.js

@@ -76,6 +76,9 @@ const first = figure.querySelector("svg");
 const firstBoxes = [...first.querySelectorAll(".node, .group")].map((g) => g.cloneNode(true)); // before any step
 
 class Picture {
+  /** @type {Place[]} */ places = []; // of the boxes
+  bounds = { x: 0, y: 0, width: 0, height: 0 }; // of all that is drawn
+
   constructor(level, derive, point, toggle) {
     this.level = level;
     this.svg = level.fine ? this.composed() : level.store.querySelector("svg") ? this.packed() : first;

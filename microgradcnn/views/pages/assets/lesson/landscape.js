@@ -54,7 +54,7 @@ function landscape(section, task) {
     const path = task.descend(weights, rate, STEPS, {moving: (name) => axes.some((i) => task.parameters[i] === name)});
     const points = path.map((step) => onto(axes.map((i) => step.weights[i])));
     pen.putImageData(image, 0, 0);
-    for (const [width, style] of [[5, "#000"], [2.5, "#fff"]]) {
+    for (const [width, style] of /** @type {[number, string][]} */ ([[5, "#000"], [2.5, "#fff"]])) {
       Object.assign(pen, {lineWidth: width, strokeStyle: style, fillStyle: style, lineJoin: "round"});
       pen.beginPath();
       points.forEach(([x, y]) => pen.lineTo(x, y));

@@ -1,0 +1,82 @@
+// The data of a graph's page, as page.py writes it, and what its levels compute.
+
+declare const programs: (Program | null)[];
+
+interface BoxData {
+  name: string;
+  leaf: boolean;
+  node?: number; // its place in the order of the graph
+  place?: number; // of a leaf: where its numbers begin
+  gradient?: boolean;
+  shape?: number[];
+  columns?: number; // of its heat map
+  cells?: number[];
+  group?: number; // which it is, closed
+  ends: number[]; // of a view: the boxes of the finest level whose numbers it shows
+}
+
+interface LinkData {
+  parent: number;
+  child: number;
+  local: boolean;
+  size: number; // how many numbers are sent back, 0 for none
+  recorded?: string;
+  links: number[]; // of a view: the links of the finest level that it stands for
+  through: number | null; // the group that it ends at, closed
+  from: number;
+}
+
+interface LevelData {
+  title: string;
+  live: boolean;
+  root: number;
+  most: { value: number; gradient: number };
+  boxes: BoxData[];
+  links: LinkData[];
+  passes: number[];
+  derivations: Record<number, [string, number[]][] | undefined>;
+  closed?: number[] | null;
+  shownAs: number[]; // of a view: the box that each of the finest level is in
+}
+interface Level extends LevelData {
+  fine?: Level | null;
+  before?: Map<number, number[]>; // the links into each box, see linksInto
+}
+
+interface GroupData {
+  columns: number;
+  name: string;
+  kind: string;
+  members: number[];
+  head: number | null;
+  outer: number | null;
+}
+
+interface Step {
+  kind: string; // of tellings, in step_words.js
+  box?: number; // whose value or gradient it is
+  link?: any; // along which something is sent back
+}
+
+interface Results {
+  values: Numbers[]; // of each box
+  gradients: any[]; // likewise, null where no gradient flows
+  locals: any[]; // of each link the local derivative, null where it is no number
+  sent: any[]; // likewise all that is sent back, null where nothing is
+  all?: Results; // of a view: those of the finest level
+}
+
+interface State {
+  level: Level;
+  step: number;
+  numbers: Numbers;
+  derived: number | null; // the box whose gradient is derived
+  prediction: Prediction | null;
+  losses: Numbers; // of descent
+  pointed: number | null;
+}
+
+interface DocumentEventMap {
+  "close-group": CustomEvent<{ group: number }>;
+  "light-path": CustomEvent<{ labels: string[] }>;
+}
