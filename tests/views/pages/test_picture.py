@@ -487,8 +487,9 @@ def test_saving(tmp_path: Path, suffix: str) -> None:
 
 def test_saving_where_it_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw(neuron()[2])
-    for name in ("f.gif", "f", ".svg"):
-        with pytest.raises(ValueError, match=re.escape(f"a picture is saved as .svg, .html, .dot, .png: {name!r}")):
+    for name in ("f.bmp", "f", ".svg"):
+        told = f"a picture is saved as .svg, .html, .dot, .png, .pdf, .gif, .mp4, .tex: {name!r}"
+        with pytest.raises(ValueError, match=re.escape(told)):
             picture.save(tmp_path / name)
     with pytest.raises(FileError, match="cannot be written: No such file or directory"):
         picture.save(tmp_path / "none" / "f.svg")
@@ -531,7 +532,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(of_class(root, "g", "group")) == 5
     assert "not computed" not in out.read_text(encoding="utf-8")
     for arguments, told in (
-        (["-o", str(tmp_path / "f.gif")], "a picture is saved as .svg, .html, .dot, .png: 'f.gif'"),
+        (
+            ["-o", str(tmp_path / "f.bmp")],
+            "a picture is saved as .svg, .html, .dot, .png, .pdf, .gif, .mp4, .tex: 'f.bmp'",
+        ),
         (["-o", str(out), "--collapse", "zz"], "the graph has no group 'zz'"),
     ):
         assert main(["graph", "conv_average", *arguments]) == 2
