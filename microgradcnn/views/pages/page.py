@@ -86,9 +86,14 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
+        script=f"const programs = [{programs}];\n{script()}",
     )
     return _written(html_document(body, drawing.title, style("graph/page.css"), classes)).decode()
+
+
+def script() -> str:
+    """What all pages of graphs run, after the programs of their own."""
+    return "\n".join(asset(f"{name}.js") for name in SCRIPTS)
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:
@@ -132,16 +137,6 @@ def _has_all_gradients(f: Value) -> bool:
             flows = (p for k, p in enumerate(node.parents) if node.op.chain[k] is not None)
             reached.update(p for p in flows if type(p) is not Constant and p.dtype != np.bool_)
     return all(node.has_grad for node in reached)
-
-
-def embedded(text: str, drawing: Drawing) -> str:
-    """A page in a frame for a notebook, with the picture behind it for where frames or scripts are taken out."""
-    high = min(900, max(560, round(1.2 * drawing.layout.size[1]) + 180))
-    frame = (
-        f'<iframe class="microgradcnn-page" sandbox="allow-scripts" title="{escape(drawing.title)}" '
-        f'style="width:100%;height:{high}px;border:0" srcdoc="{escape(text)}"></iframe>'
-    )
-    return f"<style>.microgradcnn-page+img{{display:none}}</style>{frame}{svg.image(drawing)}"
 
 
 def _written(text: str) -> bytes:
