@@ -23,6 +23,7 @@ from microgradcnn.cli.output import show
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.system.advice import Advice
 from microgradcnn.system.interrupts import Interruptible
+from microgradcnn.system.terminal import coloured
 from microgradcnn.views.formulas.expression import cut
 
 INTERRUPTED = 130
@@ -149,7 +150,7 @@ def _tell(typed: list[str], error: object, code: int) -> int:
     """Say in one line on stderr what went wrong, and where JSON was asked for as an object on stdout."""
     sentence = cut(escaped(str(error)), LONGEST)
     try:
-        print(f"microgradcnn: {sentence}", file=sys.stderr)
+        print(f"{coloured('microgradcnn:', 'red', sys.stderr)} {sentence}", file=sys.stderr)
         if "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed):
             show({"error": sentence, "exit_code": code}, True)
         sys.stdout.flush()

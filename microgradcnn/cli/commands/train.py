@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from microgradcnn.cli.figure import description, training_figure
+from microgradcnn.cli.figure import description, print_chart, training_figure
 from microgradcnn.cli.options import (
     OWN,
     chosen_checkpoints,
@@ -79,6 +79,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", type=plot_file, metavar="FILE", help="draw loss, rate and what was learnt: .png, .svg or .pdf"
     )
+    chart = "a chart of the loss in characters at the end (on a terminal)"
+    parser.add_argument("--chart", action=argparse.BooleanOptionalAction, help=chart)
     saving_arguments(parser)
     seed_argument(parser)
     parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
@@ -139,6 +141,8 @@ def run(options: argparse.Namespace) -> int:
         record["resume"] = how_to_resume(options)
     target = _target(data, done.trained.network.name in NETWORKS)
     show(record if options.json else _text(record, table, target), options.json)
+    if not options.json:
+        print_chart(done.training.history, options.chart)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 
