@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -35,13 +35,11 @@ from microgradcnn.training.batches import (
 from microgradcnn.training.checkpoint import Checkpoints, described, digest
 from microgradcnn.training.convergence import Converged, dead_start, default_rate, equal_units, largest_stable_rate
 from microgradcnn.training.descent import Descent, Recorder
-from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop
+from microgradcnn.training.loop import DivergedError, LectureLoop, ModelLoop, Training
 from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Singly, check_known, check_whole, grouped
 from microgradcnn.training.stopping import (
-    GOING,
     Callback,
     EpochEnd,
-    History,
     Patience,
     Stop,
     all_epochs,
@@ -67,32 +65,6 @@ Loss: TypeAlias = Callable[[Any, Any], Value]
 Rows: TypeAlias = tuple[Array, Array]
 
 
-@dataclass
-class Training:
-    """What a training run did, from the learning rate that it started at.
-
-    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or of a model what its stop
-    policy said, such as "stalled", and "stopped" where a callback asked for it; `message` says it in a sentence.
-    `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm, mean_squared_error (of
-    several outputs cross_entropy) and accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss
-    and, for a loss of classes, accuracy over the rows as they were when their batch was stepped on, and where there is
-    a validation, validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the
-    start; `engine` is what computed, under "auto" the one that was taken.
-    """
-
-    rate: float = math.nan  # of a pickled Fit, which had it in its history alone
-    stable_rate: float | None = None
-    status: str = GOING
-    message: str = ""
-    history: History = field(default_factory=list)
-    engine: str | None = None
-
-    @property
-    def converged(self) -> bool:
-        """Whether the gradient became small and the mean squared error clearly smaller than the variance of y."""
-        return self.status == "converged"
-
-
 Fit = Training  # what fit gave before there was one of both: pickles of it find the class under that name
 
 
@@ -108,6 +80,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     progress: bool = False,
     page: Any = None,
+    snapshots: int | None = None,
     **singly: Unpack[Singly],
 ) -> Training:
     """Train `network` on rows x, (n, inputs), and y, (n,), until it has converged or the epochs have run out.
@@ -123,6 +96,8 @@ def train(
     A run that is finished goes on when it is resumed with more epochs: they are run at the rates that the longer
     schedule has for them. `page` is a file, such as "run.html", in which the network trains from the same start in the
     same steps, to play with, or a TrainingPage, which knows more of the rows; a PageWarning says why there is none.
+    `snapshots=10` keeps the parameters after every tenth epoch for plots.training, those of the start and the end too;
+    they are not saved.
 
     Without groups the arguments are epochs, rate, schedule (the decay), batch, optimiser, clip and clip_value, those of
     OF_NETWORKS unless given, and checkpoint (the folder), every and resume. Raises ValueError for bad arguments,
@@ -133,6 +108,7 @@ def train(
         raise ValueError(f"x must be (n, inputs) and y (n,) with n ≥ 1, not {np.shape(x)} and {np.shape(y)}")
     schedule, checkpoints = grouped(OF_NETWORKS, schedule, checkpoints, singly)
     check_whole("seed", seed, 0)
+    check_whole("snapshots", 1 if snapshots is None else snapshots, 1)
     check_known(engine, ENGINES)
     x, y = _frozen(x), _frozen(y)
     check_finite(x, y)
@@ -148,14 +124,15 @@ def train(
     if found is None and (dead := dead_start(network, x)) is not None:
         return Training(rate, stable, "dead", dead, engine=rows.engine)
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
-    recorder, stop = Recorder(descent, folder, start=start), Converged(network, y)
+    recorder, stop = Recorder(descent, folder, snapshots, start=start), Converged(network, y)
     with _watched(page, network, (x, y), replace(schedule, rate=rate), seed):
         status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
         pair = f"hidden units {equal[0]} and {equal[1]}"
         message += f"; {pair} started equal and stay equal for ever: start them differently"
-    return Training(rate, stable, status, message, descent.history, rows.engine)
+    kept = recorder.snapshots(network.parameters)
+    return Training(rate, stable, status, message, descent.history, kept, rows.engine)
 
 
 def fit(
@@ -177,6 +154,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     progress: bool = False,
     page: Any = None,
+    snapshots: int | None = None,
     **singly: Unpack[Singly],
 ) -> Training:
     """Train `model` on rows x, (n, ...), and y, (n, ...), in batches shuffled with `seed`.
@@ -200,11 +178,12 @@ def fit(
     targets that do not fit, MissingExtra for an engine that is not installed. An epoch costs a forward and a backward
     pass over n rows.
 
-    `checkpoints`, `page` and the arguments without groups are as in `train`, with the defaults of OF_MODELS; what a
-    browser cannot train at a pace to watch is replayed on its page.
+    `checkpoints`, `page`, `snapshots` and the arguments without groups are as in `train`, with the defaults of
+    OF_MODELS; what a browser cannot train at a pace to watch is replayed on its page.
     """
     schedule, checkpoints = grouped(OF_MODELS, schedule, checkpoints, singly)
     check_whole("seed", seed, 0)
+    check_whole("snapshots", 1 if snapshots is None else snapshots, 1)
     check_known(engine, ENGINES)
     if schedule.rate is None:
         raise ValueError("fit needs a learning rate, such as 1e-3: only train finds one")
@@ -232,7 +211,8 @@ def fit(
         about["engine"] = rows.begun
         state = dropouts, model.buffers()
         descent = Descent(rows, schedule.optimiser, seed, *state, schedule.clip, schedule.clip_value)
-        recorder = Recorder(descent, None if checkpoints is None else checkpoints.open(schedule.epochs, about))
+        folder = None if checkpoints is None else checkpoints.open(schedule.epochs, about)
+        recorder = Recorder(descent, folder, snapshots)
 
         def validate() -> dict[str, float]:
             measured = {} if unseen is None else evaluate(model, *unseen, loss)
@@ -246,8 +226,9 @@ def fit(
     kept = len(history)
     if isinstance(stop, Patience) and stop.restore_best and history:
         kept = 1 + int(np.argmin([stop.cost(row) for row in history]))
+    kept_parameters = recorder.snapshots(path for path, _ in model.named_parameters())
     message = ending(status, len(history), kept, schedule.epochs)
-    return Training(schedule.rate, None, status, message, history, rows.engine)
+    return Training(schedule.rate, None, status, message, history, kept_parameters, rows.engine)
 
 
 def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Evaluation:

@@ -22,6 +22,7 @@ from microgradcnn.cli.commands import COMMANDS
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.system.advice import Advice
 from microgradcnn.system.interrupts import Interruptible
+from microgradcnn.system.terminal import coloured
 
 INTERRUPTED = 130
 LONGEST = 1000  # characters of an error
@@ -150,7 +151,7 @@ def _tell(typed: list[str], error: object, code: int) -> int:
 
     sentence = cut(escaped(str(error)), LONGEST)
     try:
-        print(f"microgradcnn: {sentence}", file=sys.stderr)
+        print(f"{coloured('microgradcnn:', 'red', sys.stderr)} {sentence}", file=sys.stderr)
         if "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed):
             show({"error": sentence, "exit_code": code}, True)
         sys.stdout.flush()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from microgradcnn.cli.output import Record, print_as, show, where_written
 from microgradcnn.files import json_text, write_whole
-from microgradcnn.views.documents.document import Line
+from microgradcnn.system.terminal import columns
+from microgradcnn.views.documents.document import WIDEST, Line
 from microgradcnn.views.documents.standalone import html_page, latex_document
 
 SUFFIXES = {"": "text", ".txt": "text", ".tex": "latex", ".html": "mathml", ".json": "json"}
@@ -43,6 +45,11 @@ def deliver(
     write_whole(options.out, ((wrap(text, title) if wrap else text).rstrip() + "\n").encode("utf-8", "replace"))
     written = {"written": str(options.out)}
     show(record() | written if options.json else where_written(options.out), options.json)
+
+
+def text_width(options: argparse.Namespace) -> int:
+    """The columns of a text: those of the terminal, or of COLUMNS, but no more than a pipe and a file have."""
+    return min((columns(sys.stdout) if options.out is None else None) or WIDEST, WIDEST)
 
 
 def _format(options: argparse.Namespace, known: list[str]) -> str:

@@ -1,10 +1,16 @@
-"""What a training run did and what it learnt, as one figure: its curves beside the boundary or the filters."""
+"""What a training run did and what it learnt, as one figure, and its loss in characters for a terminal."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
+
+from microgradcnn.cli.streams import takes
 from microgradcnn.data import Dataset
 from microgradcnn.experiment import Experiment, predict
+from microgradcnn.system.terminal import USUAL, columns, is_terminal
 from microgradcnn.views import plots
+from microgradcnn.views.text_chart import BLOCKS, FRAMES, PLAIN, text_chart
 
 
 def training_figure(done: Experiment, data: Dataset) -> plots.Figure:
@@ -44,3 +50,14 @@ def description(done: Experiment) -> str:
         f"{done.trained.network.name}: the loss goes from {first['loss']:.3g} to {last['loss']:.3g} in {last['epoch']} "
         f"epochs{rate}; {name} {train:.{digits}f} in training, {test:.{digits}f} in the test."
     )
+
+
+def print_chart(history: Sequence[Mapping[str, float]], wanted: bool | None) -> None:
+    """Print the loss over the epochs in characters, if that is wanted; if nobody has said so, on a terminal."""
+    if wanted is False or not (wanted or is_terminal(sys.stdout)) or not history:
+        return
+    blocks = BLOCKS if takes("".join([BLOCKS, *FRAMES[BLOCKS]]), sys.stdout) else PLAIN
+    ends = f"epoch {history[0]['epoch']}", f"{history[-1]['epoch']}"
+    losses = [row["loss"] for row in history]
+    if chart := text_chart(losses, "loss", ends, columns(sys.stdout) or USUAL, blocks):
+        print(chart)

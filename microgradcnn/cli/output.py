@@ -9,6 +9,7 @@ from typing import Any
 
 from microgradcnn.cli.streams import escaped, takes
 from microgradcnn.files import json_text, write_whole
+from microgradcnn.system.terminal import coloured
 
 Record = dict[str, Any]
 
@@ -36,6 +37,11 @@ def print_as(what: Any, form: str) -> None:
         print(what if takes(what, sys.stdout) else what.encode("ascii", "xmlcharrefreplace").decode())
     else:
         print(escaped(what, keep="\n\t"))
+
+
+def print_verdict(verdict: str, right: bool) -> None:
+    """Print a line in green or red, where the terminal has colours."""
+    print(coloured(escaped(verdict), "green" if right else "red", sys.stdout))
 
 
 def where_written(*paths: Path | str) -> str:

@@ -71,9 +71,14 @@ class Batches(ABC):
 
     def write(self) -> None:
         """Give the parameters the numbers of `flat`."""
+        for p, part in zip(self.parameters, self.parts(self.flat), strict=True):
+            p.data = part
+
+    def parts(self, flat: Array) -> list[Array]:
+        """Numbers of all parameters in one vector as arrays, one for each."""
         ends = np.cumsum([np.size(p.data) for p in self.parameters])
-        for p, part in zip(self.parameters, np.split(self.flat, ends[:-1]), strict=True):
-            p.data = part.reshape(p.shape)
+        pairs = zip(self.parameters, np.split(flat, ends[:-1]), strict=True)
+        return [part.reshape(p.shape) for p, part in pairs]
 
 
 class Eager(Batches):

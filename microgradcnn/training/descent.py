@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,14 +88,30 @@ class Descent:
         self.flat.data = self.rows.flat = arrays["parameters"]
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The parameters by their names, when so many epochs were done."""
+
+    epoch: int
+    parameters: dict[str, Array]
+
+
 class Recorder:
     """Takes note of a descent when an epoch is whole: goes back to that, and saves it when a checkpoint is due.
+
+    After every `snapshots` epochs it keeps the parameters, unless that is None.
 
     `constants` are saved with it, as JSON holds them. Without checkpoints nothing is saved. With some that have
     `found` one, the descent goes on from there, and `status` is what it was then, None if the stop policy has not told.
     """
 
-    def __init__(self, descent: Descent, checkpoints: CheckpointFolder | None = None, **constants: Any) -> None:
+    def __init__(
+        self,
+        descent: Descent,
+        checkpoints: CheckpointFolder | None = None,
+        snapshots: int | None = None,
+        **constants: Any,
+    ) -> None:
         self.descent, self.checkpoints, self.constants = descent, checkpoints, constants
         self.status: str | None = GOING
         self._rows = array("d")  # the history in one block, so that a save takes it as it is
@@ -102,6 +119,8 @@ class Recorder:
             self._go_on(checkpoints.found)
         self._saved = len(descent.history)  # epochs
         self._noted: tuple[int, dict[str, Any], dict[str, Array]] | None = None
+        self._every = snapshots
+        self._kept = {} if snapshots is None else {self._saved: descent.rows.flat.copy()}
 
     def _go_on(self, found: Checkpoint) -> None:
         rows, columns, self.status = found.arrays["history"], found.state["columns"], found.state["status"]
@@ -124,6 +143,8 @@ class Recorder:
 
     def epoch_done(self, status: str) -> None:
         """Take note of the descent at the end of an epoch, with the status of training then; save if it is time."""
+        if self._every is not None and len(self.descent.history) % self._every == 0:
+            self._kept[len(self.descent.history)] = self.descent.rows.flat.copy()
         if self.checkpoints is None:
             return
         self.note(status)
@@ -141,3 +162,11 @@ class Recorder:
         history = np.frombuffer(self._rows[: epochs * len(columns)]).reshape(epochs, len(columns))
         self.checkpoints.save(epochs, {**self.constants, **state, "columns": columns}, {**arrays, "history": history})
         self._saved = epochs
+
+    def snapshots(self, names: Iterable[str]) -> list[Snapshot]:
+        """The parameters, called so, at the start, after every so many epochs, and now, at the end."""
+        if self._every is None:
+            return []
+        found, labels = {**self._kept, len(self.descent.history): self.descent.rows.flat.copy()}, list(names)
+        parts = self.descent.rows.parts
+        return [Snapshot(epoch, dict(zip(labels, parts(flat), strict=True))) for epoch, flat in found.items()]

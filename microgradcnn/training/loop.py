@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -21,14 +21,42 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.descent import Recorder
+from microgradcnn.training.descent import Recorder, Snapshot
 from microgradcnn.training.progress import bar
 from microgradcnn.training.schedule import Schedule
-from microgradcnn.training.stopping import GOING, Callback, EpochEnd, Patience, Stop
+from microgradcnn.training.stopping import GOING, Callback, EpochEnd, History, Patience, Stop
 
 
 class DivergedError(ArithmeticError):
     """A loss or a gradient became NaN or infinite; the parameters are the best, or the last, that were finite."""
+
+
+@dataclass
+class Training:
+    """What a training run did, from the learning rate that it started at.
+
+    `status` is "epochs" (they ran out), "interrupted", "converged" or "dead" for a network, or of a model what its stop
+    policy said, such as "stalled", and "stopped" where a callback asked for it; `message` says it in a sentence.
+    `history` has one row an epoch. A network's are epoch, from 0, rate, loss, gradient_norm, mean_squared_error (of
+    several outputs cross_entropy) and accuracy over all rows, before the steps; a model's are epoch, from 1, rate, loss
+    and, for a loss of classes, accuracy over the rows as they were when their batch was stepped on, and where there is
+    a validation, validation_loss and validation_accuracy after the epoch. `stable_rate` is a network's 2/λmax at the
+    start. `snapshots` are the parameters at the start, after every so many epochs and at the end, if some were to be
+    kept; `engine` is what computed, under "auto" the one that was taken.
+    """
+
+    rate: float = math.nan  # of a pickled Fit, which had it in its history alone
+    stable_rate: float | None = None
+    status: str = GOING
+    message: str = ""
+    history: History = field(default_factory=list)
+    snapshots: Sequence[Snapshot] = ()
+    engine: str | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gradient became small and the mean squared error clearly smaller than the variance of y."""
+        return self.status == "converged"
 
 
 @dataclass

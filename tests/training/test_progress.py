@@ -144,3 +144,42 @@ def test_a_dumb_terminal_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal)
     assert list(bar(5, True, lambda: "note")) == [0, 1, 2, 3, 4]
     assert terminal.getvalue() == ""
+
+
+NOTE = ["loss 0.25", "accuracy 0.9712", "validation accuracy 0.9583", "something 1"]
+
+
+@pytest.mark.parametrize(("columns", "parts"), [(40, 1), (60, 2), (80, 3), (100, 4)])
+def test_a_plain_line_is_shorter_than_the_terminal_and_no_part_of_the_note_is_cut(
+    columns: int, parts: int, show_on: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = show_on(Terminal())
+    lines = {terminal.line() for _ in bar(1000, True, lambda: ", ".join(NOTE))}
+    assert f" 50% epoch 500 of 1000 {', '.join(NOTE[:parts])}" in lines
+    assert max(map(len, lines)) < columns
+
+
+@pytest.mark.parametrize(("columns", "parts"), [(60, 0), (80, 1), (100, 2), (132, 4)])
+def test_a_line_of_tqdm_keeps_its_bar_and_no_part_of_the_note_is_cut(
+    columns: int, parts: int, show_on: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tqdm
+
+    lines = []
+
+    class Drawn(tqdm.tqdm):  # type: ignore[misc, type-arg]
+        """Lines as tqdm lays them out after a minute in a terminal of so many columns."""
+
+        def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+            lines.append(self.format_meter(500, 1000, 0.5, ncols=columns - 1, unit="epoch", postfix=s))
+
+    monkeypatch.setattr(tqdm, "tqdm", Drawn)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show_on(Terminal())
+    assert list(bar(3, True, lambda: ", ".join(NOTE), 0)) == [0, 1, 2]
+    assert list(bar(1000, True, lambda: ", ".join(NOTE), 998)) == [998, 999]
+    assert "█████" in lines[-1]
+    assert len(lines[-1]) < columns
+    assert lines[-1].endswith(f"1000.00epoch/s{''.join(f', {part}' for part in NOTE[:parts])}]")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from microgradcnn import nn
 from microgradcnn.cli import main
 from microgradcnn.cli.figure import description, training_figure
 from microgradcnn.data import load, shrink, two_classes
@@ -19,6 +20,7 @@ from microgradcnn.data.dataset import Dataset
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.extras import MissingExtra
+from microgradcnn.fit import train
 from microgradcnn.networks import conv_average, single_layer
 from microgradcnn.views import plots
 
@@ -176,7 +178,7 @@ def test_many_filters_stand_in_rows_and_do_not_touch(ax: Any) -> None:
         for other_left, other_right, other_bottom, other_top in places[:i]:
             assert other_right < left or right < other_left or other_bottom < top or bottom < other_top
     assert len({top for *_, top in places}) == 2
-    for wrong in (np.ones((2, 2)), np.ones((2, 3, 2, 2)), np.ones((0, 2, 2))):
+    for wrong in (np.ones((2, 2)), np.ones((2, 3, 2, 2, 2)), np.ones((0, 2, 2))):
         with pytest.raises(ValueError, match=r"filters must have shape \(n, height, width\)"):
             plots.filters(wrong, ax)
 
@@ -206,9 +208,22 @@ def test_gradient_norms_by_layer(ax: Any) -> None:
     z.square().mean().backward()
     plots.gradient_norms(layers, ax)
     by_hand = [np.sqrt(np.sum(W.grad**2)) for W in layers.values()]
-    assert [bar.get_height() for bar in ax.patches] == pytest.approx(by_hand, rel=1e-12)
+    (points,) = ax.lines
+    assert points.get_ydata() == pytest.approx(by_hand, rel=1e-12)
+    assert (points.get_marker(), points.get_linestyle(), len(ax.patches)) == ("o", "None", 0)
     assert (ax.get_yscale(), ax.get_xlabel()) == ("log", "layer")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == list(layers)
+
+
+def test_a_layer_that_does_not_learn_lies_below_the_others(ax: Any) -> None:
+    dead, alive = Value([1.0, 2.0], label="dead"), Value([3.0], label="alive")
+    ((dead * 0.0).sum() + alive.sum()).backward()
+    plots.gradient_norms({"dead": dead, "alive": alive, "again": alive}, ax)
+    points, triangle = ax.lines
+    assert (points.get_xdata().tolist(), points.get_ydata().tolist()) == ([1, 2], [1.0, 1.0])
+    assert (list(triangle.get_xdata()), triangle.get_marker(), ax.get_yscale()) == ([0], "v", "log")
+    assert triangle.get_transform() == ax.get_xaxis_transform()
+    plots.gradient_norms({"dead": dead}, plots.figure().add_subplot())
 
 
 def test_gradient_norms_over_the_steps(ax: Any) -> None:
@@ -374,3 +389,59 @@ def test_a_plane_of_three_classes_is_no_boundary(ax: Any) -> None:
         plots.decision_boundary(predict, x, y, ax)
     assert plots.decision_boundary(lambda rows: predict(rows)[:, 0], x, y, ax) is ax
     assert plots.decision_boundary(lambda rows: predict(rows)[:, :1], x, y, ax) is ax
+
+
+def panels(ax: Any) -> list[Any]:
+    return [np.asarray(image.get_array()) for image in ax.images]
+
+
+def test_filters_of_a_layer_a_model_and_an_array(ax: Any) -> None:
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(1, 3, 2, rng=rng), nn.ReLU(), nn.Conv2d(3, 2, 2, rng=rng))
+    for given, weights in ((model, model[0].weight.data[:, 0]), (model[0], model[0].weight.data[:, 0])):
+        plots.filters(given, ax)
+        assert [panel.tolist() for panel in panels(ax)] == weights.tolist()
+        ax.clear()
+    for given in (model[2], model[2].weight, model[2].weight.data):
+        plots.filters(given, ax)
+        for shown, kernel in zip(panels(ax), model[2].weight.data, strict=True):  # channels 1 and 2, below them 3
+            assert shown.shape == (5, 5)
+            corners = [shown[:2, :2], shown[:2, 3:], shown[3:, :2]]
+            assert [corner.tolist() for corner in corners] == kernel.tolist()
+            assert np.isnan(shown[2]).all()
+            assert np.isnan(shown[3:, 3:]).all()
+        assert words(ax)[:2] == ["filter 1", "filter 2"]
+        ax.clear()
+
+
+def test_filters_of_what_has_no_images(ax: Any) -> None:
+    rng = np.random.default_rng(0)
+    square, row, sound = nn.Linear(4, 2, rng=rng), nn.Linear(3, 2, rng=rng), nn.Conv1d(2, 3, 4, rng=rng)
+    shapes = {}
+    for name, layer in (("square", square), ("row", row), ("sound", sound)):
+        plots.filters(layer, ax, name="unit")
+        shapes[name] = [panel.shape for panel in panels(ax)]
+        ax.clear()
+    assert shapes == {"square": [(2, 2)] * 2, "row": [(1, 3)] * 2, "sound": [(1, 9)] * 3}
+    with pytest.raises(ValueError, match="ReLU has no weights that are filters"):
+        plots.filters(nn.ReLU(), ax)
+    with pytest.raises(ValueError, match=r"\(n, height, width\) or \(n, channels, height, width\), not \(2, 3\)"):
+        plots.filters(np.ones((2, 3)), ax)
+
+
+def test_a_training_shows_its_weights_and_filters_over_time() -> None:
+    x, y = np.random.default_rng(0).uniform(size=(6, 9)), np.array([0.0, 1.0] * 3)
+    network = conv_average(seed=0)
+    start = {name: np.array(p.data) for name, p in network.parameters.items()}
+    run = train(network, x, y, epochs=7, snapshots=3)
+    figure = plots.training(run)
+    axes = {ax.get_title(): ax for ax in figure.axes if ax.get_title()}
+    weights = axes["Weights"]
+    assert {tuple(line.get_xdata()) for line in weights.lines} == {(0, 3, 6, 7)}
+    assert [line.get_ydata()[0] for line in weights.lines] == np.ravel(start["c"]).tolist()
+    assert [line.get_ydata()[-1] for line in weights.lines] == np.ravel(network.parameters["c"].data).tolist()
+    filters = axes["Filters, c"]
+    assert [text for text in words(filters) if text] == ["epoch 0", "epoch 3", "epoch 6", "epoch 7"]
+    assert panels(filters)[0].tolist() == np.reshape(start["c"], (2, 2)).tolist()
+    with pytest.raises(ValueError, match="the run kept no parameters to plot: snapshots=10 keeps"):
+        plots.training(train(conv_average(seed=0), x, y, epochs=2))

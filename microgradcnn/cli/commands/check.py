@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from microgradcnn.cli.options import chosen_graph, graph_arguments, real
-from microgradcnn.cli.output import show
+from microgradcnn.cli.output import print_verdict, show
 from microgradcnn.engine.gradient import grad
 from microgradcnn.views.answers.answer import check_answer
 from microgradcnn.views.answers.diagnosis import listed
@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     record |= {"read": answer.read, "undefined": lost or None}
     record["columns"] = [list(diagnosis.columns) for diagnosis in answer.diagnoses]
     places = [f"{d.names[0]} in column {listed([*map(str, d.columns)])}" for d in answer.diagnoses if d.columns]
-    lines = [answer.verdict, *places, f"read as: {answer.read}", *filter(None, [lost])]
+    lines = [*places, f"read as: {answer.read}", *filter(None, [lost])]
+    if not options.json:
+        print_verdict(answer.verdict, answer.right)
     show(record if options.json else "\n".join(lines), options.json)
     return 0 if answer.right else 1

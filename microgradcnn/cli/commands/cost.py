@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from microgradcnn.cli.documents import deliver, format_arguments
+from microgradcnn.cli.documents import deliver, format_arguments, text_width
 from microgradcnn.cli.options import chosen_kind, network_argument, network_options
 from microgradcnn.cli.output import Record
 from microgradcnn.lesson.cost import network_cost
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             **_record(counted.found, timing),
             "lecture": {**counted.sizes, **_amounts(counted.lecture.total), "least": counted.lecture.least},
         },
-        text=lambda: as_text(steps),
+        text=lambda: as_text(steps, text_width(options)),
         latex=lambda: as_latex(steps),
         mathml=lambda: as_html(steps),
     )

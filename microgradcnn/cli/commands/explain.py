@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from microgradcnn.cli.documents import deliver, format_arguments
+from microgradcnn.cli.documents import deliver, format_arguments, text_width
 from microgradcnn.cli.loss_graphs import LossGraph
 from microgradcnn.cli.options import chosen_graph, graph_arguments, names
 from microgradcnn.cli.output import Record
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         options,
         (*slopes[:_MOST_IN_TITLE], " …" if len(slopes) > _MOST_IN_TITLE else "", f" of {graph.name}"),
         lambda: _record(options.graph, graph, wrt, derivation),
-        text=derivation.text,
+        text=lambda: derivation.text(text_width(options)),
         latex=derivation.latex,
         mathml=derivation.mathml,
     )

@@ -12,7 +12,7 @@ import numpy as np
 import microgradcnn.lesson.run as lessons
 from microgradcnn.cli.loss_graphs import built_network
 from microgradcnn.cli.options import OWN, chosen_kind, network_argument, outputs_argument, seed_argument
-from microgradcnn.cli.output import Record, show, table
+from microgradcnn.cli.output import Record, print_verdict, show, table
 from microgradcnn.engine.gradient import grad
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import ACTIVATIONS, Network
@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     verdict = "every gradient is right" if right else "a gradient is wrong"
     explained = f"{verdict}: the largest difference from the tensor form's, as a share of the largest component"
     shown = [{way: "none" if found is None else found for way, found in row.items()} for row in rows]
-    show({"right": right, "checks": rows} if options.json else f"{table(shown)}\n{explained}", options.json)
+    show({"right": right, "checks": rows} if options.json else table(shown), options.json)
+    if not options.json:
+        print_verdict(explained, right)
     return 0 if right else 1
 
 

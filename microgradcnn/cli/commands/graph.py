@@ -15,7 +15,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     graph_arguments(parser)
     parser.add_argument("--arrays", action="store_true", help="a network over rows, instead of one example in scalars")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE", help="the page, .html, or picture, .svg, .dot or .png"
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a page, .html; a picture, .svg, .png, .pdf, .dot or .tex; a film of both passes, .gif or .mp4",
     )
     parser.add_argument("--collapse", type=names, metavar="z,a_*", help="groups to draw as one box: z, a_1 or all a_*")
     parser.add_argument("--open", type=names, metavar="z,a_*", help="groups to draw open that would be collapsed")

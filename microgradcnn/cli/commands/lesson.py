@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from dataclasses import replace
@@ -24,6 +23,7 @@ from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.sections.evidence import WAYS
 from microgradcnn.lesson.words import Words, read_words, section_titles
+from microgradcnn.system.terminal import coloured
 
 OF_DATA = ("target", "drop", "classes", "missing", "target_kind")  # options that say something about --data
 FOLDERS = {False: "lesson", True: "lesson-student"}
@@ -202,9 +202,7 @@ def _about_training(rows: list[lessons.NetworkRow]) -> str:
 
 def _mark(row: lessons.NetworkRow) -> str:
     text = "right" if row.right else "WRONG" if row.wrong else "not converged"
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return f"\033[{32 if row.right else 31}m{text}\033[0m"
+    return coloured(text, "green" if row.right else "red", sys.stdout)
 
 
 def _lesson_record(row: lessons.NetworkRow) -> Record:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from microgradcnn.cli.figure import description, training_figure
+from microgradcnn.cli.figure import description, print_chart, training_figure
 from microgradcnn.cli.options import (
     OWN,
     chosen_checkpoints,
@@ -87,6 +87,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="write a page, offline, in which it trains before your eyes: play, step, look back, other rates and data",
     )
+    chart = "a chart of the loss in characters at the end (on a terminal)"
+    parser.add_argument("--chart", action=argparse.BooleanOptionalAction, help=chart)
     saving_arguments(parser)
     seed_argument(parser)
     parser.set_defaults(regularise=None)  # of the networks only: `run` gives it
@@ -150,6 +152,8 @@ def run(options: argparse.Namespace) -> int:
         record["resume"] = how_to_resume(options)
     target = _target(data, done.trained.network.name in NETWORKS)
     show(record if options.json else _text(record, table, target), options.json)
+    if not options.json:
+        print_chart(done.training.history, options.chart)
     return {"dead": 1, "interrupted": 130}.get(done.training.status, 0)
 
 

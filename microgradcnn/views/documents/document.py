@@ -73,15 +73,15 @@ class Step:
             self.say(definition)
 
 
-def as_text(steps: Iterable[Step]) -> str:
-    """The steps for a terminal."""
+def as_text(steps: Iterable[Step], width: int = WIDEST) -> str:
+    """The steps for a terminal, in lines of at most `width` columns where they can be broken; tables are not."""
     pieces: list[str] = []
     for i, step in enumerate(steps, start=1):
         pieces.append(f"{i}. " + text_line(step.heading))
         flat = Text() if step.tall else Typeable()
         for line in step.lines:
             write = Tall() if step.tall else Typeable()
-            rows = _text_table(line, flat) if isinstance(line, Table) else _text_lines(line, write)
+            rows = _text_table(line, flat) if isinstance(line, Table) else _text_lines(line, write, width)
             pieces += [part for row in rows for part in write.laid_out(row)]
         if not step.tall and (BRACKETS,) not in step.lines and any("cases" in heads(e) for e in step.formulas):
             pieces.append("   " + BRACKETS)
@@ -99,19 +99,19 @@ def _read_once(e: Expr) -> Expr:
     )
 
 
-def _text_lines(line: Line, write: Text) -> list[str]:
+def _text_lines(line: Line, write: Text, width: int) -> list[str]:
     """A line; a long equation has each of its signs at the start of a row, and a long side takes several rows."""
     whole = text_line(line, write)
-    if columns(whole) <= LONGEST:
+    if columns(whole) <= min(LONGEST, width - 3):
         return ["   " + whole]
     if not is_display(line):
-        return wrap(whole, WIDEST, initial_indent="   ", subsequent_indent="   ", break_on_hyphens=False)
+        return wrap(whole, width, initial_indent="   ", subsequent_indent="   ", break_on_hyphens=False)
     sign, first, others, words = sides(line, write)
     others[-1] += text_line(words, write)
-    apart = columns(first) > WIDEST / 3
+    apart = columns(first) > width / 3
     lines, margin = ["   " + first] if apart else [], "   " + " " * (3 if apart else columns(first))
     for side in others:
-        room = WIDEST - columns(f"{margin} {sign} ")
+        room = width - columns(f"{margin} {sign} ")
         row, *more = text_rows(side, room - 4, room)
         lines += [f"{margin if lines else '   ' + first} {sign} {row}", *(f"{margin}       {x}" for x in more)]
     return lines

@@ -282,7 +282,7 @@ def shortened(runs: Sequence[Run], size: float, limit: float) -> list[Run]:
         if room < 0:
             break
     kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" +−·=("))
-    return [*kept, Run("…")]
+    return [*(run for run in kept if run.text), Run("…")]
 
 
 def width(runs: Sequence[Run], size: float) -> float:

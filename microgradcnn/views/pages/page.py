@@ -34,13 +34,14 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
-SCRIPTS = (
+SHARED = (
     *("graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas"),
     *("canvas/arranging", "images/maps", "graph/picture", "graph/step_words", "graph/derivation", "graph/predicting"),
     *("arrays/choosing", "graph/descent", "graph/page"),
 )
 IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # a pixel's window
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
+SCRIPTS = (*ARRAYS, *SHARED, *IMAGES)
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
@@ -82,7 +83,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     }
     programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
     arrays = any(level.of_arrays and level.live for level in shown.own)
-    scripts = (*(ARRAYS if arrays else ()), *SCRIPTS, *(IMAGES if pictured else ()))
+    parts = [script(ARRAYS if arrays else ()), script(), script(IMAGES if pictured else ())]
     classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
     body = asset("graph/page.html").format(
@@ -93,7 +94,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script=f"const programs = [{programs}];\n" + "\n".join(asset(f"{name}.js") for name in scripts),
+        script="\n".join([f"const programs = [{programs}];", *parts]),
     )
     styles = "\n".join([style("graph/page.css"), *([asset("images/images.css")] if pictured else [])])
     return _written(html_document(body, drawing.title, styles, classes)).decode()
@@ -101,6 +102,11 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
 
 def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def script(names: Sequence[str] = SHARED) -> str:
+    """What all pages of graphs run, after the programs of their own, or other scripts."""
+    return "\n".join(asset(f"{name}.js") for name in names)
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:
@@ -144,16 +150,6 @@ def _has_all_gradients(f: Value) -> bool:
             flows = (p for k, p in enumerate(node.parents) if node.op.chain[k] is not None)
             reached.update(p for p in flows if type(p) is not Constant and p.dtype != np.bool_)
     return all(node.has_grad for node in reached)
-
-
-def embedded(text: str, drawing: Drawing) -> str:
-    """A page in a frame for a notebook, with the picture behind it for where frames or scripts are taken out."""
-    high = min(900, max(560, round(1.2 * drawing.layout.size[1]) + 180))
-    frame = (
-        f'<iframe class="microgradcnn-page" sandbox="allow-scripts" title="{escape(drawing.title)}" '
-        f'style="width:100%;height:{high}px;border:0" srcdoc="{escape(text)}"></iframe>'
-    )
-    return f"<style>.microgradcnn-page+img{{display:none}}</style>{frame}{svg.image(drawing)}"
 
 
 def _written(text: str) -> bytes:

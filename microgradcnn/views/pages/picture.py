@@ -1,4 +1,4 @@
-"""draw: a picture of a graph, as SVG, DOT, PNG or a page.
+"""draw: a picture of a graph, as SVG, PNG, PDF, DOT or LaTeX, a film of both passes or a page.
 
 >>> import microgradcnn as mg
 >>> x = mg.Value(3.0, label="x")
@@ -25,9 +25,16 @@ from microgradcnn.views.drawing import svg as vector
 from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.drawing.structure.namespace import Meaning, meaning, notebook_namespace
 from microgradcnn.views.formulas import notation
-from microgradcnn.views.pages.page import embedded, page
+from microgradcnn.views.pages.exports.animation import gif, mp4
+from microgradcnn.views.pages.exports.film import film
+from microgradcnn.views.pages.exports.tikz import tikz
+from microgradcnn.views.pages.exports.typst import pdf
+from microgradcnn.views.pages.notebook import carries, embedded
+from microgradcnn.views.pages.page import page
+from microgradcnn.views.pages.page_level import Level
 
 SHARP = 2.0  # pixels of a PNG for one of the picture
+FORMATS = {f".{name}": name for name in ("svg", "html", "dot", "png", "pdf", "gif", "mp4")} | {".tex": "latex"}
 
 
 class Picture:
@@ -62,28 +69,47 @@ class Picture:
     def png(self) -> bytes:
         """The picture as PNG, two pixels for one. Raises MissingExtra without the extra `png`."""
         resvg = require("resvg_py", "png", package="resvg-py", needed_by="a picture as PNG")
-        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP))
+        families = {"sans_serif_family": "DejaVu Sans", "serif_family": "DejaVu Serif"}  # where Arial and Times are not
+        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP, **families))
+
+    def pdf(self) -> bytes:
+        """The picture as PDF, to be enlarged at will. Raises MissingExtra without the extra `pdf`."""
+        return pdf(self.drawing)
+
+    def latex(self) -> str:
+        """The picture in TikZ, a document for pdflatex. Raises ValueError if it is too large for that."""
+        return tikz(self._level())
+
+    def gif(self) -> bytes:
+        """A film of both passes, a step a picture. Raises ValueError if it has too many, MissingExtra as `save`."""
+        return gif(film(self._level()))
+
+    def mp4(self) -> bytes:
+        """The same film in H.264, by ffmpeg, which has to be installed."""
+        return mp4(film(self._level()))
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture into a file, as its suffix says: .svg, .html, .dot or .png; gives the path.
+        """Write the picture into a file, as its suffix says, one of FORMATS; gives the path.
 
-        Raises ValueError for another suffix, FileError where that is refused, MissingExtra for .png without `png`.
+        Raises ValueError for another suffix, a film with too many steps or a graph too large for LaTeX, FileError where
+        that is refused, MissingExtra for .png, .pdf, .gif and .mp4 without the extras `png`, `pdf` or `animation`, and
+        for .mp4 without the program ffmpeg.
         """
         path = Path(path)
-        kinds: dict[str, Callable[[], str | bytes]] = {
-            ".svg": self.svg,
-            ".html": self.html,
-            ".dot": self.dot,
-            ".png": self.png,
-        }
-        if path.suffix.lower() not in kinds:
-            raise ValueError(f"a picture is saved as {', '.join(kinds)}: {path.name!r} has none of these suffixes")
-        content = kinds[path.suffix.lower()]()
+        name = FORMATS.get(path.suffix.lower())
+        if name is None:
+            raise ValueError(f"a picture is saved as {', '.join(FORMATS)}: {path.name!r} has none of these suffixes")
+        content: str | bytes = getattr(self, name)()
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
+    def _level(self) -> Level:
+        """What is drawn, with its formulas and what every edge sends back."""
+        with self.meant.labelled():
+            return Level("", self.f, self.drawing, [v for v in topological(self.f) if v.op is None])
+
     def _repr_html_(self) -> str:
-        return embedded(self.html(), self.drawing)
+        return embedded(self.html(), self.drawing, carries())
 
     def __repr__(self) -> str:
         return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"

@@ -508,13 +508,18 @@ def test_odd_graphs(kind: str, page: Page, tmp_path: Path) -> None:
 
 # Where it is shown
 
+ON_TOP = """img => {
+  const { x, y } = img.getBoundingClientRect();
+  return document.elementFromPoint(x + 20, y + 20).tagName;
+}"""
 
-def notebook(f: Value) -> str:
-    """A notebook that shows f, converted to HTML."""
-    shown = nbformat.v4.new_output("execute_result", {"text/html": mg.draw(f)._repr_html_()}, execution_count=1)
-    cell = nbformat.v4.new_code_cell("mg.draw(f)", outputs=[shown], execution_count=1)
+
+def notebook(*shown: str) -> str:
+    """A notebook whose cells show HTML, converted to HTML."""
+    outputs = [nbformat.v4.new_output("execute_result", {"text/html": html}, execution_count=1) for html in shown]
+    cells = [nbformat.v4.new_code_cell("mg.draw(f)", outputs=[output], execution_count=1) for output in outputs]
     exporter = nbconvert.HTMLExporter(template_name="basic")
-    text: str = exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0]
+    text: str = exporter.from_notebook_node(nbformat.v4.new_notebook(cells=cells))[0]
     return text
 
 
@@ -522,16 +527,17 @@ def notebook(f: Value) -> str:
 def test_in_a_notebook(page: Page) -> None:
     f = neuron()
     f.backward()
-    text = notebook(f)
+    text = notebook(mg.draw(f)._repr_html_())
     page.set_content(text)
     frame = page.frame_locator("iframe")
-    assert frame.locator("#where").text_content() == "Step 14 of 14"
-    assert not page.locator("img").is_visible()
+    frame.locator("#where", has_text="Step 14 of 14").wait_for()
+    assert page.locator("img").evaluate(ON_TOP) == "IFRAME"
+    assert frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") != "rgba(0, 0, 0, 0)"
     frame.locator("#first").click()
     assert frame.locator("#where").text_content() == "Step 0 of 14"
     page.set_content(re.sub(r"(?s)&lt;script type=&quot;module.*?&lt;/script&gt;", "", text))
-    assert frame.locator("figure svg").is_visible()
-    assert not frame.locator("nav").is_visible()
+    assert frame.locator("body").inner_text().strip() == ""  # and the picture shows through
+    assert frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgba(0, 0, 0, 0)"
     page.set_content(re.sub(r"(?s)<style>.*?</style>|<iframe.*?</iframe>", "", text))
     assert page.locator("img").is_visible()
     assert page.locator("img").evaluate("img => img.naturalWidth") > 200

@@ -211,7 +211,7 @@ def test_a_label_is_text_wherever_it_is_written(label: str) -> None:
             self.tags.add(tag)
 
     Tags().feed(picture._repr_html_())
-    assert Tags.tags == {"style", "iframe", "img"}
+    assert Tags.tags == {"style", "div", "iframe", "img"}
     statement = r'  n\d+( -> n\d+)? \[label="(?:[^"\\]|\\.)*"(, style=dashed)?\];'
     head, _, *body, last = picture.dot().splitlines()
     assert (head, last) == ("digraph {", "}")
@@ -487,8 +487,9 @@ def test_saving(tmp_path: Path, suffix: str) -> None:
 
 def test_saving_where_it_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw(neuron()[2])
-    for name in ("f.gif", "f", ".svg"):
-        with pytest.raises(ValueError, match=re.escape(f"a picture is saved as .svg, .html, .dot, .png: {name!r}")):
+    for name in ("f.bmp", "f", ".svg"):
+        told = f"a picture is saved as .svg, .html, .dot, .png, .pdf, .gif, .mp4, .tex: {name!r}"
+        with pytest.raises(ValueError, match=re.escape(told)):
             picture.save(tmp_path / name)
     with pytest.raises(FileError, match="cannot be written: No such file or directory"):
         picture.save(tmp_path / "none" / "f.svg")
@@ -508,7 +509,10 @@ def test_a_png_has_two_pixels_for_one() -> None:
 def test_in_a_notebook_an_image_is_left_when_the_page_is_cleansed_away() -> None:
     picture = draw(neuron()[2])
     html = picture._repr_html_()
-    match = re.search(r'</iframe><img src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)" alt="[^"<>]+">$', html)
+    left = re.sub(r"(?s)<style>.*?</style>|<iframe.*?</iframe>", "", html)
+    match = re.search(
+        r'^<div [^<>]+><img src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)" alt="[^"<>]+"></div>$', left
+    )
     assert match is not None
     assert base64.b64decode(match[1]).decode() == picture.svg()
 
@@ -531,7 +535,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(of_class(root, "g", "group")) == 5
     assert "not computed" not in out.read_text(encoding="utf-8")
     for arguments, told in (
-        (["-o", str(tmp_path / "f.gif")], "a picture is saved as .svg, .html, .dot, .png: 'f.gif'"),
+        (
+            ["-o", str(tmp_path / "f.bmp")],
+            "a picture is saved as .svg, .html, .dot, .png, .pdf, .gif, .mp4, .tex: 'f.bmp'",
+        ),
         (["-o", str(out), "--collapse", "zz"], "the graph has no group 'zz'"),
     ):
         assert main(["graph", "conv_average", *arguments]) == 2

@@ -1,0 +1,1 @@
+"""Pictures of graphs as files of other programs: films, PDF, LaTeX."""

@@ -1,0 +1,68 @@
+"""Pictures one after the other as one file: GIF, by Pillow, or MP4, by ffmpeg where that is installed."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from microgradcnn.extras import MissingExtra, require
+from microgradcnn.views.pages.exports.typst import pngs
+
+SECONDS, LAST = 1.2, 4.0  # that a picture is shown, and that the last one is
+WIDE, SHARP = 1400, 1.5  # a film is as wide in pixels at most, unless its pictures are; and so sharp
+
+
+def gif(pictures: Sequence[str]) -> bytes:
+    """A GIF of pictures in SVG that starts again at its end. Raises MissingExtra without the extra `animation`."""
+    image = require("PIL.Image", "animation", package="Pillow", needed_by="a GIF")
+    frames = [image.open(io.BytesIO(png)).convert("RGB") for png in _rendered(pictures)]
+    palette = image.new("P", (1, 1))
+    palette.putpalette(_colours(frames))
+    flat = [frame.quantize(palette=palette, dither=image.Dither.NONE) for frame in frames]
+    durations = [round(1000 * SECONDS)] * (len(flat) - 1) + [round(1000 * LAST)]
+    content = io.BytesIO()
+    flat[0].save(content, "GIF", save_all=True, append_images=flat[1:], duration=durations, loop=0, optimize=False)
+    return content.getvalue()
+
+
+def mp4(pictures: Sequence[str]) -> bytes:
+    """An MP4 in H.264 of pictures in SVG. Raises MissingExtra without ffmpeg or the extra `animation`."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        raise MissingExtra(
+            "an MP4 needs the program ffmpeg, which is not installed: apt install ffmpeg, brew install ffmpeg or "
+            "winget install ffmpeg; or save the film as .gif"
+        )
+    frames = _rendered(pictures)
+    frames += frames[-1:] * round(LAST / SECONDS - 1)
+    even = "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white"  # as H.264 wants width and height
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "film.mp4"
+        command = [ffmpeg, "-loglevel", "error", "-f", "image2pipe", "-framerate", f"{1 / SECONDS:.4f}", "-c:v", "png"]
+        command += ["-i", "-", "-vf", even, "-r", "10", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
+        command += ["-movflags", "+faststart", "-bitexact", str(out)]
+        run = subprocess.run(command, input=b"".join(frames), capture_output=True)
+        if run.returncode:
+            raise ValueError(f"ffmpeg could not write the film: {run.stderr.decode(errors='replace').strip()[-300:]}")
+        return out.read_bytes()
+
+
+def _colours(frames: Sequence[Any]) -> list[int]:
+    """The 256 most frequent colours of all, so that flat ones stay as they are and none flickers."""
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for frame in frames:
+        counts.update({colour: n for n, colour in frame.getcolors(frame.width * frame.height)})
+    return [part for colour, _ in counts.most_common(256) for part in colour]
+
+
+def _rendered(pictures: Sequence[str]) -> list[bytes]:
+    found = re.search(r'width="(\d+)"', pictures[0])
+    assert found is not None  # a film says how wide it is
+    return pngs(pictures, min(SHARP, max(1.0, WIDE / float(found[1]))))
