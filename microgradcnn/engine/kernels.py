@@ -17,7 +17,7 @@ from microgradcnn.engine.arrays import Array, dtype_of, shape_of
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
-WORTH_ONES = 256  # numbers to add up before a product takes less time than a sum
+WORTH_ONES = 256  # numbers to add up before a product, or one call more, takes less time than a sum
 FEW_ROWS = 80  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
@@ -126,7 +126,7 @@ def _ones(count: int, dtype: np.dtype[Any]) -> Array:
 
 def mean(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     """The sum by how many numbers go into it; NaN of nothing."""
-    x = np.asarray(x)
+    x = x if type(x) is np.ndarray else np.asarray(x)
     s = total(x, axis, keepdims)
     return s / (x.size / (s.size or 1))
 
@@ -166,7 +166,7 @@ def add_at(total: Array, g: Array, index: Any) -> None:
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if not arrays:
         total[index] += g  # no place twice: ten times as fast
-    elif not total.size or not total.flags.c_contiguous:
+    elif np.size(g) <= WORTH_ONES or not total.flags.c_contiguous:
         np.add.at(total, index, g)
     elif len(parts) == len(arrays) == total.ndim > 1 and all(part.dtype.kind in "iu" for part in arrays):
         where = np.ravel_multi_index(arrays, total.shape, mode="wrap")
