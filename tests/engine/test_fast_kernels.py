@@ -197,6 +197,19 @@ def test_sums_of_cotangents_are_written_into_no_array_of_another_node(chosen: li
         np.testing.assert_allclose(node.grad, expected.data, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("repeats", [1, 200])
+def test_numbers_are_added_where_an_index_of_every_axis_names_them(repeats: int) -> None:
+    """Few, or as many as are worth their places in one axis."""
+    rows, columns = np.array([0, -1, 2, 0] * repeats), np.array([1, 1, -2, 1] * repeats, np.int8)
+    every: list[Any] = [(rows, columns), (rows, slice(None)), (None, rows, columns), (rows[:8, None], columns)]
+    for index in every:
+        expected, found = numbers(3, 2), numbers(3, 2)
+        g = numbers(*expected[index].shape)
+        np.add.at(expected, index, g)
+        kernels.add_at(found, g, index)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "index", [np.array([2, 0, -1]), np.array([[1], [1]]), np.array([], int), np.array([1], np.int8)]
 )
