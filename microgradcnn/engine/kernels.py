@@ -17,7 +17,7 @@ from microgradcnn.engine.arrays import Array, dtype_of, shape_of
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
-WORTH_ONES = 256  # numbers to add up before a product takes less time than a sum
+WORTH_ONES = 256  # numbers to add up before a product, or one call more, takes less time than a sum
 FEW_ROWS = 80  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
@@ -105,8 +105,6 @@ def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
     if axis and type(x) is np.ndarray and x.size > WORTH_ONES and len(axis) < x.ndim and x.dtype.kind == "f":
         if axis == (0,) or axis == tuple(range(len(axis))):
             left = x.shape[len(axis) :]
-            if x.ndim == 2 and not keepdims:
-                return np.dot(_ones(len(x), x.dtype), x)
             terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
             y = np.dot(_ones(len(terms), x.dtype), terms)
             return y.reshape((*[1] * len(axis), *left) if keepdims else left)
@@ -162,17 +160,15 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 def add_at(total: Array, g: Array, index: Any) -> None:
     """Add g to `total` at that index, in place, also where the index names a place twice."""
-    parts = index if type(index) is tuple else (index,)
-    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    arrays = [part for part in (index if type(index) is tuple else (index,)) if isinstance(part, np.ndarray)]
     if not arrays:
         total[index] += g  # no place twice: ten times as fast
-    elif not total.size or not total.flags.c_contiguous:
+    elif np.size(g) <= WORTH_ONES or not total.flags.c_contiguous:
         np.add.at(total, index, g)
-    elif len(parts) == len(arrays) == total.ndim > 1 and all(part.dtype.kind in "iu" for part in arrays):
-        where = np.ravel_multi_index(arrays, total.shape, mode="wrap")
-        np.add.at(total.reshape(-1), where.reshape(-1), np.reshape(g, -1))
     elif type(index) is not np.ndarray or index.dtype.kind not in "iu":
-        np.add.at(total.reshape(-1), places(total.shape)[index].reshape(-1), np.reshape(g, -1))  # eight times as fast
+        numbered = len(arrays) == len(index) == total.ndim and all(part.dtype.kind in "iu" for part in arrays)
+        where = np.ravel_multi_index(index, total.shape, mode="wrap") if numbered else places(total.shape)[index]
+        np.add.at(total.reshape(-1), where.reshape(-1), np.reshape(g, -1))  # eight times as fast
     elif (sums := _sums_of_few_rows(g, index, total.shape)) is not None:
         total += sums
     else:

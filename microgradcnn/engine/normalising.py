@@ -6,12 +6,13 @@ A rule may be called with the value of any node, so what was kept for that array
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.engine.kernels import mean, total
+from microgradcnn.engine.kernels import WORTH_ONES, mean, total
 
 _kept: dict[int, tuple[weakref.ref[Array], Any]] = {}  # by the id of the array that it was computed for
 
@@ -34,8 +35,7 @@ def kept(y: Any) -> Any:
 
 def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
     """(x - mean)/√(variance + eps) over the axes."""
-    y = x - mean(x, axis, keepdims=True)
-    scale = np.sqrt(mean(np.square(y), axis, keepdims=True) + eps)
+    y, scale = _centred(x, axis, eps)
     y /= scale
     keep(y, scale)
     return y
@@ -44,25 +44,51 @@ def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
 def normalised_back(g: Array, y: Array, x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
     """(g - mean of g - y·(mean of g·y))/√(variance + eps)."""
     if (scale := kept(y)) is None:
-        scale = np.sqrt(mean(np.square(x - mean(x, axis, keepdims=True)), axis, keepdims=True) + eps)
+        _, scale = _centred(x, axis, eps)
+    mean = _means_like(g, axis)
     along = g * y
-    np.multiply(y, mean(along, axis, keepdims=True), out=along)
-    sent = g - mean(g, axis, keepdims=True)
+    np.multiply(y, mean(along), out=along)
+    sent = g - mean(g)
     sent -= along
     sent /= scale
     return sent
 
 
+def _centred(x: Array, axis: tuple[int, ...] | None, eps: float) -> tuple[Array, Array]:
+    """x - mean and √(variance + eps)."""
+    mean = _means_like(x, axis)
+    y = x - mean(x)
+    return y, np.sqrt(mean(np.square(y)) + eps)
+
+
+def _means_like(x: Array, axis: tuple[int, ...] | None) -> Callable[[Array], Array]:
+    """A function of arrays like x: their means over the axes, which stay. The ones of `kernels.total` are made once."""
+    if type(x) is np.ndarray and x.size > WORTH_ONES and x.dtype.kind == "f":
+        if x.ndim == 2 and axis == (0,):
+            ones, count = np.ones(len(x), x.dtype), len(x)
+            return lambda t: np.dot(ones, t) / count
+        if axis in ((-1,), (x.ndim - 1,)) and x.ndim > 1 and x.shape[-1] <= 128:
+            ones, count = np.ones(x.shape[-1], x.dtype), x.shape[-1]
+            return lambda t: np.dot(t.reshape(-1, count), ones).reshape(*t.shape[:-1], 1) / count
+    return lambda t: mean(t, axis, keepdims=True)
+
+
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
+    if type(x) is np.ndarray and x.ndim == 2 and axis in (-1, 1):  # most often
+        return _log_softmax_of_rows(np.ascontiguousarray(x))
     last = np.asarray(x).swapaxes(axis, -1)
     flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
+    return _log_softmax_of_rows(flat).reshape(last.shape).swapaxes(axis, -1)
+
+
+def _log_softmax_of_rows(flat: Array) -> Array:
     largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
     shifted = flat - flat.take(largest)[:, None]
     rest = np.exp(shifted)
     rest.put(largest, 0.0)
     shifted -= np.log1p(total(rest, (1,), keepdims=True))
-    return shifted.reshape(last.shape).swapaxes(axis, -1)
+    return shifted
 
 
 def log_softmax_back(g: Array, y: Array, x: Array, axis: int) -> Array:

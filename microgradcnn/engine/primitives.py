@@ -4,7 +4,8 @@ The part about axes is in axes.py, that about images in images.py.
 
 A rule gets g = df/dy, the value y and the inputs, and gives df/d(that input). It is written with the operators and with
 the primitives of this table, so it serves numbers, arrays and Values alike, and the table is closed under
-differentiation. Where NumPy repeats an input by broadcasting, the engine adds its cotangents up; no rule does.
+differentiation. Where NumPy repeats an input by broadcasting, the engine adds its cotangents up; no rule does. A rule
+that makes many arrays may have a kernel beside it (`on_arrays`), which gives the very same numbers.
 
 Conventions where the derivative is not defined, or the formula is not finite:
 

@@ -238,38 +238,26 @@ def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> 
         if not isinstance(x, Value):
             parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
             break
-    first: Any = parents
-    second: Value | None = None
-    if len(parents) == 2:
-        first, second = parents
-        given: tuple[Any, ...] = first._data, second._data
-    elif len(parents) == 1:
-        first = parents[0]
-        given = (first._data,)
-    else:
-        given = tuple([p._data for p in parents])
+    given = [p._data for p in parents]
     try:
-        for x in given:
-            if type(x) is np.ndarray:  # as `evaluate`, without its detours: what a Value holds was looked at
-                data = settled(quiet_context().run(op.forward, *given, **static))
-                break
-        else:
-            data = op.evaluate(given, static)
-            if type(data) is not float:
-                data = settled(data)
+        arrays = type(given[0]) is np.ndarray or type(given[-1]) is np.ndarray  # as `evaluate`, without its detours
+        data = quiet_context().run(op.forward, *given, **static) if arrays else op.evaluate(given, static)
+        if type(data) is not float:
+            data = settled(data)
     except (TypeError, ValueError, IndexError) as error:
         named = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {named}: {error}") from error
-    return _node(op, first, second, data, static)
+    if len(parents) == 2:
+        return _node(op, parents[0], parents[1], data, static)
+    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static)
 
 
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:
     node = _new(Value)
-    node._data = data
+    node._data, node._birth = data, _next_birth()
     node._grad = node.label = None
     node.op, node._first, node._second, node.static = op, first, second, static
-    node._birth = _next_birth()
     if (watch := watcher.get()) is not None:
         watch.value(node)
     if not _recording.get():
@@ -320,6 +308,5 @@ def fill(
     """`node` with its fields set, born now."""
     node._data, node.label, node.op, node.static = data, label, op, static
     node._first, node._second = parents if len(parents) == 2 else (parents, None)
-    node._grad = None
-    node._birth = _next_birth()
+    node._grad, node._birth = None, _next_birth()
     return node

@@ -248,7 +248,9 @@ def _hit(log_p: Any, column: Any, target: Value, ignored: Any) -> tuple[Any, Any
 
 def _may_ignore(target: Any, classes: Array, ignore_index: int, k: int) -> bool:
     """Whether there is a target to be ignored, or one may come in a Value because it is a class's number."""
-    return bool((classes == ignore_index).any()) or (isinstance(target, Value) and 0 <= ignore_index < k)
+    if isinstance(target, Value) and 0 <= ignore_index < k:
+        return True
+    return not (ignore_index < 0 and classes.size and classes.min() >= 0) and bool((classes == ignore_index).any())
 
 
 def _column(weight: Any, log_p: Any) -> Any:

@@ -117,7 +117,7 @@ def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, te
     n, (T, C) = len(text), P.shape
     x = embedded(E, text) + P
     qkv = ((mg.normalised(x, -1) * g1 + s1) @ Wa.T + ba).reshape(n, T, 3, HEADS, C // HEADS)
-    q, k, v = qkv.transpose(2, 0, 3, 1, 4)  # (row, head, step, number) each
+    q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
     later = np.where(np.tri(T, dtype=bool), P.dtype.type(0.0), P.dtype.type(-np.inf))
     scores = (q * (1.0 / np.sqrt(C // HEADS))) @ k.transpose(0, 1, 3, 2) + later
     mixed = (mg.softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(n, T, C)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 import microgradcnn as mg
 from microgradcnn import Value
-from microgradcnn.engine import kernels
+from microgradcnn.engine import kernels, normalising, primitives
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.table import elementary
 
 DTYPES = [np.float32, np.float64]
 LARGE = kernels.WORTH_ONES  # numbers, from which sums are products
@@ -110,6 +114,110 @@ def test_parts_of_an_array_send_to_where_they_lie(chosen: list[int], whole: int,
         for node in term.parents:
             if node.op is not None and node.op.name == "square":
                 np.testing.assert_array_equal(node.grad, np.ones(node.shape))
+
+
+RULES_WITH_KERNELS: list[tuple[Any, dict[str, Any]]] = [
+    (primitives.log_softmax, {"axis": -1}),
+    (primitives.log_softmax, {"axis": 0}),
+    *((primitives.normalised, {"axis": axis, "eps": 1e-5}) for axis in (None, (0,), (-1,), (1, 0), (0, -1))),
+    (elementary.gelu_tanh, {}),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 4), (40, 30), (2, 20, 30)])
+@pytest.mark.parametrize(("op", "static"), RULES_WITH_KERNELS)
+def test_a_kernel_of_a_rule_gives_its_very_numbers(
+    op: Any, static: dict[str, Any], shape: tuple[int, ...], dtype: Any
+) -> None:
+    """Also for a value of which nothing was kept; what goes in stays as it was."""
+    x, g = 3.0 * numbers(*shape, dtype=dtype), numbers(*shape, dtype=dtype)[::-1].copy()
+    y, (rule,) = op.forward(x, **static), op.chain
+    before = x.copy(), y.copy(), g.copy()
+    for value in (y, y.copy()):
+        found, expected = rule(g, value, x, **static), rule.__wrapped__(g, value, x, **static)
+        assert (found.dtype, found.shape) == (x.dtype, x.shape)
+        np.testing.assert_array_equal(found, expected)
+    for array, was in zip((x, y, g), before, strict=True):
+        np.testing.assert_array_equal(array, was)
+
+
+def test_every_rule_with_a_kernel_is_held_against_it() -> None:
+    held = {op.name for op, _ in RULES_WITH_KERNELS}
+    rules = {name: op.chain for name, op in TABLE.items() if isinstance(op.chain, tuple)}
+    assert {name for name, chain in rules.items() if any(hasattr(rule, "__wrapped__") for rule in chain)} == held
+
+
+def test_what_is_kept_lives_as_long_as_the_array_it_is_for() -> None:
+    y, made = np.ones(3), np.zeros(2)
+    normalising.keep(y, made)
+    assert normalising.kept(y) is made
+    assert normalising.kept(y.copy()) is None
+    there = weakref.ref(made)
+    del made, y
+    gc.collect()
+    assert there() is None
+
+
+def test_a_graph_goes_back_twice() -> None:
+    """What the way there kept is there again, and was not written over."""
+    x = Value(numbers(LARGE, 3))
+    y = mg.gelu(mg.normalised(x, -1), approximate="tanh")
+    f = mg.sum(mg.log_softmax(y, 0) * numbers(LARGE, 3))
+    f.backward()
+    once = np.array(x.grad)
+    f.backward()
+    np.testing.assert_array_equal(x.grad, 2.0 * once)
+
+
+USES = {
+    "itself": lambda x, c: x + c,
+    "twice": lambda x, c: x + x,
+    "less": lambda x, c: c - x,
+    "times": lambda x, c: x * c,
+    "part": lambda x, c: c + x[1],
+    "whole part": lambda x, c: x[:],
+    "turned": lambda x, c: x.T.T + c,
+}
+
+
+@given(st.lists(st.sampled_from(sorted(USES)), min_size=2, max_size=6), st.booleans())
+def test_sums_of_cotangents_are_written_into_no_array_of_another_node(chosen: list[str], first: bool) -> None:
+    """Rules hand g itself on, so nodes share cotangents; each has its own in the end, and the seed its numbers."""
+    leaf, c, seed = Value(numbers(3, 3)), numbers(3, 3), numbers(3, 3)[::-1].copy()
+    x = leaf * 2.0 if first else leaf
+    terms = [USES[name](x, c) for name in chosen]
+    f = terms[0]
+    for term in terms[1:]:
+        f = f + term
+    given_, nodes = seed.copy(), [x, *terms, f]
+    f.backward(seed)
+    np.testing.assert_array_equal(seed, given_)
+    for node, expected in zip(nodes, mg.grad(f, nodes, seed=seed), strict=True):
+        np.testing.assert_allclose(node.grad, expected.data, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("repeats", [1, 200])
+def test_numbers_are_added_where_an_index_of_every_axis_names_them(repeats: int) -> None:
+    """Few, or as many as are worth their places in one axis."""
+    rows, columns = np.array([0, -1, 2, 0] * repeats), np.array([1, 1, -2, 1] * repeats, np.int8)
+    every: list[Any] = [(rows, columns), (rows, slice(None)), (None, rows, columns), (rows[:8, None], columns)]
+    for index in every:
+        expected, found = numbers(3, 2), numbers(3, 2)
+        g = numbers(*expected[index].shape)
+        np.add.at(expected, index, g)
+        kernels.add_at(found, g, index)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "index", [np.array([2, 0, -1]), np.array([[1], [1]]), np.array([], int), np.array([1], np.int8)]
+)
+def test_rows_that_an_index_names(index: np.ndarray) -> None:
+    for x in (numbers(3, 4), numbers(4, 3).T, numbers(3)):
+        np.testing.assert_array_equal(kernels.part(x, index), x[index])
+    with pytest.raises(IndexError, match="index 3 is out of bounds for axis 0 with size 3"):
+        kernels.part(numbers(3, 4), np.array([3]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
