@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.trainer import Trainer, VectorTrainer
-from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order, is_own, known_size
+from microgradcnn.targets.lines import LEAVES, Line, Lines, is_own, known_size
 
 AUTO = "auto"
 TO_COMPILE, A_LINE, A_LINE_OF_ARRAYS = 0.05, 8e-5, 1e-3  # seconds
@@ -39,7 +39,7 @@ class Gain:
     """What the jit saves of a program's time, and what it takes to compile."""
 
     def __init__(self, lines: Lines) -> None:
-        order = in_order(lines.outputs)
+        order = lines.order
         computed = [line for line in order if line.op not in LEAVES]
         scalar = not any(line.shape for line in order)
         self.possible = find_spec("llvmlite") is not None and not any(map(_is_numpys, computed))
