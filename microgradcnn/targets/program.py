@@ -20,7 +20,7 @@ from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
-from microgradcnn.targets.native.auto import AUTO, CANNOT, Gain, Gradual, Workload
+from microgradcnn.targets.native.auto import AUTO, CANNOT, Gain, Gradual, LineByLine, Workload
 from microgradcnn.targets.notation import missing_line
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.rerolling.program import Rerolled, length, rerolled
@@ -215,7 +215,9 @@ def _engine(lines: Lines, asked: str, run: Workload | None) -> tuple[str, Backen
     if not gain.possible or (run is not None and not gain.pays(run)):
         return "numpy", numpy(lines)
     if run is None and all(leaf.varies for leaf in lines.inputs):
-        return "jit", Gradual(gain, numpy(lines), partial(BACKENDS["jit"], lines))
+        first: Backend = LineByLine(lines) if gain.is_long else numpy(lines)
+        by_numpy = partial(numpy, lines) if gain.is_long else lambda: first
+        return "jit", Gradual(gain, first, partial(BACKENDS["jit"], lines), by_numpy)
     try:
         return "jit", BACKENDS["jit"](lines)
     except CANNOT:
