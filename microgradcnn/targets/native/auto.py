@@ -86,7 +86,7 @@ class Gradual:
     def __init__(self, gain: Gain, first: Any, jit: Callable[[], Any], numpy: Callable[[], Any]) -> None:
         self.gain, self.engine, self.final = gain, first, False
         self._jit, self._numpy, self._made, self._spent = jit, numpy, list[Any](), 0.0
-        self._thread = Thread(target=self._compile, name="microgradcnn compiles")
+        self._thread: Thread | None = None
 
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Array]) -> str:
         """What the jit makes of it, if it can, or else NumPy."""
@@ -105,12 +105,13 @@ class Gradual:
         if self._spent >= self.gain.seconds:
             self._compile()
             self.engine, self.final = self._made[0], True
-        elif self._spent >= BESIDE * self.gain.seconds and self._thread.ident is None:
+        elif self._spent >= BESIDE * self.gain.seconds and self._thread is None:
+            self._thread = Thread(target=self._compile, name="microgradcnn compiles")
             self._thread.start()
 
     def _compile(self) -> None:
         """Compile it, once; where that cannot be done it is NumPy's."""
-        if self._thread.ident is not None and self._thread is not current_thread():
+        if self._thread not in (None, current_thread()):
             self._thread.join()
         if self._made:
             return
