@@ -99,11 +99,9 @@ class _Simplifier:
 
     def explain(self, old: Line, new: Line) -> None:
         """Give `new` the place of `old` in the chain rule, and its name where it has none."""
-        if new.op in LEAVES:
+        if new.op in LEAVES or (old is new and not (old.sent or old.within or old.totals)):
             return
         if old is new:
-            if not (old.sent or old.within or old.totals):
-                return
             new.sent, new.within = self._pair(old.sent), self._pair(old.within)
             new.totals = tuple([self.new.get(x, x) for x in old.totals])
             return
@@ -238,9 +236,7 @@ def _small_power(self: _Simplifier, line: Line) -> Line | None:
 
 def _no_need_to_repeat(self: _Simplifier, line: Line) -> Line | None:
     """An argument that was repeated to a shape which the other arguments give the result anyway."""
-    if not line.shape:
-        return None
-    for i, arg in enumerate(line.args):
+    for i, arg in enumerate(line.args if line.shape else ()):
         source = arg.args[0] if arg.op == "broadcast_to" else None
         if source is None:
             continue
@@ -261,9 +257,7 @@ def _column_times_row(self: _Simplifier, line: Line) -> Line | None:
 
 def _no_new_axis(self: _Simplifier, line: Line) -> Line | None:
     """(1, ..., k) where (k,) broadcasts alike."""
-    if not line.shape:
-        return None
-    for i, arg in enumerate(line.args):
+    for i, arg in enumerate(line.args if line.shape else ()):
         if arg.op == "reshape" and arg.shape[:1] == (1,) and arg.shape[1:] == arg.args[0].shape:
             args = [arg.args[0] if j == i else a for j, a in enumerate(line.args)]
             if broadcast([a.shape for a in args]) == line.shape:
