@@ -48,6 +48,7 @@ def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_benchmark_is_collected_as_a_test() -> None:
     eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
     compiled = ["lenet", "moons_mlp", "scalar_mlp", "sequences", "single_layer", "small_convolution", "table"]
+    compiled += ["compile_times", "dense_layers"]
     assert sorted([*eager, *compiled, "pictures"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
@@ -204,6 +205,67 @@ def test_sequences_are_the_same_eager_and_compiled(script: Any, kind: str, sizes
     tasks = {"eager": benchmark.eager(loss, arrays, parameters)}
     tasks["numpy"] = benchmark.compiled("numpy", loss, arrays, parameters)
     harness.check_tasks(tasks, 1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache")
+def test_dense_layers_and_calls_with_strided_columns_compute_the_same(script: Any) -> None:
+    dense, convolution, harness = script("dense_layers"), script("small_convolution"), script("harness")
+    arguments = dense.data(20)
+    makers = {"NumPy": dense.PEERS["NumPy"], **dense.OURS}
+    harness.check_tasks({name: make(*arguments) for name, make in makers.items()}, dense.TOLERANCE)
+    _, _, parameters = convolution.data(1)
+    calls = {"NumPy": convolution.numpy_by_calls, "ours": convolution.ours_by_calls}
+    harness.check_tasks({name: make(20, parameters) for name, make in calls.items()})
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("kind", ["network", "chain"])
+def test_compile_times_are_those_of_one_program(script: Any, kind: str) -> None:
+    benchmark = script("compile_times")
+    found = [benchmark.first_step(kind, "100", backend) for backend in ("jit", "auto", "numpy")]
+    assert [f["loss"] for f in found] == pytest.approx([found[0]["loss"]] * 3, rel=1e-10)
+    assert all(50 < f["lines"] < 200 for f in found)
+
+
+def test_the_default_without_llvmlite_is_numpy(script: Any) -> None:
+    benchmark, harness = script("scalar_mlp"), script("harness")
+    before = {name: sys.modules.get(name) for name in ("llvmlite", "llvmlite.binding")}
+    arguments = benchmark.data(3)
+    makers = {name: benchmark.OURS[name] for name in ("microgradcnn, numpy", "microgradcnn, default without jit")}
+    tasks = {name: make(*arguments) for name, make in makers.items()}
+    harness.check_tasks(tasks)
+    assert len({type(task.step.func.__self__).__name__ for task in tasks.values()}) == 1
+    assert {name: sys.modules.get(name) for name in before} == before
+
+
+@pytest.mark.usefixtures("no_clock")
+def test_a_busy_machine_is_not_recorded(script: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    harness = script("harness")
+    makers = {"NumPy": lambda: descent(harness, 0.1)}, {"ours": lambda: descent(harness, 0.1)}
+    for share, refused in ((0.05, False), (0.4, True)):
+        monkeypatch.setattr(harness, "used_by_others", lambda share=share: share)
+        for options in ([], ["--record"], ["--record", "--check"]):
+            run = harness.Benchmark("some.py", [1], ["--rounds", "1", *options])
+            if refused and options == ["--record"]:
+                with pytest.raises(SystemExit) as ended:
+                    run.compare("a title", *makers)
+                assert ended.value.code == 2
+            else:
+                run.compare("a title", *makers)
+    said = capsys.readouterr().err
+    assert "error: the machine is busy: other processes use 40% of a core, and what is recorded may meet with" in said
+
+
+def test_what_others_use_is_a_share_of_a_core(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = script("harness")
+    clocks = {"perf_counter": [0.0, 2.0], "machine": [10.0, 11.0]}
+    monkeypatch.setattr(harness.time, "perf_counter", lambda: clocks["perf_counter"].pop(0))
+    monkeypatch.setattr(harness.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(harness, "_machine_seconds", lambda: clocks["machine"].pop(0))
+    monkeypatch.setattr(harness.os, "times", lambda: (3.0, 1.0, 0.0, 0.0, 0.0))
+    assert harness.used_by_others() == 0.5
 
 
 def test_lenets_products_alone_can_be_taken_in_parts(script: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -100,6 +101,11 @@ class Lines:
     def outputs(self) -> list[Line]:
         """Everything that the program returns: the loss, the gradients, the further numbers."""
         return [self.loss, *self.gradients, *self.also]
+
+    @cached_property
+    def order(self) -> list[Line]:
+        """Every line that the outputs need, each after its arguments."""
+        return in_order(self.outputs)
 
     def with_outputs(self, outputs: list[Line]) -> Lines:
         """The same inputs and parameters with other outputs, in the order of `outputs`."""

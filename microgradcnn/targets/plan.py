@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, in_order
+from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows
 from microgradcnn.targets.row_axis import RowsError
 
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
@@ -52,7 +52,7 @@ def planned(lines: Lines, by_terms: bool) -> Plan:
     lines = _Summing(by_terms).rewritten(lines)
     plan = Plan(lines, [], [], [], [])
     late: set[Line] = set()
-    for line in in_order(lines.outputs):
+    for line in lines.order:
         if line.op in LEAVES:
             continue
         needs_all = any(arg in late for arg in line.args)
@@ -109,7 +109,7 @@ class _Summing:
 
     def rewritten(self, lines: Lines) -> Lines:
         """The same program; outputs that vary, of a program written for one example, become means."""
-        order = in_order(lines.outputs)
+        order = lines.order
         self.uses.update(arg for line in order for arg in line.args)
         self.uses.update(lines.outputs)
         for line in order:

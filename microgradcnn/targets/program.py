@@ -15,17 +15,16 @@ from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
-from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.system.collector import without_collections
 from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
-from microgradcnn.targets.native.auto import AUTO, CANNOT, Gain, Gradual, Workload
+from microgradcnn.targets.native.auto import AUTO, CANNOT, Gain, Gradual, LineByLine, Workload
 from microgradcnn.targets.notation import missing_line
-from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.python import shape_text
 from microgradcnn.targets.rerolling.program import Rerolled, length, rerolled
-from microgradcnn.targets.rerolling.running import ByRows, RerolledBlocks, stacked
+from microgradcnn.targets.rerolling.running import ByRows, RerolledBlocks, of_numpy, stacked
 from microgradcnn.targets.simplify import opened, simplified
 from microgradcnn.targets.trace import trace
 
@@ -60,14 +59,16 @@ def compile(
     operations.
     """
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
-    return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
+    with without_collections():
+        return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
 
 
 def compile_for(
     run: Workload, loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], backend: str, also: Sequence[Value] = ()
 ) -> Program:
     """The same for a run that is known: under "auto" one backend has all of it, so that it repeats to the bit."""
-    return Context().run(Program, loss, [*wrt], [*inputs], backend, [*also], run)
+    with without_collections():
+        return Context().run(Program, loss, [*wrt], [*inputs], backend, [*also], run)
 
 
 class Program:
@@ -214,7 +215,9 @@ def _engine(lines: Lines, asked: str, run: Workload | None) -> tuple[str, Backen
     if not gain.possible or (run is not None and not gain.pays(run)):
         return "numpy", numpy(lines)
     if run is None and all(leaf.varies for leaf in lines.inputs):
-        return "jit", Gradual(gain, numpy(lines), partial(BACKENDS["jit"], lines))
+        first: Backend = LineByLine(lines) if gain.is_long else numpy(lines)
+        by_numpy = partial(numpy, lines) if gain.is_long else lambda: first
+        return "jit", Gradual(gain, first, partial(BACKENDS["jit"], lines), by_numpy)
     try:
         return "jit", BACKENDS["jit"](lines)
     except CANNOT:
@@ -225,15 +228,11 @@ def _numpy(lines: Lines) -> Backend:
     arrays = rerolled(lines)
     times = 0.0 if arrays is None else length(lines) / max(1, arrays.length)
     if arrays is not None and times >= WORTH_MANY_ROWS:
-        return RerolledBlocks(arrays, _blocks)
-    scalars = partial(_blocks, reordered(lines))
+        return RerolledBlocks(arrays)
+    scalars = partial(of_numpy, reordered(lines))
     if arrays is None or times < WORTH_REROLLING:
         return scalars()
-    return ByRows(partial(RerolledBlocks, arrays, _blocks), scalars, MANY)
-
-
-def _blocks(lines: Lines) -> Blocks:
-    return Blocks(in_blocks(lines))
+    return ByRows(partial(RerolledBlocks, arrays), scalars, MANY)
 
 
 def _jit(lines: Lines) -> Backend:

@@ -16,7 +16,7 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.lines import LEAVES, Line, Lines, broadcast, hashable, in_order, is_own, known_size
+from microgradcnn.targets.lines import LEAVES, Line, Lines, broadcast, hashable, is_own, known_size
 from microgradcnn.targets.notation import UnopenedError
 from microgradcnn.targets.trace import steps_of
 
@@ -34,7 +34,7 @@ def opened(lines: Lines, *targets: str) -> Lines:
     Those stay that have a line of their own for all `targets`, and those whose notation says less, or something else,
     than they compute. All gradients are there already, by the rules that the user gave.
     """
-    if not any(map(is_own, in_order(lines.outputs))):
+    if not any(map(is_own, lines.order)):
         return lines
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     return Context().run(_rewritten, lines, _Simplifier({}, targets))
@@ -43,7 +43,7 @@ def opened(lines: Lines, *targets: str) -> Lines:
 def _rewritten(lines: Lines, simplifier: _Simplifier) -> Lines:
     for leaf in (*lines.inputs, *lines.parameters):
         simplifier.new[leaf] = leaf
-    for line in in_order(lines.outputs):
+    for line in lines.order:
         simplifier.take(line)
     for old, new in list(simplifier.new.items()):
         simplifier.explain(old, new)
@@ -99,7 +99,7 @@ class _Simplifier:
 
     def explain(self, old: Line, new: Line) -> None:
         """Give `new` the place of `old` in the chain rule, and its name where it has none."""
-        if new.op in LEAVES:
+        if new.op in LEAVES or (old is new and not (old.sent or old.within or old.totals)):
             return
         if old is new:
             new.sent, new.within = self._pair(old.sent), self._pair(old.within)
@@ -124,7 +124,7 @@ def _key(line: Line) -> Any:
         return line.op, repr(line.value), line.power, line.dtype
     if line.op == "constant":
         return line.op, id(line.value)
-    return line.op, line.args, hashable(line.static), line.shape, line.dtype
+    return line.op, line.args, hashable(line.static) if line.static else (), line.shape, line.dtype
 
 
 def _fold(self: _Simplifier, line: Line) -> Line | None:
@@ -236,7 +236,7 @@ def _small_power(self: _Simplifier, line: Line) -> Line | None:
 
 def _no_need_to_repeat(self: _Simplifier, line: Line) -> Line | None:
     """An argument that was repeated to a shape which the other arguments give the result anyway."""
-    for i, arg in enumerate(line.args):
+    for i, arg in enumerate(line.args if line.shape else ()):
         source = arg.args[0] if arg.op == "broadcast_to" else None
         if source is None:
             continue
@@ -257,7 +257,7 @@ def _column_times_row(self: _Simplifier, line: Line) -> Line | None:
 
 def _no_new_axis(self: _Simplifier, line: Line) -> Line | None:
     """(1, ..., k) where (k,) broadcasts alike."""
-    for i, arg in enumerate(line.args):
+    for i, arg in enumerate(line.args if line.shape else ()):
         if arg.op == "reshape" and arg.shape[:1] == (1,) and arg.shape[1:] == arg.args[0].shape:
             args = [arg.args[0] if j == i else a for j, a in enumerate(line.args)]
             if broadcast([a.shape for a in args]) == line.shape:

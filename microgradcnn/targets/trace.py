@@ -18,7 +18,7 @@ from microgradcnn.engine.arguments import check_value, no_value
 from microgradcnn.engine.gradient import Watcher, grad, topological, watching
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Constant, Value, no_grad
-from microgradcnn.targets.lines import Line, Lines, Rows, in_order, lengths, plain
+from microgradcnn.targets.lines import Line, Lines, Rows, lengths, plain
 from microgradcnn.targets.notation import UnopenedError, by_notation, disagreement
 from microgradcnn.targets.row_axis import FEW, MANY, RowsError, refuse_along_rows, replay
 
@@ -223,7 +223,7 @@ class _Reader:
             return _constant(a.data, b.data, a.label)
         pairs = zip(a.parents, b.parents, strict=True)
         args = [_constant(p.data, q.data) if type(p) is Constant else self.found[p] for p, q in pairs]
-        shape, varies = _merged(a.shape, b.shape), any(arg.varies for arg in args)
+        shape, varies = a.shape if a is b else _merged(a.shape, b.shape), any(arg.varies for arg in args)
         if self.per_example and varies and shape:
             raise RowsError(
                 f"{a.describe()} has shape {a.shape}, but the inputs are scalars: write the loss of one example in "
@@ -271,7 +271,7 @@ def _check(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Seq
 def _refuse_what_needs_all_rows(lines: Lines) -> None:
     """Raise RowsError if a row needs what is known only when all rows have been seen."""
     late: set[Line] = set()
-    for line in in_order(lines.outputs):
+    for line in lines.order:
         needs_all = any(arg in late for arg in line.args)
         if needs_all and line.varies:
             raise RowsError(

@@ -19,7 +19,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ SAMPLE = 0.02  # seconds that a sample should take
 WARM = 0.003  # seconds of steps before it, which wake the contender's threads and fill the caches again
 ROUNDS = 15
 PATIENCE = 60.0  # seconds to spend on rejected samples, all in all
+IDLE, MOST_OF_OTHERS = 2.0, 0.1  # seconds to watch a machine before recording, and what others may use of a core
 TOLERANCE = 1e-9  # relative to the largest number, in float64
 STEPS = 3  # after which contenders must still agree: a wrong update shows in the next loss
 RESULTS = Path(__file__).parent / "results"
@@ -130,6 +132,16 @@ class Benchmark:
         self.parts = options.parts or self.all_parts
         self.check, self.alone = options.check, options.alone
         self._record, self._rounds = options.record, options.rounds
+        self._refuse = parser.error
+
+    def refuse_if_busy(self) -> None:
+        """End with one sentence where results are to be recorded and others use the machine: they would be told."""
+        share = used_by_others() if self._record and not self.check else 0.0
+        if share > MOST_OF_OTHERS:
+            self._refuse(
+                f"the machine is busy: other processes use {share:.0%} of a core, and what is recorded may meet with "
+                f"{MOST_OF_OTHERS:.0%} at most; leave out --record, or wait until they are done"
+            )
 
     def compare(
         self,
@@ -144,6 +156,7 @@ class Benchmark:
 
         A peer that raises ImportError does not take part. The first peer is the reference.
         """
+        self.refuse_if_busy()
         found, quiet = Comparison(), Quiet()
         for _ in range(1 if self.check else runs):
             tasks, found.missing = _made(ours, peers)
@@ -192,6 +205,20 @@ def trained(program: Any, inputs: Sequence[np.ndarray], rate: float) -> Task:
     """A compiled program of ours, bound to its rows."""
     trainer = program.bind(*inputs)
     return Task(partial(trainer.step, rate), lambda: numbers(trainer.evaluate(), [trainer.gradient], [trainer.flat]))
+
+
+@contextmanager
+def without_llvmlite() -> Iterator[None]:
+    """A context in which llvmlite is not installed."""
+    names = ["llvmlite", "llvmlite.binding"]
+    there = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None is how Python says that
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
+        sys.modules.update(there)
 
 
 def check_equal(outcomes: dict[str, list[np.ndarray]], tolerance: float) -> None:
@@ -346,6 +373,14 @@ def _sample(task: Task, fastest: float) -> float:
     time.sleep(REST)
     _timed(task, max(1, int(WARM / fastest)))
     return _timed(task, max(1, int(SAMPLE / fastest)))
+
+
+def used_by_others(seconds: float = IDLE) -> float:
+    """What processes other than this one use of the CPU while it sleeps, as a share of one core."""
+    start, busy, own = time.perf_counter(), _machine_seconds(), sum(os.times()[:4])
+    time.sleep(seconds)
+    used = (_machine_seconds() - busy) - (sum(os.times()[:4]) - own)
+    return max(0.0, used / (time.perf_counter() - start))
 
 
 def _machine_seconds() -> float:

@@ -1,12 +1,15 @@
 """One gradient-descent step of `two_conv_average_linear` over 3×3 images: ours written in scalars, for one example.
 
 Needs llvmlite and threadpoolctl; of torch, jax, mygrad and autograd what is there takes part. Parts are batch sizes,
-`cores` and `growth`. Targets, backend jit: at most 0.35 of the fastest peer's time for 1, 100 and 10⁴ images; two cores
+`strided`, `cores` and `growth`. Targets, backend jit: at most 0.35 of the fastest peer's time for 1, 100 and 10⁴
+images; a call of the program with columns of other 10⁴ images every time, which lie apart in memory, at most 0.35 of a
+call of jax.jit, or else of NumPy, with the same images; two cores
 at least 1.5 times as fast as one at 10⁶; on one core, which a second one cannot flatter, a step's time a row grows by
 less than half from 10³ to 10⁷ rows; at 10⁷ rows on all cores the peak of memory is at most 64 MB above what the process
 took with its data before it bound them.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -33,6 +36,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 RATE = 1e-2
 BATCHES = [1, 100, 10_000]
 MOST_OF_A_PEER = 0.35
+STRIDED, SETS = 10_000, 4
 MANY, PAIRS, TIMES_ONE_CORE = 1_000_000, 3, 1.5
 ROWS, GROWTH, MEGABYTES = [10**e for e in range(3, 8)], 1.5, 64.0
 ALL = 0  # cores
@@ -192,6 +196,51 @@ def of_library(make, loss, images, y, parameters):
     return make(loss, parameters, [images, y], RATE)
 
 
+def by_calls(call, n, parameters):
+    """A task that is a call with one of some sets of images, in turn; no step, so that all of it is the call."""
+    sets = [np.random.default_rng(seed).standard_normal((n, 10)) for seed in range(SETS)]
+    turn = itertools.cycle(sets)
+
+    def outcome():
+        loss, gradients = call(sets[0])
+        return numbers(loss, [np.ravel(g) for g in gradients], parameters)
+
+    return Task(lambda: call(next(turn)), outcome)
+
+
+def ours_by_calls(n, parameters):
+    program = compiled("jit", parameters)
+    return by_calls(lambda rows: program(*rows.T), n, parameters)  # columns of the table of pixels and y
+
+
+def numpy_by_calls(n, parameters):
+    def call(rows):
+        images = np.ascontiguousarray(rows[:, :9]).reshape(-1, 3, 3)
+        loss, gradient, _ = numpy_lean(images, rows[:, 9], parameters).outcome()
+        return loss, [gradient]
+
+    return by_calls(call, n, parameters)
+
+
+def jax_by_calls(n, parameters):
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    held = [jax.numpy.array(p) for p in parameters]
+
+    @jax.jit
+    def both(filters, w, rows):
+        images, y = rows[:, :9].reshape(-1, 3, 3), rows[:, 9]
+        return jax.value_and_grad(jax_sliced, (0, 1))(filters, w, images, y)
+
+    def call(rows):
+        loss, gradients = both(*held, rows)
+        return float(loss), gradients
+
+    return by_calls(call, n, parameters)
+
+
 OURS = {f"microgradcnn, {backend}": partial(ours, backend) for backend in ("jit", "numpy")}
 PEERS = {
     "NumPy": numpy_plain,
@@ -248,6 +297,18 @@ def step(run, part):
         run.report(part, title, found.seconds, targets, found.missing, found.unclean)
 
 
+def of_strided_columns(run):
+    n, (_, _, parameters) = STRIDED, data(1)
+    makers = {"NumPy, lean": numpy_by_calls, "jax.jit": jax_by_calls}
+    ours_made = {"microgradcnn, jit": partial(ours_by_calls, n, parameters)}
+    title = f"two_conv_average_linear in scalars, calls with {n:,} images in columns that lie apart"
+    found = run.compare(title, ours_made, {name: partial(make, n, parameters) for name, make in makers.items()})
+    if found is not None:
+        share = found.share("microgradcnn, jit", makers, MOST_OF_A_PEER)
+        targets = {"jit, a call, as a share of the fastest peer's": share}
+        run.report("strided", title, found.seconds, targets, found.missing, found.unclean)
+
+
 def on_two_cores(run):
     if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
         print("two cores are not compared with one: here is one, or no way to choose", file=sys.stderr)
@@ -266,6 +327,7 @@ def on_two_cores(run):
 
 
 def growing(run):
+    run.refuse_if_busy()
     one = 1 if hasattr(os, "sched_setaffinity") else ALL
     found = {n: alone(__file__, n, one) for n in (ROWS[:1] if run.check else ROWS)}
     if run.check:
@@ -286,13 +348,16 @@ def growing(run):
 
 def main() -> int:
     without_blas_settings()
-    run = Benchmark(__file__, [*BATCHES, "cores", "growth"])
+    run = Benchmark(__file__, [*BATCHES, "strided", "cores", "growth"])
     if run.alone:
         print(json.dumps(measure(*map(int, run.alone))))
         return 0
     for part in run.parts:
         if part == "cores":
+            run.refuse_if_busy()
             on_two_cores(run)
+        elif part == "strided":
+            of_strided_columns(run)
         elif part == "growth":
             growing(run)
         else:

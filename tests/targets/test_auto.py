@@ -188,3 +188,62 @@ def test_runs_repeat_to_the_bit_and_the_jit_takes_over(monkeypatch: pytest.Monke
         trainer = mg.compile(*make(), backend).bind(*rows)
         trainer.flat = found[0][6, 1:] if backend == "jit" else trainer.flat
         np.testing.assert_allclose(steps(trainer, 12)[: part.stop - (part.start or 0)], found[0][part], rtol=1e-13)
+
+
+# Long programs, which begin line by line
+
+
+def odd() -> tuple[Value, list[Value], list[Value]]:
+    """All kinds of lines: masks, numbers, a parameter without rows, powers."""
+    a, b, x, y = Value(0.5, label="a"), Value(-1.5, label="b"), Value(0.3), Value(0.2)
+    z = mg.where(x > 0.1, mg.log(a * x + 3.0), mg.exp(b * x)) + mg.maximum(a, y).relu() ** 3 / (1.0 + mg.square(b))
+    return (z - y) ** 2 + 0.01 * (a**2 + b**2), [a, b], [x, y]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_line_by_line_it_is_the_same(dtype: str) -> None:
+    w, x = Value(np.array(0.5, dtype)), Value(np.array(2.0, dtype))
+    small = mg.tanh(w * x) * 3.0, [w], [x]
+    for made, rows in ((odd(), ROWS[:2]), (unit(), ROWS), (small, ROWS[:1].astype(dtype))):
+        lines, tolerance = lines_of(made), 1e-13 if rows.dtype == np.float64 else 1e-5
+        trainer = auto.LineByLine(lines).trainer(made[1], list(rows), rows.shape[1])
+        expected = mg.compile(*made, "numpy").bind(*rows)
+        np.testing.assert_allclose(steps(trainer, 4), steps(expected, 4), rtol=tolerance)
+        np.testing.assert_allclose(trainer.gradient, expected.gradient, rtol=tolerance)
+        assert trainer.flat.dtype == rows.dtype
+
+
+def test_a_long_program_is_not_prepared_before_its_first_step(
+    monkeypatch: pytest.MonkeyPatch, compiled: list[str]
+) -> None:
+    monkeypatch.setattr(auto, "LONG", 5)
+    monkeypatch.setattr(auto, "A_LINE_READ", 0.0002)
+    expected = mg.compile(*odd(), "numpy").bind(*ROWS[:2])
+    monkeypatch.setitem(BACKENDS, "numpy", lambda lines: pytest.fail("it was prepared"))
+    program = mg.compile(*odd(), also=[odd()[1][0] * 2.0])
+    trainer = program.bind(*ROWS[:2])
+    assert trainer.step(0.1) == pytest.approx(expected.step(0.1), rel=1e-13)
+    assert trainer.also == [1.0]
+    assert compiled == []
+    for _ in range(12):
+        trainer.step(0.1), expected.step(0.1)
+    np.testing.assert_allclose(trainer.flat, expected.flat, rtol=1e-12)
+    assert len(compiled) == 1
+    assert program._engine.final
+    monkeypatch.setattr(auto, "IN_MEMORY", 40)  # more numbers than are to be in memory are the jit's at once
+    mg.compile(*odd())(*ROWS[:2])
+    assert len(compiled) == 2
+
+
+def test_a_long_program_that_llvm_cannot_compile_is_numpys(
+    monkeypatch: pytest.MonkeyPatch, compiled: list[str]
+) -> None:
+    monkeypatch.setattr(auto, "LONG", 5)
+    monkeypatch.setattr(auto, "A_LINE_READ", 1.0)
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    monkeypatch.setitem(BACKENDS, "jit", lambda lines: programs._jit(lines))
+    program = mg.compile(*odd())
+    expected = mg.compile(*odd(), "numpy")
+    assert type(program._engine.engine).__name__ == "LineByLine"
+    assert program(*ROWS[:2])[0] == pytest.approx(expected(*ROWS[:2])[0], rel=1e-13)
+    assert type(program._engine.engine) is type(expected._engine)

@@ -108,6 +108,7 @@ def test_an_unknown_engine():
         train(build("conv_average"), x, y, engine="numba")
 
 
+@pytest.mark.slow
 def test_the_engine_that_a_run_pays_for_is_taken_and_told(monkeypatch):
     x, y = rows("conv_average")
     assert train(build("conv_average"), x, y, epochs=2).engine == "numpy"
@@ -118,7 +119,7 @@ def test_the_engine_that_a_run_pays_for_is_taken_and_told(monkeypatch):
     assert train(build("conv_average"), x, y, epochs=2, engine="eager").engine == "eager"
 
 
-@pytest.mark.parametrize("before", ["eager", "jit"])
+@pytest.mark.parametrize("before", slow_but("eager", among=["eager", "jit"]))
 def test_a_run_goes_on_with_the_engine_that_it_began_by(tmp_path, before):
     x, y = rows("conv_average")
     options = {"rate": 0.05, "schedule": "constant"}
@@ -130,6 +131,7 @@ def test_a_run_goes_on_with_the_engine_that_it_began_by(tmp_path, before):
     np.testing.assert_array_equal(flat(network), flat(straight))
 
 
+@pytest.mark.slow
 def test_without_the_engine_that_a_run_began_by_numpy_goes_on_and_says_so(tmp_path, monkeypatch):
     x, y = rows("conv_average")
     options = {"rate": 0.05, "schedule": "constant", "checkpoint": tmp_path}
@@ -143,3 +145,9 @@ def test_without_the_engine_that_a_run_began_by_numpy_goes_on_and_says_so(tmp_pa
     np.testing.assert_allclose(flat(network), flat(straight), rtol=1e-12)
     with pytest.raises(MissingExtra):
         train(build("conv_average"), x, y, epochs=7, resume=True, engine="jit", **options)
+
+
+def test_a_short_run_is_numpys_and_the_engine_is_told():
+    x, y = rows("conv_average")
+    for asked, told in (({}, "numpy"), ({"engine": "auto"}, "numpy"), ({"engine": "eager"}, "eager")):
+        assert train(build("conv_average"), x, y, epochs=2, **asked).engine == told

@@ -286,6 +286,7 @@ def _text(record: Record, table: str | None, target: str) -> str:
         lines.append(f"{counts} ({record['test_part']})")
     else:
         lines = [f"{name}: {counts}", target, *_table(record)]
+    lines.append(f"computed by {record['engine']}")
     if of_layers:
         lines.append(record["message"])
         lines.append(f"loss {record['train_loss']:.5f} in training, {record['test_loss']:.5f} in the test")
@@ -299,7 +300,6 @@ def _text(record: Record, table: str | None, target: str) -> str:
             form = ".4f" if of_layers and form == ".3f" else form
             train, test = (f"{record[f'{part}_{measure}']:{form}}" for part in ("train", "test"))
             lines.append(f"{words} {train} in training, {test} in the test")
-    lines.append(f"computed by {record['engine']}")
     lines += [] if table is None else [table]
     lines.append(where_written(*(record[name] for name in ("history", "parameters", "plot", "page") if name in record)))
     return "\n".join([*lines, f"to go on: {record['resume']}"] if "resume" in record else lines)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from microgradcnn.targets.lines import Line, Lines, Rows, Shape, hashable, in_order
+from microgradcnn.targets.lines import Line, Lines, Rows, Shape, hashable
 
 
 def reordered(lines: Lines) -> Lines:
@@ -22,7 +22,7 @@ class _Products:
     """Old lines in, new lines out, each kept once."""
 
     def __init__(self, lines: Lines) -> None:
-        self.lines, self.order = lines, in_order(lines.outputs)
+        self.lines, self.order = lines, lines.order
         self.uses = Counter(arg for line in self.order for arg in line.args) + Counter(lines.outputs)
         self.new: dict[Line, Line] = {}
         self.kept: dict[Any, Line] = {}

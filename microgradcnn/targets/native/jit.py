@@ -17,7 +17,7 @@ from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.threads import in_lanes, shares
 from microgradcnn.targets.backends.trainer import VectorTrainer
-from microgradcnn.targets.lines import Line, Lines, in_order, is_own
+from microgradcnn.targets.lines import Line, Lines, is_own
 from microgradcnn.targets.native import fusion
 from microgradcnn.targets.native.fusion import FusedGroup, grouped, written_out
 from microgradcnn.targets.native.images import ImageKernel, image_kernel
@@ -165,7 +165,7 @@ def is_small(lines: Lines) -> bool:
 
     A primitive of the user's own without instructions is known to NumPy only, which runs what is not fused then.
     """
-    order = in_order(lines.outputs)
+    order = lines.order
     types = {line.dtype for line in order if line.dtype != np.bool_ and line.op != "number"}
     if len(types) > 1 or run_by_numpy(lines):
         return False
@@ -174,8 +174,8 @@ def is_small(lines: Lines) -> bool:
 
 def run_by_numpy(lines: Lines) -> list[Line]:
     """The lines that are primitives of the user's own without instructions."""
-    return [line for line in in_order(lines.outputs) if is_own(line) and not has_instructions(line)]
+    return [line for line in lines.order if is_own(line) and not has_instructions(line)]
 
 
 def _is_scalar(lines: Lines) -> bool:
-    return lines.per_example and not any(line.shape for line in in_order(lines.outputs))
+    return lines.per_example and not any(line.shape for line in lines.order)

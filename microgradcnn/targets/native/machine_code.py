@@ -21,7 +21,7 @@ from typing import Any
 from microgradcnn.extras import require
 
 VARIABLE = "MICROGRADCNN_CACHE"
-SHORT, LONG = 300_000, 1_000_000  # characters of a text: what is over arrays, and some 3,000 lines of scalars
+SHORT, LONG = 300_000, 600_000  # characters of a text: more than one over arrays has, and some 2,000 lines of scalars
 FILES = 256  # so many are kept, those used last
 _FORMAT = b"microgradcnn machine code 2\n"  # count it up when what a file holds, or how it is made, changes
 _FINISHED, _UNFINISHED = ".machinecode", ".unfinished"
@@ -117,17 +117,18 @@ def _compile(ir: str) -> bytes:
 
     Of hundreds of sums that a loop keeps in memory, each would become a register across its iterations, be spilled and
     be shuffled: almost twice the time. So there is no SROA and no LICM here; the code generator hoists constants.
-    The longer a text, the fewer passes: none changes what they find in scalars, where nothing is computed twice, and of
-    20,000 lines they, and a code generator that looks further, took half of the time for code that ran no faster.
+    The longer a text, the fewer passes: in scalars, where nothing is computed twice, numbering values finds nothing. In
+    a long one functions are called, not written out at every call, and nothing is combined: that, and a code generator
+    that looks further, took two thirds of the time, for code that ran no faster over a thousand rows.
     """
     llvm, machine = _llvm(), _target_machine(3 if len(ir) < LONG else 1)
     with llvm.create_context() as context, llvm.parse_assembly(ir, context) as module:
         module.verify()
         passes = llvm.create_new_module_pass_manager()
-        passes.add_always_inliner_pass()
-        passes.add_global_dead_code_eliminate_pass()
         if len(ir) < LONG:
+            passes.add_always_inliner_pass()
             passes.add_instruction_combine_pass()
+        passes.add_global_dead_code_eliminate_pass()
         if len(ir) < SHORT:
             passes.add_new_gvn_pass()
             passes.add_dead_code_elimination_pass()

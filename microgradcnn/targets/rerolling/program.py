@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.lines import LEAVES, Line, Lines
 from microgradcnn.targets.rerolling import naming
 from microgradcnn.targets.rerolling.families import families
 from microgradcnn.targets.rerolling.picking import Index, Sizes
@@ -38,7 +38,7 @@ class Rerolled:
 
 def length(lines: Lines) -> int:
     """How many lines of a program compute something."""
-    return sum(line.op not in LEAVES for line in in_order(lines.outputs))
+    return sum(line.op not in LEAVES for line in lines.order)
 
 
 def rerolled(lines: Lines) -> Rerolled | None:

@@ -13,16 +13,22 @@ from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks, BlocksTrainer
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, Lines, lengths
+from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.rerolling.picking import Index
 from microgradcnn.targets.rerolling.program import Rerolled
 
 COPIED = 1 << 25  # bytes of columns that are laid out one after the other, once, also where they lie evenly already
 
 
+def of_numpy(lines: Lines) -> Blocks:
+    """A program in blocks of rows, all of it by NumPy."""
+    return Blocks(in_blocks(lines))
+
+
 class RerolledBlocks:
     """What runs the array program of a scalar program, for the scalars."""
 
-    def __init__(self, program: Rerolled, blocks: Callable[[Lines], Blocks]) -> None:
+    def __init__(self, program: Rerolled, blocks: Callable[[Lines], Blocks] = of_numpy) -> None:
         self.program, self.blocks = program, blocks(program.lines)
 
     def lowered(self, wrt: Sequence[Value], inputs: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.lines import LEAVES, Line, Lines, in_order
+from microgradcnn.targets.lines import LEAVES, Line, Lines
 
 ADDITIONS = frozenset({"add", "sub", "neg"})
 PRODUCTS = frozenset({"mul", "square"})
@@ -70,7 +70,7 @@ def is_scalar(lines: Lines) -> bool:
     """Whether all that a program computes are scalars, by primitives that work element by element."""
     return all(
         not line.shape and (line.op in LEAVES or line.op == "astype" or (line.op in BUILT_IN and _is_elementwise(line)))
-        for line in (*lines.inputs, *lines.parameters, *in_order(lines.outputs))
+        for line in (*lines.inputs, *lines.parameters, *lines.order)
     )
 
 
@@ -86,7 +86,7 @@ def scalars_of(lines: Lines) -> Scalars:
 class _Reader:
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
-        self.order = in_order(lines.outputs)
+        self.order = lines.order
         outputs = set(lines.outputs)
         self.uses = Counter(arg for line in self.order for arg in line.args)
         self.uses.update(lines.outputs)

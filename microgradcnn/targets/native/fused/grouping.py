@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.targets.lines import Line, Lines, Shape, in_order
+from microgradcnn.targets.lines import Line, Lines, Shape
 from microgradcnn.targets.native.fused.groups import NEUTRAL, FusedGroup, padded
 from microgradcnn.targets.native.llvm import RELATIONS, has_instructions
 from microgradcnn.targets.plan import Plan
@@ -19,7 +19,7 @@ LONGEST_ROW = 4096  # numbers of a row that is reduced: what waits for its sum s
 def written_out(lines: Lines) -> Lines:
     """The same with log_softmax along the last axis as the operations it is made of, which a pass takes together."""
     new: dict[Line, Line] = {}
-    for line in in_order(lines.outputs):
+    for line in lines.order:
         args = tuple([new[arg] for arg in line.args])
         taken = line if args == line.args else replace(line, args=args)
         is_last = line.op == "log_softmax" and line.static["axis"] in (-1, len(line.shape) - 1)
