@@ -34,17 +34,9 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
 SCRIPTS = (
-    *(
-        "graph/numbers",
-        "arrays/planes",
-        "graph/page_levels",
-        "canvas/grouping",
-        "canvas/paths",
-        "canvas/canvas",
-        "canvas/arranging",
-    ),
-    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "arrays/choosing"),
-    *("graph/descent", "graph/page"),
+    *("wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
+    *("canvas/canvas", "canvas/arranging", "graph/picture", "graph/step_words", "graph/derivation"),
+    *("graph/predicting", "arrays/choosing", "graph/descent", "graph/page"),
 )
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to

@@ -40,6 +40,13 @@ class Chooser {
     this.element.addEventListener("toggle", () => this.show(this.numbers));
   }
 
+  // Opens it, and brings it into view where fields scroll by themselves.
+  open() {
+    this.element.open = true;
+    const aside = this.element.closest("aside");
+    aside.scrollTop += this.element.getBoundingClientRect().top - aside.getBoundingClientRect().top;
+  }
+
   typed() {
     const at = placeOf(this.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map(Number));
     this.index.ariaInvalid = at === null;

@@ -203,7 +203,7 @@ class Picture {
       else g.querySelector("text.gradient").textContent = this.said[box];
       const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
       const told = `value ${value || "not computed"}, gradient ${slope}`;
-      g.setAttribute("aria-label", `${name}: ${told}`);
+      g.dataset.told = `${name}: ${told}`;
       g.querySelector("title").textContent = `${this.headings[box]}: ${told}`;
     });
     // An arrow has its local derivative once both its ends have values, and not while it would tell what is asked for.
