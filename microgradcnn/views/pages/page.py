@@ -33,12 +33,12 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
+ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 SCRIPTS = (
-    *("wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
+    *(*ARRAYS, "wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
     *("canvas/canvas", "canvas/arranging", "graph/picture", "graph/step_words", "graph/derivation"),
     *("graph/predicting", "arrays/choosing", "graph/descent", "graph/page"),
 )
-ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
@@ -77,7 +77,8 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         "numbers": _packed(np.concatenate(numbers).astype("<f8").tobytes()),
     }
     programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
-    scripts = (*(ARRAYS if any(level.of_arrays and level.live for level in shown.own) else ()), *SCRIPTS)
+    of_arrays = any(level.of_arrays and level.live for level in shown.own)
+    scripts = [name for name in SCRIPTS if of_arrays or name not in ARRAYS]
     classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
     body = asset("graph/page.html").format(

@@ -21,11 +21,11 @@ function placeOf(shape, indices) {
 // The field for the numbers of a leaf, in a box that opens.
 class Chooser {
   constructor(leaf, change) {
-    Object.assign(this, leaf);
+    this.leaf = leaf;
     this.change = change;
     this.at = 0;
     const ariaLabel = `which number of ${leaf.name}`;
-    this.index = html("input", { value: indicesOf(this.shape, 0), ariaLabel, autocomplete: "off" });
+    this.index = html("input", { value: indicesOf(this.leaf.shape, 0), ariaLabel, autocomplete: "off" });
     this.field = html("input", { type: "number", step: "any", ariaLabel: `${leaf.name} there` });
     this.map = html("canvas", { className: "choosing", title: "a click takes that number" });
     this.map.setAttribute("aria-hidden", "true"); // the place can be typed
@@ -34,7 +34,7 @@ class Chooser {
     this.element = html("details", {}, summary, row, this.map);
     this.index.addEventListener("input", () => this.typed());
     this.field.addEventListener("input", () => {
-      if (Number.isFinite(this.field.valueAsNumber)) this.change(this.place + this.at, this.field.valueAsNumber);
+      if (Number.isFinite(this.field.valueAsNumber)) this.change(this.leaf.place + this.at, this.field.valueAsNumber);
     });
     this.map.addEventListener("click", (event) => this.pointed(event));
     this.element.addEventListener("toggle", () => this.show(this.numbers));
@@ -48,17 +48,17 @@ class Chooser {
   }
 
   typed() {
-    const at = placeOf(this.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map(Number));
+    const at = placeOf(this.leaf.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map(Number));
     this.index.ariaInvalid = at === null;
     if (at !== null) this.take(at);
   }
 
   pointed({ offsetX, offsetY }) {
-    const { rows, columns, place } = laidOut({ length: sizeOf(this) }, this.shape);
+    const { rows, columns, place } = laidOut({ length: sizeOf(this.leaf) }, this.leaf.shape);
     const [row, column] = [(rows * offsetY) / this.map.clientHeight, (columns * offsetX) / this.map.clientWidth];
     const at = place(Math.floor(row), Math.floor(column));
-    if (!(at < sizeOf(this))) return;
-    this.index.value = indicesOf(this.shape, at);
+    if (!(at < sizeOf(this.leaf))) return;
+    this.index.value = indicesOf(this.leaf.shape, at);
     this.index.ariaInvalid = false;
     this.take(at);
     this.field.select();
@@ -73,30 +73,31 @@ class Chooser {
   show(numbers) {
     this.numbers = numbers;
     if (!this.element.open) return;
-    const own = numbers.subarray(this.place, this.place + sizeOf(this));
+    const own = numbers.subarray(this.leaf.place, this.leaf.place + sizeOf(this.leaf));
     if (this.field !== document.activeElement) this.field.value = Number(own[this.at].toPrecision(4));
     this.paint(own);
   }
 
   paint(own) {
-    const { rows, columns, place } = laidOut(own, this.shape);
+    const { rows, columns, place } = laidOut(own, this.leaf.shape);
     this.map.hidden = Math.max(rows, columns) > LARGEST_SIDE;
     if (this.map.hidden) return;
     const cell = Math.max(1, Math.floor(300 / columns));
     Object.assign(this.map, { width: cell * columns, height: cell * rows });
     const [paper, most] = [this.map.getContext("2d"), largest(own)];
+    /** @type {[number, number, number, number]} */ let chosen = [0, 0, 0, 0];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const at = place(row, column);
         if (!(at < own.length)) continue;
         paper.fillStyle = shade(own[at], most);
         paper.fillRect(column * cell, row * cell, cell, cell);
-        if (at === this.at) [this.row, this.column] = [row, column];
+        if (at === this.at) chosen = [column * cell, row * cell, cell, cell];
       }
     }
     paper.strokeStyle = colour("--accent");
     paper.lineWidth = 2;
-    paper.strokeRect(this.column * cell, this.row * cell, cell, cell);
+    paper.strokeRect(...chosen);
   }
 }
 

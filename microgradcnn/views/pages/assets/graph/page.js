@@ -87,7 +87,7 @@ function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
   change(state.prediction ? {} : { derived: box });
-  const chooser = choosers.find(({ place }) => place === state.level.boxes[box].place);
+  const chooser = choosers.find(({ leaf }) => leaf.place === state.level.boxes[box].place);
   if (chooser && state.level.boxes[box].shape) chooser.open();
   canvas.reveal(lit().boxes);
   panel.scrollTop = 0;
