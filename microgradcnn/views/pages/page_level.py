@@ -26,6 +26,7 @@ from microgradcnn.views.drawing.scene import Drawing, constant_formula
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
+from microgradcnn.views.pages.assets import compact
 
 MOST_TEXT = 100_000  # characters of a program that a page carries
 MOST_NUMBERS = 300_000  # of all leaves, and of all constants
@@ -108,6 +109,7 @@ class Level:
             text, self.constants = array_program(self.outputs(), self.leaves)
         else:
             text = function(self.outputs(), self.leaves)
+        text = compact(text)
         if len(text) > MOST_TEXT or self.constants.size > MOST_NUMBERS:
             raise TooLargeError("the graph is too large to be computed on a page")
         return text
