@@ -16,6 +16,8 @@ from test_javascript import far
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.drawing.colours import plane
+from microgradcnn.views.pages.assets import asset
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -119,6 +121,31 @@ def test_a_gradient_of_an_array_is_predicted_and_nothing_tells_it(page: Page, tm
     page.keyboard.press("Enter")
     assert telling(page).startswith("✓ 3 to go")
     assert page.locator("figure .node[data-told^='y:'] text.gradient").text_content() == "2.5 … 5.8"
+
+
+def test_heat_maps_are_laid_out_as_python_lays_them_out(page: Page) -> None:
+    shapes = [
+        (3,),
+        (40,),
+        (300,),
+        (2, 3),
+        (20, 7),
+        (40, 50),
+        (2, 3, 4),
+        (6, 1, 5, 5),
+        (1, 16, 12, 12),
+        (7, 30, 2),
+        (0, 3),
+    ]
+    arrays = [np.random.default_rng(1).normal(size=shape) for shape in shapes]
+    given = [[array.ravel().tolist(), array.shape] for array in arrays]
+    script = (
+        f"(given) => {{ {asset('arrays/planes.js')}; return given.map(([numbers, shape]) => plane(numbers, shape)); }}"
+    )
+    for array, found in zip(arrays, page.evaluate(script, given), strict=True):
+        expected = plane(array)
+        assert found["columns"] == expected.shape[1] or not array.size
+        np.testing.assert_allclose(found["numbers"], expected.ravel(), rtol=1e-12)
 
 
 def test_a_hint_is_not_the_answer(page: Page, tmp_path: Path) -> None:

@@ -84,13 +84,13 @@ class Chooser {
     if (this.map.hidden) return;
     const cell = Math.max(1, Math.floor(300 / columns));
     Object.assign(this.map, { width: cell * columns, height: cell * rows });
-    const [paper, most] = [this.map.getContext("2d"), largest(own)];
+    const [paper, shade] = [this.map.getContext("2d"), shades(largest(own))];
     /** @type {[number, number, number, number]} */ let chosen = [0, 0, 0, 0];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const at = place(row, column);
         if (!(at < own.length)) continue;
-        paper.fillStyle = shade(own[at], most);
+        paper.fillStyle = shade(own[at]);
         paper.fillRect(column * cell, row * cell, cell, cell);
         if (at === this.at) chosen = [column * cell, row * cell, cell, cell];
       }
@@ -103,11 +103,13 @@ class Chooser {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
-// The tint of a value where no style sheet reaches: the paper's colour mixed with the scale's.
-function shade(x, most) {
-  const share = most ? Math.sqrt(Math.min(1, Math.abs(x) / most)) : 0;
-  const [end, paper] = [colour(`--value-${x < 0 ? "below" : "above"}`), colour("--paper")].map(channels);
-  return `rgb(${end.map((c, i) => Math.round(paper[i] + share * (c - paper[i]))).join(" ")})`;
+// The tints of values where no style sheet reaches: the paper's colour mixed with the scale's.
+function shades(most) {
+  const [below, above, paper] = ["--value-below", "--value-above", "--paper"].map(colour).map(channels);
+  return (x) => {
+    const share = most ? Math.sqrt(Math.min(1, Math.abs(x) / most)) : 0;
+    return `rgb(${(x < 0 ? below : above).map((c, i) => Math.round(paper[i] + share * (c - paper[i]))).join(" ")})`;
+  };
 }
 
 const channels = (hex) => hex.trim().match(/[0-9a-f]{2}/gi).map((pair) => Number.parseInt(pair, 16));

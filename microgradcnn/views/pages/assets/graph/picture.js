@@ -268,13 +268,15 @@ function heatMap(group, { cells, columns, numbers }, kind) {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
   const [left, top] = [x + (width - wide * columns) / 2, y + (height - high * rows) / 2];
   const most = largest(numbers);
-  const rects = cells.map((cell, i) => {
-    const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    const [column, row] = [i % columns, Math.floor(i / columns)];
-    const place = { x: left + wide * column, y: top + high * row, width: wide, height: high };
-    for (const name in place) rect.setAttribute(name, place[name]);
-    rect.style.fill = cell in numbers ? tint(kind, numbers[cell], most) : "transparent";
-    return rect;
+  if (group.children.length !== cells.length + 1) {
+    const rects = cells.map((_, i) => {
+      const [column, row] = [i % columns, Math.floor(i / columns)];
+      return element("rect", { x: left + wide * column, y: top + high * row, width: wide, height: high });
+    });
+    group.replaceChildren(...rects, frame);
+  }
+  cells.forEach((cell, i) => {
+    const fill = cell in numbers ? tint(kind, numbers[cell], most) : "transparent";
+    if (group.children[i].style.fill !== fill) group.children[i].style.fill = fill;
   });
-  group.replaceChildren(...rects, frame);
 }
