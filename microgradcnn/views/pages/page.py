@@ -35,9 +35,9 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
 SHARED = (
-    *("graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas"),
-    *("canvas/arranging", "images/maps", "graph/picture", "graph/step_words", "graph/derivation", "graph/predicting"),
-    *("arrays/choosing", "graph/descent", "graph/page"),
+    *("wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
+    *("canvas/canvas", "canvas/arranging", "images/maps", "graph/picture", "graph/step_words", "graph/derivation"),
+    *("graph/predicting", "arrays/choosing", "graph/descent", "graph/page"),
 )
 IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # a pixel's window
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of

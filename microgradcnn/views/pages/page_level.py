@@ -26,9 +26,11 @@ from microgradcnn.views.drawing.scene import Drawing, constant_formula
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
+from microgradcnn.views.pages.assets import compact
 
 MOST_TEXT = 100_000  # characters of a program that a page carries
 MOST_NUMBERS = 300_000  # of all leaves, and of all constants
+MOST_WRITTEN = 400  # operations and symbols of a formula
 REPLAYS = "the page replays the numbers that were computed when it was made"
 
 
@@ -108,6 +110,7 @@ class Level:
             text, self.constants = array_program(self.outputs(), self.leaves)
         else:
             text = function(self.outputs(), self.leaves)
+        text = compact(text)
         if len(text) > MOST_TEXT or self.constants.size > MOST_NUMBERS:
             raise TooLargeError("the graph is too large to be computed on a page")
         return text
@@ -168,8 +171,20 @@ def _local(child: Value, members: Sequence[Value], parent: Value, argument: int 
     return found if isinstance(found, Value) else Value(found)
 
 
+def _is_long(v: Value, names: Mapping[Value, Expr]) -> bool:
+    """Whether a formula in these names is longer than anybody reads: what is used twice stands there twice."""
+    waiting, length = [v], 0
+    while waiting and length < MOST_WRITTEN:
+        node, length = waiting.pop(), length + 1
+        if node is v or node not in names:
+            waiting += node.parents
+    return bool(waiting)
+
+
 def _written(derivative: Value, names: Mapping[Value, Expr]) -> Expr | None:
-    """The formula of a derivative, None if it cannot be written as one."""
+    """The formula of a derivative, None if it cannot be written as one, or nobody would read it."""
+    if _is_long(derivative, names):
+        return None
     try:
         return simplified(formula(derivative, names, gradient=True))
     except ValueError:

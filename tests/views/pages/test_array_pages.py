@@ -16,6 +16,8 @@ from test_javascript import far
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.drawing.colours import plane
+from microgradcnn.views.pages.assets import asset
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -86,7 +88,7 @@ def test_a_number_is_chosen_on_the_map(page: Page, tmp_path: Path) -> None:
     model = network()
     shown(page, loss_of(model), tmp_path, names={"model": model})
     page.locator("#level").select_option(label="Operation by operation")
-    page.locator("figure .node[aria-label^='x:']").dispatch_event("click")
+    page.locator("figure .node[data-told^='x:']").dispatch_event("click")
     chooser = page.locator("details", has=page.locator("summary", has_text="x, 3×1×8×8 numbers")).last
     at = chooser.locator("canvas").bounding_box()
     assert at is not None
@@ -110,15 +112,57 @@ def test_a_gradient_of_an_array_is_predicted_and_nothing_tells_it(page: Page, tm
     assert page.locator("figure text.gradient").all_text_contents() == ["?"] * 4 + ["1"]
     page.keyboard.press("ArrowRight")
     assert telling(page).startswith("What is the gradient of y[2]? 4 to go.")
-    page.locator("figure .node[aria-label^='y:']").hover()
-    page.locator("figure .node[aria-label^='y:']").click()
+    page.locator("figure .node[data-told^='y:']").hover()
+    page.locator("figure .node[data-told^='y:']").click()
     assert not page.locator("#telling h2").is_visible()
     hidden = page.locator("body").evaluate("body => body.innerText + body.querySelector('figure').innerHTML")
     assert "5.75" not in hidden
     page.locator("#telling input").fill("5.75")
     page.keyboard.press("Enter")
     assert telling(page).startswith("✓ 3 to go")
-    assert page.locator("figure .node[aria-label^='y:'] text.gradient").text_content() == "2.5 … 5.8"
+    assert page.locator("figure .node[data-told^='y:'] text.gradient").text_content() == "2.5 … 5.8"
+
+
+def test_heat_maps_are_laid_out_as_python_lays_them_out(page: Page) -> None:
+    shapes = [
+        (3,),
+        (40,),
+        (300,),
+        (2, 3),
+        (20, 7),
+        (40, 50),
+        (2, 3, 4),
+        (6, 1, 5, 5),
+        (1, 16, 12, 12),
+        (7, 30, 2),
+        (0, 3),
+    ]
+    arrays = [np.random.default_rng(1).normal(size=shape) for shape in shapes]
+    given = [[array.ravel().tolist(), array.shape] for array in arrays]
+    script = (
+        f"(given) => {{ {asset('arrays/planes.js')}; return given.map(([numbers, shape]) => plane(numbers, shape)); }}"
+    )
+    for array, found in zip(arrays, page.evaluate(script, given), strict=True):
+        expected = plane(array)
+        assert found["columns"] == expected.shape[1] or not array.size
+        np.testing.assert_allclose(found["numbers"], expected.ravel(), rtol=1e-12)
+
+
+def test_a_hint_is_not_the_answer(page: Page, tmp_path: Path) -> None:
+    """What is sent to the two numbers is −½ each, whatever they are."""
+    w = Value([0.25, 3.0], label="w")
+    y = mg.square(w)
+    y.label = "y"
+    f = -mg.mean(y)
+    shown(page, f, tmp_path)
+    page.locator("#level").select_option(label="Operation by operation")
+    page.locator("#predict").click()
+    page.keyboard.press("ArrowRight")
+    said = telling(page)
+    assert said.startswith("What is the gradient of y[1]? 3 to go.")
+    assert "0.5" not in said
+    assert "½" not in said
+    assert said.endswith("and t1=mean(y)")
 
 
 @pytest.mark.slow
@@ -138,7 +182,7 @@ def test_lenet_layer_by_layer(page: Page, tmp_path: Path) -> None:
     assert page.locator("#level option").all_text_contents() == ["Layer by layer", "Operation by operation"]
     assert page.locator("figure .group").first.get_attribute("role") == "button"
     agree(page, f)
-    page.locator("figure .node[aria-label^='0.weight:']").dispatch_event("click")
+    page.locator("figure .node[data-told^='0.weight:']").dispatch_event("click")
     page.get_by_text("Compare with a finite difference").click()
     assert "the 6 largest" in telling(page)
     assert "✓ It agrees with the gradient." in telling(page)

@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import needs_chromium
+from drawn_networks import MLP
 from test_javascript import USES, apart, far, flat
 
 import microgradcnn as mg
@@ -559,6 +560,15 @@ def test_without_scripts_and_on_paper(browser: Any, page: Page, tmp_path: Path) 
     page.emulate_media(media="print")
     assert not page.locator("nav, aside").first.is_visible()
     assert page.locator("figure svg").is_visible()
+
+
+def test_a_page_of_some_five_hundred_nodes_is_small() -> None:
+    f = (MLP(2, 10, 10, 1)([Value(0.5), Value(-1.0)]) - 1.0) ** 2
+    f.backward()
+    text = mg.draw(f).html()
+    assert 400 < len(topological(f)) < 500
+    assert "const programs = [null" not in text
+    assert len(text.encode()) < 530_000
 
 
 def test_numbers_one_by_one_are_not_shown_where_they_would_share_ties_otherwise() -> None:

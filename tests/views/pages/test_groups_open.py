@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = needs_chromium
-NAMES = "all => all.map((g) => g.getAttribute('aria-label').split(':')[0])"
+NAMES = "all => all.map((g) => g.dataset.told.split(':')[0])"
 
 
 def network() -> tuple[MLP, Value, dict[str, Any]]:
@@ -39,7 +39,7 @@ def boxes(page: Page) -> list[str]:
 
 
 def box(page: Page, name: str) -> Any:
-    return page.locator(f"figure :is(.node, .group)[aria-label^='{name}:']")
+    return page.locator(f"figure :is(.node, .group)[data-told^='{name}:']")
 
 
 def readable(page: Page) -> bool:
@@ -124,7 +124,7 @@ def test_what_is_in_a_closed_group_is_found_and_lit(page: Page, tmp_path: Path) 
     shown(page, loss, tmp_path, names=names)
     page.get_by_label("Find a node").fill("w_1_2_1")
     assert page.locator("#found").text_content() == "1 of 1"
-    assert "Layer 1" in page.locator(":is(.node, .group).path").first.get_attribute("aria-label")
+    assert "Layer 1" in page.locator(":is(.node, .group).path").first.get_attribute("data-told")
     light = "labels => document.dispatchEvent(new CustomEvent('light-path', { detail: { labels } }))"
     page.evaluate(light, ["w_2_1_1", "yhat", "loss"])
     lit = page.locator(":is(.node, .group).path").evaluate_all(NAMES)

@@ -4,9 +4,9 @@
  * One number for all along some axes: of every list of them f(numbers, from, to).
  * @param {Tensor} x
  * @param {{ axis: number[] | null, keepdims: boolean }} over
- * @param {(data: Numbers, from: number, to: number) => number} f
+ * @param {(data: TypedNumbers, from: number, to: number) => number} f
  */
-function reduced(x, { axis, keepdims }, f, Type = floatOf(x)) {
+function reduced(x, { axis, keepdims }, f, Type = /** @type {NumbersType} */ (floatOf(x))) {
   const axes = axesOf(x.shape, axis);
   const kept = [...x.shape.keys()].filter((a) => !axes.includes(a));
   const { data } = transposed(x, [...kept, ...axes]);
@@ -17,21 +17,21 @@ function reduced(x, { axis, keepdims }, f, Type = floatOf(x)) {
   return tensor(out, shape);
 }
 
-/** @type {(data: Numbers, from: number, to: number) => number} */
+/** @type {(data: TypedNumbers, from: number, to: number) => number} */
 function sumOf(data, from, to) {
   let total = 0;
   for (let i = from; i < to; i++) total += data[i];
   return total;
 }
 
-/** @type {(data: Numbers, from: number, to: number) => number} */
+/** @type {(data: TypedNumbers, from: number, to: number) => number} */
 function lengthOf(data, from, to) {
   let total = 0;
   for (let i = from; i < to; i++) total += data[i] * data[i];
   return Math.sqrt(total);
 }
 
-/** @type {(extreme: (a: number, b: number) => number) => (data: Numbers, from: number, to: number) => number} */
+/** @type {(extreme: (a: number, b: number) => number) => (data: TypedNumbers, from: number, to: number) => number} */
 const extremeOf = (extreme) => (data, from, to) => {
   let found = data[from];
   for (let i = from + 1; i < to; i++) found = extreme(found, data[i]);
@@ -40,7 +40,7 @@ const extremeOf = (extreme) => (data, from, to) => {
 const largestOf = extremeOf(Math.max);
 const smallestOf = extremeOf(Math.min);
 
-/** From the largest, which cannot overflow. @type {(data: Numbers, from: number, to: number) => number} */
+/** From the largest, which cannot overflow. @type {(data: TypedNumbers, from: number, to: number) => number} */
 function logSumExpOf(data, from, to) {
   const most = from === to ? -Infinity : largestOf(data, from, to);
   const top = Number.isFinite(most) ? most : 0;
@@ -81,7 +81,7 @@ function placeIn(length, place) {
   return Number.isInteger(at) && at >= 0 && at < length ? at : -1;
 }
 
-// Numbers and places with the same lengths but along the axis, as numpy.take_along_axis broadcasts them.
+// TypedNumbers and places with the same lengths but along the axis, as numpy.take_along_axis broadcasts them.
 function aligned(x, places, at) {
   const one = ({ shape }) => shape.with(at, 1);
   const shape = commonShape(one(x), one(places));

@@ -21,11 +21,11 @@ function placeOf(shape, indices) {
 // The field for the numbers of a leaf, in a box that opens.
 class Chooser {
   constructor(leaf, change) {
-    Object.assign(this, leaf);
+    this.leaf = leaf;
     this.change = change;
     this.at = 0;
     const ariaLabel = `which number of ${leaf.name}`;
-    this.index = html("input", { value: indicesOf(this.shape, 0), ariaLabel, autocomplete: "off" });
+    this.index = html("input", { value: indicesOf(this.leaf.shape, 0), ariaLabel, autocomplete: "off" });
     this.field = html("input", { type: "number", step: "any", ariaLabel: `${leaf.name} there` });
     this.map = html("canvas", { className: "choosing", title: "a click takes that number" });
     this.map.setAttribute("aria-hidden", "true"); // the place can be typed
@@ -34,24 +34,31 @@ class Chooser {
     this.element = html("details", {}, summary, row, this.map);
     this.index.addEventListener("input", () => this.typed());
     this.field.addEventListener("input", () => {
-      if (Number.isFinite(this.field.valueAsNumber)) this.change(this.place + this.at, this.field.valueAsNumber);
+      if (Number.isFinite(this.field.valueAsNumber)) this.change(this.leaf.place + this.at, this.field.valueAsNumber);
     });
     this.map.addEventListener("click", (event) => this.pointed(event));
     this.element.addEventListener("toggle", () => this.show(this.numbers));
   }
 
+  // Opens it, and brings it into view where fields scroll by themselves.
+  open() {
+    this.element.open = true;
+    const aside = this.element.closest("aside");
+    aside.scrollTop += this.element.getBoundingClientRect().top - aside.getBoundingClientRect().top;
+  }
+
   typed() {
-    const at = placeOf(this.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map(Number));
+    const at = placeOf(this.leaf.shape, this.index.value.split(/[\s,;]+/).filter(Boolean).map(Number));
     this.index.ariaInvalid = at === null;
     if (at !== null) this.take(at);
   }
 
   pointed({ offsetX, offsetY }) {
-    const { rows, columns, place } = laidOut({ length: sizeOf(this) }, this.shape);
+    const { rows, columns, place } = laidOut({ length: sizeOf(this.leaf) }, this.leaf.shape);
     const [row, column] = [(rows * offsetY) / this.map.clientHeight, (columns * offsetX) / this.map.clientWidth];
     const at = place(Math.floor(row), Math.floor(column));
-    if (!(at < sizeOf(this))) return;
-    this.index.value = indicesOf(this.shape, at);
+    if (!(at < sizeOf(this.leaf))) return;
+    this.index.value = indicesOf(this.leaf.shape, at);
     this.index.ariaInvalid = false;
     this.take(at);
     this.field.select();
@@ -66,40 +73,43 @@ class Chooser {
   show(numbers) {
     this.numbers = numbers;
     if (!this.element.open) return;
-    const own = numbers.subarray(this.place, this.place + sizeOf(this));
+    const own = numbers.subarray(this.leaf.place, this.leaf.place + sizeOf(this.leaf));
     if (this.field !== document.activeElement) this.field.value = Number(own[this.at].toPrecision(4));
     this.paint(own);
   }
 
   paint(own) {
-    const { rows, columns, place } = laidOut(own, this.shape);
+    const { rows, columns, place } = laidOut(own, this.leaf.shape);
     this.map.hidden = Math.max(rows, columns) > LARGEST_SIDE;
     if (this.map.hidden) return;
     const cell = Math.max(1, Math.floor(300 / columns));
     Object.assign(this.map, { width: cell * columns, height: cell * rows });
-    const [paper, most] = [this.map.getContext("2d"), largest(own)];
+    const [paper, shade] = [this.map.getContext("2d"), shades(largest(own))];
+    /** @type {[number, number, number, number]} */ let chosen = [0, 0, 0, 0];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const at = place(row, column);
         if (!(at < own.length)) continue;
-        paper.fillStyle = shade(own[at], most);
+        paper.fillStyle = shade(own[at]);
         paper.fillRect(column * cell, row * cell, cell, cell);
-        if (at === this.at) [this.row, this.column] = [row, column];
+        if (at === this.at) chosen = [column * cell, row * cell, cell, cell];
       }
     }
     paper.strokeStyle = colour("--accent");
     paper.lineWidth = 2;
-    paper.strokeRect(this.column * cell, this.row * cell, cell, cell);
+    paper.strokeRect(...chosen);
   }
 }
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
-// The tint of a value where no style sheet reaches: the paper's colour mixed with the scale's.
-function shade(x, most) {
-  const share = most ? Math.sqrt(Math.min(1, Math.abs(x) / most)) : 0;
-  const [end, paper] = [colour(`--value-${x < 0 ? "below" : "above"}`), colour("--paper")].map(channels);
-  return `rgb(${end.map((c, i) => Math.round(paper[i] + share * (c - paper[i]))).join(" ")})`;
+// The tints of values where no style sheet reaches: the paper's colour mixed with the scale's.
+function shades(most) {
+  const [below, above, paper] = ["--value-below", "--value-above", "--paper"].map(colour).map(channels);
+  return (x) => {
+    const share = most ? Math.sqrt(Math.min(1, Math.abs(x) / most)) : 0;
+    return `rgb(${(x < 0 ? below : above).map((c, i) => Math.round(paper[i] + share * (c - paper[i]))).join(" ")})`;
+  };
 }
 
 const channels = (hex) => hex.trim().match(/[0-9a-f]{2}/gi).map((pair) => Number.parseInt(pair, 16));

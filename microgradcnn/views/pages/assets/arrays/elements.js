@@ -2,12 +2,12 @@
 
 /**
  * What is true or false is 1 or 0. No program changes an array, so that several may share their numbers.
- * @typedef {Float64Array | Float32Array | Uint8Array} Numbers
- * @typedef {{ data: Numbers, shape: number[] }} Tensor
+ * @typedef {Float64Array | Float32Array | Uint8Array} TypedNumbers
+ * @typedef {{ data: TypedNumbers, shape: number[] }} Tensor
  * @typedef {Float64ArrayConstructor | Float32ArrayConstructor | Uint8ArrayConstructor} NumbersType
  */
 
-/** @type {(data: Numbers, shape: number[]) => Tensor} */
+/** @type {(data: TypedNumbers, shape: number[]) => Tensor} */
 const tensor = (data, shape) => ({ data, shape });
 
 /** @type {(shape: number[]) => number} */
@@ -47,7 +47,7 @@ function runs(shape, strides, offset, run) {
 
 /**
  * The numbers of a view, row by row.
- * @type {(data: Numbers, shape: number[], strides: number[], offset?: number) => Tensor}
+ * @type {(data: TypedNumbers, shape: number[], strides: number[], offset?: number) => Tensor}
  */
 function viewed(data, shape, strides, offset = 0) {
   const out = new (typeOf(tensor(data, shape)))(countIn(shape));
@@ -60,7 +60,7 @@ function viewed(data, shape, strides, offset = 0) {
 
 /**
  * Adds numbers to those of a view of `out`: what `viewed` sends back.
- * @type {(out: Numbers, data: Numbers, shape: number[], strides: number[], offset?: number) => Numbers}
+ * @type {(out: TypedNumbers, data: TypedNumbers, shape: number[], strides: number[], offset?: number) => TypedNumbers}
  */
 function addToView(out, data, shape, strides, offset = 0) {
   let from = 0;
@@ -111,7 +111,7 @@ function elementwise(f, Type = Float64Array) {
   };
 }
 
-/** Numbers that a program knows. @type {(numbers: number[], shape: number[], Type?: NumbersType) => Tensor} */
+/** TypedNumbers that a program knows. @type {(numbers: number[], shape: number[], Type?: NumbersType) => Tensor} */
 const array = (numbers, shape, Type = Float64Array) => tensor(Type.from(numbers), shape);
 
 /**

@@ -12,7 +12,7 @@ function addProduct(out, to, a, from, b, other, [m, k, n]) {
 
 /**
  * Stacks of products, (groups, m, k) by (groups, k, n).
- * @type {(a: Numbers, b: Numbers, groups: number, sizes: number[]) => Float64Array}
+ * @type {(a: TypedNumbers, b: TypedNumbers, groups: number, sizes: number[]) => Float64Array}
  */
 function products(a, b, groups, [m, k, n]) {
   const out = new Float64Array(groups * m * n);
@@ -34,7 +34,10 @@ function matmul(a, b) {
 
 const NO_SIDES = [[0, 0], [0, 0]];
 
-// Images (n, c, h, w) with the same number beyond their edges.
+/**
+ * Images (n, c, h, w) with the same number beyond their edges.
+ * @type {(x: Tensor, sides: number[][], beyond?: number) => Tensor}
+ */
 function padded(x, [[top, bottom], [left, right]], beyond = 0) {
   if (!(top || bottom || left || right)) return x;
   const [n, c, h, w] = x.shape;
@@ -47,20 +50,27 @@ function padded(x, [[top, bottom], [left, right]], beyond = 0) {
   return tensor(out, [n, c, high, wide]);
 }
 
-// The windows of images as a view: its shape (n, c, rows, columns, kh, kw) and its strides.
+/**
+ * The windows of images as a view: its shape (n, c, rows, columns, kh, kw) and its strides.
+ * @type {(images: number[], size: number[], stride: number[], dilation: number[]) => Record<string, number[]>}
+ */
 function windowsOf([n, c, h, w], [kh, kw], [down, right], [far, wide]) {
   const rows = Math.floor((h - far * (kh - 1) - 1) / down) + 1;
   const columns = Math.floor((w - wide * (kw - 1) - 1) / right) + 1;
   return { shape: [n, c, rows, columns, kh, kw], strides: [c * h * w, h * w, down * w, right, far * w, wide] };
 }
 
+/** @type {(x: Tensor, how: any) => Tensor} */
 function unfold(x, { size, stride, padding = NO_SIDES, dilation = [1, 1], beyond = 0 }) {
   const images = padded(x, padding, beyond);
   const { shape, strides } = windowsOf(images.shape, size, stride, dilation);
   return viewed(images.data, shape, strides);
 }
 
-// Images of zeros to which numbers are added, in a view of their windows, with the axes in another order; then trimmed.
+/**
+ * Images of zeros to which numbers are added, in a view of their windows, with the axes in another order; then trimmed.
+ * @type {(data: TypedNumbers, whole: number[], size: number[], order: number[], how: any, Type: NumbersType) => Tensor}
+ */
 function folded(data, [n, c, ...image], size, order, { stride, padding, dilation = [1, 1] }, Type) {
   const [[top, bottom], [left, right]] = padding;
   const whole = [n, c, image[0] + top + bottom, image[1] + left + right];
@@ -72,6 +82,7 @@ function folded(data, [n, c, ...image], size, order, { stride, padding, dilation
     : tensor(out, whole);
 }
 
+/** @type {(x: Tensor, how: any) => Tensor} */
 function fold(x, { image, padding = NO_SIDES, ...s }) {
   const [n, c, , , kh, kw] = x.shape;
   return folded(x.data, [n, c, ...image], [kh, kw], [0, 1, 2, 3, 4, 5], { padding, ...s }, floatOf(x));
@@ -80,7 +91,10 @@ function fold(x, { image, padding = NO_SIDES, ...s }) {
 const bothSides = ([down, right]) => [[down, down], [right, right]];
 const BY_PLACE = [1, 4, 5, 0, 2, 3]; // of windows: for every channel and place in one, what lies there in all
 
-// All windows of images as columns, (c·kh·kw, n·rows·columns), with the lengths that they are made of.
+/**
+ * All windows of images as columns, (c·kh·kw, n·rows·columns), with the lengths that they are made of.
+ * @type {(x: Tensor, size: number[], how: any) => Tensor}
+ */
 function windowColumns(x, size, { stride, padding, dilation = [1, 1] }) {
   const images = padded(x, bothSides(padding));
   const { shape, strides } = windowsOf(images.shape, size, stride, dilation);

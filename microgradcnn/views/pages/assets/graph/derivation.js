@@ -72,10 +72,10 @@ function comparison(level, box, { gradients }, numbers) {
     const which = whole ? places : steepestOf(gradients[box], SOME);
     const found = differences(level, level.boxes[box], numbers, which);
     const near = found.every((x, i) => Math.abs(x - gradients[box][which[i]]) <= 1e-6 * Math.max(1, Math.abs(x)));
-    const lines = which.map((i, k) => words(`${numberOf(name, shape, i)}: ${shown(found[k])}`));
+    const lines = () => which.map((i, k) => words(`${numberOf(name, shape, i)}: ${shown(found[k])}`));
     answer.replaceChildren(
       words(`(${f} at ${name} + h − ${f} at ${name} − h) / 2h, with a small h:`),
-      ...(whole ? [display(quantity(found, shape))] : [words(`the ${SOME} largest`), ...lines]),
+      ...(whole ? [display(quantity(found, shape))] : [words(`the ${SOME} largest`), ...lines()]),
       words(near ? "✓ It agrees with the gradient." : "✗ It differs: a kink nearby, rounding, or a wrong chain rule."),
     );
   };

@@ -28,9 +28,9 @@ function shown(x) {
 // A number, or the smallest and the largest of several.
 function range(numbers) {
   if (numbers.length === 1) return shown(numbers[0]);
-  const [lowest, highest] = [[Math.min, Infinity], [Math.max, -Infinity]];
-  const ends = [lowest, highest].map(([extreme, none]) => numbers.reduce((a, b) => extreme(a, b), none));
-  const [low, high] = ends.map((x) => shown(Number(x.toPrecision(2))));
+  const lowest = numbers.reduce((a, b) => Math.min(a, b), Infinity);
+  const highest = numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+  const [low, high] = [lowest, highest].map((x) => shown(Number(x.toPrecision(2))));
   return low === high ? low : `${low} … ${high}`;
 }
 

@@ -21,6 +21,8 @@ function change(changes) {
   canvas.show(picture());
   picture().paint(step, results, lit(), prediction?.hidden ?? new Set());
   panel.replaceChildren(...told(level, step, results));
+  wide.disconnect();
+  for (const box of panel.querySelectorAll(".wide")) wide.observe(box);
   if (derived !== null) panel.prepend(html("button", { id: "close", onclick: keys.Escape }, "Close"));
   [at("scrub").max, at("scrub").value] = [level.last, step];
   at("where").textContent = prediction ? "" : `Step ${step} of ${level.last}`;
@@ -86,8 +88,8 @@ function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
   change(state.prediction ? {} : { derived: box });
-  const chooser = choosers.find(({ place }) => place === state.level.boxes[box].place);
-  if (chooser && state.level.boxes[box].shape) chooser.element.open = true;
+  const chooser = choosers.find(({ leaf }) => leaf.place === state.level.boxes[box].place);
+  if (chooser && state.level.boxes[box].shape) chooser.open();
   canvas.reveal(lit().boxes);
   panel.scrollTop = 0;
 }

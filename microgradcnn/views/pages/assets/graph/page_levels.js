@@ -15,6 +15,9 @@ let taken = data.leaves.reduce((sum, leaf) => sum + sizeOf(leaf), 0);
 const recordedNumbers = allNumbers.subarray(0, taken);
 
 class Level {
+  /** @type {any} */ computedFrom = null; // the numbers that the results are of
+  /** @type {any} */ results = null;
+
   /** @param {LevelData} told @param {number} place */
   constructor(told, place) {
     Object.assign(this, told);

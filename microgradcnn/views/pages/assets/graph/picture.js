@@ -209,7 +209,7 @@ class Picture {
       } else this.replay(box, known, this.level.completeAt(box, step));
       const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
       const told = `value ${value || "not computed"}, gradient ${slope}`;
-      g.setAttribute("aria-label", `${name}: ${told}`);
+      g.dataset.told = `${name}: ${told}`;
       g.querySelector("title").textContent = `${this.headings[box]}: ${told}`;
     });
     // An arrow has its local derivative once both its ends have values, and not while it would tell what is asked for.
@@ -286,13 +286,15 @@ function heatMap(group, { cells, columns, numbers }, kind) {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
   const [left, top] = [x + (width - wide * columns) / 2, y + (height - high * rows) / 2];
   const most = largest(numbers);
-  const rects = cells.map((cell, i) => {
-    const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    const [column, row] = [i % columns, Math.floor(i / columns)];
-    const place = { x: left + wide * column, y: top + high * row, width: wide, height: high };
-    for (const name in place) rect.setAttribute(name, place[name]);
-    rect.style.fill = cell in numbers ? tint(kind, numbers[cell], most) : "transparent";
-    return rect;
+  if (group.children.length !== cells.length + 1) {
+    const rects = cells.map((_, i) => {
+      const [column, row] = [i % columns, Math.floor(i / columns)];
+      return element("rect", { x: left + wide * column, y: top + high * row, width: wide, height: high });
+    });
+    group.replaceChildren(...rects, frame);
+  }
+  cells.forEach((cell, i) => {
+    const fill = cell in numbers ? tint(kind, numbers[cell], most) : "transparent";
+    if (group.children[i].style.fill !== fill) group.children[i].style.fill = fill;
   });
-  group.replaceChildren(...rects, frame);
 }

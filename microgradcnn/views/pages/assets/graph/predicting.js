@@ -64,22 +64,24 @@ class Prediction {
       if (!verdict.textContent) reveal();
     };
     const buttons = [html("button", {}, "Check"), html("button", { type: "button", onclick: reveal }, "Show it")];
-    const at = shape ? math("mtext", ` at [${indicesOf(shape, place)}]`) : math("mrow");
+    const at = shape ? math("mtext", `\u00a0at [${indicesOf(shape, place)}]`) : math("mrow");
     const form = html("form", { onsubmit }, equation([math("mrow", level.slope(asked), at), math("mrow")]), input);
     form.append(...buttons);
     return [words(`What is the gradient of ${which}? ${this.left} to go.`), form, verdict, ...this.hints(results)];
   }
 
-  // The boxes that use it, with their gradients where these are known; arrays send what the chain rule says.
+  // The boxes that use it, with their gradients where these are known.
   hints(results) {
     const { level } = this;
     return level.into(this.asked).map((link) => {
       const { parent, child, local } = level.links[link];
       const { shape } = level.boxes[child];
       const above = this.hidden.has(child) ? math("mtext", "?") : quantity(results.gradients[child], shape);
-      if (!local) return words(equation([level.slope(child), above]), " sends ", equation([level.part("sent", link)]));
-      const slope = equation([level.d(child, parent), level.part("local", link)]);
-      return words(equation([level.slope(child), above]), " and ", slope);
+      // What is sent may be a number, which is the answer: of arrays it is said what is computed.
+      const sides = local
+        ? [level.d(child, parent), level.part("local", link)]
+        : [level.part("name", child), level.part("formula", child)];
+      return words(equation([level.slope(child), above]), " and ", equation(sides));
     });
   }
 }
