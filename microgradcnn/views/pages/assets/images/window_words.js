@@ -113,7 +113,7 @@ class PixelWords {
   reached(windows, channel, pixel) {
     const [{ image, output }, found, maps] = [windows, windowsOver(windows, pixel), mapsOf(windows, channel)];
     const marks = [{ place: output, which: "value", maps, pixels: found.map(({ place }) => place) }];
-    const heading = `The windows that it is in: ${found.length} of each map of ${this.name(output)}`;
+    const heading = `It is in ${found.length} windows of each map of ${this.name(output)}`;
     const { image: all, filters } = this.given(windows);
     if (!found.length || !all || (!filters && !isPooling(windows))) return { heading, rows: [], after: [], marks };
     const [left, columns] = [numberAt(image, all, channel, pixel), columnsReached(found)];
@@ -173,12 +173,13 @@ class PixelWords {
 
   // The sum of the products, beside the gradient of the weight, which adds up all examples.
   whole({ image, filters }, index, weight, sum) {
-    const [all, [examples]] = [this.numbers(filters, "gradient"), shapeOf(image)];
-    const mine = all && numberAt(filters, all, index, weight);
+    const [slopes, [examples]] = [this.numbers(filters, "gradient"), shapeOf(image)];
+    const mine = slopes && numberAt(filters, slopes, index, weight);
     const same = mine !== null && Math.abs(sum - mine) <= 1e-4 * Math.max(Math.abs(mine), 1e-6);
-    const first = examples > 1 ? ` in the first of ${examples} examples` : "";
-    const rest = same || mine === null ? "" : ` The gradient of the weight, from all ways, is ${shown(mine)}.`;
-    return [words(`Added up${first}: ${shown(sum)}${same ? ", the gradient of the weight" : ""}.${rest}`)];
+    const whole = mine === null || same ? "" : ` Its gradient, from all ways, is ${shown(mine)}.`;
+    if (examples === 1) return [words(`Added up: ${shown(sum)}${same ? ", the gradient of the weight" : ""}.${whole}`)];
+    const all = mine === null ? "" : ` All ${examples} examples together give its gradient, ${shown(mine)}.`;
+    return [words(`Added up in the first example: ${shown(sum)}.${all}`)];
   }
 
   // What a pixel's gradient gives on: to the pixels of its window times the weights, to the weights times the pixels.
