@@ -205,7 +205,8 @@ figure.addEventListener(
 // A box of maps that keys reach shows its pixel in the middle; Tab goes to it.
 figure.addEventListener("focusin", ({ target }) => {
   const { maps, node = -1, shape = [] } = state.level.boxes[picture().boxes.indexOf(target)] ?? {};
-  if (leaving || !maps || maps.kind === "row" || imaging.at?.place === node || !target.matches(":focus-visible")) return;
+  if (leaving || !maps || maps.kind === "row" || imaging.at?.place === node) return;
+  if (!target.matches(":focus-visible")) return; // the mouse points at a pixel itself
   const which = state.step >= state.level.seed && numbersOf(node, "gradient") ? "gradient" : "value";
   look({ place: node, which, map: 0, at: shape.slice(-2).map((length) => Math.floor(length / 2)) });
 });
