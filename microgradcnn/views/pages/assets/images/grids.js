@@ -117,3 +117,21 @@ function addedUp(terms, names, result) {
   line.prepend(html("small", {}, `${names}: `));
   return line;
 }
+
+// A channel of a picture with an outline around some of its pixels.
+function outlined(place, numbers, channel, pixels) {
+  const [rows, columns] = shapeOf(place).slice(2);
+  const cells = numbers.slice(channel * rows * columns, (channel + 1) * rows * columns);
+  const [kind, most] = [tone(data.images.kinds[place], "value", numbers), largest(Array.from(numbers))];
+  const side = Math.min(14, 112 / Math.max(rows, columns));
+  const size = { width: side * columns, height: side * rows };
+  const svg = element("svg", { class: "grid", role: "img", "aria-label": "its window in the picture", ...size });
+  const ends = (k) => [Math.min, Math.max].map((end) => end(...pixels.map((pixel) => pixel[k])));
+  const [[low, high], [left, right]] = [ends(0), ends(1)];
+  const around = { x: left * side, y: low * side, width: (right - left + 1) * side, height: (high - low + 1) * side };
+  const href = mapAddress(cells, columns, kind, most);
+  svg.append(element("image", { href, preserveAspectRatio: "none", ...size }));
+  svg.append(element("rect", { class: "frame", ...size }));
+  if (pixels.length) svg.append(element("rect", { class: "won", ...around }));
+  return svg;
+}

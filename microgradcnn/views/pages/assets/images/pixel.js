@@ -92,7 +92,7 @@ function ofPixel({ place, map, at }) {
   return words(said.join(", ") || "Not computed yet.");
 }
 
-function partShown({ heading, rows, after, summed }) {
+function partShown({ heading, before = [], rows, after, summed }) {
   const sizes = rows.map((row) => Math.abs(total(productsOf(row))));
   const chosen = Math.min(imaging.chosen ?? sizes.indexOf(Math.max(...sizes)), rows.length - 1);
   const choose = (i) => {
@@ -100,7 +100,8 @@ function partShown({ heading, rows, after, summed }) {
     showPixel();
   };
   const unknown = rows.length || after.length ? [] : [words("Not known at this step.")];
-  return [html("h3", {}, heading), ...unknown, ...foldedFactors(rows, chosen, choose, summed), ...after];
+  const headings = heading ? [html("h3", {}, heading)] : [];
+  return [...headings, ...unknown, ...before, ...foldedFactors(rows, chosen, choose, summed), ...after];
 }
 
 // Outlines in the maps of what the panel speaks of, and the pixel itself, which has the keys.
