@@ -40,10 +40,11 @@ MOST_FIELDS = 64  # for the numbers of one leaf
 MOST_BOXES = 150  # of a level that nobody asked for
 MOST_FINE, MOST_EXPLAINED = 3000, 500  # nodes of a graph whose groups open, and of one whose gradients are derived
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
+IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # where there are any
 SCRIPTS = (
     *("graph/numbers", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas", "canvas/arranging"),
     *("images/maps", "graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "graph/descent"),
-    *("graph/page", "images/windows", "images/grids", "images/window_words", "images/pixel"),
+    *("graph/page", *IMAGES),
 )
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
@@ -69,7 +70,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
     live = any(level.live for level in shown.own)
     pictured = images.images_told(topological(f), not all(level.live for level in shown.own))
-    scripts = SCRIPTS if pictured else SCRIPTS[: SCRIPTS.index("graph/page") + 1]  # what follows is about images
+    scripts = [name for name in SCRIPTS if pictured or name not in IMAGES]
     data = {
         "images": pictured,
         "computed": _has_all_gradients(f),

@@ -218,7 +218,6 @@ document.addEventListener("changed", () => {
   shownLevel = state.level;
   if (imaging.at) showPixel();
 });
-document.addEventListener("theme", () => change({}));
 
 // For other scripts, such as a test's.
 Object.assign(globalThis.microgradcnn, { look });
