@@ -15,6 +15,7 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.files import json_text
+from microgradcnn.views.drawing.maps.drawn import short
 from microgradcnn.views.pages.assets import asset
 from microgradcnn.views.pages.images import images_told
 
@@ -161,6 +162,7 @@ def test_a_pixel_forward_and_backward_by_mouse_and_keys(page: Page, tmp_path: Pa
     page.evaluate("microgradcnn.canvas.set({ x: 20, y: 120, k: 1 })")
     panel = page.locator("#pixel")
     assert panel.is_hidden()
+    assert box(page, "w").locator(".value-map .cell").all_text_contents() == [short(v) for v in w.ravel().tolist()]
     # the window, the filter, the products, and what they add up to
     page.mouse.move(*point(page, "z", "value", 1, 1, 2, 3, 3))
     assert panel.locator("h2").inner_text() == "z: map 2, row 2, column 3"

@@ -4,6 +4,7 @@
 /** @type {{ at: Pixel | null, chosen: number | null }} */
 const imaging = { at: null, chosen: null }; // the pixel looked at, and which of its factors say their numbers
 const board = html("section", { id: "pixel", ariaLabel: "This pixel", hidden: true });
+const spoken = html("div", { ariaLive: "polite" }); // which pixel it is, and its numbers
 const cursor = element("rect", { class: "cursor", tabindex: 0, role: "img" });
 const [outlines, marked, spot] = [element("g", { class: "outlines" }), element("g", {}), element("g", {})];
 spot.append(cursor);
@@ -72,7 +73,8 @@ function showPixel() {
   const parts = pixelWords.parts(at);
   const heading = html("h2", {}, `${nameOf(at.place)}: ${mapName(at)}${placed(at.at)}`);
   const close = html("button", { className: "close", onclick: () => leave(), ariaLabel: "Close" }, "×");
-  board.replaceChildren(close, heading, ofPixel(at), ...parts.flatMap((part) => partShown(part)));
+  spoken.replaceChildren(heading, ofPixel(at));
+  board.replaceChildren(close, spoken, ...parts.flatMap((part) => partShown(part)));
   outline(at, parts.flatMap(({ marks }) => marks));
 }
 
@@ -212,10 +214,12 @@ figure.addEventListener("focusin", ({ target }) => {
   look({ place: node, which, map: 0, at: shape.slice(-2).map((length) => Math.floor(length / 2)) });
 });
 
-let shownLevel = state.level;
+// The numbers of another step, or of changed leaves; in another level, or beside a derivation, one points anew.
+let [shownLevel, shownDerived] = [state.level, state.derived];
 document.addEventListener("changed", () => {
-  if (shownLevel !== state.level) look(null);
-  shownLevel = state.level;
+  const { level, derived } = state;
+  if (shownLevel !== level || (derived !== null && shownDerived !== derived)) look(null);
+  [shownLevel, shownDerived] = [level, derived];
   if (imaging.at) showPixel();
 });
 
