@@ -16,8 +16,8 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.files import json_text
 from microgradcnn.views.drawing.maps.drawn import short
+from microgradcnn.views.drawing.maps.told import images_told
 from microgradcnn.views.pages.assets import asset
-from microgradcnn.views.pages.images import images_told
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
