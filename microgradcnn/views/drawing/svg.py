@@ -130,15 +130,20 @@ def _arrays(box: Box, at: layout.Place) -> Iterable[str]:
 
 
 def _images(box: Box, at: layout.Place) -> Iterable[str]:
-    """Maps of the value, and beside them, or below where they are wide, of the gradient, each with its range."""
+    """Maps of the value, and beside them, or below where they are wide, of the gradient, each with its range.
+
+    They are frames where the box's `maps` have no numbers, as those of an earlier step.
+    """
     assert box.tiles is not None
+    assert box.maps is not None
     values, _ = box.tiles
+    known = [grid is not None and grid.size > 0 for grid in box.maps]
     yield f'<text class="note" x="{at.x + at.width / 2:.1f}" y="{at.y + HEADER + 9:.1f}">{escape(box.note)}</text>'
     (wide, high), top = values.size, at.y + HEADER + NOTE + 3.0
     for i, (kind, text, tiles) in enumerate(zip(_KINDS, (box.value, box.gradient), box.tiles, strict=True)):
         middle = at.x + at.width * (0.5 if box.stacked else 0.27 + 0.46 * i)
         y = top + i * box.stacked * (high + NOTE + 4.0)
-        scale = None if tiles is None else drawn.scale_of(tiles, _SCALES[kind])
+        scale = drawn.scale_of(tiles, _SCALES[kind]) if tiles is not None and known[i] else None
         yield f'<g class="{kind}-map">{drawn.maps(tiles or values, scale, middle - wide / 2, y)}</g>'
         yield _text(kind, text, middle, y + high + 13.0, "small")
 

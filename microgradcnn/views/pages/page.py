@@ -21,12 +21,12 @@ from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.drawing import svg
 from microgradcnn.views.drawing.colours import largest
+from microgradcnn.views.drawing.maps.told import images_told, maps_told
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
-from microgradcnn.views.pages import images
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.page_level import Level, cells
 from microgradcnn.views.pages.shown_levels import levels_of, title_of
@@ -65,7 +65,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     packed += derivations.templates()
     groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
     live = any(level.live for level in shown.own)
-    pictured = images.images_told(topological(f), not all(level.live for level in shown.own))
+    pictured = images_told(topological(f), not all(level.live for level in shown.own))
     numbers = [np.empty(0), *(np.ravel(v.data) for v in leaves if live)]
     numbers += [level.constants for level in every if isinstance(level, Level)]
     told_to_script = {
@@ -230,7 +230,7 @@ def _box(level: Level, box: int) -> dict[str, Any]:
         told["place"] = sum(_size(v) for v in level.leaves[: level.leaves.index(node)])
     if node in level.gradients:
         told["gradient"] = True
-    told |= images.maps_told(drawing)
+    told |= maps_told(drawing)
     if node.shape:
         told["shape"] = list(node.shape)
         if (places := cells(node)) is not None:

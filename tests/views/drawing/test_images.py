@@ -6,6 +6,7 @@ import base64
 import struct
 import xml.etree.ElementTree as ET
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
 from microgradcnn.views.drawing.colours import Grey, gradient_scale, value_scale
+from microgradcnn.views.drawing.maps.drawn import short
 from microgradcnn.views.drawing.maps.images import images_of
 from microgradcnn.views.drawing.maps.tiles import tiles
+from microgradcnn.views.drawing.svg import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -118,6 +121,16 @@ def test_before_backward_there_are_frames_without_numbers() -> None:
     assert all(one.find(SVG + "rect").get("stroke-dasharray") for one in found)  # type: ignore[union-attr]
 
 
+def test_a_box_of_an_earlier_step_has_frames_for_what_is_not_computed() -> None:
+    drawing = mg.draw(filtered(), open=True).drawing
+    earlier = [
+        replace(b, maps=(np.empty((0, 0)), None)) if b.tiles and b.words.startswith("z") else b for b in drawing.boxes
+    ]
+    root = ET.fromstring(svg(replace(drawing, boxes=earlier)))
+    blank = [g for g in root.iter(SVG + "g") if g.get("class") == "map" and g[0].get("href") is None]
+    assert len(blank) == 12
+
+
 def note(g: ET.Element) -> str:
     return next("".join(e.itertext()) for e in g.iter(SVG + "text") if e.get("class") == "note")
 
@@ -150,6 +163,15 @@ def test_numbers_stand_in_cells_that_have_room() -> None:
     texts = [e.text for e in maps(g, "value")[0].iter(SVG + "text")]
     assert texts == ["0", "0.25", "0.5", "−1"]
     assert maps(box(filtered(), "z"), "value")[0].find(SVG + "text") is None
+
+
+SHORT = {0.0: "0", -0.0614: "−0.06", 0.25: "0.25", -2.44: "−2.4", 3.0: "3", -123.4: "−123", 0.0031: "3e−3"}
+SHORT |= {-4.2e-12: "−4e−12", 45678.0: "5e4", float("nan"): "NaN", float("-inf"): "−∞"}
+
+
+@pytest.mark.parametrize(("x", "said"), SHORT.items())
+def test_a_number_in_a_cell_is_short(x: float, said: str) -> None:
+    assert short(x) == said
 
 
 def test_a_row_of_units_is_a_strip() -> None:

@@ -15,8 +15,9 @@ import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.files import json_text
+from microgradcnn.views.drawing.maps.drawn import short
+from microgradcnn.views.drawing.maps.told import images_told
 from microgradcnn.views.pages.assets import asset
-from microgradcnn.views.pages.images import images_told
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -161,6 +162,7 @@ def test_a_pixel_forward_and_backward_by_mouse_and_keys(page: Page, tmp_path: Pa
     page.evaluate("microgradcnn.canvas.set({ x: 20, y: 120, k: 1 })")
     panel = page.locator("#pixel")
     assert panel.is_hidden()
+    assert box(page, "w").locator(".value-map .cell").all_text_contents() == [short(v) for v in w.ravel().tolist()]
     # the window, the filter, the products, and what they add up to
     page.mouse.move(*point(page, "z", "value", 1, 1, 2, 3, 3))
     assert panel.locator("h2").inner_text() == "z: map 2, row 2, column 3"
@@ -238,7 +240,9 @@ def test_what_was_recorded_is_looked_at_alike(page: Page, tmp_path: Path) -> Non
     w = Value(rng.normal(size=(3, 1, 5, 5)), label="w")
     z = mg.conv2d(x, w, stride=2, padding=1)
     z.label = "z"
-    f = mg.softmax(z.reshape(40, -1)).max(axis=1).sum()
+    s = mg.softmax(z.reshape(40, -1)).sum(axis=0)
+    s.label = "s"
+    f = (s**2).sum()
     f.label = "f"
     f.backward()
     file = mg.draw(f, open=True).save(tmp_path / "f.html")
@@ -252,3 +256,26 @@ def test_what_was_recorded_is_looked_at_alike(page: Page, tmp_path: Path) -> Non
     window = np.pad(x.data[0, 0], 1)[0:5, 6:11].ravel()
     assert numbers(page)[0] == ["·" if i < 5 else said(v)[0] for i, v in enumerate(window)]
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    strip = box(page, "s").locator(".value-map image").first
+    assert strip.is_visible()
+    page.evaluate("microgradcnn.change({ step: 0 })")
+    assert not strip.is_visible()
+    assert "Not known at this step" in page.locator("#pixel").inner_text()
+    page.evaluate("microgradcnn.change({ step: microgradcnn.state.level.last })")
+    assert strip.is_visible()
+
+
+def test_an_input_that_is_a_raw_array_is_shown_with_its_window(page: Page, tmp_path: Path) -> None:
+    digit = np.arange(16.0).reshape(1, 1, 4, 4) / 15.0
+    w = Value(np.array([[[[1.0, -2.0], [3.0, -4.0]]]]), label="w")
+    z = mg.conv2d(digit, w)
+    z.label = "z"
+    f = (z**2).sum()
+    f.backward()
+    shown(page, f, tmp_path)
+    node = page.evaluate("microgradcnn.state.level.boxes.find((box) => box.name === 'z').node")
+    page.evaluate(f"microgradcnn.look({{ place: {node}, which: 'value', map: 0, at: [2, 1] }})")
+    assert page.get_by_role("img", name="its window in the picture").count() == 1
+    assert numbers(page)[1] == said(*digit[0, 0, 2:4, 1:3].ravel())
+    page.evaluate(f"microgradcnn.look({{ place: {node}, which: 'gradient', map: 0, at: [2, 1] }})")
+    assert page.locator("#pixel h3").all_inner_texts() == ["What it sends to the weights"]

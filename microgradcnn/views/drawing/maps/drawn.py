@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
+from microgradcnn.views.drawing.boxes import shown
 from microgradcnn.views.drawing.colours import Grey, Scale, largest
 from microgradcnn.views.drawing.maps.tiles import Tiles
 
@@ -46,6 +48,17 @@ def scale_of(tiles: Tiles, scale: Callable[[float], Scale]) -> Scale | Grey:
     return Grey(most) if tiles.grey else scale(most)
 
 
+def short(x: float) -> str:
+    """A number in five characters, as a cell has room for, with a real minus."""
+    size = abs(x)
+    if x == 0.0 or not math.isfinite(x):
+        return shown(x)
+    if size < 0.0095 or size >= 9999.0:
+        digits, power = f"{x:.0e}".split("e")
+        return f"{digits}e{int(power)}".replace("-", "−")
+    return f"{round(x, 0 if size >= 9.95 else 1 if size >= 0.995 else 2):g}".replace("-", "−")
+
+
 def _map(tiles: Tiles, k: int, scale: Scale | Grey | None, x: float, y: float) -> str:
     (left, top), (wide, high) = tiles.corner(k), tiles.side
     place = f'x="{x + left:.1f}" y="{y + top:.1f}" width="{wide:.1f}" height="{high:.1f}"'
@@ -64,7 +77,7 @@ def _numbers(tiles: Tiles, k: int, scale: Scale | Grey, x: float, y: float) -> I
     for (i, j), number in np.ndenumerate(tiles.maps[k]):
         fill = ' fill="#ffffff"' if isinstance(scale, Grey) and scale.rgb(number)[0] < LIGHT else ""
         yield f'<text class="cell" x="{x + (j + 0.5) * wide:.1f}" y="{y + (i + 0.5) * high + 3.5:.1f}"{fill}>'
-        yield f"{f'{number + 0.0:.2g}'.replace('-', '−')}</text>"
+        yield f"{short(float(number))}</text>"
 
 
 def _png(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:

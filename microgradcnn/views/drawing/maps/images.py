@@ -22,7 +22,8 @@ CONVOLUTIONS = ("conv2d", "conv2d_input")
 class Windows:
     """`output` is computed from the windows of `image` with `filters`, or pooled: nodes by their places in the order.
 
-    A window at row r starts at pixel r · stride − before, in padding if that is negative.
+    A window at row r starts at pixel r · stride − before, in padding if that is negative. An image that is a raw array,
+    and no node, has the place −1, the next one −2.
     """
 
     op: str
@@ -47,11 +48,15 @@ class Pointwise:
 
 @dataclass
 class Images:
-    """The images of a graph by their places in the order: what each is, and what it is computed from."""
+    """The images of a graph by their places in the order: what each is, and what it is computed from.
+
+    `given` are the raw arrays that convolutions and poolings take, at the places −1, −2, ...
+    """
 
     kinds: dict[int, Kind] = field(default_factory=dict)
     windows: list[Windows] = field(default_factory=list)
     steps: dict[int, Pointwise] = field(default_factory=dict)
+    given: dict[Value, int] = field(default_factory=dict)
 
 
 def images_of(order: Sequence[Value]) -> Images:
@@ -59,7 +64,7 @@ def images_of(order: Sequence[Value]) -> Images:
     place = {node: i for i, node in enumerate(order)}
     found = Images()
     for node in order:
-        found.windows += _windows(node, place)
+        found.windows += _windows(node, place, found.given)
         if node.op is None or node.op.name not in (*CONVOLUTIONS, "avg_pool2d", "max_pool2d"):
             continue
         image, *filters = node.parents
@@ -74,6 +79,7 @@ def images_of(order: Sequence[Value]) -> Images:
     for i, kind in found.kinds.items():
         if kind == "maps" and _is_given(order[i]):
             found.kinds[i] = "picture"
+    found.kinds |= dict.fromkeys(found.given.values(), "picture")
     return found
 
 
@@ -103,15 +109,18 @@ def _step(node: Value, image: Value, place: dict[Value, int]) -> Pointwise | Non
     return Pointwise(place[image], node.op.name, place[bias] if of_maps and bias is not None else None)
 
 
-def _windows(node: Value, place: dict[Value, int]) -> Iterator[Windows]:
-    """The windows that a node is computed from, if it is a convolution or a pooling, or that without its first rows."""
+def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Iterator[Windows]:
+    """The windows that a node is computed from, if it is a convolution or a pooling, or that without its first rows.
+
+    An image that is a `raw` array is put with the others.
+    """
     computed, first = node, (0, 0)
     if node.op is not None and node.op.name == "getitem" and _without_first(node) is not None:
         computed, first = node.parents[0], _without_first(node) or first
     if computed.op is None or computed.op.name not in ("conv2d", "avg_pool2d", "max_pool2d"):
         return
     image, *filters = computed.parents
-    if image not in place or any(f not in place for f in filters):
+    if any(f not in place for f in filters):
         return
     given = computed.static
     size = filters[0].shape[2:] if filters else given["size"]
@@ -121,7 +130,7 @@ def _windows(node: Value, place: dict[Value, int]) -> Iterator[Windows]:
     yield Windows(
         computed.op.name,
         place[node],
-        place[image],
+        place[image] if image in place else raw.setdefault(image, -1 - len(raw)),
         place[filters[0]] if filters else None,
         (size[0], size[1]),
         stride,

@@ -227,10 +227,10 @@ class Picture {
   replay(box, known, complete) {
     const [g, told] = [this.boxes[box], this.level.boxes[box]];
     g.querySelector("text.gradient").textContent = complete ? this.said[box] : "not computed";
-    if (!told.maps) return;
     for (const [kind, there] of [["value", known], ["gradient", complete]]) {
-      const numbers = recordedNumbersOf(told.node, kind);
-      if (numbers || !there) paintMaps(g.querySelector(`.${kind}-map`), told, kind, there ? numbers : null);
+      const [map, numbers] = [g.querySelector(`.${kind}-map`), told.maps && recordedNumbersOf(told.node, kind)];
+      map?.classList.toggle("unknown", !there); // where no numbers are recorded, it is as Python painted it
+      if (numbers) paintMaps(map, told, kind, there ? numbers : null);
     }
   }
 
@@ -265,6 +265,8 @@ class Picture {
     else heatMap(map, this.level.map(box, numbers || []), kind);
   }
 }
+
+document.addEventListener("theme", () => change({}));
 
 // A name as it is typed: x_1, x₁ and x1 are one.
 function plain(name) {

@@ -94,17 +94,44 @@ function foldedFactors(rows, chosen, choose, summed) {
   return rows.map((row, i) => {
     const open = rows.length <= 2 || i === chosen;
     const heading = rows.length === 1 ? [] : [html(open ? "h4" : "span", {}, row.name)];
-    const children = [...heading, factors(row, !open, summed && (!open || rows.length > 1))];
+    const children = [...heading, factors(row, !open, summed === true && rows.length > 1)];
     if (open) return html("div", { className: "of-map" }, ...children);
     const ariaLabel = `The numbers of ${row.name}`;
     return html("button", { className: "of-map", onclick: () => choose(i), ariaLabel }, ...children);
   });
 }
 
-// a + b + ... = the sum, of eight terms at most.
+// A plus at the start of a line, or of a part of it, with room on both sides.
+function plus() {
+  const made = math("mo", "+");
+  made.setAttribute("form", "infix");
+  return made;
+}
+
+// a + b + ... = the sum, of eight terms at most, in a line that may break between them.
 function addedUp(terms, names, result) {
-  const few = terms.slice(0, 8).flatMap((x, i) => (i ? [math("mo", "+"), number(x, false)] : [number(x)]));
-  if (terms.length > 8) few.push(math("mo", "+"), math("mo", "…"));
-  const line = [math("mrow", ...few), number(result)];
-  return html("div", { className: "wide" }, html("small", {}, `${names}: `), equation(line));
+  const few = terms.slice(0, 8).map((x, i) => (i ? [plus(), number(x, false)] : [number(x)]));
+  if (terms.length > 8) few.push([plus(), math("mo", "…")]);
+  const equal = terms.length > 1 ? [[math("mo", "="), number(result)]] : [];
+  const line = broken(...few, ...equal);
+  line.prepend(html("small", {}, `${names}: `));
+  return line;
+}
+
+// A channel of a picture with an outline around some of its pixels.
+function outlined(place, numbers, channel, pixels) {
+  const [rows, columns] = shapeOf(place).slice(2);
+  const cells = numbers.slice(channel * rows * columns, (channel + 1) * rows * columns);
+  const [kind, most] = [tone(data.images.kinds[place], "value", numbers), largest(Array.from(numbers))];
+  const side = Math.min(14, 112 / Math.max(rows, columns));
+  const size = { width: side * columns, height: side * rows };
+  const svg = element("svg", { class: "grid", role: "img", "aria-label": "its window in the picture", ...size });
+  const ends = (k) => [Math.min, Math.max].map((end) => end(...pixels.map((pixel) => pixel[k])));
+  const [[low, high], [left, right]] = [ends(0), ends(1)];
+  const around = { x: left * side, y: low * side, width: (right - left + 1) * side, height: (high - low + 1) * side };
+  const href = mapAddress(cells, columns, kind, most);
+  svg.append(element("image", { href, preserveAspectRatio: "none", ...size }));
+  svg.append(element("rect", { class: "frame", ...size }));
+  if (pixels.length) svg.append(element("rect", { class: "won", ...around }));
+  return svg;
 }

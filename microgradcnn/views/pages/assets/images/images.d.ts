@@ -1,4 +1,4 @@
-// What page.py and images.py tell of images, and what the scripts speak of.
+// What page.py and told.py tell of images, and what the scripts speak of.
 
 interface BoxData {
   maps?: { kind: string; stacked: boolean; rows?: number; columns?: number };

@@ -7,9 +7,11 @@ const pen = /** @type {CanvasRenderingContext2D} */ (
 );
 /** @type {Record<string, number[]> | null} */
 let ends = null; // the colours that the scales of this theme end with
+let painted = new WeakMap(); // which numbers each group of maps shows
 for (const theme of themes) {
   theme.addEventListener("change", () => {
     ends = null;
+    painted = new WeakMap();
     document.dispatchEvent(new CustomEvent("theme"));
   });
 }
@@ -84,6 +86,8 @@ function mapSize({ maps, shape }) {
  * @param {Float32Array | Float64Array | number[] | null} numbers
  */
 function paintMaps(group, told, which, numbers) {
+  if (painted.get(group) === numbers) return;
+  painted.set(group, numbers);
   if (!numbers) return blankMaps(group);
   const [{ rows, columns }, first] = [mapSize(told), firstExample(told, numbers)];
   const [kind, most] = [tone(told.maps.kind, which, first), largest(Array.from(first))];
@@ -128,8 +132,12 @@ function numberCells(map, cells, columns, kind, most) {
 
 const recordedImages = new Float32Array(data.images ? await unpacked(data.images.numbers).arrayBuffer() : 0);
 
+const foundNumbers = new Map(); // by their places among all
+
 // The recorded numbers of a node, of several examples the first one's; null if there are none.
 function recordedNumbersOf(place, which) {
   const { size, [which]: start } = data.images?.recorded[place] ?? {};
-  return start === undefined ? null : recordedImages.subarray(start, start + size);
+  if (start === undefined) return null;
+  if (!foundNumbers.has(start)) foundNumbers.set(start, recordedImages.subarray(start, start + size));
+  return foundNumbers.get(start);
 }

@@ -4,6 +4,7 @@
 /** @type {{ at: Pixel | null, chosen: number | null }} */
 const imaging = { at: null, chosen: null }; // the pixel looked at, and which of its factors say their numbers
 const board = html("section", { id: "pixel", ariaLabel: "This pixel", hidden: true });
+const spoken = html("div", { ariaLive: "polite" }); // which pixel it is, and its numbers
 const cursor = element("rect", { class: "cursor", tabindex: 0, role: "img" });
 const [outlines, marked, spot] = [element("g", { class: "outlines" }), element("g", {}), element("g", {})];
 spot.append(cursor);
@@ -72,7 +73,8 @@ function showPixel() {
   const parts = pixelWords.parts(at);
   const heading = html("h2", {}, `${nameOf(at.place)}: ${mapName(at)}${placed(at.at)}`);
   const close = html("button", { className: "close", onclick: () => leave(), ariaLabel: "Close" }, "×");
-  board.replaceChildren(close, heading, ofPixel(at), ...parts.flatMap((part) => partShown(part)));
+  spoken.replaceChildren(heading, ofPixel(at));
+  board.replaceChildren(close, spoken, ...parts.flatMap((part) => partShown(part)));
   outline(at, parts.flatMap(({ marks }) => marks));
 }
 
@@ -92,7 +94,7 @@ function ofPixel({ place, map, at }) {
   return words(said.join(", ") || "Not computed yet.");
 }
 
-function partShown({ heading, rows, after, summed }) {
+function partShown({ heading, before = [], rows, after, summed }) {
   const sizes = rows.map((row) => Math.abs(total(productsOf(row))));
   const chosen = Math.min(imaging.chosen ?? sizes.indexOf(Math.max(...sizes)), rows.length - 1);
   const choose = (i) => {
@@ -100,7 +102,8 @@ function partShown({ heading, rows, after, summed }) {
     showPixel();
   };
   const unknown = rows.length || after.length ? [] : [words("Not known at this step.")];
-  return [html("h3", {}, heading), ...unknown, ...foldedFactors(rows, chosen, choose, summed), ...after];
+  const headings = heading ? [html("h3", {}, heading)] : [];
+  return [...headings, ...unknown, ...before, ...foldedFactors(rows, chosen, choose, summed), ...after];
 }
 
 // Outlines in the maps of what the panel speaks of, and the pixel itself, which has the keys.
@@ -205,18 +208,20 @@ figure.addEventListener(
 // A box of maps that keys reach shows its pixel in the middle; Tab goes to it.
 figure.addEventListener("focusin", ({ target }) => {
   const { maps, node = -1, shape = [] } = state.level.boxes[picture().boxes.indexOf(target)] ?? {};
-  if (leaving || !maps || maps.kind === "row" || imaging.at?.place === node || !target.matches(":focus-visible")) return;
+  if (leaving || !maps || maps.kind === "row" || imaging.at?.place === node) return;
+  if (!target.matches(":focus-visible")) return; // the mouse points at a pixel itself
   const which = state.step >= state.level.seed && numbersOf(node, "gradient") ? "gradient" : "value";
   look({ place: node, which, map: 0, at: shape.slice(-2).map((length) => Math.floor(length / 2)) });
 });
 
-let shownLevel = state.level;
+// The numbers of another step, or of changed leaves; in another level, or beside a derivation, one points anew.
+let [shownLevel, shownDerived] = [state.level, state.derived];
 document.addEventListener("changed", () => {
-  if (shownLevel !== state.level) look(null);
-  shownLevel = state.level;
+  const { level, derived } = state;
+  if (shownLevel !== level || (derived !== null && shownDerived !== derived)) look(null);
+  [shownLevel, shownDerived] = [level, derived];
   if (imaging.at) showPixel();
 });
-document.addEventListener("theme", () => change({}));
 
 // For other scripts, such as a test's.
 Object.assign(globalThis.microgradcnn, { look });

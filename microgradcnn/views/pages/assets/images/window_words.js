@@ -65,10 +65,11 @@ class PixelWords {
     const heading = `Its window in ${this.name(image)}`;
     if (!given.image || !value) return { heading, rows: [], after: [], marks };
     const result = numberAt(output, value, map, at);
+    const before = image < 0 ? [outlined(image, given.image, first, covered(places))] : []; // which no box shows
     if (isPooling(windows)) {
       const patch = this.pixelsOf(windows, map, places, size[1], "pixels");
       const after = [...this.pooled(windows, patch, places, result), ...this.then(steps, map, at)];
-      return { heading, rows: [], after, marks };
+      return { heading, before, rows: [], after, marks };
     }
     marks.push({ place: filters, which: "value", maps: span(map * count, count), pixels: null });
     const rows = span(first, count).map((channel) => ({
@@ -83,11 +84,12 @@ class PixelWords {
     const added = bias === null ? null : this.numbers(bias, "value");
     if (!added) {
       const after = [addedUp(sums, count > 1 ? "the sums" : "the sum", result), ...this.then(steps, map, at)];
-      return { heading, rows, summed: true, after, marks };
+      return { heading, before, rows, summed: true, after, marks };
     }
     const names = `the sum${count > 1 ? "s" : ""} and the bias`;
     const whole = addedUp([...sums, added[map]], names, total(sums) + added[map]);
-    return { heading, rows, summed: true, after: [whole, ...this.then(steps.slice(0, -1), map, at)], marks };
+    const after = [whole, ...this.then(steps.slice(0, -1), map, at)];
+    return { heading, before, rows, summed: true, after, marks };
   }
 
   pooled({ op, output }, patch, places, result) {
@@ -113,7 +115,7 @@ class PixelWords {
   reached(windows, channel, pixel) {
     const [{ image, output }, found, maps] = [windows, windowsOver(windows, pixel), mapsOf(windows, channel)];
     const marks = [{ place: output, which: "value", maps, pixels: found.map(({ place }) => place) }];
-    const heading = `The windows that it is in: ${found.length} of each map of ${this.name(output)}`;
+    const heading = `It is in ${found.length} windows of each map of ${this.name(output)}`;
     const { image: all, filters } = this.given(windows);
     if (!found.length || !all || (!filters && !isPooling(windows))) return { heading, rows: [], after: [], marks };
     const [left, columns] = [numberAt(image, all, channel, pixel), columnsReached(found)];
@@ -156,6 +158,7 @@ class PixelWords {
       { place: image, which: "value", maps: [channel], pixels: covered(found) },
       { place: output, which, maps: [map], pixels: null },
     ];
+    const before = image < 0 ? [outlined(image, this.given(windows).image, channel, covered(found))] : [];
     const heading = `Where it acts: ${found.length} places of ${this.name(output)}`;
     const [given, slopes] = [this.given(windows), this.numbers(output, "gradient")];
     if (!given.image || (which === "gradient" && !slopes)) return { heading, rows: [], after: [], marks };
@@ -163,22 +166,24 @@ class PixelWords {
     const right = this.pixelsOf(windows, channel, found, columns, "pixels under it");
     if (which === "value") {
       const left = numberAt(filters, given.filters, index, weight);
-      return { heading, rows: [{ name: "", left, right, tone: "value", products: "what it adds" }], after: [], marks };
+      const row = { left, right, tone: "value", products: "what it adds" };
+      return { heading, before, rows: [row], after: [], marks };
     }
     const gradients = found.map(({ place }) => numberAt(output, slopes, map, place));
     const left = this.cells(output, "gradient", gradients, columns, "gradients g");
-    const row = { name: "", left, right, tone: "gradient", products: "g · pixel" };
-    return { heading, rows: [row], after: this.whole(windows, index, weight, total(productsOf(row))), marks };
+    const row = { left, right, tone: "gradient", products: "g · pixel" };
+    return { heading, before, rows: [row], after: this.whole(windows, index, weight, total(productsOf(row))), marks };
   }
 
   // The sum of the products, beside the gradient of the weight, which adds up all examples.
   whole({ image, filters }, index, weight, sum) {
-    const [all, [examples]] = [this.numbers(filters, "gradient"), shapeOf(image)];
-    const mine = all && numberAt(filters, all, index, weight);
+    const [slopes, [examples]] = [this.numbers(filters, "gradient"), shapeOf(image)];
+    const mine = slopes && numberAt(filters, slopes, index, weight);
     const same = mine !== null && Math.abs(sum - mine) <= 1e-4 * Math.max(Math.abs(mine), 1e-6);
-    const first = examples > 1 ? ` in the first of ${examples} examples` : "";
-    const rest = same || mine === null ? "" : ` The gradient of the weight, from all ways, is ${shown(mine)}.`;
-    return [words(`Added up${first}: ${shown(sum)}${same ? ", the gradient of the weight" : ""}.${rest}`)];
+    const whole = mine === null || same ? "" : ` Its gradient, from all ways, is ${shown(mine)}.`;
+    if (examples === 1) return [words(`Added up: ${shown(sum)}${same ? ", the gradient of the weight" : ""}.${whole}`)];
+    const all = mine === null ? "" : ` All ${examples} examples together give its gradient, ${shown(mine)}.`;
+    return [words(`Added up in the first example: ${shown(sum)}.${all}`)];
   }
 
   // What a pixel's gradient gives on: to the pixels of its window times the weights, to the weights times the pixels.
@@ -193,7 +198,8 @@ class PixelWords {
     const changing = steps.filter(({ bias }) => bias === null).map(({ op }) => op);
     const through = changing.length ? `Before ${changing.join(" and ")} the gradient is ${shown(left)}. ` : "";
     if (!left) return { heading, rows: [], after: [words(`${through}A gradient of 0 sends nothing.`)], marks };
-    const rows = span(first, count).map((channel) => {
+    const reached = image < 0 ? [] : span(first, count); // a raw array gets no gradient
+    const rows = reached.map((channel) => {
       const right = this.weightsOf(windows, map, channel, places, size[1], `filter ${human(map)}`);
       return { name: `channel ${human(channel)}`, left, right, tone: "gradient", products: "to the pixels" };
     });
@@ -202,9 +208,9 @@ class PixelWords {
       const name = count > 1 ? `pixels of channel ${human(first)}` : "pixels";
       const right = this.pixelsOf(windows, first, places, size[1], name);
       const row = { left, right, tone: "gradient", products: "to the weights" };
-      after.push(html("h3", {}, "And to the weights"), factors(row));
+      after.push(html("h3", {}, "What it sends to the weights"), factors(row));
     }
-    return { heading, rows, after, marks };
+    return { heading: image < 0 ? "" : heading, rows, after, marks };
   }
 }
 

@@ -24,20 +24,21 @@ MOST_PIXELS = 40_000  # of a node whose numbers are recorded
 def images_told(order: Sequence[Value], recorded: bool) -> dict[str, Any] | None:
     """The images of a graph by the places of their nodes, None if it has none; with their numbers if `recorded`.
 
-    Of several examples it has the first one's, as 32-bit floats, which four digits on a page do not tell from others.
+    Those of raw arrays, which no program computes, it always has. Of several examples it has the first one's, as 32-bit
+    floats, which four digits on a page do not tell from others.
     """
     images = images_of(order)
     if not images.kinds:
         return None
-    names, places = node_names(list(order)), _places(images)
-    numbers = _Numbers()
+    numbers, names = _Numbers(), node_names(list(order))
+    nodes = {i: order[i] for i in _places(images) if i >= 0} | {i: v for v, i in images.given.items()}
     return {
-        "names": {i: notation.text(symbol(names[order[i]])) for i in places},
+        "names": {i: notation.text(symbol(names[v])) if i >= 0 else "the input" for i, v in nodes.items()},
         "kinds": images.kinds,
-        "shapes": {i: order[i].shape for i in places},
+        "shapes": {i: v.shape for i, v in nodes.items()},
         "windows": [asdict(windows) for windows in images.windows],
         "steps": {i: asdict(step) for i, step in images.steps.items()},
-        "recorded": {i: numbers.of(order[i], images.kinds.get(i)) for i in places if recorded},
+        "recorded": {i: numbers.of(v, images.kinds.get(i)) for i, v in nodes.items() if recorded or i < 0},
         "numbers": numbers.packed(),
     }
 
