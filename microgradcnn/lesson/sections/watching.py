@@ -46,7 +46,7 @@ def watched(kind: type[Network], data: Mapping[str, Dataset], key: bool, boxes: 
         forms = 'document.querySelectorAll("#exercise form.answer")'
         written = f"() => writtenGradient(task, {forms})"
     start = f'new TrainingPanel(document.getElementById("watched"), {literal(task)}, {written});'
-    section = '<div class="training" id="watched" role="group" aria-label="Training"></div>'
+    section = '<div class="training" id="watched" data-heading="h3" role="group" aria-label="Training"></div>'
     return section + engine_script(kernels), f"\n{panel_script()}\n{start}"
 
 

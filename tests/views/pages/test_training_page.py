@@ -171,7 +171,7 @@ def test_what_is_chosen_is_trained_with(played: Page) -> None:
         played.get_by_role("combobox", name=label, exact=True).select_option(label=option)
         counted(played, 0)
     assert played.evaluate("Array.from(trainingPanel.data.learn.columns[0])") != first
-    played.get_by_role("button", name="Rate η: half").click()
+    played.get_by_role("button", name="÷2, Rate η").click()
     played.get_by_label("Beside it").select_option(label="a second rate")
     for _ in range(3):
         played.get_by_role("button", name="One epoch").click()
