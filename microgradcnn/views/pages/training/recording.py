@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.stopping import EpochEnd, History
+from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
 from microgradcnn.views.pages.training.task import TaskRows
 
@@ -28,8 +27,8 @@ class Recording:
     A snapshot holds what a page draws: weights, of large matrices some, and the small layers of a few rows, as bytes.
     """
 
-    def __init__(self, learner: Learner, rows: TaskRows, model: Any) -> None:
-        self.learner, self.model = learner, model
+    def __init__(self, learner: Learner, rows: TaskRows) -> None:
+        self.learner = learner
         x, y = (rows.x, rows.y) if rows.test is None or not len(rows.test[0]) else rows.test
         self.examples = _of_each_class(np.asarray(y))
         self.x, self.y = np.asarray(x)[self.examples], np.asarray(y)[self.examples]
@@ -37,10 +36,10 @@ class Recording:
         self.stride, self.newest = 1, self._snapshot(0)
         self.kept = [self.newest]
 
-    def __call__(self, end: EpochEnd) -> None:
-        """Keep a snapshot of the epoch, if there is room for it, and every second one alone where there is none."""
-        self.newest, self.history = self._snapshot(end.epoch), end.history
-        if end.epoch % self.stride:
+    def __call__(self, history: History) -> None:
+        """Keep a snapshot of the newest epoch, if there is room, and every second one alone where there is none."""
+        self.newest, self.history = self._snapshot(len(history)), history
+        if len(history) % self.stride:
             return
         self.kept.append(self.newest)
         if sum(len(each["bytes"]) for each in self.kept) > BYTES:
@@ -73,8 +72,7 @@ class Recording:
         return {"epoch": epoch, "largest": list(map(_short, largest)), "bytes": _bytes(arrays, largest)}
 
     def _layers(self) -> dict[str, Array]:
-        with in_mode(self.model, training=False):
-            found = shown_of(self.learner, self.x)
+        found = shown_of(self.learner, self.x)
         return {name: a for name, a in found.items() if name == OUTPUT or math.prod(a.shape[1:]) <= MOST_OF_LAYER}
 
 

@@ -16,7 +16,7 @@ from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.training.schedule import Schedule
-from microgradcnn.training.stopping import Callback
+from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import of_model, of_network
 from microgradcnn.views.pages.training.page import training_page
@@ -58,8 +58,8 @@ def watched(
     schedule: Schedule,
     seed: int,
     test: tuple[Array, Array] | None = None,
-) -> Iterator[Sequence[Callback]]:
-    """A context to train in, from the parameters of this moment on; it gives callbacks to be called after each epoch.
+) -> Iterator[Sequence[Callable[[History], None]]]:
+    """A context to train in, from the parameters of this moment on; it gives what is to be called with the history.
 
     What is trained is a network, or a model with its loss, and why no page can take its steps, if that is so.
     At its end, whatever that is, the page is written. Raises FileError at once where the folder cannot be written to or
@@ -77,15 +77,12 @@ def watched(
     image = x.shape[2:] if x.ndim == 4 else told.image
     given = TaskRows(x, y, told.test or test, told.name, told.classes, image)
     task: dict[str, Any] | None = None
-    recording, why = None, ""
+    recording: Recording | None = None
+    why = ""
     try:
         task = live_task(of, given, schedule, seed, kernels)
     except ValueError as error:
-        why = str(error)
-        if isinstance(trained, tuple):
-            recording = Recording(of, given, trained[0])
-        else:
-            _warn(f"{path} is not written, as a page cannot train {of.name}: {why}")
+        recording, why = Recording(of, given), str(error)
     try:
         yield () if recording is None else (recording,)
     finally:
