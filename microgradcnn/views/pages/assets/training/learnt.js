@@ -17,6 +17,8 @@ class Learnt {
     this.layers = [];
     /** @type {any} */
     this.told = null;
+    /** @type {any} */
+    this.other = null; // the plane of a second run
     this.views = Object.fromEntries(
       Object.entries(task.variants ?? {}).map(([name, {view}]) => [name, new RowProgram(view)]));
     this.isPlane = !task.replay && task.inputs === 2 && sizeOf(task.shown.at(-1).shape) <= 2; // numbers, or two classes
@@ -41,8 +43,8 @@ class Learnt {
 
   // What the network says of every place in the plane, and what each hidden unit does.
   planes() {
-    this.boundary = made("canvas", {width: 360, height: 360, class: "plane", role: "img",
-      "aria-label": "What the network says of every place in the plane, with the rows as dots"});
+    this.boundaries = ["", "second run: "].map((whose) => made("canvas", {width: 360, height: 360, class: "plane",
+      role: "img", "aria-label": `${whose}what the network says of every place in the plane, with the rows as dots`}));
     let place = 0;
     const layers = this.task.shown.slice(0, -1).map(({name, shape}) => {
       const size = sizeOf(shape), shown = Math.min(MOST_UNITS, size);
@@ -55,7 +57,9 @@ class Learnt {
     });
     const ringed = this.task.data.some(({test}) => test) ? "; dots with a dark ring are rows of the test" : "";
     const words = `ŷ over the plane${ringed}`;
-    return [made("div", {class: "planes"}, made("figure", {}, this.boundary, made("figcaption", {}, words)),
+    this.other = made("figure", {hidden: ""}, this.boundaries[1], made("figcaption", {}, "the second run"));
+    const first = made("figure", {}, this.boundaries[0], made("figcaption", {}, words));
+    return [made("div", {class: "planes"}, first, this.other,
       made("div", {class: "units"}, ...layers))];
   }
 
@@ -81,17 +85,22 @@ class Learnt {
     return this.data.test?.count ? this.data.test : this.data.learn;
   }
 
-  draw(parameters, activation, colour) {
+  // Of the parameters of all runs those that are number `which` are shown in full.
+  draw(runs, which, activation, colour) {
+    const parameters = runs[which];
     let start = 0;
     this.task.parameters.forEach(({shape}, i) => {
       this.weights[i].paint(parameters.slice(start, start + sizeOf(shape)), colour);
       start += sizeOf(shape);
     });
-    if (this.isPlane) this.drawPlanes(parameters, activation, colour);
+    if (this.isPlane) {
+      this.other.hidden = runs.length < 2;
+      runs.forEach((each, i) => this.drawPlanes(each, activation, colour, this.boundaries[i], i === which));
+    }
     else this.drawRow(parameters, activation, colour);
   }
 
-  drawPlanes(parameters, activation, colour) {
+  drawPlanes(parameters, activation, colour, boundary, units) {
     const program = this.views[activation], found = program.shown(parameters, this.plane);
     const width = program.told.outputs.length, {levels, threshold} = this.task;
     const column = (k) => Float64Array.from({length: this.plane.count}, (_, i) => found[i * width + k]);
@@ -101,7 +110,8 @@ class Learnt {
     const last = column(width - 1);
     const says = outputs === 2 ? column(width - 2).map((x, i) => Math.tanh((last[i] - x) / 2)) // of two logits
       : threshold === levels[0] ? last.map((x) => Math.tanh(x / 2)) : last.map((x) => (x - threshold) / half);
-    paintPlane(this.boundary, this.plane, says, colour, parts, (levels[0] + levels[1]) / 2);
+    paintPlane(boundary, this.plane, says, colour, parts, (levels[0] + levels[1]) / 2);
+    if (!units) return;
     this.units.forEach(({canvas, place}) => {
       const numbers = column(place), low = numbers.reduce((a, b) => Math.min(a, b));
       const high = numbers.reduce((a, b) => Math.max(a, b)), middle = activation === "sigmoid" && low >= 0 ? 0.5 : 0;

@@ -183,13 +183,14 @@ class TrainingPanel {
     else this.change();
   }
 
-  // The parameters at the epoch that is looked at.
+  // The parameters of every run, or what was recorded of them, at the epoch that is looked at.
   get shown() {
-    const run = this.runs[this.which];
-    if (this.task.replay) return this.learnt.at(this.at ?? run.epoch);
-    const {at} = this;
-    if (at === null) return run.parameters;
-    return run.snapshots.list.findLast(({epoch}) => epoch <= at)?.parameters ?? run.parameters;
+    const {at, task} = this;
+    return this.runs.map((run) => {
+      if (task.replay) return this.learnt.at(at ?? run.epoch);
+      if (at === null) return run.parameters;
+      return run.snapshots.list.findLast(({epoch}) => epoch <= at)?.parameters ?? run.parameters;
+    });
   }
 
   build() {
@@ -286,7 +287,7 @@ class TrainingPanel {
     this.scrubber.value = String(this.at ?? most);
     this.say();
     this.drawCharts(epoch);
-    this.learnt.draw(this.shown, this.chosen.activation, colourTable(this.root));
+    this.learnt.draw(this.shown, this.which, this.chosen.activation, colourTable(this.root));
   }
 
   drawCharts(epoch) {
