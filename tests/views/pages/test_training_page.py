@@ -159,9 +159,8 @@ def test_a_training_is_played_stepped_looked_back_at_and_begun_again(played: Pag
     newest = played.evaluate("Array.from(trainingPanel.shown[0])")
     played.get_by_label("Look back").press("Home")
     counted(played, 0)
-    assert (
-        played.evaluate("Array.from(trainingPanel.shown[0])") == played.evaluate("trainingPanel.task.start") != newest
-    )
+    start = played.evaluate("trainingPanel.task.start")
+    assert played.evaluate("Array.from(trainingPanel.shown[0])") == start != newest
     played.get_by_label("over epochs").fill("70")
     played.get_by_label("over epochs").press("Enter")
     played.get_by_role("button", name="Play").press("Enter")
@@ -235,9 +234,8 @@ def test_the_formulas_of_a_student_train_beside_the_gradient(page: Page, tmp_pat
     kind = NETWORKS["single_layer"]
     problem = practice(kind, {}).problem
     section, start = watched(kind, {}, key=True, boxes=True)
-    script = (
-        f"{scripts()}\n{problem.script('task', key=True)}\n{start.replace('new Train', 'window.panel = new Train')}"
-    )
+    start = start.replace("new TrainingPanel", "window.panel = new TrainingPanel")
+    script = f"{scripts()}\n{problem.script('task', key=True)}\n{start}"
     body = f'<section id="exercise">{boxes(problem, {})}</section>{section}<script>{script}</script>'
     (tmp_path / "page.html").write_text(f'<!doctype html><meta charset="utf-8">{body}', encoding="utf-8")
     page.goto((tmp_path / "page.html").as_uri())

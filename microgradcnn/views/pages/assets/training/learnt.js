@@ -15,6 +15,8 @@ class Learnt {
     this.units = [];
     /** @type {ArrayPictures[]} */
     this.layers = [];
+    /** @type {HTMLCanvasElement[]} */
+    this.boundaries = []; // of one run, and of a second
     /** @type {any} */
     this.told = null;
     /** @type {any} */
@@ -96,8 +98,7 @@ class Learnt {
     if (this.isPlane) {
       this.other.hidden = runs.length < 2;
       runs.forEach((each, i) => this.drawPlanes(each, activation, colour, this.boundaries[i], i === which));
-    }
-    else this.drawRow(parameters, activation, colour);
+    } else this.drawRow(parameters, activation, colour);
   }
 
   drawPlanes(parameters, activation, colour, boundary, units) {

@@ -213,7 +213,7 @@ class TrainingPanel {
     });
     const back = made("div", {class: "scrubber"}, labelled("Look back at epoch", this.scrubber));
     this.losses = new CurveChart("The loss", true);
-    this.accuracies = task.also.includes("accuracy") ? new CurveChart("The accuracy") : null;
+    this.accuracies = task.accurate ? new CurveChart("The accuracy") : null;
     const log = made("input", {type: "checkbox", checked: ""});
     log.addEventListener("change", () => {
       this.losses.logarithmic = log.checked;
@@ -321,7 +321,8 @@ class TrainingPanel {
     });
     const whose = (words, i) => (this.runs.length > 1 ? `The ${["first", "second"][i]} run: ${words}`
       : words[0].toUpperCase() + words.slice(1));
-    const words = this.noFormula ? "Write a formula into a box first."
+    const alike = told.length > 1 && new Set(told).size === 1 && told[0];
+    const words = this.noFormula ? "Write a formula into a box first." : alike ? `Both runs: ${alike}`
       : told.map((sentence, i) => sentence && whose(sentence, i)).filter(Boolean).join(" ");
     if (this.said.textContent !== words) this.said.textContent = words;
   }
