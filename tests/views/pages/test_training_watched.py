@@ -85,6 +85,16 @@ def test_a_training_that_diverges_has_a_page_to_see_it(tmp_path: Path) -> None:
     assert (tmp_path / "a.html").stat().st_size > 50_000
 
 
+def test_rows_that_need_each_other_are_replayed_and_a_test_of_others_is_refused(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(9, 1, rng=np.random.default_rng(0)))
+    told: dict[str, Any] = {"engine": "eager", "epochs": 2, "loss": lambda found, y: nn.mse_loss(found, y).sqrt()}
+    fit(model, BARS.x, BARS.y[:, None], page=tmp_path / "run.html", **told)
+    assert "its rows are not computed one by one" in task_of(tmp_path / "run.html")["replay"]["why"]
+    page = TrainingPage(tmp_path / "run.html", test=(BARS.x[:3, :4], BARS.y[:3]))
+    with pytest.raises(ValueError, match=r"rows like x \(200, 9\) and y \(200, 1\), not the shapes \(3, 4\)"):
+        fit(model, BARS.x, BARS.y[:, None], page=page, **told)
+
+
 def test_a_recording_stays_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(60, 80, rng=rng), nn.ReLU(), nn.Dropout(0.1), nn.Linear(80, 2, rng=rng))

@@ -24,11 +24,12 @@ SIDE = 40  # of what is left of a parameter that has more
 class Recording:
     """Called after every epoch it keeps a snapshot, of as many epochs as there is room for, the first and the newest.
 
-    A snapshot holds what a page draws: weights, of large matrices some, and the small layers of a few rows, as bytes.
+    `why` says why the page cannot train. A snapshot holds what a page draws: weights, of large matrices some, and the
+    small layers of a few rows, as bytes.
     """
 
-    def __init__(self, learner: Learner, rows: TaskRows) -> None:
-        self.learner = learner
+    def __init__(self, learner: Learner, rows: TaskRows, why: str) -> None:
+        self.learner, self.why = learner, why
         x, y = (rows.x, rows.y) if rows.test is None or not len(rows.test[0]) else rows.test
         self.examples = _of_each_class(np.asarray(y))
         self.x, self.y = np.asarray(x)[self.examples], np.asarray(y)[self.examples]
@@ -46,7 +47,7 @@ class Recording:
             self.stride *= 2
             self.kept = [each for each in self.kept if each["epoch"] % self.stride == 0]
 
-    def told(self, why: str) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """What the page is told of the training, and of why it does not train itself."""
         last = [] if self.newest is self.kept[-1] else [self.newest]
         shown = self._layers()
@@ -57,7 +58,7 @@ class Recording:
             ],
             "shown": [{"name": name, "shape": list(array.shape[1:])} for name, array in shown.items()],
             "examples": {"x": self.x.reshape(len(self.x), -1).tolist(), "y": self.y.reshape(len(self.y), -1).tolist()},
-            "replay": {"why": SENTENCE.format(len(self.history), why), "snapshots": [*self.kept, *last]},
+            "replay": {"why": SENTENCE.format(len(self.history), self.why), "snapshots": [*self.kept, *last]},
             "history": [
                 {name.replace("validation_", "test_"): _finite(number) for name, number in row.items()}
                 for row in self.history
