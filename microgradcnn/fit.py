@@ -125,8 +125,8 @@ def train(
         return Training(rate, stable, "dead", dead, engine=rows.engine)
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
     recorder, stop = Recorder(descent, folder, snapshots, start=start), Converged(network, y)
-    with _watched(page, network, (x, y), replace(schedule, rate=rate), seed):
-        status = LectureLoop(recorder, schedule, rate, stop, network, stable).run(progress)
+    with _watched(page, network, (x, y), replace(schedule, rate=rate), seed) as watching:
+        status = LectureLoop(recorder, schedule, rate, stop, network, stable, watching).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
         pair = f"hidden units {equal[0]} and {equal[1]}"
@@ -220,7 +220,7 @@ def fit(
 
         drawn = "its images are moved at random" if shift else "its rows have weights" if weights is not None else ""
         with _watched(page, (model, loss, drawn), (x, y), schedule, seed, unseen) as watching:
-            told = [*callbacks, *watching]
+            told = [*callbacks, *(lambda end, watch=watch: watch(end.history) for watch in watching)]
             status = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, told).run(progress)
     history = descent.history
     kept = len(history)
@@ -288,8 +288,8 @@ def _rows(model: Module, x: Any, y: Any, loss: Loss, whose: str = "") -> Rows:
     return x, y
 
 
-def _watched(page: Any, *told: Any) -> AbstractContextManager[Sequence[Callback]]:
-    """The context of a training that writes a page, if it is to, with what the page calls after every epoch."""
+def _watched(page: Any, *told: Any) -> AbstractContextManager[Sequence[Callable[[History], object]]]:
+    """The context of a training that writes a page, if it is to, with what is called after every epoch."""
     if page is None:
         return nullcontext(())
     from microgradcnn.views.pages.training.watching import watched

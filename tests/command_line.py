@@ -25,6 +25,7 @@ EXAMPLES = {
     "new": ("new", "new.py"),
     "train": ("train", "single_layer", "--data", "table.csv", "--epochs", "3", "--out", "new"),
     "train --plot": (*SIDE, "--plot", "new/plot.svg"),
+    "train --page": (*SIDE, "--page", "new/page.html"),
     "train --checkpoint": (*SIDE, "--checkpoint", "new"),
     "train lenet": ("train", "lenet", "--data", "images.npz", "--epochs", "1", "--engine", "eager", "--out", "new"),
     "predict": ("predict", "single_layer", "--parameters", TRAINED, "--data", "table.csv"),

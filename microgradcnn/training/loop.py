@@ -203,10 +203,14 @@ class ModelLoop(TrainingLoop):
 
 @dataclass
 class LectureLoop(TrainingLoop):
-    """Epochs of a network of the lecture, measured over all rows before their steps; `stable` is its largest rate."""
+    """Epochs of a network of the lecture, measured over all rows before their steps; `stable` is its largest rate.
+
+    Each of `watching` is called after every epoch, with the history; the network has the numbers of that moment.
+    """
 
     network: Network
     stable: float
+    watching: Sequence[Callable[[History], object]] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -224,6 +228,14 @@ class LectureLoop(TrainingLoop):
         elif status == GOING:
             self.steps(rate)
         return status
+
+    def called_back(self) -> bool:
+        """False, once those who watch have been called."""
+        if self.watching:
+            self.rows.write()
+        for watch in self.watching:
+            watch(self.history)
+        return False
 
     def measure(self) -> dict[str, float]:
         """The loss, the norm of its gradient, the network's error, and the accuracy or NaN, over all rows."""

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.data import Dataset, split
+from microgradcnn.engine.arrays import bare_array
 from microgradcnn.experiment import fit_scaling
-from microgradcnn.lesson.run import BUILT_IN, REGULARISE, data_set
-from microgradcnn.networks import Network
+from microgradcnn.lesson.run import BUILT_IN, OF_MODULES, REGULARISE, data_set
+from microgradcnn.networks import ModuleNetwork, Network
 from microgradcnn.training.convergence import default_rate, largest_stable_rate
-from microgradcnn.training.schedule import OF_NETWORKS
+from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, grouped
 from microgradcnn.views.pages.assets import literal
 from microgradcnn.views.pages.training.instructions import Kernels
-from microgradcnn.views.pages.training.learner import of_network
+from microgradcnn.views.pages.training.learner import Learner, of_model, of_network
 from microgradcnn.views.pages.training.page import engine_script, panel_script
 from microgradcnn.views.pages.training.task import TaskRows, live_task
 
@@ -32,13 +33,11 @@ def watched(kind: type[Network], data: Mapping[str, Dataset], key: bool, boxes: 
     """
     options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
     network = kind(**options, seed=0)
-    rows = list(_rows(network, data))
-    if not rows or network.module is not None:
+    rows, kernels = list(_rows(network, data)), Kernels()
+    if not rows:
         return "", ""
-    rate = default_rate(largest_stable_rate(network, rows[0].x, rows[0].y))
-    schedule, kernels = replace(OF_NETWORKS, epochs=EPOCHS, rate=float(f"{rate:.2g}")), Kernels()
     try:
-        task = live_task(of_network(network), rows[0], schedule, 0, kernels, key, rows[1:])
+        task = live_task(*_learner(network, rows[0]), 0, kernels, key, rows[1:])
     except ValueError:  # what a page cannot compute: the curves of the trainings are there
         return "", ""
     written = "null"
@@ -46,8 +45,21 @@ def watched(kind: type[Network], data: Mapping[str, Dataset], key: bool, boxes: 
         forms = 'document.querySelectorAll("#exercise form.answer")'
         written = f"() => writtenGradient(task, {forms})"
     start = f'new TrainingPanel(document.getElementById("watched"), {literal(task)}, {written});'
-    section = '<div class="training" id="watched" role="group" aria-label="Training"></div>'
+    section = '<div class="training" id="watched" data-heading="h3" role="group" aria-label="Training"></div>'
     return section + engine_script(kernels), f"\n{panel_script()}\n{start}"
+
+
+def _learner(network: Network, rows: TaskRows) -> tuple[Learner, TaskRows, Schedule]:
+    """What is trained, on what, and how: a network as the lecture has it, one of a module as `fit` does."""
+    if isinstance(network, ModuleNetwork):
+        assert rows.test is not None
+        (x, y), test = (
+            (bare_array(network.shaped(x)), bare_array(network.targets(y))) for x, y in ((rows.x, rows.y), rows.test)
+        )
+        schedule, _ = grouped(OF_MODELS, None, None, OF_MODULES)
+        return of_model(network.module, network.criterion), replace(rows, x=x, y=y, test=test), schedule
+    rate = default_rate(largest_stable_rate(network, rows.x, rows.y))
+    return of_network(network), rows, replace(OF_NETWORKS, epochs=EPOCHS, rate=float(f"{rate:.2g}"))
 
 
 def _rows(network: Network, data: Mapping[str, Dataset]) -> Iterator[TaskRows]:

@@ -17,8 +17,11 @@ import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.data import load
 from microgradcnn.fit import Training, fit, train
+from microgradcnn.lesson.sections.practice import practice
+from microgradcnn.lesson.sections.watching import watched
 from microgradcnn.networks import NETWORKS, network_of_loss
 from microgradcnn.training.schedule import OF_NETWORKS
+from microgradcnn.views.pages.exercise import boxes, scripts
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import of_network
 from microgradcnn.views.pages.training.page import training_page
@@ -153,10 +156,11 @@ def test_a_training_is_played_stepped_looked_back_at_and_begun_again(played: Pag
     played.get_by_role("button", name="Play").press("Space")
     counted(played, 60)
     assert "All epochs" in played.locator(".said").inner_text()
-    newest = played.evaluate("Array.from(trainingPanel.shown)")
+    newest = played.evaluate("Array.from(trainingPanel.shown[0])")
     played.get_by_label("Look back").press("Home")
     counted(played, 0)
-    assert played.evaluate("Array.from(trainingPanel.shown)") == played.evaluate("trainingPanel.task.start") != newest
+    start = played.evaluate("trainingPanel.task.start")
+    assert played.evaluate("Array.from(trainingPanel.shown[0])") == start != newest
     played.get_by_label("over epochs").fill("70")
     played.get_by_label("over epochs").press("Enter")
     played.get_by_role("button", name="Play").press("Enter")
@@ -171,7 +175,7 @@ def test_what_is_chosen_is_trained_with(played: Page) -> None:
         played.get_by_role("combobox", name=label, exact=True).select_option(label=option)
         counted(played, 0)
     assert played.evaluate("Array.from(trainingPanel.data.learn.columns[0])") != first
-    played.get_by_role("button", name="Rate η: half").click()
+    played.get_by_role("button", name="÷2, Rate η").click()
     played.get_by_label("Beside it").select_option(label="a second rate")
     for _ in range(3):
         played.get_by_role("button", name="One epoch").click()
@@ -223,3 +227,27 @@ def test_what_a_browser_cannot_train_is_replayed(page: Page, tmp_path: Path) -> 
     weights = page.evaluate("Array.from(trainingPanel.learnt.at(7).numbers.subarray(0, 150))")
     largest = page.evaluate("trainingPanel.learnt.at(7).largest[0]")
     assert np.abs(np.array(weights) * largest / 127 - np.ravel(model[1].weight.data)).max() <= largest / 250
+
+
+def test_the_formulas_of_a_student_train_beside_the_gradient(page: Page, tmp_path: Path) -> None:
+    """Without a formula nothing does; with the true one both runs are one, with its sign wrong the second climbs."""
+    kind = NETWORKS["single_layer"]
+    problem = practice(kind, {}).problem
+    section, start = watched(kind, {}, key=True, boxes=True)
+    start = start.replace("new TrainingPanel", "window.panel = new TrainingPanel")
+    script = f"{scripts()}\n{problem.script('task', key=True)}\n{start}"
+    body = f'<section id="exercise">{boxes(problem, {})}</section>{section}<script>{script}</script>'
+    (tmp_path / "page.html").write_text(f'<!doctype html><meta charset="utf-8">{body}', encoding="utf-8")
+    page.goto((tmp_path / "page.html").as_uri())
+    beside = page.get_by_label("Beside it")
+    beside.select_option(label="your formulas")
+    page.wait_for_function("document.querySelector('.said').textContent.startsWith('Write a formula')")
+    for formula, sign in (("2(ŷ − y) z_1", 1), ("−2(ŷ − y) z_1", -1)):
+        page.locator('form[data-parameter="w_1"] input').fill(formula)
+        beside.select_option(label="no other run")
+        beside.select_option(label="your formulas")
+        for _ in range(4):
+            page.get_by_role("button", name="One epoch").click()
+        counted(page, 4)
+        true, own = page.evaluate("panel.runs.map((run) => run.rows.map((row) => row.loss))")
+        assert (abs(own[-1] - true[-1]) < 1e-12) == (sign == 1)

@@ -13,12 +13,18 @@ import pytest
 from microgradcnn import nn
 from microgradcnn.data import load
 from microgradcnn.files import FileError
-from microgradcnn.fit import DivergedError, fit, train
+from microgradcnn.fit import DivergedError, EpochEnd, fit, train
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
 from microgradcnn.views.pages.training.watching import PageWarning, TrainingPage
 
 BARS = load("bars")
+
+
+def task_of(page: Path) -> Any:
+    """What a page is told."""
+    text = page.read_text(encoding="utf-8")
+    return json.loads(text[text.index('getElementById("training"), ') + 28 : text.rindex(");\n</script>")])
 
 
 def test_a_page_changes_nothing_of_its_training(tmp_path: Path) -> None:
@@ -47,12 +53,28 @@ def test_a_page_that_cannot_be_is_refused_before_a_step(page: Any, error: type[E
     assert network.parameters["c"].data is before
 
 
-def test_a_network_that_is_too_large_for_a_page_is_trained_all_the_same(tmp_path: Path) -> None:
-    network = NETWORKS["single_layer"](m=200, k=110)
-    with pytest.warns(PageWarning, match="a page cannot train single_layer: a row takes .* operations"):
-        done = train(network, np.ones((4, 200)), np.arange(4) % 2, epochs=2, page=tmp_path / "run.html")
-    assert len(done.history) == 2
-    assert not list(tmp_path.iterdir())
+def test_a_network_that_is_too_large_for_a_page_is_replayed(tmp_path: Path) -> None:
+    network, plain = NETWORKS["single_layer"](m=200, k=110), NETWORKS["single_layer"](m=200, k=110)
+    x, y = np.random.default_rng(0).normal(size=(4, 200)), np.arange(4) % 2
+    done = train(network, x, y, epochs=3, rate=1e-3, page=tmp_path / "run.html")
+    assert done.history == train(plain, x, y, epochs=3, rate=1e-3).history
+    task = task_of(tmp_path / "run.html")
+    assert "replays the 3 epochs" in task["replay"]["why"]
+    assert "a row takes " in task["replay"]["why"]
+    assert [kept["epoch"] for kept in task["replay"]["snapshots"]] == [0, 1, 2, 3]
+
+
+def test_a_page_that_is_not_written_is_told_and_the_training_kept(tmp_path: Path) -> None:
+    path = tmp_path / "run.html"
+
+    def fails(end: EpochEnd) -> None:
+        if end.epoch == 2:
+            path.mkdir()
+
+    model = nn.Sequential(nn.Linear(9, 1, rng=np.random.default_rng(0)))
+    with pytest.warns(PageWarning, match="the training is whole, its page is not written: .*run.html cannot be"):
+        done = fit(model, BARS.x, BARS.y[:, None], loss=nn.mse_loss, epochs=3, callbacks=[fails], page=path)
+    assert len(done.history) == 3
 
 
 def test_a_training_that_diverges_has_a_page_to_see_it(tmp_path: Path) -> None:
@@ -63,13 +85,23 @@ def test_a_training_that_diverges_has_a_page_to_see_it(tmp_path: Path) -> None:
     assert (tmp_path / "a.html").stat().st_size > 50_000
 
 
+def test_rows_that_need_each_other_are_replayed_and_a_test_of_others_is_refused(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(9, 1, rng=np.random.default_rng(0)))
+    told: dict[str, Any] = {"engine": "eager", "epochs": 2, "loss": lambda found, y: nn.mse_loss(found, y).sqrt()}
+    fit(model, BARS.x, BARS.y[:, None], page=tmp_path / "run.html", **told)
+    assert "its rows are not computed one by one" in task_of(tmp_path / "run.html")["replay"]["why"]
+    page = TrainingPage(tmp_path / "run.html", test=(BARS.x[:3, :4], BARS.y[:3]))
+    with pytest.raises(ValueError, match=r"rows like x \(200, 9\) and y \(200, 1\), not the shapes \(3, 4\)"):
+        fit(model, BARS.x, BARS.y[:, None], page=page, **told)
+
+
 def test_a_recording_stays_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(60, 80, rng=rng), nn.ReLU(), nn.Dropout(0.1), nn.Linear(80, 2, rng=rng))
     x, y = rng.normal(size=(12, 60)), np.arange(12) % 2
     fit(model, x, y, epochs=150, engine="eager", page=tmp_path / "run.html")
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
-    task = json.loads(text[text.index('getElementById("training"), ') + 28 : text.rindex(");\n</script>")])
+    task = task_of(tmp_path / "run.html")
     epochs = [kept["epoch"] for kept in task["replay"]["snapshots"]]
     assert len(text) < 600_000
     assert (epochs[0], epochs[-1], len(task["history"])) == (0, 150, 150)

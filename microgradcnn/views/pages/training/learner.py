@@ -28,8 +28,9 @@ class Learner:
     """`objective(x, y)` and the `parameters` that it moves, by their names; `shown(x)`, values of rows by their names.
 
     The history of its training has the names in `also`, and is measured `before` the steps of an epoch or in its
-    `batches`. Predictions of one number are of the second class above the `threshold`. `activations` are those that
-    `with_activation` can give it.
+    `batches`. Predictions of one number are of the second class above the `threshold`, None where that is halfway
+    between the classes. `activations` are those that `with_activation` can give it, and `why_not` says why no page can
+    train it, if that is so.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Learner:
     shown: Callable[[Any], dict[str, Value]]
     also: Sequence[str]
     measured: str
-    threshold: float
+    threshold: float | None
     regularise: float = 0.0
     activations: Sequence[str] = ("",)
     with_activation: Callable[[str], Any] | None = None
@@ -72,7 +73,7 @@ def of_network(network: Network) -> Learner:
         shown,
         (network.error_name, "accuracy"),
         "before",
-        0.5,
+        None,
         network.regularise,
         (given, *others),
         changed,
@@ -106,7 +107,7 @@ def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str 
     objective = model_objective(model, loss)
     name = type(model).__name__
     reason = engine_only or drawing
-    return Learner(name, objective, parameters, shown, also, "batches", 0.0 if signed else 0.5, why_not=reason)
+    return Learner(name, objective, parameters, shown, also, "batches", 0.0 if signed else None, why_not=reason)
 
 
 def _told(found: Sequence[tuple[str, Module, Value]]) -> Iterator[tuple[str, Module, Value]]:

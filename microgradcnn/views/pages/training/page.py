@@ -11,8 +11,11 @@ from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, literal, style
 from microgradcnn.views.pages.training.instructions import Kernels
 
-ENGINE = ("columns", "shuffle", "optimisers", "run", "worker")
-PANEL = ("charts", "pictures", "controls", "learnt", "replay", "panel", "formulas")
+ENGINE = tuple(f"training/{name}" for name in ("columns", "shuffle", "optimisers", "run", "worker"))
+PANEL = tuple(
+    f"training/{name}" for name in ("charts", "pictures", "controls", "learnt", "replay", "panel", "formulas")
+)
+SCRIPTS = (*ENGINE, *PANEL)
 OFFERED = "{BLOCK, RowProgram, Generator, Snapshots, Run, engine}"  # of the engine, to the panel
 
 
@@ -31,7 +34,7 @@ def panel_script() -> str:
 
 def _scripts(names: Sequence[str]) -> str:
     """The files one after the other; comments are for those who read these."""
-    return re.sub(r"(?m)^ +|^ *// .*\n", "", "\n".join(asset(f"training/{name}.js") for name in names))
+    return re.sub(r"(?m)^ +|^ *// .*\n", "", "\n".join(asset(f"{name}.js") for name in names))
 
 
 def training_page(task: Mapping[str, Any], kernels: Kernels, title: str) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.nn.summary import in_mode
-from microgradcnn.training.stopping import EpochEnd, History
+from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
 from microgradcnn.views.pages.training.task import TaskRows
 
@@ -25,11 +24,12 @@ SIDE = 40  # of what is left of a parameter that has more
 class Recording:
     """Called after every epoch it keeps a snapshot, of as many epochs as there is room for, the first and the newest.
 
-    A snapshot holds what a page draws: weights, of large matrices some, and the small layers of a few rows, as bytes.
+    `why` says why the page cannot train. A snapshot holds what a page draws: weights, of large matrices some, and the
+    small layers of a few rows, as bytes.
     """
 
-    def __init__(self, learner: Learner, rows: TaskRows, model: Any) -> None:
-        self.learner, self.model = learner, model
+    def __init__(self, learner: Learner, rows: TaskRows, why: str) -> None:
+        self.learner, self.why = learner, why
         x, y = (rows.x, rows.y) if rows.test is None or not len(rows.test[0]) else rows.test
         self.examples = _of_each_class(np.asarray(y))
         self.x, self.y = np.asarray(x)[self.examples], np.asarray(y)[self.examples]
@@ -37,17 +37,17 @@ class Recording:
         self.stride, self.newest = 1, self._snapshot(0)
         self.kept = [self.newest]
 
-    def __call__(self, end: EpochEnd) -> None:
-        """Keep a snapshot of the epoch, if there is room for it, and every second one alone where there is none."""
-        self.newest, self.history = self._snapshot(end.epoch), end.history
-        if end.epoch % self.stride:
+    def __call__(self, history: History) -> None:
+        """Keep a snapshot of the newest epoch, if there is room, and every second one alone where there is none."""
+        self.newest, self.history = self._snapshot(len(history)), history
+        if len(history) % self.stride:
             return
         self.kept.append(self.newest)
         if sum(len(each["bytes"]) for each in self.kept) > BYTES:
             self.stride *= 2
             self.kept = [each for each in self.kept if each["epoch"] % self.stride == 0]
 
-    def told(self, why: str) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """What the page is told of the training, and of why it does not train itself."""
         last = [] if self.newest is self.kept[-1] else [self.newest]
         shown = self._layers()
@@ -58,7 +58,7 @@ class Recording:
             ],
             "shown": [{"name": name, "shape": list(array.shape[1:])} for name, array in shown.items()],
             "examples": {"x": self.x.reshape(len(self.x), -1).tolist(), "y": self.y.reshape(len(self.y), -1).tolist()},
-            "replay": {"why": SENTENCE.format(len(self.history), why), "snapshots": [*self.kept, *last]},
+            "replay": {"why": SENTENCE.format(len(self.history), self.why), "snapshots": [*self.kept, *last]},
             "history": [
                 {name.replace("validation_", "test_"): _finite(number) for name, number in row.items()}
                 for row in self.history
@@ -73,8 +73,7 @@ class Recording:
         return {"epoch": epoch, "largest": list(map(_short, largest)), "bytes": _bytes(arrays, largest)}
 
     def _layers(self) -> dict[str, Array]:
-        with in_mode(self.model, training=False):
-            found = shown_of(self.learner, self.x)
+        found = shown_of(self.learner, self.x)
         return {name: a for name, a in found.items() if name == OUTPUT or math.prod(a.shape[1:]) <= MOST_OF_LAYER}
 
 

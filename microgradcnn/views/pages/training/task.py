@@ -14,7 +14,7 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.training.schedule import Schedule
 from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
 from microgradcnn.views.pages.training.instructions import Kernels
-from microgradcnn.views.pages.training.learner import Learner, shown_of
+from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
 from microgradcnn.views.pages.training.programs import TooLargeError, flat, loss_program, view_program
 
 MOST_OF_VARIANT = 60_000  # numbers of a program that a page has for every activation
@@ -97,10 +97,16 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
         "image": list(rows.image) if rows.image is not None else None,
         "row": list(np.shape(rows.x)[1:]) if np.ndim(rows.x) > 2 else list(rows.image or [inputs]),
         "classes": None if rows.classes is None else list(rows.classes),
-        "threshold": learner.threshold,
+        "threshold": (low + high) / 2.0 if learner.threshold is None else learner.threshold,
+        "accurate": "accuracy" in learner.also and _has_classes(learner, rows, found[OUTPUT]),
         "levels": [low, high],
         "whole": rows.whole,
     }
+
+
+def _has_classes(learner: Learner, rows: TaskRows, output: Array) -> bool:
+    """Whether an accuracy means anything: a network with one output may learn numbers as well."""
+    return learner.measured == "batches" or np.ndim(output) > 1 or bool(np.isin(rows.y, (0.0, 1.0)).all())
 
 
 def _of_a_row(array: Array) -> list[int]:

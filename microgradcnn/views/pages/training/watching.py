@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from microgradcnn.engine.arrays import Array
+import numpy as np
+
+from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, make_folder, write_whole
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.system.callers import frames_to_the_user
+from microgradcnn.targets.row_axis import RowsError
 from microgradcnn.training.schedule import Schedule
-from microgradcnn.training.stopping import Callback
+from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.instructions import Kernels
-from microgradcnn.views.pages.training.learner import of_model, of_network
+from microgradcnn.views.pages.training.learner import Learner, of_model, of_network
 from microgradcnn.views.pages.training.page import training_page
 from microgradcnn.views.pages.training.recording import Recording
 from microgradcnn.views.pages.training.task import YOURS, TaskRows, about, live_task
@@ -58,12 +61,13 @@ def watched(
     schedule: Schedule,
     seed: int,
     test: tuple[Array, Array] | None = None,
-) -> Iterator[Sequence[Callback]]:
-    """A context to train in, from the parameters of this moment on; it gives callbacks to be called after each epoch.
+) -> Iterator[Sequence[Callable[[History], None]]]:
+    """A context to train in, from the parameters of this moment on; it gives what is to be called with the history.
 
     What is trained is a network, or a model with its loss, and why no page can take its steps, if that is so.
     At its end, whatever that is, the page is written. Raises FileError at once where the folder cannot be written to or
-    the path is one, TypeError for what is no path; what else goes wrong is told in a PageWarning.
+    the path is one, TypeError for what is no path, ValueError for a test of other rows; what else goes wrong is told in
+    a PageWarning.
     """
     if not isinstance(page, str | Path | TrainingPage):
         raise TypeError(f"page is the path of a file to write, such as 'run.html', not {page!r}")
@@ -75,24 +79,43 @@ def watched(
     of = of_network(trained) if isinstance(trained, Network) else of_model(*trained)
     kernels, (x, y) = Kernels(), rows
     image = x.shape[2:] if x.ndim == 4 else told.image
-    given = TaskRows(x, y, told.test or test, told.name, told.classes, image)
+    unseen = _like(x, y, test if told.test is None else told.test)
+    given = TaskRows(x, y, unseen, told.name, told.classes, image, bool(np.array_equal(x, np.rint(x))))
     task: dict[str, Any] | None = None
-    recording, why = None, ""
+    recording: Recording | None = None
     try:
         task = live_task(of, given, schedule, seed, kernels)
-    except ValueError as error:
-        why = str(error)
-        if isinstance(trained, tuple):
-            recording = Recording(of, given, trained[0])
-        else:
-            _warn(f"{path} is not written, as a page cannot train {of.name}: {why}")
+    except RowsError:
+        recording = _recording(of, given, "its rows are not computed one by one")
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:  # whatever it is, the training goes on
+        recording = _recording(of, given, str(error))
     try:
         yield () if recording is None else (recording,)
     finally:
-        if recording is not None:
-            task = about(of, given, schedule, seed) | recording.told(why)
-        if task is not None:
-            try:
+        try:
+            if recording is not None:
+                task = about(of, given, schedule, seed) | recording.told()
+            if task is not None:
                 write_whole(path, training_page(task, kernels, told.title or f"{of.name} in training").encode())
-            except ValueError as error:
-                _warn(f"the training is whole, its page is not written: {error}")
+        except ValueError as error:
+            _warn(f"the training is whole, its page is not written: {error}")
+
+
+def _like(x: Array, y: Array, test: tuple[Any, Any] | None) -> tuple[Array, Array] | None:
+    """The rows of a test as arrays. Raises ValueError unless they are as wide as x and y."""
+    if test is None:
+        return None
+    found = bare_array(test[0]).astype(np.float64), bare_array(test[1]).astype(np.float64)
+    if [a.shape[1:] for a in found] != [x.shape[1:], y.shape[1:]] or len(found[0]) != len(found[1]):
+        shapes = f"{found[0].shape} and {found[1].shape}"
+        raise ValueError(f"the test of a page has rows like x {x.shape} and y {y.shape}, not the shapes {shapes}")
+    return found
+
+
+def _recording(learner: Learner, rows: TaskRows, why: str) -> Recording | None:
+    """A recording instead of a training in the page, or a warning where there is nothing to record."""
+    try:
+        return Recording(learner, rows, why)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        _warn(f"{learner.name} has no page: {error}")
+        return None

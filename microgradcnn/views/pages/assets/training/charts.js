@@ -24,7 +24,7 @@ function readable(x) {
 // Round numbers from low to high, three to six.
 function roundSteps(low, high) {
   const rough = (high - low) / 4 || 1, power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((k) => k * power >= rough);
+  const step = power * ([1, 2, 5].find((k) => k * power >= rough) ?? 10);
   const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
   return Array.from({length: last - first + 1}, (_, i) => step * (first + i));
 }

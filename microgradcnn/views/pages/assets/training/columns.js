@@ -35,6 +35,7 @@ class RowProgram {
   }
 
   // The program's numbers, means over the rows of `data` whose numbers are in `order`, or over all of them.
+  /** @param {Int32Array | null} order */
   means(parameters, data, order = null) {
     const n = order ? order.length : data.count;
     this.prepare(parameters, n);

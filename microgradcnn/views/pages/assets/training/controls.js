@@ -41,8 +41,8 @@ function numberField(words, value, act, {least = Number.MIN_VALUE, whole = false
   const label = labelled(words, field);
   if (!halves) return label;
   return made("span", {class: "field"}, label,
-    button("÷2", () => times(0.5), {"aria-label": `${words}: half`}),
-    button("×2", () => times(2), {"aria-label": `${words}: twice`}));
+    button("÷2", () => times(0.5), {"aria-label": `÷2, ${words}`}),
+    button("×2", () => times(2), {"aria-label": `×2, ${words}`}));
 }
 
 const DECAYS = [["constant", "constant"], ["as the lecture’s, 1/(1 + 10t/T)", "inverse"], ["cosine", "cosine"],

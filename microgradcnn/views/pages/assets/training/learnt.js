@@ -1,17 +1,33 @@
 // What a network has learnt, in pictures: the plane with every hidden unit, or a row through its layers; all weights.
 
+const MOST_UNITS = 32; // of a layer
+
 const sizeOf = (shape) => shape.reduce((product, n) => product * n, 1);
 
 class Learnt {
-  constructor(task, later) {
-    [this.task, this.later, this.example] = [task, later, 0];
+  constructor(task, heading, later) {
+    [this.task, this.heading, this.later, this.example] = [task, heading, later, 0];
+    /** @type {any} */
+    this.data = null; // {learn, test}
+    /** @type {any} */
+    this.plane = null;
+    /** @type {{canvas: any, place: number}[]} */
+    this.units = [];
+    /** @type {ArrayPictures[]} */
+    this.layers = [];
+    /** @type {HTMLCanvasElement[]} */
+    this.boundaries = []; // of one run, and of a second
+    /** @type {any} */
+    this.told = null;
+    /** @type {any} */
+    this.other = null; // the plane of a second run
     this.views = Object.fromEntries(
       Object.entries(task.variants ?? {}).map(([name, {view}]) => [name, new RowProgram(view)]));
-    this.isPlane = !task.replay && task.inputs === 2 && task.shown.at(-1).shape.length === 0;
+    this.isPlane = !task.replay && task.inputs === 2 && sizeOf(task.shown.at(-1).shape) <= 2; // numbers, or two classes
     this.weights = task.parameters.map(({name, shape}) => new ArrayPictures(name, this.placed(shape), task.image));
     const key = "Orange is below 0 and blue above; under each picture stands what its strongest colour is.";
     this.element = made("div", {class: "learnt"}, ...(this.isPlane ? this.planes() : this.layersOfRow()),
-      made("h3", {}, "Weights"), made("div", {class: "row"}, ...this.weights.map(({element}) => element)),
+      heading("Weights"), made("div", {class: "row"}, ...this.weights.map(({element}) => element)),
       made("p", {class: "scale"}, key));
   }
 
@@ -29,17 +45,24 @@ class Learnt {
 
   // What the network says of every place in the plane, and what each hidden unit does.
   planes() {
-    this.boundary = made("canvas", {width: 360, height: 360, class: "plane", role: "img",
-      "aria-label": "What the network says of every place in the plane, with the rows as dots"});
-    const names = this.task.shown.slice(0, -1).flatMap(({name, shape}) =>
-      Array.from({length: Math.min(32, sizeOf(shape))}, (_, i) => `${name} ${i + 1}`));
-    this.units = names.map((name) => {
-      const canvas = made("canvas", {width: 96, height: 96, role: "img", "aria-label": `unit ${name} over the plane`});
-      return {canvas, element: made("figure", {}, canvas, made("figcaption", {}, name))};
+    this.boundaries = ["", "second run: "].map((whose) => made("canvas", {width: 360, height: 360, class: "plane",
+      role: "img", "aria-label": `${whose}what the network says of every place in the plane, with the rows as dots`}));
+    let place = 0;
+    const layers = this.task.shown.slice(0, -1).map(({name, shape}) => {
+      const size = sizeOf(shape), shown = Math.min(MOST_UNITS, size);
+      const canvases = Array.from({length: shown}, (_, i) => made("canvas", {width: 72, height: 72, role: "img",
+        "aria-label": `${name}, unit ${i + 1} over the plane`}));
+      canvases.forEach((canvas, i) => this.units.push({canvas, place: place + i}));
+      place += size;
+      const words = `${name}, each unit${shown < size ? `, ${shown} of ${size}` : ""}`;
+      return made("figure", {}, made("div", {class: "pictures"}, ...canvases), made("figcaption", {}, words));
     });
-    const words = "ŷ over the plane; dots with a dark ring are rows of the test";
-    return [made("div", {class: "planes"}, made("figure", {}, this.boundary, made("figcaption", {}, words)),
-      made("div", {class: "units"}, ...this.units.map(({element}) => element)))];
+    const ringed = this.task.data.some(({test}) => test) ? "; dots with a dark ring are rows of the test" : "";
+    const words = `ŷ over the plane${ringed}`;
+    this.other = made("figure", {hidden: ""}, this.boundaries[1], made("figcaption", {}, "the second run"));
+    const first = made("figure", {}, this.boundaries[0], made("figcaption", {}, words));
+    return [made("div", {class: "planes"}, first, this.other,
+      made("div", {class: "units"}, ...layers))];
   }
 
   // One row as the network sees it, and what its layers make of it.
@@ -51,10 +74,11 @@ class Learnt {
       this.later();
     };
     this.told = made("p", {class: "example", role: "status"});
+    /** @type {any} */
     this.input = new ArrayPictures("the row", task.row, null);
     this.layers = task.shown.map(({name, shape}) => new ArrayPictures(name, shape, null, 16));
     const shown = this.layers.filter((_, k) => task.shown[k].shape.length).map(({element}) => element);
-    return [made("h3", {}, "A row through the network"),
+    return [this.heading("A row through the network"),
       made("div", {class: "bar"}, button("Previous row", step(-1)), button("Next row", step(1)), this.told),
       made("div", {class: "row"}, this.input.element, ...shown)];
   }
@@ -63,26 +87,34 @@ class Learnt {
     return this.data.test?.count ? this.data.test : this.data.learn;
   }
 
-  draw(parameters, activation, colour) {
+  // Of the parameters of all runs those that are number `which` are shown in full.
+  draw(runs, which, activation, colour) {
+    const parameters = runs[which];
     let start = 0;
     this.task.parameters.forEach(({shape}, i) => {
       this.weights[i].paint(parameters.slice(start, start + sizeOf(shape)), colour);
       start += sizeOf(shape);
     });
-    if (this.isPlane) this.drawPlanes(parameters, activation, colour);
-    else this.drawRow(parameters, activation, colour);
+    if (this.isPlane) {
+      this.other.hidden = runs.length < 2;
+      runs.forEach((each, i) => this.drawPlanes(each, activation, colour, this.boundaries[i], i === which));
+    } else this.drawRow(parameters, activation, colour);
   }
 
-  drawPlanes(parameters, activation, colour) {
+  drawPlanes(parameters, activation, colour, boundary, units) {
     const program = this.views[activation], found = program.shown(parameters, this.plane);
     const width = program.told.outputs.length, {levels, threshold} = this.task;
     const column = (k) => Float64Array.from({length: this.plane.count}, (_, i) => found[i * width + k]);
     const half = Math.max(threshold - levels[0], levels[1] - threshold) || 1;
+    const outputs = sizeOf(this.task.shown.at(-1).shape);
     const parts = [{rows: this.data.learn}, ...(this.data.test?.count ? [{rows: this.data.test, ringed: true}] : [])];
-    const says = column(width - 1).map((x) => (x - threshold) / half);
-    paintPlane(this.boundary, this.plane, says, colour, parts, (levels[0] + levels[1]) / 2);
-    this.units.forEach(({canvas}, k) => {
-      const numbers = column(k), low = numbers.reduce((a, b) => Math.min(a, b));
+    const last = column(width - 1);
+    const says = outputs === 2 ? column(width - 2).map((x, i) => Math.tanh((last[i] - x) / 2)) // of two logits
+      : threshold === levels[0] ? last.map((x) => Math.tanh(x / 2)) : last.map((x) => (x - threshold) / half);
+    paintPlane(boundary, this.plane, says, colour, parts, (levels[0] + levels[1]) / 2);
+    if (!units) return;
+    this.units.forEach(({canvas, place}) => {
+      const numbers = column(place), low = numbers.reduce((a, b) => Math.min(a, b));
       const high = numbers.reduce((a, b) => Math.max(a, b)), middle = activation === "sigmoid" && low >= 0 ? 0.5 : 0;
       const reach = Math.max(high - middle, middle - low) || 1;
       paintPlane(canvas, this.plane, numbers.map((x) => (x - middle) / reach), colour);

@@ -37,14 +37,32 @@ class TrainingPanel {
     [this.root, this.task, this.written] = [root, task, written];
     this.sets = task.replay ? [{learn: examplesOf(task.examples)}] : task.data.map(({name, learn, test}) =>
       ({name, learn: joinedRows(learn), test: test && joinedRows(test)}));
+    /** @type {any[]} */
+    this.runs = [];
+    /** @type {any} */
+    this.second = null; // {rate}, or {formulas}, of a second run beside the first
+    /** @type {number | null} */
+    this.at = null; // the epoch that is looked at, null for the newest
+    /** @type {any} */
+    this.engine = null;
+    /** @type {any} */
+    this.stop = null;
+    /** @type {any} */
+    this.starting = null; // the command that the engine begins with
+    /** @type {any} */
+    this.losses = null;
+    /** @type {any} */
+    this.accuracies = null;
+    /** @type {any} */
+    this.current = null;
     const {schedule, lambda, activation} = task;
     this.chosen = {...schedule, lambda, activation, noise: 0, set: 0};
-    this.second = null; // {rate}, or {formulas}, of a second run beside the first
     this.speed = task.replay ? 4 : 60; // epochs a second
-    this.at = null; // the epoch that is looked at, null for the newest
     this.which = 0; // of two runs, the one whose pictures are shown
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
-    this.learnt = new (task.replay ? Recorded : Learnt)(task, () => this.later());
+    this.heading = (words) => made(root.dataset.heading ?? "h2", {}, words);
+    /** @type {any} */
+    this.learnt = new (task.replay ? Recorded : Learnt)(task, this.heading, () => this.later());
     this.build();
     this.restart();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.later());
@@ -165,12 +183,14 @@ class TrainingPanel {
     else this.change();
   }
 
-  // The parameters at the epoch that is looked at.
+  // The parameters of every run, or what was recorded of them, at the epoch that is looked at.
   get shown() {
-    const run = this.runs[this.which];
-    if (this.task.replay) return this.learnt.at(this.at ?? run.epoch);
-    if (this.at === null) return run.parameters;
-    return run.snapshots.list.findLast(({epoch}) => epoch <= this.at)?.parameters ?? run.parameters;
+    const {at, task} = this;
+    return this.runs.map((run) => {
+      if (task.replay) return this.learnt.at(at ?? run.epoch);
+      if (at === null) return run.parameters;
+      return run.snapshots.list.findLast(({epoch}) => epoch <= at)?.parameters ?? run.parameters;
+    });
   }
 
   build() {
@@ -193,16 +213,16 @@ class TrainingPanel {
     });
     const back = made("div", {class: "scrubber"}, labelled("Look back at epoch", this.scrubber));
     this.losses = new CurveChart("The loss", true);
-    this.accuracies = task.also.includes("accuracy") ? new CurveChart("The accuracy") : null;
+    this.accuracies = task.accurate ? new CurveChart("The accuracy") : null;
     const log = made("input", {type: "checkbox", checked: ""});
     log.addEventListener("change", () => {
       this.losses.logarithmic = log.checked;
       this.later();
     });
     this.key = made("p", {class: "key"});
-    const charts = made("div", {class: "charts"}, made("h3", {}, "Loss"), this.losses.svg,
+    const charts = made("div", {class: "charts"}, this.heading("Loss"), this.losses.svg,
       made("label", {class: "tick"}, log, "logarithmic"), ...(this.accuracies
-        ? [made("h3", {}, "Accuracy"), this.accuracies.svg] : []), this.key);
+        ? [this.heading("Accuracy"), this.accuracies.svg] : []), this.key);
     root.replaceChildren(bar, this.said, back,
       made("div", {class: "panes"}, this.learnt.element, charts, this.settings()));
   }
@@ -229,7 +249,7 @@ class TrainingPanel {
       fields.push(choice("Data", this.sets.map(({name}, i) => [name, i]), 0, again("set")));
     if (!task.whole)
       fields.push(choice("Noise on the rows", withGiven([0.05, 0.1, 0.2, 0.4], 0), 0, again("noise")));
-    const form = made("form", {class: "settings"}, made("h3", {}, "Settings"), ...fields, ...this.beside());
+    const form = made("form", {class: "settings"}, this.heading("Settings"), ...fields, ...this.beside());
     form.addEventListener("submit", (event) => event.preventDefault());
     return form;
   }
@@ -250,7 +270,7 @@ class TrainingPanel {
     const kind = choice("Beside it", kinds, "", (chosen) => {
       rate.hidden = chosen !== "rate";
       shows.hidden = !chosen;
-      const formulas = chosen === "own" ? this.written() : null;
+      const formulas = chosen === "own" ? this.written?.() : null;
       this.second = chosen === "rate" ? {rate: Number(rate.querySelector("input").value)} : formulas && {formulas};
       this.noFormula = chosen === "own" && !formulas;
       this.restart();
@@ -267,7 +287,7 @@ class TrainingPanel {
     this.scrubber.value = String(this.at ?? most);
     this.say();
     this.drawCharts(epoch);
-    this.learnt.draw(this.shown, this.chosen.activation, colourTable(this.root));
+    this.learnt.draw(this.shown, this.which, this.chosen.activation, colourTable(this.root));
   }
 
   drawCharts(epoch) {
@@ -301,7 +321,8 @@ class TrainingPanel {
     });
     const whose = (words, i) => (this.runs.length > 1 ? `The ${["first", "second"][i]} run: ${words}`
       : words[0].toUpperCase() + words.slice(1));
-    const words = this.noFormula ? "Write a formula into a box first."
+    const alike = told.length > 1 && new Set(told).size === 1 && told[0];
+    const words = this.noFormula ? "Write a formula into a box first." : alike ? `Both runs: ${alike}`
       : told.map((sentence, i) => sentence && whose(sentence, i)).filter(Boolean).join(" ");
     if (this.said.textContent !== words) this.said.textContent = words;
   }

@@ -7,7 +7,7 @@ const MOST_IN_ROW = 24; // numbers of a vector
 function colourTable(root) {
   const style = getComputedStyle(root);
   const [below, zero, above] = ["--below", "--zero", "--above"].map((name) =>
-    style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((pair) => parseInt(pair, 16)));
+    [1, 3, 5].map((at) => parseInt(style.getPropertyValue(name).trim().slice(at, at + 2), 16)));
   return (x) => {
     const share = Math.min(1, Math.abs(x)), end = x < 0 ? below : above;
     return zero.map((from, i) => from + share * (end[i] - from));
@@ -77,10 +77,11 @@ class ArrayPictures {
 
 // What is known of rectangles around the rows of a data set in the plane: its places as rows for a program.
 function planeOf({columns: [across, up]}) {
-  const ends = [across, up].map((numbers) => {
+  const around = (numbers) => {
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)], margin = 0.12 * (high - low || 1);
-    return [low - margin, high + margin];
-  });
+    return /** @type {[number, number]} */ ([low - margin, high + margin]);
+  };
+  const ends = [around(across), around(up)];
   const at = ([low, high], i) => low + ((high - low) * (i + 0.5)) / PLACES;
   const count = PLACES * PLACES;
   return {ends, count, columns: [

@@ -41,7 +41,7 @@ class Recorded extends Learnt {
     return this.task.replay.snapshots.findLast((kept) => kept.epoch <= epoch);
   }
 
-  draw(snapshot, _, colour) {
+  draw([snapshot], _, __, colour) {
     snapshot.numbers ??= Int8Array.from(atob(snapshot.bytes), (c) => c.charCodeAt(0));
     let start = 0, place = 0;
     const next = (shape) => {

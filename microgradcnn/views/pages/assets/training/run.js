@@ -27,8 +27,14 @@ class Run {
     this.parameters = Float64Array.from(task.start);
     this.optimiser = new Optimiser(chosen.optimiser, this.parameters.length);
     this.generator = new Generator(task.generator);
+    /** @type {Record<string, number>[]} */
     this.history = [];
+    /** @type {(Int32Array | null)[]} */
     this.pending = []; // batches of the epoch that is under way; null is all rows, measured already
+    /** @type {any} */
+    this.found = null; // of all rows
+    /** @type {number[] | null} */
+    this.totals = null; // of the epoch's batches
     this.epoch = 0;
     this.status = "going";
     this.snapshots = new Snapshots();
@@ -41,6 +47,7 @@ class Run {
   }
 
   // The loss over rows of `data`, with λ Σ θ², what else the program gives, and where wanted the gradient.
+  /** @param {Int32Array | null} order */
   measure(data, order = null, wanted = true) {
     const {gradients, also} = this.program.told, p = this.parameters, λ = this.chosen.lambda;
     const numbers = this.program.means(p, data, order);
@@ -104,11 +111,12 @@ class Run {
     if (this.status !== "going") return;
     if (!this.pending.length) this.begin();
     if (this.status !== "going") return;
-    const batch = this.pending.shift() ?? null;
+    const batch = this.pending.shift();
     const found = batch === null ? this.found : this.measure(this.chosen.data.learn, batch);
     if (this.diverged(found.loss)) return;
-    if (this.totals)
-      [found.loss, ...found.rest].forEach((x, i) => (this.totals[i] = (this.totals[i] ?? 0) + batch.length * x));
+    const {totals} = this;
+    if (totals && batch)
+      [found.loss, ...found.rest].forEach((x, i) => (totals[i] = (totals[i] ?? 0) + batch.length * x));
     this.optimiser.step(this.parameters, found.gradient, this.rate, this.chosen);
     if (!this.pending.length) this.end();
   }
