@@ -19,7 +19,7 @@ from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, mistakes, practice, problem, script
-from microgradcnn.lesson.sections.stage import stage
+from microgradcnn.lesson.sections.stage import array_scripts, stage
 from microgradcnn.lesson.sections.subject import Pieces, Subject, representatives, subject
 from microgradcnn.lesson.words import OPENING, Words, scene_words, section_titles
 from microgradcnn.networks import Network
@@ -88,7 +88,9 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         pieces["slips"] = f'<p class="to-errata"><a href="#errata-{section}">Errata</a></p>' * bool(noted[section])
     if any(noted.values()):
         there["errata"] = {"errata": "".join(_noted(section, note) for section, note in noted.items() if note)}
-    return Page(filled("network.html", there), "\n".join([scripts(about.scalar), *running]), beside)
+    return Page(
+        filled("network.html", there), "\n".join([scripts() if about.scalar else array_scripts(), *running]), beside
+    )
 
 
 def _of_words(section: str) -> str:
