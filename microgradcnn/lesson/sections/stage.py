@@ -135,7 +135,7 @@ def _rows(about: Subject, graph: Graph) -> Iterator[str]:
         numbers = math(substituted(definition, slots))
         yield (
             f'<li data-place="{places[node]}"><div class="wide">{math(equation(graph.names[node], definition))}'
-            f'<span class="numbers"> = {numbers} = <output></output></span></div></li>'
+            f'<span class="numbers" hidden> = {numbers} = <output></output></span></div></li>'
         )
 
 

@@ -11,7 +11,7 @@ function graphSteps(section, live) {
   const seed = computed.length + 1, known = new Set([root]);
   let at = 0;
 
-  const slope = (n) => ["d", created("i", {}, live.f), "/d", nameOf(live.words(n))];
+  const slope = (n) => ["d", created("var", {}, live.f), "/d", nameOf(live.words(n))];
   const gradients = () => live.program.sent(root);
   const forwardTo = (n) => !computed.includes(n) || computed.indexOf(n) < at;
 

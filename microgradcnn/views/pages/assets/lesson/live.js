@@ -22,7 +22,7 @@ function nameOf(label) {
   if (!/^[A-Za-z]+(_[A-Za-z0-9]+)*$/.test(label)) return created("span", {}, label);
   const {letter: base, accent, index} = spelt(label);
   const low = index ? [created("sub", {}, index)] : [];
-  return created("span", {className: "name"}, created("i", {}, base + accent), ...low);
+  return created("span", {className: "name"}, created("var", {}, base + accent), ...low);
 }
 
 const tint = (x, most) => { // of a number: orange below 0, blue above
