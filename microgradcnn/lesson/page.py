@@ -1,4 +1,4 @@
-"""The lesson's page of one network: drawn, derived, checked, asked, trained; for students without the key."""
+"""The lesson's page of one network: its scenes, its scripts, what lies beside it; for students without the key."""
 
 from __future__ import annotations
 
