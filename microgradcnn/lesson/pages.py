@@ -23,8 +23,8 @@ from microgradcnn.views.pages.charts import bars
 TITLE, INDEX = "Backpropagation", "index.html"
 _FILES = re.compile(r'<script type="application/json" id="files">(.*?)</script>')
 ABOUT = {
-    False: "as far as the network has them, a number to drag, then one idea a scene: forward, the loss, one path and all "
-    "of them, where a weight acts, its graph, the chain rule, boxes that check a student's formula, descent, "
+    False: "as far as the network has them, a number to drag, then one idea a scene: forward, the loss, one path and "
+    "all of them, where a weight acts, its graph, the chain rule, boxes that check a student's formula, descent, "
     "mistakes, training on data, and a worksheet. PageDown and PageUp, or → and ←, go through the scenes, p is for the "
     "projector. <code>microgradcnn lesson --student</code> writes the edition for students, without the key.",
     True: "change numbers, and see what follows. Find the derivatives of the loss on paper, write them into the boxes, "
