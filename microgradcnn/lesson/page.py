@@ -131,7 +131,9 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
     drawing = "" if about.scalar else _parameters(network, about)
     drawing += "".join(not_trained(which, why) for which, why in row.left_out.items())
-    opening = (sliding(network, f"drawn-{row.network}") or _definitions(about)) if about.scalar else ""
+    opening = "<p>It is too large for its numbers to be changed here.</p>"
+    if about.scalar:
+        opening = sliding(network, f"drawn-{row.network}") or _definitions(about)
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing, "opening": opening}
 
 
