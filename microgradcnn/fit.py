@@ -40,6 +40,7 @@ from microgradcnn.training.schedule import OF_MODELS, OF_NETWORKS, Schedule, Sin
 from microgradcnn.training.stopping import (
     Callback,
     EpochEnd,
+    History,
     Patience,
     Stop,
     all_epochs,

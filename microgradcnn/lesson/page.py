@@ -1,4 +1,4 @@
-"""The lesson's page of one network: drawn, derived, checked, asked, trained; for students without the key."""
+"""The lesson's page of one network: its scenes, its scripts, what lies beside it; for students without the key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, mistakes, practice, problem, script
-from microgradcnn.lesson.sections.stage import stage
+from microgradcnn.lesson.sections.stage import array_scripts, stage
 from microgradcnn.lesson.sections.subject import Pieces, Subject, representatives, subject
 from microgradcnn.lesson.sections.watching import watched
 from microgradcnn.lesson.words import OPENING, Words, scene_words, section_titles
@@ -92,7 +92,9 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         pieces["slips"] = f'<p class="to-errata"><a href="#errata-{section}">Errata</a></p>' * bool(noted[section])
     if any(noted.values()):
         there["errata"] = {"errata": "".join(_noted(section, note) for section, note in noted.items() if note)}
-    return Page(filled("network.html", there), "\n".join([scripts(about.scalar), *running]), beside)
+    return Page(
+        filled("network.html", there), "\n".join([scripts() if about.scalar else array_scripts(), *running]), beside
+    )
 
 
 def _of_words(section: str) -> str:
@@ -133,7 +135,9 @@ def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
     drawing = "" if about.scalar else _parameters(network, about)
     drawing += "".join(not_trained(which, why) for which, why in row.left_out.items())
-    opening = (sliding(network, f"drawn-{row.network}") or _definitions(about)) if about.scalar else ""
+    opening = "<p>It is too large for its numbers to be changed here.</p>"
+    if about.scalar:
+        opening = sliding(network, f"drawn-{row.network}") or _definitions(about)
     return {"where": escape(where), "weights": weights, "sigma": sigma, "drawing": drawing, "opening": opening}
 
 

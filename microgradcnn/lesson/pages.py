@@ -23,13 +23,14 @@ from microgradcnn.views.pages.charts import bars
 TITLE, INDEX = "Backpropagation", "index.html"
 _FILES = re.compile(r'<script type="application/json" id="files">(.*?)</script>')
 ABOUT = {
-    False: "as far as the network has them, a drawing, its graph, the chain rule step by step, numbers to check "
-    "against, boxes that check a student's formula and train with it, the loss as a landscape, training on data, the "
-    "program, and a worksheet. "
-    "<code>microgradcnn lesson --student</code> writes the edition for students, without the key.",
-    True: "find the derivatives of the loss on paper, write them into the boxes, and have them tested at random "
-    "points. A box says which of the usual mistakes it sees. Then train with your formulas, beside the true gradient. "
-    "The key is not in these pages: they find their derivatives by differences.",
+    False: "as far as the network has them, a number to drag, then one idea a scene: forward, the loss, one path and "
+    "all of them, where a weight acts, its graph, the chain rule, boxes that check a student's formula, descent, "
+    "mistakes, training on data, and a worksheet. PageDown and PageUp, or → and ←, go through the scenes, p is for the "
+    "projector. <code>microgradcnn lesson --student</code> writes the edition for students, without the key.",
+    True: "change numbers, and see what follows. Find the derivatives of the loss on paper, write them into the boxes, "
+    "and have them tested at random points. A box says which of the usual mistakes it sees. Then train with your "
+    "formulas, beside the true gradient. PageDown and PageUp, or → and ←, go through the scenes. The key is not in "
+    "these pages: they find derivatives when they are asked, and show them when they have been guessed.",
 }
 
 

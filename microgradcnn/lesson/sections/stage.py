@@ -19,27 +19,14 @@ from microgradcnn.views.answers.edits.program import nodes_of
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, substituted, symbol
-from microgradcnn.views.pages.assets import compact, literal
+from microgradcnn.views.pages.assets import asset, compact, literal
 from microgradcnn.views.pages.exercise import loss_graph
 from microgradcnn.views.pages.templates import math
 
 MOST_ROWS = 60  # of the forward pass; of more the first and the last
 MOST_CELLS, MOST_ARRAYS = 150, 6  # numbers of an array that are shown, and arrays on the way to the loss
-ASIDE = {
-    "add",
-    "sub",
-    "mul",
-    "neg",
-    "div",
-    "square",
-    "sum",
-    "mean",
-    "reshape",
-    "transpose",
-    "equal",
-    "where",
-    "getitem",
-}
+ELEMENTARY = ("add", "sub", "mul", "neg", "div", "square", "sum", "mean")
+ASIDE = {*ELEMENTARY, "reshape", "transpose", "equal", "where", "getitem"}  # what these give is not shown
 SLIDER = (
     '<label class="slider"><span class="hidden">its number</span><input name="number" type="range" step="any">'
     "<output></output></label>"
@@ -148,7 +135,7 @@ def _rows(about: Subject, graph: Graph) -> Iterator[str]:
         numbers = math(substituted(definition, slots))
         yield (
             f'<li data-place="{places[node]}"><div class="wide">{math(equation(graph.names[node], definition))}'
-            f'<span class="numbers"> = {numbers} = <output></output></span></div></li>'
+            f'<span class="numbers" hidden> = {numbers} = <output></output></span></div></li>'
         )
 
 
@@ -160,6 +147,11 @@ def _acts(network: Network, about: Subject) -> Mapping[str, list[tuple[str, str]
             if weight in about.parameters:
                 found.setdefault(weight, []).append((str(unit.label), str(source.label)))
     return {weight: places for weight, places in found.items() if len(places) > 1}
+
+
+def array_scripts() -> str:
+    """What runs in a page of a network over arrays."""
+    return "\n".join(map(asset, ("lesson/live.js", "lesson/array_opening.js")))
 
 
 def _array_stage(about: Subject) -> tuple[dict[str, Pieces], str]:

@@ -114,11 +114,10 @@ class Problem:
         return f"const {name} = problem({{\n  {inside},\n}});"
 
 
-def scripts(scalar: bool = True) -> str:
-    """All that runs in a page with problems: formulas, problems, exercises and scenes; else what runs over arrays."""
+def scripts() -> str:
+    """All that runs in a page with problems: formulas, problems, exercises and scenes."""
     edits = f"const EDITS = {literal(SPECIFICATION)};"
-    asked = [formula_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])]
-    whole = "\n".join(asked if scalar else [asset("lesson/array_opening.js")])
+    whole = "\n".join([formula_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])])
     # a page is handed out: comments are for those who read the files
     return re.sub(r"(?m)^ *(?:/\*\*.*\*/|// .*)\n|^ +", "", whole)
 

@@ -1,10 +1,15 @@
 // What is wider than its place, and so scrolls, can be reached with Tab and says what it is.
-const wide = new ResizeObserver((entries) => {
-  for (const {target} of entries) {
-    const scrolls = target.scrollWidth > target.clientWidth;
-    const attributes = {tabindex: 0, role: "group", "aria-label": "wide: scrolls to the side"};
-    for (const name in attributes)
-      scrolls ? target.setAttribute(name, attributes[name]) : target.removeAttribute(name);
-  }
+const measureWide = (target) => {
+  const scrolls = target.scrollWidth > target.clientWidth;
+  const attributes = {tabindex: 0, role: "group", "aria-label": "wide: scrolls to the side"};
+  for (const name in attributes)
+    scrolls ? target.setAttribute(name, attributes[name]) : target.removeAttribute(name);
+};
+const wide = new ResizeObserver((entries) => entries.forEach(({target}) => measureWide(target)));
+const filled = new MutationObserver((changes) => {
+  for (const box of new Set(changes.map(({target}) => target.closest(".wide")))) if (box) measureWide(box);
 });
-for (const box of document.querySelectorAll(".wide, .derivation p:not([role]), pre")) wide.observe(box);
+for (const box of document.querySelectorAll(".wide, .derivation p:not([role]), pre")) {
+  wide.observe(box);
+  if (box.matches(".wide")) filled.observe(box, {childList: true, subtree: true});
+}

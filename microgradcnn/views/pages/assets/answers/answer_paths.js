@@ -91,6 +91,7 @@ function drawPaths(figure, program, theta, mistakes) {
 
 // Draws boxes and arrows, [from, to, lit] each, in a <figure>: what a box is called, with lines of numbers under it, a
 // colour that fills it, and what stands at the arrows.
+/** @param {any} figure @param {Boxes} boxes */
 function drawBoxes(figure, {edges, words, about, under = null, fill = null, along = null}) {
   const {columns, routes, rows} = inColumns(edges), lit = new Set(), places = new Map();
   edges.filter(([, , bright]) => bright).forEach(([p, n]) => lit.add(p).add(n));

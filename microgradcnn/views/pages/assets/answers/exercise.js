@@ -45,7 +45,7 @@ function folded(boxes, render) {
   const store = { // a page in a frame, or a reader, may not allow it
     read: () => {
       try {
-        return JSON.parse(sessionStorage.getItem(kept)) ?? {};
+        return JSON.parse(sessionStorage.getItem(kept) ?? "{}");
       } catch {
         return {};
       }
@@ -101,11 +101,20 @@ function folded(boxes, render) {
   return {open, mark};
 }
 
+// Mistakes that every gradient can have, by what they are called.
+const BENT = {
+  "the sign of all is turned": (g) => g.map((x) => -x),
+  "the sign of the first is turned": (g) => g.with(0, -g[0]),
+  "each takes the next one's": (g) => g.map((_, i) => g[(i + 1) % g.length]),
+  "all are half of what they are": (g) => g.map((x) => x / 2),
+  "the last is forgotten": (g) => g.with(-1, 0),
+};
+
 // The boxes in `section`, and in `practice` the training with them, as views/pages/exercise.py writes both.
 function exercise(section, task, fills, practice = section) {
   const STEPS = 200;
   const $ = (selector) => section.querySelector(selector) ?? practice.querySelector(selector);
-  const boxes = [...section.querySelectorAll("form.answer")], figure = $("figure.paths");
+  const boxes = [...section.querySelectorAll("form.answer")], figure = $("figure.paths"), choice = $("[name=mistake]");
   const fold = folded(boxes, (list, next) => {
     $(".boxes").before(list);
     $(".boxes").after(next);
@@ -159,9 +168,10 @@ function exercise(section, task, fills, practice = section) {
         if (!(error instanceof formula.FormulaError)) throw error; // its box says what is wrong; it drives nothing
       }
     }
-    const run = (own) => task.descend(task.start, rate, STEPS, {formulas: own}).map(({loss}) => loss);
-    const runs = [["true", run(new Map())], ["yours", formulas.size ? run(formulas) : []]];
-    const own = formulas.size ? told(`Your ${formulas.size === 1 ? "formula" : "formulas"} for ` +
+    const run = (own) => task.descend(task.start, rate, STEPS, own).map(({loss}) => loss);
+    const bent = BENT[$("[name=mistake]")?.value], other = bent ? {bent} : formulas.size ? {formulas} : null;
+    const runs = [["true", run({})], ["yours", other ? run(other) : []]];
+    const own = bent ? told("With the mistake", runs[1][1]) : formulas.size ? told(`Your ${formulas.size === 1 ? "formula" : "formulas"} for ` +
       [...formulas.keys()].join(", "), runs[1][1]) : "Yours: fill a box first.";
     $("[name=rate] + output").textContent = rate.toPrecision(2);
     say($(".told"), told("The true gradient", runs[0][1]) + own);
@@ -175,6 +185,11 @@ function exercise(section, task, fills, practice = section) {
     light(box, mistakes);
     if (mistakes.length) fold.open(box);
     fold.mark();
+    follow();
+  }
+
+  function follow() { // the boxes, and no mistake that was chosen before
+    if (choice) choice.value = "";
     train();
   }
 
@@ -185,10 +200,12 @@ function exercise(section, task, fills, practice = section) {
       event.preventDefault();
       light(box, check(box));
       fold.mark();
-      train();
+      follow();
     });
   for (const button of new Set([section, practice].flatMap((part) => [...part.querySelectorAll("button[data-fill]")])))
     button.addEventListener("click", () => fill(fills[button.dataset.fill] ?? {}));
   $("[name=rate]").addEventListener("change", train);
+  choice?.append(...["", ...Object.keys(BENT)].map((kind) => new Option(kind || "your formulas", kind)));
+  choice?.addEventListener("change", train);
   train();
 }

@@ -36,12 +36,12 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
   const loss = (weights) => mean(rows.map((row) => program([...weights, ...row])[0]));
 
   // The steps of gradient descent, weights and loss each. `formulas` maps parameters to functions of the values, which
-  // take the place of their derivatives; `moving` says which parameters move at all.
-  function descend(weights, rate, steps, {formulas = new Map(), moving = (_) => true} = {}) {
+  // take the place of their derivatives; `bent` makes a mistake in a gradient; `moving` says which parameters move.
+  function descend(weights, rate, steps, {formulas = new Map(), bent = (g) => g, moving = (_) => true} = {}) {
     const path = [{weights, loss: loss(weights)}];
     while (path.length <= steps && path.at(-1).loss < 1e6) {
       const each = rows.map((row) => {
-        const v = [...weights, ...row], g = slopes(v), known = formulas.size ? values(v) : null;
+        const v = [...weights, ...row], g = bent(slopes(v)), known = formulas.size ? values(v) : null;
         return parameters.map((name, i) => (formulas.has(name) ? formulas.get(name)(known) : g[i]));
       });
       weights = weights.map((x, i) => (moving(parameters[i]) ? x - rate * mean(each.map((g) => g[i])) : x));

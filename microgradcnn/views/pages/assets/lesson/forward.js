@@ -35,6 +35,7 @@ function forward(section, live) {
   $("first").addEventListener("click", () => go(0));
   $("next").addEventListener("click", () => go(step + 1));
   $("all").addEventListener("click", () => go(rows.length));
+  for (const numbers of section.querySelectorAll(".numbers")) numbers.hidden = false;
   live.watch(show);
   $("next").disabled = true;
 }

@@ -11,12 +11,12 @@ function graphSteps(section, live) {
   const seed = computed.length + 1, known = new Set([root]);
   let at = 0;
 
-  const slope = (n) => ["d", created("i", {}, live.f), "/d", nameOf(live.words(n))];
+  const slope = (n) => ["d", created("var", {}, live.f), "/d", nameOf(live.words(n))];
   const gradients = () => live.program.sent(root);
   const forwardTo = (n) => !computed.includes(n) || computed.indexOf(n) < at;
 
   const guess = new Guess(live, ask, () => {
-    const n = steps[at]?.[0] === "backward" ? steps[at][1] : root;
+    const [kind, place] = steps[at] ?? ["start", root], n = kind === "backward" ? place : root;
     return {about: String(n), number: gradients()[n]?.[0] ?? 0, name: slope(n)};
   }, (open) => show(open));
 
@@ -52,7 +52,7 @@ function graphSteps(section, live) {
     at = Math.min(Math.max(to, 0), steps.length - 1);
     guess.show();
   };
-  for (const [name, to] of [["first", () => 0], ["back", () => at - 1], ["next", () => at + 1], ["last", () => seed]])
-    $(`[name=${name}]`).addEventListener("click", () => go(to()));
+  const moves = {first: () => 0, back: () => at - 1, next: () => at + 1, last: () => seed};
+  for (const [name, to] of Object.entries(moves)) $(`[name=${name}]`).addEventListener("click", () => go(to()));
   go(0);
 }

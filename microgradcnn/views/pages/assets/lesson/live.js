@@ -22,7 +22,7 @@ function nameOf(label) {
   if (!/^[A-Za-z]+(_[A-Za-z0-9]+)*$/.test(label)) return created("span", {}, label);
   const {letter: base, accent, index} = spelt(label);
   const low = index ? [created("sub", {}, index)] : [];
-  return created("span", {className: "name"}, created("i", {}, base + accent), ...low);
+  return created("span", {className: "name"}, created("var", {}, base + accent), ...low);
 }
 
 const tint = (x, most) => { // of a number: orange below 0, blue above
@@ -33,6 +33,9 @@ const tint = (x, most) => { // of a number: orange below 0, blue above
 // The graph of the loss at the numbers of this moment. `told` has the leaves' numbers by label, the labels of the
 // weights, what the loss is called, a weight to begin with, and whether gradients are shown at once.
 class Live {
+  /** @type {LossProgram | undefined} */ found;
+  frame = 0;
+
   constructor(told, graph) {
     Object.assign(this, told);
     this.graph = graph;
@@ -121,6 +124,8 @@ function plainName(label) { // as text alone: c₁, ŷ
 // A gradient that is to be guessed before it is shown: within half of a percent, or 0.0005, it is found. `wanted` gives
 // what it is called, as elements, and the number; `shown` is called with whether it may be seen.
 class Guess {
+  /** @type {string | undefined} */ asked;
+
   constructor(live, place, wanted, shown) {
     Object.assign(this, {live, place, wanted, shown, open: live.open, about: ""});
     this.input = created("input", {inputMode: "decimal", autocomplete: "off", size: 8});

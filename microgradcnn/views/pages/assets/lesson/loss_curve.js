@@ -13,7 +13,7 @@ function lossCurve(section, live) {
   };
   new Guess(live, $(".ask"), () => ({
     about: live.weight, number: live.gradient(live.weight),
-    name: ["the slope, d", created("i", {}, live.f), "/d", nameOf(live.weight)]}), draw);
+    name: ["the slope, d", created("var", {}, live.f), "/d", nameOf(live.weight)]}), draw);
 
   function draw(open) {
     const {weight, x, reach, across, losses} = reading(), finite = losses.filter(Number.isFinite);

@@ -29,9 +29,8 @@
     try {
       history.replaceState(null, "", `#${scene.id}`);
     } catch { /* a page within another has no address of its own */ }
-    const behavior = calm.matches || projecting() ? "instant" : "smooth";
-    if (at === 0) scrollTo({top: 0, behavior});
-    else scene.scrollIntoView({block: "start", behavior});
+    const behavior = calm.matches || projecting() ? "auto" : "smooth";
+    scene.scrollIntoView({block: "start", behavior});
     title.tabIndex = -1;
     title.focus({preventScroll: true});
     for (const menu of bar.querySelectorAll("details")) menu.open = false;
@@ -82,8 +81,7 @@
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const found = scenes.findIndex((scene) => scene.contains(target));
     if (found >= 0) mark(found);
-    if (found === 0) scrollTo(0, 0);
-    else if (scenes[found] === target) target.scrollIntoView({behavior: "instant"});
+    if (scenes[found] === target) target.scrollIntoView({behavior: "auto"});
   }
   mark(0);
   if (wanted.has("projector")) project(true, ["dark", "light"].find((theme) => theme === wanted.get("projector")));

@@ -99,7 +99,7 @@ function allPaths(section, live) {
   const $ = (selector) => section.querySelector(selector), figure = $("figure"), body = $("tbody");
   $(".choice").prepend(weightChoice(live, "from the weight"));
   new Guess(live, $(".ask"), () => ({about: live.weight, number: live.gradient(live.weight),
-    name: ["d", created("i", {}, live.f), "/d", nameOf(live.weight)]}), (open) => {
+    name: ["d", created("var", {}, live.f), "/d", nameOf(live.weight)]}), (open) => {
     const from = live.place(live.weight), edges = stationsOf(live.program, from);
     const {paths, count} = pathsAlong(edges, from, live.program.root);
     drawStations(figure, live, live.weight, edges, open);
@@ -108,7 +108,7 @@ function allPaths(section, live) {
     const row = (kind, words, number) => created("tr", {className: kind}, created("th", {scope: "row"}, ...words),
       created("td", {className: "number"}, open ? figures(number) : "?"));
     const more = count > paths.length ? [created("tr", {}, created("th", {}, `and ${count - paths.length} more`))] : [];
-    const sum = ["added up: d", created("i", {}, live.f), "/d", nameOf(live.weight)];
+    const sum = ["added up: d", created("var", {}, live.f), "/d", nameOf(live.weight)];
     body.replaceChildren(...paths.map((path) => row("", route(path), productOf(path))), ...more,
       row("sum", sum, live.gradient(live.weight)));
   });
