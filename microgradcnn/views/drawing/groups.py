@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +20,7 @@ from microgradcnn.views.formulas.expression import name_of
 
 MANY = 500  # nodes: with more of them a picture starts with its groups collapsed
 READABLE = 50  # nodes and groups that such a picture shows, about
-LARGEST = 60  # nodes of a segment: a larger one is cut at its functions, and where a node is used more than once
+LARGEST = 60  # nodes in a segment's formula: a longer one is cut at functions, and where a node is used more than once
 FULL = 12  # items of a column: more become a layer
 PLENTY = 30  # nodes: with more of them what the user meant as one thing starts collapsed
 MEANT = ("layer", "object", "step")  # kinds of groups that structure/ finds
@@ -164,9 +163,12 @@ def _add_segments(
             heads = {head[user] for user in users[node]}
             alone = len(heads) == 1 and inside[node] == inside[min(heads)]
             head[node] = heads.pop() if alone else node
-    sizes = Counter(head)
+    written = [1] * len(order)  # how long the formula of each node is within its segment, what is used twice twice
+    for parent, child in edges:  # by children
+        if head[parent] == head[child]:
+            written[child] = min(written[child] + written[parent], LARGEST + 1)
     for node in range(len(order) - 1, -1, -1):
-        if sizes[head[node]] > LARGEST and head[node] != node:
+        if written[head[node]] > LARGEST and head[node] != node:
             cut = len(users[node]) > 1 or len(order[node].parents) == 1
             head[node] = node if cut else head[next(iter(users[node]))]
     members: dict[int, list[int]] = {}

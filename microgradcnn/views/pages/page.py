@@ -36,8 +36,8 @@ MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goe
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
 SHARED = (
     *("wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
-    *("canvas/canvas", "canvas/arranging", "images/maps", "graph/picture", "graph/step_words", "graph/derivation"),
-    *("graph/predicting", "arrays/choosing", "graph/descent", "graph/page"),
+    *("canvas/canvas", "canvas/address", "canvas/arranging", "images/maps", "graph/picture", "graph/step_words"),
+    *("graph/derivation", "graph/predicting", "arrays/choosing", "graph/descent", "graph/page"),
 )
 IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # a pixel's window
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of

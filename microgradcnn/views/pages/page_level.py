@@ -63,7 +63,9 @@ class Level:
         self._constants: dict[Value, Expr] = {
             p: constant_formula(p) for node in self.order for p in node.parents if type(p) is Constant
         }
-        self.formulas = [None if node is None or node.op is None else self._forward(node) for node in self.nodes]
+        self.formulas = [
+            None if node is None or node.op is None else self._forward(i) for i, node in enumerate(self.nodes)
+        ]
         self.links = [EdgeNumbers(edge.source, edge.target) for edge in drawing.edges]
         self.gradients: dict[Value, Value] = {}
         self.of_arrays = any(node.shape for node in self.order)
@@ -115,9 +117,14 @@ class Level:
             raise TooLargeError("the graph is too large to be computed on a page")
         return text
 
-    def _forward(self, node: Value) -> Expr | None:
+    def _forward(self, box: int) -> Expr | None:
+        """What a box computes from others; None where one of these has no name."""
+        members, known = self.members(box), {**self._constants, **self.names}
+        inside = set(members)
+        if any(p not in known and p not in inside for member in members for p in member.parents):
+            return None
         try:
-            return formula(node, {**self._constants, **self.names}, top=True)
+            return formula(members[-1], known, top=True)
         except ValueError:  # a primitive whose notation cannot be written
             return None
 

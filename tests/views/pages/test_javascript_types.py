@@ -26,5 +26,5 @@ def test_a_wrong_call_is_found_beside_scripts_that_have_none() -> None:
 
 
 def test_every_script_is_checked() -> None:
-    found = sorted(script for scripts in programs().values() for script in scripts)
-    assert found == sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
+    found = {script for scripts in programs().values() for script in scripts}
+    assert found == {path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js")}

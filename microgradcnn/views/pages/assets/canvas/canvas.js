@@ -1,6 +1,7 @@
 // The canvas that a picture lies on: one transform zooms and moves it, a map shows where one is, and keys do the same.
 
 const [READABLE, NEAREST, MARGIN] = [10 / 12, 4, 12]; // numbers are 12 pixels high where a picture has its own size
+const REST = 150; // milliseconds without a movement after which the picture is drawn anew at its scale
 const ILLEGIBLE = 0.3; // the scale under which letters are left out: they take most of a frame
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const printing = matchMedia("print");
@@ -27,6 +28,14 @@ class Canvas {
     this.from = { x: 0, y: 0 }; // where the first one came down
     /** @type {number[]} */ this.followed = []; // the boxes to keep in sight
     this.stop = () => {}; // ends a movement
+    this.plane = html("div", { id: "plane" }, figure.querySelector("svg"));
+    figure.prepend(this.plane);
+    this.size = { width: 0, height: 0 }; // of the figure, see measure
+    this.drawn = { x: 0, y: 0, k: 1 }; // the view in which the picture was drawn last
+    this.resting = 0;
+    this.rested = () => {}; // told when a movement has ended
+    this.touched = false; // whether somebody has moved the picture
+    this.ground = element("rect", { fill: "none" });
     /** @type {Picture} */ this.picture; // see show
     const told = "The graph: + and − zoom, 0 shows the whole, arrows move it";
     const attributes = { tabindex: 0, role: "group", "aria-label": told };
@@ -41,11 +50,7 @@ class Canvas {
     this.map.addEventListener("pointerdown", (event) => this.jump(event));
     this.map.addEventListener("pointermove", (event) => event.buttons && this.jump(event));
     new ResizeObserver(() => this.resized()).observe(figure);
-    printing.addEventListener("change", () => this.place());
-  }
-
-  get size() {
-    return { width: this.figure.clientWidth, height: this.figure.clientHeight };
+    printing.addEventListener("change", () => this.settle());
   }
 
   // Puts a picture on the canvas, as it was looked at before or as it opens.
@@ -53,12 +58,12 @@ class Canvas {
   show(picture) {
     if (this.picture === picture) return;
     this.stop();
-    this.figure.querySelectorAll(":scope > svg").forEach((svg) => svg.remove());
     [this.picture, this.followed] = [picture, []];
-    this.figure.prepend(picture.svg);
-    picture.measure();
+    this.plane.replaceChildren(picture.svg);
+    this.measure();
     picture.view ??= this.opening();
-    this.place();
+    this.settle();
+    this.drawMap();
   }
 
   // From an older picture of the same graph every box moves to where it is now: out of a group, or into it. What was
@@ -94,6 +99,18 @@ class Canvas {
     return { x: view.x + view.k * before.x - k * now.x, y: view.y + view.k * before.y - k * now.y, k };
   }
 
+  // Browsers note for everything that is drawn that it waits for the wheel, for each frame anew; not for what lies on
+  // something as large that does.
+  measure() {
+    this.size = { width: this.figure.clientWidth, height: this.figure.clientHeight };
+    this.ground.remove();
+    this.picture.measure();
+    const [far, { x, y, width, height }] = [5000, this.picture.bounds];
+    const place = { x: x - far, y: y - far, width: width + 2 * far, height: height + 2 * far };
+    for (const name in place) this.ground.setAttribute(name, String(place[name]));
+    this.picture.camera.prepend(this.ground);
+  }
+
   // The scale at which all of the picture can be seen.
   get fitting() {
     const { width, height } = this.size;
@@ -127,16 +144,43 @@ class Canvas {
     this.place();
   }
 
+  // While the picture moves, what has been drawn of it is moved and stretched.
   place() {
+    const [{ view }, at] = [this.picture, this.drawn];
+    const k = view.k / at.k;
+    this.plane.style.transform = `translate(${view.x - k * at.x}px, ${view.y - k * at.y}px) scale(${k})`;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.settle(), REST);
+    this.drawMap();
+  }
+
+  // When it rests it is drawn where it is, as large as it is; on paper it is whole.
+  settle() {
+    clearTimeout(this.resting);
     const { svg, camera, view, bounds } = this.picture;
+    const { x, y, width, height } = bounds;
+    this.plane.style.transform = "";
     if (printing.matches) {
-      svg.setAttribute("viewBox", [bounds.x, bounds.y, bounds.width, bounds.height].join(" "));
+      svg.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
       return camera.removeAttribute("transform");
     }
+    this.drawn = view;
+    this.rested();
     svg.removeAttribute("viewBox");
     camera.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`);
     svg.classList.toggle("far", view.k < ILLEGIBLE);
-    this.drawMap();
+  }
+
+  // The view by the point of the picture that is in the middle, which holds in a window of any size.
+  centred() {
+    const [{ x, y, k }, { width, height }] = [this.picture.view, this.size];
+    return { x: (width / 2 - x) / k, y: (height / 2 - y) / k, k };
+  }
+
+  // Moves at once to a point in the middle.
+  /** @param {Camera} middle */
+  look({ x, y, k }) {
+    this.act(() => this.set({ x: this.size.width / 2 - k * x, y: this.size.height / 2 - k * y, k }));
   }
 
   /** @param {Camera} to */
@@ -213,12 +257,14 @@ class Canvas {
     this.act(() => this.glide({ x, y, k }));
   }
 
-  // Until somebody moves the picture it opens anew in a frame of another size.
+  // Until somebody moves the picture it opens anew in a frame of another size; then its middle stays where it is.
   resized() {
-    if (!this.picture || !this.size.width) return;
-    this.picture.measure();
+    if (!this.picture || !this.figure.clientWidth) return;
+    const middle = this.centred();
+    this.measure();
     this.stop();
-    this.set(this.touched ? this.picture.view : this.opening());
+    if (this.touched) this.look(middle);
+    else this.set(this.opening());
     this.reveal(this.followed);
   }
 
@@ -319,6 +365,6 @@ class Canvas {
     const [{ left, top, width }, { bounds, view }] = [this.map.getBoundingClientRect(), this.picture];
     const scale = bounds.width / width;
     const [x, y] = [bounds.x + scale * (event.clientX - left), bounds.y + scale * (event.clientY - top)];
-    this.act(() => this.set({ x: this.size.width / 2 - view.k * x, y: this.size.height / 2 - view.k * y, k: view.k }));
+    this.look({ x, y, k: view.k });
   }
 }

@@ -12,6 +12,11 @@ function math(tag, ...children) {
   return made;
 }
 
+// Another text, where it is another: browsers lay out anew what is only set.
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 const words = (...parts) => html("p", {}, ...parts);
 
 // Four significant digits, with a real minus.

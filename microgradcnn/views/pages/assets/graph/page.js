@@ -98,13 +98,13 @@ function derive(box) {
 function toggle(group) {
   const { level, step } = state;
   const closed = new Set(closedIn(level));
-  const inner = [...data.groups.keys()].filter((other) => data.groups[other].outer === group);
   if (!closed.delete(group)) closed.add(group);
-  else for (const other of inner) closed.add(other); // one door at a time
+  else for (const other of innerGroups(group)) closed.add(other); // one door at a time
   const [from, view] = [picture(), new View([...closed], level.title)];
   const share = step / (level.last || 1);
   change({ level: view, step: Math.round(share * view.last), derived: null, prediction: null, pointed: null });
   canvas.rearrange(from, group);
+  remember();
 }
 document.addEventListener("close-group", ({ detail }) => toggle(detail.group));
 
@@ -127,19 +127,22 @@ function showGroups() {
   at("groups").replaceChildren(html("summary", {}, "Groups"), ...ticks);
 }
 
-// The step in the address, for slides; a page inside another has no address of its own.
+// The address follows, for slides; a page inside another has none.
+let listed = 0; // the level of the page that is shown, or whose groups were opened
 function remember() {
-  const level = Math.max(0, levels.indexOf(state.level));
-  const hash = `#${level ? `level=${level}&` : ""}step=${state.step}`;
-  if (location.protocol !== "about:") history.replaceState(null, "", hash);
+  if (location.protocol === "about:") return;
+  const address = addressOf(state, canvas, listed);
+  if (address !== location.hash) history.replaceState(null, "", address);
 }
 
 function recall() {
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  const level = levels[Number(wanted.get("level"))] ?? levels[0];
-  const step = Math.trunc(Number(wanted.get("step") ?? (data.computed ? level.last : level.seed - 1))) || 0;
+  const wanted = asked(location.hash);
+  listed = wanted.listed;
+  const level = wanted.closed ? new View(wanted.closed, levels[listed].title) : levels[listed];
+  const step = Math.trunc(Number(wanted.step ?? (data.computed ? level.last : level.seed - 1))) || 0;
   change({ level, step: Math.min(Math.max(step, 0), level.last), derived: null, prediction: null });
-  if (wanted.has("step")) canvas.reveal(lit().boxes);
+  if (wanted.view) canvas.look(wanted.view);
+  else if (wanted.step !== null) canvas.reveal(lit().boxes);
 }
 
 function setNumber(place, number) {
@@ -199,7 +202,8 @@ const clicks = {
 for (const id in clicks) at(id).addEventListener("click", clicks[id]);
 at("scrub").addEventListener("input", (event) => go(event.target.valueAsNumber));
 at("level").addEventListener("change", (event) => {
-  const level = levels[event.target.value];
+  listed = Number(event.target.value);
+  const level = levels[listed];
   change({ level, step: Math.min(state.step, level.last), derived: null, prediction: null });
   remember();
 });
@@ -238,6 +242,7 @@ document.addEventListener("light-path", ({ detail }) => {
 });
 document.body.classList.remove("static");
 recall();
+canvas.rested = () => (canvas.touched || location.hash.includes("view=")) && remember();
 
 // For other scripts, such as a test's: what the page shows, and ways to change it.
 const results = () => state.level.compute(state.numbers);

@@ -30,6 +30,12 @@ class Level {
     if (this.live) this.steps.push({ kind: "seed" }, ...this.passes.map((link) => ({ kind: "backward", link })));
     else if (data.computed) this.steps.push(...computed.reverse().map((box) => ({ kind: "recorded", box })));
     this.last = this.steps.length - 1;
+    this.known = this.boxes.map(() => 0); // the step at which each box has its value, and that of its last change
+    this.changed = this.boxes.map(() => 0);
+    this.steps.forEach(({ kind, box, link }, step) => {
+      if (kind === "forward") this.known[box ?? 0] = step;
+      if (kind === "backward" || kind === "recorded") this.changed[box ?? this.links[link].parent] = step;
+    });
   }
 
   // A copy of a formula that Python wrote, or null.
@@ -110,12 +116,11 @@ class Level {
 
   // Whether a box has its value at a step, and whether its gradient is complete.
   computedAt(box, step) {
-    return this.boxes[box].leaf || this.steps.findIndex((s) => s.kind === "forward" && s.box === box) <= step;
+    return this.known[box] <= step;
   }
 
   completeAt(box, step) {
-    if (step === this.last) return true;
-    return step >= this.seed && this.steps.slice(step + 1).every((s) => (s.box ?? this.links[s.link].parent) !== box);
+    return step === this.last || (step >= this.seed && step >= this.changed[box]);
   }
 
   // All names, each with its box.

@@ -90,7 +90,8 @@ class Picture {
     this.edges = [...this.svg.querySelectorAll(".edge")];
     this.said = this.boxes.map((g) => g.querySelector("text.gradient").textContent);
     this.headings = this.boxes.map((g) => g.querySelector("title").textContent.split(": value ")[0]);
-    this.locals = this.edges.map((g) => g.querySelector(".local").textContent);
+    this.labels = this.edges.map((g) => g.querySelector(".local"));
+    this.locals = this.labels.map((text) => text.textContent);
     this.paths = new Paths(level);
     this.acts = [];
     this.mapped = new Map();
@@ -209,8 +210,8 @@ class Picture {
       } else this.replay(box, known, this.level.completeAt(box, step));
       const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
       const told = `value ${value || "not computed"}, gradient ${slope}`;
-      g.dataset.told = `${name}: ${told}`;
-      g.querySelector("title").textContent = `${this.headings[box]}: ${told}`;
+      if (g.dataset.told !== `${name}: ${told}`) g.dataset.told = `${name}: ${told}`;
+      say(g.querySelector("title"), `${this.headings[box]}: ${told}`);
     });
     // An arrow has its local derivative once both its ends have values, and not while it would tell what is asked for.
     this.edges.forEach((g, link) => {
@@ -219,7 +220,7 @@ class Picture {
       const said = results && this.locals[link] ? shown(results.locals[link]) : this.locals[link];
       g.classList.toggle("lit", lit.links.includes(link));
       g.classList.toggle("later", !known);
-      g.querySelector(".local").textContent = known && !hidden.has(parent) ? said : "";
+      say(this.labels[link], known && !hidden.has(parent) ? said : "");
     });
   }
 
