@@ -35,7 +35,10 @@ sans-serif;font-size:14px;fill:#4b5563}.caption .name{font-family:"STIX Two Text
 
 @dataclass
 class _Step:
-    """What is known after a step, and what it is about: `values` and `gradients` by boxes."""
+    """What a step is about, its boxes and edges, and what is known after it.
+
+    `computed` are the boxes that have their values, `gradients` what has arrived in boxes so far, None for all of it.
+    """
 
     words: str
     formula: list[Run]
@@ -88,7 +91,7 @@ def _sending(level: Level, computed: frozenset[int]) -> Iterator[_Step]:
 
 
 def _recorded(level: Level, computed: frozenset[int]) -> Iterator[_Step]:
-    """The backward pass of a graph whose numbers were recorded: a box a step, with the gradient that it has."""
+    """The backward pass of a graph whose numbers were recorded: a box a step, with the whole gradient that it has."""
     boxes = level.drawing.boxes
     known: dict[int, Data] = {}
     for i in reversed(range(len(boxes))):
