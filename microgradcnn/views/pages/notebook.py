@@ -38,6 +38,7 @@ svg {{ max-width: 100%; height: auto }}
 </body>
 </html>
 """
+SCRIPTS = ("notebook/frame",)
 _carriers: dict[Any, str] = {}  # of every session of a notebook the cell whose pictures have the script
 
 
@@ -53,7 +54,7 @@ def embedded(page: str, drawing: Drawing, carrying: bool) -> str:
         key=sha256(shared.encode()).hexdigest()[:12],
         own=_packed(before + start + end),
         shared=_packed(shared) if carrying else "",
-        script=asset("notebook/frame.js"),
+        script="\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     high = min(900, max(560, round(1.2 * drawing.layout.size[1]) + 180))
     frame = (

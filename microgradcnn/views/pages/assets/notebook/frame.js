@@ -17,7 +17,7 @@ function made(name, text, attributes = {}) {
 }
 
 // The page in the place of this one, its own script before the one that is shared.
-async function open() {
+async function start() {
   const parts = parser.parseFromString(await unpacked(shared), "text/html");
   const { textContent } = page.querySelector('script[type="module"]');
   document.head.replaceChildren(page.querySelector("title"), made("style", parts.querySelector("style").textContent));
@@ -45,13 +45,14 @@ function ask(milliseconds) {
 
 addEventListener("message", ({ data, source }) => {
   if (data?.microgradcnn !== key) return;
-  if (shared && !data.shared) source.postMessage({ microgradcnn: key, shared }, "*");
+  const asking = /** @type {Window} */ (source);
+  if (shared && !data.shared) asking.postMessage({ microgradcnn: key, shared }, "*");
   if (shared || !data.shared) return;
   shared = data.shared;
-  open();
+  start();
 });
 
-if (shared) open();
+if (shared) start();
 else {
   wait("");
   ask(50);
