@@ -43,6 +43,7 @@ SCRIPTS = (
     *("graph/numbers", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas", "canvas/arranging"),
     *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "graph/descent", "graph/page"),
 )
+SHARED = "// The script of all pages like this one."  # from here on
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
@@ -86,14 +87,9 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script=f"const programs = [{programs}];\n{script()}",
+        script=f"const programs = [{programs}];\n{SHARED}\n" + "\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     return _written(html_document(body, drawing.title, style("graph/page.css"), classes)).decode()
-
-
-def script() -> str:
-    """What all pages of graphs run, after the programs of their own."""
-    return "\n".join(asset(f"{name}.js") for name in SCRIPTS)
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:
