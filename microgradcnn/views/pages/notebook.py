@@ -71,8 +71,8 @@ def _carries(key: str) -> bool:
     """Whether a picture that is shown now is to have the script of this key.
 
     The cell of the first one has it, also when it is run again. Where outputs do not see each other, as in Colab, or
-    nobody knows of cells, every picture has it. A frontend that tells no cells apart, such as nbconvert, runs each once:
-    they differ by their text.
+    nobody knows of cells, every picture has it. A frontend that does not name its cells, such as nbconvert, runs each
+    once: they differ by their text.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
