@@ -1,6 +1,7 @@
 """Every notebook runs from a fresh kernel, and was saved with what it prints and draws."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,14 @@ def shown(notebook: dict[str, Any]) -> list[set[str]]:
 
 def test_every_notebook_is_listed() -> None:
     assert [path.stem for path in NOTEBOOKS] == list(SAYS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_first_cell_installs_in_colab_only(path: Path) -> None:
+    first = next(c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code")
+    _, _, condition, install = "".join(first["source"]).splitlines()
+    assert condition.startswith('if "google.colab" in sys.modules:')
+    assert re.fullmatch(r'    %pip install --quiet "microgradcnn(\[[a-z,]+\])?"', install)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
-"""A page as the output of a notebook's cell: a frame over its picture; one script and one style for all pages.
+"""A page as the output of a notebook's cell: a frame over its picture; one script and one style for all like it.
 
 A frame is sandboxed, and sees neither the notebook nor other frames; what it needs is packed in it. Of a neuron that is
-10 KB, and what all pages share 75 KB: only the first picture of a notebook has that, others ask the frames beside them.
+10 KB, and what pages share 75 KB: only the first of them in a notebook has that, others ask the frames beside them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.svg import image
-from microgradcnn.views.pages.assets import asset, style
-from microgradcnn.views.pages.page import script
+from microgradcnn.views.pages.assets import asset
+from microgradcnn.views.pages.page import SHARED
 
 # The frame lies on the picture, which shows through where no script runs, and alone where frames are taken out.
 _STYLE = """.microgradcnn-page{display:grid;align-items:start}.microgradcnn-page>*{grid-area:1/1}
@@ -38,23 +38,25 @@ svg {{ max-width: 100%; height: auto }}
 </body>
 </html>
 """
-SHARED_SCRIPT = "/* what all pages share */"  # frame.js puts it in this place
-_carriers: dict[Any, str] = {}  # of every session of a notebook the cell whose pictures have the script
+SCRIPTS = ("notebook/frame",)
+_carriers: dict[tuple[Any, str], Any] = {}  # of every session and script the cell whose pictures have it
 
 
-def embedded(page: str, drawing: Drawing, carrying: bool) -> str:
-    """A page of a drawing as HTML for a notebook, with what all pages share if it is `carrying` that."""
-    styles, scripts = style("graph/page.css"), script()
-    before, found, after = page.partition(styles)
-    start, also_found, end = after.rpartition(scripts)
-    assert found and also_found  # noqa: PT018  pages have them as they are here
+def embedded(page: str, drawing: Drawing, carrying: bool | None = None) -> str:
+    """A page of a drawing as HTML for a notebook, with what such pages share if it is `carrying` that.
+
+    Unless that is said, the first picture of a notebook has it, and those in its cell.
+    """
+    head, styles, rest = _parted(page, "<style>", "</style>")
+    start, scripts, end = _parted(rest, SHARED, "</script>")
     shared = f"<style>{styles}</style><script>{scripts}</script>"
+    key = sha256(shared.encode("utf-8", "replace")).hexdigest()[:12]
     text = _FRAME.format(
         title=escape(drawing.title),
-        key=sha256(shared.encode()).hexdigest()[:12],
-        own=_packed(before + start + SHARED_SCRIPT + end),
-        shared=_packed(shared) if carrying else "",
-        script=asset("notebook/frame.js"),
+        key=key,
+        own=_packed(head + start + end),
+        shared=_packed(shared) if (_carries(key) if carrying is None else carrying) else "",
+        script="\n".join(asset(f"{name}.js") for name in SCRIPTS),
     )
     high = min(900, max(560, round(1.2 * drawing.layout.size[1]) + 180))
     frame = (
@@ -65,11 +67,12 @@ def embedded(page: str, drawing: Drawing, carrying: bool) -> str:
     return f"<style>{_STYLE}</style>{picture}"
 
 
-def carries() -> bool:
-    """Whether a picture that is shown now is to have the script: the first one of a notebook, and those in its cell.
+def _carries(key: str) -> bool:
+    """Whether a picture that is shown now is to have the script of this key.
 
-    Run again, that cell has it again. Where outputs do not see each other, as in Colab, or nobody knows of cells, every
-    picture has it. A frontend that tells no cells apart, such as nbconvert, runs each once: they differ by their text.
+    The cell of the first one has it, also when it is run again. Where outputs do not see each other, as in Colab, or
+    nobody knows of cells, every picture has it. A frontend that does not name its cells, such as nbconvert, runs each
+    once: they differ by their text.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
@@ -78,7 +81,14 @@ def carries() -> bool:
         return True
     session = parent.get("header", {}).get("session")
     cell = parent.get("metadata", {}).get("cellId") or parent.get("content", {}).get("code")
-    return _carriers.setdefault(session, cell) == cell
+    return bool(_carriers.setdefault((session, key), cell) == cell)
+
+
+def _parted(text: str, start: str, end: str) -> tuple[str, str, str]:
+    """What is before and with the first `start`, what is between it and the next `end`, and the rest."""
+    at = text.index(start) + len(start)
+    until = text.index(end, at)
+    return text[:at], text[at:until], text[until:]
 
 
 def _packed(text: str) -> str:

@@ -34,14 +34,14 @@ from microgradcnn.views.pages.templates import Derivations, derived, level_templ
 
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
-SHARED = (
-    *("wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
-    *("canvas/canvas", "canvas/address", "canvas/arranging", "images/maps", "graph/picture", "graph/step_words"),
-    *("graph/derivation", "graph/predicting", "arrays/choosing", "graph/descent", "graph/page"),
-)
 IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # a pixel's window
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
-SCRIPTS = (*ARRAYS, *SHARED, *IMAGES)
+SCRIPTS = (
+    *(*ARRAYS, "wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
+    *("canvas/canvas", "canvas/address", "canvas/arranging", "images/maps", "graph/picture", "graph/step_words"),
+    *("graph/derivation", "graph/predicting", "arrays/choosing", "graph/descent", "graph/page", *IMAGES),
+)
+SHARED = "// The script of all pages like this one."  # from here on
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
@@ -83,7 +83,8 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     }
     programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
     arrays = any(level.of_arrays and level.live for level in shown.own)
-    parts = [script(ARRAYS if arrays else ()), script(), script(IMAGES if pictured else ())]
+    unused = {*(() if arrays else ARRAYS), *(() if pictured else IMAGES)}
+    scripts = [name for name in SCRIPTS if name not in unused]
     classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
     body = asset("graph/page.html").format(
@@ -94,7 +95,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script="\n".join([f"const programs = [{programs}];", *parts]),
+        script="\n".join([f"const programs = [{programs}];", SHARED, *(asset(f"{name}.js") for name in scripts)]),
     )
     styles = "\n".join([style("graph/page.css"), *([asset("images/images.css")] if pictured else [])])
     return _written(html_document(body, drawing.title, styles, classes)).decode()
@@ -102,11 +103,6 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
 
 def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
-
-
-def script(names: Sequence[str] = SHARED) -> str:
-    """What all pages of graphs run, after the programs of their own, or other scripts."""
-    return "\n".join(asset(f"{name}.js") for name in names)
 
 
 def drawing_of(level: Level | Drawing) -> Drawing:

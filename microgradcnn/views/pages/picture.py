@@ -29,7 +29,7 @@ from microgradcnn.views.pages.exports.animation import gif, mp4
 from microgradcnn.views.pages.exports.film import film
 from microgradcnn.views.pages.exports.tikz import tikz
 from microgradcnn.views.pages.exports.typst import pdf
-from microgradcnn.views.pages.notebook import carries, embedded
+from microgradcnn.views.pages.notebook import embedded
 from microgradcnn.views.pages.page import page
 from microgradcnn.views.pages.page_level import Level
 
@@ -109,7 +109,7 @@ class Picture:
             return Level("", self.f, self.drawing, [v for v in topological(self.f) if v.op is None])
 
     def _repr_html_(self) -> str:
-        return embedded(self.html(), self.drawing, carries())
+        return embedded(self.html(), self.drawing)
 
     def __repr__(self) -> str:
         return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"

@@ -13,6 +13,7 @@ from drawn_networks import MLP, RNG, lenet
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
+from microgradcnn.networks import NETWORKS
 
 
 def words(picture: mg.Picture) -> list[str]:
@@ -168,3 +169,10 @@ def test_labels_are_read_as_paths_of_at_most_sixteen_names(depth: int, layers: l
     groups = mg.draw((h @ Value(np.ones((3, 1)), label="head.weight")).sum()).drawing.groups
     found = [group.name for group in groups if group.kind == "layer"]
     assert found == [*(".".join(path[:16]) + layer for layer in layers), "head"]
+
+
+def test_an_example_of_a_network_is_no_layer() -> None:
+    example = NETWORKS["conv_average"](seed=0).example([0, 1, 0, 0, 1, 0, 0, 1, 0], y=1.0)
+    alone, among_variables = (mg.draw(example.loss, names=names) for names in (False, {"example": example}))
+    assert among_variables.groups == alone.groups
+    assert len(among_variables.drawing.boxes) == len(alone.drawing.boxes) > 20

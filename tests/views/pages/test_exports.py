@@ -20,7 +20,7 @@ from microgradcnn.cli import main
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.pages.exports import animation, tikz
-from microgradcnn.views.pages.exports.film import MOST, film
+from microgradcnn.views.pages.exports.film import MOST, WIDEST, film
 from microgradcnn.views.pages.picture import FORMATS, Picture, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -109,6 +109,23 @@ def test_a_group_with_many_results_shows_what_was_recorded() -> None:
     assert texts(shown[0], "gradient") == [""] * len(picture.drawing.boxes)
     before = draw(NETWORKS["single_layer"](seed=0).example([1.0, 2.0], y=1.0).loss, collapse=True)
     assert "gradient" not in "".join(captions(before))  # nobody has called backward
+
+
+def test_of_a_wide_picture_a_film_shows_what_is_around_the_step() -> None:
+    wide = Value(0.5, label="x")
+    for _ in range(12):
+        wide = wide.tanh()
+    picture = draw(wide)
+    assert picture.drawing.layout.size[0] > WIDEST
+    shown = frames(picture)
+    assert {(frame.get("width"), frame.get("height")) for frame in shown} == {(f"{WIDEST:.0f}", shown[0].get("height"))}
+    seen = [[float(x) for x in frame.find(f"{SVG}svg").get("viewBox").split()] for frame in shown]  # type: ignore[union-attr]
+    starts = [start for start, _, across, _ in seen if across == WIDEST]
+    forward = starts[:12]
+    assert forward == sorted(forward)
+    assert (forward[0], forward[-1] > 0.0) == (0.0, True)
+    assert seen[0] == seen[-1]
+    assert seen[0][2] > picture.drawing.layout.size[0]  # the whole, at the start and at the end
 
 
 @pytest.mark.parametrize("make", PICTURES.values(), ids=PICTURES)

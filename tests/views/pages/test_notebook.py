@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Frame, Page
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.views.pages import notebook
-from microgradcnn.views.pages.notebook import carries, embedded
+from microgradcnn.views.pages import page as pages
+from microgradcnn.views.pages.notebook import embedded
 from microgradcnn.views.pages.picture import Picture
 
 
@@ -30,6 +31,10 @@ def html(data: float, carrying: bool) -> str:
     return embedded(drawn.html(), drawn.drawing, carrying)
 
 
+def has_script(output: str) -> bool:
+    return "id=&quot;shared&quot;&gt;&lt;/script&gt;" not in output
+
+
 class Frontend:
     """IPython with a kernel that is asked by a frontend to run cells."""
 
@@ -43,7 +48,7 @@ class Frontend:
         """Whether what a cell draws has the script."""
         metadata = {} if cell is None else {"cellId": cell}
         self.parent = {"header": {"session": session}, "metadata": metadata, "content": {"code": code}}
-        return carries()
+        return has_script(picture()._repr_html_())
 
 
 @pytest.fixture
@@ -58,6 +63,14 @@ def test_the_first_cell_that_draws_has_the_script_whenever_it_is_run(frontend: F
     assert not frontend.run("draw(g)", "b", "s")
 
 
+def test_pages_with_another_script_have_theirs(frontend: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
+    frontend.run("draw(f)", "a")
+    assert not frontend.run("draw(g)", "b")
+    monkeypatch.setattr(pages, "SCRIPTS", pages.SCRIPTS[:-1])
+    assert frontend.run("draw(g)", "b")
+    assert not frontend.run("draw(h)", "c")
+
+
 def test_cells_without_a_name_differ_by_their_text(frontend: Frontend) -> None:
     assert [frontend.run(code) for code in ("draw(f)", "draw(g)", "draw(f)")] == [True, False, True]
 
@@ -70,8 +83,8 @@ def test_where_outputs_do_not_see_each_other_each_has_the_script(
     assert frontend.run("draw(g)", "b")
     frontend.parent = {}
     monkeypatch.delitem(sys.modules, "google.colab")
-    assert carries()
-    assert carries()  # no frontend: a terminal, or no IPython at all
+    assert has_script(picture()._repr_html_())
+    assert has_script(picture()._repr_html_())  # no frontend: a terminal, or no IPython at all
 
 
 def test_the_script_takes_most_of_a_picture(frontend: Frontend) -> None:

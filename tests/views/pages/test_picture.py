@@ -504,6 +504,8 @@ def test_a_png_has_two_pixels_for_one() -> None:
     size = [int.from_bytes(picture.png()[i : i + 4]) for i in (16, 20)]
     root = parsed(picture)
     assert size == [2 * int(root.attrib[side]) for side in ("width", "height")]
+    other = draw(labelled(Value(0.5), "v")).png()
+    assert other != draw(labelled(Value(0.5), "w")).png()  # text is drawn
 
 
 def test_in_a_notebook_an_image_is_left_when_the_page_is_cleansed_away() -> None:

@@ -10,9 +10,11 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from microgradcnn.engine.value import Value
+from microgradcnn.networks.example import Example
 from microgradcnn.nn.module import Module
 
 DEEPEST, MOST = 8, 100_000  # objects within each other, and all that are looked at
+_HOLDERS = (list, tuple, dict, Example)  # what holds parameters and is no part of a model
 Owner = tuple[int, str]  # an object by its identity, and what it is called
 Owners = Mapping[Value, tuple[Owner, ...]]  # the objects around parameters, from the outermost to the innermost
 
@@ -81,7 +83,7 @@ class _Walk:
             nested = isinstance(thing, Module) and bool(owners)
             for part, called, index in _parts(thing):
                 called = f"{name}.{called}" if nested and called else called
-                inside = owners if isinstance(thing, list | tuple | dict) else (*owners, _owner(thing, name, indices))
+                inside = owners if isinstance(thing, _HOLDERS) else (*owners, _owner(thing, name, indices))
                 self.visit(part, called or name, (*indices, index) if index else indices, inside)
 
     def _enter(self, thing: Any, owners: tuple[Owner, ...]) -> bool:

@@ -7,7 +7,7 @@ are pale; the box and the edges of the step are marked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
@@ -16,13 +16,15 @@ import numpy as np
 from microgradcnn.engine.arrays import Data, shape_of
 from microgradcnn.views.drawing.boxes import NONE, NOT_COMPUTED, Box, said
 from microgradcnn.views.drawing.colours import plane
-from microgradcnn.views.drawing.svg import svg, tspans
+from microgradcnn.views.drawing.scene import Drawing
+from microgradcnn.views.drawing.svg import MARGIN, svg, tspans
 from microgradcnn.views.formulas.expression import derivative, equation, multiply, substituted, symbol, value
 from microgradcnn.views.formulas.typeset import Run, clean, shortened, typeset
 from microgradcnn.views.pages.page_level import Level
 
 MOST = 200  # steps of a film
-NARROWEST, CAPTION, FORMULA = 640.0, 78.0, 20.0  # of a film, of what is below the picture, of its formula, in pixels
+NARROWEST, WIDEST, HIGHEST = 640.0, 1280.0, 800.0  # pixels of a film; of a larger picture the step's surroundings
+CAPTION, FORMULA = 78.0, 20.0  # pixels of what is below the picture, and of its formula
 _STYLE = """.microgradcnn-graph .later{opacity:.28}
 .microgradcnn-graph .lit.edge path,.microgradcnn-graph .lit .box{stroke:#d55e00;stroke-width:3}
 .microgradcnn-graph .lit .local{fill:#a34700;font-weight:bold}
@@ -33,7 +35,10 @@ sans-serif;font-size:14px;fill:#4b5563}.caption .name{font-family:"STIX Two Text
 
 @dataclass
 class _Step:
-    """What is known after a step, and what it is about: `values` and `gradients` by boxes."""
+    """What a step is about, its boxes and edges, and what is known after it.
+
+    `computed` are the boxes that have their values, `gradients` what has arrived in boxes so far, None for all of it.
+    """
 
     words: str
     formula: list[Run]
@@ -86,7 +91,7 @@ def _sending(level: Level, computed: frozenset[int]) -> Iterator[_Step]:
 
 
 def _recorded(level: Level, computed: frozenset[int]) -> Iterator[_Step]:
-    """The backward pass of a graph whose numbers were recorded: a box a step, with the gradient that it has."""
+    """The backward pass of a graph whose numbers were recorded: a box a step, with the whole gradient that it has."""
     boxes = level.drawing.boxes
     known: dict[int, Data] = {}
     for i in reversed(range(len(boxes))):
@@ -143,17 +148,36 @@ def _frame(level: Level, step: _Step, number: int, last: int) -> str:
     classes = iter(kinds)
     picture = svg(replace(drawing, boxes=shown, edges=edges))
     picture = re.sub(r'(?<=<g class=")(?=edge|node|group)', lambda _: next(classes), picture)
-    inner, high = (float(x) for x in re.findall(r'(?:width|height)="(\d+)"', picture)[:2])
+    whole = [float(x) for x in re.findall(r'(?:width|height)="(\d+)"', picture)[:2]]
+    inner, high = min(whole[0], WIDEST), min(whole[1], HIGHEST)
     wide = max(inner, NARROWEST)
     runs = shortened(step.formula, FORMULA, wide - 40)
     head = f"{step.words}" if number in (0, last) else f"{step.words}, step {number} of {last}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide:.0f}" height="{high + CAPTION:.0f}">'
         f'<style>{_STYLE}</style><rect width="100%" height="100%" fill="#ffffff"/>'
-        f'<svg x="{(wide - inner) / 2:.0f}" width="{inner:.0f}" height="{high:.0f}">{picture}</svg>'
+        f'<svg x="{(wide - inner) / 2:.0f}" width="{inner:.0f}" height="{high:.0f}" '
+        f'viewBox="{_seen(drawing, step, whole, (inner, high))}">{picture}</svg>'
         f'<g class="caption" transform="translate({wide / 2:.0f} {high:.0f})">'
         f'<text y="14">{escape(clean(head))}</text><text class="name" y="48">{tspans(runs, 4.0, 7.0)}</text></g></svg>'
     )
+
+
+def _seen(drawing: Drawing, step: _Step, whole: Sequence[float], window: Sequence[float]) -> str:
+    """What is seen of a picture, as a viewBox: a window around the step's boxes; where it has none, the whole."""
+    if not step.boxes:
+        return f"0 0 {whole[0]:.0f} {whole[1]:.0f}"
+    places = [drawing.layout.boxes[i] for i in step.boxes]
+    left = (whole[0] - drawing.layout.size[0]) / 2
+    across = _middle([at.x for at in places], [at.x + at.width for at in places])
+    down = _middle([at.y for at in places], [at.y + at.height for at in places])
+    middle = left + across, MARGIN + down
+    corner = [min(max(m - w / 2, 0.0), all_of_it - w) for m, w, all_of_it in zip(middle, window, whole, strict=True)]
+    return " ".join(f"{x:.0f}" for x in (*corner, *window))
+
+
+def _middle(starts: Sequence[float], ends: Sequence[float]) -> float:
+    return (min(starts) + max(ends)) / 2
 
 
 def _class(lit: bool, known: bool) -> str:

@@ -16,14 +16,13 @@ function made(name, text, attributes = {}) {
   return Object.assign(document.createElement(name), { textContent: text, ...attributes });
 }
 
-// The page in the place of this one, with the script that is shared where it was taken out.
-async function open() {
+// The page in the place of this one, its own script before the one that is shared.
+async function start() {
   const parts = parser.parseFromString(await unpacked(shared), "text/html");
   const { textContent } = page.querySelector('script[type="module"]');
-  const styles = parts.querySelector("style").textContent + page.querySelector("style").textContent;
-  document.head.replaceChildren(page.querySelector("title"), made("style", styles));
+  document.head.replaceChildren(page.querySelector("title"), made("style", parts.querySelector("style").textContent));
   document.body = page.body;
-  const script = textContent.replace("/* what all pages share */", () => parts.querySelector("script").textContent);
+  const script = textContent + parts.querySelector("script").textContent;
   document.body.append(made("script", script, { type: "module" }));
 }
 
@@ -46,13 +45,14 @@ function ask(milliseconds) {
 
 addEventListener("message", ({ data, source }) => {
   if (data?.microgradcnn !== key) return;
-  if (shared && !data.shared) source.postMessage({ microgradcnn: key, shared }, "*");
+  const asking = /** @type {Window} */ (source);
+  if (shared && !data.shared) asking.postMessage({ microgradcnn: key, shared }, "*");
   if (shared || !data.shared) return;
   shared = data.shared;
-  open();
+  start();
 });
 
-if (shared) open();
+if (shared) start();
 else {
   wait("");
   ask(50);
