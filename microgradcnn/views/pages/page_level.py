@@ -29,7 +29,7 @@ from microgradcnn.views.formulas.notation import formula
 from microgradcnn.views.pages.assets import compact
 
 MOST_TEXT = 100_000  # characters of a program that a page carries
-MOST_NUMBERS = 300_000  # of all leaves, and of all constants
+MOST_NUMBERS, MOST_COMPUTED = 300_000, 2_000_000  # of leaves and constants, and of all values
 MOST_WRITTEN = 400  # operations and symbols of a formula
 REPLAYS = "the page replays the numbers that were computed when it was made"
 
@@ -103,7 +103,10 @@ class Level:
 
     def _program(self) -> str:
         nodes = [node for node in self.nodes if node is not None]
-        if len(nodes) < len(self.nodes) or sum(np.size(v.data) for v in self.leaves) > MOST_NUMBERS:
+        given, computed = (
+            sum(np.size(v.data) for v in part) for part in ([*self.leaves, *self._constants], self.order)
+        )
+        if len(nodes) < len(self.nodes) or given > MOST_NUMBERS or computed > MOST_COMPUTED:
             raise TooLargeError("the graph is too large for every number to be shown")
         self._differentiate()
         gradients = [self.gradients[node].data for node in nodes if node in self.gradients]
@@ -113,7 +116,7 @@ class Level:
         else:
             text = function(self.outputs(), self.leaves)
         text = compact(text)
-        if len(text) > MOST_TEXT or self.constants.size > MOST_NUMBERS:
+        if len(text) > MOST_TEXT:
             raise TooLargeError("the graph is too large to be computed on a page")
         return text
 

@@ -123,6 +123,24 @@ def test_a_gradient_of_an_array_is_predicted_and_nothing_tells_it(page: Page, tm
     assert page.locator("figure .node[data-told^='y:'] text.gradient").text_content() == "2.5 … 5.8"
 
 
+def test_landmarks_names_and_what_scrolls(page: Page, tmp_path: Path) -> None:
+    """As axe-core asks: one main part, the rest in landmarks, boxes called by titles, wide formulas reached by Tab."""
+    model = network()
+    shown(page, loss_of(model), tmp_path, names={"model": model})
+    parts = page.locator("body > :not(script, noscript)").evaluate_all("all => all.map((part) => part.tagName)")
+    assert parts == ["HEADER", "NAV", "DIV"]
+    assert page.locator("#stage > *").evaluate_all("all => all.map((e) => e.tagName)") == ["MAIN", "ASIDE"]
+    assert page.locator("main > figure, main > #telling, main > #legend").count() == 3
+    assert page.locator("figure [role='button'][aria-label]").count() == 0
+    assert page.get_by_role("button", name="0.weight: 3×1×3×3").count() == 1
+    page.locator("#level").select_option(label="Operation by operation")
+    page.locator("figure .node[data-told^='x:']").dispatch_event("click")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => document.querySelector('#telling .wide[tabindex]')")
+    wide = "all => all.every((box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"
+    assert page.locator("#telling .wide").evaluate_all(wide)
+
+
 def test_heat_maps_are_laid_out_as_python_lays_them_out(page: Page) -> None:
     shapes = [
         (3,),
