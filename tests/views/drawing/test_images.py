@@ -198,6 +198,10 @@ KINDS = {
         lambda x, w: mg.avg_pool2d(x + x * 2.0, 2),
         {"x": "picture", "t1": "maps", "t2": "maps", "t3": "maps"},
     ),
+    "filters that are computed": (
+        lambda x, w: mg.conv2d(x, w * 0.5),
+        {"x": "picture", "w": "filters", "t1": "filters", "t2": "maps"},
+    ),
     "transposed": (
         lambda x, w: mg.conv_transpose2d(x, w.reshape(2, 12, 2, 2)),
         {"x": "picture", "t1": "filters", "t2": "maps"},

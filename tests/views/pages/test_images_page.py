@@ -170,7 +170,7 @@ def test_a_pixel_forward_and_backward_by_mouse_and_keys(page: Page, tmp_path: Pa
     assert numbers(page) == [said(*patch), said(*kernel), said(*patch * kernel)]
     assert "the sum and the bias" in panel.inner_text()
     assert panel.locator("math mn").last.text_content() == f"{abs(z[0, 1, 1, 2]):.4g}"
-    outline = box(page, "x").locator("xpath=..").locator(".outline").first.bounding_box()
+    outline = page.locator("figure .outline").first.bounding_box()
     picture = box(page, "x").locator(".value-map image").bounding_box()
     assert outline["x"] == pytest.approx(picture["x"] + picture["width"] / 2, abs=2)
     assert outline["width"] == pytest.approx(picture["width"] / 2, abs=3)
@@ -236,11 +236,11 @@ def test_maps_follow_the_numbers_and_tell_no_gradient_before_its_time(page: Page
 def test_what_was_recorded_is_looked_at_alike(page: Page, tmp_path: Path) -> None:
     """A graph of several examples, too large to run on the page: the first one's numbers, as far as the step is."""
     rng = np.random.default_rng(3)
-    x = Value(rng.uniform(size=(40, 1, 12, 12)), label="x")
-    w = Value(rng.normal(size=(3, 1, 5, 5)), label="w")
-    z = mg.conv2d(x, w, stride=2, padding=1)
+    x = Value(rng.uniform(size=(40, 1, 100, 100)), label="x")
+    w = Value(rng.normal(size=(24, 1, 5, 5)), label="w")
+    z = mg.conv2d(x, w, stride=4, padding=1)
     z.label = "z"
-    s = mg.softmax(z.reshape(40, -1)).sum(axis=0)
+    s = mg.softmax(z.mean(axis=(2, 3))).sum(axis=0)
     s.label = "s"
     f = (s**2).sum()
     f.label = "f"
@@ -250,10 +250,11 @@ def test_what_was_recorded_is_looked_at_alike(page: Page, tmp_path: Path) -> Non
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(file.as_uri())
     page.wait_for_function("() => globalThis.microgradcnn")
+    assert page.locator("body.recorded").count() == 1
     node = page.evaluate("microgradcnn.state.level.boxes.find((box) => box.name === 'z').node")
     page.evaluate(f"microgradcnn.look({{ place: {node}, which: 'value', map: 2, at: [0, 3] }})")
     assert f"value {z.data[0, 2, 0, 3]:.4g}".replace("-", "−") in page.locator("#pixel").inner_text()
-    window = np.pad(x.data[0, 0], 1)[0:5, 6:11].ravel()
+    window = np.pad(x.data[0, 0], 1)[0:5, 12:17].ravel()
     assert numbers(page)[0] == ["·" if i < 5 else said(v)[0] for i, v in enumerate(window)]
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     strip = box(page, "s").locator(".value-map image").first

@@ -15,7 +15,8 @@ from microgradcnn.engine.value import Constant, Value
 
 Kind = Literal["picture", "maps", "filters", "row"]  # pixels as they are given, what is computed, kernels, units
 CUT = ("getitem", "scatter")  # give some pixels of an image, or set it into a larger one
-CONVOLUTIONS = ("conv2d", "conv2d_input")
+CONVOLUTIONS, POOLINGS = ("conv2d", "conv2d_input"), ("avg_pool2d", "max_pool2d")
+APART = (*CONVOLUTIONS, "conv2d_kernel", *POOLINGS)  # whose value may have the shape of what it takes, not its places
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,16 @@ def images_of(order: Sequence[Value]) -> Images:
     found = Images()
     for node in order:
         found.windows += _windows(node, place, found.given)
-        if node.op is None or node.op.name not in (*CONVOLUTIONS, "avg_pool2d", "max_pool2d"):
+        if node.op is None or node.op.name not in (*CONVOLUTIONS, *POOLINGS):
             continue
         image, *filters = node.parents
         found.kinds |= {place[v]: "maps" for v in (image, node) if v in place}
         if filters and filters[0] in place:
             found.kinds[place[filters[0]]] = "filters"
-    while grown := [pair for pair in _alike(order, place, found.kinds) if not found.kinds.keys() >= set(pair)]:
-        found.kinds |= {i: "maps" for pair in grown for i in pair}
-    for i, of in _alike(order, place, found.kinds):
-        if order[i].shape == order[of].shape and (step := _step(order[i], order[of], place)):
+    alike = list(_alike(order, place))
+    _spread(found.kinds, alike)
+    for i, of in alike:
+        if found.kinds.get(i) == "maps" and (step := _step(order[i], order[of], place)):
             found.steps[i] = step
     for i, kind in found.kinds.items():
         if kind == "maps" and _is_given(order[i]):
@@ -83,26 +84,36 @@ def images_of(order: Sequence[Value]) -> Images:
     return found
 
 
-def _alike(order: Sequence[Value], place: dict[Value, int], kinds: dict[int, Kind]) -> Iterator[tuple[int, int]]:
-    """Pairs of a node and a parent with pixels at the same places, one of which is known to be an image."""
+def _alike(order: Sequence[Value], place: dict[Value, int]) -> Iterator[tuple[int, int]]:
+    """Pairs of a node and a parent with numbers of images, or of filters, at the same places."""
     for i, node in enumerate(order):
-        if node.op is None or len(node.shape) != 4 or node.dtype.kind == "b":
+        if node.op is None or len(node.shape) != 4 or node.dtype.kind == "b" or node.op.name in APART:
             continue
         for parent in node.parents:
-            same = parent.shape == node.shape and node.op.name not in (*CONVOLUTIONS, "conv2d_kernel")
             cut = node.op.name in CUT and len(parent.shape) == 4 and parent.shape[:2] == node.shape[:2]
-            if type(parent) is Constant or not (same or cut) or parent.dtype.kind == "b":
-                continue
-            p = place[parent]
-            if any(kinds.get(at) in ("maps", "picture") for at in (i, p)) and "filters" not in map(kinds.get, (i, p)):
-                yield i, p
+            if type(parent) is not Constant and (parent.shape == node.shape or cut) and parent.dtype.kind != "b":
+                yield i, place[parent]
+
+
+def _spread(kinds: dict[int, Kind], alike: Sequence[tuple[int, int]]) -> None:
+    """Give every node the kind of those that are like it."""
+    near: dict[int, list[int]] = {}
+    for a, b in alike:
+        near.setdefault(a, []).append(b)
+        near.setdefault(b, []).append(a)
+    waiting = list(kinds)
+    for i in waiting:
+        new = [other for other in near.get(i, ()) if other not in kinds]
+        kinds |= dict.fromkeys(new, kinds[i])
+        waiting += new
 
 
 def _step(node: Value, image: Value, place: dict[Value, int]) -> Pointwise | None:
     """How a node is computed pixel by pixel from an image; None if it takes another image as well."""
     assert node.op is not None
     others = [p for p in node.parents if p is not image]
-    if node.op.name in CUT or any(p.shape == node.shape and type(p) is not Constant for p in others):
+    whole = node.shape == image.shape and node.op.name not in CUT
+    if not whole or any(p.shape == node.shape and type(p) is not Constant for p in others):
         return None
     bias = others[0] if node.op.name == "add" and len(others) == 1 else None
     of_maps = bias is not None and bias.shape == (1, node.shape[1], 1, 1) and bias in place
@@ -117,7 +128,7 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
     computed, first = node, (0, 0)
     if node.op is not None and node.op.name == "getitem" and _without_first(node) is not None:
         computed, first = node.parents[0], _without_first(node) or first
-    if computed.op is None or computed.op.name not in ("conv2d", "avg_pool2d", "max_pool2d"):
+    if computed.op is None or computed.op.name not in ("conv2d", *POOLINGS):
         return
     image, *filters = computed.parents
     if any(f not in place for f in filters):

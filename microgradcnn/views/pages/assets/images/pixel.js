@@ -108,7 +108,7 @@ function partShown({ heading, before = [], rows, after, summed }) {
 
 // Outlines in the maps of what the panel speaks of, and the pixel itself, which has the keys.
 function outline({ place, which, map, at }, marks) {
-  const layer = picture().camera.firstElementChild;
+  const layer = picture().boxes[0].parentNode;
   marked.replaceChildren(...marks.flatMap((mark) => outlinesOf(mark)));
   const own = mapElement(place, which, map);
   if (own) {
