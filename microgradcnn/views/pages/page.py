@@ -41,7 +41,7 @@ MOST_FINE, MOST_EXPLAINED = 3000, 500  # nodes of a graph whose groups open, and
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
 SCRIPTS = (
     *("graph/numbers", "graph/page_levels", "canvas/grouping", "canvas/paths", "canvas/canvas", "canvas/address"),
-    *("canvas/arranging", "canvas/blocks", "graph/picture", "graph/step_words", "graph/derivation"),
+    *("canvas/minimap", "canvas/arranging", "canvas/blocks", "graph/picture", "graph/step_words", "graph/derivation"),
     *("graph/predicting", "graph/descent", "graph/page"),
 )
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to

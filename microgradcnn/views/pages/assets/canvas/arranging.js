@@ -1,5 +1,5 @@
-// Where things stand in columns from left to right: in each an order with few crossings and heights near the neighbours',
-// as drawing/layout.py does it for the first look.
+// Where things stand in columns from left to right: in each an order with few crossings, and heights near those of the
+// neighbours, as drawing/layout.py does it for the first look.
 
 const [GAP, LINE, BEND, LABEL] = [12, 9, 44, 52]; // between boxes, for an arrow that passes, for curves, for a number
 
@@ -88,7 +88,8 @@ class Columns {
     for (let sweep = 0; sweep < 8; sweep++) {
       const [near, columns] = sweep % 2 ? [this.before, this.members] : [this.after, this.members.toReversed()];
       for (const column of columns) {
-        const middle = new Map(column.map((item) => [item, mean(near[item].map((other) => rank[other])) ?? rank[item]]));
+        const wanted = (item) => mean(near[item].map((other) => rank[other])) ?? rank[item];
+        const middle = new Map(column.map((item) => [item, wanted(item)]));
         column.sort((a, b) => middle.get(a) - middle.get(b));
         ranked(column);
       }

@@ -1,5 +1,5 @@
-// Boxes and arrows with groups open: what is in a group is arranged by itself, and is one thing for what is around it. So
-// no frame meets what is not inside it.
+// Boxes and arrows with groups open: what is in a group is arranged by itself, and is one thing for what is around it,
+// so that no frame meets what is not inside it.
 
 const FRAME = { side: 10, top: 26, bottom: 10 }; // around what is in an open group
 
@@ -11,8 +11,8 @@ class Block {
   /** @type {number[]} */ left = []; // of columns
   /** @type {number[]} */ right = [];
 
-  /** @param {Size[]} sizes @param {LinkData[]} links @param {number[][]} open @param {number[]} boxes @param {number} depth */
-  constructor(sizes, links, open, boxes, depth) {
+  /** @param {Size[]} sizes @param {LinkData[]} links @param {number[][]} open @param {number[]} boxes */
+  constructor(sizes, links, open, boxes, depth = 0) {
     this.inner = new Map(); // the open groups in it
     const inside = new Set(boxes);
     const groups = Map.groupBy(boxes, (box) => open[box][depth] ?? -1);
@@ -137,7 +137,7 @@ function inOrder(names, pairs) {
 // Places for boxes of these sizes, frames for open groups, and for each link its curve and where its number is written.
 /** @param {Size[]} sizes @param {LinkData[]} links @param {number[][]} open */
 function arranged(sizes, links, open) {
-  const whole = new Block(sizes, links, open, [...sizes.keys()], 0);
+  const whole = new Block(sizes, links, open, [...sizes.keys()]);
   /** @type {Place[]} */ const places = [];
   /** @type {Map<number, Place>} */ const frames = new Map();
   whole.put(0, 0, places, frames);
