@@ -13,6 +13,7 @@ from drawn_networks import MLP, RNG, lenet
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.drawing.scene import drawn
 
 
 def words(picture: mg.Picture) -> list[str]:
@@ -168,3 +169,11 @@ def test_labels_are_read_as_paths_of_at_most_sixteen_names(depth: int, layers: l
     groups = mg.draw((h @ Value(np.ones((3, 1)), label="head.weight")).sum()).drawing.groups
     found = [group.name for group in groups if group.kind == "layer"]
     assert found == [*(".".join(path[:16]) + layer for layer in layers), "head"]
+
+
+def test_a_formula_that_uses_its_nodes_again_and_again_is_cut_there() -> None:
+    f = Value(0.5, label="x")
+    for _ in range(12):
+        f = f * f + f  # as one formula of x, 2 ** 12 times as long
+    segments = [group.members for group in drawn(f).groups if group.kind == "segment"]
+    assert [len(members) for members in segments] == [2] * 12
