@@ -118,8 +118,7 @@ def scripts() -> str:
     """All that runs in a page with problems: formulas, problems, exercises and scenes."""
     edits = f"const EDITS = {literal(SPECIFICATION)};"
     whole = "\n".join([formula_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])])
-    # a page is handed out: comments are for those who read the files
-    return re.sub(r"(?m)^ *(?:/\*\*.*\*/|// .*)\n|^ +", "", whole)
+    return re.sub(r"(?m)^ +", "", whole)
 
 
 def boxes(problem: Problem, fills: Mapping[str, Mapping[str, str]]) -> str:

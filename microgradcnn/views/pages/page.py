@@ -38,8 +38,9 @@ IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 SCRIPTS = (
     *(*ARRAYS, "wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
-    *("canvas/canvas", "canvas/address", "canvas/arranging", "images/maps", "graph/picture", "graph/step_words"),
-    *("graph/derivation", "graph/predicting", "arrays/choosing", "graph/descent", "graph/page", *IMAGES),
+    *("canvas/canvas", "canvas/address", "canvas/minimap", "canvas/arranging", "canvas/blocks", "images/maps"),
+    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "arrays/choosing", "graph/descent"),
+    *("graph/page", *IMAGES),
 )
 SHARED = "// The script of all pages like this one."  # from here on
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to

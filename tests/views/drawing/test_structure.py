@@ -14,6 +14,7 @@ import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS
+from microgradcnn.views.drawing.scene import drawn
 
 
 def words(picture: mg.Picture) -> list[str]:
@@ -176,3 +177,11 @@ def test_an_example_of_a_network_is_no_layer() -> None:
     alone, among_variables = (mg.draw(example.loss, names=names) for names in (False, {"example": example}))
     assert among_variables.groups == alone.groups
     assert len(among_variables.drawing.boxes) == len(alone.drawing.boxes) > 20
+
+
+def test_a_formula_that_uses_its_nodes_again_and_again_is_cut_there() -> None:
+    f = Value(0.5, label="x")
+    for _ in range(12):
+        f = f * f + f  # as one formula of x, 2 ** 12 times as long
+    segments = [group.members for group in drawn(f).groups if group.kind == "segment"]
+    assert [len(members) for members in segments] == [2] * 12

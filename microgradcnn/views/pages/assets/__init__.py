@@ -12,10 +12,16 @@ from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.answers.reading import notations
 from microgradcnn.views.answers.reading.names import Names
 
+_COMMENTS = re.compile(r"^ *(?:/\*\*.*\*/|// .*)\n", re.MULTILINE)
+
 
 def asset(name: str) -> str:
-    """The text of a file in this folder, by its path from here."""
-    return files("microgradcnn.views.pages.assets").joinpath(name).read_text(encoding="utf-8")
+    """The text of a file in this folder, by its path from here; a script without its lines of comment.
+
+    A page is handed out: comments are for those who read the files.
+    """
+    text = files("microgradcnn.views.pages.assets").joinpath(name).read_text(encoding="utf-8")
+    return _COMMENTS.sub("", text) if name.endswith(".js") else text
 
 
 # STIXTwoMath.woff2 is what formulas need of STIX Two Math (@fontsource/stix-two-math 5.3.0), cut out by fonttools'

@@ -7,6 +7,12 @@ interface Place {
   height: number;
 }
 type Size = Pick<Place, "width" | "height">;
+interface Arrow {
+  parent: number;
+  child: number;
+  source: number;
+  local: boolean;
+}
 interface Route {
   curve: string;
   x: number;

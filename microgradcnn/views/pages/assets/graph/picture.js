@@ -48,16 +48,12 @@ function innermost(node) {
 }
 
 // A frame around what is in an open group; its name closes it.
-function frame(group, places) {
-  const low = (name) => Math.min(...places.map((place) => place[name])) - 10;
-  const high = (name, length) => Math.max(...places.map((place) => place[name] + place[length])) + 10;
-  const [x, y] = [low("x"), low("y") - 10];
-  const wide = high("x", "width") - x;
+function frame(group, { x, y, width, height }) {
   const [g, text] = [element("g", { class: "frame-of" }), element("text", { x: x + 8, y: y + 14 })];
   text.textContent = `− ${data.groups[group].name}`;
-  g.append(element("rect", { x, y, width: wide, height: high("y", "height") - y, rx: 8 }), text);
+  g.append(element("rect", { x, y, width, height, rx: 8 }), text);
   text.addEventListener("click", () => document.dispatchEvent(new CustomEvent("close-group", { detail: { group } })));
-  return { g, wide };
+  return { g, width };
 }
 
 // What the colours say, for the page's foot.
@@ -126,7 +122,7 @@ class Picture {
     drawn[this.level.root].classList.add("root");
     const rects = drawn.map((g) => rectOf(g));
     const open = boxes.map((box) => openGroups(box, closed));
-    const { places, routes } = arranged(rects, links, open.map((groups) => groups.at(-1)));
+    const { places, routes, frames } = arranged(rects, links, open);
     const edges = links.map(({ size, local, through, links: [one] }, link) => {
       const { curve, x, y, roomy } = routes[link];
       const text = element("text", { class: "local", x, y });
@@ -141,9 +137,8 @@ class Picture {
       g.setAttribute("transform", `translate(${(x - at.x).toFixed(1)} ${(y - at.y).toFixed(1)})`);
     });
     this.arranged = places;
-    const held = (group) => places.filter((_, box) => open[box].includes(group));
-    const frames = [...new Set(open.flat())].map((group) => frame(group, held(group)));
-    whole.append(...frames.sort((a, b) => b.wide - a.wide).map(({ g }) => g), ...edges, ...drawn);
+    const framed = [...frames].map(([group, place]) => frame(group, place)).sort((a, b) => b.width - a.width);
+    whole.append(...framed.map(({ g }) => g), ...edges, ...drawn);
     svg.append(first.querySelector("style").cloneNode(true), whole);
     return svg;
   }
