@@ -9,7 +9,9 @@ const wide = new ResizeObserver((entries) => entries.forEach(({target}) => measu
 const filled = new MutationObserver((changes) => {
   for (const box of new Set(changes.map(({target}) => target.closest(".wide")))) if (box) measureWide(box);
 });
-for (const box of document.querySelectorAll(".wide, .derivation p:not([role]), pre")) {
+const scrolling = document.querySelectorAll(".wide, .derivation p:not([role]), pre");
+document.fonts.ready.then(() => scrolling.forEach(measureWide)); // formulas are narrower, or wider, in their own font
+for (const box of scrolling) {
   wide.observe(box);
   if (box.matches(".wide")) filled.observe(box, {childList: true, subtree: true});
 }

@@ -61,7 +61,9 @@ function folded(boxes, render) {
     const [button, item, state] = ["button", "li", "span"].map((tag) => document.createElement(tag));
     state.className = "hidden";
     Object.assign(button, {type: "button", onclick: () => open(box, true)});
-    button.append(box.querySelector("label math").cloneNode(true), state);
+    const shown = box.querySelector("label math").cloneNode(true);
+    shown.setAttribute("aria-hidden", "true"); // the words beside it say it
+    button.append(shown, state);
     button.dataset.parameter = box.dataset.parameter;
     item.append(button);
     list.append(item);
@@ -78,7 +80,8 @@ function folded(boxes, render) {
     boxes.forEach((box, i) => {
       const right = isRight(box), written = input(box).value.trim() !== "";
       buttons[i].dataset.state = right ? "right" : written ? "begun" : "";
-      buttons[i].querySelector("span").textContent = right ? ", solved" : written ? ", begun" : "";
+      buttons[i].querySelector("span").textContent =
+        `the derivative by ${box.dataset.parameter}${right ? ", solved" : written ? ", begun" : ""}`;
     });
     next.disabled = boxes.every(isRight);
     store.write(Object.fromEntries(boxes.map((box) => [box.dataset.parameter, input(box).value])));
@@ -171,8 +174,9 @@ function exercise(section, task, fills, practice = section) {
     const run = (own) => task.descend(task.start, rate, STEPS, own).map(({loss}) => loss);
     const bent = BENT[$("[name=mistake]")?.value], other = bent ? {bent} : formulas.size ? {formulas} : null;
     const runs = [["true", run({})], ["yours", other ? run(other) : []]];
-    const own = bent ? told("With the mistake", runs[1][1]) : formulas.size ? told(`Your ${formulas.size === 1 ? "formula" : "formulas"} for ` +
-      [...formulas.keys()].join(", "), runs[1][1]) : "Yours: fill a box first.";
+    const whose = bent ? "With the mistake"
+      : `Your ${formulas.size === 1 ? "formula" : "formulas"} for ${[...formulas.keys()].join(", ")}`;
+    const own = other ? told(whose, runs[1][1]) : "Yours: fill a box first.";
     $("[name=rate] + output").textContent = rate.toPrecision(2);
     say($(".told"), told("The true gradient", runs[0][1]) + own);
     chart($("svg.chart"), runs, task.guessing);

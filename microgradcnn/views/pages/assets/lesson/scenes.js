@@ -7,7 +7,8 @@
   const scenes = [...document.querySelectorAll("main > section")], links = [...contents.querySelectorAll("a")];
   const $ = (name) => bar.querySelector(`[name=${name}]`), wanted = new URLSearchParams(location.search);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let at = 0, settled = 0; // the scene, and until when scrolling is our own
+  const BEGUN = 130; // pixels from the top
+  let at = 0, moving = 0; // the scene, and the timer that runs while scrolling is our own
 
   const projecting = () => root.classList.contains("projector");
 
@@ -25,21 +26,28 @@
   function go(index) {
     const scene = scenes[Math.min(Math.max(index, 0), scenes.length - 1)], title = scene.querySelector("h2");
     mark(scenes.indexOf(scene));
-    settled = performance.now() + 700;
     try {
       history.replaceState(null, "", `#${scene.id}`);
     } catch { /* a page within another has no address of its own */ }
     const behavior = calm.matches || projecting() ? "auto" : "smooth";
+    clearTimeout(moving);
+    moving = behavior === "auto" ? 0 : setTimeout(arrived, 700);
     scene.scrollIntoView({block: "start", behavior});
     title.tabIndex = -1;
     title.focus({preventScroll: true});
     for (const menu of bar.querySelectorAll("details")) menu.open = false;
   }
 
-  function scrolled() { // the last scene that has begun above the middle
-    if (projecting() || performance.now() < settled) return;
-    const begun = scenes.findLastIndex((scene) => scene.getBoundingClientRect().top < innerHeight / 2);
+  function scrolled() { // the scene stays while its title is in the upper half, else the last one that has begun
+    const {top} = scenes[at].getBoundingClientRect();
+    if (projecting() || moving || (top >= 0 && top < innerHeight / 2)) return;
+    const begun = scenes.findLastIndex((scene) => scene.getBoundingClientRect().top < BEGUN);
     mark(Math.max(begun, 0));
+  }
+
+  function arrived() {
+    moving = 0;
+    scrolled();
   }
 
   function project(on, theme) {
