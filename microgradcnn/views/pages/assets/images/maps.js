@@ -130,7 +130,9 @@ function numberCells(map, cells, columns, kind, most) {
   });
 }
 
-const recordedImages = new Float32Array(data.images ? await unpacked(data.images.numbers).arrayBuffer() : 0);
+const recordedImages = new Float32Array(
+  data.images ? await unpacked(data.images.numbers).arrayBuffer() : new ArrayBuffer(0)
+);
 
 const foundNumbers = new Map(); // by their places among all
 
