@@ -1,11 +1,8 @@
-"""Networks that tests draw: micrograd's neurons, layers and MLP, written without labels, and LeNet; what pages hold."""
+"""Networks that tests draw: micrograd's neurons, layers and MLP, written without labels, and LeNet of nn.Modules."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 import itertools
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,9 +49,3 @@ def lenet() -> nn.Sequential:
         *(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 120, rng=RNG), nn.ReLU(), nn.Linear(120, 84, rng=RNG)),
         *(nn.ReLU(), nn.Linear(84, 10, rng=RNG)),
     )
-
-
-def unpacked(page: str, part: str) -> str:
-    """A part of a page's data as text: "told", what its script is told, or "packed", formulas and pictures."""
-    (found,) = re.findall(rf'"{part}":\s*"([^"]+)"', page)
-    return gzip.decompress(base64.b64decode(found)).decode()

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import needs_chromium, needs_pdflatex
-from drawn_networks import unpacked
 from many_cases import slow_but
 from playwright.sync_api import Browser
+from seen import unpacked
 from test_matrices import FUNCTIONS, Array, numbers
 from test_notation import check_latex
 

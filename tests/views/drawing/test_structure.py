@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from drawn_networks import MLP, RNG, lenet, unpacked
+from drawn_networks import MLP, RNG, lenet
+from seen import unpacked
 
 import microgradcnn as mg
 from microgradcnn import Value, nn
