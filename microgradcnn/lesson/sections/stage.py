@@ -27,6 +27,7 @@ MOST_ROWS = 60  # of the forward pass; of more the first and the last
 MOST_CELLS, MOST_ARRAYS = 150, 6  # numbers of an array that are shown, and arrays on the way to the loss
 ELEMENTARY = ("add", "sub", "mul", "neg", "div", "square", "sum", "mean")
 ASIDE = {*ELEMENTARY, "reshape", "transpose", "equal", "where", "getitem"}  # what these give is not shown
+SCRIPTS = ("lesson/elements.js", "lesson/array_opening.js")  # of a network over arrays
 SLIDER = (
     '<label class="slider"><span class="hidden">its number</span><input name="number" type="range" step="any">'
     "<output></output></label>"
@@ -151,7 +152,7 @@ def _acts(network: Network, about: Subject) -> Mapping[str, list[tuple[str, str]
 
 def array_scripts() -> str:
     """What runs in a page of a network over arrays."""
-    return "\n".join(map(asset, ("lesson/live.js", "lesson/array_opening.js")))
+    return "\n".join(map(asset, SCRIPTS))
 
 
 def _array_stage(about: Subject) -> tuple[dict[str, Pieces], str]:

@@ -3,8 +3,8 @@
 What a program that shows it may rely on: every node is `<g class="node" id="node-I" data-node="I">`, I its place in
 `topological(f)`, with `<rect class="box">`, `<text class="value">`, `<text class="gradient">` and, behind the numbers,
 `<rect class="value-tint">` and `<rect class="gradient-tint">`, or for arrays `<g class="value-map">` and `<g
-class="gradient-map">`, which end with a frame; of images they hold, for each map, `<g class="map" data-map="K">` with
-`<image>` and its frame. Every edge is `<g class="edge" data-from="I"
+class="gradient-map">` with an `<image>` of a colour for each cell and a frame; of images they hold, for each map,
+`<g class="map" data-map="K">` with the same. Every edge is `<g class="edge" data-from="I"
 data-to="J" data-argument="K">`, node I being argument K of node J, with `<path>` and `<text class="local">`. A
 collapsed group is `<g class="group" data-group="NAME">`, a node as well if it is a segment; an edge at a group that
 stands for several has no `data-argument`.
@@ -17,12 +17,10 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from xml.sax.saxutils import escape, quoteattr
 
-import numpy as np
-
 from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing import layout
 from microgradcnn.views.drawing.boxes import HEADER, MAP, NONE, NOT_COMPUTED, NOTE, ROW, STRIP, Box, map_size, shown
-from microgradcnn.views.drawing.colours import gradient_scale, value_scale
+from microgradcnn.views.drawing.colours import gradient_scale, largest, value_scale
 from microgradcnn.views.drawing.layout import Point
 from microgradcnn.views.drawing.maps import drawn
 from microgradcnn.views.drawing.scene import Drawing, Edge
@@ -160,17 +158,10 @@ def _heat_map(grid: Array | None, x: float, y: float, kind: str) -> str:
         frame = _place(x - MAP / 2, y - STRIP / 2, MAP, STRIP)
         return f'<g class="{kind}-map"><rect class="frame" {frame} stroke-dasharray="3 3"/></g>'
     rows, columns = grid.shape
-    finite = np.abs(grid[np.isfinite(grid)])
-    scale = _SCALES[kind](float(finite.max(initial=0.0)))
-    across, down = width / columns, height / rows
-    left, top = x - width / 2, y - height / 2
-    cells = [
-        f'<rect {_place(left + j * across, top + i * down, across, down)} fill="{scale.colour(float(grid[i, j]))}"/>'
-        for i in range(rows)
-        for j in range(columns)
-    ]
-    frame = f'<rect class="frame" {_place(left, top, width, height)}/>'
-    return f'<g class="{kind}-map" shape-rendering="crispEdges">{"".join(cells)}{frame}</g>'
+    href = drawn.image(grid, _SCALES[kind](largest([grid])), min(width / columns, height / rows))
+    place = _place(x - width / 2, y - height / 2, width, height)
+    cells = f'<image {place} preserveAspectRatio="none" href="{href}"/>'
+    return f'<g class="{kind}-map">{cells}<rect class="frame" {place}/></g>'
 
 
 def _edge(edge: Edge, route: Sequence[Point]) -> str:

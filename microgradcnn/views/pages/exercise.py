@@ -36,7 +36,7 @@ _ANSWERS = (
     *("program", "edits", "terms", "pairs", "evidence", "written", "search", "mistakes"),
     *("problem", "answer_paths", "exercise"),
 )
-_SCENES = ("live", "opening", "forward", "loss_curve", "stations", "windows", "graph_steps", "landscape")
+_SCENES = ("elements", "live", "opening", "forward", "loss_curve", "stations", "windows", "graph_steps", "landscape")
 SCRIPTS = (*(*FORMULA, *(f"answers/{name}.js" for name in _ANSWERS)), *(f"lesson/{name}.js" for name in _SCENES))
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import re
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import pytest
 from conftest import needs_chromium, needs_pdflatex
 from many_cases import slow_but
 from playwright.sync_api import Browser
+from seen import unpacked
 from test_matrices import FUNCTIONS, Array, numbers
 from test_notation import check_latex
 
@@ -286,9 +285,7 @@ def test_lambda_has_its_name_on_pages_too() -> None:
     example = NETWORKS["single_layer"](regularise=0.05).example([0.1] * NETWORKS["single_layer"]().inputs, 1.0)
     leaf = of_formula(DECAY).loss
     for f, told in ((example.loss, "λ=0.05"), (leaf, "")):
-        packed = re.search(r'"packed":\s*"([^"]+)"', mg.draw(f).html())
-        assert packed is not None
-        lines = gzip.decompress(base64.b64decode(packed[1])).decode()
+        lines = unpacked(mg.draw(f).html(), "packed")
         assert told in re.sub("<[^>]*>", "", lines)
         assert "<mn>2</mn><mo>\u2062</mo><mi>λ</mi>" in lines
     for f, x in ((leaf, "w_1"), (of_formula(RECURRENT + " + lambda*(u^2 + v^2)").loss, "u")):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import needs_chromium
 from drawn_networks import MLP
+from seen import cell_colours
 from test_javascript import USES, apart, far, flat
 
 import microgradcnn as mg
@@ -21,6 +22,7 @@ from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.export.javascript import EXPRESSIONS
+from microgradcnn.views.drawing.colours import value_scale
 from microgradcnn.views.drawing.scene import drawn
 from microgradcnn.views.pages import page_level
 from microgradcnn.views.pages.page_level import Level
@@ -446,7 +448,10 @@ def test_arrays_are_live_and_open_into_numbers(page: Page, tmp_path: Path) -> No
     shown(page, f, tmp_path)
     titles = page.locator("#level option").all_text_contents()
     assert titles[-1] == "Number by number"
-    assert page.locator(".value-map").first.locator("rect").count() == 7  # 3×2 and a frame
+    W = topological(f)[int(page.locator(".node:has(.value-map)").first.get_attribute("data-node") or "")]
+    cells = cell_colours(page.locator(".value-map image").first.get_attribute("href") or "", 3, 2)
+    scale = value_scale(float(np.abs(W.data).max()))
+    assert cells == [(*scale.rgb(float(x)), 255) for x in np.ravel(W.data)]
     page.locator(".node").first.dispatch_event("click")
     assert page.locator("#telling h3").all_text_contents() == ["Loss", "Backward", "Numbers"]
     page.get_by_text("Compare with a finite difference").click()

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from seen import cell_colours
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -246,8 +247,10 @@ def test_arrays_show_shape_range_and_heat_maps() -> None:
     f.backward()
     box = named(parsed(draw(f)), "S")
     assert (text(box, "note"), text(box, "value"), text(box, "gradient")) == ("2×3", "−2 … 3", "−4 … 6")
-    maps = [e for kind in ("value-map", "gradient-map") for e in of_class(box, "g", kind)]
-    assert [len(list(e)) for e in maps] == [7, 7]  # six cells and a frame
+    for kind, numbers, scale in (("value", S.data, value_scale(3.0)), ("gradient", S.grad, gradient_scale(6.0))):
+        ((image, frame),) = of_class(box, "g", f"{kind}-map")
+        assert frame.get("class") == "frame"
+        assert cell_colours(image.attrib["href"], 2, 3) == [(*scale.rgb(float(x)), 255) for x in np.ravel(numbers)]
     assert not [e for e in of_class(parsed(draw(f)), "g", "edge") if text(e, "local")]
 
 

@@ -37,3 +37,6 @@ interface MapConstructor {
 declare class DecompressionStream extends TransformStream<Uint8Array, Uint8Array> {
   constructor(format: string);
 }
+interface Float64Array {
+  with(place: number, item: number): Float64Array;
+}

@@ -7,7 +7,8 @@ const measureWide = (target) => {
 };
 const wide = new ResizeObserver((entries) => entries.forEach(({target}) => measureWide(target)));
 const filled = new MutationObserver((changes) => {
-  for (const box of new Set(changes.map(({target}) => target.closest(".wide")))) if (box) measureWide(box);
+  const boxes = changes.map(({target}) => /** @type {Element} */ (target).closest(".wide"));
+  for (const box of new Set(boxes)) if (box) measureWide(box);
 });
 const scrolling = document.querySelectorAll(".wide, .derivation p:not([role]), pre");
 document.fonts.ready.then(() => scrolling.forEach(measureWide)); // formulas are narrower, or wider, in their own font

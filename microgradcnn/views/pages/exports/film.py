@@ -16,6 +16,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Data, shape_of
 from microgradcnn.views.drawing.boxes import NONE, NOT_COMPUTED, Box, said
 from microgradcnn.views.drawing.colours import plane
+from microgradcnn.views.drawing.maps.tiles import tiles
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.svg import MARGIN, svg, tspans
 from microgradcnn.views.formulas.expression import derivative, equation, multiply, substituted, symbol, value
@@ -187,7 +188,7 @@ def _class(lit: bool, known: bool) -> str:
 def _box(level: Level, i: int, box: Box, step: _Step) -> Box:
     """A box with the value and the gradient that it has after a step."""
     value_tint, gradient_tint = box.tints
-    text, maps = box.value, box.maps
+    text, maps, shown = box.value, box.maps, box.tiles
     if i not in step.computed:
         text, value_tint = "", "#ffffff"
         maps = maps and (np.empty((0, 0)), None)
@@ -195,9 +196,10 @@ def _box(level: Level, i: int, box: Box, step: _Step) -> Box:
         g = step.gradients[i]
         if shape_of(g):
             maps = maps and (maps[0], plane(g))
+            shown = shown and (shown[0], tiles(np.asarray(g), shown[0].kind))
         else:
             gradient_tint = level.drawing.scales[1].colour(float(g))
-        return replace(box, gradient=said(g), tints=(value_tint, gradient_tint), maps=maps)
+        return replace(box, gradient=said(g), tints=(value_tint, gradient_tint), maps=maps, tiles=shown)
     gradient = box.gradient
     if i not in step.gradients:
         gradient, gradient_tint, maps = "", "#ffffff", maps and (maps[0], None)

@@ -22,7 +22,7 @@ from microgradcnn.targets.trace import trace, trace_forward, trace_scalars
 from microgradcnn.views.pages.training.instructions import Kernels, program
 
 
-class TooLargeError(ValueError):
+class NotTrainableError(ValueError):
     """Why a page cannot train a network itself."""
 
 
@@ -35,8 +35,8 @@ def loss_program(
 ) -> dict[str, Any]:
     """`objective(*rows)`, a mean and further means, with the gradients of the first, for any number of rows.
 
-    Raises ValueError for what mixes rows, for a primitive that JavaScript cannot compute, and TooLargeError for arrays
-    that would open into more than 20,000 operations a row.
+    Raises ValueError for what mixes rows, for a primitive that JavaScript cannot compute, and NotTrainableError for
+    arrays that would open into more than 20,000 operations a row.
     """
     inputs = [Value(part, label=name) for part, name in zip(rows, ("x", "y"), strict=False)]
     loss, *also = objective(*inputs)
@@ -46,7 +46,7 @@ def loss_program(
         if any(line.shape for line in in_order(found.outputs)):
             _check_size(found)
             if not is_mean_of_examples(found):
-                raise TooLargeError("its loss is no mean over rows")
+                raise NotTrainableError("its loss is no mean over rows")
             found = simplified(in_scalars(found))
         return planned(found if gradients else replace(found, gradients=[]), by_terms=False)
 
@@ -83,7 +83,7 @@ def view_program(
 
 def _check_size(lines: Lines) -> None:
     if (found := operations(lines)) > MOST_OPERATIONS:
-        raise TooLargeError(f"a row takes {found:,} operations on numbers")
+        raise NotTrainableError(f"a row takes {found:,} operations on numbers")
 
 
 def flat(parameters: Sequence[Value]) -> Array:

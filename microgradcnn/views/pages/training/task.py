@@ -15,7 +15,7 @@ from microgradcnn.training.schedule import Schedule
 from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
-from microgradcnn.views.pages.training.programs import TooLargeError, flat, loss_program, view_program
+from microgradcnn.views.pages.training.programs import NotTrainableError, flat, loss_program, view_program
 
 MOST_OF_VARIANT = 60_000  # numbers of a program that a page has for every activation
 MOST_WORK = 3e8  # numbers of an epoch, which take a browser about half a second
@@ -48,11 +48,10 @@ def live_task(
     """A task that the page trains by itself, from the parameters of this moment, as Python would with this `seed`.
 
     Without `gradients` the page finds them by differences, and its source has none, and nothing packed. The `others`
-    are rows of the same kind to choose instead. Raises TooLargeError, or another
-    ValueError, where a page cannot.
+    are rows of the same kind to choose instead. Raises NotTrainableError, or another ValueError, where a page cannot.
     """
     if learner.why_not:
-        raise TooLargeError(learner.why_not)
+        raise NotTrainableError(learner.why_not)
     parameters = list(learner.parameters.values())
     few = rows.x[:3], rows.y[:3]
     if np.ndim(rows.y) == 1 and len(rows.y) > 2:  # one that the loss ignores is no class
@@ -66,7 +65,7 @@ def live_task(
             view = view_program(lambda x: list(learner.shown(x).values()), parameters, few[0], kernels)
         work = len(loss["each"]) * len(rows.x)
         if work > MOST_WORK:
-            raise TooLargeError(f"an epoch takes {work:,} steps")
+            raise NotTrainableError(f"an epoch takes {work:,} steps")
         variants[activation] = {"loss": loss, "view": view}
     found = about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
     planes = _planes(rows, seed) if found["inputs"] == 2 else []

@@ -11,7 +11,7 @@ class View extends Level {
     this.fine = fine;
   }
 
-  /** @param {Numbers} numbers @returns {Results | null} */
+  /** @param {Float64Array} numbers @returns {Results | null} */
   computed(numbers) {
     const all = fine.compute(numbers);
     if (!all) return null;
@@ -143,6 +143,8 @@ class Grouped {
     return {
       title,
       live: fine.live,
+      arrays: fine.arrays,
+      constants: 0,
       most: fine.most,
       root: this.place.get(this.item[fine.root]),
       boxes,

@@ -1,6 +1,7 @@
 // The data of a graph's page, as page.py writes it, and what its levels compute.
 
-declare const programs: (Program | null)[];
+// A level of arrays gives {data, shape}, one of scalars numbers.
+declare const programs: (((numbers: Float64Array, constants: Float64Array) => any[]) | null)[];
 
 interface BoxData {
   name: string;
@@ -29,6 +30,8 @@ interface LinkData {
 interface LevelData {
   title: string;
   live: boolean;
+  arrays: boolean; // whether its program gives arrays
+  constants: number; // how many of the page's numbers are constants of its program
   root: number;
   most: { value: number; gradient: number };
   boxes: BoxData[];
@@ -38,7 +41,7 @@ interface LevelData {
   closed?: number[] | null;
   shownAs: number[]; // of a view: the box that each of the finest level is in
 }
-interface Level extends LevelData {
+interface Level extends Omit<LevelData, "constants"> {
   fine?: Level | null;
   before?: Map<number, number[]>; // the links into each box, see linksInto
 }
@@ -69,7 +72,7 @@ interface Results {
 interface State {
   level: Level;
   step: number;
-  numbers: Numbers;
+  numbers: Float64Array; // of the leaves
   derived: number | null; // the box whose gradient is derived
   prediction: Prediction | null;
   losses: Numbers; // of descent

@@ -22,7 +22,7 @@ class Level {
   constructor(told, place) {
     Object.assign(this, told);
     this.program = programs[place];
-    this.constants = allNumbers.subarray(taken, (taken += told.constants ?? 0));
+    this.constants = allNumbers.subarray(taken, (taken += told.constants));
     this.store = packed.getElementById(`packed-${place}`);
     const computed = this.boxes.flatMap((box, i) => (box.leaf ? [] : [i]));
     /** @type {Step[]} */ this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
@@ -73,7 +73,7 @@ class Level {
   }
 
   // All numbers: of each box its value and gradient, of each link the derivative and what is sent back.
-  /** @param {Numbers} numbers @returns {Results | null} */
+  /** @param {Float64Array} numbers @returns {Results | null} */
   compute(numbers) {
     if (this.computedFrom !== numbers) [this.computedFrom, this.results] = [numbers, this.computed(numbers)];
     return this.results;

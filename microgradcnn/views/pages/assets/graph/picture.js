@@ -90,7 +90,6 @@ class Picture {
     this.locals = this.labels.map((text) => text.textContent);
     this.paths = new Paths(level);
     this.acts = [];
-    this.mapped = new Map();
     this.boxes.forEach((g, box) => {
       const { ends, group } = level.boxes[box];
       const opens = group !== undefined && (!level.live || ends?.length > 1); // it has no derivation of its own
@@ -193,8 +192,7 @@ class Picture {
     const gradients = results && this.level.gradientsAt(step, results);
     this.boxes.forEach((g, box) => {
       const known = this.level.computedAt(box, step);
-      const { name, gradient, shape } = this.level.boxes[box];
-      const asked = hidden.has(box) || (hidden.size > 0 && shape !== undefined); // maps would tell the numbers
+      const [{ name, gradient }, asked] = [this.level.boxes[box], hidden.has(box)];
       g.classList.toggle("later", !known);
       g.classList.toggle("lit", lit.boxes.includes(box));
       g.classList.toggle("partial", !this.level.completeAt(box, step));
@@ -255,10 +253,8 @@ class Picture {
       fit(text, g.querySelector(".box").width.baseVal.value * share(told) - (told.shape ? 0 : 8));
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
-    if (!map || this.mapped.get(map) === numbers) return; // the same numbers, step after step
-    this.mapped.set(map, numbers);
-    if (told.maps) paintMaps(map, told, kind, numbers || null);
-    else heatMap(map, this.level.map(box, numbers || []), kind);
+    if (map && told.maps) paintMaps(map, told, kind, numbers || null);
+    else if (map && isNew(map, numbers)) heatMap(map, this.level.map(box, numbers || []), kind);
   }
 }
 
@@ -280,19 +276,11 @@ function fit(text, width, letter = 6) {
 function heatMap(group, { cells, columns, numbers }, kind) {
   const frame = group.lastElementChild;
   const rows = cells.length / columns;
-  const [wide, high] = [columns, rows].map((n) => Math.max(STRIP, (MAP * n) / Math.max(rows, columns)) / n);
-  const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
-  const [left, top] = [x + (width - wide * columns) / 2, y + (height - high * rows) / 2];
-  const most = largest(numbers);
-  if (group.children.length !== cells.length + 1) {
-    const rects = cells.map((_, i) => {
-      const [column, row] = [i % columns, Math.floor(i / columns)];
-      return element("rect", { x: left + wide * column, y: top + high * row, width: wide, height: high });
-    });
-    group.replaceChildren(...rects, frame);
-  }
-  cells.forEach((cell, i) => {
-    const fill = cell in numbers ? tint(kind, numbers[cell], most) : "transparent";
-    if (group.children[i].style.fill !== fill) group.children[i].style.fill = fill;
-  });
+  const [width, height] = [columns, rows].map((n) => Math.max(STRIP, (MAP * n) / Math.max(rows, columns)));
+  const [x, y, wide, high] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
+  const place = { x: x + (wide - width) / 2, y: y + (high - height) / 2, width, height };
+  const href = mapAddress(cells.map((cell) => numbers[cell]), columns, kind, largest(numbers));
+  group.replaceChildren(element("image", { href, preserveAspectRatio: "none", ...place }), frame);
+  for (const side in place) frame.setAttribute(side, place[side]);
+  dash(frame, !numbers.length);
 }

@@ -46,14 +46,17 @@ const css = (colour) => `rgb(${colour.join(" ")})`;
 
 /**
  * The address of a picture with a pixel for each number, row by row; what is missing is transparent.
- * @param {ArrayLike<number>} numbers
+ * @param {ArrayLike<number | undefined>} numbers
  * @param {number} columns
  */
 function mapAddress(numbers, columns, kind, most) {
   const rows = Math.ceil(numbers.length / columns) || 1;
   Object.assign(pen.canvas, { width: columns, height: rows });
   const pixels = pen.createImageData(columns, rows);
-  for (let i = 0; i < numbers.length; i++) pixels.data.set([...colourOf(kind, numbers[i], most), 255], 4 * i);
+  for (let i = 0; i < numbers.length; i++) {
+    const x = numbers[i];
+    if (x !== undefined) pixels.data.set([...colourOf(kind, x, most), 255], 4 * i);
+  }
   pen.putImageData(pixels, 0, 0);
   return pen.canvas.toDataURL();
 }
@@ -78,6 +81,13 @@ function mapSize({ maps, shape }) {
   return { rows, columns };
 }
 
+// Whether a group of maps does not show these numbers yet, step after step; it is to be painted then.
+function isNew(group, numbers) {
+  const before = painted.get(group);
+  painted.set(group, numbers);
+  return before !== numbers;
+}
+
 /**
  * Paints the maps of a box's value or gradient; dashed frames for numbers that there are not.
  * @param {Element} group
@@ -86,8 +96,7 @@ function mapSize({ maps, shape }) {
  * @param {Float32Array | Float64Array | number[] | null} numbers
  */
 function paintMaps(group, told, which, numbers) {
-  if (painted.get(group) === numbers) return;
-  painted.set(group, numbers);
+  if (!isNew(group, numbers)) return;
   if (!numbers) return blankMaps(group);
   const [{ rows, columns }, first] = [mapSize(told), firstExample(told, numbers)];
   const [kind, most] = [tone(told.maps.kind, which, first), largest(Array.from(first))];
@@ -95,7 +104,7 @@ function paintMaps(group, told, which, numbers) {
     const start = Number(map.dataset.map) * rows * columns;
     const cells = first.slice(start, start + rows * columns);
     map.querySelector("image").setAttribute("href", mapAddress(cells, columns, kind, most));
-    map.querySelector(".frame").removeAttribute("stroke-dasharray");
+    dash(map.querySelector(".frame"), false);
     numberCells(map, cells, columns, kind, most);
   }
 }
@@ -103,9 +112,14 @@ function paintMaps(group, told, which, numbers) {
 function blankMaps(group) {
   for (const map of group.querySelectorAll(".map")) {
     map.querySelector("image").removeAttribute("href");
-    map.querySelector(".frame").setAttribute("stroke-dasharray", "3 3");
+    dash(map.querySelector(".frame"), true);
     map.querySelectorAll(".cell").forEach((text) => text.remove());
   }
+}
+
+// A frame for numbers that there are not is dashed.
+function dash(frame, dashed) {
+  dashed ? frame.setAttribute("stroke-dasharray", "3 3") : frame.removeAttribute("stroke-dasharray");
 }
 
 // Of several examples the first one's numbers.
@@ -130,7 +144,9 @@ function numberCells(map, cells, columns, kind, most) {
   });
 }
 
-const recordedImages = new Float32Array(data.images ? await unpacked(data.images.numbers).arrayBuffer() : 0);
+const recordedImages = new Float32Array(
+  data.images ? await unpacked(data.images.numbers).arrayBuffer() : new ArrayBuffer(0)
+);
 
 const foundNumbers = new Map(); // by their places among all
 

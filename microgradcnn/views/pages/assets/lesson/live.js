@@ -1,22 +1,6 @@
 // The numbers that the scenes of a page share: those of the leaves, and all that the graph computes from them.
 "use strict";
 
-// A number as people read it, with a real minus.
-function figures(x, digits = 4) {
-  const size = Math.abs(x);
-  if (!Number.isFinite(x)) return Number.isNaN(x) ? "no number" : x > 0 ? "∞" : "−∞";
-  const text = size >= 1e6 || (size < 1e-4 && size > 0) ? x.toExponential(2)
-    : String(Number(x.toPrecision(digits)));
-  return text.replace("e+", "e").replaceAll("-", "−");
-}
-
-/** @param {string} tag @param {Object<string, any>} properties @param {...(Node|string)} inside @returns {any} */
-function created(tag, properties = {}, ...inside) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...inside);
-  return element;
-}
-
 // A name as an element: a letter with its accent, and its index low.
 function nameOf(label) {
   if (!/^[A-Za-z]+(_[A-Za-z0-9]+)*$/.test(label)) return created("span", {}, label);
@@ -24,11 +8,6 @@ function nameOf(label) {
   const low = index ? [created("sub", {}, index)] : [];
   return created("span", {className: "name"}, created("var", {}, base + accent), ...low);
 }
-
-const tint = (x, most) => { // of a number: orange below 0, blue above
-  const share = Math.round(100 * Math.sqrt(Math.min(1, Math.abs(x) / (most || 1))));
-  return `color-mix(in srgb, var(--${x < 0 ? "below" : "above"}) ${Number.isFinite(x) ? share : 0}%, var(--paper))`;
-};
 
 // The graph of the loss at the numbers of this moment. `told` has the leaves' numbers by label, the labels of the
 // weights, what the loss is called, a weight to begin with, and whether gradients are shown at once.
