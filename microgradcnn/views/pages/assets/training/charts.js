@@ -40,6 +40,8 @@ class CurveChart {
   constructor(title, logarithmic = false) {
     [this.title, this.logarithmic] = [title, logarithmic];
     this.svg = svgElement("svg", {class: "curves", viewBox: "0 0 420 212", role: "img"});
+    this.key = made("p", {class: "key"}); // every curve's name, and its number at the epoch that is looked at
+    this.keyed = "";
   }
 
   // `curves` are [class, name, [[epoch, number], ...]]; `at` is the epoch that is looked at.
@@ -75,6 +77,16 @@ class CurveChart {
         ? [text(AREA.left + 6, AREA.top + 4, "start", "↑ some are higher")] : []));
     const ends = curves.map(([, name, points]) => `${name} ${points.length ? readable(points.at(-1)[1]) : "unknown"}`);
     this.svg.setAttribute("aria-label", `${this.title} over ${last} epochs: ${ends.join(", ")}`);
+    this.drawKey(curves, at);
+  }
+
+  drawKey(curves, at) {
+    const numbers = curves.map(([, , points]) => points.findLast(([epoch]) => epoch <= at)?.[1]);
+    const shown = curves.map(([kind, name], i) => `${kind}|${name}: ${numbers[i]}`).join("\n");
+    if (shown === this.keyed) return;
+    this.keyed = shown;
+    this.key.replaceChildren(...curves.map(([kind, name], i) =>
+      made("span", {class: kind}, numbers[i] === undefined ? name : `${name} ${readable(numbers[i])}`)));
   }
 }
 

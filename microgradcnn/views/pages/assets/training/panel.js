@@ -219,10 +219,9 @@ class TrainingPanel {
       this.losses.logarithmic = log.checked;
       this.later();
     });
-    this.key = made("p", {class: "key"});
-    const charts = made("div", {class: "charts"}, this.heading("Loss"), this.losses.svg,
-      made("label", {class: "tick"}, log, "logarithmic"), ...(this.accuracies
-        ? [this.heading("Accuracy"), this.accuracies.svg] : []), this.key);
+    const part = (title, chart) => [this.heading(title), chart.svg, chart.key];
+    const charts = made("div", {class: "charts"}, ...part("Loss", this.losses),
+      made("label", {class: "tick"}, log, "logarithmic"), ...(this.accuracies ? part("Accuracy", this.accuracies) : []));
     root.replaceChildren(bar, this.said, back,
       made("div", {class: "panes"}, this.learnt.element, charts, this.settings()));
   }
@@ -297,17 +296,8 @@ class TrainingPanel {
       .filter((part) => !part || rows[0]?.[part + column] !== undefined)
       .map((part) => [`run-${i + 1} ${part ? "test" : "learn"}`, `${names[i]}${part ? "test" : "training"}`,
         rows.map((row) => [row.epoch, row[part + column]])]));
-    const losses = curves("loss");
-    this.losses.draw(losses, epoch);
+    this.losses.draw(curves("loss"), epoch);
     this.accuracies?.draw(curves("accuracy"), epoch, [0, 1]);
-    const last = (points) => points.findLast(([at]) => at <= epoch)?.[1];
-    const shown = losses.map(([kind, name, points]) => `${kind}|${name}: ${readable(last(points) ?? NaN)}`).join("\n");
-    if (shown === this.keyed) return;
-    this.keyed = shown;
-    this.key.replaceChildren(...losses.map(([kind, name, points]) => {
-      const value = last(points);
-      return made("span", {class: kind}, `${name}${value === undefined ? "" : ` ${readable(value)}`}`);
-    }));
   }
 
   // What there is to say of the runs, in sentences.
