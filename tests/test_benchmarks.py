@@ -48,7 +48,7 @@ def no_clock(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_benchmark_is_collected_as_a_test() -> None:
     eager = ["deep_chain", "eager_scalar", "eager_tensor", "import_time"]
     compiled = ["lenet", "moons_mlp", "scalar_mlp", "sequences", "single_layer", "small_convolution", "table"]
-    compiled += ["compile_times", "dense_layers"]
+    compiled += ["compile_times", "dense_layers", "roofline"]
     assert sorted([*eager, *compiled, "pictures"]) == SCRIPTS
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
@@ -102,6 +102,27 @@ def test_deep_chain_checks_its_own_gradient(script: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr("microgradcnn.engine.value.Value.backward", lambda y: None)
     with pytest.raises((ValueError, TypeError)):
         benchmark.chain(10)
+
+
+def test_roofline_counts_what_a_step_computes(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dense layer: x·w twice, forward and back, 2 operations a product; the update of w takes 2 a weight."""
+    from microgradcnn import Value
+
+    benchmark = script("roofline")
+    n, m, k = 3, 4, 5
+    x, w = np.ones((n, m)), Value(np.full((m, k), 0.1))
+    counts = [benchmark.operations(loss, [w]) for loss in ((x @ w).sum(), (x @ w).exp().sum())]
+    forward, added = n * k * (2 * m - 1), n * k - 1
+    assert counts[1] == forward + added + n * k * benchmark.A_FUNCTION + m * k * (2 * n - 1) + 2 * m * k
+    assert counts[0] < counts[1]
+
+    monkeypatch.setattr(benchmark, "COPIED", 1 << 12)
+    task, moved = benchmark.copies()
+    task.step()
+    assert moved == 2 << 12
+    task, count = benchmark.products(256, np.float32)
+    task.step()
+    assert count == 4 * 2 * 256**3
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine import kernels
+from microgradcnn.targets.backends import numpy as in_numpy
 from microgradcnn.targets.lines import Line, Rows
 from microgradcnn.targets.native import jit
 from microgradcnn.targets.native.images import ImageKernel, image_kernel
@@ -215,3 +216,59 @@ def test_a_choice_against_zero_keeps_every_bit(dtype: Any) -> None:
             assert found.dtype == expected.dtype
             assert found.tobytes() == expected.tobytes()
     assert kernels.where(condition, condition, 0.0).dtype == np.float64
+
+
+# What may stand between two convolutions: lines whose rows lie innermost for NumPy, views of these, and sums over them.
+BETWEEN = {
+    "relu": lambda h, b: mg.relu(h + mg.reshape(b, (1, -1, 1, 1))),
+    "largest": lambda h, b: mg.max_pool2d(mg.relu(h), 2, stride=1),
+    "guarded": lambda h, b: mg.tanh(h) * mg.sqrt(mg.relu(h) + 1.0),
+    "selected": lambda h, b: mg.where(h > 0.1, h, h * h),
+    "by rows": lambda h, b: h - mg.mean(h, axis=(1, 2, 3), keepdims=True),
+    "by pixels": lambda h, b: h * mg.softmax(mg.reshape(h, (-1, 2, 25)), axis=-1).reshape((-1, 2, 5, 5)),
+    "turned": lambda h, b: mg.relu(mg.transpose(h, (0, 1, 3, 2))) + h,
+    "stacked": lambda h, b: mg.concatenate([mg.relu(h), h], axis=2),
+    "channels": lambda h, b: mg.sigmoid(h[:, ::-1]) * mg.broadcast_to(mg.mean(h, axis=(2, 3), keepdims=True), h.shape),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_stands_between_convolutions_is_computed_in_blocks_as_it_is_eagerly(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_numpy, "BLOCK_BYTES", 1 << 10)
+    rng = np.random.default_rng(5)
+    v, w, b = (Value(rng.standard_normal(s)) for s in ((2, 1, 3, 3), (3, 2, 2, 2), (2,)))
+
+    def loss_of(x: Any) -> Any:
+        y = mg.conv2d(BETWEEN[name](mg.conv2d(x, v), b), w)
+        return mg.mean(mg.sum(mg.reshape(mg.relu(y), (y.shape[0], -1)) ** 2, axis=-1))
+
+    images = rng.standard_normal((75, 1, 7, 7))
+    x = Value(images[:2], label="x")
+    loss = loss_of(x)
+    wrt = [p for p in (v, w, b) if mg.grad(loss, p)[0] is not None]
+    trainer = mg.compile(loss, wrt=wrt, inputs=[x], backend="numpy").bind(images)
+    assert len([block for lane in trainer.lanes for block in lane.blocks]) == 3
+    expected = loss_of(Value(images))
+    for p in (v, w, b):
+        p.grad = None
+    expected.backward()
+    assert_close(trainer.evaluate(), expected.item(), 1e-12)
+    assert_close(trainer.gradient, np.concatenate([np.ravel(p.grad) for p in wrt]), 1e-12)
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_relu_sends_back_nan_of_nan_unless_nothing_was_sent_to_it(selected: bool) -> None:
+    """Nothing of a place of which a where() sent 0 back, and nothing of an infinity where relu is 0."""
+    images = np.stack([np.full((1, 2, 2), number) for number in (1.0, np.nan, -1.0, np.nan)])
+    factors = np.array([np.inf, 2.0, np.inf, 0.0]).reshape(4, 1, 1, 1)
+    x, w = Value(images), Value(np.ones((1, 1, 1, 1)))
+    h = mg.relu(mg.conv2d(x, w))
+    loss = mg.sum(mg.where(factors != 0.0, h, 0.0) * factors if selected else h * factors)
+    loss.backward()
+    _, (of_x, of_w) = mg.compile(loss, wrt=[x, w], backend="numpy")()
+    np.testing.assert_array_equal(of_x, x.grad)
+    np.testing.assert_array_equal(of_w, w.grad)
+    expected = [np.inf, np.nan, 0.0, 0.0 if selected else np.nan]
+    np.testing.assert_array_equal(of_x[:, 0, 0, 0], expected)

@@ -13,7 +13,24 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
-from microgradcnn.targets.backends.calls import COPIED, IN_PLACE, STEPS, UFUNCS, Guard, is_flat_product, listed, product
+from microgradcnn.targets.backends.calls import (
+    COPIED,
+    IN_PLACE,
+    STEPS,
+    UFUNCS,
+    Guard,
+    Sent,
+    is_flat_product,
+    is_plain,
+    is_stack,
+    keeps_last,
+    listed,
+    masked,
+    product,
+    rows_innermost,
+    takes_any_memory,
+    turned_back,
+)
 from microgradcnn.targets.backends.names import LineNames
 from microgradcnn.targets.lines import Line, Rows, Shape, known_size, own_shape
 from microgradcnn.targets.plan import SUMS, VIEWS
@@ -35,6 +52,7 @@ class Block:
         plan = writer.plan
         self.results = set(plan.each) & set(plan.sums)  # of a program without rows
         self.placed = self._places()
+        self.turned = rows_innermost(writer.items)
         guards = {item.line: item for item in writer.items if isinstance(item, Guard)}
         self.sources: dict[Line, Line] = {}  # whose memory a line lies in
         for line in plan.each:
@@ -54,6 +72,8 @@ class Block:
         for i, item in enumerate(writer.items):
             if isinstance(item, Line):
                 self._write(i, item)
+            elif isinstance(item, Sent):
+                self._send(i, item)
             elif isinstance(item, Guard):
                 self._guard(item)
             else:
@@ -74,19 +94,19 @@ class Block:
         uses = Counter(arg for line in (*plan.each, *plan.sums) for arg in line.args)
 
         def place(part: Line, whole: Line, where: str) -> None:
-            if part.op == "transpose" and uses[part] == 1 and _keeps_last(part):
-                place(part.args[0], whole, f"{where}{_turned_back(part)}")
-            elif part not in found and (part in of_groups or (part in products and _takes_any_memory(part))):
+            if part.op == "transpose" and uses[part] == 1 and keeps_last(part):
+                place(part.args[0], whole, f"{where}{turned_back(part)}")
+            elif part not in found and (part in of_groups or (part in products and takes_any_memory(part))):
                 found[part] = whole, where
 
         for line in lines:
-            if _is_stack(line) and line.static["axis"] % len(line.shape) < len(line.shape) - 1:
+            if is_stack(line) and line.static["axis"] % len(line.shape) < len(line.shape) - 1:
                 for k, part in enumerate(line.args):
                     if line.args.count(part) == 1 and part.dtype == line.dtype:
                         place(part, line, f"[{':, ' * (line.static['axis'] % len(line.shape))}{k}]")
         for line in lines:
-            if line.op == "transpose" and line.args[0].op == "matmul" and _keeps_last(line):
-                place(line.args[0], line, _turned_back(line))
+            if line.op == "transpose" and line.args[0].op == "matmul" and keeps_last(line):
+                place(line.args[0], line, turned_back(line))
         return found
 
     def _write(self, i: int, line: Line) -> None:
@@ -95,14 +115,14 @@ class Block:
             return
         if self._is_view(line):
             self._view(line, name, args)
-        elif own_shape(line) and (line.op in UFUNCS or line.op in STEPS or line.op == "matmul" or _is_stack(line)):
+        elif own_shape(line) and (line.op in UFUNCS or line.op in STEPS or line.op == "matmul" or is_stack(line)):
             self._own(i, line, line.args if line.op in IN_PLACE else ())
             if line.op in STEPS:
                 self.code += STEPS[line.op](line, name, args)
             elif line.op == "matmul":
                 in_parts = line in self.placed and self.placed[line][1]
                 self.code.append(f"matmul({', '.join(args)}, {name})" if in_parts else product(line, name, args))
-            elif _is_stack(line):
+            elif is_stack(line):
                 at = ":, " * (line.static["axis"] % len(line.shape))
                 parts = enumerate(zip(line.args, args, strict=True))
                 self.code += [f"copyto({name}[{at}{k}], {a})" for k, (arg, a) in parts if not self._is_in(arg, line)]
@@ -142,7 +162,14 @@ class Block:
         self.made.append(f"{name} = {c}")
         self.code.append(f"guard({c}, {g})")
         self.fixed.add(guard.line)
-        self.whole.add(guard.line)
+        if guard.c in self.whole:
+            self.whole.add(guard.line)
+
+    def _send(self, i: int, sent: Sent) -> None:
+        """What relu sends back, in memory of its own."""
+        self._own(i, sent.line, ())
+        name, (c, g, condition) = self.names[sent.line], (self.writer.name(arg) for arg in sent.args)
+        self.code += [masked(sent.line, name, condition, g), f"sent_nan({name}, {c}, {g if sent.is_guarded else 1.0})"]
 
     def _is_in(self, part: Line, whole: Line) -> bool:
         """Whether a part of a stack has been written there."""
@@ -188,7 +215,7 @@ class Block:
             return self._is_whole(line)
         if line in self.placed:
             return True
-        plain = line.op == "transpose" and _keeps_last(line)
+        plain = line.op == "transpose" and keeps_last(line)
         if line.op == "getitem":
             index = line.static["index"]
             indices = index if type(index) is tuple else (index,)
@@ -211,14 +238,15 @@ class Block:
             self._own(i, whole, ())
             self.made.append(f"{self.names[line]} = {self.names[whole]}{where}")
             return
-        self.whole.add(line)
+        if line not in self.turned:
+            self.whole.add(line)
         self.made.append(f"{self.names[line]} = {self._buffer(i, line, spare)}")
 
     def _is_view(self, line: Line) -> bool:
         """A reshape of something that is not contiguous would be a copy, which has to be made anew for every block."""
         x = line.args[0]
         if line.op == "getitem":
-            return bool(own_shape(line)) and bool(x.shape) and _is_plain(line.static["index"])
+            return bool(own_shape(line)) and bool(x.shape) and is_plain(line.static["index"])
         return line.op in VIEWS and (line.op != "reshape" or x in self.whole or self.sources.get(x) is None)
 
     def _view(self, line: Line, name: str, args: list[str]) -> None:
@@ -245,10 +273,10 @@ class Block:
         return name
 
     def _buffer(self, i: int, line: Line, spare: Sequence[Line]) -> str:
-        key = (own_shape(line), line.dtype)
+        key = self._kind(line)
         for arg in spare:
             last = self.sources.get(arg) is arg and self.last.get(arg) == i and arg in self.buffers
-            if last and (own_shape(arg), arg.dtype) == key and self._once(spare, arg):
+            if last and self._kind(arg) == key and self._once(spare, arg):
                 self.buffers[line] = self.buffers.pop(arg)
                 return self.buffers[line]
         if self.free.get(key):
@@ -256,8 +284,20 @@ class Block:
         else:
             self.memory.append(line)
             self.buffers[line] = name = f"b{len(self.memory)}"
-            self.made.append(f"{name} = empty({_shape(own_shape(line))}, {str(line.dtype)!r})")
+            self.made.append(f"{name} = {self._empty(line)}")
         return self.buffers[line]
+
+    def _empty(self, line: Line) -> str:
+        """Memory for a line, in the order in which it is to lie there."""
+        shape = own_shape(line)
+        if line not in self.turned:
+            return f"empty({_shape(shape)}, {str(line.dtype)!r})"
+        back = (len(shape) - 1, *range(len(shape) - 1))
+        return f"empty({_shape((*shape[1:], shape[0]))}, {str(line.dtype)!r}).transpose({back})"
+
+    def _kind(self, line: Line) -> Any:
+        """What two lines have in common of which one can lie where the other lay."""
+        return own_shape(line), line.dtype, line in self.turned
 
     def _once(self, args: Sequence[Line], arg: Line) -> bool:
         """Whether no other argument lies in the memory of `arg`, in another layout."""
@@ -266,7 +306,7 @@ class Block:
     def _release(self, i: int, args: Sequence[Line]) -> None:
         for arg in dict.fromkeys(self.sources.get(arg, arg) for arg in args):
             if self.last[arg] == i and arg in self.buffers:
-                self.free.setdefault((own_shape(arg), arg.dtype), []).append(self.buffers.pop(arg))
+                self.free.setdefault(self._kind(arg), []).append(self.buffers.pop(arg))
 
     def _sum(self, line: Line) -> None:
         """A sum over the block's rows: a number is returned, an array written into memory that the caller gives."""
@@ -306,29 +346,3 @@ class Block:
 def _shape(shape: Shape) -> str:
     parts = [f"{s.factor} * rows" if isinstance(s, Rows) else str(s) for s in shape]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-
-
-def _is_plain(index: Any) -> bool:
-    """Whether an index is made of whole numbers and slices, which give a view."""
-    if type(index) is tuple:
-        return all(map(_is_plain, index))
-    return type(index) in (int, slice)
-
-
-def _is_stack(line: Line) -> bool:
-    return line.op == "stack" and all(len(arg.shape) == len(line.shape) - 1 > 0 for arg in line.args)
-
-
-def _keeps_last(line: Line) -> bool:
-    """Whether a transpose leaves the last axis, of several in a stack of matrices, where it is."""
-    axes = line.static["axes"]
-    return axes is not None and len(axes) > 2 and axes[-1] == len(axes) - 1
-
-
-def _turned_back(line: Line) -> str:
-    return f".transpose({tuple(np.argsort(line.static['axes']).tolist())!r})"
-
-
-def _takes_any_memory(product: Line) -> bool:
-    """Whether NumPy writes a product into any memory as fast as into one piece."""
-    return is_flat_product(product) or len(product.args[1].shape) > 2

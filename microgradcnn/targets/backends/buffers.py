@@ -33,7 +33,8 @@ def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., N
     their own; shared are inputs without rows and parameters, and all three together are `once`. `make(n, rows)`
     gives two functions of `sums`, the inputs of a block of `rows` rows and once: they write the arrays among the sums
     over rows into `sums`, or add to them, and return all sums. `after(n, *once, *sums)` gives the outputs. `row_bytes`
-    is what a row takes while a block is computed, `row_traffic` what is written for it, `line_bytes` that by a line.
+    is what a row takes while a block is computed, `row_traffic` what is written for it, `line_bytes` that by a line;
+    `has_images` says that rows lie innermost in memory.
     """
     writer = _Writer(plan, items, kernels)
     text = writer.text()
@@ -43,6 +44,7 @@ def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., N
     namespace["text"] = text
     namespace["row_bytes"] = sum(map(_row_bytes, [*inputs, *(line for line in writer.block.memory if line.varies)]))
     namespace["row_traffic"] = sum(map(_row_bytes, plan.each))
+    namespace["has_images"] = bool(writer.block.turned)
     namespace["line_bytes"] = namespace["row_traffic"] / max(1, len(plan.each))
     return namespace
 

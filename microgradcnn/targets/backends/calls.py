@@ -41,13 +41,22 @@ def _where(line: Line, out: str, args: list[str]) -> list[str]:
         return [f"copyto({out}, {condition})"]
     if not _is_masked(line, taken) or not (is_zero or _is_masked(line, rest)):
         return [f"copyto({out}, {b}); copyto({out}, {a}, where={condition})"]
-    # True is a mask of ones, as −1 is: NumPy guesses a branch for every number
-    bits = f".view('i{line.dtype.itemsize}')"
-    mask = f"negative({condition}.view('i1'), {out}{bits})"
     if is_zero:
-        return [mask, f"bitwise_and({out}{bits}, {a}{bits}, {out}{bits})"]
-    both = f"bitwise_and({out}{bits}, bitwise_xor({a}{bits}, {b}{bits}), {out}{bits})"
-    return [mask, both, f"bitwise_xor({out}{bits}, {b}{bits}, {out}{bits})"]
+        return [masked(line, out, condition, a)]
+    bits = _bits(line)
+    different = masked(line, out, condition, f"bitwise_xor({a}{bits}, {b}{bits})")
+    return [different, f"bitwise_xor({out}{bits}, {b}{bits}, {out}{bits})"]
+
+
+def masked(line: Line, out: str, condition: str, x: str) -> str:
+    """Calls that write x where a condition holds, and 0 elsewhere: NumPy's own selection guesses a branch a number."""
+    bits = _bits(line)  # of True as a mask: ones, as −1 is
+    mask = f"negative({condition}.view('i1'), {out}{bits})"
+    return f"{mask}; bitwise_and({out}{bits}, {x}{bits}, {out}{bits})"
+
+
+def _bits(line: Line) -> str:
+    return f".view('i{line.dtype.itemsize}')"
 
 
 def _is_masked(line: Line, branch: Line) -> bool:
@@ -61,7 +70,7 @@ def _is_masked(line: Line, branch: Line) -> bool:
 STEPS: dict[str, Steps] = {
     "sigmoid": _sigmoid,
     "where": _where,
-    "relu": lambda line, out, args: [f"maximum({args[0]}, 0.0, out={out})"],
+    "relu": lambda line, out, args: [f"{out}.fill(0.0); maximum({args[0]}, {out}, out={out})"],  # a number takes longer
     "softplus": lambda line, out, args: [f"logaddexp(0.0, {args[0]}, {out})"],
     "power": _power,
     "astype": lambda line, out, args: [f"copyto({out}, {args[0]})"],
@@ -69,12 +78,35 @@ STEPS: dict[str, Steps] = {
 
 
 COPIED = frozenset({"getitem", "transpose", "broadcast_to", "parameter"})  # for kernels: often not in one piece
-IN_PLACE = frozenset({*UFUNCS, "sigmoid", "relu", "softplus", "power"})
+IN_PLACE = frozenset({*UFUNCS, "sigmoid", "softplus", "power"})
+OF_IMAGES = frozenset({"conv2d", "conv2d_input", "avg_pool2d", "max_pool2d", "fold"})
+KEEPING_ORDER = frozenset({*UFUNCS, *STEPS, "reshape", "broadcast_to", "unfold"})
 
 
 def is_flat_product(line: Line) -> bool:
     """Whether a product is one that np.dot takes, which is faster than np.matmul."""
     return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
+
+
+def is_stack(line: Line) -> bool:
+    """Whether arrays, not numbers, are put side by side along an axis."""
+    return line.op == "stack" and all(len(arg.shape) == len(line.shape) - 1 > 0 for arg in line.args)
+
+
+def keeps_last(line: Line) -> bool:
+    """Whether a transpose leaves the last axis, of several in a stack of matrices, where it is."""
+    axes = line.static["axes"]
+    return axes is not None and len(axes) > 2 and axes[-1] == len(axes) - 1
+
+
+def turned_back(line: Line) -> str:
+    """The text that undoes a transpose."""
+    return f".transpose({tuple(np.argsort(line.static['axes']).tolist())!r})"
+
+
+def takes_any_memory(product: Line) -> bool:
+    """Whether NumPy writes a product into any memory as fast as into one piece."""
+    return is_flat_product(product) or len(product.args[1].shape) > 2
 
 
 def product(line: Line, out: str, args: Sequence[str]) -> str:
@@ -86,6 +118,13 @@ def product(line: Line, out: str, args: Sequence[str]) -> str:
         return f"matmul({args[0]}, {args[1]}, {out})"
     inner, outer = b.shape
     return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"
+
+
+def is_plain(index: Any) -> bool:
+    """Whether an index is made of whole numbers and slices, which give a view."""
+    if type(index) is tuple:
+        return all(map(is_plain, index))
+    return type(index) in (int, slice)
 
 
 @dataclass(eq=False)
@@ -111,25 +150,79 @@ class Guard:
         return [self.line]
 
 
-def guarded(each: Sequence[Line], others: Iterable[Line]) -> list[Line | Guard]:
+@dataclass(eq=False)
+class Sent:
+    """where(z > 0, g, c), or where(z > 0, g, where(g = 0, 0, c)), with c = relu(z): what relu sends back of g.
+
+    That is g or 0, by a mask, unless there is a NaN in c: `rest` is what stands for c then, wherever z > 0 is not.
+    """
+
+    line: Line
+    c: Line
+    g: Line
+    condition: Line
+    rest: Line
+    takes_strides = False
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether nothing is sent back of a 0."""
+        return self.rest is not self.c
+
+    @property
+    def args(self) -> tuple[Line, Line, Line]:
+        """What has to be there before."""
+        return self.c, self.g, self.condition
+
+    @property
+    def outputs(self) -> list[Line]:
+        """What it computes."""
+        return [self.line]
+
+
+def rows_innermost(items: Iterable[Any]) -> set[Line]:
+    """The lines whose first axis lies innermost in memory: images as convolutions make them, and what is made of those.
+
+    None where some lines are computed in groups, whose kernels take other layouts.
+    """
+    found: set[Line] = set()
+    for item in items:
+        if not isinstance(item, Line | Guard | Sent):
+            return set()
+        line = item if isinstance(item, Line) else item.line
+        follows = line.op in KEEPING_ORDER and len(line.shape) >= 4 and not found.isdisjoint(line.args)
+        if follows or line.op in OF_IMAGES:
+            found.add(line)
+    return found
+
+
+def guarded(each: Sequence[Line], others: Iterable[Line]) -> list[Line | Guard | Sent]:
     """The lines with guards instead of the lines that these are written in; `others` need some of them as well."""
     users: dict[Line, set[Line]] = {}
     for user in each:
         for arg in user.args:
             users.setdefault(arg, set()).add(user)
     needed = {arg for line in others for arg in line.args} | set(others)
-    guards: dict[Line, Guard] = {}
+    free = set(each) - needed
+    guards: dict[Line, Guard | Sent] = {}
     gone: set[Line] = set()
     for line in each:
-        guard = _as_guard(line)
+        guard = _as_guard(line) or _as_sent(line)
         if guard is None:
             continue
-        (is_number, c, otherwise), zero = line.args, line.args[2].args[0]
-        inside = {is_number, c, otherwise}
-        known = users[c] == {is_number, otherwise, line} and users[is_number] == users[otherwise] == {line}
-        if known and inside.isdisjoint(needed) and inside.issubset(each):
-            guards[line] = guard
-            gone |= {is_number, otherwise}
+        condition, c, otherwise = line.args
+        if isinstance(guard, Sent):
+            written, known = {otherwise} - {guard.c}, users[otherwise] == {line} or not guard.is_guarded
+        else:
+            written = {condition, otherwise}
+            known = users[c] == {*written, line} and users[condition] == users[otherwise] == {line}
+            known = known and c in free
+        if not known or not written <= free:
+            continue
+        guards[line] = guard
+        gone |= written
+        if otherwise in written:
+            zero = otherwise.args[0]
             users[zero].remove(otherwise)
             if not users[zero] and zero not in needed:
                 gone.add(zero)
@@ -147,11 +240,38 @@ def _as_guard(line: Line) -> Guard | None:
     return Guard(line, c, is_zero.args[0]) if alike and found else None
 
 
+def _as_sent(line: Line) -> Sent | None:
+    if line.op != "where":
+        return None
+    condition, g, rest = line.args
+    c = rest
+    if rest.op == "where":
+        is_zero, zero, c = rest.args
+        if is_zero.op != "equal" or is_zero.args[0] is not g or not is_zero.args[1].is_number(0.0):
+            return None
+        if not zero.is_number(0.0):
+            return None
+    if c.op != "relu" or condition.op != "greater" or condition.args[0] is not c.args[0]:
+        return None
+    known = condition.args[1].is_number(0.0) and _is_masked(line, g) and _is_masked(line, c)
+    return Sent(line, c, g, condition, rest) if known else None
+
+
 def guard(c: Array, g: Any) -> None:
     """0 where c is NaN and g is 0."""
-    flat = c.reshape(-1)
-    if math.isnan(np.dot(flat, flat)):
+    if _has_nan(c):
         np.copyto(c, 0.0, where=np.isnan(c) & (g == 0.0))
+
+
+def sent_nan(out: Array, c: Array, g: Any) -> None:
+    """NaN where c is NaN and g is not 0."""
+    if _has_nan(c):
+        np.copyto(out, c, where=np.isnan(c) & (g != 0.0))
+
+
+def _has_nan(x: Array) -> bool:
+    flat = x.ravel("K")
+    return math.isnan(np.dot(flat, flat))
 
 
 def row_by_row(forward: Callable[..., Any], *columns: Any, **static: Any) -> Any:

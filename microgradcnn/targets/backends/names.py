@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.backends.calls import address, guard, row_by_row, strides
+from microgradcnn.targets.backends.calls import address, guard, row_by_row, sent_nan, strides
 from microgradcnn.targets.lines import Line, lengths, own_shape
 from microgradcnn.targets.plan import Plan
 
@@ -27,6 +27,7 @@ class LineNames:
             "lengths": lengths,
             "address": address,
             "guard": guard,
+            "sent_nan": sent_nan,
             "strides": strides,
         }
         for kind, lines in (

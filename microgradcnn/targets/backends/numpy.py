@@ -25,6 +25,7 @@ from microgradcnn.targets.plan import Plan
 BLOCK_BYTES = 1 << 20  # what a block may take of a core's second-level cache
 LINE_SHARE = 34  # every line should write that part of it at least: a call takes as long as some kilobytes do
 LEAST_ROWS = 16
+LEAST_IMAGES = 32  # of which NumPy takes a pixel of all rows at a time
 WORTH_THREADS = 1 << 22  # bytes to write before a second thread pays
 
 
@@ -77,7 +78,8 @@ class BlocksTrainer(VectorTrainer):
         """How many rows a block may have: as many as the cache has room for, but enough to be worth the calls."""
         row_bytes, of_a_line = self.functions["row_bytes"], self.functions["line_bytes"]
         worth_the_calls = math.ceil(BLOCK_BYTES / LINE_SHARE / max(of_a_line, 1))
-        return max(LEAST_ROWS, BLOCK_BYTES // max(row_bytes, 1), worth_the_calls)
+        least = LEAST_IMAGES if self.functions["has_images"] else LEAST_ROWS
+        return max(least, BLOCK_BYTES // max(row_bytes, 1), worth_the_calls)
 
     def set_inputs(self, inputs: Sequence[Any]) -> None:
         """Take other rows, as many as before."""
