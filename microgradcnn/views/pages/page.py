@@ -86,7 +86,8 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     arrays = any(level.of_arrays and level.live for level in shown.own)
     unused = {*(() if arrays else ARRAYS), *(() if pictured else IMAGES)}
     scripts = [name for name in SCRIPTS if name not in unused]
-    classes = f"static{'' if first.live else ' recorded'}{' single' if len(shown.levels) == 1 else ''}"
+    kind = " recorded" if not first.live else "" if first.gradients else " forward"
+    classes = f"static{kind}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
     body = asset("graph/page.html").format(
         title=escape(drawing.title),
@@ -202,6 +203,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
     return {
         "title": level.title,
         "live": level.live,
+        "backward": bool(level.gradients),
         "arrays": level.of_arrays,
         "root": level.nodes.index(level.f) if level.f in level.names else len(level.nodes) - 1,
         "most": {"value": largest([v.data for v in level.names]), "gradient": level.drawing.scales[1].largest},

@@ -2,7 +2,7 @@
 
 The same graph has several levels: operation by operation, formula by formula (c_1·p_1 + ... as one box a_1), and, for
 arrays, number by number. A level is `live` if a browser can compute it, numbers by a program in scalars and arrays by
-one in arrays; otherwise it shows what was recorded.
+one in arrays; otherwise it shows what was recorded. Of what is no single number a live one has the values alone.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from microgradcnn.views.pages.assets import compact
 MOST_TEXT = 100_000  # characters of a program that a page carries
 MOST_NUMBERS, MOST_COMPUTED = 300_000, 2_000_000  # of leaves and constants, and of all values
 MOST_WRITTEN = 400  # operations and symbols of a formula
+NO_GRADIENT = "Only a single number has a gradient"
 REPLAYS = "the page replays the numbers that were computed when it was made"
 
 
@@ -77,7 +78,10 @@ class Level:
 
     @property
     def live(self) -> bool:
-        """Whether a browser computes the numbers; otherwise `why_not` says why to a student, `error` to who made it."""
+        """Whether a browser computes the numbers.
+
+        If not, or not the gradients, `why_not` says why to a student; `error` says it to who made the graph.
+        """
         return bool(self.program)
 
     @property
@@ -108,7 +112,10 @@ class Level:
         )
         if len(nodes) < len(self.nodes) or given > MOST_NUMBERS or computed > MOST_COMPUTED:
             raise TooLargeError("the graph is too large for every number to be shown")
-        self._differentiate()
+        if not self.f.shape or self.f.has_grad:
+            self._differentiate()
+        else:
+            self.why_not = f"{NO_GRADIENT}, as mg.draw(loss) shows it: of these numbers the page computes the values."
         gradients = [self.gradients[node].data for node in nodes if node in self.gradients]
         self.drawing = replace(self.drawing, scales=(self.drawing.scales[0], gradient_scale(largest(gradients))))
         if self.of_arrays:
@@ -160,7 +167,7 @@ def _why_not(error: ValueError) -> str:
         return f"This network is too large to be computed again here: {REPLAYS}."
     if isinstance(error, NoLineError):
         return f"The operation {error.op} cannot be computed here: {REPLAYS}."
-    return f"Only a single number has a gradient: {REPLAYS}."  # this is a comparison, or several numbers
+    return f"{NO_GRADIENT}: {REPLAYS}."  # this is a comparison, or several numbers
 
 
 class _Clerk(Watcher):

@@ -126,4 +126,4 @@ def _steps(graph: Graph, x: Value) -> tuple[list[Step], Expr]:
 def derived(level: Level) -> list[Value]:
     """The nodes of a level whose gradients are derived: leaves, then others with labels, but f."""
     labelled = [v for v in level.names if v.label is not None and v is not level.f and v.dtype.kind == "f"]
-    return sorted(labelled, key=lambda v: v.op is not None)[:MOST_DERIVED] if level.live else []
+    return sorted(labelled, key=lambda v: v.op is not None)[:MOST_DERIVED] if level.gradients else []

@@ -208,3 +208,42 @@ def test_lenet_layer_by_layer(page: Page, tmp_path: Path) -> None:
     page.locator("[data-steps='10']").click()
     said = page.locator("#descended").text_content() or ""
     assert re.fullmatch(r"10 steps: f from [\d.]+ to [\d.]+\.", said)
+
+
+def test_of_what_is_no_single_number_the_values_are_computed(page: Page, tmp_path: Path) -> None:
+    """No gradient is offered, and a sentence says why; maps and heat maps are painted anew in other colours."""
+    model = network()
+    shown(page, model(Value(IMAGES, label="x")), tmp_path)
+    assert "Only a single number has a gradient, as mg.draw(loss) shows it" in page.locator("header").inner_text()
+    assert not any(page.locator(name).first.is_visible() for name in ("#predict", "#descent", "aside legend label"))
+    end = page.evaluate("microgradcnn.state.level.last")
+    assert page.locator("#where").text_content() == f"Step {end} of {end}"
+    weight = next(iter(model.parameters()))
+    changed = np.array(weight.data)
+    changed[0, 0, 0, 0] = 4.0
+    weight.data = changed
+    place = page.evaluate(
+        "([w]) => microgradcnn.levels.at(-1).boxes.find(({ shape }) => `${shape}` === w).place", ["3,1,3,3"]
+    )
+    page.evaluate("(place) => microgradcnn.setNumber(place, 4)", place)
+    found = page.evaluate("[...microgradcnn.results().values[microgradcnn.state.level.root]]")
+    assert far(found, np.ravel(model(Value(IMAGES)).data)) < 1e-12
+    assert set(page.locator("figure text.gradient").all_text_contents()) == {"not computed"}
+    page.locator("figure :is(.node, .group)").last.dispatch_event("click")
+    assert not page.locator("#telling h2").is_visible()
+    images = page.locator("figure .value-map image")
+    light = images.evaluate_all("all => all.map((image) => image.getAttribute('href'))")
+    page.emulate_media(color_scheme="dark")
+    anew = "all => images.every((image, i) => image.getAttribute('href') !== all[i])"
+    page.wait_for_function(
+        anew.replace("images", "[...document.querySelectorAll('figure .value-map image')]"), arg=light
+    )
+
+
+def test_where_gradients_came_from_outside_the_page_replays_them(page: Page, tmp_path: Path) -> None:
+    x = Value([0.5, -1.0], label="x")
+    y = mg.tanh(x)
+    y.backward(np.array([1.0, 2.0]))
+    shown(page, y, tmp_path)
+    assert page.locator("body.recorded").count() == 1
+    assert "not computed" not in page.locator("figure text.gradient").all_text_contents()

@@ -69,7 +69,7 @@ def _steps(level: Level) -> Iterator[_Step]:
             computed |= {i}
             into = [k for k, edge in enumerate(level.drawing.edges) if edge.target == i]
             yield _Step("Forward", _computing(level, i), [i], into, computed)
-    yield from _sending(level, computed) if level.live else _recorded(level, computed)
+    yield from _sending(level, computed) if level.gradients else _recorded(level, computed)
 
 
 def _sending(level: Level, computed: frozenset[int]) -> Iterator[_Step]:

@@ -143,6 +143,7 @@ class Grouped {
     return {
       title,
       live: fine.live,
+      backward: fine.backward,
       arrays: fine.arrays,
       constants: 0,
       most: fine.most,

@@ -7,7 +7,7 @@ class Paths {
   constructor(level) {
     this.level = level;
     /** @type {number[][]} */ this.after = level.boxes.map(() => []);
-    const flowing = level.live ? level.passes : level.links.keys();
+    const flowing = level.backward ? level.passes : level.links.keys();
     for (const link of flowing) this.after[level.links[link].parent].push(link);
     this.count = level.boxes.map((_, box) => (box === level.root ? 1 : 0)); // children come after their parents
     for (let box = level.boxes.length - 1; box >= 0; box--) {

@@ -30,6 +30,7 @@ interface LinkData {
 interface LevelData {
   title: string;
   live: boolean;
+  backward: boolean; // whether it has gradients, computed live
   arrays: boolean; // whether its program gives arrays
   constants: number; // how many of the page's numbers are constants of its program
   root: number;

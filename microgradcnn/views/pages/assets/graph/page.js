@@ -81,13 +81,14 @@ function go(step) {
 
 function predicted() {
   const { level, numbers } = state;
-  return level.live ? new Prediction(level, level.compute(numbers)) : null;
+  return level.backward ? new Prediction(level, level.compute(numbers)) : null;
 }
 
 function derive(box) {
   if (!state.level.live) return;
   state.prediction?.ask(box);
-  change(state.prediction ? {} : { derived: box });
+  if (!state.level.backward) go(state.level.known[box]);
+  else change(state.prediction ? {} : { derived: box });
   const chooser = choosers.find(({ leaf }) => leaf.place === state.level.boxes[box].place);
   if (chooser && state.level.boxes[box].shape) chooser.open();
   canvas.reveal(lit().boxes);

@@ -65,7 +65,7 @@ function legend(level) {
     return html("span", {}, `${kind} `, shown(-most[kind] || 0), shade, shown(most[kind]));
   };
   const said = `gradient: d${boxes[root].name}/d(this). At an arrow: local derivative, d(its end)/d(its start)`;
-  return [bar("value"), bar("gradient"), html("span", {}, said)];
+  return level.backward || !level.live ? [bar("value"), bar("gradient"), html("span", {}, said)] : [bar("value")];
 }
 
 const first = figure.querySelector("svg");
@@ -92,7 +92,7 @@ class Picture {
     this.acts = [];
     this.boxes.forEach((g, box) => {
       const { ends, group } = level.boxes[box];
-      const opens = group !== undefined && (!level.live || ends?.length > 1); // it has no derivation of its own
+      const opens = group !== undefined && (!level.backward || ends?.length > 1); // it has no derivation of its own
       this.acts[box] = opens ? () => toggle(group) : level.live ? () => derive(box) : null;
       g.setAttribute("role", this.acts[box] ? "button" : "img");
       if (group !== undefined) g.append(this.handle(g, () => toggle(group)));
@@ -127,7 +127,7 @@ class Picture {
       const text = element("text", { class: "local", x, y });
       const said = fine.live ? "0" : through === null ? fine.links[one].recorded : "";
       text.textContent = local && roomy ? said : "";
-      const edge = element("g", { class: size || !fine.live ? "edge" : "edge none" });
+      const edge = element("g", { class: size || !fine.backward ? "edge" : "edge none" });
       edge.append(element("path", { d: curve }), text);
       return edge;
     });
@@ -197,7 +197,7 @@ class Picture {
       g.classList.toggle("lit", lit.boxes.includes(box));
       g.classList.toggle("partial", !this.level.completeAt(box, step));
       if (results) {
-        const otherwise = asked ? "?" : gradient ? "not computed" : "none";
+        const otherwise = asked ? "?" : gradient || !this.level.backward ? "not computed" : "none";
         this.write(box, "value", known && results.values[box], "");
         this.write(box, "gradient", !asked && gradients[box], otherwise);
       } else this.replay(box, known, this.level.completeAt(box, step));
@@ -210,7 +210,8 @@ class Picture {
     this.edges.forEach((g, link) => {
       const { parent, child } = this.level.links[link];
       const known = this.level.computedAt(child, step);
-      const said = results && this.locals[link] ? shown(results.locals[link]) : this.locals[link];
+      const local = results?.locals[link] ?? null;
+      const said = !results || !this.locals[link] ? this.locals[link] : local === null ? "" : shown(local);
       g.classList.toggle("lit", lit.links.includes(link));
       g.classList.toggle("later", !known);
       say(this.labels[link], known && !hidden.has(parent) ? said : "");

@@ -3,7 +3,8 @@
 const tellings = {
   start: (level) => [
     words("The leaves have their numbers; nothing is computed yet. Next → computes the first box."),
-    words(level.live ? "A click on a box, or Enter, derives its gradient. Any number can be changed." : ""),
+    words(level.backward ? "A click on a box, or Enter, derives its gradient." : ""),
+    words(level.live ? "Any number can be changed." : ""),
   ],
 
   forward(level, step, results) {
