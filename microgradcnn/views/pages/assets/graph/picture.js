@@ -194,7 +194,7 @@ class Picture {
     this.boxes.forEach((g, box) => {
       const known = this.level.computedAt(box, step);
       const { name, gradient, shape } = this.level.boxes[box];
-      const asked = hidden.has(box) || (hidden.size > 0 && shape !== undefined); // maps would tell the numbers
+      const asked = hidden.has(box);
       g.classList.toggle("later", !known);
       g.classList.toggle("lit", lit.boxes.includes(box));
       g.classList.toggle("partial", !this.level.completeAt(box, step));
