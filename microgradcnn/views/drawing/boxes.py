@@ -130,7 +130,7 @@ def _size(box: Box) -> tuple[float, float]:
         widths = [sans_width(text, SMALL if text == NOT_COMPUTED else NUMBER) + 8.0 for text in texts]
         return max(heading, *widths, NARROWEST) + 10.0, HEADER + 2 * ROW + 3.0
     wide, high = box.tiles[0].size if box.tiles else (MAP, max(map_size(grid)[1] for grid in maps))
-    each, both = max(wide, *(sans_width(text, SMALL) for text in texts)) + 8.0, 1 if box.stacked else 2
+    each, both = max(wide, *(sans_width(text, SMALL) for text in texts)) + 14.0, 1 if box.stacked else 2
     high += NOTE + 4.0 * (box.tiles is not None)
     room = HEADER + NOTE + 4.0 + 3.0 * (box.tiles is not None)
     return max(heading, sans_width(box.note, SMALL), both * each) + 10.0, room + high * (3 - both)

@@ -23,6 +23,7 @@ from microgradcnn.views.drawing.maps.images import images_of
 from microgradcnn.views.drawing.structure.drawable import sorted_items
 from microgradcnn.views.drawing.structure.layers import labelled_owners, layers
 from microgradcnn.views.drawing.structure.namespace import Owners
+from microgradcnn.views.drawing.structure.parameters import place_of, shown_names
 from microgradcnn.views.drawing.structure.time_steps import time_steps
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, cut, symbol, value
@@ -104,7 +105,10 @@ class _Scene:
         self.order = topological(f)
         self.place = {node: i for i, node in enumerate(self.order)}
         names = node_names(self.order)
-        self.symbols: dict[Value, Expr] = {v: symbol(clean(v.label or name)) for v, name in names.items()}
+        self.names = shown_names(self.order)
+        self.symbols: dict[Value, Expr] = {
+            v: symbol(clean(name if place_of(v, self.names) else v.label or name)) for v, name in self.names.items()
+        }
         self.users: list[list[int]] = [[] for _ in self.order]
         links = [(self.place[p], i) for i, v in enumerate(self.order) for p in v.parents if type(p) is not Constant]
         for parent, child in links:
@@ -146,6 +150,8 @@ class _Scene:
         else:
             heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
         note = "×".join(map(str, node.shape))
+        if node.shape and (within := place_of(node, self.names)):
+            note = f"{clean(cut(within))}, {note}"
         name = group.name if group else None
         leaf, kind = node.op is None, self.kinds.get(place)
         return box(heading, node.data, _computed(node), self.scales, note, place, name, leaf, kind)

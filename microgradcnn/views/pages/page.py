@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -17,13 +17,13 @@ import numpy as np
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.files import json_text
-from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.drawing import svg
 from microgradcnn.views.drawing.colours import largest
 from microgradcnn.views.drawing.maps.told import images_told, maps_told
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.structure.namespace import Owners
+from microgradcnn.views.drawing.structure.parameters import place_of, shown_names
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
@@ -33,6 +33,7 @@ from microgradcnn.views.pages.shown_levels import levels_of, title_of
 from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
 
 MOST_FIELDS = 9  # for the numbers of one leaf; where it has more, one field goes to any of them
+MOST_OPEN = 24  # numbers of a family whose fields are seen at once
 MOST_EXPLAINED = 500  # nodes of a graph whose gradients are derived
 IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel")  # a pixel's window
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
@@ -56,7 +57,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
     moved = set(wrt or [v for v in leaves if name_of(v.label or "").base not in DATA] or leaves)
-    told, packed = list(_leaves(leaves, moved)), list[str]()
+    told, packed = list(_leaves(topological(f), moved)), list[str]()
     derivations = Derivations()
     every = [*shown.levels, *(level for level in shown.own if level not in shown.levels)]
     described = [
@@ -155,13 +156,15 @@ def _written(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _leaves(leaves: Sequence[Value], moved: set[Value]) -> Iterator[dict[str, Any]]:
-    """Every leaf with its shape, and the place of its first number among those of all leaves."""
-    place = 0
-    for v, name in node_names(list(leaves)).items():
-        family = notation.text(symbol(name_of(name).base))
-        text = notation.text(symbol(name))
-        yield {"name": text, "family": family, "shape": list(v.shape), "moves": v in moved, "place": place}
+def _leaves(order: Sequence[Value], moved: set[Value]) -> Iterator[dict[str, Any]]:
+    """Every leaf with its shape, where in a model it is, and its first number's place among those of all leaves."""
+    place, names = 0, shown_names(order)
+    for v in (v for v in order if v.op is None):
+        family = notation.text(symbol(name_of(names[v]).base))
+        text, within = notation.text(symbol(names[v])), place_of(v, names) if v.shape else ""
+        yield {"name": text, "family": family, "shape": list(v.shape), "moves": v in moved, "place": place} | (
+            {"within": clean(cut(within))} if within else {}
+        )
         place += _size(v)
 
 
@@ -177,15 +180,24 @@ def _fields(leaves: Sequence[dict[str, Any]]) -> Iterator[str]:
         name, ticked = escape(family), " checked" if members[0]["moves"] else ""
         yield f"<fieldset><legend>{name} <label><input type='checkbox' data-family=\"{name}\"{ticked}> descent moves it"
         yield "</label></legend>"
-        for leaf in members:
-            places = [f"[{', '.join(str(i + 1) for i in place)}]" * bool(place) for place in np.ndindex(*leaf["shape"])]
-            if len(places) > MOST_FIELDS:
-                yield f'<div class="one-of" data-leaf="{leaf["place"]}"></div>'
-                continue
-            for i, place in enumerate(places):
-                yield f"<label>{escape(leaf['name'])}{place}"
-                yield f' <input type="number" step="any" data-place="{leaf["place"] + i}"></label>'
+        if len(members) > MOST_OPEN:
+            yield f"<div class='one-of'><details><summary>{name}, {len(members)} numbers</summary><div class='fields'>"
+            yield from (part for leaf in members for part in _fields_of(leaf))
+            yield "</div></details></div>"
+        else:
+            yield from (part for leaf in members for part in _fields_of(leaf))
         yield "</fieldset>"
+
+
+def _fields_of(leaf: Mapping[str, Any]) -> Iterator[str]:
+    places = [f"[{', '.join(str(i + 1) for i in place)}]" * bool(place) for place in np.ndindex(*leaf["shape"])]
+    if len(places) > MOST_FIELDS:
+        yield f'<div class="one-of" data-leaf="{leaf["place"]}"></div>'
+        return
+    within = f" <small>{escape(leaf['within'])}</small>" if "within" in leaf else ""
+    for i, place in enumerate(places):
+        yield f"<label>{escape(leaf['name'])}{place}{within}"
+        yield f' <input type="number" step="any" data-place="{leaf["place"] + i}"></label>'
 
 
 def _level(level: Level, number: int, derivations: Derivations, packed: list[str], drawing: Drawing) -> dict[str, Any]:

@@ -68,9 +68,9 @@ def test_a_network_is_computed_changed_and_descended(page: Page, tmp_path: Path)
     f = loss_of(model)
     shown(page, f, tmp_path, names={"model": model})
     agree(page, f)
-    chooser = page.locator("details", has=page.locator("summary", has_text="0.weight, 3×1×3×3 numbers")).last
+    chooser = page.locator("details", has=page.locator("summary", has_text="W₁ (0.weight), 3×1×3×3 numbers")).last
     chooser.locator("summary").click()
-    chooser.get_by_label("which number of 0.weight").fill("2, 1, 3, 1")
+    chooser.get_by_label("which number of W₁").fill("2, 1, 3, 1")
     chooser.locator("input[type=number]").fill("0.75")
     arrays = [p.data.copy() for p in model.parameters()]
     arrays[0][1, 0, 2, 0] = 0.75
@@ -132,7 +132,7 @@ def test_landmarks_names_and_what_scrolls(page: Page, tmp_path: Path) -> None:
     assert page.locator("#stage > *").evaluate_all("all => all.map((e) => e.tagName)") == ["MAIN", "ASIDE"]
     assert page.locator("main > figure, main > #telling, main > #legend").count() == 3
     assert page.locator("figure [role='button'][aria-label]").count() == 0
-    assert page.get_by_role("button", name="0.weight: 3×1×3×3").count() == 1
+    assert page.get_by_role("button", name="W₁: 0.weight, 3×1×3×3").count() == 1
     page.locator("#level").select_option(label="Operation by operation")
     page.locator("figure .node[data-told^='x:']").dispatch_event("click")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -200,7 +200,7 @@ def test_lenet_layer_by_layer(page: Page, tmp_path: Path) -> None:
     assert page.locator("#level option").all_text_contents() == ["Layer by layer", "Operation by operation"]
     assert page.locator("figure .group").first.get_attribute("role") == "button"
     agree(page, f)
-    page.locator("figure .node[data-told^='0.weight:']").dispatch_event("click")
+    page.locator("figure .node[data-told^='W₁:']").dispatch_event("click")
     page.get_by_text("Compare with a finite difference").click()
     assert "the 6 largest" in telling(page)
     assert "✓ It agrees with the gradient." in telling(page)

@@ -162,8 +162,8 @@ def test_layers_of_images_open_though_their_numbers_are_recorded(
     plain = page.locator("figure .node[role='img']")
     assert plain.count() == page.locator("figure .node:not(.group)").count() > 5
     box(page, "Conv2d 0").dispatch_event("click")
-    assert {"0.weight", "0.bias"} <= set(boxes(page))
-    assert box(page, "0.weight").locator("text.gradient").text_content() != "not computed"
+    assert {"W₁", "b₁"} <= set(boxes(page))
+    assert box(page, "W₁").locator("text.gradient").text_content() != "not computed"
     page.keyboard.press("Home")
     assert set(page.locator("text.gradient").all_text_contents()) == {"not computed"}
     page.locator("#level").select_option(label="Operation by operation")

@@ -12,9 +12,9 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
-from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.drawing.boxes import Box
 from microgradcnn.views.drawing.maps.images import Images, images_of
+from microgradcnn.views.drawing.structure.parameters import shown_names
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import symbol
 
@@ -30,7 +30,7 @@ def images_told(order: Sequence[Value], recorded: bool) -> dict[str, Any] | None
     images = images_of(order)
     if not images.kinds:
         return None
-    numbers, names = _Numbers(), node_names(list(order))
+    numbers, names = _Numbers(), shown_names(order)
     nodes = {i: order[i] for i in _places(images) if i >= 0} | {i: v for v, i in images.given.items()}
     return {
         "names": {i: notation.text(symbol(names[v])) if i >= 0 else "the input" for i, v in nodes.items()},

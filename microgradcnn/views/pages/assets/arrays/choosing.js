@@ -29,8 +29,9 @@ class Chooser {
     this.field = html("input", { type: "number", step: "any", ariaLabel: `${leaf.name} there` });
     this.map = html("canvas", { className: "choosing", title: "a click takes that number" });
     this.map.setAttribute("aria-hidden", "true"); // the place can be typed
+    const within = leaf.within ? ` (${leaf.within})` : "";
     const row = html("div", {}, `${leaf.name}[`, this.index, "] = ", this.field);
-    const summary = html("summary", {}, `${leaf.name}, ${leaf.shape.join("×")} numbers`);
+    const summary = html("summary", {}, `${leaf.name}${within}, ${leaf.shape.join("×")} numbers`);
     this.element = html("details", {}, summary, row, this.map);
     this.index.addEventListener("input", () => this.typed());
     this.field.addEventListener("input", () => {

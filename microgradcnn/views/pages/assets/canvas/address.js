@@ -43,7 +43,7 @@ function addressOf({ level, step }, canvas, listed) {
   }
   if (canvas.touched) {
     const { x, y, k } = canvas.centred();
-    parts.push(`view=${[x, y].map(Math.round).join(",")},${Number(k.toPrecision(3))}`);
+    parts.push(`view=${[x, y, k].map((number) => Number(number.toPrecision(5))).join(",")}`);
   }
   return `#${parts.join("&")}`;
 }

@@ -63,7 +63,7 @@ function number(x, alone = true) {
 function quantity(numbers, shape = []) {
   if (!shape.length) return number(numbers[0]);
   const columns = shape.at(-1);
-  if (shape.length > 2 || columns > 6 || numbers.length > 36) {
+  if (shape.length > 2 || columns > 6 || numbers.length > 8 * columns) {
     return math("mtext", `${shape.join("×")} numbers, ${range(numbers)}`);
   }
   const cells = Array.from(numbers, (x) => math("mtd", number(x)));

@@ -23,6 +23,7 @@ function change(changes) {
   panel.replaceChildren(...told(level, step, results));
   wide.disconnect();
   for (const box of panel.querySelectorAll(".wide")) wide.observe(box);
+  requestAnimationFrame(reachable);
   if (derived !== null) panel.prepend(html("button", { id: "close", onclick: keys.Escape }, "Close"));
   [at("scrub").max, at("scrub").value] = [level.last, step];
   at("where").textContent = prediction ? "" : `Step ${step} of ${level.last}`;
@@ -37,6 +38,12 @@ function change(changes) {
   document.body.classList.toggle("deriving", derived !== null);
   point(state.pointed);
   document.dispatchEvent(new CustomEvent("changed"));
+}
+
+// What is told can be scrolled with keys where it is longer than its place.
+function reachable() {
+  if (panel.scrollHeight > panel.clientHeight + 1) panel.tabIndex = 0;
+  else panel.removeAttribute("tabindex");
 }
 
 function told(level, step, results) {

@@ -192,7 +192,8 @@ class Picture {
     const gradients = results && this.level.gradientsAt(step, results);
     this.boxes.forEach((g, box) => {
       const known = this.level.computedAt(box, step);
-      const [{ name, gradient }, asked] = [this.level.boxes[box], hidden.has(box)];
+      const { name, gradient, shape } = this.level.boxes[box];
+      const asked = hidden.has(box);
       g.classList.toggle("later", !known);
       g.classList.toggle("lit", lit.boxes.includes(box));
       g.classList.toggle("partial", !this.level.completeAt(box, step));

@@ -77,11 +77,12 @@ class Prediction {
       const { parent, child, local } = level.links[link];
       const { shape } = level.boxes[child];
       const above = this.hidden.has(child) ? math("mtext", "?") : quantity(results.gradients[child], shape);
-      // What is sent may be a number, which is the answer: of arrays it is said what is computed.
-      const sides = local
+      // What is sent may be a number, which is the answer, and so is the end's own local derivative: there it is said
+      // what is computed.
+      const sides = local && child !== level.root
         ? [level.d(child, parent), level.part("local", link)]
         : [level.part("name", child), level.part("formula", child)];
-      return words(equation([level.slope(child), above]), " and ", equation(sides));
+      return html("div", { className: "wide hint" }, equation([level.slope(child), above]), " and ", equation(sides));
     });
   }
 }
