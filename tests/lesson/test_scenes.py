@@ -276,7 +276,7 @@ def test_every_scene_has_a_link(page: Any, folders: dict[tuple[str, bool], Path]
         assert page.evaluate(f"Math.abs(document.getElementById('{scene}').getBoundingClientRect().top) < 150")
 
 
-SMALL = """() => [...document.querySelectorAll("main > .current *, .bar *")].filter((e) => e.checkVisibility()
+SMALL = """() => [...document.querySelectorAll("main > .current *, header.bar *")].filter((e) => e.checkVisibility()
   && !e.closest("svg, math, iframe, .hidden, sub, sup")
   && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
   && parseFloat(getComputedStyle(e).fontSize) < 24).map((e) => e.outerHTML.slice(0, 80))"""
@@ -309,7 +309,7 @@ def test_paper_has_all_scenes(page: Any, folders: dict[tuple[str, bool], Path]) 
             "[...document.querySelectorAll('main > section, form.answer')].filter((e) => !e.checkVisibility()).length"
         )
         assert page.evaluate(f"{hidden} - document.querySelectorAll('#graph').length") == 0
-        assert not page.locator(".bar").is_visible()
+        assert not page.locator("header.bar").is_visible()
 
 
 @needs_chromium

@@ -195,6 +195,9 @@ def test_it_fits_a_telephone_and_trains_where_there_is_no_worker(page: Page, tmp
     page.goto((tmp_path / "run.html").as_uri())
     page.get_by_role("button", name="Play").click()
     counted(page, 20)
+    ends = page.evaluate("['loss', 'accuracy'].map((column) => trainingPanel.runs[0].rows.at(-1)[column])")
+    keys = page.locator(".charts .key").all_inner_texts()  # every chart has its own
+    np.testing.assert_allclose([float(key.split()[-1]) for key in keys], ends, rtol=5e-3)
     page.get_by_role("button", name="Next row").click()
     page.wait_for_function("document.querySelector('.example').textContent.startsWith('Row 2 of 200 of the training')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

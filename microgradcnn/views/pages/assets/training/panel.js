@@ -221,7 +221,8 @@ class TrainingPanel {
     });
     const part = (title, chart) => [this.heading(title), chart.svg, chart.key];
     const charts = made("div", {class: "charts"}, ...part("Loss", this.losses),
-      made("label", {class: "tick"}, log, "logarithmic"), ...(this.accuracies ? part("Accuracy", this.accuracies) : []));
+      made("label", {class: "tick"}, log, "logarithmic"),
+      ...(this.accuracies ? part("Accuracy", this.accuracies) : []));
     root.replaceChildren(bar, this.said, back,
       made("div", {class: "panes"}, this.learnt.element, charts, this.settings()));
   }
