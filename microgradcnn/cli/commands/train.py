@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--page",
-        type=Path,
+        type=page_file,
         metavar="FILE.html",
         help="write a page, offline, in which it trains before your eyes: play, step, look back, other rates and data",
     )
@@ -108,9 +109,18 @@ def _having(argument: str) -> str:
 
 def plot_file(text: str) -> Path:
     """A file whose name ends in a format of plots."""
+    return _ending(text, plots.FORMATS)
+
+
+def page_file(text: str) -> Path:
+    """A file whose name is a page's, so that none of another kind, such as the data, is written over."""
+    return Path(text) if Path(text).is_dir() else _ending(text, (".html", ".htm"))  # a folder has its own sentence
+
+
+def _ending(text: str, suffixes: Sequence[str]) -> Path:
     path = Path(text)
-    if path.suffix.lower() not in plots.FORMATS:
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(plots.FORMATS)}")
+    if path.suffix.lower() not in suffixes:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(suffixes)}")
     return path
 
 

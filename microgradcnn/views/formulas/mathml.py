@@ -107,7 +107,11 @@ class MathML(Emitter):
     def _power(self, e: Expr) -> str:
         if self.is_root(e):
             return f"<msqrt>{self.emit(e.args[0])}</msqrt>"
-        return f"<msup>{self.base(e.args[0])}{_Exponent().emit(e.args[1])}</msup>"
+        return f"<msup>{self.base(e.args[0])}{self.exponent(e.args[1])}</msup>"
+
+    def exponent(self, e: Expr) -> str:
+        """An exponent."""
+        return Exponent().emit(e)
 
     def _transpose(self, e: Expr) -> str:
         return f"<msup>{self.base(e.args[0])}<mo>⊤</mo></msup>"
@@ -149,7 +153,7 @@ class InlineMathML(Inline, MathML):
         return "<mo>/</mo>".join(self.differentials(e))
 
 
-class _Exponent(InlineMathML):
+class Exponent(InlineMathML):
     """MathML within an exponent, where fractions have a slash."""
 
     fractions_are_atoms = False

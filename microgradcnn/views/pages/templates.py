@@ -16,7 +16,7 @@ from microgradcnn.views.derivations.steps import chain_steps, weight_of_squares,
 from microgradcnn.views.documents.document import Step
 from microgradcnn.views.documents.html import html_lines
 from microgradcnn.views.formulas.expression import Expr, heads, substituted
-from microgradcnn.views.formulas.mathml import MathML
+from microgradcnn.views.formulas.mathml import Exponent, MathML
 from microgradcnn.views.pages.page_level import Level
 
 MOST_DERIVED = 60  # nodes of a graph
@@ -33,6 +33,14 @@ class _Slots(MathML):
     def _slot(self, e: Expr) -> str:
         kind, place = e.value
         return f'<mrow data-{kind}="{place}"></mrow>'
+
+    def exponent(self, e: Expr) -> str:
+        """An exponent, which may have slots too."""
+        return _SlotsOfExponent().emit(e)
+
+
+class _SlotsOfExponent(_Slots, Exponent):
+    """An exponent with slots."""
 
 
 def math(e: Expr, **data: int) -> str:

@@ -1,0 +1,44 @@
+"""`train --page` with the names that people mistype: nothing that is there is written over by a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from microgradcnn.cli import main
+
+TABLE = "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{'odd' if i % 2 else 'even'}\n" for i in range(40))
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows", "run.png", "run.html.gz"])
+def test_a_page_is_called_html(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text(TABLE)
+    assert main(["train", "single_layer", "--data", "rows.csv", "--epochs", "2", "--page", name]) == 2
+    said = capsys.readouterr().err
+    assert said == f"microgradcnn: argument --page: {name!r} does not end in .html, .htm\n"
+    assert Path("rows.csv").read_text() == TABLE
+    assert [path.name for path in Path().iterdir()] == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("pages", "pages is a folder: page takes a file in it"), ("", "is a folder")]
+)
+def test_a_folder_is_told(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text(TABLE)
+    Path("pages").mkdir()
+    assert main(["train", "single_layer", "--data", "rows.csv", "--epochs", "2", "--page", name]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_page_of_upper_case_is_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text(TABLE)
+    assert main(["train", "single_layer", "--data", "rows.csv", "--epochs", "2", "--page", "RUN.HTM"]) in (0, 1)
+    assert Path("RUN.HTM").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
