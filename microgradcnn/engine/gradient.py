@@ -237,11 +237,11 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
 
     Each of the copies has an effect on f of its own, and df/d(the number) has them all.
     """
-    shape, wanted = shape_of(sent), parent.shape
+    shape, wanted = shape_of(sent), shape_of(parent._data)
     lead = len(shape) - len(wanted)
     if lead > 0 and shape[lead:] == wanted and type(sent) is _ndarray:  # a bias, most often
         sent = kernels.total(sent, tuple(range(lead)))
-        if sent.dtype is parent.dtype and lead < len(shape):
+        if lead < len(shape) and sent.dtype is parent._data.dtype:
             return sent
     elif shape != wanted:
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]

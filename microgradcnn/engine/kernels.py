@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 WORTH_ONES = 256  # numbers to add up before a product, or one call more, takes less time than a sum
+FEW_ONES = 1 << 12  # that are worth being kept
 FEW_ROWS = 80  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
@@ -106,20 +108,22 @@ def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
         if axis == (0,) or axis == tuple(range(len(axis))):
             left = x.shape[len(axis) :]
             terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
-            y = np.dot(_ones(len(terms), x.dtype), terms)
-            return y.reshape((*[1] * len(axis), *left) if keepdims else left)
+            y = np.dot(ones(len(terms), x.dtype), terms)
+            return y.reshape((*[1] * len(axis), *left)) if keepdims else y if len(left) == 1 else y.reshape(left)
         if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
             terms = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-            y = np.dot(terms, _ones(x.shape[-1], x.dtype))
+            y = np.dot(terms, ones(x.shape[-1], x.dtype))
             return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
     whole: Any = np.add.reduce
     return whole(x, axis=axis, keepdims=keepdims)
 
 
-def _ones(count: int, dtype: np.dtype[Any]) -> Array:
-    ones = np.empty(count, dtype)
-    ones.fill(1.0)  # np.ones takes three times as long for a few
-    return ones
+def ones(count: int, dtype: np.dtype[Any]) -> Array:
+    """So many ones, to be read: few are made once."""
+    return _few_ones(count, dtype.char) if count <= FEW_ONES else np.ones(count, dtype)
+
+
+_few_ones = lru_cache(maxsize=64)(np.ones)
 
 
 def mean(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
@@ -154,7 +158,10 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     if type(index) is np.ndarray and (sums := _sums_of_few_rows(g, index, shape)) is not None:
         return sums
     out = np.zeros(shape, dtype_of(g))
-    add_at(out, g, index)
+    if type(index) is tuple and all(type(part) is slice or type(part) is int for part in index):
+        out[index] = g  # no place twice
+    else:
+        add_at(out, g, index)
     return out
 
 
@@ -190,13 +197,6 @@ def _sums_of_few_rows(g: Array, index: Array, shape: tuple[int, ...]) -> Array |
 def places(shape: tuple[int, ...]) -> Array:
     """An array of that shape with the places of its numbers, one after the other."""
     return np.arange(math.prod(shape)).reshape(shape)
-
-
-def added_at(where: Array, g: Array, shape: tuple[int, ...]) -> Array:
-    """Zeros to which g is added at these places, also twice."""
-    out = np.zeros(math.prod(shape), dtype_of(g))
-    np.add.at(out, where.reshape(-1), np.reshape(g, -1))
-    return out.reshape(shape)
 
 
 def unfold(

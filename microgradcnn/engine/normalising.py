@@ -5,6 +5,7 @@ A rule may be called with the value of any node, so what was kept for that array
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.engine.kernels import WORTH_ONES, mean, total
+from microgradcnn.engine.kernels import WORTH_ONES, mean, ones, total
+
+SHORT, MANY = 128, 2048  # bytes of a row, numbers in all: with them the largest is found in all rows at a time
 
 _kept: dict[int, tuple[weakref.ref[Array], Any]] = {}  # by the id of the array that it was computed for
 
@@ -37,6 +40,7 @@ def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
     """(x - mean)/√(variance + eps) over the axes."""
     y, scale = _centred(x, axis, eps)
     y /= scale
+    y = y.reshape(np.shape(x))
     keep(y, scale)
     return y
 
@@ -45,32 +49,37 @@ def normalised_back(g: Array, y: Array, x: Array, axis: tuple[int, ...] | None, 
     """(g - mean of g - y·(mean of g·y))/√(variance + eps)."""
     if (scale := kept(y)) is None:
         _, scale = _centred(x, axis, eps)
-    mean = _means_like(g, axis)
+    shape, (table, mean) = g.shape, _table(x, axis)
+    g, y = g.reshape(table), y.reshape(table)
     along = g * y
     np.multiply(y, mean(along), out=along)
     sent = g - mean(g)
     sent -= along
     sent /= scale
-    return sent
+    return sent.reshape(shape)
 
 
 def _centred(x: Array, axis: tuple[int, ...] | None, eps: float) -> tuple[Array, Array]:
-    """x - mean and √(variance + eps)."""
-    mean = _means_like(x, axis)
-    y = x - mean(x)
+    """x - mean and √(variance + eps), as tables."""
+    shape, mean = _table(x, axis)
+    table = np.reshape(x, shape)
+    y = table - mean(table)
     return y, np.sqrt(mean(np.square(y)) + eps)
 
 
-def _means_like(x: Array, axis: tuple[int, ...] | None) -> Callable[[Array], Array]:
-    """A function of arrays like x: their means over the axes, which stay. The ones of `kernels.total` are made once."""
+def _table(x: Array, axis: tuple[int, ...] | None) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
+    """The shape of a table with the rows of arrays like x, and a function of it: the means over the axes, which stay.
+
+    A table is faster than many axes. Where the axes are others than its rows or columns, arrays stay what they are.
+    """
     if type(x) is np.ndarray and x.size > WORTH_ONES and x.dtype.kind == "f":
         if x.ndim == 2 and axis == (0,):
-            ones, count = np.ones(len(x), x.dtype), len(x)
-            return lambda t: np.dot(ones, t) / count
+            weights, count = ones(len(x), x.dtype), len(x)
+            return x.shape, lambda t: np.dot(weights, t) / count
         if axis in ((-1,), (x.ndim - 1,)) and x.ndim > 1 and x.shape[-1] <= 128:
-            ones, count = np.ones(x.shape[-1], x.dtype), x.shape[-1]
-            return lambda t: np.dot(t.reshape(-1, count), ones).reshape(*t.shape[:-1], 1) / count
-    return lambda t: mean(t, axis, keepdims=True)
+            weights, count = ones(x.shape[-1], x.dtype), x.shape[-1]
+            return (x.size // count, count), lambda t: np.dot(t, weights)[:, None] / count
+    return np.shape(x), lambda t: mean(t, axis, keepdims=True)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
@@ -83,11 +92,33 @@ def log_softmax(x: Array, axis: int) -> Array:
 
 
 def _log_softmax_of_rows(flat: Array) -> Array:
+    short = flat.size >= MANY and flat.shape[1] * flat.itemsize <= SHORT and flat.dtype.kind == "f"
+    if short and (found := _log_softmax_of_short_rows(flat)) is not None:
+        return found
     largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
     shifted = flat - flat.take(largest)[:, None]
     rest = np.exp(shifted)
     rest.put(largest, 0.0)
     shifted -= np.log1p(total(rest, (1,), keepdims=True))
+    return shifted
+
+
+def _log_softmax_of_short_rows(flat: Array) -> Array | None:
+    """The same without a branch on where the largest is: all that are as large leave the rest, and all but one return.
+
+    The processor guesses that place of most rows wrong, which takes as long as their exponentials. None where a row has
+    a number that is NaN less the largest: what that is depends on its place.
+    """
+    shifted = flat - np.maximum.reduce(np.ascontiguousarray(flat.T))[:, None]
+    largest, weights = np.equal(shifted, 0.0).astype(flat.dtype), ones(flat.shape[1], flat.dtype)
+    rest = np.exp(shifted)
+    rest -= largest
+    sums = np.dot(largest, weights)
+    sums -= 1.0
+    sums += np.dot(rest, weights)
+    if math.isnan(np.vdot(sums, sums)):
+        return None
+    shifted -= np.log1p(sums)[:, None]
     return shifted
 
 

@@ -43,7 +43,7 @@ from microgradcnn.engine.record import Each, Primitive, on_arrays
 def _swap(x: Any) -> Any:
     """The last two axes exchanged."""
     n = x.ndim
-    return x.T if n == 2 else transpose(x, axes=(*range(n - 2), n - 1, n - 2))
+    return x.T if n == 2 else x.swapaxes(n - 2, n - 1)
 
 
 def _column(v: Any) -> Any:
@@ -266,7 +266,8 @@ def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g * b if a.ndim == 1 else matmul(_column(g), _row(b))
     if a.ndim == 1:  # y[..., j] = Σ a[i] b[..., i, j]
         return sum(_row(g) * b, axis=(-1,), keepdims=False)
-    return g @ b.T if g.ndim == b.ndim == 2 else matmul(g, _swap(b))
+    times = kernels.matmul if type(g) is type(b) is np.ndarray else matmul  # in a graph it is a node
+    return times(g, _swap(b))
 
 
 def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:

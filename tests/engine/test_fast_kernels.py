@@ -116,6 +116,42 @@ def test_parts_of_an_array_send_to_where_they_lie(chosen: list[int], whole: int,
                 np.testing.assert_array_equal(node.grad, np.ones(node.shape))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+@pytest.mark.parametrize("odd", [False, True])
+def test_log_softmax_of_many_short_rows_is_that_of_each(odd: bool, axis: int, dtype: Any) -> None:
+    """Whether one is the largest or several, by however much, infinite or NaN."""
+    rows = 3.0 * numbers(normalising.MANY // 4, 4, dtype=dtype)
+    rows[:9] = [
+        *(
+            [0.0, 0.0, -1.0, 0.0],
+            [50.0, 0.0, 1.0, -3.0],
+            [-300.0, -330.0, -np.inf, -320.0],
+            [-np.inf, 2.0, -np.inf, 2.0],
+        ),
+        *(
+            [7.0, -np.inf, -np.inf, -np.inf],
+            [np.nan, 1.0, 2.0, 3.0],
+            [np.inf, 1.0, 2.0, 3.0],
+            [-np.inf] * 4,
+            [1e30] * 4,
+        ),
+    ]
+    x = np.moveaxis(rows.reshape(2, -1, 4), -1, axis)
+    with np.errstate(all="ignore"):
+        found = np.moveaxis(normalising.log_softmax(x, axis), axis, -1).reshape(rows.shape)
+        each = np.concatenate([normalising.log_softmax(row[None], -1) for row in rows])
+    np.testing.assert_allclose(found, each, rtol=4 * np.finfo(dtype).eps, atol=0.0)
+
+
+@pytest.mark.parametrize("index", [(0,), (slice(None), 1), (slice(1, 3), slice(None, None, -2)), (..., 2), (None, 0)])
+def test_a_part_is_given_back_among_zeros(index: Any) -> None:
+    g = numbers(3, 4)[index].copy()
+    expected = np.zeros((3, 4))
+    np.add.at(expected, index, g)
+    np.testing.assert_array_equal(kernels.scatter(g, index, (3, 4)), expected)
+
+
 RULES_WITH_KERNELS: list[tuple[Any, dict[str, Any]]] = [
     (primitives.log_softmax, {"axis": -1}),
     (primitives.log_softmax, {"axis": 0}),

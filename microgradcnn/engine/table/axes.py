@@ -43,13 +43,20 @@ def _index_add(g: Any, indices: Any, axis: int, length: int) -> Array:
         np.take(np.arange(length), whole(indices)).reshape(-1, 1) + length * np.arange(math.prod(before))[:, None, None]
     )
     inside = np.arange(math.prod(after))  # one table is large: its places are not counted through
-    return kernels.added_at(parts * len(inside) + inside, g, (*before, length, *after))
+    return _added_at(parts * len(inside) + inside, g, (*before, length, *after))
+
+
+def _added_at(where: Array, g: Array, shape: tuple[int, ...]) -> Array:
+    """Zeros to which g is added at these places, also twice."""
+    out = np.zeros(math.prod(shape), dtype_of(g))
+    np.add.at(out, where.reshape(-1), np.reshape(g, -1))
+    return out.reshape(shape)
 
 
 def _scatter_add(g: Any, indices: Any, axis: int, length: int) -> Array:
     at = axis % np.ndim(g)
     shape = (*g.shape[:at], length, *g.shape[at + 1 :])
-    return kernels.added_at(np.take_along_axis(kernels.places(shape), whole(indices), at), g, shape)
+    return _added_at(np.take_along_axis(kernels.places(shape), whole(indices), at), g, shape)
 
 
 def _logsumexp(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
