@@ -4,6 +4,7 @@ declare const programs: (Program | null)[];
 
 interface BoxData {
   name: string;
+  within?: string; // of a parameter that is called by a letter: where it is in its model
   leaf: boolean;
   node?: number; // its place in the order of the graph
   place?: number; // of a leaf: where its numbers begin
