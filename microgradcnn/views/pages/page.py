@@ -239,6 +239,8 @@ def _box(level: Level, box: int) -> dict[str, Any]:
     told: dict[str, Any] = {"name": notation.text(level.names[node]), "leaf": node.op is None, "node": drawing.index}
     if node in level.leaves:
         told["place"] = sum(_size(v) for v in level.leaves[: level.leaves.index(node)])
+        if node.label and node.label in level.places:
+            told["within"] = clean(cut(node.label))
     if node in level.gradients:
         told["gradient"] = True
     told |= maps_told(drawing)

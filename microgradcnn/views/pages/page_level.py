@@ -22,7 +22,7 @@ from microgradcnn.targets.export.javascript import NoLineError, TooLargeError, f
 from microgradcnn.targets.export.javascript_arrays import array_program
 from microgradcnn.views.drawing.colours import gradient_scale, largest, plane
 from microgradcnn.views.drawing.scene import Drawing, constant_formula
-from microgradcnn.views.drawing.structure.parameters import shown_names
+from microgradcnn.views.drawing.structure.parameters import place_of, shown_names
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
@@ -57,7 +57,9 @@ class Level:
     def __init__(self, title: str, f: Value, drawing: Drawing, leaves: Sequence[Value]) -> None:
         self.title, self.f, self.drawing, self.leaves = title, f, drawing, list(leaves)
         self.order = topological(f)
-        self.symbols = {node: symbol(name) for node, name in shown_names(self.order).items()}
+        names = shown_names(self.order)
+        self.symbols = {node: symbol(name) for node, name in names.items()}
+        self.places = {place for node in self.leaves if node in names and (place := place_of(node, names))}
         self.nodes = [None if box.index is None else self.order[box.index] for box in drawing.boxes]
         self.names = {node: self.symbols[node] for node in self.nodes if node is not None}
         self._groups = {group.name: group for group in drawing.groups}

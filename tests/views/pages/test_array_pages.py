@@ -133,6 +133,10 @@ def test_landmarks_names_and_what_scrolls(page: Page, tmp_path: Path) -> None:
     assert page.locator("main > figure, main > #telling, main > #legend").count() == 3
     assert page.locator("figure [role='button'][aria-label]").count() == 0
     assert page.get_by_role("button", name="W₁: 0.weight, 3×1×3×3").count() == 1
+    for name in ("0.weight", "W1"):  # it is found by both
+        page.locator("#find").fill(name)
+        assert page.locator("#found").text_content() == "1 of 1"
+    page.locator("#find").fill("")
     page.locator("#level").select_option(label="Operation by operation")
     page.locator("figure .node[data-told^='x:']").dispatch_event("click")
     page.set_viewport_size({"width": 390, "height": 844})

@@ -66,7 +66,9 @@ class View extends Level {
   // The names of the boxes, and of what is in them.
   /** @returns {[string, number][]} */
   named() {
-    const inside = this.shownAs.map((box, node) => /** @type {[string, number]} */ ([fine.boxes[node].name, box]));
+    /** @returns {[string, number][]} */
+    const names = (box, node) => namesOf(fine.boxes[node]).map((name) => [name, box]);
+    const inside = this.shownAs.flatMap(names);
     return [...super.named(), ...inside];
   }
 }

@@ -5,6 +5,7 @@ declare const programs: (((numbers: Float64Array, constants: Float64Array) => an
 
 interface BoxData {
   name: string;
+  within?: string; // of a parameter that is called by a letter: where it is in its model
   leaf: boolean;
   node?: number; // its place in the order of the graph
   place?: number; // of a leaf: where its numbers begin

@@ -123,10 +123,10 @@ class Level {
     return step === this.last || (step >= this.seed && step >= this.changed[box]);
   }
 
-  // All names, each with its box.
+  // All names, and of parameters also where they are in their model, each with its box.
   /** @returns {[string, number][]} */
   named() {
-    return this.boxes.map(({ name }, box) => [name, box]);
+    return this.boxes.flatMap((told, box) => namesOf(told).map((name) => [name, box]));
   }
 
   // The links through which a box's gradient arrives.
@@ -134,6 +134,9 @@ class Level {
     return this.passes.filter((link) => this.links[link].parent === box).reverse();
   }
 }
+
+/** @param {BoxData} told @returns {string[]} */
+const namesOf = ({ name, within }) => (within === undefined ? [name] : [name, within]);
 
 function sum(a, b) {
   return a ? a.map((x, i) => x + b[i]) : b;
