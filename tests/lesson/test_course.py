@@ -79,7 +79,7 @@ def test_the_files_of_a_course(folders: dict[bool, Path]) -> None:
         assert {name.split("-")[0] for name in others} == {"sheet", "answers", *([] if student else ["key"])}
         assert sum(name.startswith("sheet-") for name in others) == len(SCALARS)
         for page in folder.glob("*.html"):
-            links = re.findall(r'(?:href|src)="([^"#]+)"', page.read_text(encoding="utf-8"))
+            links = re.findall(r'(?:href|src)="(?!data:)([^"#]+)"', page.read_text(encoding="utf-8"))
             assert {link for link in links if link not in files} == set()
     records = json.loads((folders[False] / "lesson.json").read_text())
     assert [(record["network"], record["checks"]["closed form"]) for record in records] == [(n, None) for n in names]
