@@ -28,7 +28,9 @@ class Level {
     /** @type {Step[]} */ this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
     this.seed = this.steps.length; // the step that starts the backward pass
     if (this.backward) this.steps.push({ kind: "seed" }, ...this.passes.map((link) => ({ kind: "backward", link })));
-    else if (!this.live && data.computed) this.steps.push(...computed.reverse().map((box) => ({ kind: "recorded", box })));
+    else if (!this.live && data.computed) {
+      this.steps.push(...computed.reverse().map((box) => ({ kind: "recorded", box })));
+    }
     this.last = this.steps.length - 1;
     this.known = this.boxes.map(() => 0); // the step at which each box has its value, and that of its last change
     this.changed = this.boxes.map(() => 0);

@@ -276,13 +276,15 @@ function fit(text, width, letter = 6) {
 }
 
 function heatMap(group, { cells, columns, numbers }, kind) {
+  if (!cells.length) return; // an empty array
   const frame = group.lastElementChild;
   const rows = cells.length / columns;
   const [width, height] = [columns, rows].map((n) => Math.max(STRIP, (MAP * n) / Math.max(rows, columns)));
   const [x, y, wide, high] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
   const place = { x: x + (wide - width) / 2, y: y + (high - height) / 2, width, height };
-  const href = mapAddress(cells.map((cell) => numbers[cell]), columns, kind, largest(numbers));
-  group.replaceChildren(element("image", { href, preserveAspectRatio: "none", ...place }), frame);
+  const href = () => mapAddress(cells.map((cell) => numbers[cell]), columns, kind, largest(numbers));
+  const image = () => element("image", { href: href(), preserveAspectRatio: "none", ...place });
+  group.replaceChildren(...(numbers.length ? [image()] : []), frame);
   for (const side in place) frame.setAttribute(side, place[side]);
   dash(frame, !numbers.length);
 }
