@@ -128,7 +128,9 @@ class Level {
   // All names, and of parameters also where they are in their model, each with its box.
   /** @returns {[string, number][]} */
   named() {
-    return this.boxes.flatMap((told, box) => namesOf(told).map((name) => [name, box]));
+    /** @returns {[string, number][]} */
+    const names = (told, box) => namesOf(told).map((name) => [name, box]);
+    return this.boxes.flatMap(names);
   }
 
   // The links through which a box's gradient arrives.
