@@ -154,7 +154,7 @@ WRONG = {
     "alpha": (-1.0, "alpha is a number ≥ 0, not -1.0"),
     "learning_rate_init": (np.inf, "learning_rate_init is a number ≥ 0, not inf"),
     "hidden_layer_sizes": ((5, 0), r"hidden_layer_sizes are numbers of at least 1, not \(5, 0\)"),
-    "backend": ("cuda", "the backend is numpy, jit, jax, not 'cuda'"),
+    "backend": ("cuda", "the backend is numpy, jit, jax, auto, not 'cuda'"),
 }
 
 

@@ -87,7 +87,7 @@ class Program:
         run: Workload | None = None,
     ) -> None:
         if backend not in (*BACKENDS, AUTO):
-            raise ValueError(f"the backend is {', '.join(BACKENDS)}, not {backend!r}")
+            raise ValueError(f"the backend is {', '.join((*BACKENDS, AUTO))}, not {backend!r}")
         targets = ("python", "llvm") if backend == "jit" else ("python",)
         self._lines = simplified(opened(trace(loss, wrt, inputs, also), *targets))
         self._wrt, self._names = wrt, [v.describe() for v in inputs]

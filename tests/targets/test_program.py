@@ -297,7 +297,7 @@ def test_what_is_refused() -> None:
         (
             lambda: mg.compile(loss, [line.w], backend="numba"),
             ValueError,
-            "the backend is numpy, jit, jax, not 'numba'",
+            "the backend is numpy, jit, jax, auto, not 'numba'",
         ),
     ]
     for call, error, sentence in cases:
