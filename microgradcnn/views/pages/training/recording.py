@@ -14,7 +14,7 @@ from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
 from microgradcnn.views.pages.training.task import TaskRows
 
-SENTENCE = "This page replays what Python trained over {} epoch{}, as a browser cannot train it at a pace to watch: {}."
+SENTENCE = "This page replays the {} that Python trained, as a browser cannot train it at a pace to watch: {}."
 BYTES = 300_000  # of all snapshots together
 EXAMPLES = 4
 MOST_WEIGHTS, MOST_OF_LAYER = 2500, 1500  # numbers of one parameter, and of one layer for one row, that are kept
@@ -58,10 +58,7 @@ class Recording:
             ],
             "shown": [{"name": name, "shape": list(array.shape[1:])} for name, array in shown.items()],
             "examples": {"x": self.x.reshape(len(self.x), -1).tolist(), "y": self.y.reshape(len(self.y), -1).tolist()},
-            "replay": {
-                "why": SENTENCE.format(n := len(self.history), "s" * (n != 1), self.why),
-                "snapshots": [*self.kept, *last],
-            },
+            "replay": {"why": SENTENCE.format(_epochs(len(self.history)), self.why), "snapshots": [*self.kept, *last]},
             "history": [
                 {name.replace("validation_", "test_"): _finite(number) for name, number in row.items()}
                 for row in self.history
@@ -119,3 +116,7 @@ def _short(number: float) -> float:
 
 def _finite(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
+
+
+def _epochs(count: int) -> str:
+    return "one epoch" if count == 1 else f"{count} epochs"
