@@ -126,7 +126,8 @@ def train(
         return Training(rate, stable, "dead", dead, engine=rows.engine)
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
     recorder, stop = Recorder(descent, folder, snapshots, start=start), Converged(network, y)
-    with _watched(page, network, (x, y), replace(schedule, rate=rate), seed) as watching:
+    watched = replace(schedule, rate=rate) if rate else schedule  # of rows that overflow it is 0, which the loop tells
+    with _watched(page, network, (x, y), watched, seed) as watching:
         status = LectureLoop(recorder, schedule, rate, stop, network, stable, watching).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:

@@ -391,7 +391,7 @@ def test_divergence_names_the_epoch_and_the_value_and_suggests_a_rate(name: str,
     epoch, best = path_until_overflow(twin, x, y, rate)
     suggested = 0.5 * largest_stable_rate(network, x, y)
     with pytest.raises(DivergedError) as diverged:
-        train(network, x, y, rate=rate, schedule="constant", engine="numpy")
+        train(network, x, y, rate=rate, schedule="constant", engine="eager")
 
     message = str(diverged.value)
     assert message.startswith(f"training diverged at epoch {epoch}: ")

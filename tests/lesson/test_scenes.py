@@ -314,7 +314,7 @@ def test_paper_has_all_scenes(page: Any, folders: dict[tuple[str, bool], Path]) 
 
 @needs_chromium
 def test_a_training_and_the_bar_are_each_in_their_place(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
-    for name in ("conv_linear", "layers"):
+    for name in ("conv_linear", "Softmax"):
         for width, height in SCREENS:
             page.set_viewport_size({"width": width, "height": height})
             page.goto("about:blank")

@@ -215,7 +215,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
     return {
         "title": level.title,
         "live": level.live,
-        "backward": bool(level.gradients),
+        "backward": level.live and bool(level.gradients),
         "arrays": level.of_arrays,
         "root": level.nodes.index(level.f) if level.f in level.names else len(level.nodes) - 1,
         "most": {"value": largest([v.data for v in level.names]), "gradient": level.drawing.scales[1].largest},

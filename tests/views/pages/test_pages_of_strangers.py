@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from conftest import needs_chromium
 from many_cases import offenders
 from test_javascript import far
@@ -17,29 +18,35 @@ from test_javascript import far
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import TABLE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.usefixtures("own_primitives")]
 Loss = Callable[[Value, Value], Value]
 X = np.array([[0.3, -0.7, 1.2], [0.9, 0.4, -1.1]])
 W = np.array([[0.6, 1.5, 0.2], [0.8, 0.1, 1.7]])
 IMAGE = np.linspace(-1.0, 1.0, 36).reshape(1, 1, 6, 6) ** 3
 
-softsign = mg.primitive(
-    "strangers_softsign",
-    lambda x: x / (1.0 + np.abs(x)),
-    [lambda g, y, x: g / (1.0 + mg.abs(x)) ** 2],
-    "x / (1 + abs(x))",
-)
-scaled = mg.primitive(
-    "strangers_product",
-    lambda x, w: x * np.tanh(w),
-    [lambda g, y, x, w: g * mg.tanh(w), lambda g, y, x, w: g * x * (1.0 - mg.tanh(w) ** 2)],
-    "x * tanh(w)",
-)
-unknown = mg.primitive("strangers_sine", np.sin, [lambda g, y, x: g * mg.cos(x)])
+OWN: dict[str, tuple[Any, ...]] = {
+    "strangers_softsign": (
+        lambda x: x / (1.0 + np.abs(x)),
+        [lambda g, y, x: g / (1.0 + mg.abs(x)) ** 2],
+        "x / (1 + abs(x))",
+    ),
+    "strangers_product": (
+        lambda x, w: x * np.tanh(w),
+        [lambda g, y, x, w: g * mg.tanh(w), lambda g, y, x, w: g * x * (1.0 - mg.tanh(w) ** 2)],
+        "x * tanh(w)",
+    ),
+    "strangers_sine": (np.sin, [lambda g, y, x: g * mg.cos(x)]),  # no notation
+}
+
+
+def own(name: str) -> Callable[..., Value]:
+    """A primitive of one's own, for a test with the fixture own_primitives."""
+    return TABLE[name] if name in TABLE else mg.primitive(name, *OWN[name])
 
 
 def attention(x: Value, w: Value) -> Value:
@@ -56,7 +63,7 @@ FAMILIES: dict[str, Loss] = {
     "places": lambda x, w: mg.concatenate([x[:, 1:], w[:, ::-1]], axis=1) * mg.take(w, [0, 2, 2, 1, 0], 1),
     "order": lambda x, w: mg.sort(x, axis=1) * w + mg.roll(mg.flip(x), 1) * mg.repeat(w[:, :1], 3, axis=1),
     "attention": attention,
-    "one's own": lambda x, w: softsign(x) * w + scaled(x, w),
+    "one's own": lambda x, w: own("strangers_softsign")(x) * w + own("strangers_product")(x, w),
     "a convolution": lambda x, w: mg.conv2d(Value(IMAGE, label="p"), w[:, :2].reshape(1, 1, 2, 2)) * x[0, 0],
 }
 
@@ -121,7 +128,7 @@ def test_powers_of_scalars_have_a_page(page: Page, tmp_path: Path) -> None:
 
 
 def test_what_nobody_can_run_is_replayed_and_says_so_in_one_sentence(page: Page, tmp_path: Path) -> None:
-    f = mg.sum(mg.square(unknown(Value(X, label="x")) * Value(W, label="w")))
+    f = mg.sum(mg.square(own("strangers_sine")(Value(X, label="x")) * Value(W, label="w")))
     f.label = "f"
     f.backward()
     opened(page, f, tmp_path)

@@ -9,6 +9,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.derivations.ledger import node_names
 from microgradcnn.views.formulas.expression import spelling
 
+LONGEST = 200  # characters of a place in a model
 _LETTERS = {"weight": "W", "bias": "b"}  # as they are taught; an array that is called otherwise keeps its own name
 
 
@@ -34,7 +35,8 @@ def place_of(node: Value, names: dict[Value, str]) -> str:
 
 
 def _is_place(label: str) -> bool:
-    return "." in label and all(part.isidentifier() or part.isdigit() for part in label.split("."))
+    parts = label.split(".") if len(label) <= LONGEST else []
+    return len(parts) > 1 and all(part.isidentifier() or part.isdigit() for part in parts)
 
 
 def _short(places: dict[Value, str]) -> Iterator[tuple[Value, str]]:
