@@ -228,8 +228,9 @@ class Canvas {
   /** @param {number[]} boxes */
   reveal(boxes) {
     this.followed = boxes;
-    if (!boxes.length || !this.size.width) return;
-    const [{ view, places }, { width, height }] = [this.picture, this.size];
+    const { clientWidth: width, clientHeight: height } = this.figure; // the words beside it may just have grown
+    if (!boxes.length || !width) return;
+    const { view, places } = this.picture;
     const shift = (name, length, start, room) => {
       const ends = boxes.map((box) => [places[box][name], places[box][name] + places[box][length]]);
       const [low, high] = [Math.min(...ends.map(([a]) => a)), Math.max(...ends.map(([, b]) => b))];
