@@ -71,6 +71,7 @@ def test_the_view_is_in_the_address_once_it_was_moved(page: Page, tmp_path: Path
     page.wait_for_function("location.hash.includes('view=')")
     view = page.evaluate(VIEW)
     page.reload()
+    page.wait_for_function("() => globalThis.microgradcnn")
     assert page.evaluate(VIEW) == pytest.approx(view, abs=2.0)
     page.keyboard.press("0")
     page.wait_for_function("!location.hash.includes('view=')")

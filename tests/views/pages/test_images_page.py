@@ -224,8 +224,9 @@ def test_maps_follow_the_numbers_and_tell_no_gradient_before_its_time(page: Page
     assert [i for i in range(16) if before[i] != after[i]] == [5]
     gradients = "figure .gradient-map image[href]"
     assert page.locator(gradients).count()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")  # it is at rest
     page.mouse.move(*point(page, "x", "gradient", 0, 1, 2, 4, 4))
-    assert page.locator("#pixel .grid").count()
+    page.locator("#pixel .grid").first.wait_for()
     for hide in ("document.getElementById('predict').click()", "microgradcnn.change({ step: 3, prediction: null })"):
         page.evaluate(hide)
         assert page.locator(gradients).count() == 0
