@@ -7,7 +7,6 @@ program takes no longer counts: at most 0.15 ms a line cold, and from the cache;
 at its first step in at most half of the jit's cold time for a chain, and in no more than all of it for a network.
 """
 
-import importlib
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ import time
 from functools import partial
 
 import numpy as np
-from harness import Benchmark, Quiet, Target, alone, without_blas_settings
+from harness import Benchmark, Quiet, Target, alone, import_the_jit, without_blas_settings
 
 LINES = [100, 1_000, 10_000, 100_000]
 WIDTHS = {100: 3, 1_000: 13, 10_000: 43, 100_000: 140}  # k of the networks
@@ -64,13 +63,7 @@ def first_step(kind, lines, backend):
     import microgradcnn as mg
     from microgradcnn.targets.rerolling.program import length
 
-    for module in (
-        "llvmlite.binding",
-        "threadpoolctl",
-        "microgradcnn.targets.native.jit",
-        "microgradcnn.targets.program",
-    ):
-        importlib.import_module(module)
+    import_the_jit()
     loss, wrt, inputs = {"network": network, "chain": chain}[kind](int(lines))
     columns = np.random.default_rng(1).standard_normal((len(inputs), ROWS))
     start = time.perf_counter()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import importlib.metadata
 import json
 import os
@@ -303,6 +304,17 @@ def alone(script: str, *work: object, **environment: str) -> Any:
     command = [sys.executable, script, "--alone", *map(str, work)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env={**os.environ, **environment})
     return json.loads(done.stdout)
+
+
+def import_the_jit() -> None:
+    """Import all that the jit compiles with, so that what is timed after it is compiling alone."""
+    for module in (
+        "llvmlite.binding",
+        "threadpoolctl",
+        "microgradcnn.targets.native.jit",
+        "microgradcnn.targets.program",
+    ):
+        importlib.import_module(module)
 
 
 def peak_memory() -> int:

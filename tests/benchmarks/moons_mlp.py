@@ -8,7 +8,6 @@ where the program was compiled before, imports excluded. Backend numpy, which ru
 the better NumPy written by hand, and so does the default where there is no llvmlite.
 """
 
-import importlib
 import json
 import os
 import sys
@@ -28,6 +27,7 @@ from harness import (
     Task,
     alone,
     check_equal,
+    import_the_jit,
     numbers,
     trained,
     without_blas_settings,
@@ -265,13 +265,7 @@ def compiling():
     """In a process of its own: seconds from the recorded loss to the first step, everything imported before."""
     import microgradcnn as mg
 
-    for module in (
-        "llvmlite.binding",
-        "threadpoolctl",
-        "microgradcnn.targets.native.jit",
-        "microgradcnn.targets.program",
-    ):
-        importlib.import_module(module)
+    import_the_jit()
     loss, parameters, inputs = recorded()
     points, y, _ = data()
     start = time.perf_counter()
