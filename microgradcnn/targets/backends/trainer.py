@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -68,10 +70,9 @@ class Trainer(ABC):
 
     def parts(self, vector: Array) -> list[Array]:
         """`vector`, cut into views in the shapes of the parameters."""
-        if not self._wrt:
-            return []
-        ends = np.cumsum([np.size(v.data) for v in self._wrt])
-        return [part.reshape(v.shape) for part, v in zip(np.split(vector, ends[:-1]), self._wrt, strict=True)]
+        shapes = [v.shape for v in self._wrt]
+        ends = [*accumulate(map(math.prod, shapes), initial=0)]
+        return [vector[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
 
 
 class VectorTrainer(Trainer):
