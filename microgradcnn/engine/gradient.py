@@ -41,7 +41,7 @@ def backward(self: Value, seed: object = None) -> None:
     gradients = cotangents(self, start, order)
     with _writing_gradients:
         for node, gradient in gradients.items():
-            if type(gradient) is np.ndarray:
+            if type(gradient) is _ndarray:
                 gradient.setflags(write=False)
             if node.op is not None:
                 node._grad = gradient
@@ -143,7 +143,7 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
                     sent = rule(*arguments, **static) if static else rule(*arguments)
                 except ArithmeticError:
                     sent = _in_ieee_arithmetic(rule, arguments, static)
-                if type(sent) is not float or type(parent._data) is not float or optional:
+                if optional or not _fits(sent, parent._data):
                     sent = _mended(sent, rule, arguments, node, parent, node in optional)
                 found[parent] = sent if parent not in found else _added(sent, parent, found, own)
                 if watch is not None:
@@ -202,9 +202,7 @@ def _mended(
 
     `below_where`: some where() may not have taken what was computed from the node.
     """
-    data, kind = parent._data, type(sent)
-    same = kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
-    if same and not below_where:
+    if not below_where and _fits(sent, parent._data):
         return sent
     if sent is None:
         raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
@@ -213,6 +211,12 @@ def _mended(
     if below_where and node.op is not None and node.op.elementwise:
         sent = _nothing_from_nothing(sent, arguments[0])
     return _unbroadcast(sent, parent, node)
+
+
+def _fits(sent: Any, data: Any) -> bool:
+    """Whether what is sent is a number as the data is, or an array of its shape and dtype."""
+    kind = type(sent)
+    return kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
 
 
 def _in_ieee_arithmetic(rule: Callable[..., Any], arguments: tuple[Any, ...], static: dict[str, Any]) -> Any:
