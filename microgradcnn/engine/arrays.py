@@ -32,7 +32,7 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
         return x
     if type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32) and x.ndim:  # most often
         if x.flags.writeable or not _is_frozen(x):
-            x = x.copy()
+            x = x.copy("K")
             x.setflags(write=False)
         return x
     if keep_bool and type(x) is bool:

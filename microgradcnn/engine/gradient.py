@@ -143,7 +143,9 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
                     sent = rule(*arguments, **static) if static else rule(*arguments)
                 except ArithmeticError:
                     sent = _in_ieee_arithmetic(rule, arguments, static)
-                if optional or not _fits(sent, parent._data):
+                kind, data = type(sent), parent._data
+                fits = kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
+                if not fits or optional:
                     sent = _mended(sent, rule, arguments, node, parent, node in optional)
                 found[parent] = sent if parent not in found else _added(sent, parent, found, own)
                 if watch is not None:
@@ -198,12 +200,10 @@ def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]
 def _mended(
     sent: Any, rule: Callable[..., Any], arguments: tuple[Any, ...], node: Value, parent: Value, below_where: bool
 ) -> Any:
-    """What a rule of `node` gave for `parent`, as it is sent: most often, that is the same.
+    """What a rule of `node` gave for `parent`, in the form that the parent has, as it is sent.
 
     `below_where`: some where() may not have taken what was computed from the node.
     """
-    if not below_where and _fits(sent, parent._data):
-        return sent
     if sent is None:
         raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
     if type(sent) is complex:
@@ -211,12 +211,6 @@ def _mended(
     if below_where and node.op is not None and node.op.elementwise:
         sent = _nothing_from_nothing(sent, arguments[0])
     return _unbroadcast(sent, parent, node)
-
-
-def _fits(sent: Any, data: Any) -> bool:
-    """Whether what is sent is a number as the data is, or an array of its shape and dtype."""
-    kind = type(sent)
-    return kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
 
 
 def _in_ieee_arithmetic(rule: Callable[..., Any], arguments: tuple[Any, ...], static: dict[str, Any]) -> Any:

@@ -83,7 +83,7 @@ def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a @ b; by np.dot, which is the same for one or two axes and faster, where it can be.
+    """a @ b; by dot, which is the same for one or two axes and faster, where it can be.
 
     All rows of a stack times one matrix are one product: np.matmul makes a small one of each. A small matrix that lies
     turned on the right is copied first, and a stack of products lies in memory as the right factors do.
@@ -96,8 +96,8 @@ def matmul(a: Array, b: Array) -> Array:
         alike = a.shape[:-2] == b.shape[:-2] and a.dtype is b.dtype and b.strides[-1] == b.itemsize
         return np.matmul(a, b, out=np.empty_like(b, shape=(*a.shape[:-1], b.shape[-1])) if alike else None)
     if a.ndim < 3 or a.shape[-1] != b.shape[0]:
-        return np.dot(a, b) if a.ndim < 3 else np.matmul(a, b)
-    return np.dot(a.reshape(math.prod(a.shape[:-1]), len(b)), b).reshape(a.shape[:-1] + b.shape[1:])
+        return a.dot(b) if a.ndim < 3 else np.matmul(a, b)
+    return a.reshape(math.prod(a.shape[:-1]), len(b)).dot(b).reshape(a.shape[:-1] + b.shape[1:])
 
 
 def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
@@ -109,11 +109,11 @@ def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
         if axis == (0,) or axis == tuple(range(len(axis))):
             left = x.shape[len(axis) :]
             terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
-            y = np.dot(ones(len(terms), x.dtype), terms)
+            y = ones(len(terms), x.dtype).dot(terms)
             return y.reshape((*[1] * len(axis), *left)) if keepdims else y if len(left) == 1 else y.reshape(left)
         if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
             terms = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-            y = np.dot(terms, ones(x.shape[-1], x.dtype))
+            y = terms.dot(ones(x.shape[-1], x.dtype))
             return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
     whole: Any = np.add.reduce
     return whole(x, axis=axis, keepdims=keepdims)

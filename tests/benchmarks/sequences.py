@@ -115,15 +115,14 @@ def gpt_data(dtype, rows, T, V, C):
 
 def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after):
     n, (T, C) = len(text), P.shape
-    x = embedded(E, text) + P
+    x = (embedded(E, text) + P).reshape(-1, C)  # a row for each character
     qkv = mg.linear(mg.layer_norm(x, C, g1, s1, EPS), Wa, ba).reshape(n, T, 3, HEADS, C // HEADS)
     q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
-    mixed = mg.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(0, 2, 1, 3).reshape(n, T, C)
+    mixed = mg.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(0, 2, 1, 3).reshape(-1, C)
     x = x + mg.linear(mixed, Wp, bp)
     h = mg.gelu(mg.linear(mg.layer_norm(x, C, g2, s2, EPS), Wu, bu), approximate="tanh")
     x = x + mg.linear(h, Wd, bd)
-    logits = mg.linear(mg.layer_norm(x, C, g3, s3, EPS), Wo, bo)
-    return mg.nn.cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
+    return mg.nn.cross_entropy(mg.linear(mg.layer_norm(x, C, g3, s3, EPS), Wo, bo), after.reshape(-1))
 
 
 def torch_gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after, fused=True):

@@ -55,7 +55,12 @@ def scaled_dot_product_attention(
     than itself. `scale` is 1/√features unless it is given. (Vaswani et al. 2017, equation 1.) nn.MultiheadAttention
     records the steps one by one, which its graph shows; this is faster. Raises ValueError for two masks.
     """
-    *_, queries, features = shape(query)
+    if min(len(shape(x)) for x in (query, key, value)) < 2:
+        raise ValueError(
+            "scaled_dot_product_attention takes queries, keys and values (..., length, features), not of shapes "
+            f"{shape(query)}, {shape(key)} and {shape(value)}"
+        )
+    queries, features = shape(query)[-2:]
     mask: Any = 0.0
     if is_causal:
         if attn_mask is not None:

@@ -18,7 +18,7 @@ _SEEN = 1e-3  # a sum of a row's exponentials, all less the largest of all rows,
 
 def _scores(q: Array, k: Array, mask: Any, scale: float) -> Array:
     scores = kernels.matmul(q, k.swapaxes(-1, -2))
-    scores *= scale
+    scores = np.multiply(scores, scale, out=scores if scores.dtype.kind == "f" else None)
     if type(mask) is float and mask == 0.0:
         return scores
     return plus(scores, mask)
@@ -29,8 +29,6 @@ def _attention_weights(q: Array, k: Array, mask: Any, scale: float) -> Array:
 
     Else each less its own largest, as log_softmax has it, also where something is not finite.
     """
-    if min(np.ndim(q), np.ndim(k)) < 2:
-        raise ValueError("queries and keys are (..., length, features)")
     shares = _scores(q, k, mask, scale)
     shares -= np.maximum.reduce(shares, None, initial=-np.inf)
     np.exp(shares, out=shares)

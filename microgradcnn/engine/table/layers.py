@@ -26,7 +26,7 @@ def plus(y: Any, b: Any) -> Any:
 
 
 def _linear(x: Array, weight: Array, bias: Array) -> Array:
-    if np.ndim(weight) != 2 or shape_of(bias) != weight.shape[:1]:
+    if len(shape_of(weight)) != 2 or shape_of(bias) != weight.shape[:1]:
         raise ValueError("a weight is (outputs, inputs), and a bias (outputs,)")
     return plus(kernels.matmul(x, weight.T), bias)
 
