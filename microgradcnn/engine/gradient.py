@@ -41,7 +41,7 @@ def backward(self: Value, seed: object = None) -> None:
     gradients = cotangents(self, start, order)
     with _writing_gradients:
         for node, gradient in gradients.items():
-            if type(gradient) is _ndarray:
+            if type(gradient) is np.ndarray:
                 gradient.setflags(write=False)
             if node.op is not None:
                 node._grad = gradient
@@ -143,9 +143,7 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
                     sent = rule(*arguments, **static) if static else rule(*arguments)
                 except ArithmeticError:
                     sent = _in_ieee_arithmetic(rule, arguments, static)
-                kind, data = type(sent), parent._data
-                fits = kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
-                if not fits or optional:
+                if type(sent) is not float or type(parent._data) is not float or optional:
                     sent = _mended(sent, rule, arguments, node, parent, node in optional)
                 found[parent] = sent if parent not in found else _added(sent, parent, found, own)
                 if watch is not None:
@@ -200,10 +198,14 @@ def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]
 def _mended(
     sent: Any, rule: Callable[..., Any], arguments: tuple[Any, ...], node: Value, parent: Value, below_where: bool
 ) -> Any:
-    """What a rule of `node` gave for `parent`, in the form that the parent has, as it is sent.
+    """What a rule of `node` gave for `parent`, as it is sent: most often, that is the same.
 
     `below_where`: some where() may not have taken what was computed from the node.
     """
+    data, kind = parent._data, type(sent)
+    same = kind is type(data) and (kind is float or (sent.shape == data.shape and sent.dtype is data.dtype))
+    if same and not below_where:
+        return sent
     if sent is None:
         raise TypeError(f"the chain rule of {node.op} gave None to {parent.describe()}: return a gradient")
     if type(sent) is complex:
