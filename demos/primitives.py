@@ -43,6 +43,11 @@ VECTORS = {
     **{f.__name__: lambda x, y, f=f: f(x * y) for f in (mg.sum, mg.mean, mg.max, mg.min, mg.logsumexp)},
     "vector_norm": lambda x, y: mg.norm(x * y),
     "normalised": lambda x, y: mg.sum(mg.normalised(x) * y),
+    "layer_norm": lambda x, y: mg.sum(mg.layer_norm(x, x.shape, y, y)),
+    "linear": lambda x, y: mg.sum(mg.linear(x, x.reshape(1, -1) * y, y[:1])),
+    "attention_weights": lambda x, y: mg.sum(
+        mg.scaled_dot_product_attention(*[x.reshape(-1, 1)] * 2, y.reshape(-1, 1))
+    ),
     "cumsum": lambda x, y: mg.sum(mg.cumsum(x) * y),
     "order, take_along_axis, scatter_add": lambda x, y: mg.sum(mg.sort(x) * y),
     "take, index_add": lambda x, y: mg.sum(mg.take(x, mg.where(x < y, 0.0, 1.0)) * y),

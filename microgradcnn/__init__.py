@@ -78,7 +78,9 @@ from microgradcnn.engine.functions import (
     isinf,
     isnan,
     kron,
+    layer_norm,
     leaky_relu,
+    linear,
     log,
     log1p,
     log2,
@@ -114,6 +116,7 @@ from microgradcnn.engine.functions import (
     roll,
     rollaxis,
     rot90,
+    scaled_dot_product_attention,
     select,
     sigmoid,
     sign,
@@ -196,12 +199,14 @@ __all__ += ["column_stack", "compile", "concatenate", "conv1d", "conv2d", "conv_
 __all__ += ["cross", "cumsum", "debug", "deg2rad", "diag", "diagflat", "diagonal", "diff", "dot", "draw", "dsplit"]
 __all__ += ["dstack", "einsum", "equal", "erf", "exp", "exp2", "expand_dims", "explain", "expm1", "export_onnx"]
 __all__ += ["flatten", "flip", "fliplr", "flipud", "floor", "gelu", "getitem", "grad", "hsplit", "hstack", "hypot"]
-__all__ += ["inner", "isfinite", "isinf", "isnan", "kron", "leaky_relu", "ledger", "log", "log10"]
+__all__ += ["inner", "isfinite", "isinf", "isnan", "kron", "layer_norm", "leaky_relu", "ledger", "linear"]
+__all__ += ["log", "log10"]
 __all__ += ["log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or"]
 __all__ += ["logical_xor", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mod"]
 __all__ += ["moveaxis", "nan_to_num", "negative", "nn", "no_grad", "norm", "normalised", "not_equal", "ones_like"]
 __all__ += ["optim", "outer", "pad", "power", "primitive", "prod", "rad2deg", "ravel", "reciprocal", "relu", "repeat"]
-__all__ += ["reshape", "roll", "rollaxis", "rot90", "select", "sigmoid", "sign", "silu", "sin", "sinc", "sinh"]
+__all__ += ["reshape", "roll", "rollaxis", "rot90", "scaled_dot_product_attention"]
+__all__ += ["select", "sigmoid", "sign", "silu", "sin", "sinc", "sinh"]
 __all__ += ["softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes"]
 __all__ += ["take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "var"]
 __all__ += ["vdot", "vsplit", "vstack", "where", "worksheet", "zeros_like"]

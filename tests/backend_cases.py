@@ -131,6 +131,7 @@ CASES = [
     numbers("log_softmax", M, axis=1),
     numbers("normalised", M, axis=1),
     numbers("normalised", axis=0),
+    function("layer_norm", "", lambda m, x, w, b: mg.layer_norm(x, 4, w, b), M, fixed(4), fixed(4)),
     # Shapes
     function("reshape", "", lambda m, x: m.reshape(x, (-1, 12)), M),
     function("ravel", "", lambda m, x: m.ravel(x)),
@@ -196,6 +197,15 @@ CASES = [
     # Products
     function("matmul", "", lambda m, x, w: m.matmul(x, w), X, fixed(4, 3)),
     function("matmul", "of stacks", lambda m, x, y: m.matmul(x, y), M, Arg((4, 2))),
+    function("linear", "", lambda m, x, w, b: mg.linear(x, w, b), X, fixed(3, 4), fixed(3)),
+    function("linear", "of sequences", lambda m, x, w, b: mg.linear(x, w, b), M, fixed(2, 4), fixed(2)),
+    *[
+        function("scaled_dot_product_attention", option, build, M, M, Arg((3, 2)))
+        for option, build in {
+            "": lambda m, q, k, v: mg.scaled_dot_product_attention(q, k, v),
+            "is_causal=True": lambda m, q, k, v: mg.scaled_dot_product_attention(q, k, v, is_causal=True),
+        }.items()
+    ],
     function("dot", "", lambda m, x, w: m.dot(x, w), X, fixed(4)),
     function("inner", "", lambda m, x, w: m.inner(x, w), X, fixed(3, 4)),
     function("vdot", "", lambda m, x, y: m.vdot(x, y), X, X),

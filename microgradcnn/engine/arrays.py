@@ -31,7 +31,10 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
     if type(x) is float:
         return x
     if type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32) and x.ndim:  # most often
-        return x if _is_frozen(x) else settled(np.array(x))
+        if x.flags.writeable or not _is_frozen(x):
+            x = x.copy("K")
+            x.setflags(write=False)
+        return x
     if keep_bool and type(x) is bool:
         return x
     if type(x) is int and abs(x) < 1 << 1023:  # larger ones become objects, and are refused

@@ -19,7 +19,7 @@ Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 WORTH_ONES = 256  # numbers to add up before a product, or one call more, takes less time than a sum
-FEW_ONES = 1 << 12  # that are worth being kept
+FEW_ONES = TURNED = 1 << 12  # ones that are worth being kept; numbers of a matrix that are worth a copy for a product
 FEW_ROWS = 80  # of a table: to them a product with ones and zeros adds rows faster than one number after the other
 MULTIPLIED = 8  # exponents up to which x**k is a product: np.power takes a hundred times as long
 COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some images
@@ -28,8 +28,7 @@ COPIED = 1 << 17  # numbers that are copied at a time, for all windows of some i
 def sigmoid(x: Array) -> Array:
     """1/(1 + exp(-x)), from exp(-|x|), which cannot overflow; 1 - σ(-x) on the right loses half a digit less."""
     e = np.abs(x, out=np.empty_like(x))
-    np.negative(e, out=e)
-    np.exp(e, out=e)
+    np.exp(np.negative(e, out=e), out=e)
     np.divide(e, 1.0 + e, out=e)
     np.subtract(np.greater_equal(x, 0), e, out=e)  # left of 0 that is -e, on the right 1 - e; np.where is far slower
     return np.abs(e, out=e)
@@ -37,17 +36,14 @@ def sigmoid(x: Array) -> Array:
 
 def sigmoid_of_number(x: float) -> float:
     """The same for a Python float."""
-    if x >= 0.0:
-        return 1.0 - (e := math.exp(-x)) / (1.0 + e)
-    return (e := math.exp(x)) / (1.0 + e)
+    e = math.exp(-abs(x))
+    return 1.0 - e / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
 
 
 def power(x: Any, exponent: float) -> Any:
     """x**exponent of arrays, or of NumPy's numbers, which IEEE has answers for where Python raises or turns complex."""
     x = np.asarray(x)
-    if exponent not in range(3, MULTIPLIED + 1):
-        return x**exponent
-    return math.prod([x] * (int(exponent) - 1), start=x)
+    return math.prod([x] * (int(exponent) - 1), start=x) if exponent in range(3, MULTIPLIED + 1) else x**exponent
 
 
 def relu(x: Any) -> Any:
@@ -64,9 +60,8 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 
     The condition may lack leading axes, as a mask of attention does, and b may be a number.
     """
-    if not all(type(x) is np.ndarray for x in (condition, a)) or a.shape[a.ndim - condition.ndim :] != condition.shape:
-        return np.where(condition, a, b)
-    if condition.dtype != np.bool_ or a.dtype.kind != "f":
+    known = type(condition) is type(a) is np.ndarray and condition.dtype == np.bool_ and a.dtype.kind == "f"
+    if not known or a.shape[a.ndim - condition.ndim :] != condition.shape:
         return np.where(condition, a, b)
     taken = condition.astype(f"i{a.itemsize}")
     if type(b) is float and b == 0.0 and math.copysign(1.0, b) > 0.0:
@@ -88,15 +83,21 @@ def where_of_numbers(condition: Any, a: Any, b: Any) -> Any:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a @ b; by np.dot, which is the same for one or two axes and faster, where it can be.
+    """a @ b; by dot, which is the same for one or two axes and faster, where it can be.
 
-    All rows of a stack times one matrix are one product: np.matmul makes a small one of each matrix in the stack.
+    All rows of a stack times one matrix are one product: np.matmul makes a small one of each. A small matrix that lies
+    turned on the right is copied first, and a stack of products lies in memory as the right factors do.
     """
-    if type(a) is not np.ndarray or type(b) is not np.ndarray or not a.ndim or not 0 < b.ndim < 3:
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or not a.ndim or not b.ndim:
         return np.matmul(a, b)
+    if b.ndim > 1 and b.strides[-1] != b.itemsize and b.size <= a.size and math.prod(b.shape[-2:]) <= TURNED:
+        b = np.ascontiguousarray(b)
+    if b.ndim > 2:
+        alike = a.shape[:-2] == b.shape[:-2] and a.dtype is b.dtype and b.strides[-1] == b.itemsize
+        return np.matmul(a, b, out=np.empty_like(b, shape=(*a.shape[:-1], b.shape[-1])) if alike else None)
     if a.ndim < 3 or a.shape[-1] != b.shape[0]:
-        return np.dot(a, b) if a.ndim < 3 else np.matmul(a, b)
-    return np.dot(a.reshape(math.prod(a.shape[:-1]), len(b)), b).reshape(a.shape[:-1] + b.shape[1:])
+        return a.dot(b) if a.ndim < 3 else np.matmul(a, b)
+    return a.reshape(math.prod(a.shape[:-1]), len(b)).dot(b).reshape(a.shape[:-1] + b.shape[1:])
 
 
 def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
@@ -108,11 +109,11 @@ def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
         if axis == (0,) or axis == tuple(range(len(axis))):
             left = x.shape[len(axis) :]
             terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
-            y = np.dot(ones(len(terms), x.dtype), terms)
+            y = ones(len(terms), x.dtype).dot(terms)
             return y.reshape((*[1] * len(axis), *left)) if keepdims else y if len(left) == 1 else y.reshape(left)
         if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
             terms = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-            y = np.dot(terms, ones(x.shape[-1], x.dtype))
+            y = terms.dot(ones(x.shape[-1], x.dtype))
             return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
     whole: Any = np.add.reduce
     return whole(x, axis=axis, keepdims=keepdims)
@@ -128,8 +129,7 @@ _few_ones = lru_cache(maxsize=64)(np.ones)
 
 def mean(x: Any, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     """The sum by how many numbers go into it; NaN of nothing."""
-    x = np.asarray(x)
-    s = total(x, axis, keepdims)
+    s = total(x := np.asarray(x), axis, keepdims)
     return s / (x.size / (s.size or 1))
 
 

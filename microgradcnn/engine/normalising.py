@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,10 @@ def kept(y: Any) -> Any:
 
 def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
     """(x - mean)/√(variance + eps) over the axes."""
+    x = np.asarray(x)
     y, scale = _centred(x, axis, eps)
     y /= scale
-    y = y.reshape(np.shape(x))
+    y = y.reshape(x.shape)
     keep(y, scale)
     return y
 
@@ -49,7 +51,7 @@ def normalised_back(g: Array, y: Array, x: Array, axis: tuple[int, ...] | None, 
     """(g - mean of g - y·(mean of g·y))/√(variance + eps)."""
     if (scale := kept(y)) is None:
         _, scale = _centred(x, axis, eps)
-    shape, (table, mean) = g.shape, _table(x, axis)
+    shape, (table, mean) = g.shape, _table(g.shape, g.dtype, axis)
     g, y = g.reshape(table), y.reshape(table)
     along = g * y
     np.multiply(y, mean(along), out=along)
@@ -61,25 +63,29 @@ def normalised_back(g: Array, y: Array, x: Array, axis: tuple[int, ...] | None, 
 
 def _centred(x: Array, axis: tuple[int, ...] | None, eps: float) -> tuple[Array, Array]:
     """x - mean and √(variance + eps), as tables."""
-    shape, mean = _table(x, axis)
-    table = np.reshape(x, shape)
+    shape, mean = _table(x.shape, x.dtype, axis)
+    table = x.reshape(shape)
     y = table - mean(table)
     return y, np.sqrt(mean(np.square(y)) + eps)
 
 
-def _table(x: Array, axis: tuple[int, ...] | None) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
-    """The shape of a table with the rows of arrays like x, and a function of it: the means over the axes, which stay.
+@lru_cache(maxsize=64)
+def _table(
+    shape: tuple[int, ...], dtype: np.dtype[Any], axis: tuple[int, ...] | None
+) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
+    """The shape of a table with the rows of such arrays, and a function of it: the means over the axes, which stay.
 
     A table is faster than many axes. Where the axes are others than its rows or columns, arrays stay what they are.
     """
-    if type(x) is np.ndarray and x.size > WORTH_ONES and x.dtype.kind == "f":
-        if x.ndim == 2 and axis == (0,):
-            weights, count = ones(len(x), x.dtype), len(x)
-            return x.shape, lambda t: np.dot(weights, t) / count
-        if axis in ((-1,), (x.ndim - 1,)) and x.ndim > 1 and x.shape[-1] <= 128:
-            weights, count = ones(x.shape[-1], x.dtype), x.shape[-1]
-            return (x.size // count, count), lambda t: np.dot(t, weights)[:, None] / count
-    return np.shape(x), lambda t: mean(t, axis, keepdims=True)
+    size, ndim = math.prod(shape), len(shape)
+    if size > WORTH_ONES and dtype.kind == "f":
+        if ndim == 2 and axis == (0,):
+            rows, weights = shape[0], ones(shape[0], dtype)
+            return shape, lambda t: weights.dot(t) / rows
+        if axis in ((-1,), (ndim - 1,)) and ndim > 1 and shape[-1] <= 128:
+            columns, summing = shape[-1], ones(shape[-1], dtype)
+            return (size // columns, columns), lambda t: t.dot(summing)[:, None] / columns
+    return shape, lambda t: mean(t, axis, keepdims=True)
 
 
 def log_softmax(x: Array, axis: int) -> Array:

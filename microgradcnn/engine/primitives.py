@@ -42,8 +42,7 @@ from microgradcnn.engine.record import Each, Primitive, on_arrays
 
 def _swap(x: Any) -> Any:
     """The last two axes exchanged."""
-    n = x.ndim
-    return x.T if n == 2 else x.swapaxes(n - 2, n - 1)
+    return x.T if x.ndim == 2 else x.swapaxes(x.ndim - 2, x.ndim - 1)
 
 
 def _column(v: Any) -> Any:
@@ -243,7 +242,8 @@ min: Primitive = Primitive(
 
 
 @on_arrays(normalising.normalised_back)
-def _normalised_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, eps: float) -> Any:
+def normalised_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, eps: float) -> Any:
+    """(g - mean of g - y·(mean of g·y))/√(variance + eps)."""
     over: dict[str, Any] = {"axis": axis, "keepdims": True}
     variance = mean(square(x - mean(x, **over)), **over)
     return (g - mean(g, **over) - y * mean(g * y, **over)) / sqrt(variance + eps)
@@ -253,7 +253,7 @@ def _normalised_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...] | None, eps: 
 normalised: Primitive = Primitive(
     "normalised",
     normalising.normalised,
-    (_normalised_rule,),
+    (normalised_rule,),
     "(x - mean(x, axis=axis, keepdims=True)) / sqrt(mean(square(x - mean(x, axis=axis, keepdims=True)), axis=axis, "
     "keepdims=True) + eps)",
     composed=True,
@@ -261,12 +261,16 @@ normalised: Primitive = Primitive(
 
 
 # Products
+def times(a: Any, b: Any) -> Any:
+    """a @ b in a rule: of arrays, or a node in a graph."""
+    return (kernels.matmul if type(a) is type(b) is np.ndarray else matmul)(a, b)
+
+
 def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:  # y[..., i] = Σ a[..., i, j] b[j]
         return g * b if a.ndim == 1 else matmul(_column(g), _row(b))
     if a.ndim == 1:  # y[..., j] = Σ a[i] b[..., i, j]
         return sum(_row(g) * b, axis=(-1,), keepdims=False)
-    times = kernels.matmul if type(g) is type(b) is np.ndarray else matmul  # in a graph it is a node
     return times(g, _swap(b))
 
 
@@ -277,8 +281,8 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g @ a if a.ndim == 2 else sum(_column(g) * a, axis=(-2,), keepdims=False)
     if b.ndim == 2 < a.ndim:  # every row of the stack goes through the one matrix
         rows = math.prod(a.shape[:-1])
-        return a.reshape((rows, a.shape[-1])).T @ g.reshape((rows, g.shape[-1]))
-    return _swap(a) @ g
+        return times(a.reshape((rows, a.shape[-1])).T, g.reshape((rows, g.shape[-1])))
+    return times(_swap(a), g)
 
 
 matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_right), "a @ b", work="product")

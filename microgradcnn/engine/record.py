@@ -45,9 +45,10 @@ class Primitive:
     it raises, NumPy's answer stands. `elementwise`: each number of the value comes from the number at the same place,
     by broadcasting, of each input. `symbol` is what formulas call it, `infix` the sign that stands between its inputs.
     They write it `by_name`, as σ(x), where the notation is `opaque`, which says no more than that, or has an input
-    twice; `repeats` if its chain rules have one twice, so that a long input needs a name. `work` is one of WORKS, or
-    "" for the value of a function. `targets` are the lines that a user's primitive has of its own, as `primitive` says.
-    `composed`: all that is made of a graph but its gradient knows it by its notation, as a user's primitive.
+    twice, or is `composed`; `repeats` if its chain rules have one twice, so that a long input needs a name. `work` is
+    one of WORKS, or "" for the value of a function. `targets` are the lines that a user's primitive has of its own, as
+    `primitive` says. `composed`: all that is made of a graph but its gradient and its formulas knows it by its
+    notation, as a user's primitive.
     """
 
     __slots__ = (
@@ -79,7 +80,7 @@ class Primitive:
         self.symbol = symbol or name
         names = [n for n in re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!\()", notation) if n != "pi"]
         self.opaque = notation.startswith(f"{name}(")
-        self.by_name = self.opaque or len(set(names)) < len(names)
+        self.by_name = self.opaque or composed or len(set(names)) < len(names)
         self.repeats = repeats or len(set(names)) < len(names)
         sign = re.fullmatch(r"\w+ (\W+) \w+", notation)
         self.infix = sign[1] if sign else None

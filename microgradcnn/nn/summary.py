@@ -152,11 +152,18 @@ def _work_of_a_number(y: Value, op: Primitive) -> float:
     if op.work in ("sum", "mean", "max"):
         share = math.prod(y.parents[0].shape) / (math.prod(y.shape) or 1)
         return math.prod(y.static.get("size", (share,))) - (op.work != "mean")
+    if op.name == "linear":
+        return 2 * y.parents[1].shape[1]
+    if op.name == "attention_weights":  # a product, times the scale, plus the mask, and 5 as in log_softmax
+        return 2 * y.parents[0].shape[-1] + 6
     if op.name == "log_softmax":  # the largest, x − it, exp, their sum, log, minus that
         return 5 - 1 / y.shape[y.static["axis"]]
-    if op.name == "normalised":  # the mean, x − it, squared, their mean, the quotient; + ε and √ once for all of them
-        axis = y.static["axis"]
-        return 5 + 2 / math.prod(y.shape if axis is None else (y.shape[i] for i in axis))
+    if op.name in (
+        "normalised",
+        "layer_norm",
+    ):  # the mean, x − it, squared, their mean, the quotient; + ε, √ once for all
+        axis, more = y.static["axis"], 2 if op.name == "layer_norm" else 0
+        return 5 + more + 2 / math.prod(y.shape if axis is None else (y.shape[i] for i in axis))
     return _in_notation(op, ())
 
 

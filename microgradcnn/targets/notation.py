@@ -248,7 +248,7 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: getattr(functions, name) for name in {*BUILT_IN, "softmax"} if hasattr(functions, name)
+    name: getattr(functions, name) for name in {*BUILT_IN, "softmax", "swapaxes"} if hasattr(functions, name)
 }
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     **{ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv},

@@ -113,7 +113,7 @@ def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> 
     parents = [p for p in node.parents if type(p) is not Constant]
     axes = [rows_axis(again[p]) for p in parents]
     name, who = node.op.name, node.describe()
-    normalises = name == "normalised" and axes[0] is not None and _over_axes(node, parents[0], axes[0])
+    normalises = name in ("normalised", "layer_norm") and axes[0] is not None and _over_axes(node, parents[0], axes[0])
     if normalises or any(p in means for p in parents):
         means.add(node)
         if axis is not None:
@@ -149,8 +149,14 @@ def _along_static_axis(node: Value, parent: Value, axis: int) -> bool:
 
 
 def _over_axes(node: Value, parent: Value, axis: int) -> bool:
+    """Of what is normalised; a weight and a bias have those axes themselves."""
     over = node.static["axis"]
     return over is None or axis in [a % parent.ndim for a in over]
+
+
+def _among_keys(node: Value, parent: Value, axis: int) -> bool:
+    """Of attention: features are added up, and every query takes a mean of all keys."""
+    return axis == parent.ndim - 1 or (parent is node.parents[1] and axis == parent.ndim - 2)
 
 
 def _along_first_axis(node: Value, parent: Value, axis: int) -> bool:
@@ -192,6 +198,8 @@ def _is_all(part: Any) -> bool:
 MIXES: dict[str, Callable[[Value, Value, int], bool]] = {
     "log_softmax": _along_static_axis,
     "normalised": _over_axes,
+    "layer_norm": _over_axes,
+    "attention_weights": _among_keys,
     "concatenate": _along_static_axis,
     "getitem": _picks,
     "cumsum": _along_static_axis,

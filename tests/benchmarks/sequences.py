@@ -48,14 +48,14 @@ def rnn_data(dtype, rows, steps, C, H):
 
 
 def rnn(E, Wx, Wh, bx, bh, Wo, bo, text, after):
-    into = embedded(E, text) @ Wx.T + (bx + bh)  # (row, step, unit)
+    into = mg.linear(embedded(E, text), Wx, bx + bh)  # (row, step, unit)
     h, states = mg.tanh(into[:, 0]), []
     states.append(h)
     turned = Wh.T
     for t in range(1, text.shape[1]):
         h = mg.tanh(into[:, t] + h @ turned)
         states.append(h)
-    logits = mg.stack(states, axis=1) @ Wo.T + bo
+    logits = mg.linear(mg.stack(states, axis=1), Wo, bo)
     return mg.nn.cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
 
 
@@ -90,7 +90,7 @@ def mlp_data(dtype, rows, block, C, width, H):
 def mlp(E, W1, gain, shift, W2, b2, block, after):
     x = embedded(E, block).reshape(len(block), -1)
     h = mg.tanh(mg.normalised(x @ W1.T, 0) * gain + shift)
-    return mg.nn.cross_entropy(h @ W2.T + b2, after)
+    return mg.nn.cross_entropy(mg.linear(h, W2, b2), after)
 
 
 def torch_mlp(E, W1, gain, shift, W2, b2, block, after):
@@ -115,17 +115,14 @@ def gpt_data(dtype, rows, T, V, C):
 
 def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after):
     n, (T, C) = len(text), P.shape
-    x = embedded(E, text) + P
-    qkv = ((mg.normalised(x, -1) * g1 + s1) @ Wa.T + ba).reshape(n, T, 3, HEADS, C // HEADS)
+    x = (embedded(E, text) + P).reshape(-1, C)  # a row for each character
+    qkv = mg.linear(mg.layer_norm(x, C, g1, s1, EPS), Wa, ba).reshape(n, T, 3, HEADS, C // HEADS)
     q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
-    later = np.where(np.tri(T, dtype=bool), P.dtype.type(0.0), P.dtype.type(-np.inf))
-    scores = (q * (1.0 / np.sqrt(C // HEADS))) @ k.transpose(0, 1, 3, 2) + later
-    mixed = (mg.softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(n, T, C)
-    x = x + mixed @ Wp.T + bp
-    h = mg.gelu((mg.normalised(x, -1) * g2 + s2) @ Wu.T + bu, approximate="tanh")
-    x = x + h @ Wd.T + bd
-    logits = (mg.normalised(x, -1) * g3 + s3) @ Wo.T + bo
-    return mg.nn.cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
+    mixed = mg.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(0, 2, 1, 3).reshape(-1, C)
+    x = x + mg.linear(mixed, Wp, bp)
+    h = mg.gelu(mg.linear(mg.layer_norm(x, C, g2, s2, EPS), Wu, bu), approximate="tanh")
+    x = x + mg.linear(h, Wd, bd)
+    return mg.nn.cross_entropy(mg.linear(mg.layer_norm(x, C, g3, s3, EPS), Wo, bo), after.reshape(-1))
 
 
 def torch_gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after, fused=True):

@@ -344,6 +344,26 @@ CASES: dict[str, list[Case]] = {
         Case(lambda n, x, a=axis, e=eps: normalised(n, x, a, e), (draw(2, 3, 4),), {"axis": axis, "eps": eps})
         for axis, eps in (((0,), 1e-5), ((-1,), 1e-5), ((0, 2), 1e-3), (None, 0.1))
     ],
+    "linear": [
+        Case(lambda n, x, w, b: n.matmul(x, w.T) + b, (draw(*shape, 3), draw(2, 3, seed=1), draw(2, seed=2)))
+        for shape in ((), (4,), (0,), (2, 4))
+    ],
+    "layer_norm": [
+        Case(
+            lambda n, x, w, b, a=axis: normalised(n, x, a, 0.1) * w + b,
+            (draw(2, 3, 4), draw(*shape, seed=1), draw(*shape, seed=2)),
+            {"axis": axis, "eps": 0.1},
+        )
+        for axis, shape in (((-1,), (4,)), ((-2, -1), (3, 4)))
+    ],
+    "attention_weights": [
+        Case(
+            lambda n, q, k, m: n.exp(stable_log_softmax(n, 0.7 * n.matmul(q, n.swapaxes(k, -1, -2)) + m, -1)),
+            (draw(*q), draw(*k, seed=1), draw(*m, seed=2)),
+            {"scale": 0.7},
+        )
+        for q, k, m in (((2, 3), (4, 3), (2, 4)), ((2, 1, 3, 2), (2, 2, 4, 2), (4,)), ((2, 3, 2), (3, 2), ()))
+    ],
     "min": reduction_cases("min"),
     "logsumexp": reduction_cases("logsumexp", lambda n, x, **s: n.log(n.sum(n.exp(x), **s))),
     "vector_norm": reduction_cases("vector_norm", lambda n, x, **s: n.sqrt(n.sum(x * x, **s))),

@@ -250,6 +250,16 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
         lambda x, p: p * mg.normalised(x * p, axis=-1),
         lambda x, p: p * mg.normalised(x + p, axis=1, eps=0.5),
     ],
+    "linear": [lambda x, p: mg.linear(x, p, p[:, 0]), lambda x, p: mg.linear(x[:, 0], p, p[:, 1])],
+    "layer_norm": [
+        lambda x, p: mg.layer_norm(x * p, 3, p[0], p[1]),
+        lambda x, p: mg.layer_norm(x, (2, 3), p, p * p, 0.5),
+    ],
+    "attention_weights": [
+        lambda x, p: mg.scaled_dot_product_attention(x * p, x + p, x),
+        lambda x, p: mg.scaled_dot_product_attention(x, p, p * p, is_causal=True),
+        lambda x, p: mg.scaled_dot_product_attention(p, x, x * p, p[:, :2] * x[:, :, :2], scale=2.0),
+    ],
     "min": over_axes(mg.min),
     "logsumexp": over_axes(mg.logsumexp),
     "vector_norm": over_axes(lambda x, axis, keepdims: mg.norm(x, axis=axis, keepdims=keepdims)),

@@ -87,8 +87,21 @@ from microgradcnn.engine.functions.joining import (
     vstack,
 )
 from microgradcnn.engine.functions.ordering import argmax, argmin, argsort, cumsum, select, sort, take, take_along_axis
-from microgradcnn.engine.functions.products import cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
+from microgradcnn.engine.functions.products import (
+    cross,
+    dot,
+    einsum,
+    inner,
+    kron,
+    linear,
+    matmul,
+    outer,
+    scaled_dot_product_attention,
+    tensordot,
+    vdot,
+)
 from microgradcnn.engine.functions.reductions import (
+    layer_norm,
     log_softmax,
     logsumexp,
     max,
@@ -193,7 +206,9 @@ __all__ = [
     "isinf",
     "isnan",
     "kron",
+    "layer_norm",
     "leaky_relu",
+    "linear",
     "log",
     "log1p",
     "log2",
@@ -230,6 +245,7 @@ __all__ = [
     "roll",
     "rollaxis",
     "rot90",
+    "scaled_dot_product_attention",
     "select",
     "sigmoid",
     "sign",

@@ -5,21 +5,84 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Operand, explained, of_two, shown
+from microgradcnn.engine.arguments import Operand, explained, of_one, of_two, shown
+from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.engine.functions.diagonals import diagonal
 from microgradcnn.engine.functions.reductions import sum
 from microgradcnn.engine.functions.shapes import moveaxis, places, ravel, reshape, shape, transpose
+from microgradcnn.engine.table import layers
+from microgradcnn.engine.table.attention import attention_weights
+from microgradcnn.engine.value import Value
 
 
 @of_two
 def matmul(a: Operand, b: Operand) -> Any:
     """The matrix product a @ b, for one or more axes each, as in NumPy."""
     return primitives.matmul(a, b)
+
+
+@of_one
+@explained
+def linear(x: Operand, weight: Operand, bias: Operand = None) -> Any:
+    """x Wᵀ + b for x (..., inputs), a weight W (outputs, inputs) and a bias b (outputs,), without which it is x Wᵀ.
+
+    With a bias it is one node, faster than the product and the sum that nn.Linear records, and its graph shows.
+    """
+    if bias is None:
+        return primitives.matmul(x, transpose(weight))
+    return layers.linear(x, weight, bias)
+
+
+@explained
+def scaled_dot_product_attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    attn_mask: Operand = None,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Any:
+    """softmax(Q Kᵀ·scale + mask) V for queries, keys and values (..., length, features), as one node.
+
+    The mask is added, or is boolean, True where a query looks at a key; with `is_causal` none looks at what comes later
+    than itself. `scale` is 1/√features unless it is given. (Vaswani et al. 2017, equation 1.) nn.MultiheadAttention
+    records the steps one by one, which its graph shows; this is faster. Raises ValueError for two masks.
+    """
+    if min(len(shape(x)) for x in (query, key, value)) < 2:
+        raise ValueError(
+            "scaled_dot_product_attention takes queries, keys and values (..., length, features), not of shapes "
+            f"{shape(query)}, {shape(key)} and {shape(value)}"
+        )
+    queries, features = shape(query)[-2:]
+    mask: Any = 0.0
+    if is_causal:
+        if attn_mask is not None:
+            raise ValueError("scaled_dot_product_attention takes an attn_mask or is_causal=True, not both")
+        mask = _causal(queries, shape(key)[-2], dtype_of(query))
+    elif attn_mask is not None:
+        mask = attn_mask if isinstance(attn_mask, Value) else np.asarray(attn_mask)
+        zero = dtype_of(query).type(0.0)
+        if mask.dtype == np.bool_:
+            mask = primitives.where(mask, zero, zero - np.inf)
+        elif not isinstance(mask, Value):
+            mask = mask.astype(zero.dtype)
+    scale = 1.0 / math.sqrt(features) if scale is None else float(scale)
+    return primitives.matmul(attention_weights(query, key, mask, scale=scale), value)
+
+
+@lru_cache(maxsize=16)
+def _causal(queries: int, keys: int, dtype: np.dtype[Any]) -> Any:
+    """0 where a query looks, -inf at what comes later."""
+    mask = np.where(np.tri(queries, keys, dtype=bool), dtype.type(0.0), dtype.type(-np.inf))
+    mask.setflags(write=False)  # so that nodes need not copy it
+    return mask
 
 
 @of_two

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, of_one
+from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, listed, of_one
 from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, square, where, zeros_like
 from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
 from microgradcnn.engine.table import axes as along
+from microgradcnn.engine.table import layers
 
 
 @of_one
@@ -133,6 +135,26 @@ def softmax(x: Operand, axis: int = -1) -> Any:
 def normalised(x: Operand, axis: Axis = None, eps: float = 1e-5) -> Any:
     """(x - mean)/√(variance + eps) over all axes, or over one or several; the variance is the biased one."""
     return primitives.normalised(x, axis=axes_of("normalised", axis), eps=float(eps))
+
+
+@of_one
+@explained
+def layer_norm(
+    x: Operand, normalized_shape: int | Sequence[int], weight: Operand = None, bias: Operand = None, eps: float = 1e-5
+) -> Any:
+    """x normalised over its last axes, of `normalized_shape`, as `normalised` does, times the weight, plus the bias.
+
+    Both are of `normalized_shape`; with both it is one node. (Ba, Kiros and Hinton 2016.) Raises ValueError for others.
+    """
+    lengths = tuple(listed(normalized_shape))
+    if not lengths or shape(x)[-len(lengths) :] != lengths:
+        raise ValueError(f"layer_norm takes x whose last axes are {normalized_shape}, not those of {shape(x)}")
+    axis = tuple(range(-len(lengths), 0))
+    if weight is not None and bias is not None:
+        return layers.layer_norm(x, weight, bias, axis=axis, eps=float(eps))
+    y = primitives.normalised(x, axis=axis, eps=float(eps))
+    y = y if weight is None else primitives.mul(y, weight)
+    return y if bias is None else primitives.add(y, bias)
 
 
 def _norm_of_vectors(sizes: Any, ord: float, axis: int, keepdims: bool) -> Any:

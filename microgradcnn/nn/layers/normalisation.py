@@ -147,7 +147,5 @@ class LayerNorm(Module):
         last = len(self.normalized_shape)
         if np.shape(x)[-last:] != self.normalized_shape:
             self.refuse(x, f"arrays (..., {', '.join(map(str, self.normalized_shape))})")
-        axes = tuple(range(-last, 0))
-        y = mg.normalised(x, axes, self.eps)
-        y = y if self.weight is None else y * self.weight
-        return y if self.bias is None else y + self.bias
+        found: Value = mg.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return found

@@ -159,6 +159,11 @@ def normalised(x: np.ndarray, eps: float, axis: tuple[int, ...] | None = None) -
     return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
 
 
+def in_rows(v: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """What is added to each row of x: a vector is a column here."""
+    return v if v.shape == x.shape else v.T
+
+
 CIRCULAR = ("sin", "cos", "tan", "sinh", "cosh", "arctan")
 INVERSE = ("arcsin", "arccos", "arctanh")
 FUNCTIONS: dict[str, Any] = {
@@ -170,7 +175,9 @@ FUNCTIONS: dict[str, Any] = {
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
         "unfold": lambda x, size, stride: windows(x, size, stride), "scatter": scatter, "log_softmax": log_softmax,
-        "normalised": normalised,
+        "normalised": normalised, "linear": lambda x, w, b: x @ w.T + b.reshape(-1),
+        "layer_norm": lambda x, w, b, eps, axis: normalised(x, eps, axis) * in_rows(w, x) + in_rows(b, x),
+        "attention_weights": lambda q, k, m, scale: np.exp(log_softmax(scale * (q @ k.T) + m, -1)),
         "avg_pool2d": lambda x, size, stride: windows(x, size, stride).mean((4, 5)),
         "max_pool2d": lambda x, size, stride: windows(x, size, stride).max((4, 5)),
         "cumsum": np.cumsum, "order": np.argsort, "take": taken, "index_add": index_add,
@@ -304,6 +311,11 @@ CASES: dict[str, tuple[Value, list[Value]]] = {
     "normalised": (mg.normalised(X * u, axis=0) * Y, [X, u]),
     "normalised rows": (mg.normalised(X * Y, axis=-1, eps=0.1).square(), [X, Y]),
     "normalised, all numbers": (mg.normalised(X) * Y, [X]),
+    "linear": (mg.linear(X * Y, Y, v) * leaf("R", 3, 3), [X, Y, v]),
+    "layer_norm": (mg.layer_norm(X * Y, 2, u, u * u, 0.1).square(), [X, u]),
+    "layer_norm of a matrix": (mg.layer_norm(X * X, (3, 2), Y, X) * Y, [X, Y]),
+    "attention_weights": (mg.scaled_dot_product_attention(X, Y * X, Y), [X, Y]),
+    "attention_weights, masked": (mg.scaled_dot_product_attention(X, Y, X, leaf("N", 3, 3)), [X, Y]),
     "conv2d": (mg.conv2d(images, kernels), [images, kernels]),
     "conv2d with a stride and padding": (mg.conv2d(images, kernels, (2, 1), 1), [images, kernels]),
     "conv2d twice": (mg.conv2d(mg.conv2d(picture, kernels[:, :1]).tanh(), leaf("l", 1, 3, 2, 2)), [picture]),

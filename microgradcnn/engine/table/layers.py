@@ -1,0 +1,82 @@
+"""The part of the table that layers of networks are made of, each in one piece: a linear map and a layer norm.
+
+They are primitives for their time: each saves nodes, and arrays between them, in every layer of a network.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.engine import kernels
+from microgradcnn.engine.arrays import Array, shape_of
+from microgradcnn.engine.normalising import keep, kept
+from microgradcnn.engine.primitives import normalised, normalised_rule, times
+from microgradcnn.engine.record import Primitive
+
+
+def plus(y: Any, b: Any) -> Any:
+    """y + b, in y itself, which nobody else has, where b has its type and its last axes."""
+    if type(y) is type(b) is np.ndarray and b.dtype is y.dtype and b.shape == y.shape[y.ndim - b.ndim :]:
+        y += b
+        return y
+    return y + b
+
+
+def _linear(x: Array, weight: Array, bias: Array) -> Array:
+    if len(shape_of(weight)) != 2 or shape_of(bias) != weight.shape[:1]:
+        raise ValueError("a weight is (outputs, inputs), and a bias (outputs,)")
+    return plus(kernels.matmul(x, weight.T), bias)
+
+
+def _linear_input_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    return times(g, weight)
+
+
+def _linear_weight_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    if len(shape_of(x)) != 2:  # every row goes through the one matrix
+        (outputs, inputs), rows = shape_of(weight), math.prod(shape_of(x)[:-1])
+        g, x = g.reshape((rows, outputs)), x.reshape((rows, inputs))
+    return times(g.T, x)
+
+
+linear: Primitive = Primitive(
+    "linear",
+    _linear,
+    (_linear_input_rule, _linear_weight_rule, lambda g, y, x, weight, bias: g),
+    "x @ weight.T + bias",
+    composed=True,
+)
+
+
+def _layer_norm(x: Array, weight: Array, bias: Array, axis: tuple[int, ...], eps: float) -> Array:
+    if not shape_of(weight) == shape_of(bias) == shape_of(x)[-len(axis) :]:
+        raise ValueError("a weight and a bias are of the shape that is normalised")
+    made = normalised.forward(x, axis, eps)
+    y = plus(made * weight, bias)
+    keep(y, made)
+    return y
+
+
+def _normalised_of(y: Any, x: Any, axis: tuple[int, ...], eps: float) -> Any:
+    """What was kept for the layer norm y, or computed anew, as in a graph."""
+    return normalised(x, axis=axis, eps=eps) if (made := kept(y)) is None else made
+
+
+def _layer_norm_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any, axis: tuple[int, ...], eps: float) -> Any:
+    return normalised_rule(g * weight, _normalised_of(y, x, axis, eps), x, axis=axis, eps=eps)
+
+
+layer_norm: Primitive = Primitive(
+    "layer_norm",
+    _layer_norm,
+    (
+        _layer_norm_rule,
+        lambda g, y, x, weight, bias, axis, eps: g * _normalised_of(y, x, axis, eps),
+        lambda g, y, x, weight, bias, axis, eps: g,
+    ),
+    "normalised(x, axis=axis, eps=eps) * weight + bias",
+    composed=True,
+)
