@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import structured_programs
-from structured_programs import TOLERANCE, check, difference, program
+from structured_programs import TOLERANCE, check, check_network, difference, program
 
 import microgradcnn as mg
 from microgradcnn import Value
@@ -28,6 +28,26 @@ def test_random_programs_agree() -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_more_random_programs_agree(part: int) -> None:
     assert [i for i in range(FEW + part, MANY, PARTS) if not check(SEED, i) <= TOLERANCE] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "count"), [("jit", 4), ("jax", 2)])
+def test_random_programs_agree_on_every_backend(way: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRADCNN_CACHE", "")
+    assert [i for i in range(count) if not check(SEED, i, [way]) <= TOLERANCE] == []
+
+
+def test_networks_agree_in_all_sizes() -> None:
+    """The script has them all; here is the smallest of each."""
+    found = dict(structured_programs.networks())
+    largest = {
+        "single_layer {'m': 20, 'k': 64}",
+        "two_conv_linear {'image': (12, 12), 'kernel': (5, 5), 'filters': 16}",
+    }
+    assert len(found) == 59
+    assert largest <= {*found}
+    smallest = {name.split()[0]: net for name, net in reversed(found.items())}
+    assert [name for name, net in smallest.items() if not check_network(net, ["numpy"]) <= TOLERANCE] == []
 
 
 def test_most_random_programs_fold() -> None:
