@@ -13,8 +13,10 @@ from structured_programs import TOLERANCE, check, check_network, difference, pro
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.rerolling.program import length, rerolled
+from microgradcnn.targets.rerolling.running import RerolledBlocks
 
 FEW, MANY, SEED = 12, 200, 3
 PARTS = 4
@@ -170,3 +172,20 @@ def test_comparisons_count_as_numbers_and_are_shares_of_the_rows() -> None:
     assert difference([arrays.evaluate()], [expected.evaluate()]) <= TOLERANCE
     assert difference(arrays.gradient, expected.gradient) <= TOLERANCE
     assert (arrays.also, expected.also) == ([0.6, 0.6], [0.6, 0.6])
+
+
+def test_products_of_arrays_are_taken_in_the_cheaper_order() -> None:
+    """Two linear layers, x·A·B with three numbers a row in x and eight in x·A, are x·(A·B), as over arrays."""
+    rng = np.random.default_rng(0)
+    x, A, B = of(0.5, -0.25, 0.125), *([of(*row) for row in rng.standard_normal(shape)] for shape in ((8, 3), (5, 8)))
+    hidden = [sum_of([w * v for w, v in zip(row, x, strict=True)]) for row in A]
+    outputs = [sum_of([w * v for w, v in zip(row, hidden, strict=True)]) for row in B]
+    compiled = mg.compile(sum_of([mg.tanh(v) for v in outputs]), [w for row in (*A, *B) for w in row], x, "numpy")
+    arrays = rerolled(compiled._lines)
+    text = RerolledBlocks(arrays).lowered([], [])
+    assert text == Blocks(in_blocks(reordered(arrays.lines))).lowered([], [])
+    assert text != Blocks(in_blocks(arrays.lines)).lowered([], [])
+    columns = list(rng.standard_normal((3, 5)))
+    expected = Blocks(in_blocks(compiled._lines)).trainer(compiled._wrt, columns, 5)
+    found = RerolledBlocks(arrays).trainer(compiled._wrt, columns, 5)
+    assert difference([found.evaluate(), found.gradient], [expected.evaluate(), expected.gradient]) <= TOLERANCE
