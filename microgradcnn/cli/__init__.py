@@ -176,9 +176,9 @@ def _parser(called: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"microgradcnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        command.add_argument("--json", action="store_true", help="print JSON for machines")
+        command = commands.add_parser(name, help=summary, description=summary, add_help=name == called)
         if name == called:
+            command.add_argument("--json", action="store_true", help="print JSON for machines")
             _complete(command, import_module(f"microgradcnn.cli.commands.{name}"))
     return parser
 
