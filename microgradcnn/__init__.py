@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from microgradcnn.checking.check import GradientCheck, check_gradients
 from microgradcnn.checking.debug import NonFiniteError, debug
 from microgradcnn.engine.functions import (
     abs,
@@ -167,6 +166,7 @@ from microgradcnn.protocols.other_names import no_attribute as _no_attribute
 if TYPE_CHECKING:
     from microgradcnn import estimator as estimator  # not in __all__: it needs scikit-learn
     from microgradcnn import nn
+    from microgradcnn.checking.check import GradientCheck, check_gradients
     from microgradcnn.nn import optim
     from microgradcnn.targets.export.onnx import export_onnx
     from microgradcnn.targets.program import Program, compile
@@ -180,6 +180,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "checking.check": ("GradientCheck", "check_gradients"),
     "targets.export.onnx": ("export_onnx",),
     "targets.program": ("Program", "compile"),
     "views.answers.answer": ("Answer", "check_answer"),

@@ -1,27 +1,34 @@
 """Random scalar programs with repeated structure, written unit by unit: what re-rolling has to see through.
 
-    python tests/structured_programs.py --count 5000 --seed 0
+    python tests/structured_programs.py --count 5000 --ways jit jax
+    python tests/structured_programs.py --networks --ways jit jax
 
 Program i of a seed depends on (seed, i) alone. Layers, windows, recurrences, gates and penalties are written out in
 scalars, in any order of their terms and factors, some with units left out, so that much of one folds and some does not.
-The array program must give the loss and all gradients of the scalar one to 1e-12 of max(1, |v|), as its source says and
-as NumPy runs it.
+The array program must give the loss and all gradients of the scalar one to 1e-12 of max(1, |v|), as its source says, as
+NumPy runs it and on every backend that is named.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 import microgradcnn as mg
+from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.backends.numpy import Blocks
 from microgradcnn.targets.export.source import source
+from microgradcnn.targets.lines import Lines
 from microgradcnn.targets.plan import in_blocks
-from microgradcnn.targets.program import Program
+from microgradcnn.targets.program import BACKENDS, Program
 from microgradcnn.targets.rerolling.program import rerolled
 from microgradcnn.targets.rerolling.running import RerolledBlocks
 
@@ -214,39 +221,84 @@ def difference(found: Sequence[Any], expected: Sequence[Any]) -> float:
         )
 
 
-def check(seed: int, number: int) -> float:
-    """The largest difference between the scalar program and its array program, run in two ways."""
+def check(seed: int, number: int, ways: Sequence[str] = ()) -> float:
+    """The largest difference between the scalar program and its array program."""
     compiled, writer = program(seed, number)
-    lines = compiled._lines
-    arrays = rerolled(lines)
-    assert arrays is not None
     n = writer.number(1, 5)
     columns = [writer.rng.normal(0.0, 1.0, n) for _ in writer.inputs]
-    scalar = Blocks(in_blocks(lines)).trainer(writer.parameters, columns, n)
+    return disagreement(compiled._lines, writer.parameters, columns, n, ways)
+
+
+def disagreement(
+    lines: Lines, wrt: Sequence[mg.Value], columns: Sequence[np.ndarray], n: int, ways: Sequence[str]
+) -> float:
+    """By how much the arrays of a scalar program differ from it: as their source says, and on these backends."""
+    arrays = rerolled(lines)
+    assert arrays is not None
+    scalar = Blocks(in_blocks(lines)).trainer(wrt, columns, n)
     expected = scalar.evaluate(), scalar.gradient
-    stacked = RerolledBlocks(arrays).trainer(writer.parameters, columns, n)
+    stacked = RerolledBlocks(arrays).trainer(wrt, columns, n)
+    inputs, parameters = stacked.arrays(columns), stacked.trainer.parts(stacked.trainer.flat)
     names: dict[str, Any] = {}
     exec(source(arrays.lines), names)
-    loss, gradients, *_ = names["program"](*stacked.arrays(columns), *stacked.trainer.parts(stacked.trainer.flat))
-    of_source = np.concatenate([np.ravel(g) for g in gradients])[stacked.back]
-    return max(difference((stacked.evaluate(), stacked.gradient), expected), difference((loss, of_source), expected))
+    loss, gradients, *_ = names["program"](*inputs, *parameters)
+    found = [(stacked.evaluate(), stacked.gradient)]
+    found.append((loss, np.concatenate([np.ravel(g) for g in gradients])[stacked.back]))
+    for way in ways:
+        trainer = BACKENDS[way](arrays.lines).trainer([mg.Value(p) for p in parameters], inputs, n)
+        found.append((trainer.evaluate(), np.asarray(trainer.gradient)[stacked.back]))
+    return max(difference(pair, expected) for pair in found)
+
+
+def networks() -> Iterator[tuple[str, Network]]:
+    """The lecture's networks in all sizes up to 64 units, and to 16 filters over images of 12×12."""
+    for name, kind in NETWORKS.items():
+        options: list[dict[str, Any]] = [{"m": m, "k": k} for m, k in ((2, 3), (5, 16), (12, 33), (20, 64))]
+        if name != "single_layer":
+            images = [((3, 3), (2, 2)), ((5, 7), (2, 3)), ((9, 8), (3, 3)), ((12, 12), (3, 3)), ((12, 12), (5, 5))]
+            filters = [{"filters": f} for f in (2, 5, 16)] if name.startswith("two") else [{}]
+            options = [{"image": i, "kernel": k, **f} for i, k in images for f in filters]
+        for sizes, activation in zip(options, cycle(("sigmoid", "relu"))):
+            net = kind(**sizes, activation=activation, regularise=0.1)
+            yield f"{name} {sizes}", net
+
+
+def check_network(net: Network, ways: Sequence[str], n: int = 5) -> float:
+    """The same of a network, at its first parameters and random rows."""
+    rng, size = np.random.default_rng(0), math.prod(net.image) if net.image else net.m
+    example = net.example(rng.normal(0.0, 1.0, size), 0.5)
+    wrt = list(example.parameters.values())
+    compiled = mg.compile(example.loss, wrt, [*example.inputs, example.y], "numpy")
+    return disagreement(compiled._lines, wrt, list(rng.normal(0.0, 1.0, (size + 1, n))), n, ways)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first program")
+    parser.add_argument("--ways", nargs="*", default=[], choices=BACKENDS, help="backends to run the arrays on")
+    parser.add_argument("--networks", action="store_true", help="the lecture's networks instead, in all sizes")
     options = parser.parse_args()
-    for i in range(options.count):
+    os.environ["MICROGRADCNN_CACHE"] = ""  # nothing that is compiled here is needed again
+    cases: Iterable[tuple[str, Callable[[], float]]]
+    if options.networks:
+        cases = ((name, partial(check_network, net, options.ways)) for name, net in networks())
+    else:
+        numbers = range(options.first, options.first + options.count)
+        cases = ((f"seed {options.seed}, program {i}", partial(check, options.seed, i, options.ways)) for i in numbers)
+    worst, count = 0.0, 0
+    for name, run in cases:
         try:
-            found = check(options.seed, i)
+            found = run()
         except Exception as error:
-            print(f"seed {options.seed}, program {i}: {type(error).__name__}: {error}")
+            print(f"{name}: {type(error).__name__}: {error}")
             raise
         if not found <= TOLERANCE:
-            print(f"seed {options.seed}, program {i}: differs by {found}")
+            print(f"{name}: differs by {found}")
             return 1
-    print(f"{options.count} programs agree")
+        worst, count = max(worst, found), count + 1
+    print(f"{count} programs agree to {worst:.1e}")
     return 0
 
 

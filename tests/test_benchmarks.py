@@ -129,7 +129,7 @@ def test_roofline_counts_what_a_step_computes(script: Any, monkeypatch: pytest.M
 def test_import_time_imports_what_it_says(script: Any) -> None:
     benchmark = script("import_time")
     assert benchmark.IMPORTS["microgradcnn"].endswith("microgradcnn")
-    assert all(benchmark.wall(code) > 0.0 for code in benchmark.IMPORTS.values())
+    assert all(benchmark.wall(code) > 0.0 for code in (*benchmark.IMPORTS.values(), benchmark.HELP))
 
 
 def test_pictures_are_of_the_networks_that_it_says(script: Any) -> None:
@@ -289,9 +289,10 @@ def test_what_others_use_is_a_share_of_a_core(script: Any, monkeypatch: pytest.M
     assert harness.used_by_others() == 0.5
 
 
-def test_lenets_products_alone_can_be_taken_in_parts(script: Any) -> None:
+def test_products_alone_can_be_taken_in_parts(script: Any) -> None:
     for parts in (1, 2):
-        script("lenet").products(8, parts).step()
+        for name in ("lenet", "dense_layers"):
+            script("harness").products(script(name).layers, 8, parts).step()
 
 
 def test_single_layer_is_the_loss_that_it_says(script: Any) -> None:

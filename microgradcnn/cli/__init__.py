@@ -7,7 +7,6 @@ use or bad input, 130 Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 import warnings
@@ -22,7 +21,7 @@ from microgradcnn.cli.commands import COMMANDS
 from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
 from microgradcnn.system.advice import Advice
 from microgradcnn.system.interrupts import Interruptible
-from microgradcnn.system.terminal import coloured
+from microgradcnn.system.terminal import USUAL, coloured, columns
 
 INTERRUPTED = 130
 LONGEST = 1000  # characters of an error
@@ -37,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
     """Errors in one sentence, with a guess at what a mistyped name was meant to be; formulas may start with a minus."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, **settings)
+        super().__init__(allow_abbrev=False, formatter_class=_formatter, **settings)
         self._negative_number_matcher = re.compile(r"-[^-]")  # what may stand where a value is expected
 
     def error(self, message: str) -> NoReturn:
@@ -78,8 +77,15 @@ class _Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"{value!r} is unknown: {_guess(str(value), known)}")
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    # argparse would import shutil for the width, and with it all kinds of archives
+    return argparse.HelpFormatter(prog, width=(columns(sys.stdout) or USUAL) - 2)
+
+
 def _guess(name: str, known: Sequence[str], cutoff: float = 0.6) -> str:
-    close = difflib.get_close_matches(name, known, 1, cutoff)
+    from difflib import get_close_matches  # for mistakes only: importing it takes 1 ms
+
+    close = get_close_matches(name, known, 1, cutoff)
     return f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
 
 
@@ -170,9 +176,9 @@ def _parser(called: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"microgradcnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        command.add_argument("--json", action="store_true", help="print JSON for machines")
+        command = commands.add_parser(name, help=summary, description=summary, add_help=name == called)
         if name == called:
+            command.add_argument("--json", action="store_true", help="print JSON for machines")
             _complete(command, import_module(f"microgradcnn.cli.commands.{name}"))
     return parser
 

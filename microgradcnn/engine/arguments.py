@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -51,7 +50,9 @@ def _message(function: Callable[..., Any], keywords: Iterable[str], misfit: str)
     for word in keywords:
         if word not in names:
             alike = [p for p in names if p.startswith(_OURS.get(word, word))]
-            alike = alike or difflib.get_close_matches(word, names, n=1)
+            from difflib import get_close_matches  # for mistakes only: importing it takes 1 ms
+
+            alike = alike or get_close_matches(word, names, n=1)
             misfit = f"it has no {word}=" + (f", did you mean {alike[0]}=?" if alike else "")
             break
     return f"{name} is called as {name}({shown}): {misfit}"

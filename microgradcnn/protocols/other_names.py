@@ -6,7 +6,6 @@ AttributeError: hasattr, copies, pickles and NumPy's protocols find nothing, as 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -120,7 +119,9 @@ def no_attribute(module: str, name: str, ours: Mapping[str, str], known: Iterabl
     """The error about a name that a module lacks: what to write for it, or which of those that are known is near."""
     advice = ours.get(name, "")
     if not advice and not name.startswith("_"):
-        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+        from difflib import get_close_matches  # for mistakes only: importing it takes 1 ms
+
+        near = get_close_matches(name, list(known), n=1, cutoff=0.7)
         advice = f"did you mean {near[0]}?" if near else ""
     return AttributeError(f"module {module!r} has no attribute {name!r}{advice and f': {advice}'}")
 

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows
 from microgradcnn.targets.row_axis import RowsError
@@ -55,7 +56,7 @@ def planned(lines: Lines, by_terms: bool) -> Plan:
     for line in lines.order:
         if line.op in LEAVES:
             continue
-        needs_all = any(arg in late for arg in line.args)
+        needs_all = not late.isdisjoint(line.args)
         if line.varies:
             if needs_all:
                 raise RowsError(
@@ -110,7 +111,7 @@ class _Summing:
     def rewritten(self, lines: Lines) -> Lines:
         """The same program; outputs that vary, of a program written for one example, become means."""
         order = lines.order
-        self.uses.update(arg for line in order for arg in line.args)
+        self.uses.update(chain.from_iterable(line.args for line in order))
         self.uses.update(lines.outputs)
         for line in order:
             self.new[line] = line if line.op in LEAVES else self._line(line)
@@ -118,7 +119,11 @@ class _Summing:
 
     def _line(self, line: Line) -> Line:
         args = tuple([self.new[arg] for arg in line.args])
-        if line.op == "add" and (parts := _side_by_side([t for arg in line.args for t in self._terms(arg)])):
+        if (
+            line.op == "add"
+            and line.shape
+            and (parts := _side_by_side([t for arg in line.args for t in self._terms(arg)]))
+        ):
             static = {"axis": len(parts[0].static["index"]) - 1}
             return replace(line, op="stack", args=tuple([self.new[p.args[0]] for p in parts]), static=static)
         if line.varies or not args[0].varies or line.op not in ("sum", "mean"):
@@ -134,8 +139,9 @@ class _Summing:
         own, shared = ([self.new[t] for t in terms if t.varies == varies] for varies in (True, False))
         n = Line("number", dtype=output.dtype, value=1.0, power=1)
         total = _added([self._total(t) for t in terms if t.varies]) if self.by_terms else self._sum(_added(own))
-        mean = _once("div", total, n)
-        return replace(_added([mean, *shared]), label=output.label)
+        mean = _added([_once("div", total, n), *shared])
+        mean.label = output.label
+        return mean
 
     def _terms(self, line: Line) -> list[Line]:
         """What a sum that nobody else uses is made of, in order."""

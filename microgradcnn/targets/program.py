@@ -16,7 +16,6 @@ from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.system.collector import without_collections
-from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
@@ -34,6 +33,8 @@ MANY = 4096  # rows over which a call of NumPy's own time does not count: small 
 # From LONG lines on, products of matrices overtake a compiled loop of scalars, the earlier the more rows there are. One
 # core (EPYC, AVX-512; tanh networks 2-k-k-1) breaks even at 2,000 rows of 5,667 lines, 500 of 8,683, 128 of 12,339 and
 # 32 of 21,571, which is a product of rows and the cube of lines; below 3,500 lines the loop is faster over any rows.
+# Not measured on every machine: a run would then take the one or the other by a clock, and not repeat to the bit, for
+# little, since near the crossover both take the same.
 LONG, CROSSOVER = 4000, 32 * 21_571**3
 
 
@@ -229,7 +230,7 @@ def _numpy(lines: Lines) -> Backend:
     times = 0.0 if arrays is None else length(lines) / max(1, arrays.length)
     if arrays is not None and times >= WORTH_MANY_ROWS:
         return RerolledBlocks(arrays)
-    scalars = partial(of_numpy, reordered(lines))
+    scalars = partial(of_numpy, lines)
     if arrays is None or times < WORTH_REROLLING:
         return scalars()
     return ByRows(partial(RerolledBlocks, arrays), scalars, MANY)

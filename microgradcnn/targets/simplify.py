@@ -129,7 +129,7 @@ def _key(line: Line) -> Any:
 
 def _fold(self: _Simplifier, line: Line) -> Line | None:
     """Numbers and arrays that are known now are computed now, if that makes nothing larger."""
-    if not all(arg.op in ("number", "constant") and not arg.power for arg in line.args) or line.varies:
+    if line.varies or not all(arg.op in ("number", "constant") and not arg.power for arg in line.args):
         return None
     if known_size(line.shape) > max(known_size(arg.shape) for arg in line.args):
         return None
@@ -141,7 +141,7 @@ def _fold(self: _Simplifier, line: Line) -> Line | None:
 
 def _fold_counts(self: _Simplifier, line: Line) -> Line | None:
     """Products, quotients and negatives of multiples of n."""
-    if not all(arg.op == "number" and isinstance(arg.value, float) for arg in line.args):
+    if line.varies or not all(arg.op == "number" and isinstance(arg.value, float) for arg in line.args):
         return None
     a, b = (line.args * 2)[:2]
     if line.op == "mul":

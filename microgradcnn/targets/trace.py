@@ -18,7 +18,7 @@ from microgradcnn.engine.arguments import check_value, no_value
 from microgradcnn.engine.gradient import Watcher, grad, topological, watching
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Constant, Value, no_grad
-from microgradcnn.targets.lines import Line, Lines, Rows, lengths, plain
+from microgradcnn.targets.lines import Line, Lines, Rows, Shape, lengths, plain
 from microgradcnn.targets.notation import UnopenedError, by_notation, disagreement
 from microgradcnn.targets.row_axis import FEW, MANY, RowsError, refuse_along_rows, replay
 
@@ -221,9 +221,8 @@ class _Reader:
     def _line(self, a: Value, b: Value) -> Line:
         if a.op is None:
             return _constant(a.data, b.data, a.label)
-        pairs = zip(a.parents, b.parents, strict=True)
-        args = [_constant(p.data, q.data) if type(p) is Constant else self.found[p] for p, q in pairs]
-        shape, varies = a.shape if a is b else _merged(a.shape, b.shape), any(arg.varies for arg in args)
+        args, static, shape = self._alone(a) if a is b else self._both(a, b)
+        varies = True in [arg.varies for arg in args]
         if self.per_example and varies and shape:
             raise RowsError(
                 f"{a.describe()} has shape {a.shape}, but the inputs are scalars: write the loss of one example in "
@@ -231,8 +230,20 @@ class _Reader:
             )
         if not self.per_example:
             varies = any(isinstance(length, Rows) for length in shape)
+        return Line(a.op.name, args, static, shape, a.dtype, varies, label=a.label)
+
+    def _both(self, a: Value, b: Value) -> tuple[tuple[Line, ...], dict[str, Any], Shape]:
+        """What a node is computed from, with which arguments, and its shape."""
+        pairs = zip(a.parents, b.parents, strict=True)
+        args = [_constant(p.data, q.data) if type(p) is Constant else self.found[p] for p, q in pairs]
         static = {name: _merged(plain(value), plain(b.static[name])) for name, value in a.static.items()}
-        return Line(a.op.name, tuple(args), static, shape, a.dtype, varies, label=a.label)
+        return tuple(args), static, _merged(a.shape, b.shape)
+
+    def _alone(self, a: Value) -> tuple[tuple[Line, ...], dict[str, Any], Shape]:
+        """The same of a node that both graphs have, as all of a program of scalars are."""
+        found = self.found
+        args = [found[p] if type(p) is not Constant else _constant(p.data, p.data) for p in a.parents]
+        return tuple(args), {name: plain(value) for name, value in a.static.items()} if a.static else {}, a.shape
 
     def _explain(self) -> None:
         """Give every line of a gradient its place in the chain rule."""

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -206,6 +207,37 @@ def trained(program: Any, inputs: Sequence[np.ndarray], rate: float) -> Task:
     """A compiled program of ours, bound to its rows."""
     trainer = program.bind(*inputs)
     return Task(partial(trainer.step, rate), lambda: numbers(trainer.evaluate(), [trainer.gradient], [trainer.flat]))
+
+
+def products(layers: Callable[[int], list[tuple[int, int, int]]], batch: int, parts: int) -> Task:
+    """The matrix products of a step in float32 and nothing else: W·x and both gradients, but that of the first x.
+
+    `layers` gives (outputs, inputs, columns) of each for so many rows. The batch is cut into `parts`, on a core each if
+    there are several.
+    """
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(0)
+
+    def operands() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        for i, (out, into, count) in enumerate(layers(batch // parts)):
+            W, x, g = (rng.standard_normal(s).astype(np.float32) for s in ((out, into), (into, count), (out, count)))
+            calls = [(W, x, np.empty_like(g)), (g, x.T, np.empty_like(W)), (W.T, g, np.empty_like(x))]
+            yield from calls[: 2 if i == 0 else 3]
+
+    made = [list(operands()) for _ in range(parts)]
+
+    def run(calls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+        for a, b, out in calls:
+            np.dot(a, b, out=out)
+
+    threads = ThreadPoolExecutor(parts)
+
+    def together() -> None:
+        with threadpool_limits(1, user_api="blas"):  # which takes half a millisecond by itself
+            list(threads.map(run, made))
+
+    return Task(together if parts > 1 else partial(run, made[0]), lambda: [np.zeros(1)])
 
 
 @contextmanager

@@ -9,12 +9,11 @@ and in halves of the batch on a core each.
 
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import peers
-from harness import Benchmark, Target, Task, alone, numbers, peak_memory, trained, without_blas_settings
+from harness import Benchmark, Target, Task, alone, numbers, peak_memory, products, trained, without_blas_settings
 
 RATE = 0.01
 BATCHES = [64, 256]
@@ -257,36 +256,9 @@ OURS = {
 }
 
 
-def products(batch, parts):
-    """The step's matrix products and nothing else, the batch cut into so many parts, on a core each if there are two.
-
-    Windows are (weights of a filter, pixels·images): as few and as large products as there can be.
-    """
-    from threadpoolctl import threadpool_limits
-
-    n = batch // parts
-    shapes = [(6, 25, 576 * n), (16, 150, 64 * n), (120, 256, n), (84, 120, n), (10, 84, n)]
-    rng = np.random.default_rng(0)
-
-    def operands():
-        for i, (out, into, count) in enumerate(shapes):
-            W, x, g = (rng.standard_normal(s).astype(np.float32) for s in ((out, into), (into, count), (out, count)))
-            calls = [(W, x, np.empty_like(g)), (g, x.T, np.empty_like(W)), (W.T, g, np.empty_like(x))]
-            yield from calls[: 2 if i == 0 else 3]  # nobody asks for the images' gradient
-
-    made = [list(operands()) for _ in range(parts)]
-
-    def run(calls):
-        for a, b, out in calls:
-            np.dot(a, b, out=out)
-
-    threads = ThreadPoolExecutor(parts)
-
-    def step():
-        with threadpool_limits(1 if parts > 1 else None, user_api="blas"):
-            list(threads.map(run, made))
-
-    return Task(step, lambda: [np.zeros(1)])
+def layers(n):
+    """(outputs, inputs, columns) of each layer's product, over windows as (weights of a filter, pixels·images)."""
+    return [(6, 25, 576 * n), (16, 150, 64 * n), (120, 256, n), (84, 120, n), (10, 84, n)]
 
 
 def step(run, batch):
@@ -320,7 +292,7 @@ def limit(run):
         images, classes, parameters = data(batch)
         ours_made = {"microgradcnn, jit": partial(compiled, "jit", images, classes, parameters)}
         whole = run.compare("", ours_made, {}, rounds=ROUNDS, tolerance=TOLERANCE)
-        alone_made = {f"BLAS alone, {p} at a time": partial(products, batch, p) for p in (1, 2)}
+        alone_made = {f"BLAS alone, {p} at a time": partial(products, layers, batch, p) for p in (1, 2)}
         blas = run.compare("", alone_made, {}, rounds=ROUNDS)
         if whole is not None and blas is not None:
             seconds = blas.seconds | whole.seconds

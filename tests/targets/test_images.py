@@ -16,6 +16,7 @@ from microgradcnn.engine import kernels
 from microgradcnn.targets.backends import numpy as in_numpy
 from microgradcnn.targets.lines import Line, Rows
 from microgradcnn.targets.native import jit
+from microgradcnn.targets.native.convolution import lanes_for
 from microgradcnn.targets.native.images import ImageKernel, image_kernel
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}
@@ -158,7 +159,8 @@ def test_other_convolutions_are_numpys(first: Any, second: Any, count: int) -> N
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
-    ("size", "stride"), [((2, 2), (2, 2)), ((1, 3), (2, 4)), ((3, 2), (1, 1)), ((2, 3), (3, 2)), ((6, 7), (6, 7))]
+    ("size", "stride"),
+    [((2, 2), (2, 2)), ((1, 3), (2, 4)), ((3, 2), (1, 1)), ((2, 3), (3, 2)), ((6, 7), (6, 7)), ((3, 1), (3, 1))],
 )
 def test_compiled_pooling_is_a_mean_over_windows(size: Any, stride: Any, dtype: Any) -> None:
     rng = np.random.default_rng(0)
@@ -191,6 +193,13 @@ def test_a_bias_of_every_channel_is_added_in_the_pass_that_uses_it() -> None:
     assert loss == pytest.approx(y.mean(), rel=1e-13)
     assert_close(g_bias, (g + g * c * (1.0 - t * t)).sum((0, 2, 3)).reshape(3, 1, 1), 1e-13)
     assert_close(g_whole, (g * t).sum(0), 1e-13)
+
+
+@pytest.mark.parametrize(("columns", "lanes"), [(1, 2), (2, 2), (3, 4), (8, 8), (9, 16), (24, 16)])
+def test_no_more_lanes_than_a_row_of_pixels_fills(columns: int, lanes: int) -> None:
+    images, weights, result = (Line("input", shape=s) for s in ((5, 1, 9, 30), (2, 1, 3, 3), (5, 2, 7, columns)))
+    for op, args, shape in (("conv2d", (images, weights), result.shape), ("conv2d_kernel", (images, result), (2, 1))):
+        assert lanes_for(Line(op, args, shape=shape), 16) == lanes
 
 
 def test_only_lines_whose_rows_are_images_have_kernels() -> None:

@@ -28,11 +28,12 @@ from microgradcnn.targets.backends.calls import (
     masked,
     product,
     rows_innermost,
+    summed,
     takes_any_memory,
     turned_back,
 )
 from microgradcnn.targets.backends.names import LineNames
-from microgradcnn.targets.lines import Line, Rows, Shape, known_size, own_shape
+from microgradcnn.targets.lines import Line, Rows, Shape, own_shape
 from microgradcnn.targets.plan import SUMS, VIEWS
 
 SHARING = VIEWS | {"getitem", "unfold"}  # these share memory with their argument too, as NumPy computes them
@@ -333,14 +334,13 @@ class Block:
         self.added.append(more)
 
     def _sum_call(self, line: Line, name: str, args: str) -> str:
-        """A call that writes a sum to %s; over the first axes or the last by a product with ones, in half the time."""
-        axis, x, size = line.static["axis"], line.args[0], known_size(line.shape)
-        first = axis == tuple(range(len(axis or ())))
-        if not size or not (first or axis == (len(x.shape) - 1,)) or not self._is_whole(x) or x.dtype.kind != "f":
-            return f"sum_({args}, {axis!r}, None, %s, {line.static['keepdims']})"
-        f, o, shape = f"f_{name}", f"o_{name}", f"-1, {size}" if first else f"{size}, -1"
-        self.made.append(f"{f} = {args}.reshape({shape}); {o} = ones({f}.shape[{int(not first)}], {str(x.dtype)!r})")
-        return f"dot({f'{o}, {f}' if first else f'{f}, {o}'}, %s.reshape({size}))"
+        """A call that writes a sum to %s."""
+        found = summed(line, name, args) if self._is_whole(line.args[0]) else None
+        if found is None:
+            return f"sum_({args}, {line.static['axis']!r}, None, %s, {line.static['keepdims']})"
+        made, call = found
+        self.made.append(made)
+        return call
 
 
 def _shape(shape: Shape) -> str:

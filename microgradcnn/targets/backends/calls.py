@@ -13,7 +13,7 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.kernels import MULTIPLIED
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.lines import Line, own_shape
+from microgradcnn.targets.lines import Line, Rows, known_size, own_shape
 
 # The ufunc that writes a primitive's value into a buffer, after its arguments.
 UFUNCS: dict[str, str] = {
@@ -118,6 +118,28 @@ def product(line: Line, out: str, args: Sequence[str]) -> str:
         return f"matmul({args[0]}, {args[1]}, {out})"
     inner, outer = b.shape
     return f"dot({args[0]}.reshape(-1, {inner}), {args[1]}, {out}.reshape(-1, {outer}))"
+
+
+def summed(line: Line, name: str, x: str) -> tuple[str, str] | None:
+    """What is made once, and a call that writes a sum of x, which is in one piece, to %s by a product with ones.
+
+    That takes half of NumPy's time or less, over the first axes, over the last and, as a bias of images is summed, over
+    all but axis 1; None for other sums.
+    """
+    axis, shape, size = line.static["axis"], line.args[0].shape, known_size(line.shape)
+    first, last = axis == tuple(range(len(axis or ()))), axis == (len(shape) - 1,)
+    pixels = 0 if any(isinstance(length, Rows) for length in shape[2:]) else known_size(shape[2:])
+    of_images = axis == (0, *range(2, len(shape))) and pixels
+    if not size or line.args[0].dtype.kind != "f" or not (first or last or of_images):
+        return None
+    f, o, parts = f"f_{name}", f"o_{name}", f"{name}_"
+    lengths = f"-1, {size}" if first else f"{size}, -1" if last else f"-1, {pixels}"
+    kind = str(line.args[0].dtype)
+    made = f"{f} = {x}.reshape({lengths}); {o} = ones({f}.shape[{int(not first)}], {kind!r})"
+    if first or last:
+        return made, f"dot({f'{o}, {f}' if first else f'{f}, {o}'}, %s.reshape({size}))"
+    made += f"; {parts} = empty({f}.shape[0], {kind!r})"
+    return made, f"dot({f}, {o}, {parts}); sum_({parts}.reshape(-1, {size}), 0, None, %s.reshape({size}))"
 
 
 def is_plain(index: Any) -> bool:

@@ -30,6 +30,12 @@ def has_loops(line: Line, lanes: int) -> bool:
     return plain and small
 
 
+def lanes_for(line: Line, lanes: int) -> int:
+    """How many of a vector's lanes a convolution is to use: no more than a short row of pixels fills."""
+    columns = lengths((line.args[1] if line.op == "conv2d_kernel" else line).shape, 1)[3]
+    return min(lanes, max(2, 1 << (columns - 1).bit_length()))
+
+
 class ConvolutionLoops(FunctionEmitter):
     """Writes the body of a kernel: operands lie at %a and %b, the result at %out."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.targets.lines import Line, Rows, lengths
-from microgradcnn.targets.native.convolution import ConvolutionLoops, has_loops
+from microgradcnn.targets.native.convolution import ConvolutionLoops, has_loops, lanes_for
 from microgradcnn.targets.native.llvm import FunctionEmitter
 
 LARGEST_WINDOW = 64  # pixels of a window to pool, all of which the text names
@@ -45,7 +45,7 @@ class ImageKernel:
 
     def _loops(self, kind: str, lanes: int) -> FunctionEmitter:
         if self.line.op.startswith("conv2d"):
-            convolution = ConvolutionLoops(kind, lanes, self.dtype.itemsize)
+            convolution = ConvolutionLoops(kind, lanes_for(self.line, lanes), self.dtype.itemsize)
             convolution.convolution(self.line)
             return convolution
         pooling = PoolingLoops(kind, 1)
@@ -113,8 +113,9 @@ class PoolingLoops(FunctionEmitter):
         rows, columns, kh, kw = windows[2:]
         down, right = line.static["stride"]
         planes = self.make(f"mul i64 %rows, {channels}")
-        with self.loop("0", self.offset((planes, height * width))) as (pixel, _):
-            self.add(f"store {self.kind} {self.constant(0.0)}, ptr {self.address('%out', pixel)}")
+        if (rows * kh, columns * kw, down, right) != (height, width, kh, kw):  # a pixel may be in no window, or several
+            with self.loop("0", self.offset((planes, height * width))) as (pixel, _):
+                self.add(f"store {self.kind} {self.constant(0.0)}, ptr {self.address('%out', pixel)}")
         with self.loop("0", planes) as (n, _), self.loop("0", str(rows)) as (r, _):
             corner = self.offset((n, height * width), (r, down * width))
             given = self.offset((n, rows * columns), (r, columns))

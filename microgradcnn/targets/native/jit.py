@@ -166,7 +166,7 @@ def is_small(lines: Lines) -> bool:
     A primitive of the user's own without instructions is known to NumPy only, which runs what is not fused then.
     """
     order = lines.order
-    types = {line.dtype for line in order if line.dtype != np.bool_ and line.op != "number"}
+    types = {line.dtype for line in order if line.op != "number"} - {np.dtype(np.bool_)}
     if len(types) > 1 or run_by_numpy(lines):
         return False
     return _is_scalar(lines) or (operations(lines) <= OPENED and is_mean_of_examples(lines))

@@ -51,8 +51,9 @@ class FunctionEmitter:
     def make(self, instruction: str) -> str:
         """The name of what an instruction gives."""
         self._count += 1
-        self._text.append(f"%t{self._count} = {instruction}")
-        return f"%t{self._count}"
+        name = f"%t{self._count}"
+        self._text.append(f"{name} = {instruction}")
+        return name
 
     @contextmanager
     def loop(self, start: str, stop: str, carried: Sequence[str] = ()) -> Iterator[tuple[str, list[str]]]:
@@ -121,10 +122,10 @@ class FunctionEmitter:
 
     def value(self, line: Line, as_mask: bool = False) -> str:
         """Where the value of a line is: a name or a constant; booleans as numbers unless asked for as they are."""
-        if line.op == "number" and line not in self.names:
+        name = self.names.get(line)
+        if name is None:
             return self._number(line, as_mask)
-        name = self.names[line]
-        if line.dtype == np.bool_ and not as_mask:
+        if not as_mask and line.dtype.kind == "b":
             return self.make(f"uitofp {self.mask} {name} to {self.type}")
         return name
 
@@ -184,12 +185,13 @@ class FunctionEmitter:
 
     def _line(self, line: Line) -> str:
         op = line.op
+        if op in BINARY:
+            first, second = line.args
+            return self.binary(BINARY[op], self.value(first), self.value(second))
         if op == "where":
             mask, (a, b) = self.value(line.args[0], as_mask=True), (self.value(arg) for arg in line.args[1:])
             return self.select(mask, a, b)
         args = [self.value(arg) for arg in line.args]
-        if op in BINARY:
-            return self.binary(BINARY[op], *args)
         if op in RELATIONS:
             return self.compare(RELATIONS[op], *args)
         if op in FUNCTIONS:

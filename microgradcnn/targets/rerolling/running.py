@@ -11,6 +11,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends.numpy import Blocks, BlocksTrainer
+from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, Lines, lengths
 from microgradcnn.targets.plan import in_blocks
@@ -22,7 +23,7 @@ COPIED = 1 << 25  # bytes of columns that are laid out one after the other, once
 
 def of_numpy(lines: Lines) -> Blocks:
     """A program in blocks of rows, all of it by NumPy."""
-    return Blocks(in_blocks(lines))
+    return Blocks(in_blocks(reordered(lines)))
 
 
 class RerolledBlocks:

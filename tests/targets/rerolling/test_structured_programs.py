@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import structured_programs
-from structured_programs import TOLERANCE, check, difference, program
+from structured_programs import TOLERANCE, check, check_network, difference, program
 
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.targets.backends.numpy import Blocks
+from microgradcnn.targets.backends.products import reordered
 from microgradcnn.targets.plan import in_blocks
 from microgradcnn.targets.rerolling.program import length, rerolled
+from microgradcnn.targets.rerolling.running import RerolledBlocks
 
 FEW, MANY, SEED = 12, 200, 3
 PARTS = 4
@@ -28,6 +30,26 @@ def test_random_programs_agree() -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_more_random_programs_agree(part: int) -> None:
     assert [i for i in range(FEW + part, MANY, PARTS) if not check(SEED, i) <= TOLERANCE] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "count"), [("jit", 4), ("jax", 2)])
+def test_random_programs_agree_on_every_backend(way: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRADCNN_CACHE", "")
+    assert [i for i in range(count) if not check(SEED, i, [way]) <= TOLERANCE] == []
+
+
+def test_networks_agree_in_all_sizes() -> None:
+    """The script has them all; here is the smallest of each."""
+    found = dict(structured_programs.networks())
+    largest = {
+        "single_layer {'m': 20, 'k': 64}",
+        "two_conv_linear {'image': (12, 12), 'kernel': (5, 5), 'filters': 16}",
+    }
+    assert len(found) == 59
+    assert largest <= {*found}
+    smallest = {name.split()[0]: net for name, net in reversed(found.items())}
+    assert [name for name, net in smallest.items() if not check_network(net, ["numpy"]) <= TOLERANCE] == []
 
 
 def test_most_random_programs_fold() -> None:
@@ -150,3 +172,20 @@ def test_comparisons_count_as_numbers_and_are_shares_of_the_rows() -> None:
     assert difference([arrays.evaluate()], [expected.evaluate()]) <= TOLERANCE
     assert difference(arrays.gradient, expected.gradient) <= TOLERANCE
     assert (arrays.also, expected.also) == ([0.6, 0.6], [0.6, 0.6])
+
+
+def test_products_of_arrays_are_taken_in_the_cheaper_order() -> None:
+    """Two linear layers, x·A·B with three numbers a row in x and eight in x·A, are x·(A·B), as over arrays."""
+    rng = np.random.default_rng(0)
+    x, A, B = of(0.5, -0.25, 0.125), *([of(*row) for row in rng.standard_normal(shape)] for shape in ((8, 3), (5, 8)))
+    hidden = [sum_of([w * v for w, v in zip(row, x, strict=True)]) for row in A]
+    outputs = [sum_of([w * v for w, v in zip(row, hidden, strict=True)]) for row in B]
+    compiled = mg.compile(sum_of([mg.tanh(v) for v in outputs]), [w for row in (*A, *B) for w in row], x, "numpy")
+    arrays = rerolled(compiled._lines)
+    text = RerolledBlocks(arrays).lowered([], [])
+    assert text == Blocks(in_blocks(reordered(arrays.lines))).lowered([], [])
+    assert text != Blocks(in_blocks(arrays.lines)).lowered([], [])
+    columns = list(rng.standard_normal((3, 5)))
+    expected = Blocks(in_blocks(compiled._lines)).trainer(compiled._wrt, columns, 5)
+    found = RerolledBlocks(arrays).trainer(compiled._wrt, columns, 5)
+    assert difference([found.evaluate(), found.gradient], [expected.evaluate(), expected.gradient]) <= TOLERANCE
