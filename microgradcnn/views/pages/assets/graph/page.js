@@ -109,27 +109,40 @@ function toggle(group) {
   if (!closed.delete(group)) closed.add(group);
   else for (const other of innerGroups(group)) closed.add(other); // one door at a time
   const [from, view] = [picture(), new View([...closed], level.title)];
+  if (view.boxes.length > Math.max(MOST_SHOWN, level.boxes.length)) return refuse(group, view.boxes.length);
   const share = step / (level.last || 1);
   change({ level: view, step: Math.round(share * view.last), derived: null, prediction: null, pointed: null });
   canvas.rearrange(from, group);
   remember();
+}
+
+// A group that stays closed, since a picture of all that is in it could not be read.
+function refuse(group, count) {
+  const other = state.level.boxes.some(({ ends, group }) => group === undefined && innermost[ends[0]] !== null);
+  const open = `With ${data.groups[group].name} open there would be ${count} boxes`;
+  const most = `a picture shows at most ${MOST_SHOWN}${other ? ": close another group first" : ""}`;
+  panel.prepend(html("p", { className: "refused" }, `${open}, and ${most}.`));
+  panel.scrollTop = 0;
+  at("groups").dataset.told = "";
+  showGroups();
 }
 document.addEventListener("close-group", ({ detail }) => toggle(detail.group));
 
 // All groups of the graph, ticked where they are open.
 function showGroups() {
   const closed = closedIn(state.level);
+  const told = `closed: ${closed}`;
+  if (at("groups").dataset.told === told) return;
+  at("groups").dataset.told = told;
+  const shut = new Set(closed);
   const inside = (group) => {
     const { outer } = data.groups[group];
-    return outer !== null && (closed.includes(outer) || inside(outer));
+    return outer !== null && (shut.has(outer) || inside(outer));
   };
   const shown = closed === null ? [] : [...data.groups.keys()].filter((group) => !inside(group));
   at("groups").hidden = !shown.length;
-  const told = `${shown} ${closed}`;
-  if (at("groups").dataset.told === told) return;
-  at("groups").dataset.told = told;
   const ticks = shown.map((group) => {
-    const tick = html("input", { type: "checkbox", checked: !closed.includes(group), onchange: () => toggle(group) });
+    const tick = html("input", { type: "checkbox", checked: !shut.has(group), onchange: () => toggle(group) });
     return html("label", {}, tick, ` ${data.groups[group].name}`);
   });
   at("groups").replaceChildren(html("summary", {}, "Groups"), ...ticks);
@@ -146,7 +159,9 @@ function remember() {
 function recall() {
   const wanted = asked(location.hash);
   listed = wanted.listed;
-  const level = wanted.closed ? new View(wanted.closed, levels[listed].title) : levels[listed];
+  const view = wanted.closed && new View(wanted.closed, levels[listed].title);
+  const most = Math.max(MOST_SHOWN, levels[listed].boxes.length);
+  const level = view && view.boxes.length <= most ? view : levels[listed];
   const step = Math.trunc(Number(wanted.step ?? (data.computed ? level.last : level.seed - 1))) || 0;
   change({ level, step: Math.min(Math.max(step, 0), level.last), derived: null, prediction: null });
   if (wanted.view) canvas.look(wanted.view);

@@ -27,24 +27,30 @@ function rectOf(g) {
   return { x, y, width, height };
 }
 
-function packedBoxes(store) {
-  const svg = store.querySelector("svg");
-  return svg && [...svg.querySelectorAll(".node, .group")];
+// Boxes that Python drew, by their places in a section of what is packed.
+/** @param {string} section @param {number[]} places @returns {Element[]} */
+function drawnBoxes(section, places) {
+  const pieces = packed.get(section);
+  return [...parsed(`<svg>${places.map((place) => pieces[place]).join("")}</svg>`).children];
+}
+
+// The same of the finest level, which may be a picture of its own, or the first one.
+/** @param {number[]} nodes @returns {Element[]} */
+function drawnNodes(nodes) {
+  if (packed.has(`boxes ${data.finest}`)) return drawnBoxes(`boxes ${data.finest}`, nodes);
+  const [picture] = packed.get(`picture ${data.finest}`) ?? [];
+  const boxes = picture === undefined ? firstBoxes : [...parsed(picture).querySelectorAll(".node, .group")];
+  return nodes.map((node) => boxes[node]);
 }
 
 // The groups around a box that are open and are drawn with a frame, the outermost first.
 function openGroups({ ends, group }, closed) {
   const found = [];
-  let at = group === undefined ? innermost(ends[0]) : data.groups[group].outer;
+  let at = group === undefined ? innermost[ends[0]] : data.groups[group].outer;
   for (; at !== null; at = data.groups[at].outer) {
     if (!closed.includes(at) && data.groups[at].kind !== "segment") found.unshift(at);
   }
   return found;
-}
-
-function innermost(node) {
-  const holding = [...data.groups.keys()].filter((group) => data.groups[group].members.includes(node));
-  return holding.find((group) => !holding.some((other) => data.groups[other].outer === group)) ?? null;
 }
 
 // A frame around what is in an open group; its name closes it.
@@ -77,7 +83,7 @@ class Picture {
 
   constructor(level, derive, point, toggle) {
     this.level = level;
-    this.svg = level.fine ? this.composed() : level.store.querySelector("svg") ? this.packed() : first;
+    this.svg = level.fine ? this.composed() : this.packed() ?? first;
     this.svg.setAttribute("role", "group");
     this.camera = element("g", { class: "camera" });
     this.svg.append(this.camera);
@@ -105,19 +111,19 @@ class Picture {
   }
 
   packed() {
-    return document.importNode(this.level.store.querySelector("svg"), true);
+    const [picture] = packed.get(`picture ${this.level.section}`) ?? [];
+    return picture === undefined ? null : document.importNode(parsed(picture), true);
   }
 
   // A picture of a view: boxes that Python drew, arranged here, with frames around the groups that are open.
   composed() {
     const { boxes, links, closed } = this.level;
-    const nodes = packedBoxes(fine.store) ?? firstBoxes;
     const svg = element("svg", { class: "microgradcnn-graph" });
     const whole = element("g", { transform: "translate(0 0)" });
-    const drawn = boxes.map(({ ends, group }) => {
-      const from = group === undefined ? nodes[ends[0]] : packedBoxes(packed.getElementById("packed-groups"))[group];
-      return document.importNode(from, true);
-    });
+    const groups = drawnBoxes("groups", boxes.flatMap(({ group }) => group ?? []));
+    const nodes = drawnNodes(boxes.flatMap(({ ends, group }) => (group === undefined ? ends : [])));
+    const next = ({ group }) => (group === undefined ? nodes : groups).shift();
+    const drawn = boxes.map((box) => document.importNode(next(box), true));
     drawn[this.level.root].classList.add("root");
     const rects = drawn.map((g) => rectOf(g));
     const open = boxes.map((box) => openGroups(box, closed));
