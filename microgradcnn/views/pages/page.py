@@ -23,7 +23,7 @@ from microgradcnn.views.drawing.colours import largest
 from microgradcnn.views.drawing.maps.told import images_told, maps_told
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.structure.namespace import Owners
-from microgradcnn.views.drawing.structure.parameters import place_of, shown_names
+from microgradcnn.views.drawing.structure.parameters import label_in_model, place_of, shown_names
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
@@ -49,15 +49,18 @@ DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does no
 
 
 def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners | None = None) -> str:
-    """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty those not called as DATA.
+    """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty the parameters of models, or if there
+    are none the leaves not called as DATA.
 
-    `owners` are the objects that parameters belong to, for the groups of other levels.
+    `owners` are the objects that parameters belong to, for these, and for the groups of other levels.
     """
     shown = levels_of(f, drawing, owners)
     first = shown.levels[0] if isinstance(shown.levels[0], Level) else shown.finest
     assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
-    moved = set(wrt or [v for v in leaves if name_of(v.label or "").base not in DATA] or leaves)
+    parameters = [v for v in leaves if v in (owners or {}) or label_in_model(v)]
+    others = [v for v in leaves if name_of(v.label or "").base not in DATA]
+    moved = set(wrt or parameters or others or leaves)
     told, packed = list(_leaves(topological(f), moved)), list[str]()
     derivations = Derivations()
     every = [*shown.levels, *(level for level in shown.own if level not in shown.levels)]

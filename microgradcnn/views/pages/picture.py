@@ -78,7 +78,7 @@ class Picture:
 
     def latex(self) -> str:
         """The picture in TikZ, a document for pdflatex. Raises ValueError if it is too large for that."""
-        return tikz(self._level())
+        return tikz(self._level(self.drawing.in_rows))
 
     def gif(self) -> bytes:
         """A film of both passes, a step a picture. Raises ValueError if it has too many, MissingExtra as `save`."""
@@ -103,10 +103,10 @@ class Picture:
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
-    def _level(self) -> Level:
+    def _level(self, drawing: Drawing | None = None) -> Level:
         """What is drawn, with its formulas and what every edge sends back."""
         with self.meant.labelled():
-            return Level("", self.f, self.drawing.in_rows, [v for v in topological(self.f) if v.op is None])
+            return Level("", self.f, drawing or self.drawing, [v for v in topological(self.f) if v.op is None])
 
     def _repr_html_(self) -> str:
         return embedded(self.html(), self.drawing.in_rows)

@@ -159,10 +159,10 @@ def test_layers_of_images_open_though_their_numbers_are_recorded(
     page.emulate_media(reduced_motion="reduce")
     page.goto(file.as_uri())
     page.wait_for_function("() => globalThis.microgradcnn")
-    assert box(page, "Conv2d 0").get_attribute("role") == "button"
+    assert box(page, "Conv2d 1").get_attribute("role") == "button"
     plain = page.locator("figure .node[role='img']")
     assert plain.count() == page.locator("figure .node:not(.group)").count() > 5
-    box(page, "Conv2d 0").dispatch_event("click")
+    box(page, "Conv2d 1").dispatch_event("click")
     assert {"W₁", "b₁"} <= set(boxes(page))
     assert box(page, "W₁").locator("text.gradient").text_content() != "not computed"
     page.keyboard.press("Home")

@@ -24,7 +24,8 @@ class Windows:
     """`output` is computed from the windows of `image` with `filters`, or pooled: nodes by their places in the order.
 
     A window at row r starts at pixel r · stride − before, in padding if that is negative. An image that is a raw array,
-    and no node, has the place −1, the next one −2.
+    and no node, has the place −1, the next one −2. Of a `transposed` convolution the windows lie in the output, each at
+    a pixel of the image.
     """
 
     op: str
@@ -36,6 +37,7 @@ class Windows:
     before: Pair
     dilation: Pair
     groups: int
+    transposed: bool
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
     computed, first = node, (0, 0)
     if node.op is not None and node.op.name == "getitem" and _without_first(node) is not None:
         computed, first = node.parents[0], _without_first(node) or first
-    if computed.op is None or computed.op.name not in ("conv2d", *POOLINGS):
+    if computed.op is None or computed.op.name not in (*CONVOLUTIONS, *POOLINGS):
         return
     image, *filters = computed.parents
     if any(f not in place for f in filters):
@@ -138,6 +140,8 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
     padding = given.get("padding", (0, 0) if filters else NO_SIDES)
     stride = given["stride"]
     above, left = padding if filters else (padding[0][0], padding[1][0])
+    transposed = computed.op.name == "conv2d_input"
+    steps = (-1, -1) if transposed else stride
     yield Windows(
         computed.op.name,
         place[node],
@@ -145,9 +149,10 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
         place[filters[0]] if filters else None,
         (size[0], size[1]),
         stride,
-        (above - first[0] * stride[0], left - first[1] * stride[1]),
+        (above - first[0] * steps[0], left - first[1] * steps[1]),
         given.get("dilation", (1, 1)),
         given.get("groups", 1),
+        transposed,
     )
 
 

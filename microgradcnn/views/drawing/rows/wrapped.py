@@ -66,8 +66,8 @@ def wrapped(layout: Layout, ends: Sequence[float]) -> Layout:
     cut = [legs(route, ends) for route in layout.routes]
     rows = [_Row(*sides) for sides in pairwise([0.0, *ends, layout.size[0]])]
     places = [row_at(box.x + box.width, ends) for box in layout.boxes]
-    for box, row in zip(layout.boxes, places, strict=True):
-        rows[row].heights += [box.y, box.y + box.height]
+    for box, place in zip(layout.boxes, places, strict=True):
+        rows[place].heights += [box.y, box.y + box.height]
     for number, row in enumerate(rows):
         row.heights += [point.y for parts in cut for at, leg in parts if at == number for point in leg]
         row.coming = sorted({leg[0].y for parts in cut for at, leg in parts[1:] if at == number})
@@ -77,8 +77,8 @@ def wrapped(layout: Layout, ends: Sequence[float]) -> Layout:
         row.left, row.down = row.start - margin, bottom + above - min(row.heights)
         bottom = row.bottom
     boxes = [
-        Place(*rows[row].moved(Point(box.x, box.y)), box.width, box.height)
-        for box, row in zip(layout.boxes, places, strict=True)
+        Place(*rows[place].moved(Point(box.x, box.y)), box.width, box.height)
+        for box, place in zip(layout.boxes, places, strict=True)
     ]
     routes = [[*_joined(parts, rows)] for parts in cut]
     width = margin + max(row.end - row.start + after for row, after in zip(rows, [*gaps[1:], 0.0], strict=True))

@@ -4,8 +4,8 @@ const at = (id) => document.getElementById(id);
 const panel = at("telling");
 const pictures = new Map();
 const canvas = new Canvas(figure);
-const NOTHING = { boxes: new Set(), links: new Set() };
 const start = { level: levels[0], step: 0, numbers: recordedNumbers };
+/** @type {Partial<State>} */ const drawn = {}; // what of the state its fields, chart and legend show
 /** @type {State} */ const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
 function picture() {
@@ -32,9 +32,10 @@ function change(changes) {
   at("predict").ariaPressed = prediction !== null;
   if (levels.includes(level)) at("level").value = levels.indexOf(level);
   showGroups();
-  showNumbers(numbers);
-  draw(losses, level.boxes[level.root].name);
-  at("legend").replaceChildren(...legend(level));
+  if (drawn.numbers !== numbers) showNumbers(numbers);
+  if (drawn.losses !== losses) draw(losses, endOf(level));
+  if (drawn.level !== level) at("legend").replaceChildren(...legend(level));
+  Object.assign(drawn, { level, numbers, losses });
   document.body.classList.toggle("deriving", derived !== null);
   point(state.pointed);
   document.dispatchEvent(new CustomEvent("changed"));
@@ -231,6 +232,7 @@ at("level").addEventListener("change", (event) => {
   remember();
 });
 for (const field of fields) {
+  field.addEventListener("blur", () => showNumbers(state.numbers));
   field.addEventListener("input", () => {
     if (Number.isFinite(field.valueAsNumber)) setNumber(Number(field.dataset.place), field.valueAsNumber);
   });
