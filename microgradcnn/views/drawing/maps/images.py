@@ -1,7 +1,8 @@
 """Which arrays of a graph are images, and through which windows one is computed from another.
 
 What a convolution or a pooling takes and gives is an image (n, channels, height, width), and so is what has the same
-numbers at the same places: an activation of it, a sum with a bias, the pixels that a reshape makes of a row.
+numbers at the same places: an activation of it, a sum with a bias, the pixels that a reshape makes of a row. Signals
+(n, channels, length), as conv1d takes and gives them, are images of one row.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def images_of(order: Sequence[Value]) -> Images:
     alike = list(_alike(order, place))
     _spread(found.kinds, alike)
     for i, of in alike:
-        if found.kinds.get(i) == "maps" and (step := _step(order[i], order[of], place)):
+        kind, reshaped = found.kinds.get(i), order[i].shape != order[of].shape
+        if (kind == "maps" or (kind == "filters" and reshaped)) and (step := _step(order[i], order[of], place)):
             found.steps[i] = step
     for i, kind in found.kinds.items():
         if kind == "maps" and _is_given(order[i]):
@@ -89,12 +91,20 @@ def images_of(order: Sequence[Value]) -> Images:
 def _alike(order: Sequence[Value], place: dict[Value, int]) -> Iterator[tuple[int, int]]:
     """Pairs of a node and a parent with numbers of images, or of filters, at the same places."""
     for i, node in enumerate(order):
-        if node.op is None or len(node.shape) != 4 or node.dtype.kind == "b" or node.op.name in APART:
+        if node.op is None or len(node.shape) not in (3, 4) or node.dtype.kind == "b" or node.op.name in APART:
             continue
         for parent in node.parents:
             cut = node.op.name in CUT and len(parent.shape) == 4 and parent.shape[:2] == node.shape[:2]
-            if type(parent) is not Constant and (parent.shape == node.shape or cut) and parent.dtype.kind != "b":
+            same = parent.shape == node.shape or (
+                node.op.name == "reshape" and image_shape(parent) == image_shape(node)
+            )
+            if type(parent) is not Constant and (same or cut) and parent.dtype.kind != "b":
                 yield i, place[parent]
+
+
+def image_shape(node: Value) -> tuple[int, ...]:
+    """The shape of an image, of a signal as one of a single row."""
+    return (*node.shape[:2], 1, node.shape[2]) if len(node.shape) == 3 else node.shape
 
 
 def _spread(kinds: dict[int, Kind], alike: Sequence[tuple[int, int]]) -> None:
@@ -114,11 +124,11 @@ def _step(node: Value, image: Value, place: dict[Value, int]) -> Pointwise | Non
     """How a node is computed pixel by pixel from an image; None if it takes another image as well."""
     assert node.op is not None
     others = [p for p in node.parents if p is not image]
-    whole = node.shape == image.shape and node.op.name not in CUT
+    whole = image_shape(node) == image_shape(image) and node.op.name not in CUT
     if not whole or any(p.shape == node.shape and type(p) is not Constant for p in others):
         return None
     bias = others[0] if node.op.name == "add" and len(others) == 1 else None
-    of_maps = bias is not None and bias.shape == (1, node.shape[1], 1, 1) and bias in place
+    of_maps = bias is not None and bias.shape == (1, node.shape[1], 1, 1)[: len(node.shape)] and bias in place
     return Pointwise(place[image], node.op.name, place[bias] if of_maps and bias is not None else None)
 
 

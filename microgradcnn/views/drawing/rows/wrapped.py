@@ -94,9 +94,7 @@ def _joined(parts: Legs, rows: Sequence[_Row]) -> Iterator[Point]:
         before, height = rows[number - 1], leg[0].y
         last = before.moved(leg[0])
         place = row.coming.index(height)
-        outer = LANE * (
-            len(row.coming) - 1 - place
-        )  # the topmost line goes farthest out, and lowest, so that none cross
+        outer = LANE * (len(row.coming) - 1 - place)  # the topmost goes farthest out and lowest: none cross
         right, down = last.x + GUTTER + outer, before.bottom + GUTTER + outer
         start = row.moved(leg[0])
         left = start.x - GUTTER - LANE * place

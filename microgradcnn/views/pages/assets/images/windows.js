@@ -8,12 +8,18 @@ function sourceOf(place) {
     if (windows) return { windows, steps };
     const step = data.images.steps[at];
     if (!step) return null;
-    steps.push({ place: at, ...step });
+    if (step.op !== "reshape") steps.push({ place: at, ...step });
     at = step.image;
   }
 }
 
-const users = (place, role) => data.images.windows.filter((windows) => windows[role] === Number(place));
+// The windows that take a node, or the same pixels in another shape.
+const users = (place, role) => data.images.windows.filter((windows) => isOf(windows[role], Number(place)));
+
+function isOf(at, place) {
+  const step = data.images.steps[at];
+  return at === place || (step?.op === "reshape" && isOf(step.image, place));
+}
 const shapeOf = (place) => data.images.shapes[place];
 const isPooling = ({ filters }) => filters === null;
 
