@@ -119,7 +119,9 @@ function toggle(group) {
 
 // A group that stays closed, since a picture of all that is in it could not be read.
 function refuse(group, count) {
-  const other = state.level.boxes.some(({ ends, group }) => group === undefined && innermost[ends[0]] !== null);
+  const { boxes } = state.level;
+  const fits = count - boxes.length < MOST_SHOWN; // alone
+  const other = fits && boxes.some(({ ends, group }) => group === undefined && innermost[ends[0]] !== null);
   const open = `With ${data.groups[group].name} open there would be ${count} boxes`;
   const most = `a picture shows at most ${MOST_SHOWN}${other ? ": close another group first" : ""}`;
   panel.prepend(html("p", { className: "refused" }, `${open}, and ${most}.`));

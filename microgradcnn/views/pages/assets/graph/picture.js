@@ -313,6 +313,7 @@ class Picture {
 
 document.addEventListener("theme", () => {
   for (const picture of pictures.values()) picture.forget();
+  drawn.numbers = undefined;
   change({});
 });
 
