@@ -22,6 +22,7 @@ MANY = 500  # nodes: with more of them a picture starts with its groups collapse
 READABLE = 50  # nodes and groups that such a picture shows, about
 LARGEST = 60  # nodes in a segment's formula: a longer one is cut at functions, and where a node is used more than once
 FULL = 12  # items of a column: more become a layer
+MOST_TOGETHER = 200  # items of a layer: more are opened part by part
 PLENTY = 30  # nodes: with more of them what the user meant as one thing starts collapsed
 MEANT = ("layer", "object", "step")  # kinds of groups that structure/ finds
 
@@ -257,8 +258,8 @@ def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]
 
 
 def _add_layers(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
-    """Put what is still too much into layers: a full column, or several next to each other; leaves that are a group
-    stay apart."""
+    """Put what is still too much into layers: a full column, or several next to each other, and what is too much for
+    one picture into parts of a layer; leaves that are a group stay apart."""
     items = found.items()
     drawn = sorted_items(items, edges)
     assert drawn is not None
@@ -273,11 +274,26 @@ def _add_layers(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
     for node, item in enumerate(items):
         members.setdefault(item, []).append(node)
     for number, layer in enumerate(_layers([columns[c] for c in sorted(columns)]), start=1):
-        name = f"layer {number}"
-        while name in found.groups:
-            name += "'"
-        found.add(Group(name, "column", sorted(node for i in layer for node in members[drawn[i]])))
-        found.collapsed.add(name)
+        held = [drawn[i] for i in layer]
+        name = _name_of_layer(found, held, number)
+        count = -(-len(held) // MOST_TOGETHER)
+        ends = [round(part * len(held) / count) for part in range(count + 1)]
+        for part in range(count if count > 1 else 0):  # each after the one before, so that they can be drawn as one
+            nodes = [node for item in held[ends[part] : ends[part + 1]] for node in members[item]]
+            found.add(Group(f"{name}.{part + 1}", "column", sorted(nodes)))
+        found.add(Group(name, "column", sorted(node for item in held for node in members[item])))
+    found.collapsed |= {group.name for group in found.groups.values() if group.kind == "column"}
+
+
+def _name_of_layer(found: Grouping, held: Sequence[int | str], number: int) -> str:
+    """A layer's number; of one that holds steps alone, which these are."""
+    groups = [found.groups[item] for item in held if isinstance(item, str)]
+    steps = len(groups) == len(held) > 1 and all(group.kind == "step" for group in groups)
+    ends = [group.name.rpartition(" ")[2] for group in groups]
+    name = f"steps {ends[0]} to {ends[-1]}" if steps else f"layer {number}"
+    while name in found.groups:
+        name += "'"
+    return name
 
 
 def _layers(columns: Sequence[list[int]]) -> Iterator[list[int]]:

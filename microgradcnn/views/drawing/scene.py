@@ -20,6 +20,7 @@ from microgradcnn.views.drawing.colours import Scale, gradient_scale, largest, v
 from microgradcnn.views.drawing.groups import LARGEST, MEANT, Group, Names, family_of, grouping
 from microgradcnn.views.drawing.layout import Layout, Place, Point, layout
 from microgradcnn.views.drawing.maps.images import images_of
+from microgradcnn.views.drawing.rows.wrapped import in_rows
 from microgradcnn.views.drawing.structure.drawable import sorted_items
 from microgradcnn.views.drawing.structure.layers import labelled_owners, layers
 from microgradcnn.views.drawing.structure.namespace import Owners
@@ -68,6 +69,11 @@ class Drawing:
     def title(self) -> str:
         """What the picture is."""
         return f"The graph of {notation.text(self.root)}"
+
+    @property
+    def in_rows(self) -> Drawing:
+        """The same for paper and slides: in rows below each other, if it is too long for them."""
+        return replace(self, layout=in_rows(self.layout))
 
 
 def drawn(

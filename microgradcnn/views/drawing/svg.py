@@ -64,10 +64,9 @@ def svg(drawing: Drawing, prefix: str = "") -> str:
     return "\n".join(pieces)
 
 
-def boxes(drawn: Sequence[Box], prefix: str) -> str:
-    """Boxes alone, all at the origin, for a page that arranges them."""
-    pieces = (_node(box, layout.Place(0.0, 0.0, *box.size), prefix, False) for box in drawn)
-    return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(pieces)}</svg>'
+def boxes(drawn: Sequence[Box], prefix: str) -> list[str]:
+    """The boxes alone, each at the origin, for a page that arranges them."""
+    return [_node(box, layout.Place(0.0, 0.0, *box.size), prefix, False) for box in drawn]
 
 
 def _size(drawing: Drawing) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -23,7 +23,7 @@ from microgradcnn.views.drawing.colours import largest
 from microgradcnn.views.drawing.maps.told import images_told, maps_told
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.structure.namespace import Owners
-from microgradcnn.views.drawing.structure.parameters import place_of, shown_names
+from microgradcnn.views.drawing.structure.parameters import label_in_model, place_of, shown_names
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
@@ -44,19 +44,23 @@ SCRIPTS = (
     *("graph/page", *IMAGES),
 )
 SHARED = "// The script of all pages like this one."  # from here on
+SECTION, PIECE = "\x1d", "\x1e"  # what stands before each in what is packed: the group and record separators of ASCII
 DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does not move, unless told to
 
 
 def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners | None = None) -> str:
-    """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty those not called as DATA.
+    """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty the parameters of models, or if there
+    are none the leaves not called as DATA.
 
-    `owners` are the objects that parameters belong to, for the groups of other levels.
+    `owners` are the objects that parameters belong to, for these, and for the groups of other levels.
     """
     shown = levels_of(f, drawing, owners)
     first = shown.levels[0] if isinstance(shown.levels[0], Level) else shown.finest
     assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
-    moved = set(wrt or [v for v in leaves if name_of(v.label or "").base not in DATA] or leaves)
+    parameters = [v for v in leaves if v in (owners or {}) or label_in_model(v)]
+    others = [v for v in leaves if name_of(v.label or "").base not in DATA]
+    moved = set(wrt or parameters or others or leaves)
     told, packed = list(_leaves(topological(f), moved)), list[str]()
     derivations = Derivations()
     every = [*shown.levels, *(level for level in shown.own if level not in shown.levels)]
@@ -64,7 +68,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         _level(level, i, derivations, packed, drawing) if isinstance(level, Level) else _view(level, drawing)
         for i, level in enumerate(every)
     ]
-    packed += derivations.templates()
+    packed += _section("lines", derivations.templates())
     groups = list(_groups(shown.finest, drawing, packed)) if shown.finest is not None else []
     live = any(level.live for level in shown.own)
     pictured = images_told(topological(f), not all(level.live for level in shown.own))
@@ -104,6 +108,12 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     return _written(html_document(body, drawing.title, styles, classes)).decode()
 
 
+def _section(name: str, pieces: Iterable[str]) -> Iterator[str]:
+    """A name, and pieces of HTML under it, as they are packed: the script reads each when it shows it."""
+    yield SECTION + name
+    yield from (PIECE + piece.replace(SECTION, "").replace(PIECE, "") for piece in pieces)
+
+
 def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
@@ -129,7 +139,7 @@ def _groups(finest: Level, drawing: Drawing, packed: list[str]) -> Iterator[dict
     place = {box.index: i for i, box in enumerate(finest.drawing.boxes) if box.index is not None}
     numbers = {group.name: i for i, group in enumerate(drawing.groups)}
     boxes = [drawing.closed(name) for name in numbers]
-    packed.append(f'<section id="packed-groups">{svg.boxes(boxes, "g-")}</section>')
+    packed += _section("groups", svg.boxes(boxes, "g-"))
     for group, box in zip(drawing.groups, boxes, strict=True):
         yield {
             "columns": 1 if box.maps is None else box.maps[0].shape[1],
@@ -203,15 +213,16 @@ def _fields_of(leaf: Mapping[str, Any]) -> Iterator[str]:
 def _level(level: Level, number: int, derivations: Derivations, packed: list[str], drawing: Drawing) -> dict[str, Any]:
     """What the script is told of a level; its formulas, and its picture if it is not the first, are packed."""
     pieces, steps = list(level_templates(level)), dict[int, Any]()
+    prefix = f"level-{number}-"
     if number and level.drawing.layout.size[0]:
-        pieces.append(svg.svg(level.drawing, f"level-{number}-"))
+        packed += _section(f"picture {number}", [svg.svg(level.drawing, prefix)])
     elif number:
-        pieces.append(svg.boxes(level.drawing.boxes, f"level-{number}-"))
+        packed += _section(f"boxes {number}", svg.boxes(level.drawing.boxes, prefix))
     for x in derived(level) if len(level.nodes) <= MOST_EXPLAINED else []:
         steps[level.nodes.index(x)], gradient = derivations.of(x, level)
         if (numbers := slotted(gradient, level)) is not None:
             pieces.append(math(numbers, substituted=level.nodes.index(x)))
-    packed.append(f'<section id="packed-{number}">{"".join(pieces)}</section>')
+    packed += _section(f"formulas {number}", pieces)
     return {
         "title": level.title,
         "live": level.live,
@@ -237,8 +248,8 @@ def _box(level: Level, box: int) -> dict[str, Any]:
     if node is None:
         return {"name": drawing.words, "leaf": drawing.leaf}
     told: dict[str, Any] = {"name": notation.text(level.names[node]), "leaf": node.op is None, "node": drawing.index}
-    if node in level.leaves:
-        told["place"] = sum(_size(v) for v in level.leaves[: level.leaves.index(node)])
+    if node in level.starts:
+        told["place"] = level.starts[node]
         if node.label and node.label in level.places:
             told["within"] = clean(cut(node.label))
     if node in level.gradients:

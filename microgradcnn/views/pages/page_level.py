@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import accumulate
 from operator import add
 from typing import Any
 
@@ -51,14 +52,17 @@ class Level:
     """The boxes and edges of a drawing of f, their formulas, and what of them JavaScript computes.
 
     `nodes` are the Values that the boxes show, None for a group that has many results, and `names` their symbols, among
-    the `symbols` of all; `links` are the edges in the order of the drawing.
+    the `symbols` of all; `links` are the edges in the order of the drawing. `starts` has the place of each leaf's
+    first number among those of all leaves. One that is not to be `tried` has no program.
     """
 
-    def __init__(self, title: str, f: Value, drawing: Drawing, leaves: Sequence[Value]) -> None:
+    def __init__(self, title: str, f: Value, drawing: Drawing, leaves: Sequence[Value], tried: bool = True) -> None:
         self.title, self.f, self.drawing, self.leaves = title, f, drawing, list(leaves)
         self.order = topological(f)
         names = shown_names(self.order)
         self.symbols = {node: symbol(name) for node, name in names.items()}
+        sizes = accumulate((int(np.size(node.data)) for node in self.leaves), initial=0)
+        self.starts = dict(zip(self.leaves, sizes, strict=False))
         self.places = {place for node in self.leaves if node in names and (place := place_of(node, names))}
         self.nodes = [None if box.index is None else self.order[box.index] for box in drawing.boxes]
         self.names = {node: self.symbols[node] for node in self.nodes if node is not None}
@@ -66,6 +70,7 @@ class Level:
         self._constants: dict[Value, Expr] = {
             p: constant_formula(p) for node in self.order for p in node.parents if type(p) is Constant
         }
+        self._known = {**self._constants, **self.names}
         self.formulas = [
             None if node is None or node.op is None else self._forward(i) for i, node in enumerate(self.nodes)
         ]
@@ -74,7 +79,7 @@ class Level:
         self.of_arrays = any(node.shape for node in self.order)
         self.program, self.constants, self.why_not, self.error = "", np.empty(0), "", ""
         try:
-            self.program = self._program()
+            self.program = self._program(tried)
         except ValueError as error:
             self.why_not, self.error = _why_not(error), str(error)
 
@@ -107,12 +112,12 @@ class Level:
         parts += [*(link.local for link in self.links), *(link.sent for link in self.links)]
         return [v for v in parts if v is not None]
 
-    def _program(self) -> str:
+    def _program(self, tried: bool) -> str:
         nodes = [node for node in self.nodes if node is not None]
         given, computed = (
             sum(np.size(v.data) for v in part) for part in ([*self.leaves, *self._constants], self.order)
         )
-        if len(nodes) < len(self.nodes) or given > MOST_NUMBERS or computed > MOST_COMPUTED:
+        if not tried or len(nodes) < len(self.nodes) or given > MOST_NUMBERS or computed > MOST_COMPUTED:
             raise TooLargeError("the graph is too large for every number to be shown")
         if not self.f.shape or self.f.has_grad:
             self._differentiate()
@@ -131,7 +136,7 @@ class Level:
 
     def _forward(self, box: int) -> Expr | None:
         """What a box computes from others; None where one of these has no name."""
-        members, known = self.members(box), {**self._constants, **self.names}
+        members, known = self.members(box), self._known
         inside = set(members)
         if any(p not in known and p not in inside for member in members for p in member.parents):
             return None
@@ -145,7 +150,7 @@ class Level:
         reached = [node for node in self.order if node.dtype != np.bool_]
         with watching(clerk := _Clerk()):
             self.gradients = dict(zip(reached, grad(self.f, reached), strict=True))
-        known = {**self._constants, **self.names}
+        known = self._known
         for link, edge in zip(self.links, self.drawing.edges, strict=True):
             child, parent, members = self.nodes[link.child], self.nodes[link.parent], self.members(link.child)
             assert child is not None

@@ -55,7 +55,7 @@ class Picture:
 
     def svg(self, prefix: str = "") -> str:
         """The picture as an <svg> element, whose ids start with `prefix`."""
-        return vector.svg(self.drawing, prefix)
+        return vector.svg(self.drawing.in_rows, prefix)
 
     def dot(self) -> str:
         """The graph in DOT, for Graphviz."""
@@ -74,11 +74,11 @@ class Picture:
 
     def pdf(self) -> bytes:
         """The picture as PDF, to be enlarged at will. Raises MissingExtra without the extra `pdf`."""
-        return pdf(self.drawing)
+        return pdf(self.drawing.in_rows)
 
     def latex(self) -> str:
         """The picture in TikZ, a document for pdflatex. Raises ValueError if it is too large for that."""
-        return tikz(self._level())
+        return tikz(self._level(self.drawing.in_rows))
 
     def gif(self) -> bytes:
         """A film of both passes, a step a picture. Raises ValueError if it has too many, MissingExtra as `save`."""
@@ -103,13 +103,13 @@ class Picture:
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
-    def _level(self) -> Level:
+    def _level(self, drawing: Drawing | None = None) -> Level:
         """What is drawn, with its formulas and what every edge sends back."""
         with self.meant.labelled():
-            return Level("", self.f, self.drawing, [v for v in topological(self.f) if v.op is None])
+            return Level("", self.f, drawing or self.drawing, [v for v in topological(self.f) if v.op is None])
 
     def _repr_html_(self) -> str:
-        return embedded(self.html(), self.drawing)
+        return embedded(self.html(), self.drawing.in_rows)
 
     def __repr__(self) -> str:
         return f"<Picture of the graph of {notation.text(self.drawing.root)}: {self.drawing.about}>"

@@ -17,7 +17,8 @@ from microgradcnn.views.drawing.structure.namespace import Owners
 from microgradcnn.views.pages.page_level import Level
 
 MOST_BOXES = 150  # of a level that nobody asked for
-MOST_FINE = 3000  # nodes of a graph whose groups open
+MOST_FINE = 20_000  # nodes of a graph whose groups open
+MOST_TRIED = 3000  # nodes of a graph whose program is written, to see whether a page can carry it
 COMFORTABLE = 40  # boxes of the level that a page opens with, if there is one with so few
 
 
@@ -45,7 +46,7 @@ def levels_of(f: Value, drawing: Drawing, owners: Owners | None) -> Shown:
             return Shown([Level(title_of(drawing), f, drawing, leaves)])
         few = len(order) <= MOST_BOXES
         fine = drawn(f, given, opened=True, owners=owners, placed=few)
-        level = Level(title_of(fine), f, fine, leaves)
+        level = Level(title_of(fine), f, fine, leaves, len(order) <= MOST_TRIED)
         return Shown([drawing, *([level] if few else [])], level)
     found = [Level(title_of(drawing), f, drawing, leaves)]
     segments = [group.name for group in drawing.groups if group.kind == "segment" and len(group.members) > 1]

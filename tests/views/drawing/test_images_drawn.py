@@ -225,3 +225,8 @@ def test_layers_of_one_dimension_are_maps_of_one_row() -> None:
     images = images_of(order)
     (windows,) = images.windows
     assert (order[windows.image].shape, windows.size) == ((1, 2, 1, 9), (1, 3))
+    (x,) = [i for i, v in enumerate(order) if v.label == "x"]
+    assert (images.kinds[x], images.steps[windows.image].image) == ("picture", x)
+    added = next(i for i, v in enumerate(order) if v.op is not None and v.op.name == "add")
+    assert images.kinds[added] == "maps"  # (1, 3, 7), as the layer gives them
+    assert [order[i].label for i, kind in images.kinds.items() if kind == "filters" and order[i].label] == ["weight"]

@@ -72,15 +72,15 @@ def test_layers_hold_their_parameters() -> None:
     picture = mg.draw(model, image)
     kinds = [w.split(" = ")[-1].split("(")[0] for w in words(picture)]
     assert kinds == [
-        *("x", "Conv2d 0", "relu", "max_pool2d", "Conv2d 3", "relu", "max_pool2d", "reshape"),
-        *("Linear 7", "relu", "Linear 9", "relu", "Linear 11: output"),
+        *("x", "Conv2d 1", "relu", "max_pool2d", "Conv2d 2", "relu", "max_pool2d", "reshape"),
+        *("Linear 3", "relu", "Linear 4", "relu", "Linear 5: output"),
     ]
-    assert {model[0].weight, model[0].bias} <= set(members(picture, "Conv2d 0"))
-    box = next(box for box in picture.drawing.boxes if box.group == "Conv2d 0")
+    assert {model[0].weight, model[0].bias} <= set(members(picture, "Conv2d 1"))
+    box = next(box for box in picture.drawing.boxes if box.group == "Conv2d 1")
     assert box.note == "1×6×24×24"
     bare = mg.draw(model(Value(image)))  # without names: the parameters' labels tell
     assert [w for w in words(bare) if w.startswith(("conv2d", "linear"))] == [
-        *("conv2d 0", "conv2d 3", "linear 7", "linear 9", "linear 11")
+        *("conv2d 1", "conv2d 2", "linear 3", "linear 4", "linear 5")
     ]
 
 
@@ -96,10 +96,10 @@ def test_repeated_blocks_are_groups_of_layers() -> None:
     model = nn.Sequential(*(Block() for _ in range(4)))
     picture = mg.draw(model, np.ones((2, 3)))
     outer = {group.name: group.outer.name if group.outer else None for group in picture.drawing.groups}
-    assert (outer["0.first"], outer["3.second"], outer["Block 2"]) == ("Block 0", "Block 3", None)
-    assert [w for w in words(picture) if "=" not in w] == ["x", *(f"Block {i}" for i in range(4))]
+    assert (outer["0.first"], outer["3.second"], outer["Block 2"]) == ("Block 1", "Block 4", None)
+    assert [w for w in words(picture) if "=" not in w] == ["x", *(f"Block {i}" for i in range(1, 5))]
     relu = [v for v in topological(picture.f) if v.op is not None and v.op.name == "relu"]
-    assert [v in members(picture, f"Block {i}") for i, v in enumerate(relu)] == [True] * 4
+    assert [v in members(picture, f"Block {i}") for i, v in enumerate(relu, 1)] == [True] * 4
 
 
 def loops() -> Iterator[tuple[str, Value, int, int]]:

@@ -18,7 +18,7 @@ from seen import cell_colours
 from test_javascript import USES, apart, far, flat
 
 import microgradcnn as mg
-from microgradcnn import Value
+from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.targets.export.javascript import EXPRESSIONS
@@ -433,8 +433,49 @@ def test_which_leaves_descend(page: Page, tmp_path: Path) -> None:
     assert ticked() == ["x"]
     shown(page, x * x, tmp_path)
     assert ticked() == ["x"]
+    assert page.locator("#moves").inner_text() == "Moves x."
     with pytest.raises(ValueError, match="f is no leaf of f"):
         mg.draw(f, wrt=[f])
+
+
+@needs_chromium
+def test_a_leaf_is_held_and_let_go(page: Page, tmp_path: Path) -> None:
+    """By its family, or alone beside its derivation, with the keyboard as well."""
+    x, w_1, w_2 = Value(0.5, label="x"), Value(1.0, label="w_1"), Value(2.0, label="w_2")
+    f = (w_1 * w_2 * x - 3.0) ** 2
+    f.label = "f"
+    f.backward()
+    shown(page, f, tmp_path)
+    moves, family = page.locator("#moves"), page.locator("input[data-family='w']")
+    assert moves.inner_text() == "Moves w; x stays."
+    page.locator(".node[data-told^='w₁:']").press("Enter")
+    page.get_by_label("descent moves w₁").press("Space")
+    assert moves.inner_text() == "Moves w₂; x and w₁ stay."
+    assert family.evaluate("tick => tick.indeterminate")
+    page.locator("[data-steps='1']").click()
+    numbers = page.evaluate("[...microgradcnn.state.numbers]")
+    names = [v.label for v in topological(f) if v.op is None]
+    expected = {"x": 0.5, "w_1": 1.0, "w_2": 2.0 - 0.1 * w_2.grad}
+    assert dict(zip(names, numbers, strict=True)) == pytest.approx(expected, 1e-12)
+    family.uncheck()
+    assert moves.inner_text() == "Moves nothing; x and w stay."
+    family.check()
+    assert moves.inner_text() == "Moves w; x stays."
+
+
+@needs_chromium
+def test_of_a_model_its_parameters_descend(page: Page, tmp_path: Path) -> None:
+    """Inputs without a label stay, as those that are called x do: of a Module, and of what holds numbers in lists."""
+    module = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1))
+    loss = (module(Value(np.ones((1, 2)))) ** 2.0).sum()
+    loss.backward()
+    shown(page, loss, tmp_path)
+    assert page.locator("#moves").inner_text().startswith("Moves W and b; ")
+    model = MLP(2, 2, 1)
+    f = (model([Value(0.5), Value(-1.0)]) - 1.0) ** 2
+    f.backward()
+    shown(page, f, tmp_path, names={"model": model})
+    assert page.locator("#moves").inner_text().startswith("Moves w and b; ")
 
 
 # Arrays

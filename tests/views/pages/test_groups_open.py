@@ -17,12 +17,13 @@ from test_javascript import far
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
-from microgradcnn.views.pages import page_level
+from microgradcnn.views.pages import page_level, shown_levels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = needs_chromium
+LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 NAMES = "all => all.map((g) => g.dataset.told.split(':')[0])"
 
 
@@ -158,10 +159,10 @@ def test_layers_of_images_open_though_their_numbers_are_recorded(
     page.emulate_media(reduced_motion="reduce")
     page.goto(file.as_uri())
     page.wait_for_function("() => globalThis.microgradcnn")
-    assert box(page, "Conv2d 0").get_attribute("role") == "button"
+    assert box(page, "Conv2d 1").get_attribute("role") == "button"
     plain = page.locator("figure .node[role='img']")
     assert plain.count() == page.locator("figure .node:not(.group)").count() > 5
-    box(page, "Conv2d 0").dispatch_event("click")
+    box(page, "Conv2d 1").dispatch_event("click")
     assert {"W₁", "b₁"} <= set(boxes(page))
     assert box(page, "W₁").locator("text.gradient").text_content() != "not computed"
     page.keyboard.press("Home")
@@ -185,6 +186,64 @@ def test_a_formula_in_one_box_opens_into_its_operations(page: Page, tmp_path: Pa
     assert boxes(page) == ["x", "y", "f"]
     box(page, "f").click()
     assert page.locator("#telling h2").text_content() == "Where the gradient of f comes from"
+
+
+def test_a_network_too_large_to_be_computed_opens_its_groups_and_says_what_is_too_much(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown_levels, "MOST_TRIED", 20)
+    _, loss, names = network()
+    file = mg.draw(loss, names=names).save(tmp_path / "large.html")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("MOST_SHOWN = 600", "MOST_SHOWN = 14"), encoding="utf-8")
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    whole = boxes(page)
+    assert "This network is too large" in page.locator("header").inner_text()
+    box(page, "Layer 1").dispatch_event("click")
+    box(page, "Neuron 1.2").dispatch_event("click")
+    assert {"w₁₂₁", "b₁₂"} <= set(boxes(page))
+    open_now, address = boxes(page), page.url
+    box(page, "Layer 2").dispatch_event("click")
+    said = page.locator(".refused").inner_text()
+    assert re.fullmatch(
+        r"With Layer 2 open there would be \d+ boxes, and a picture shows at most 14: close another group first\.", said
+    )
+    assert boxes(page) == open_now
+    assert page.url == address
+    page.locator("#groups summary").click()
+    page.get_by_label("Layer 2", exact=True).dispatch_event("click")
+    assert not page.get_by_label("Layer 2", exact=True).is_checked()
+    page.locator(".frame-of text", has_text=re.compile("Layer 1")).dispatch_event("click")
+    assert boxes(page) == whole
+    page.goto(
+        file.as_uri() + "#open=" + ".".join(map(str, range(60, -1, -1)))
+    )  # of an address nothing larger is opened
+    page.reload()
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert boxes(page) == whole
+
+
+@pytest.mark.slow
+def test_a_graph_of_thousands_of_nodes_opens_its_steps(page: Page, tmp_path: Path) -> None:
+    w, u, h = Value(0.5, label="w"), Value(0.3, label="u"), Value(0.0, label="h_0")
+    for t in range(700):
+        h = mg.tanh(w * h + u * Value(0.1 * (t % 7), label=f"x_{t + 1}"))
+    h.backward()
+    file = mg.draw(h).save(tmp_path / "steps.html")
+    assert len(topological(h)) > 3000
+    assert file.stat().st_size < 300 * len(topological(h))
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    named = [name for name in boxes(page) if name.startswith("steps ")]
+    assert len(named) > 10
+    box(page, named[3]).dispatch_event("click")
+    first, last = named[3].split()[1::2]
+    assert {f"step {first}", f"step {last}"} <= set(boxes(page))
+    box(page, f"step {last}").locator(".handle").dispatch_event("click")
+    assert {"w", f"x_{last}".replace("_", "")} & {name.translate(LOW) for name in boxes(page)}
 
 
 @pytest.mark.slow

@@ -34,17 +34,29 @@ WINDOWS: dict[str, tuple[tuple[int, ...], tuple[int, ...], Compute]] = {
     "depthwise": ((1, 3, 4, 4), (6, 1, 2, 2), lambda x, w: mg.conv2d(x, w, groups=3, stride=2)),
     "all": ((1, 4, 8, 9), (4, 2, 3, 2), lambda x, w: mg.conv2d(x, w, (2, 1), (1, 2), (1, 3), 2)),
     "same, even": ((1, 1, 4, 5), (1, 1, 2, 4), lambda x, w: mg.conv2d(x, w, padding="same")),
+    "transposed": ((1, 2, 3, 4), (2, 3, 2, 3), mg.conv_transpose2d),
+    "transposed, stride": ((1, 1, 3, 4), (1, 2, 3, 2), lambda x, w: mg.conv_transpose2d(x, w, (2, 3), (1, 0), (1, 1))),
+    "transposed, groups": (
+        *((1, 4, 3, 3), (4, 2, 3, 2)),
+        lambda x, w: mg.conv_transpose2d(x, w, 2, 1, groups=2, dilation=(1, 2)),
+    ),
 }
 
 
-def engines(shape: tuple[int, ...], filters: tuple[int, ...], compute: Compute) -> dict[str, Any]:
+def engines(
+    shape: tuple[int, ...], filters: tuple[int, ...], compute: Compute, transposed: bool = False
+) -> dict[str, Any]:
     """By the values of convolutions alone: for each weight the pixel under it at each output, -1 for the padding."""
     height, width = shape[2:]
     places = np.broadcast_to(np.arange(1.0, height * width + 1.0).reshape(height, width), shape)
-    under = {}
+    maps = np.shape(compute(places, np.ones(filters)))[1]
+    under, groups = {}, maps // filters[1] if transposed else shape[1] // filters[1]
     for i, j in np.ndindex(*filters[2:]):
         one = np.zeros(filters)
-        one[:, 0, i, j] = 1.0
+        if transposed:  # a filter for each channel: of each group one
+            one[:: shape[1] // groups, :, i, j] = 1.0
+        else:
+            one[:, 0, i, j] = 1.0
         found = np.asarray(compute(places, one))[0]
         assert (found == found[:1]).all()
         under[i, j] = found[0].astype(int) - 1
@@ -78,7 +90,7 @@ def test_windows_are_those_of_the_engine(case: str, page: Page) -> None:
         channels: Array.from({{ length: output[1] }}, (_, map) => channelsOf(windows, map)),
       }};
     }}"""
-    found, expected = page.evaluate(script), engines(shape, filters, compute)
+    found, expected = page.evaluate(script), engines(shape, filters, compute, case.startswith("transposed"))
     width, under = shape[3], expected["under"]
     rows, columns = under[0, 0].shape
     flat = {weight: pixels.ravel() for weight, pixels in under.items()}

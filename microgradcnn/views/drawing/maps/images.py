@@ -1,7 +1,8 @@
 """Which arrays of a graph are images, and through which windows one is computed from another.
 
 What a convolution or a pooling takes and gives is an image (n, channels, height, width), and so is what has the same
-numbers at the same places: an activation of it, a sum with a bias, the pixels that a reshape makes of a row.
+numbers at the same places: an activation of it, a sum with a bias, the pixels that a reshape makes of a row. Signals
+(n, channels, length), as conv1d takes and gives them, are images of one row.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Windows:
     """`output` is computed from the windows of `image` with `filters`, or pooled: nodes by their places in the order.
 
     A window at row r starts at pixel r · stride − before, in padding if that is negative. An image that is a raw array,
-    and no node, has the place −1, the next one −2.
+    and no node, has the place −1, the next one −2. Of a `transposed` convolution the windows lie in the output, each at
+    a pixel of the image.
     """
 
     op: str
@@ -36,6 +38,7 @@ class Windows:
     before: Pair
     dilation: Pair
     groups: int
+    transposed: bool
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def images_of(order: Sequence[Value]) -> Images:
     alike = list(_alike(order, place))
     _spread(found.kinds, alike)
     for i, of in alike:
-        if found.kinds.get(i) == "maps" and (step := _step(order[i], order[of], place)):
+        kind, reshaped = found.kinds.get(i), order[i].shape != order[of].shape
+        if (kind == "maps" or (kind == "filters" and reshaped)) and (step := _step(order[i], order[of], place)):
             found.steps[i] = step
     for i, kind in found.kinds.items():
         if kind == "maps" and _is_given(order[i]):
@@ -87,12 +91,20 @@ def images_of(order: Sequence[Value]) -> Images:
 def _alike(order: Sequence[Value], place: dict[Value, int]) -> Iterator[tuple[int, int]]:
     """Pairs of a node and a parent with numbers of images, or of filters, at the same places."""
     for i, node in enumerate(order):
-        if node.op is None or len(node.shape) != 4 or node.dtype.kind == "b" or node.op.name in APART:
+        if node.op is None or len(node.shape) not in (3, 4) or node.dtype.kind == "b" or node.op.name in APART:
             continue
         for parent in node.parents:
             cut = node.op.name in CUT and len(parent.shape) == 4 and parent.shape[:2] == node.shape[:2]
-            if type(parent) is not Constant and (parent.shape == node.shape or cut) and parent.dtype.kind != "b":
+            same = parent.shape == node.shape or (
+                node.op.name == "reshape" and image_shape(parent) == image_shape(node)
+            )
+            if type(parent) is not Constant and (same or cut) and parent.dtype.kind != "b":
                 yield i, place[parent]
+
+
+def image_shape(node: Value) -> tuple[int, ...]:
+    """The shape of an image, of a signal as one of a single row."""
+    return (*node.shape[:2], 1, node.shape[2]) if len(node.shape) == 3 else node.shape
 
 
 def _spread(kinds: dict[int, Kind], alike: Sequence[tuple[int, int]]) -> None:
@@ -112,11 +124,11 @@ def _step(node: Value, image: Value, place: dict[Value, int]) -> Pointwise | Non
     """How a node is computed pixel by pixel from an image; None if it takes another image as well."""
     assert node.op is not None
     others = [p for p in node.parents if p is not image]
-    whole = node.shape == image.shape and node.op.name not in CUT
+    whole = image_shape(node) == image_shape(image) and node.op.name not in CUT
     if not whole or any(p.shape == node.shape and type(p) is not Constant for p in others):
         return None
     bias = others[0] if node.op.name == "add" and len(others) == 1 else None
-    of_maps = bias is not None and bias.shape == (1, node.shape[1], 1, 1) and bias in place
+    of_maps = bias is not None and bias.shape == (1, node.shape[1], 1, 1)[: len(node.shape)] and bias in place
     return Pointwise(place[image], node.op.name, place[bias] if of_maps and bias is not None else None)
 
 
@@ -128,7 +140,7 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
     computed, first = node, (0, 0)
     if node.op is not None and node.op.name == "getitem" and _without_first(node) is not None:
         computed, first = node.parents[0], _without_first(node) or first
-    if computed.op is None or computed.op.name not in ("conv2d", *POOLINGS):
+    if computed.op is None or computed.op.name not in (*CONVOLUTIONS, *POOLINGS):
         return
     image, *filters = computed.parents
     if any(f not in place for f in filters):
@@ -138,6 +150,8 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
     padding = given.get("padding", (0, 0) if filters else NO_SIDES)
     stride = given["stride"]
     above, left = padding if filters else (padding[0][0], padding[1][0])
+    transposed = computed.op.name == "conv2d_input"
+    steps = (-1, -1) if transposed else stride
     yield Windows(
         computed.op.name,
         place[node],
@@ -145,9 +159,10 @@ def _windows(node: Value, place: dict[Value, int], raw: dict[Value, int]) -> Ite
         place[filters[0]] if filters else None,
         (size[0], size[1]),
         stride,
-        (above - first[0] * stride[0], left - first[1] * stride[1]),
+        (above - first[0] * steps[0], left - first[1] * steps[1]),
         given.get("dilation", (1, 1)),
         given.get("groups", 1),
+        transposed,
     )
 
 

@@ -59,6 +59,8 @@ def tiles(data: Array, kind: Kind) -> Tiles:
     numbers = np.asarray(data, dtype=float)
     if kind == "row":
         return _strips(numbers.ravel())
+    if numbers.ndim == 3:  # signals: images of one row
+        numbers = numbers[:, :, None]
     maps = numbers[0] if kind != "filters" else numbers.reshape(-1, *numbers.shape[2:])
     count, channels = len(maps), numbers.shape[1]
     places, across = list(range(min(count, MOST))), _across(min(count, MOST))

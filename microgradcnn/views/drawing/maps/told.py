@@ -13,7 +13,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.views.drawing.boxes import Box
-from microgradcnn.views.drawing.maps.images import Images, images_of
+from microgradcnn.views.drawing.maps.images import Images, image_shape, images_of
 from microgradcnn.views.drawing.structure.parameters import shown_names
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import symbol
@@ -35,7 +35,7 @@ def images_told(order: Sequence[Value], recorded: bool) -> dict[str, Any] | None
     return {
         "names": {i: notation.text(symbol(names[v])) if i >= 0 else "the input" for i, v in nodes.items()},
         "kinds": images.kinds,
-        "shapes": {i: v.shape for i, v in nodes.items()},
+        "shapes": {i: image_shape(v) for i, v in nodes.items()},
         "windows": [asdict(windows) for windows in images.windows],
         "steps": {i: asdict(step) for i, step in images.steps.items()},
         "recorded": {i: numbers.of(v, images.kinds.get(i)) for i, v in nodes.items() if recorded or i < 0},

@@ -6,11 +6,13 @@ only joins such nodes; among numbers, and in an object that is no Module, also t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from microgradcnn.engine.value import Constant, Value
-from microgradcnn.views.drawing.structure.namespace import DEEPEST, Owner, Owners
+from microgradcnn.views.drawing.structure.namespace import DEEPEST, PLACED, Owner, Owners
+from microgradcnn.views.drawing.structure.parameters import layer_numbers
 
 ACTIVATIONS = {"relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu", "silu"}
 
@@ -39,7 +41,12 @@ def labelled_owners(order: Sequence[Value]) -> dict[Value, tuple[Owner, ...]]:
 
 
 def layers(order: Sequence[Value], owners: Owners, apart: set[int]) -> Iterator[Meant]:
-    """The parts of a graph that its objects are, each before those that it is in; nodes in `apart` are in none."""
+    """The parts of a graph that its objects are, each before those that it is in; nodes in `apart` are in none.
+
+    A layer that is called by its place in a model, as the 7 of 7.weight, has the number that its weight W_3 has; what
+    has no arrays of its own, as a block of layers, is counted among those of its kind, or in its lists.
+    """
+    called = _Names(order)
     computed = _Computed(order, owners, apart)
     inner: dict[Owner, list[int]] = {}
     around: dict[Owner, tuple[Owner, ...]] = {}
@@ -63,19 +70,36 @@ def layers(order: Sequence[Value], owners: Owners, apart: set[int]) -> Iterator[
             if levels[owner] != level or len(places) < 2 or (whole and owner not in inner):  # the whole is no part
                 continue
             if owner in inner and len(places) == len(inner[owner]):
-                yield Meant(_called(owner, order, places), kinds[owner], sorted(places))
+                yield Meant(called.name(owner, places), kinds[owner], sorted(places))
             else:
-                yield Meant(_called(owner, order, []), "object", computed.with_between(places))
+                yield Meant(called.name(owner, inner.get(owner, [])), "object", computed.with_between(places))
 
 
-def _called(owner: Owner, order: Sequence[Value], places: Sequence[int]) -> str:
-    """The name of an object; one that a number names alone is called after what it computes."""
-    if owner[1]:
-        return owner[1]
-    label = next((order[i].label or "" for i in places if order[i].op is None), "")
-    ops = (order[i].op for i in places)
+class _Names:
+    """What the objects around parameters are called, by the layers' numbers and by kinds."""
+
+    def __init__(self, order: Sequence[Value]) -> None:
+        self.order, self.numbers = order, layer_numbers(order)
+        self.counted = Counter[str]()
+
+    def name(self, owner: Owner, places: Sequence[int]) -> str:
+        """The name of an object that computes these nodes itself; without one it is called after what it computes."""
+        kind, placed, listed = owner[1].partition(PLACED)
+        if owner[1] and not placed:
+            return owner[1]
+        held = [self.order[i] for i in places]
+        numbers = {self.numbers[node] for node in held if node in self.numbers}
+        kind = kind.strip() or _kind_of(held)
+        if len(numbers) == 1:
+            return f"{kind} {numbers.pop()}"
+        self.counted[kind] += 1
+        return f"{kind} {listed or self.counted[kind]}"
+
+
+def _kind_of(nodes: Sequence[Value]) -> str:
+    ops = (node.op for node in nodes)
     kinds = [op.name for op in ops if op is not None and op.name not in ("reshape", "transpose", "add")]
-    return f"{'linear' if kinds[:1] == ['matmul'] else (kinds or ['layer'])[0]} {label.rpartition('.')[0]}"
+    return "linear" if kinds[:1] == ["matmul"] else (kinds or ["layer"])[0]
 
 
 class _Computed:

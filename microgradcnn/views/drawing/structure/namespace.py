@@ -15,6 +15,7 @@ from microgradcnn.nn.module import Module
 
 DEEPEST, MOST = 8, 100_000  # objects within each other, and all that are looked at
 _HOLDERS = (list, tuple, dict, Example)  # what holds parameters and is no part of a model
+PLACED = "#"  # after the kind of a module that is called by its place, and before its number in lists: see layers
 Owner = tuple[int, str]  # an object by its identity, and what it is called
 Owners = Mapping[Value, tuple[Owner, ...]]  # the objects around parameters, from the outermost to the innermost
 
@@ -108,6 +109,7 @@ def _parts(thing: Any) -> Iterator[tuple[Any, str, int]]:
 
 def _owner(thing: Any, name: str, indices: tuple[int, ...]) -> Owner:
     kind, number = type(thing).__name__, ".".join(map(str, indices))
-    if isinstance(thing, Module) and not number:
-        return id(thing), f"{kind} {name}" if name.isdigit() else name
+    if isinstance(thing, Module):
+        called_by_place = number or name.rpartition(".")[2].isdigit()
+        return id(thing), f"{kind} {PLACED}{number}" if called_by_place else name
     return id(thing), f"{kind} {number}".strip()

@@ -29,6 +29,18 @@ def shown_names(order: Sequence[Value]) -> dict[Value, str]:
     }
 
 
+def layer_numbers(order: Sequence[Value]) -> dict[Value, int]:
+    """The number of the layer that each array of a model is a parameter of, which `shown_names` give it."""
+    places = {node: label.rpartition(".")[0] for node in order if (label := label_in_model(node)) and node.shape}
+    numbers = {layer: number for number, layer in enumerate(dict.fromkeys(places.values()), 1)}
+    return {node: numbers[layer] for node, layer in places.items()}
+
+
+def label_in_model(node: Value) -> str:
+    """The label of a leaf that is a parameter of a model, its place in it; empty for what is called otherwise."""
+    return node.label if node.op is None and node.label and _is_place(node.label) else ""
+
+
 def place_of(node: Value, names: dict[Value, str]) -> str:
     """Where a parameter is in its model, empty for what is called by its label."""
     return node.label if node.label and node.label != names[node] and _is_place(node.label) else ""
@@ -40,13 +52,12 @@ def _is_place(label: str) -> bool:
 
 
 def _short(places: dict[Value, str]) -> Iterator[tuple[Value, str]]:
-    arrays = {node: place.rpartition(".") for node, place in places.items() if node.shape}
-    layers = {layer: str(i) for i, layer in enumerate(dict.fromkeys(layer for layer, _, _ in arrays.values()), 1)}
-    called = Counter(name for _, _, name in arrays.values())
-    for node, (layer, _, name) in arrays.items():
+    arrays = {node: place.rpartition(".")[2] for node, place in places.items() if node.shape}
+    numbers, called = layer_numbers(list(places)), Counter(arrays.values())
+    for node, name in arrays.items():
         kind, *rest = name.split("_")
         alone = kind not in _LETTERS and called[name] == 1
-        yield node, "_".join([_LETTERS.get(kind, kind), *rest, *([] if alone else [layers[layer]])])
+        yield node, "_".join([_LETTERS.get(kind, kind), *rest, *([] if alone else [str(numbers[node])])])
     for node, place in places.items():
         parts = place.split(".")
         named = [part for part in parts if not part.isdigit()]

@@ -1,6 +1,7 @@
 // Groups opened and closed: a view is a level whose boxes are nodes of the finest level, or groups of them as one.
 
 const fine = levels[data.finest] ?? null;
+const MOST_SHOWN = 600; // boxes of a picture
 const MOST_CELLS = 256; // of a group's heat map: with more numbers it shows means, as drawing/colours.py makes them
 
 class View extends Level {
@@ -96,17 +97,33 @@ const linksInto = (node) => {
   return fine.before.get(node) ?? [];
 };
 
+// Groups, each after those around it.
+/** @param {Iterable<number>} groups */
+function outerFirst(groups) {
+  const depth = (group) => (data.groups[group].outer === null ? 0 : 1 + depth(data.groups[group].outer));
+  return [...groups].sort((a, b) => depth(a) - depth(b));
+}
+
+// The innermost group of each box of the finest level, null for none.
+/** @type {(number | null)[]} */ const innermost = fine ? fine.boxes.map(() => null) : [];
+for (const group of outerFirst(data.groups.keys())) {
+  for (const node of data.groups[group].members) innermost[node] = group;
+}
+
 // The boxes and links of the finest level with some groups closed.
 class Grouped {
   /** @param {number[]} closed */
   constructor(closed) {
     this.item = fine.boxes.map((_, node) => `node ${node}`);
     this.members = new Map();
-    const outer = (group) => (data.groups[group].outer === null ? 0 : 1 + outer(data.groups[group].outer));
-    for (const group of [...closed].sort((a, b) => outer(b) - outer(a))) {
+    /** @type {Map<string, BoxData>} */ this.boxes = new Map(); // made so far
+    for (const group of outerFirst(closed).reverse()) {
       for (const node of data.groups[group].members) this.item[node] = `group ${group}`;
     }
-    this.item.forEach((item, node) => this.members.set(item, [...(this.members.get(item) ?? []), node]));
+    this.item.forEach((item, node) => {
+      if (!this.members.has(item)) this.members.set(item, []);
+      this.members.get(item).push(node);
+    });
     this.used = fine.boxes.map(() => new Set());
     for (const { parent, child } of fine.links) this.used[parent].add(this.item[child]);
     this.place = new Map(this.sorted().map((item, i) => [item, i]));
@@ -159,6 +176,11 @@ class Grouped {
   }
 
   box(item) {
+    if (!this.boxes.has(item)) this.boxes.set(item, this.made(item));
+    return this.boxes.get(item);
+  }
+
+  made(item) {
     const [kind, number] = [item.split(" ")[0], Number(item.split(" ")[1])];
     if (kind === "node") return { ...fine.boxes[number], ends: [number] };
     const { name, kind: sort, head, members, columns } = data.groups[number];

@@ -1,5 +1,6 @@
 // The paths from a box to the end of the graph: lit where one points, with the product of local derivatives along each.
 
+/** @type {Lit} */ const NOTHING = { boxes: new Set(), links: new Set() };
 const [SHOWN_PATHS, MOST_FACTORS] = [3, 8];
 
 class Paths {

@@ -18,7 +18,7 @@ function derivation(level, box, results, numbers) {
     ...told,
     display(slope, terms, level.filled("substituted", box, results), quantity(results.gradients[box], shape)),
     ...(scalar ? [table(level, links, results)] : links.flatMap((link) => sending(level, link, results))),
-    ...(place === undefined ? [] : [comparison(level, box, results, numbers)]),
+    ...(place === undefined ? [] : [holding(place), comparison(level, box, results, numbers)]),
   ];
 }
 

@@ -9,12 +9,54 @@ function showNumbers(numbers) {
   for (const chooser of choosers) chooser.show(numbers);
 }
 
+// The leaves that descent moves, by their places; a family is ticked where one of them moves.
+const moving = new Set(data.leaves.flatMap(({ moves, place }) => (moves ? [place] : [])));
+const [MOST_MOVING, families] = [4, [...document.querySelectorAll("[data-family]")]];
+
+/** @param {any[]} leaves @param {boolean} moves */
+function setMoving(leaves, moves) {
+  for (const { place } of leaves) moves ? moving.add(place) : moving.delete(place);
+  showMoving();
+}
+
+// One short sentence says which leaves move: families by their names, where all their leaves do.
+function showMoving() {
+  const listed = (moves) => {
+    const chosen = data.leaves.filter(({ place }) => moving.has(place) === moves);
+    const whole = (name) => data.leaves.every(({ family, place }) => family !== name || moving.has(place) === moves);
+    const names = [...new Set(chosen.map(({ name, family }) => (whole(family) ? family : name)))];
+    const more = names.length > MOST_MOVING + 1 ? [`${names.length - MOST_MOVING} more`] : [];
+    const shown = [...(more.length ? names.slice(0, MOST_MOVING) : names), ...more];
+    return shown.length > 1 ? `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}` : shown.join("");
+  };
+  const [moved, held] = [listed(true), listed(false)];
+  const stay = held && `; ${held} stay${/ and /.test(held) ? "" : "s"}`;
+  document.getElementById("moves").textContent = `Moves ${moved || "nothing"}${stay}.`;
+  for (const tick of families) {
+    const own = data.leaves.filter(({ family }) => family === tick.dataset.family);
+    tick.checked = own.some(({ place }) => moving.has(place));
+    tick.indeterminate = tick.checked && !own.every(({ place }) => moving.has(place));
+  }
+}
+for (const tick of families) {
+  const own = () => data.leaves.filter(({ family }) => family === tick.dataset.family);
+  tick.addEventListener("change", () => setMoving(own(), tick.checked));
+}
+showMoving();
+
+// A tick that holds a leaf, or lets descent move it.
+function holding(place) {
+  const leaf = data.leaves.find((leaf) => leaf.place === place);
+  const onchange = () => setMoving([leaf], tick.checked);
+  const tick = html("input", { type: "checkbox", checked: moving.has(place), onchange });
+  return html("p", {}, html("label", {}, tick, ` descent moves ${leaf.name}`));
+}
+
 // For every number whether descent moves it.
 function movedPlaces() {
-  const families = [...document.querySelectorAll("[data-family]:checked")].map((tick) => tick.dataset.family);
   const moved = new Uint8Array(recordedNumbers.length);
-  for (const { family, place, shape } of data.leaves) {
-    if (families.includes(family)) moved.fill(1, place, place + sizeOf({ shape }));
+  for (const { place, shape } of data.leaves) {
+    if (moving.has(place)) moved.fill(1, place, place + sizeOf({ shape }));
   }
   return moved;
 }

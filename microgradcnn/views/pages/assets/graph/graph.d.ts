@@ -71,6 +71,16 @@ interface Results {
   all?: Results; // of a view: those of the finest level
 }
 
+// What a box was painted with.
+interface Painted {
+  known: boolean;
+  complete: boolean;
+  asked: boolean;
+  lit: boolean;
+  live: boolean;
+  numbers: any[];
+}
+
 interface State {
   level: Level;
   step: number;

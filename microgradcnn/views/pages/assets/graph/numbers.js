@@ -59,12 +59,12 @@ function number(x, alone = true) {
   return alone || (x >= 0 && !exponent) ? row : math("mrow", fence("("), row, fence(")"));
 }
 
-// A number, a small matrix, or in words how large an array is and what is in it.
+// A number, a small matrix, or how large an array is and between what its numbers are.
 function quantity(numbers, shape = []) {
   if (!shape.length) return number(numbers[0]);
   const columns = shape.at(-1);
   if (shape.length > 2 || columns > 6 || numbers.length > 8 * columns) {
-    return math("mtext", `${shape.join("×")} numbers, ${range(numbers)}`);
+    return math("mtext", `${shape.join("×")}: ${range(numbers)}`);
   }
   const cells = Array.from(numbers, (x) => math("mtd", number(x)));
   const rows = Array.from({ length: numbers.length / columns }, () => math("mtr", ...cells.splice(0, columns)));

@@ -4,8 +4,8 @@ const at = (id) => document.getElementById(id);
 const panel = at("telling");
 const pictures = new Map();
 const canvas = new Canvas(figure);
-const NOTHING = { boxes: new Set(), links: new Set() };
 const start = { level: levels[0], step: 0, numbers: recordedNumbers };
+/** @type {Partial<State>} */ const drawn = {}; // what of the state its fields, chart and legend show
 /** @type {State} */ const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
 function picture() {
@@ -32,9 +32,10 @@ function change(changes) {
   at("predict").ariaPressed = prediction !== null;
   if (levels.includes(level)) at("level").value = levels.indexOf(level);
   showGroups();
-  showNumbers(numbers);
-  draw(losses, level.boxes[level.root].name);
-  at("legend").replaceChildren(...legend(level));
+  if (drawn.numbers !== numbers) showNumbers(numbers);
+  if (drawn.losses !== losses) draw(losses, endOf(level));
+  if (drawn.level !== level) at("legend").replaceChildren(...legend(level));
+  Object.assign(drawn, { level, numbers, losses });
   document.body.classList.toggle("deriving", derived !== null);
   point(state.pointed);
   document.dispatchEvent(new CustomEvent("changed"));
@@ -109,27 +110,42 @@ function toggle(group) {
   if (!closed.delete(group)) closed.add(group);
   else for (const other of innerGroups(group)) closed.add(other); // one door at a time
   const [from, view] = [picture(), new View([...closed], level.title)];
+  if (view.boxes.length > Math.max(MOST_SHOWN, level.boxes.length)) return refuse(group, view.boxes.length);
   const share = step / (level.last || 1);
   change({ level: view, step: Math.round(share * view.last), derived: null, prediction: null, pointed: null });
   canvas.rearrange(from, group);
   remember();
+}
+
+// A group that stays closed, since a picture of all that is in it could not be read.
+function refuse(group, count) {
+  const { boxes } = state.level;
+  const fits = count - boxes.length < MOST_SHOWN; // alone
+  const other = fits && boxes.some(({ ends, group }) => group === undefined && innermost[ends[0]] !== null);
+  const open = `With ${data.groups[group].name} open there would be ${count} boxes`;
+  const most = `a picture shows at most ${MOST_SHOWN}${other ? ": close another group first" : ""}`;
+  panel.prepend(html("p", { className: "refused" }, `${open}, and ${most}.`));
+  panel.scrollTop = 0;
+  at("groups").dataset.told = "";
+  showGroups();
 }
 document.addEventListener("close-group", ({ detail }) => toggle(detail.group));
 
 // All groups of the graph, ticked where they are open.
 function showGroups() {
   const closed = closedIn(state.level);
+  const told = `closed: ${closed}`;
+  if (at("groups").dataset.told === told) return;
+  at("groups").dataset.told = told;
+  const shut = new Set(closed);
   const inside = (group) => {
     const { outer } = data.groups[group];
-    return outer !== null && (closed.includes(outer) || inside(outer));
+    return outer !== null && (shut.has(outer) || inside(outer));
   };
   const shown = closed === null ? [] : [...data.groups.keys()].filter((group) => !inside(group));
   at("groups").hidden = !shown.length;
-  const told = `${shown} ${closed}`;
-  if (at("groups").dataset.told === told) return;
-  at("groups").dataset.told = told;
   const ticks = shown.map((group) => {
-    const tick = html("input", { type: "checkbox", checked: !closed.includes(group), onchange: () => toggle(group) });
+    const tick = html("input", { type: "checkbox", checked: !shut.has(group), onchange: () => toggle(group) });
     return html("label", {}, tick, ` ${data.groups[group].name}`);
   });
   at("groups").replaceChildren(html("summary", {}, "Groups"), ...ticks);
@@ -146,7 +162,9 @@ function remember() {
 function recall() {
   const wanted = asked(location.hash);
   listed = wanted.listed;
-  const level = wanted.closed ? new View(wanted.closed, levels[listed].title) : levels[listed];
+  const view = wanted.closed && new View(wanted.closed, levels[listed].title);
+  const most = Math.max(MOST_SHOWN, levels[listed].boxes.length);
+  const level = view && view.boxes.length <= most ? view : levels[listed];
   const step = Math.trunc(Number(wanted.step ?? (data.computed ? level.last : level.seed - 1))) || 0;
   change({ level, step: Math.min(Math.max(step, 0), level.last), derived: null, prediction: null });
   if (wanted.view) canvas.look(wanted.view);
@@ -216,6 +234,7 @@ at("level").addEventListener("change", (event) => {
   remember();
 });
 for (const field of fields) {
+  field.addEventListener("blur", () => showNumbers(state.numbers));
   field.addEventListener("input", () => {
     if (Number.isFinite(field.valueAsNumber)) setNumber(Number(field.dataset.place), field.valueAsNumber);
   });

@@ -2,8 +2,22 @@
 
 const given = JSON.parse(document.getElementById("data").textContent);
 const data = await unpacked(given.told).json();
-const packed = new DOMParser().parseFromString(await unpacked(given.packed).text(), "text/html");
+const packed = sections(await unpacked(given.packed).text()); // formulas and pictures, each read when it is shown
 const allNumbers = new Float64Array(await unpacked(given.numbers).arrayBuffer()); // of leaves, and of constants
+
+// Pieces of HTML by the names of their sections, as page.py writes them.
+/** @param {string} text @returns {Map<string, string[]>} */
+function sections(text) {
+  const found = new Map();
+  for (const section of text.split("\x1d").slice(1)) {
+    const [name, ...pieces] = section.split("\x1e");
+    found.set(name, pieces);
+  }
+  return found;
+}
+
+/** @param {string} text @returns {any} */
+const parsed = (text) => new DOMParser().parseFromString(text, "text/html").body.firstElementChild;
 
 function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -17,13 +31,14 @@ const recordedNumbers = allNumbers.subarray(0, taken);
 class Level {
   /** @type {any} */ computedFrom = null; // the numbers that the results are of
   /** @type {any} */ results = null;
+  /** @type {Map<string, string> | null} */ formulas = null; // see formula
 
   /** @param {LevelData} told @param {number} place */
   constructor(told, place) {
     Object.assign(this, told);
     this.program = programs[place];
     this.constants = allNumbers.subarray(taken, (taken += told.constants));
-    this.store = packed.getElementById(`packed-${place}`);
+    this.section = place; // of what is packed
     const computed = this.boxes.flatMap((box, i) => (box.leaf ? [] : [i]));
     /** @type {Step[]} */ this.steps = [{ kind: "start" }, ...computed.map((box) => ({ kind: "forward", box }))];
     this.seed = this.steps.length; // the step that starts the backward pass
@@ -42,9 +57,11 @@ class Level {
 
   // A copy of a formula that Python wrote, or null.
   formula(kind, place) {
-    const from = kind === "line" ? packed : this.store; // levels share the lines of derivations
-    const found = from.querySelector(`[data-${kind}="${place}"]`);
-    return found && document.importNode(found, true);
+    const keyOf = (text) => text.match(/ data-(\w+)="(\d+)"/).slice(1).join(" ");
+    this.formulas ??= new Map(packed.get(`formulas ${this.section}`).map((text) => [keyOf(text), text]));
+    const lines = packed.get("lines"); // levels share those of derivations
+    const text = kind === "line" ? lines[place] : this.formulas.get(`${kind} ${place}`);
+    return text === undefined ? null : document.importNode(parsed(text), true);
   }
 
   // The same for use within another formula.

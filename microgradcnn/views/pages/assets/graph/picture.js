@@ -20,6 +20,21 @@ function element(name, attributes) {
   return made;
 }
 
+// What of a box is painted.
+function partsOf(g) {
+  const of = (kind) => {
+    const [text, back, map] = [`text.${kind}`, `.${kind}-tint`, `.${kind}-map`].map((part) => g.querySelector(part));
+    return { text, back, map };
+  };
+  const [title, rect] = ["title", ".box"].map((part) => g.querySelector(part));
+  return { title, rect, value: of("value"), gradient: of("gradient") };
+}
+
+// Whether all fields but lists are the same.
+const alike = (a, b) => a && Object.keys(b).every((key) => Array.isArray(b[key]) || Object.is(a[key], b[key]));
+// Whether numbers are the same list, or the same single number.
+const equal = (a, b) => a === b || (a?.length === 1 && b?.length === 1 && Object.is(a[0], b[0]));
+
 // The rectangle of a box, without the shadows of a group.
 function rectOf(g) {
   const rect = [...g.querySelectorAll(":scope > .box")].at(-1);
@@ -27,24 +42,30 @@ function rectOf(g) {
   return { x, y, width, height };
 }
 
-function packedBoxes(store) {
-  const svg = store.querySelector("svg");
-  return svg && [...svg.querySelectorAll(".node, .group")];
+// Boxes that Python drew, by their places in a section of what is packed.
+/** @param {string} section @param {number[]} places @returns {Element[]} */
+function drawnBoxes(section, places) {
+  const pieces = packed.get(section);
+  return [...parsed(`<svg>${places.map((place) => pieces[place]).join("")}</svg>`).children];
+}
+
+// The same of the finest level, which may be a picture of its own, or the first one.
+/** @param {number[]} nodes @returns {Element[]} */
+function drawnNodes(nodes) {
+  if (packed.has(`boxes ${data.finest}`)) return drawnBoxes(`boxes ${data.finest}`, nodes);
+  const [picture] = packed.get(`picture ${data.finest}`) ?? [];
+  const boxes = picture === undefined ? firstBoxes : [...parsed(picture).querySelectorAll(".node, .group")];
+  return nodes.map((node) => boxes[node]);
 }
 
 // The groups around a box that are open and are drawn with a frame, the outermost first.
 function openGroups({ ends, group }, closed) {
   const found = [];
-  let at = group === undefined ? innermost(ends[0]) : data.groups[group].outer;
+  let at = group === undefined ? innermost[ends[0]] : data.groups[group].outer;
   for (; at !== null; at = data.groups[at].outer) {
     if (!closed.includes(at) && data.groups[at].kind !== "segment") found.unshift(at);
   }
   return found;
-}
-
-function innermost(node) {
-  const holding = [...data.groups.keys()].filter((group) => data.groups[group].members.includes(node));
-  return holding.find((group) => !holding.some((other) => data.groups[other].outer === group)) ?? null;
 }
 
 // A frame around what is in an open group; its name closes it.
@@ -56,16 +77,20 @@ function frame(group, { x, y, width, height }) {
   return { g, width };
 }
 
+// What the gradients of a level are of, by its own name where a group shows it.
+const endOf = (level) => (level.fine ?? level).boxes[(level.fine ?? level).root].name;
+
 // What the colours say, for the page's foot.
 function legend(level) {
-  const { most, root, boxes } = level;
+  const { most } = level;
   const bar = (kind) => {
     const stops = Array.from({ length: 13 }, (_, i) => tint(kind, i / 6 - 1, 1));
     const shade = html("i", { style: `background: linear-gradient(to right, ${stops.join(", ")})` });
     return html("span", {}, `${kind} `, shown(-most[kind] || 0), shade, shown(most[kind]));
   };
-  const said = `gradient: d${boxes[root].name}/d(this). At an arrow: local derivative, d(its end)/d(its start)`;
-  return level.backward || !level.live ? [bar("value"), bar("gradient"), html("span", {}, said)] : [bar("value")];
+  const arrow = "/d(this). At an arrow: local derivative, d(its end)/d(its start)";
+  const said = html("span", {}, "gradient: d", html("var", {}, endOf(level)), arrow);
+  return level.backward || !level.live ? [bar("value"), bar("gradient"), said] : [bar("value")];
 }
 
 const first = figure.querySelector("svg");
@@ -74,18 +99,22 @@ const firstBoxes = [...first.querySelectorAll(".node, .group")].map((g) => g.clo
 class Picture {
   /** @type {Place[]} */ places = []; // of the boxes
   bounds = { x: 0, y: 0, width: 0, height: 0 }; // of all that is drawn
+  /** @type {Painted[]} */ painted = []; // what was painted last, of each box and of each edge
+  /** @type {any[]} */ paintedEdges = [];
+  /** @type {Lit} */ lighted = NOTHING;
 
   constructor(level, derive, point, toggle) {
     this.level = level;
-    this.svg = level.fine ? this.composed() : level.store.querySelector("svg") ? this.packed() : first;
+    this.svg = level.fine ? this.composed() : this.packed() ?? first;
     this.svg.setAttribute("role", "group");
     this.camera = element("g", { class: "camera" });
     this.svg.append(this.camera);
     this.camera.append(this.svg.querySelector(":scope > g:not(.camera, .legend)"));
     this.boxes = [...this.svg.querySelectorAll(".node, .group")];
     this.edges = [...this.svg.querySelectorAll(".edge")];
-    this.said = this.boxes.map((g) => g.querySelector("text.gradient").textContent);
-    this.headings = this.boxes.map((g) => g.querySelector("title").textContent.split(": value ")[0]);
+    this.parts = this.boxes.map((g) => partsOf(g));
+    this.said = this.parts.map(({ gradient }) => gradient.text.textContent);
+    this.headings = this.parts.map(({ title }) => title.textContent.split(": value ")[0]);
     this.labels = this.edges.map((g) => g.querySelector(".local"));
     this.locals = this.labels.map((text) => text.textContent);
     this.paths = new Paths(level);
@@ -105,19 +134,19 @@ class Picture {
   }
 
   packed() {
-    return document.importNode(this.level.store.querySelector("svg"), true);
+    const [picture] = packed.get(`picture ${this.level.section}`) ?? [];
+    return picture === undefined ? null : document.importNode(parsed(picture), true);
   }
 
   // A picture of a view: boxes that Python drew, arranged here, with frames around the groups that are open.
   composed() {
     const { boxes, links, closed } = this.level;
-    const nodes = packedBoxes(fine.store) ?? firstBoxes;
     const svg = element("svg", { class: "microgradcnn-graph" });
     const whole = element("g", { transform: "translate(0 0)" });
-    const drawn = boxes.map(({ ends, group }) => {
-      const from = group === undefined ? nodes[ends[0]] : packedBoxes(packed.getElementById("packed-groups"))[group];
-      return document.importNode(from, true);
-    });
+    const groups = drawnBoxes("groups", boxes.flatMap(({ group }) => group ?? []));
+    const nodes = drawnNodes(boxes.flatMap(({ ends, group }) => (group === undefined ? ends : [])));
+    const next = ({ group }) => (group === undefined ? nodes : groups).shift();
+    const drawn = boxes.map((box) => document.importNode(next(box), true));
     drawn[this.level.root].classList.add("root");
     const rects = drawn.map((g) => rectOf(g));
     const open = boxes.map((box) => openGroups(box, closed));
@@ -187,51 +216,74 @@ class Picture {
     return this.boxes[box];
   }
 
-  // `hidden` are the boxes whose gradient is asked for.
+  // What has changed since it was painted last; `hidden` are the boxes whose gradient is asked for.
   paint(step, results, lit, hidden) {
-    const gradients = results && this.level.gradientsAt(step, results);
-    this.boxes.forEach((g, box) => {
-      const known = this.level.computedAt(box, step);
-      const { name, gradient, shape } = this.level.boxes[box];
+    const { level } = this;
+    const gradients = results && level.gradientsAt(step, results);
+    const [boxes, links] = [new Set(lit.boxes), new Set(lit.links)];
+    this.boxes.forEach((_, box) => {
+      const [known, complete] = [level.computedAt(box, step), level.completeAt(box, step)];
       const asked = hidden.has(box);
-      g.classList.toggle("later", !known);
-      g.classList.toggle("lit", lit.boxes.includes(box));
-      g.classList.toggle("partial", !this.level.completeAt(box, step));
-      if (results) {
-        const otherwise = asked ? "?" : gradient || !this.level.backward ? "not computed" : "none";
-        this.write(box, "value", known && results.values[box], "");
-        this.write(box, "gradient", !asked && gradients[box], otherwise);
-      } else this.replay(box, known, this.level.completeAt(box, step));
-      const [value, slope] = ["value", "gradient"].map((kind) => g.querySelector(`text.${kind}`).textContent);
-      const told = `value ${value || "not computed"}, gradient ${slope}`;
-      if (g.dataset.told !== `${name}: ${told}`) g.dataset.told = `${name}: ${told}`;
-      say(g.querySelector("title"), `${this.headings[box]}: ${told}`);
+      const numbers = results ? [known && results.values[box], !asked && gradients[box]] : [];
+      this.paintBox(box, { known, complete, asked, lit: boxes.has(box), numbers, live: results !== null });
     });
     // An arrow has its local derivative once both its ends have values, and not while it would tell what is asked for.
     this.edges.forEach((g, link) => {
-      const { parent, child } = this.level.links[link];
-      const known = this.level.computedAt(child, step);
+      const { parent, child } = level.links[link];
+      const known = level.computedAt(child, step);
       const local = results?.locals[link] ?? null;
-      const said = !results || !this.locals[link] ? this.locals[link] : local === null ? "" : shown(local);
-      g.classList.toggle("lit", lit.links.includes(link));
+      const said = () => (!results || !this.locals[link] ? this.locals[link] : local === null ? "" : shown(local));
+      const now = { known, lit: links.has(link), local, hidden: hidden.has(parent) };
+      if (alike(this.paintedEdges[link], now)) return;
+      this.paintedEdges[link] = now;
+      g.classList.toggle("lit", now.lit);
       g.classList.toggle("later", !known);
-      say(this.labels[link], known && !hidden.has(parent) ? said : "");
+      say(this.labels[link], known && !now.hidden ? said() : "");
     });
+  }
+
+  /** @param {number} box @param {Painted} now */
+  paintBox(box, now) {
+    const [g, before, parts] = [this.boxes[box], this.painted[box], this.parts[box]];
+    if (alike(before, now) && now.numbers.every((own, i) => equal(own, before.numbers[i]))) return;
+    this.painted[box] = now;
+    const { known, complete, asked, numbers } = now;
+    const { name, gradient } = this.level.boxes[box];
+    g.classList.toggle("later", !known);
+    g.classList.toggle("lit", now.lit);
+    g.classList.toggle("partial", !complete);
+    if (now.live) {
+      const otherwise = asked ? "?" : gradient || !this.level.backward ? "not computed" : "none";
+      this.write(box, "value", numbers[0], "");
+      this.write(box, "gradient", numbers[1], otherwise);
+    } else this.replay(box, known, complete);
+    const [value, slope] = [parts.value, parts.gradient].map(({ text }) => text.textContent);
+    const told = `value ${value || "not computed"}, gradient ${slope}`;
+    if (g.dataset.told !== `${name}: ${told}`) g.dataset.told = `${name}: ${told}`;
+    say(parts.title, `${this.headings[box]}: ${told}`);
+  }
+
+  // Everything is painted anew the next time: in other colours.
+  forget() {
+    [this.painted, this.paintedEdges] = [[], []];
   }
 
   // What was recorded of a box, as far as this step has come.
   replay(box, known, complete) {
-    const [g, told] = [this.boxes[box], this.level.boxes[box]];
-    g.querySelector("text.gradient").textContent = complete ? this.said[box] : "not computed";
+    const [parts, told] = [this.parts[box], this.level.boxes[box]];
+    say(parts.gradient.text, complete ? this.said[box] : "not computed");
     for (const [kind, there] of [["value", known], ["gradient", complete]]) {
-      const [map, numbers] = [g.querySelector(`.${kind}-map`), told.maps && recordedNumbersOf(told.node, kind)];
+      const [{ map }, numbers] = [parts[kind], told.maps && recordedNumbersOf(told.node, kind)];
       map?.classList.toggle("unknown", !there); // where no numbers are recorded, it is as Python painted it
       if (numbers) paintMaps(map, told, kind, there ? numbers : null);
     }
   }
 
   // Lights boxes and links over those that a step lights.
-  light({ boxes, links }) {
+  light(lit) {
+    if (lit === this.lighted) return;
+    this.lighted = lit;
+    const { boxes, links } = lit;
     this.svg.classList.toggle("lighting", boxes.size > 0);
     this.boxes.forEach((g, box) => g.classList.toggle("path", boxes.has(box)));
     this.edges.forEach((g, link) => g.classList.toggle("path", links.has(link)));
@@ -246,13 +298,12 @@ class Picture {
   }
 
   write(box, kind, numbers, otherwise) {
-    const [g, told] = [this.boxes[box], this.level.boxes[box]];
-    const [text, back, map] = [`text.${kind}`, `.${kind}-tint`, `.${kind}-map`].map((part) => g.querySelector(part));
+    const [{ rect, [kind]: { text, back, map } }, told] = [this.parts[box], this.level.boxes[box]];
     const said = numbers ? range(numbers) : otherwise;
     if (text.textContent !== said) {
       text.textContent = said;
       text.classList.toggle("absent", !numbers);
-      fit(text, g.querySelector(".box").width.baseVal.value * share(told) - (told.shape ? 0 : 8));
+      fit(text, rect.width.baseVal.value * share(told) - (told.shape ? 0 : 8));
     }
     if (back) back.style.fill = numbers ? tint(kind, numbers[0], this.level.most[kind]) : "transparent";
     if (map && told.maps) paintMaps(map, told, kind, numbers || null);
@@ -260,7 +311,11 @@ class Picture {
   }
 }
 
-document.addEventListener("theme", () => change({}));
+document.addEventListener("theme", () => {
+  for (const picture of pictures.values()) picture.forget();
+  drawn.numbers = undefined;
+  change({});
+});
 
 // A name as it is typed: x_1, x₁ and x1 are one.
 function plain(name) {

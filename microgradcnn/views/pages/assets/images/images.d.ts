@@ -14,6 +14,7 @@ interface WindowsData {
   before: number[];
   dilation: number[];
   groups: number;
+  transposed: boolean; // windows lie in the output
 }
 
 interface Pixel {

@@ -77,8 +77,8 @@ function tone(kind, which, numbers) {
 
 // How many numbers a map has, and in how many columns.
 function mapSize({ maps, shape }) {
-  const [rows, columns] = maps.kind === "row" ? [maps.rows, maps.columns] : shape.slice(-2);
-  return { rows, columns };
+  const [rows, columns] = maps.kind === "row" ? [maps.rows, maps.columns] : shape.slice(2);
+  return columns === undefined ? { rows: 1, columns: rows } : { rows, columns }; // of a signal a single row
 }
 
 // Whether a group of maps does not show these numbers yet, step after step; it is to be painted then.

@@ -41,7 +41,11 @@ function boxOf(place) {
   return boxes.find(({ node }) => node === place) ?? (later === undefined ? undefined : boxOf(Number(later)));
 }
 
-const nameOf = (place) => boxOf(place)?.name ?? data.images.names[place];
+// What is only in another shape has the name of what it is made of.
+function nameOf(place) {
+  const { op, image } = data.images.steps[place] ?? {};
+  return op === "reshape" ? nameOf(image) : boxOf(place)?.name ?? data.images.names[place];
+}
 
 const pixelWords = new PixelWords(numbersOf, nameOf);
 
@@ -52,7 +56,7 @@ function pixelAt({ target, clientX, clientY }) {
   const { maps, shape = [], node = -1 } = state.level.boxes[picture().boxes.indexOf(g)] ?? {};
   if (!maps || maps.kind === "row" || !data.images.kinds[node]) return null;
   const { left, top, width, height } = map.querySelector("image").getBoundingClientRect();
-  const [rows, columns] = shape.slice(-2);
+  const { rows, columns } = mapSize({ maps, shape });
   const along = (share, count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
   const at = [along((clientY - top) / height, rows), along((clientX - left) / width, columns)];
   return { place: node, which: map.closest(".value-map") ? "value" : "gradient", map: Number(map.dataset.map), at };
@@ -211,7 +215,8 @@ figure.addEventListener("focusin", ({ target }) => {
   if (leaving || !maps || maps.kind === "row" || imaging.at?.place === node) return;
   if (!target.matches(":focus-visible")) return; // the mouse points at a pixel itself
   const which = state.step >= state.level.seed && numbersOf(node, "gradient") ? "gradient" : "value";
-  look({ place: node, which, map: 0, at: shape.slice(-2).map((length) => Math.floor(length / 2)) });
+  const { rows, columns } = mapSize({ maps, shape });
+  look({ place: node, which, map: 0, at: [rows, columns].map((length) => Math.floor(length / 2)) });
 });
 
 // The numbers of another step, or of changed leaves; in another level, or beside a derivation, one points anew.

@@ -71,7 +71,8 @@ class PixelWords {
       const after = [...this.pooled(windows, patch, places, result), ...this.then(steps, map, at)];
       return { heading, before, rows: [], after, marks };
     }
-    marks.push({ place: filters, which: "value", maps: span(map * count, count), pixels: null });
+    const own = span(first, count).map((channel) => filterOf(windows, map, channel));
+    marks.push({ place: filters, which: "value", maps: own, pixels: null });
     const rows = span(first, count).map((channel) => ({
       name: `channel ${human(channel)}`,
       left: this.pixelsOf(windows, channel, places, size[1], "pixels"),
@@ -151,9 +152,7 @@ class PixelWords {
   // A weight: every place where it acts with the pixel under it there, and backward the products with the gradients.
   acting(windows, index, weight, which) {
     const [{ image, output, filters }, found] = [windows, actionsOf(windows, weight)];
-    const [, channels] = shapeOf(filters);
-    const map = Math.floor(index / channels);
-    const channel = channelsOf(windows, map).first + (index % channels);
+    const { map, channel } = endsOf(windows, index);
     const marks = [
       { place: image, which: "value", maps: [channel], pixels: covered(found) },
       { place: output, which, maps: [map], pixels: null },
@@ -200,7 +199,8 @@ class PixelWords {
     if (!left) return { heading, rows: [], after: [words(`${through}A gradient of 0 sends nothing.`)], marks };
     const reached = image < 0 ? [] : span(first, count); // a raw array gets no gradient
     const rows = reached.map((channel) => {
-      const right = this.weightsOf(windows, map, channel, places, size[1], `filter ${human(map)}`);
+      const own = this.weightsOf(windows, map, channel, places, size[1], `filter ${human(map)}`);
+      const right = { ...own, numbers: own.numbers.map((weight, i) => (places[i].pixel ? weight : null)) };
       return { name: `channel ${human(channel)}`, left, right, tone: "gradient", products: "to the pixels" };
     });
     const after = through ? [words(through)] : [];

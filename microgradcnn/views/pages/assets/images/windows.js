@@ -8,43 +8,72 @@ function sourceOf(place) {
     if (windows) return { windows, steps };
     const step = data.images.steps[at];
     if (!step) return null;
-    steps.push({ place: at, ...step });
+    if (step.op !== "reshape") steps.push({ place: at, ...step });
     at = step.image;
   }
 }
 
-const users = (place, role) => data.images.windows.filter((windows) => windows[role] === Number(place));
+// The windows that take a node, or the same pixels in another shape.
+const users = (place, role) => data.images.windows.filter((windows) => isOf(windows[role], Number(place)));
+
+function isOf(at, place) {
+  const step = data.images.steps[at];
+  return at === place || (step?.op === "reshape" && isOf(step.image, place));
+}
 const shapeOf = (place) => data.images.shapes[place];
 const isPooling = ({ filters }) => filters === null;
+
+// Of each group of a convolution how many channels go in, and how many maps come out.
+function shares({ filters, groups, transposed }) {
+  const [count, each] = shapeOf(filters);
+  return transposed ? { channels: count / groups, maps: each } : { channels: each, maps: count / groups };
+}
 
 // The channels that a map of the output is computed from, first and how many.
 function channelsOf(windows, map) {
   if (isPooling(windows)) return { first: map, count: 1 };
-  const [filters, count] = shapeOf(windows.filters);
-  return { first: Math.floor(map / (filters / windows.groups)) * count, count };
+  const { channels, maps } = shares(windows);
+  return { first: Math.floor(map / maps) * channels, count: channels };
 }
 
 // The maps of the output that a channel of the image goes into.
 function mapsOf(windows, channel) {
   if (isPooling(windows)) return [channel];
-  const [filters, count] = shapeOf(windows.filters);
-  const share = filters / windows.groups;
-  const first = Math.floor(channel / count) * share;
-  return Array.from({ length: share }, (_, i) => first + i);
+  const { channels, maps } = shares(windows);
+  const first = Math.floor(channel / channels) * maps;
+  return Array.from({ length: maps }, (_, i) => first + i);
 }
 
+// Which of all channels of the filters is between a map and a channel; a transposed convolution has a filter a channel.
+function filterOf(windows, map, channel) {
+  const { channels, maps } = shares(windows);
+  return windows.transposed ? channel * maps + (map % maps) : map * channels + (channel % channels);
+}
+
+// The map and the channel that one of all channels of the filters is between.
+function endsOf(windows, index) {
+  const { channels, maps } = shares(windows);
+  const [own, other] = [Math.floor(index / (windows.transposed ? maps : channels)), index];
+  if (windows.transposed) return { channel: own, map: Math.floor(own / channels) * maps + (other % maps) };
+  return { map: own, channel: channelsOf(windows, own).first + (other % channels) };
+}
+
+// From a window at (row, column), the pixel under its weight (i, j); and back, from the pixel to the window.
+const under = ({ stride, before, dilation }, at, weight) =>
+  [0, 1].map((k) => at[k] * stride[k] - before[k] + weight[k] * dilation[k]);
+const back = ({ stride, before, dilation }, at, weight) =>
+  [0, 1].map((k) => (at[k] + before[k] - weight[k] * dilation[k]) / stride[k]);
+
 /**
- * The pixel of the image under weight (i, j) of the window at (row, column).
+ * The pixel of the image that a weight takes for a pixel of the output: between pixels there is none.
  * @param {WindowsData} windows
  * @param {number[]} place
  * @param {number[]} weight
  */
-function pixelUnder({ stride, before, dilation }, [row, column], [i, j]) {
-  return [row * stride[0] - before[0] + i * dilation[0], column * stride[1] - before[1] + j * dilation[1]];
-}
+const pixelUnder = (windows, place, weight) => (windows.transposed ? back : under)(windows, place, weight);
 
 /** @type {(at: number[], size: number[]) => boolean} */
-const inside = ([row, column], [rows, columns]) => row >= 0 && column >= 0 && row < rows && column < columns;
+const inside = (at, size) => at.every((place, k) => Number.isInteger(place) && place >= 0 && place < size[k]);
 /** @type {(size: number[]) => number[][]} */
 const everyPlace = ([rows, columns]) =>
   Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns]);
@@ -70,12 +99,12 @@ function windowAt(windows, place) {
  * @returns {{ weight: number[], place: number[] }[]}
  */
 function windowsOver(windows, pixel) {
-  const { size, stride, before, dilation, output } = windows;
-  const outputs = shapeOf(output).slice(2);
-  return everyPlace(size).flatMap((weight) => {
-    const place = [0, 1].map((k) => (pixel[k] + before[k] - weight[k] * dilation[k]) / stride[k]);
-    return place.every(Number.isInteger) && inside(place, outputs) ? [{ weight, place }] : [];
-  }).reverse(); // in the order of the outputs
+  const outputs = shapeOf(windows.output).slice(2);
+  const found = everyPlace(windows.size).flatMap((weight) => {
+    const place = (windows.transposed ? under : back)(windows, pixel, weight);
+    return inside(place, outputs) ? [{ weight, place }] : [];
+  });
+  return windows.transposed ? found : found.reverse(); // in the order of the outputs
 }
 
 /**
@@ -111,10 +140,7 @@ function numberAt(place, numbers, map, [row, column]) {
  */
 function weightIn(windows, numbers, map, channel, place, weight) {
   const { op, size, filters } = windows;
-  if (!isPooling(windows)) {
-    const { first, count } = channelsOf(windows, map);
-    return numberAt(filters, numbers.filters, map * count + channel - first, weight);
-  }
+  if (!isPooling(windows)) return numberAt(filters, numbers.filters, filterOf(windows, map, channel), weight);
   if (op === "avg_pool2d") return 1 / (size[0] * size[1]);
   const seen = windowAt(windows, place).flatMap(({ weight, pixel }) =>
     pixel ? [{ weight, x: numberAt(windows.image, numbers.image, channel, pixel) }] : [],

@@ -1,0 +1,1 @@
+"""A long layout in rows, read as lines of a text."""
