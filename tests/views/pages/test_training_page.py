@@ -133,6 +133,46 @@ def test_a_page_trains_as_python_does(case: str, page: Page, tmp_path: Path) -> 
         np.testing.assert_allclose(found["parameters"], parameters, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["network", "model"])
+def test_a_run_that_went_on_goes_on_in_its_page(kind: str, page: Page, tmp_path: Path) -> None:
+    """From the checkpoint, with the optimiser's memories and the order of the batches: the rows of history.csv."""
+    data, (x, y), path = load("wedge"), rows(), tmp_path / "run.html"
+
+    def run(epochs: int, **how: Any) -> Training:
+        how |= {"epochs": epochs, "checkpoint": tmp_path / "saved", "every": 5, "batch": 16, "rate": 0.02}
+        if kind == "network":
+            return train(NETWORKS["single_layer"](), data.x, data.y, schedule="inverse", optimiser="momentum", **how)
+        model = nn.Sequential(*dense(np.random.default_rng(0)))
+        return fit(model, x, y, schedule="cosine", validation=(x[:9], y[:9]), **how)
+
+    run(20)
+    done = run(60, resume=True, page=path)
+    page.goto(path.as_uri())
+    assert page.locator(".counter").inner_text() == "epoch 20"
+    assert "Python had trained 20 epochs before" in page.locator(".note").inner_text()
+    for theirs in (page.evaluate("trainingPanel.runs[0].rows"), page.evaluate(RUN, 60)["history"]):
+        ours = done.history[:20] if theirs[0]["epoch"] == done.history[0]["epoch"] else done.history[20:]
+        for row, told in zip(ours, theirs, strict=True):
+            found = [told[name.replace("validation_", "test_")] for name in row]
+            np.testing.assert_allclose(found, list(row.values()), rtol=1e-9)
+
+
+def test_a_model_in_float32_is_trained_in_float32(page: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = [nn.Linear(2, 6, rng=rng, dtype=np.float32), nn.Tanh(), nn.Linear(6, 2, rng=rng, dtype=np.float32)]
+    model, (x, y) = nn.Sequential(*layers), rows()
+    done = fit(model, x, y, epochs=EPOCHS, rate=0.01, batch=8, page=tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    found = page.evaluate(RUN, EPOCHS)
+    assert "float32" in page.locator(".note").inner_text()
+    np.testing.assert_array_equal(np.float32(found["parameters"]), found["parameters"])
+    losses = [[row["loss"] for row in history] for history in (found["history"], done.history)]
+    np.testing.assert_allclose(*losses, rtol=2e-5)
+    np.testing.assert_allclose(
+        found["parameters"], np.concatenate([p.data.ravel() for p in model.parameters()]), atol=1e-4
+    )
+
+
 @pytest.fixture
 def played(page: Page, tmp_path: Path) -> Page:
     """The page of a network in the plane, opened."""

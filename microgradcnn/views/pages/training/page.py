@@ -13,7 +13,7 @@ from microgradcnn.views.pages.training.instructions import Kernels
 
 ENGINE = tuple(f"training/{name}" for name in ("columns", "shuffle", "optimisers", "run", "worker"))
 PANEL = tuple(
-    f"training/{name}" for name in ("charts", "pictures", "controls", "learnt", "replay", "panel", "formulas")
+    f"training/{name}" for name in ("charts", "rows", "pictures", "controls", "learnt", "replay", "panel", "formulas")
 )
 SCRIPTS = (*ENGINE, *PANEL)
 OFFERED = "{BLOCK, RowProgram, Generator, Snapshots, Run, engine}"  # of the engine, to the panel

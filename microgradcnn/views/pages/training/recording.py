@@ -12,7 +12,9 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
-from microgradcnn.views.pages.training.task import TaskRows
+from microgradcnn.views.pages.training.programs import flat
+from microgradcnn.views.pages.training.task import TaskRows, told_history
+from microgradcnn.views.pages.training.weights import shown_arrays
 
 SENTENCE = "This page replays the {} that Python trained, as a browser cannot train it at a pace to watch: {}."
 BYTES = 300_000  # of all snapshots together
@@ -24,53 +26,55 @@ SIDE = 40  # of what is left of a parameter that has more
 class Recording:
     """Called after every epoch it keeps a snapshot, of as many epochs as there is room for, the first and the newest.
 
-    `why` says why the page cannot train. A snapshot holds what a page draws: weights, of large matrices some, and the
-    small layers of a few rows, as bytes.
+    `why` says why the page cannot train; a run that goes on has a `history` already. A snapshot holds what a page
+    draws: weights, of large matrices some, and the small layers of a few rows, as bytes.
     """
 
-    def __init__(self, learner: Learner, rows: TaskRows, why: str) -> None:
-        self.learner, self.why = learner, why
+    def __init__(self, learner: Learner, rows: TaskRows, why: str, history: History) -> None:
+        self.learner, self.why, self.history = learner, why, history
+        self.arrays = shown_arrays(learner.parameters)
         x, y = (rows.x, rows.y) if rows.test is None or not len(rows.test[0]) else rows.test
         self.examples = _of_each_class(np.asarray(y))
         self.x, self.y = np.asarray(x)[self.examples], np.asarray(y)[self.examples]
-        self.history: History = []
-        self.stride, self.newest = 1, self._snapshot(0)
+        self.first = len(history)
+        self.stride, self.newest = 1, self._snapshot(self.first)
         self.kept = [self.newest]
 
     def __call__(self, history: History) -> None:
         """Keep a snapshot of the newest epoch, if there is room, and every second one alone where there is none."""
         self.newest, self.history = self._snapshot(len(history)), history
-        if len(history) % self.stride:
+        if (len(history) - self.first) % self.stride:
             return
         self.kept.append(self.newest)
         if sum(len(each["bytes"]) for each in self.kept) > BYTES:
             self.stride *= 2
-            self.kept = [each for each in self.kept if each["epoch"] % self.stride == 0]
+            self.kept = [each for each in self.kept if (each["epoch"] - self.first) % self.stride == 0]
 
     def told(self) -> dict[str, Any]:
         """What the page is told of the training, and of why it does not train itself."""
         last = [] if self.newest is self.kept[-1] else [self.newest]
-        shown = self._layers()
+        shown, numbers = self._layers(), self._numbers()
+        weights = [(array.name, array.among(numbers)) for array in self.arrays]
+        since = f"The weights and layers are known from epoch {self.first:,} on, where Python went on with the run."
         return {
-            "parameters": [
-                {"name": _told_name(name, p.data), "shape": list(_thinned(np.asarray(p.data)).shape)}
-                for name, p in self.learner.parameters.items()
-            ],
+            "parameters": [{"name": _told_name(name, a), "shape": list(_thinned(a).shape)} for name, a in weights],
             "shown": [{"name": name, "shape": list(array.shape[1:])} for name, array in shown.items()],
             "examples": {"x": self.x.reshape(len(self.x), -1).tolist(), "y": self.y.reshape(len(self.y), -1).tolist()},
             "replay": {"why": SENTENCE.format(_epochs(len(self.history)), self.why), "snapshots": [*self.kept, *last]},
-            "history": [
-                {name.replace("validation_", "test_"): _finite(number) for name, number in row.items()}
-                for row in self.history
-            ],
+            "history": told_history(self.history),
+            "notes": [since] if self.first else [],
         }
 
     def _snapshot(self, epoch: int) -> dict[str, Any]:
-        weights = [_thinned(np.asarray(p.data)) for p in self.learner.parameters.values()]
+        numbers = self._numbers()
+        weights = [_thinned(array.among(numbers)) for array in self.arrays]
         layers = [array[i] for i in range(len(self.x)) for array in self._layers().values()]
         arrays = [np.asarray(array, np.float64) for array in (*weights, *layers)]
         largest = [float(np.abs(array).max(initial=0.0)) for array in arrays]
         return {"epoch": epoch, "largest": list(map(_short, largest)), "bytes": _bytes(arrays, largest)}
+
+    def _numbers(self) -> Array:
+        return flat(list(self.learner.parameters.values()))
 
     def _layers(self) -> dict[str, Array]:
         found = shown_of(self.learner, self.x)
@@ -112,10 +116,6 @@ def _bytes(arrays: Iterable[Array], largest: Iterable[float]) -> str:
 
 def _short(number: float) -> float:
     return float(f"{number:.4g}") if math.isfinite(number) else 0.0
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
 
 
 def _epochs(count: int) -> str:

@@ -4,6 +4,11 @@ const MOST_UNITS = 32; // of a layer
 
 const sizeOf = (shape) => shape.reduce((product, n) => product * n, 1);
 
+// The numbers of an array, of those of all parameters.
+function among({at, places, shape}, parameters) {
+  return places ? Float64Array.from(places, (k) => parameters[k]) : parameters.slice(at, at + sizeOf(shape));
+}
+
 class Learnt {
   constructor(task, heading, later) {
     [this.task, this.heading, this.later, this.example] = [task, heading, later, 0];
@@ -90,11 +95,7 @@ class Learnt {
   // Of the parameters of all runs those that are number `which` are shown in full.
   draw(runs, which, activation, colour) {
     const parameters = runs[which];
-    let start = 0;
-    this.task.parameters.forEach(({shape}, i) => {
-      this.weights[i].paint(parameters.slice(start, start + sizeOf(shape)), colour);
-      start += sizeOf(shape);
-    });
+    this.task.parameters.forEach((array, i) => this.weights[i].paint(among(array, parameters), colour));
     if (this.isPlane) {
       this.other.hidden = runs.length < 2;
       runs.forEach((each, i) => this.drawPlanes(each, activation, colour, this.boundaries[i], i === which));

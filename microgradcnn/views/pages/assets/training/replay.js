@@ -38,7 +38,8 @@ function replayer(task, post) {
 class Recorded extends Learnt {
   // The snapshot of the epoch, or of the last one before it that was kept.
   at(epoch) {
-    return this.task.replay.snapshots.findLast((kept) => kept.epoch <= epoch);
+    const {snapshots} = this.task.replay;
+    return snapshots.findLast((kept) => kept.epoch <= epoch) ?? snapshots[0]; // of a run that went on there are none
   }
 
   draw([snapshot], _, __, colour) {
