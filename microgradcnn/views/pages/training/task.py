@@ -19,9 +19,11 @@ from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, pac
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
 from microgradcnn.views.pages.training.programs import NotTrainableError, flat, loss_program, view_program
-from microgradcnn.views.pages.training.weights import shown_arrays
+from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
 MOST_OF_VARIANT = 60_000  # numbers of a program that a page has for every activation
+MOST_ROWS = 50  # to find out which weights lead from which unit to which
+MOST_CLASSES = 10  # that have a colour of their own in the plane
 MOST_WORK = 3e8  # numbers of an epoch, which take a browser about half a second
 SINGLE = "The parameters are float32, and the page rounds to that, as Python does."
 YOURS = "your rows"
@@ -90,11 +92,15 @@ def live_task(
         variants[activation] = {"loss": loss, "view": view}
     found = about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
     found["whole"] = _looks_up(learner.shown(Value(few[0]))[OUTPUT])
+    if found["whole"]:
+        found["view"] = "row"
+    if found["view"] == "plane":
+        found["ties"] = ties(learner, rows.x[:MOST_ROWS])
     if resumed is not None:
         found |= _begun(resumed)
     if loss["single"]:
         found["notes"] = [*found["notes"], SINGLE]
-    planes = _planes(rows, seed) if found["inputs"] == 2 and not found["whole"] else []
+    planes = _planes(rows, seed) if found["view"] == "plane" else []
     parts = [*((each.name, each.x, each.y, each.test) for each in (rows, *others)), *planes]
     return found | {"data": [_part(*part, plain=not gradients) for part in parts]}
 
@@ -123,8 +129,17 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
         "threshold": (low + high) / 2.0 if learner.threshold is None else learner.threshold,
         "accurate": "accuracy" in learner.also and _has_classes(learner, rows, found[OUTPUT]),
         "levels": [low, high],
+        "view": view_of(rows, found[OUTPUT]),
         "notes": [],
     }
+
+
+def view_of(rows: TaskRows, output: Array) -> str:
+    """What there is to see of what a network says: the plane of two inputs, ŷ over one, or else a row at a time."""
+    inputs, outputs = math.prod(np.shape(rows.x)[1:]), math.prod(output.shape[1:])
+    if rows.image is not None or np.ndim(rows.x) > 2 or outputs > MOST_CLASSES or (inputs == 1 and outputs > 1):
+        return "row"
+    return {1: "line", 2: "plane"}.get(inputs, "row")
 
 
 def told_history(history: History) -> list[dict[str, float | None]]:

@@ -1,16 +1,21 @@
-"""The parameters as a page shows them: arrays as they are, and single numbers of like names as one array."""
+"""The parameters as a page shows them: arrays, single numbers of like names as one, and weights between units."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
+from microgradcnn.views.pages.training.learner import Learner, shown_of
 
 _NUMBER = re.compile(r"([0-9]+|[₀-₉]+)")
 Member: TypeAlias = "tuple[tuple[str, ...], int]"  # the numbers in a name, and the place of what it names
@@ -72,3 +77,56 @@ def _grids(pattern: str, members: Sequence[Member]) -> Iterator[ShownArray]:
 
 def _whole(index: str) -> tuple[int, str]:
     return int(unicodedata.normalize("NFKC", index)), index
+
+
+def ties(learner: Learner, x: Array) -> list[list[list[int]] | None]:
+    """Where the weights are from each layer that is shown to the next, (to, from), beginning with the inputs.
+
+    None where no array is the weights of a layer, as in a convolution: an array is, if one of its numbers, moved a
+    little, moves the one unit that it leads to, and in every row to the side that the unit it comes from says.
+    """
+    layers = [np.reshape(x, (len(x), -1)), *(np.reshape(a, (len(a), -1)) for a in shown_of(learner, x).values())]
+    arrays = shown_arrays(learner.parameters)
+    found: list[list[list[int]] | None] = []
+    for k, (below, above) in enumerate(itertools.pairwise(layers)):
+        to, of = above.shape[1], below.shape[1]
+        fitting = [np.array(array.places) for array in arrays if sorted(array.shape or (1,)) in _shapes(to, of)]
+        grids = [grid for places in fitting for grid in (places.reshape(to, of), places.reshape(of, to).T)]
+        found.append(next((g.tolist() for g in grids if _leads(learner, x, g, k, below, above)), None))
+    return found
+
+
+def _shapes(to: int, of: int) -> list[list[int]]:
+    return [sorted((to, of)), *([[max(to, of)]] if min(to, of) == 1 else [])]
+
+
+def _leads(learner: Learner, x: Array, grid: Array, k: int, below: Array, above: Array) -> bool:
+    """Whether the parameters in the places of a grid, (to, from), lead to the units `above`, of shown layer k."""
+    j = int(np.abs(above).sum(axis=0).argmax())  # of units that say something of these rows
+    alive = np.abs(below).sum(axis=0)
+    if len(grid) == grid.shape[1] > 1:
+        alive[j] = -1.0  # on the diagonal both ways to read a square are one
+    i = int(alive.argmax())
+    with _moved(learner, int(grid[j, i])):
+        moved = np.reshape([*shown_of(learner, x).values()][k], above.shape) - above
+    others = np.delete(moved, j, axis=1)
+    sides = np.sign(moved[:, j]) * np.sign(below[:, i])
+    return not others.any() and bool(sides.any()) and bool((sides >= 0.0).all())
+
+
+@contextmanager
+def _moved(learner: Learner, place: int, by: float = 1e-3) -> Iterator[None]:
+    """A context in which the parameter at a place among all of them is a little larger."""
+    start = 0
+    for p in learner.parameters.values():
+        if start <= place < start + math.prod(p.shape):
+            break
+        start += math.prod(p.shape)
+    before = p.data
+    new = np.array(before)
+    new.reshape(-1)[place - start] += by
+    p.data = new
+    try:
+        yield
+    finally:
+        p.data = before

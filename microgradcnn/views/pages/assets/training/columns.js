@@ -4,6 +4,7 @@
 const BLOCK = 64; // rows in a column
 
 // What numbers of a program are kept in: those of a model in float32 are rounded to that, as NumPy does.
+/** @type {(told: any) => any} */
 const numbersOf = ({single}) => (single ? Float32Array : Float64Array);
 
 class RowProgram {

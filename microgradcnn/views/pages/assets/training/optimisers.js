@@ -27,6 +27,7 @@ const norm = (numbers) => Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0));
 
 class Optimiser {
   // `begun` has the steps and memories of a run that goes on, where there is one.
+  /** @param {any} begun */
   constructor(name, numbers, size, begun = null) {
     [this.name, this.steps] = [name, begun?.steps ?? 0];
     this.memories = [0, 1].map((k) => numbers.from(begun?.memories[k] ?? new Array(size).fill(0)));
