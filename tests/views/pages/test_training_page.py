@@ -173,6 +173,51 @@ def test_a_model_in_float32_is_trained_in_float32(page: Page, tmp_path: Path) ->
     )
 
 
+VIEWS: dict[str, tuple[Callable[[Any], list[Any]], dict[str, Any], str, str]] = {
+    "three classes of the plane": (dense, {}, ".planes .layer", "x₁, x₂;layer 1, Tanh;layer 3, ReLU;ŷ"),
+    "a line": (
+        lambda rng: [nn.Linear(1, 5, rng=rng), nn.Tanh(), nn.Linear(5, 1, rng=rng)],
+        {"inputs": 1},
+        ".unit",
+        ";" * 4,
+    ),
+    "numbers": (
+        lambda rng: [nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng)],
+        {"inputs": 3},
+        ".said-of figcaption",
+        "ŷ against y of the rows, of the test in orange; on the line they are equal",
+    ),
+    "a plane that is replayed": (
+        lambda rng: [nn.Linear(2, 4, rng=rng), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3, rng=rng)],
+        {"engine": "eager"},
+        ".planes .layer",
+        "x₁, x₂;layer 0, Linear;layer 2;ŷ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VIEWS)
+def test_what_there_is_to_look_at_is_drawn_as_it_learns(case: str, page: Page, tmp_path: Path) -> None:
+    layers, how, parts, told = VIEWS[case]
+    inputs, engine = how.get("inputs"), how.get("engine", "auto")
+    x, y = rows(3, inputs or 2)
+    model = nn.Sequential(*layers(np.random.default_rng(0)))
+    y, loss = (x[:, :1] ** 2, nn.mse_loss) if inputs else (y, nn.cross_entropy)
+    fit(model, x, y, epochs=4, rate=0.1, loss=loss, engine=engine, page=tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    assert ";".join(page.locator(parts).all_text_contents()) == told
+    drawn = """() => [...document.querySelectorAll(".learnt canvas")].map((c) => c.toDataURL()).join()
+        + [...document.querySelectorAll(".learnt svg")].map((s) => s.outerHTML).join()"""
+    before = page.evaluate(drawn)
+    for _ in range(4):
+        page.get_by_role("button", name="One epoch").click()
+    counted(page, 4)
+    page.wait_for_function(f"before => ({drawn})() !== before", arg=before)
+    page.get_by_label("Look back").press("Home")
+    counted(page, 0)
+    page.wait_for_function(f"before => ({drawn})() === before", arg=before)
+
+
 @pytest.fixture
 def played(page: Page, tmp_path: Path) -> Page:
     """The page of a network in the plane, opened."""

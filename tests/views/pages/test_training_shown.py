@@ -9,8 +9,10 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import nn
-from microgradcnn.views.pages.training.learner import OUTPUT, of_model, shown_of
-from microgradcnn.views.pages.training.weights import shown_arrays
+from microgradcnn.networks import NETWORKS
+from microgradcnn.views.pages.training.learner import OUTPUT, Learner, of_model, of_network, shown_of
+from microgradcnn.views.pages.training.task import TaskRows, view_of
+from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
 X = np.random.default_rng(0).normal(size=(3, 2))
 
@@ -82,6 +84,62 @@ def test_numbers_of_like_names_are_one_array(
 ) -> None:
     found = shown_arrays({name: mg.Value(0.5) for name in names})
     assert {array.name: (array.shape, list(array.places)) for array in found} == arrays
+
+
+class Square(nn.Module):
+    """Two inputs, two units: the weights stand with a column for each unit."""
+
+    def __init__(self) -> None:
+        self.b, self.w = mg.Value(np.array([0.1, -0.2])), mg.Value(np.array([[1.0, -2.0], [0.5, 3.0]]))
+        self.v = mg.Value(np.array([0.3, 0.7]))
+
+    def forward(self, x: Any) -> mg.Value:
+        """(n,)."""
+        found: mg.Value = mg.tanh(x @ self.w + self.b) @ self.v
+        return found
+
+
+def learners() -> dict[str, tuple[Learner, list[list[list[int]] | None]]]:
+    """Networks of two inputs, with the places of the weights between their layers."""
+    layers = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    normalised = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.LayerNorm(3), nn.Linear(3, 1))
+    numbers = OfNumbers()  # w, w, b of each of four neurons, then w, w, w, w, b of each of three
+    first = [[3 * j, 3 * j + 1] for j in range(4)]
+    second = [[12 + 5 * j + i for i in range(4)] for j in range(3)]
+    return {
+        "layers": (of_model(layers, nn.cross_entropy), [[[0, 1], [2, 3], [4, 5]], [[9, 10, 11], [12, 13, 14]]]),
+        "columns": (of_model(Square(), nn.mse_loss), [[[2, 4], [3, 5]], [[6, 7]]]),
+        "numbers": (of_model(numbers, nn.mse_loss), [first, second, [[27, 28, 29]]]),
+        "lecture": (of_network(NETWORKS["single_layer"]()), [[[0, 1], [2, 3], [4, 5]], [[6, 7, 8]]]),
+        "normalised": (of_model(normalised, nn.mse_loss), [[[0, 1], [2, 3], [4, 5]], None, [[15, 16, 17]]]),
+    }
+
+
+@pytest.mark.parametrize("name", learners())
+def test_weights_between_units_are_found_by_what_they_move(name: str) -> None:
+    learner, places = learners()[name]
+    before = [np.array(p.data) for p in learner.parameters.values()]
+    found = ties(learner, np.random.default_rng(0).normal(size=(20, 2)))
+    assert found == places
+    for p, array in zip(learner.parameters.values(), before, strict=True):
+        np.testing.assert_array_equal(p.data, array)
+
+
+@pytest.mark.parametrize(
+    ("x", "output", "image", "view"),
+    [
+        ((9, 2), (2,), None, "plane"),
+        ((9, 2), (2, 10), None, "plane"),
+        ((9, 2), (2, 11), None, "row"),
+        ((9, 1), (2,), None, "line"),
+        ((9, 1), (2, 3), None, "row"),
+        ((9, 3), (2, 3), None, "row"),
+        ((9, 2), (2,), (1, 2), "row"),
+        ((9, 1, 2), (2,), None, "row"),
+    ],
+)
+def test_what_there_is_to_look_at(x: tuple[int, ...], output: tuple[int, ...], image: Any, view: str) -> None:
+    assert view_of(TaskRows(np.zeros(x), np.zeros(9), image=image), np.zeros(output)) == view
 
 
 def test_arrays_are_shown_as_they_are() -> None:

@@ -106,14 +106,15 @@ class PlaneView {
       const weight = (j, i) => (out.length === 1 && places.length === 2
         ? parameters[places[1][i]] - parameters[places[0][i]] : parameters[places[j][i]]);
       const weights = out.map((_, j) => from.map((_, i) => weight(j, i)));
-      const largest = largestOf(weights.flat());
+      const largest = largestOf(weights.flat()), widest = from.length > 8 ? 2.5 : 4;
       const [starts, stops] = [from, out].map((canvases) => canvases.map((canvas) => canvas.getBoundingClientRect()));
       if (Math.max(...starts.map(({right}) => right)) > Math.min(...stops.map(({left}) => left))) return; // wrapped
       weights.forEach((row, j) => row.forEach((w, i) => {
         const share = Math.abs(w) / largest, middle = ({top, height}) => top + height / 2 - box.top;
-        const [a, b, u, v] = [starts[i].right - box.left, middle(starts[i]), stops[j].left - box.left, middle(stops[j])];
-        context.strokeStyle = `rgb(${colour(Math.sign(w)).map(Math.round).join()}, ${0.15 + 0.75 * share})`;
-        context.lineWidth = 0.4 + 4 * share;
+        const [a, u] = [starts[i].right - box.left, stops[j].left - box.left];
+        const [b, v] = [middle(starts[i]), middle(stops[j])];
+        context.strokeStyle = `rgb(${colour(Math.sign(w)).map(Math.round).join()}, ${0.1 + 0.8 * share * share})`;
+        context.lineWidth = 0.4 + widest * share;
         context.beginPath();
         context.moveTo(a, b);
         context.bezierCurveTo((a + u) / 2, b, (a + u) / 2, v, u, v);
