@@ -117,7 +117,8 @@ def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str 
         with switched(observer, called), in_mode(model, training=False):
             output = model(x)
         told = [(path if part in bending else f"{path}, {type(part).__name__}", v) for path, part, v in _told(found)]
-        layers = {f"layer {name}": value for name, value in told if value is not output}
+        named = [(name if name.startswith("layer") else f"layer {name}", value) for name, value in told]
+        layers = {name: value for name, value in named if value is not output}
         return {**(layers or hidden_layers(output, model.parameters())), OUTPUT: output}
 
     signed = loss in (nn.binary_cross_entropy_with_logits, nn.hinge_loss)

@@ -77,7 +77,7 @@ class PlaneView {
     const {levels, threshold} = this.task, {outputs, width} = this, last = this.of(found, width - 1);
     const half = Math.max(threshold - levels[0], levels[1] - threshold) || 1;
     if (outputs > 2) {
-      const [zero] = [colour(0)], mixed = (k, share) => zero.map((x, c) => x + share * (CLASS_COLOURS[k % 10][c] - x));
+      const zero = colour(0), mixed = (k, share) => zero.map((x, c) => x + share * (CLASS_COLOURS[k % 10][c] - x));
       const says = (i) => {
         const logits = found.slice((i + 1) * width - outputs, (i + 1) * width), most = Math.max(...logits);
         return mixed(logits.indexOf(most), 0.7 / logits.reduce((sum, x) => sum + Math.exp(x - most), 0));
