@@ -21,7 +21,9 @@ class OfNumbers(nn.Module):
     """micrograd's network over the columns of rows."""
 
     def __init__(self) -> None:
-        self.mlp = nn.MLP(2, [4, 3, 1])
+        self.mlp, rng = nn.MLP(2, [4, 3, 1]), np.random.default_rng(3)
+        for p in self.mlp.parameters():
+            p.data = rng.uniform(-0.5, 1.0)
 
     def forward(self, x: Any) -> Any:
         """(n,)."""
