@@ -40,7 +40,9 @@ def make_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise FileError(f"{folder} cannot be written to: {error.strerror or error}") from None
+        file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+        why = error.strerror or error if file is None else f"{file} is a file, no folder: name another folder"
+        raise FileError(f"{folder} cannot be written to: {why}") from None
 
 
 def write_whole(path: Path, content: bytes, private: bool = False) -> None:

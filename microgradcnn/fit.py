@@ -98,7 +98,7 @@ def train(
     schedule has for them. `page` is a file, such as "run.html", in which the network trains from the same start in the
     same steps, to play with, or a TrainingPage, which knows more of the rows; a PageWarning says why there is none.
     `snapshots=10` keeps the parameters after every tenth epoch for plots.training, those of the start and the end too;
-    they are not saved.
+    checkpoints hold them, so that a run that is resumed has all of them again.
 
     Without groups the arguments are epochs, rate, schedule (the decay), batch, optimiser, clip and clip_value, those of
     OF_NETWORKS unless given, and checkpoint (the folder), every and resume. Raises ValueError for bad arguments,
@@ -127,7 +127,7 @@ def train(
     descent = Descent(rows, schedule.optimiser, seed, clip=schedule.clip, clip_value=schedule.clip_value)
     recorder, stop = Recorder(descent, folder, snapshots, start=start), Converged(network, y)
     watched = replace(schedule, rate=rate) if rate else schedule  # of rows that overflow it is 0, which the loop tells
-    with _watched(page, network, (x, y), watched, seed) as watching:
+    with _watched(page, network, (x, y), watched, seed, recorder) as watching:
         status = LectureLoop(recorder, schedule, rate, stop, network, stable, watching).run(progress)
     message = stop.report(status, descent.history)
     if equal is not None and descent.history:
@@ -221,7 +221,7 @@ def fit(
             return {f"validation_{name}": value for name, value in measured.items()}
 
         drawn = "its images are moved at random" if shift else "its rows have weights" if weights is not None else ""
-        with _watched(page, (model, loss, drawn), (x, y), schedule, seed, unseen) as watching:
+        with _watched(page, (model, loss, drawn), (x, y), schedule, seed, recorder, unseen) as watching:
             told = [*callbacks, *(lambda end, watch=watch: watch(end.history) for watch in watching)]
             status = ModelLoop(recorder, schedule, schedule.rate, stop, model, shift, validate, told).run(progress)
     history = descent.history

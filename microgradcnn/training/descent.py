@@ -19,6 +19,8 @@ from microgradcnn.training.batches import Batches
 from microgradcnn.training.checkpoint import Checkpoint, CheckpointFolder
 from microgradcnn.training.stopping import GOING, History
 
+KEPT = "snapshot_"  # what parameters that were kept are called in a checkpoint, with their epoch
+
 
 class Descent:
     """An optimiser at work on the parameters of all batches as one vector, with rows shuffled from a seed.
@@ -99,7 +101,7 @@ class Snapshot:
 class Recorder:
     """Takes note of a descent when an epoch is whole: goes back to that, and saves it when a checkpoint is due.
 
-    After every `snapshots` epochs it keeps the parameters, unless that is None.
+    After every `snapshots` epochs it keeps the parameters, unless that is None, and saves them too.
 
     `constants` are saved with it, as JSON holds them. Without checkpoints nothing is saved. With some that have
     `found` one, the descent goes on from there, and `status` is what it was then, None if the stop policy has not told.
@@ -120,7 +122,7 @@ class Recorder:
         self._saved = len(descent.history)  # epochs
         self._noted: tuple[int, dict[str, Any], dict[str, Array]] | None = None
         self._every = snapshots
-        self._kept = {} if snapshots is None else {self._saved: descent.rows.flat.copy()}
+        self._kept = {} if snapshots is None else self._kept_before() or {self._saved: descent.rows.flat.copy()}
 
     def _go_on(self, found: Checkpoint) -> None:
         rows, columns, self.status = found.arrays["history"], found.state["columns"], found.state["status"]
@@ -128,6 +130,12 @@ class Recorder:
         self._rows.frombytes(rows.tobytes())
         named = (dict(zip(columns, row, strict=True)) for row in rows.tolist())
         self.descent.history.extend(row | {"epoch": int(row["epoch"])} for row in named)
+
+    def _kept_before(self) -> dict[int, Array]:
+        """The parameters that the checkpoint holds of epochs before, by those."""
+        found = None if self.checkpoints is None else self.checkpoints.found
+        saved = {} if found is None else found.arrays
+        return {int(name.removeprefix(KEPT)): flat for name, flat in saved.items() if name.startswith(KEPT)}
 
     def note(self, status: str | None) -> None:
         """Take note of the descent, whose newest epoch is whole, with the status of training if that is known."""
@@ -160,7 +168,9 @@ class Recorder:
         for row in self.descent.history[len(self._rows) // len(columns) : epochs]:
             self._rows.extend(row.values())
         history = np.frombuffer(self._rows[: epochs * len(columns)]).reshape(epochs, len(columns))
-        self.checkpoints.save(epochs, {**self.constants, **state, "columns": columns}, {**arrays, "history": history})
+        kept = {f"{KEPT}{epoch}": flat for epoch, flat in self._kept.items() if epoch <= epochs}
+        told = {**self.constants, **state, "columns": columns}
+        self.checkpoints.save(epochs, told, {**arrays, **kept, "history": history})
         self._saved = epochs
 
     def snapshots(self, names: Iterable[str]) -> list[Snapshot]:

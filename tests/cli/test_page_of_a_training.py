@@ -37,6 +37,27 @@ def test_a_folder_is_told(
     assert said in capsys.readouterr().err
 
 
+def test_a_file_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text(TABLE)
+    for folder in ("rows.csv", "rows.csv/new"):
+        told = ["train", "single_layer", "--data", "rows.csv", "--epochs", "2", "--page", f"{folder}/x.html"]
+        assert main(told) == 2
+        said = f"microgradcnn: {folder} cannot be written to: rows.csv is a file, no folder: name another folder\n"
+        assert capsys.readouterr().err == said
+    assert Path("rows.csv").read_text() == TABLE
+
+
+def test_a_page_that_is_there_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text(TABLE)
+    Path("run.html").write_text("another page")
+    assert main(["train", "single_layer", "--data", "rows.csv", "--epochs", "2", "--page", "run.html"]) in (0, 1)
+    assert "another page" not in Path("run.html").read_text(encoding="utf-8")
+
+
 def test_a_page_of_upper_case_is_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("rows.csv").write_text(TABLE)

@@ -54,6 +54,19 @@ def test_without_being_asked_none_are_kept_and_training_is_the_same(tmp_path: Pa
     assert [snapshot.epoch for snapshot in resumed.snapshots] == [3, 4, 5]
 
 
+def test_a_run_that_is_cut_and_resumed_has_all_of_them_again(tmp_path: Path) -> None:
+    whole = fit(model(), X, Y, epochs=7, rate=0.1, snapshots=2)
+    saved: dict[str, Any] = {"checkpoint": tmp_path / "run", "every": 1, "snapshots": 2, "rate": 0.1}
+    cut = fit(model(), X, Y, epochs=3, **saved)
+    again = fit(model(), X, Y, epochs=7, resume=True, **saved)
+    assert [snapshot.epoch for snapshot in cut.snapshots] == [0, 2, 3]
+    assert [snapshot.epoch for snapshot in again.snapshots] == [0, 2, 4, 6, 7]
+    for one, other in zip(whole.snapshots, again.snapshots, strict=True):
+        assert {n: p.tolist() for n, p in one.parameters.items()} == {
+            n: p.tolist() for n, p in other.parameters.items()
+        }
+
+
 def test_results_that_were_stored_before_have_none() -> None:
     stored = Training.__new__(Training)
     stored.__dict__.update(rate=0.1, history=[])

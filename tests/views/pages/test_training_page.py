@@ -133,6 +133,91 @@ def test_a_page_trains_as_python_does(case: str, page: Page, tmp_path: Path) -> 
         np.testing.assert_allclose(found["parameters"], parameters, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["network", "model"])
+def test_a_run_that_went_on_goes_on_in_its_page(kind: str, page: Page, tmp_path: Path) -> None:
+    """From the checkpoint, with the optimiser's memories and the order of the batches: the rows of history.csv."""
+    data, (x, y), path = load("wedge"), rows(), tmp_path / "run.html"
+
+    def run(epochs: int, **how: Any) -> Training:
+        how |= {"epochs": epochs, "checkpoint": tmp_path / "saved", "every": 5, "batch": 16, "rate": 0.02}
+        if kind == "network":
+            return train(NETWORKS["single_layer"](), data.x, data.y, schedule="inverse", optimiser="momentum", **how)
+        model = nn.Sequential(*dense(np.random.default_rng(0)))
+        return fit(model, x, y, schedule="cosine", validation=(x[:9], y[:9]), **how)
+
+    run(20)
+    done = run(60, resume=True, page=path)
+    page.goto(path.as_uri())
+    assert page.locator(".counter").inner_text() == "epoch 20"
+    assert "Python had trained 20 epochs before" in page.locator(".note").inner_text()
+    for theirs in (page.evaluate("trainingPanel.runs[0].rows"), page.evaluate(RUN, 60)["history"]):
+        ours = done.history[:20] if theirs[0]["epoch"] == done.history[0]["epoch"] else done.history[20:]
+        for row, told in zip(ours, theirs, strict=True):
+            found = [told[name.replace("validation_", "test_")] for name in row]
+            np.testing.assert_allclose(found, list(row.values()), rtol=1e-9)
+
+
+def test_a_model_in_float32_is_trained_in_float32(page: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = [nn.Linear(2, 6, rng=rng, dtype=np.float32), nn.Tanh(), nn.Linear(6, 2, rng=rng, dtype=np.float32)]
+    model, (x, y) = nn.Sequential(*layers), rows()
+    done = fit(model, x, y, epochs=EPOCHS, rate=0.01, batch=8, page=tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    found = page.evaluate(RUN, EPOCHS)
+    assert "float32" in page.locator(".note").inner_text()
+    np.testing.assert_array_equal(np.float32(found["parameters"]), found["parameters"])
+    losses = [[row["loss"] for row in history] for history in (found["history"], done.history)]
+    np.testing.assert_allclose(*losses, rtol=2e-5)
+    np.testing.assert_allclose(
+        found["parameters"], np.concatenate([p.data.ravel() for p in model.parameters()]), atol=1e-4
+    )
+
+
+VIEWS: dict[str, tuple[Callable[[Any], list[Any]], dict[str, Any], str, str]] = {
+    "three classes of the plane": (dense, {}, ".planes .layer", "x₁, x₂;layer 1, Tanh;layer 3, ReLU;ŷ"),
+    "a line": (
+        lambda rng: [nn.Linear(1, 5, rng=rng), nn.Tanh(), nn.Linear(5, 1, rng=rng)],
+        {"inputs": 1},
+        ".unit",
+        ";" * 4,
+    ),
+    "numbers": (
+        lambda rng: [nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng)],
+        {"inputs": 3},
+        ".said-of figcaption",
+        "ŷ against y of the rows, of the test in orange; on the line they are equal",
+    ),
+    "a plane that is replayed": (
+        lambda rng: [nn.Linear(2, 4, rng=rng), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3, rng=rng)],
+        {"engine": "eager"},
+        ".planes .layer",
+        "x₁, x₂;layer 0, Linear;layer 2;ŷ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VIEWS)
+def test_what_there_is_to_look_at_is_drawn_as_it_learns(case: str, page: Page, tmp_path: Path) -> None:
+    layers, how, parts, told = VIEWS[case]
+    inputs, engine = how.get("inputs"), how.get("engine", "auto")
+    x, y = rows(3, inputs or 2)
+    model = nn.Sequential(*layers(np.random.default_rng(0)))
+    y, loss = (x[:, :1] ** 2, nn.mse_loss) if inputs else (y, nn.cross_entropy)
+    fit(model, x, y, epochs=4, rate=0.1, loss=loss, engine=engine, page=tmp_path / "run.html")
+    page.goto((tmp_path / "run.html").as_uri())
+    assert ";".join(page.locator(parts).all_text_contents()) == told
+    drawn = """() => [...document.querySelectorAll(".learnt canvas")].map((c) => c.toDataURL()).join()
+        + [...document.querySelectorAll(".learnt svg")].map((s) => s.outerHTML).join()"""
+    before = page.evaluate(drawn)
+    for _ in range(4):
+        page.get_by_role("button", name="One epoch").click()
+    counted(page, 4)
+    page.wait_for_function(f"before => ({drawn})() !== before", arg=before)
+    page.get_by_label("Look back").press("Home")
+    counted(page, 0)
+    page.wait_for_function(f"before => ({drawn})() === before", arg=before)
+
+
 @pytest.fixture
 def played(page: Page, tmp_path: Path) -> Page:
     """The page of a network in the plane, opened."""

@@ -42,7 +42,14 @@ def test_a_page_changes_nothing_of_its_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "error"), [(3, TypeError), (Path(), FileError), (Path("file") / "run.html", FileError)]
+    ("page", "error"),
+    [
+        (3, TypeError),
+        (Path(), FileError),
+        (Path("file") / "run.html", FileError),
+        (Path("run.png"), FileError),
+        (Path("run"), FileError),
+    ],
 )
 def test_a_page_that_cannot_be_is_refused_before_a_step(page: Any, error: type[Exception], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
@@ -93,6 +100,22 @@ def test_rows_that_need_each_other_are_replayed_and_a_test_of_others_is_refused(
     page = TrainingPage(tmp_path / "run.html", test=(BARS.x[:3, :4], BARS.y[:3]))
     with pytest.raises(ValueError, match=r"rows like x \(200, 9\) and y \(200, 1\), not the shapes \(3, 4\)"):
         fit(model, BARS.x, BARS.y[:, None], page=page, **told)
+
+
+def test_a_recording_of_a_run_that_went_on_says_since_when_it_knows_the_weights(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 2
+
+    def run(epochs: int, **how: Any) -> Any:
+        layers = nn.Linear(4, 5, rng=np.random.default_rng(0)), nn.Dropout(0.5), nn.Linear(5, 2)
+        saved: dict[str, Any] = {"checkpoint": tmp_path / "saved", "every": 1}
+        return fit(nn.Sequential(*layers), x, y, engine="eager", epochs=epochs, **saved, **how)
+
+    run(3)
+    done = run(6, resume=True, page=tmp_path / "run.html")
+    task = task_of(tmp_path / "run.html")
+    assert [kept["epoch"] for kept in task["replay"]["snapshots"]] == [3, 4, 5, 6]
+    assert [row["loss"] for row in task["history"]] == [row["loss"] for row in done.history]
+    assert "from epoch 3 on" in task["notes"][0]
 
 
 def test_a_recording_stays_small(tmp_path: Path) -> None:

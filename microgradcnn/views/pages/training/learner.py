@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array
-from microgradcnn.engine.value import Value, no_grad, switched
+from microgradcnn.engine.value import Value, switched
 from microgradcnn.networks import Network
 from microgradcnn.networks.network import ACTIVATIONS
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode, observer
+from microgradcnn.targets.trace import reached
 from microgradcnn.training.accuracy import ACCURACIES
 from microgradcnn.training.batches import Objective, model_objective, network_objective
 
 MOST_SHOWN = 4000  # numbers of one layer for one row
 OUTPUT = "ŷ"
+BENDING: dict[str, type[Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}  # to choose among
+ACTIVATED = {"relu", "tanh", "sigmoid", "softplus", "sin", "cos", "arctan", "gelu_tanh"}  # what makes a hidden unit
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def of_network(network: Network) -> Learner:
         found = {}
         with suppress(ValueError):  # a loss that has no z
             found["z"] = network.hidden(x)
-        return {**found, OUTPUT: network.predict(x)}
+        output = network.predict(x)
+        return {**(found or hidden_layers(output, network.parameters.values())), OUTPUT: output}
 
     given = network.activation
     others = [name for name in ACTIVATIONS if name != given] if "activation" in network.arguments() else []
@@ -85,21 +90,36 @@ def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str 
     parts = [(path, part, part.in_each_step()) for path, part in model.named_modules()]
     drawing = next((f"its layer {path}, a {type(part).__name__}, {does}" for path, part, does in parts if does), "")
 
+    given, bending = _activations(model)
+
+    @contextmanager
+    def changed(activation: str) -> Iterator[None]:
+        other = BENDING[activation or given]()
+        for part in bending:
+            vars(part)["forward"] = other.forward  # of this one layer, in place of its class's
+        try:
+            yield
+        finally:
+            for part in bending:
+                del vars(part)["forward"]
+
     def shown(x: Any) -> dict[str, Value]:
         found: list[tuple[str, Module, Value]] = []
         names = {id(part): path for path, part in model.named_modules() if len(list(part.named_modules())) == 1}
 
         def called(part: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
             output = part.forward(*inputs, **named)
-            if id(part) in names and isinstance(output, Value):
-                found.append((names[id(part)], part, output))
+            first = output[0] if isinstance(output, tuple) and output else output  # of a recurrence, and its state
+            if id(part) in names and isinstance(first, Value):
+                found.append((names[id(part)], part, first))
             return output
 
         with switched(observer, called), in_mode(model, training=False):
             output = model(x)
-        told = [(f"layer {path}, {type(part).__name__}", value) for path, part, value in _told(found)]
-        layers = {name: value for name, value in told if value is not output}
-        return {**layers, OUTPUT: output}
+        told = [(path if part in bending else f"{path}, {type(part).__name__}", v) for path, part, v in _told(found)]
+        named = [(name if name.startswith("layer") else f"layer {name}", value) for name, value in told]
+        layers = {name: value for name, value in named if value is not output}
+        return {**(layers or hidden_layers(output, model.parameters())), OUTPUT: output}
 
     signed = loss in (nn.binary_cross_entropy_with_logits, nn.hinge_loss)
     also = ("accuracy",) if loss in ACCURACIES else ()
@@ -107,7 +127,19 @@ def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str 
     objective = model_objective(model, loss)
     name = type(model).__name__
     reason = engine_only or drawing
-    return Learner(name, objective, parameters, shown, also, "batches", 0.0 if signed else None, why_not=reason)
+    threshold = 0.0 if signed else None
+    told = Learner(name, objective, parameters, shown, also, "batches", threshold, why_not=reason)
+    if not bending:
+        return told
+    return replace(told, activations=(given, *(other for other in BENDING if other != given)), with_activation=changed)
+
+
+def _activations(model: Module) -> tuple[str, list[Module]]:
+    """The activation that all layers of activation have, but the last layer of all, and those; "" and none if mixed."""
+    leaves = [part for _, part in model.named_modules() if len(list(part.named_modules())) == 1]
+    found = [(name, part) for part in leaves[:-1] for name, kind in BENDING.items() if type(part) is kind]
+    names = {name for name, _ in found}
+    return (names.pop(), [part for _, part in found]) if len(names) == 1 else ("", [])
 
 
 def _told(found: Sequence[tuple[str, Module, Value]]) -> Iterator[tuple[str, Module, Value]]:
@@ -123,7 +155,34 @@ def _size(value: Value) -> int:
     return int(np.prod(value.shape[1:]))
 
 
+def hidden_layers(output: Value, parameters: Iterable[Value]) -> dict[str, Value]:
+    """The hidden units of a network that nobody has named: what each activation on the way to `output` gives.
+
+    Those that are as many activations away from the inputs are a layer, (rows, ...), whether they are arrays or columns
+    of numbers. Needs the graph of the output.
+    """
+    rows, fixed, depth = output.shape[:1], {*parameters}, dict[Value, int]()
+    layers: dict[tuple[str, int], list[Value]] = {}
+
+    def of_a_row(v: Value) -> bool:
+        return v in depth or (v.op is None and v not in fixed and v.shape[:1] == rows != ())
+
+    for node in reached([output]):
+        if node.op is None or not any(map(of_a_row, node.parents)):
+            continue
+        depth[node] = max(depth.get(parent, 0) for parent in node.parents)
+        if node.op.name in ACTIVATED and node.shape[:1] == rows and node is not output:
+            depth[node] += 1
+            layers.setdefault((node.op.name, depth[node]), []).append(node)
+    found = {}
+    for (op, deep), nodes in layers.items():
+        units = [node.reshape(rows[0], -1) if len(nodes) > 1 else node for node in nodes]
+        layer = mg.concatenate(units, axis=1) if len(units) > 1 else units[0]
+        if not np.array_equal(np.ravel(layer.data), np.ravel(output.data)) and _size(layer) <= MOST_SHOWN:
+            found[f"{op}, layer {deep}"] = layer if layer.ndim > 1 else layer.reshape(-1, 1)
+    return found
+
+
 def shown_of(learner: Learner, x: Array) -> dict[str, Array]:
     """What a learner shows of rows x, as arrays, (rows, ...)."""
-    with no_grad():
-        return {name: np.asarray(value.data) for name, value in learner.shown(x).items()}
+    return {name: np.asarray(value.data) for name, value in learner.shown(x).items()}

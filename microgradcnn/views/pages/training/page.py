@@ -12,9 +12,8 @@ from microgradcnn.views.pages.assets import asset, literal, style
 from microgradcnn.views.pages.training.instructions import Kernels
 
 ENGINE = tuple(f"training/{name}" for name in ("columns", "shuffle", "optimisers", "run", "worker"))
-PANEL = tuple(
-    f"training/{name}" for name in ("charts", "pictures", "controls", "learnt", "replay", "panel", "formulas")
-)
+SHOWN = ("charts", "rows", "pictures", "controls", "plane", "dots", "learnt", "replay", "panel", "formulas")
+PANEL = tuple(f"training/{name}" for name in SHOWN)
 SCRIPTS = (*ENGINE, *PANEL)
 OFFERED = "{BLOCK, RowProgram, Generator, Snapshots, Run, engine}"  # of the engine, to the panel
 

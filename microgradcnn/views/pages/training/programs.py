@@ -35,8 +35,9 @@ def loss_program(
 ) -> dict[str, Any]:
     """`objective(*rows)`, a mean and further means, with the gradients of the first, for any number of rows.
 
-    Raises ValueError for what mixes rows, for a primitive that JavaScript cannot compute, and NotTrainableError for
-    arrays that would open into more than 20,000 operations a row.
+    Differences in place of `gradients` need double precision. Raises ValueError for what mixes rows, for a primitive
+    that JavaScript cannot compute, and NotTrainableError for arrays that would open into more than 20,000 operations a
+    row.
     """
     inputs = [Value(part, label=name) for part, name in zip(rows, ("x", "y"), strict=False)]
     loss, *also = objective(*inputs)
@@ -52,7 +53,7 @@ def loss_program(
 
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     told = program(Context().run(lines), kernels)
-    return told | {"gradients": gradients, "also": len(also)}
+    return told | {"single": gradients and _is_single(parameters), "gradients": gradients, "also": len(also)}
 
 
 def view_program(
@@ -78,7 +79,12 @@ def view_program(
         before, each = ([line for line in order if line.varies == varies] for varies in (False, True))
         return Plan(scalars, before, each, [], [])
 
-    return program(Context().run(lines), kernels)
+    return program(Context().run(lines), kernels) | {"single": _is_single(parameters)}
+
+
+def _is_single(parameters: Sequence[Value]) -> bool:
+    """Whether Python computes in float32, which the page then rounds its numbers to."""
+    return all(p.dtype == np.float32 for p in parameters)
 
 
 def _check_size(lines: Lines) -> None:

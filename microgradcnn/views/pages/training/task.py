@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -11,14 +11,21 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.value import Value
+from microgradcnn.targets.trace import reached
 from microgradcnn.training.schedule import Schedule
+from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
 from microgradcnn.views.pages.training.programs import NotTrainableError, flat, loss_program, view_program
+from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
 MOST_OF_VARIANT = 60_000  # numbers of a program that a page has for every activation
+MOST_ROWS = 50  # to find out which weights lead from which unit to which
+MOST_CLASSES = 10  # that have a colour of their own in the plane
 MOST_WORK = 3e8  # numbers of an epoch, which take a browser about half a second
+SINGLE = "The parameters are float32, and the page rounds to that, as Python does."
 YOURS = "your rows"
 Part: TypeAlias = tuple[str, Array, Array, tuple[Array, Array] | None]
 
@@ -33,7 +40,21 @@ class TaskRows:
     name: str = YOURS
     classes: Sequence[str] | None = None
     image: tuple[int, ...] | None = None
-    whole: bool = False  # whether they are whole numbers, such as those of words, which no noise may change
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where Python goes on with a run: the history up to there, what is kept of the optimiser, and the generator.
+
+    So many `epochs` are done, and `steps` of the optimiser; `memories` are its arrays, as long as all parameters, and
+    `generator` is the state of what shuffles the rows.
+    """
+
+    epochs: int
+    history: History
+    steps: int
+    memories: Sequence[Array]
+    generator: dict[str, Any]
 
 
 def live_task(
@@ -44,11 +65,13 @@ def live_task(
     kernels: Kernels,
     gradients: bool = True,
     others: Sequence[TaskRows] = (),
+    resumed: Resumed | None = None,
 ) -> dict[str, Any]:
     """A task that the page trains by itself, from the parameters of this moment, as Python would with this `seed`.
 
-    Without `gradients` the page finds them by differences, and its source has none, and nothing packed. The `others`
-    are rows of the same kind to choose instead. Raises NotTrainableError, or another ValueError, where a page cannot.
+    Where a run is `resumed` it goes on from there. Without `gradients` the page finds them by differences, and its
+    source has none, and nothing packed. The `others` are rows of the same kind to choose instead. Raises
+    NotTrainableError, or another ValueError, where a page cannot.
     """
     if learner.why_not:
         raise NotTrainableError(learner.why_not)
@@ -68,7 +91,16 @@ def live_task(
             raise NotTrainableError(f"an epoch takes {work:,} steps")
         variants[activation] = {"loss": loss, "view": view}
     found = about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
-    planes = _planes(rows, seed) if found["inputs"] == 2 else []
+    found["whole"] = _looks_up(learner.shown(Value(few[0]))[OUTPUT])
+    if found["whole"]:
+        found["view"] = "row"
+    if found["view"] == "plane":
+        found["ties"] = ties(learner, rows.x[:MOST_ROWS])
+    if resumed is not None:
+        found |= _begun(resumed)
+    if loss["single"]:
+        found["notes"] = [*found["notes"], SINGLE]
+    planes = _planes(rows, seed) if found["view"] == "plane" else []
     parts = [*((each.name, each.x, each.y, each.test) for each in (rows, *others)), *planes]
     return found | {"data": [_part(*part, plain=not gradients) for part in parts]}
 
@@ -77,21 +109,19 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
     """What a page is told of a training, whether it trains or replays."""
     found = shown_of(learner, rows.x[:2])
     inputs = math.prod(np.shape(rows.x)[1:])
-    drawn = np.random.default_rng(seed).bit_generator.state
     low, high = float(np.min(rows.y)), float(np.max(rows.y))
     return {
         "measured": learner.measured,
         "also": list(learner.also),
         "activation": learner.activations[0],
-        "parameters": [{"name": name, "shape": list(p.shape)} for name, p in learner.parameters.items()],
+        "parameters": [
+            {"name": array.name, "shape": list(array.shape), **array.where()}
+            for array in shown_arrays(learner.parameters)
+        ],
         "shown": [{"name": name, "shape": _of_a_row(array)} for name, array in found.items()],
         "schedule": dict(vars(schedule)),
         "lambda": learner.regularise,
-        "generator": {
-            "state": str(drawn["state"]["state"]),
-            "inc": str(drawn["state"]["inc"]),
-            "half": drawn["uinteger"] if drawn["has_uint32"] else None,
-        },
+        "generator": _generator(np.random.default_rng(seed).bit_generator.state),
         "inputs": inputs,
         "image": list(rows.image) if rows.image is not None else None,
         "row": list(np.shape(rows.x)[1:]) if np.ndim(rows.x) > 2 else list(rows.image or [inputs]),
@@ -99,8 +129,51 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
         "threshold": (low + high) / 2.0 if learner.threshold is None else learner.threshold,
         "accurate": "accuracy" in learner.also and _has_classes(learner, rows, found[OUTPUT]),
         "levels": [low, high],
-        "whole": rows.whole,
+        "view": view_of(rows, found[OUTPUT]),
+        "notes": [],
     }
+
+
+def view_of(rows: TaskRows, output: Array) -> str:
+    """What there is to see of what a network says: the plane of two inputs, ŷ over one, or else a row at a time."""
+    inputs, outputs = math.prod(np.shape(rows.x)[1:]), math.prod(output.shape[1:])
+    if rows.image is not None or np.ndim(rows.x) > 2 or outputs > MOST_CLASSES or (inputs == 1 and outputs > 1):
+        return "row"
+    return {1: "line", 2: "plane"}.get(inputs, "row")
+
+
+def told_history(history: History) -> list[dict[str, float | None]]:
+    """The rows of a history as a page has them: what was measured of a validation is that of the test."""
+    return [
+        {name.replace("validation_", "test_"): float(x) if math.isfinite(x) else None for name, x in row.items()}
+        for row in history
+    ]
+
+
+def _begun(resumed: Resumed) -> dict[str, Any]:
+    """What a page is told of a run that goes on."""
+    done = "one epoch" if resumed.epochs == 1 else f"{resumed.epochs:,} epochs"
+    return {
+        "begun": {
+            "epoch": resumed.epochs,
+            "steps": resumed.steps,
+            "memories": [np.ravel(memory).tolist() for memory in resumed.memories],
+            "history": told_history(resumed.history),
+        },
+        "generator": _generator(resumed.generator),
+        "notes": [f"Python had trained {done} before this page begins: their losses are here, their weights are not."],
+    }
+
+
+def _generator(drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of NumPy's PCG64; its whole numbers have more digits than JavaScript's."""
+    half = drawn["uinteger"] if drawn["has_uint32"] else None
+    return {"state": str(drawn["state"]["state"]), "inc": str(drawn["state"]["inc"]), "half": half}
+
+
+def _looks_up(output: Value) -> bool:
+    """Whether rows are places in a table, as words of an embedding are, which no noise may change."""
+    return any(node.op is not None and node.op.name in ("take", "take_along_axis") for node in reached([output]))
 
 
 def _has_classes(learner: Learner, rows: TaskRows, output: Array) -> bool:

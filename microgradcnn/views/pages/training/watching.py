@@ -18,14 +18,16 @@ from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.row_axis import RowsError
+from microgradcnn.training.descent import Recorder
 from microgradcnn.training.schedule import Schedule
 from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import Learner, of_model, of_network
 from microgradcnn.views.pages.training.page import training_page
 from microgradcnn.views.pages.training.recording import Recording
-from microgradcnn.views.pages.training.task import YOURS, TaskRows, about, live_task
+from microgradcnn.views.pages.training.task import YOURS, Resumed, TaskRows, about, live_task
 
+SUFFIXES = (".html", ".htm")
 Loss: TypeAlias = Callable[[Any, Any], Value]
 
 
@@ -60,13 +62,15 @@ def watched(
     rows: tuple[Array, Array],
     schedule: Schedule,
     seed: int,
+    recorder: Recorder,
     test: tuple[Array, Array] | None = None,
 ) -> Iterator[Sequence[Callable[[History], None]]]:
     """A context to train in, from the parameters of this moment on; it gives what is to be called with the history.
 
     What is trained is a network, or a model with its loss, and why no page can take its steps, if that is so.
-    At its end, whatever that is, the page is written. Raises FileError at once where the folder cannot be written to or
-    the path is one, TypeError for what is no path, ValueError for a test of other rows; what else goes wrong is told in
+    Where its `recorder` goes on with a run, the parameters become those of its checkpoint. At its end, whatever that
+    is, the page is written. Raises FileError at once where the folder cannot be written to or the path is one or not
+    that of a page, TypeError for what is no path, ValueError for a test of other rows; what else goes wrong is told in
     a PageWarning.
     """
     if not isinstance(page, str | Path | TrainingPage):
@@ -75,20 +79,24 @@ def watched(
     path = Path(told.path)
     if path.is_dir():
         raise FileError(f"{path} is a folder: page takes a file in it, such as {path / 'run.html'}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise FileError(f"a page is a file of HTML, such as {path.with_suffix('.html')}, not {path}")
     make_folder(path.parent)
     of = of_network(trained) if isinstance(trained, Network) else of_model(*trained)
     kernels, (x, y) = Kernels(), rows
     image = x.shape[2:] if x.ndim == 4 else told.image
     unseen = _like(x, y, test if told.test is None else told.test)
-    given = TaskRows(x, y, unseen, told.name, told.classes, image, bool(np.array_equal(x, np.rint(x))))
+    given = TaskRows(x, y, unseen, told.name, told.classes, image)
+    resumed = _resumed(recorder, of.measured)
+    history = [] if resumed is None else resumed.history
     task: dict[str, Any] | None = None
     recording: Recording | None = None
     try:
-        task = live_task(of, given, schedule, seed, kernels)
+        task = live_task(of, given, schedule, seed, kernels, resumed=resumed)
     except RowsError:
-        recording = _recording(of, given, "its rows are not computed one by one")
+        recording = _recording(of, given, "its rows are not computed one by one", history)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:  # whatever it is, the training goes on
-        recording = _recording(of, given, str(error))
+        recording = _recording(of, given, str(error), history)
     try:
         yield () if recording is None else (recording,)
     finally:
@@ -99,6 +107,19 @@ def watched(
                 write_whole(path, training_page(task, kernels, told.title or f"{of.name} in training").encode())
         except ValueError as error:
             _warn(f"the training is whole, its page is not written: {error}")
+
+
+def _resumed(recorder: Recorder, measured: str) -> Resumed | None:
+    """Where a run goes on, from numbers that its parameters have from now on; None for one that begins."""
+    descent, history = recorder.descent, [*recorder.descent.history]
+    if not history:
+        return None
+    descent.rows.write()
+    if measured == "before" and recorder.status == "converged":
+        history.pop()  # of an epoch that was measured, and whose steps were not taken
+    optimiser = descent.optimiser
+    memories = [np.asarray(getattr(optimiser, name)[0]) for name in optimiser.memories]
+    return Resumed(len(history), history, optimiser.steps, memories, dict(descent.rng.bit_generator.state))
 
 
 def _like(x: Array, y: Array, test: tuple[Any, Any] | None) -> tuple[Array, Array] | None:
@@ -112,10 +133,10 @@ def _like(x: Array, y: Array, test: tuple[Any, Any] | None) -> tuple[Array, Arra
     return found
 
 
-def _recording(learner: Learner, rows: TaskRows, why: str) -> Recording | None:
+def _recording(learner: Learner, rows: TaskRows, why: str, history: History) -> Recording | None:
     """A recording instead of a training in the page, or a warning where there is nothing to record."""
     try:
-        return Recording(learner, rows, why)
+        return Recording(learner, rows, why, history)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         _warn(f"{learner.name} has no page: {error}")
         return None

@@ -21,9 +21,9 @@ function readable(x) {
   return factor === "1" ? `10${high}` : `${factor}·10${high}`;
 }
 
-// Round numbers from low to high, three to six.
-function roundSteps(low, high) {
-  const rough = (high - low) / 4 || 1, power = 10 ** Math.floor(Math.log10(rough));
+// Round numbers from low to high, at most so many and one more, two at least.
+function roundSteps(low, high, most = 4) {
+  const rough = (high - low) / most || 1, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((k) => k * power >= rough) ?? 10);
   const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
   return Array.from({length: last - first + 1}, (_, i) => step * (first + i));

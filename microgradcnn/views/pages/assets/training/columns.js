@@ -3,10 +3,14 @@
 
 const BLOCK = 64; // rows in a column
 
+// What numbers of a program are kept in: those of a model in float32 are rounded to that, as NumPy does.
+/** @type {(told: any) => any} */
+const numbersOf = ({single}) => (single ? Float32Array : Float64Array);
+
 class RowProgram {
   constructor(told) {
     const [singles, columns] = told.size;
-    this.memory = new Float64Array(singles + BLOCK * columns);
+    this.memory = new (numbersOf(told))(singles + BLOCK * columns);
     this.told = told;
     this.code = Object.fromEntries(["before", "each", "after"].map((part) => [part, Int32Array.from(told[part])]));
     this.numbers = told.numbers.map(([at, value, power]) => [at, Number(value), power]);

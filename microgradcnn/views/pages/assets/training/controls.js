@@ -25,18 +25,21 @@ function labelled(words, field) {
   return made("label", {}, made("span", {}, words), field);
 }
 
+const shortened = (number) => String(Number(number.toPrecision(4)));
+
 // A number above 0 (or, with `least` 0, from there on), with buttons that halve and double it.
 function numberField(words, value, act, {least = Number.MIN_VALUE, whole = false, halves = false} = {}) {
-  const field = made("input", {type: "number", step: whole ? 1 : "any", value, inputmode: "decimal"});
+  const field = made("input", {type: "number", step: whole ? 1 : "any", value: shortened(value), inputmode: "decimal"});
+  let exact = value; // the field has room for some of its digits
   const take = (number) => {
     const right = Number.isFinite(number) && number >= least && (!whole || Number.isInteger(number));
     field.setAttribute("aria-invalid", String(!right));
-    if (right) act(number);
+    if (right) act((exact = number));
   };
   field.addEventListener("change", () => take(Number(field.value)));
   const times = (factor) => {
-    field.value = String(Number((Number(field.value) * factor).toPrecision(12)));
-    take(Number(field.value));
+    take(exact * factor);
+    field.value = shortened(exact);
   };
   const label = labelled(words, field);
   if (!halves) return label;
@@ -45,7 +48,7 @@ function numberField(words, value, act, {least = Number.MIN_VALUE, whole = false
     button("×2", () => times(2), {"aria-label": `×2, ${words}`}));
 }
 
-const DECAYS = [["constant", "constant"], ["as the lecture’s, 1/(1 + 10t/T)", "inverse"], ["cosine", "cosine"],
+const DECAYS = [["constant", "constant"], ["1/(1 + 10t/T)", "inverse"], ["cosine", "cosine"],
   ["in five steps", "step"], ["exponential", "exponential"]];
 const OPTIMISER_WORDS = [["gradient descent", "gradient_descent"], ["momentum", "momentum"], ["Nesterov", "nesterov"],
   ["Adam", "adam"], ["AdamW", "adamw"], ["RMSprop", "rmsprop"], ["Adagrad", "adagrad"]];

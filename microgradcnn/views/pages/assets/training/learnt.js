@@ -1,8 +1,9 @@
-// What a network has learnt, in pictures: the plane with every hidden unit, or a row through its layers; all weights.
+// What a network has learnt, in pictures: the plane or the line of inputs, or a row through its layers; all weights.
 
-const MOST_UNITS = 32; // of a layer
-
-const sizeOf = (shape) => shape.reduce((product, n) => product * n, 1);
+// The numbers of an array, of those of all parameters.
+function among({at, places, shape}, parameters) {
+  return places ? Float64Array.from(places, (k) => parameters[k]) : parameters.slice(at, at + sizeOf(shape));
+}
 
 class Learnt {
   constructor(task, heading, later) {
@@ -10,23 +11,20 @@ class Learnt {
     /** @type {any} */
     this.data = null; // {learn, test}
     /** @type {any} */
-    this.plane = null;
-    /** @type {{canvas: any, place: number}[]} */
-    this.units = [];
+    this.places = null; // of the plane or the line
     /** @type {ArrayPictures[]} */
     this.layers = [];
-    /** @type {HTMLCanvasElement[]} */
-    this.boundaries = []; // of one run, and of a second
     /** @type {any} */
     this.told = null;
     /** @type {any} */
-    this.other = null; // the plane of a second run
-    this.views = Object.fromEntries(
+    this.fit = null; // what the network says against what is right
+    this.programs = Object.fromEntries(
       Object.entries(task.variants ?? {}).map(([name, {view}]) => [name, new RowProgram(view)]));
-    this.isPlane = !task.replay && task.inputs === 2 && sizeOf(task.shown.at(-1).shape) <= 2; // numbers, or two classes
+    /** @type {any} */
+    this.view = task.view === "plane" ? new PlaneView(task) : task.view === "line" ? new LineView(task) : null;
     this.weights = task.parameters.map(({name, shape}) => new ArrayPictures(name, this.placed(shape), task.image));
     const key = "Orange is below 0 and blue above; under each picture stands what its strongest colour is.";
-    this.element = made("div", {class: "learnt"}, ...(this.isPlane ? this.planes() : this.layersOfRow()),
+    this.element = made("div", {class: "learnt"}, ...(this.view ? [this.view.element] : this.layersOfRow()),
       heading("Weights"), made("div", {class: "row"}, ...this.weights.map(({element}) => element)),
       made("p", {class: "scale"}, key));
   }
@@ -40,29 +38,9 @@ class Learnt {
   // Rows to show things of: {learn, test}.
   take(data) {
     this.data = data;
-    if (this.isPlane) this.plane = planeOf(data.learn);
-  }
-
-  // What the network says of every place in the plane, and what each hidden unit does.
-  planes() {
-    this.boundaries = ["", "second run: "].map((whose) => made("canvas", {width: 360, height: 360, class: "plane",
-      role: "img", "aria-label": `${whose}what the network says of every place in the plane, with the rows as dots`}));
-    let place = 0;
-    const layers = this.task.shown.slice(0, -1).map(({name, shape}) => {
-      const size = sizeOf(shape), shown = Math.min(MOST_UNITS, size);
-      const canvases = Array.from({length: shown}, (_, i) => made("canvas", {width: 72, height: 72, role: "img",
-        "aria-label": `${name}, unit ${i + 1} over the plane`}));
-      canvases.forEach((canvas, i) => this.units.push({canvas, place: place + i}));
-      place += size;
-      const words = `${name}, each unit${shown < size ? `, ${shown} of ${size}` : ""}`;
-      return made("figure", {}, made("div", {class: "pictures"}, ...canvases), made("figcaption", {}, words));
-    });
-    const ringed = this.task.data.some(({test}) => test) ? "; dots with a dark ring are rows of the test" : "";
-    const words = `ŷ over the plane${ringed}`;
-    this.other = made("figure", {hidden: ""}, this.boundaries[1], made("figcaption", {}, "the second run"));
-    const first = made("figure", {}, this.boundaries[0], made("figcaption", {}, words));
-    return [made("div", {class: "planes"}, first, this.other,
-      made("div", {class: "units"}, ...layers))];
+    if (!this.view) return;
+    this.places = this.task.view === "plane" ? planeOf(data.learn, this.task.plane) : lineOf(data.learn);
+    this.view.take(this.places, data);
   }
 
   // One row as the network sees it, and what its layers make of it.
@@ -78,7 +56,11 @@ class Learnt {
     this.input = new ArrayPictures("the row", task.row, null);
     this.layers = task.shown.map(({name, shape}) => new ArrayPictures(name, shape, null, 16));
     const shown = this.layers.filter((_, k) => task.shown[k].shape.length).map(({element}) => element);
-    return [this.heading("A row through the network"),
+    const numbers = !task.replay && !task.accurate && sizeOf(task.shown.at(-1).shape) === 1;
+    if (numbers) this.fit = new DotChart("What the network says of the rows, ŷ, against what is right, y", "y", "ŷ");
+    const fit = made("figure", {class: "said-of"}, ...(numbers ? [this.fit.svg] : []),
+      made("figcaption", {}, "ŷ against y of the rows, of the test in orange; on the line they are equal"));
+    return [...(numbers ? [fit] : []), this.heading("A row through the network"),
       made("div", {class: "bar"}, button("Previous row", step(-1)), button("Next row", step(1)), this.told),
       made("div", {class: "row"}, this.input.element, ...shown)];
   }
@@ -90,44 +72,36 @@ class Learnt {
   // Of the parameters of all runs those that are number `which` are shown in full.
   draw(runs, which, activation, colour) {
     const parameters = runs[which];
-    let start = 0;
-    this.task.parameters.forEach(({shape}, i) => {
-      this.weights[i].paint(parameters.slice(start, start + sizeOf(shape)), colour);
-      start += sizeOf(shape);
-    });
-    if (this.isPlane) {
-      this.other.hidden = runs.length < 2;
-      runs.forEach((each, i) => this.drawPlanes(each, activation, colour, this.boundaries[i], i === which));
-    } else this.drawRow(parameters, activation, colour);
+    this.task.parameters.forEach((array, i) => this.weights[i].paint(among(array, parameters), colour));
+    const program = this.programs[activation];
+    if (!this.view) {
+      this.drawRow(parameters, program, colour);
+      return;
+    }
+    const found = runs.map((each) => program.shown(each, this.places));
+    this.view.draw(found, which, parameters, activation, colour);
   }
 
-  drawPlanes(parameters, activation, colour, boundary, units) {
-    const program = this.views[activation], found = program.shown(parameters, this.plane);
-    const width = program.told.outputs.length, {levels, threshold} = this.task;
-    const column = (k) => Float64Array.from({length: this.plane.count}, (_, i) => found[i * width + k]);
-    const half = Math.max(threshold - levels[0], levels[1] - threshold) || 1;
-    const outputs = sizeOf(this.task.shown.at(-1).shape);
-    const parts = [{rows: this.data.learn}, ...(this.data.test?.count ? [{rows: this.data.test, ringed: true}] : [])];
-    const last = column(width - 1);
-    const says = outputs === 2 ? column(width - 2).map((x, i) => Math.tanh((last[i] - x) / 2)) // of two logits
-      : threshold === levels[0] ? last.map((x) => Math.tanh(x / 2)) : last.map((x) => (x - threshold) / half);
-    paintPlane(boundary, this.plane, says, colour, parts, (levels[0] + levels[1]) / 2);
-    if (!units) return;
-    this.units.forEach(({canvas, place}) => {
-      const numbers = column(place), low = numbers.reduce((a, b) => Math.min(a, b));
-      const high = numbers.reduce((a, b) => Math.max(a, b)), middle = activation === "sigmoid" && low >= 0 ? 0.5 : 0;
-      const reach = Math.max(high - middle, middle - low) || 1;
-      paintPlane(canvas, this.plane, numbers.map((x) => (x - middle) / reach), colour);
-    });
-  }
-
-  drawRow(parameters, activation, colour) {
+  drawRow(parameters, program, colour) {
     const {rows} = this, i = Math.min(this.example, rows.count - 1);
     const row = rows.columns.map((column) => column[i]), inputs = row.slice(0, rows.inputs);
-    const found = this.views[activation].shown(parameters, {count: 1, columns: row.map((x) => [x])});
+    const found = program.shown(parameters, {count: 1, columns: row.map((x) => [x])});
     this.paintRow(inputs, found, colour);
+    if (this.fit) this.drawFit(parameters, program);
     const part = rows === this.data.test ? "the test" : "the training";
     this.told.textContent = `Row ${i + 1} of ${rows.count} of ${part}: ${this.said(found, row.slice(rows.inputs))}`;
+  }
+
+  // What the network says of the rows against what is right: dots on a line from corner to corner are right.
+  drawFit(parameters, program) {
+    const width = program.told.outputs.length, {learn, test} = this.data;
+    const dots = [["learn", learn], ["test", test]].filter(([, part]) => part?.count).map(([kind, part]) => {
+      const rows = someOf(part), found = program.shown(parameters, rows);
+      const says = Float64Array.from({length: rows.count}, (_, i) => found[(i + 1) * width - 1]);
+      return [kind, rows.columns[rows.inputs], says];
+    });
+    const right = widened(ends(Float64Array.from(dots.flatMap(([, ys]) => Array.from(ys)))));
+    this.fit.draw(dots, [["equal", right, right]], [right, right]);
   }
 
   // The numbers of a row, and what is shown of it, layer by layer.

@@ -26,9 +26,11 @@ const DIRECTIONS = {
 const norm = (numbers) => Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0));
 
 class Optimiser {
-  constructor(name, size) {
-    [this.name, this.steps] = [name, 0];
-    this.memories = [new Float64Array(size), new Float64Array(size)];
+  // `begun` has the steps and memories of a run that goes on, where there is one.
+  /** @param {any} begun */
+  constructor(name, numbers, size, begun = null) {
+    [this.name, this.steps] = [name, begun?.steps ?? 0];
+    this.memories = [0, 1].map((k) => numbers.from(begun?.memories[k] ?? new Array(size).fill(0)));
   }
 
   // Moves the parameters in place; `clip` bounds the norm of the gradient, `clipValue` each number of it.

@@ -1,36 +1,5 @@
 // A training on its page: what is chosen, the engine that runs it, and what is shown of it.
 
-// Rows as data_sets.py has packed them, as columns.
-function unpacked({whole, bytes, shorts, floats, over, table, shape}) {
-  const raw = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const numbers = (text) => new Float64Array(raw(text).buffer);
-  const packed = bytes !== undefined ? raw(bytes) : shorts !== undefined ? new Int16Array(raw(shorts).buffer) : null;
-  const places = whole ?? packed;
-  const known = table && numbers(table);
-  const flat = places ? Float64Array.from(places, (x) => (known ? known[x] : x / over)) : numbers(floats);
-  const count = shape[0], width = count ? flat.length / count : 0;
-  return {count, columns: Array.from({length: width},
-    (_, k) => Float64Array.from({length: count}, (_, i) => flat[i * width + k]))};
-}
-
-function joinedRows({x, y}) {
-  const [inputs, targets] = [unpacked(x), unpacked(y)];
-  return {count: inputs.count, inputs: inputs.columns.length, columns: [...inputs.columns, ...targets.columns]};
-}
-
-// A few rows as they are, not packed.
-function examplesOf({x, y}) {
-  const rows = x.map((row, i) => [...row, ...y[i]]);
-  return {count: rows.length, inputs: x[0].length, columns: rows[0].map((_, k) => rows.map((row) => row[k]))};
-}
-
-// The rows with noise on their inputs, the same noise whenever it is asked for.
-function noisy(rows, noise, generator) {
-  if (!rows || !noise) return rows;
-  return {...rows, columns: rows.columns.map((column, k) =>
-    k < rows.inputs ? column.map((x) => x + noise * generator.normal()) : column)};
-}
-
 class TrainingPanel {
   // `written` gives the gradient by the formulas that a student has written, where there are any.
   constructor(root, task, written = null) {
@@ -119,18 +88,26 @@ class TrainingPanel {
   }
 
   restart() {
-    const {start = [], variants, measured, also, generator} = this.task;
+    const {start = [], variants, measured, also, generator, schedule, begun} = this.task;
     const chosen = this.told();
     this.current = null; // frames of before are for nobody
     this.stop?.();
     [this.engine, this.stop] = [null, null];
-    this.starting = {do: "start", task: {start, variants, measured, also, generator}, chosen};
-    this.runs = chosen.map(() => ({rows: [], snapshots: new Snapshots(), parameters: Float64Array.from(start), epoch: 0,
-      status: "going", rate: this.chosen.rate, left: 0}));
+    this.starting = {do: "start", task: {start, variants, measured, also, generator, schedule, begun}, chosen};
+    const epoch = begun?.epoch ?? 0;
+    this.runs = chosen.map(() => ({rows: this.before, snapshots: new Snapshots(epoch), epoch, status: "going",
+      parameters: Float64Array.from(start), rate: this.chosen.rate, left: 0}));
     [this.at, this.playing] = [null, false];
     this.which = Math.min(this.which, chosen.length - 1);
     this.learnt.take(this.data);
     this.later();
+  }
+
+  // What Python had measured before, where it went on with a run, of the rows and the activation that it had.
+  get before() {
+    const {set, noise, activation} = this.chosen;
+    const same = !set && !noise && activation === this.task.activation;
+    return same ? [...(this.task.begun?.history ?? [])] : [];
   }
 
   // A change that a training goes on with.
@@ -205,7 +182,8 @@ class TrainingPanel {
         this.speed = speed;
         if (this.playing) this.send({do: "play", speed});
       }), this.counter);
-    this.scrubber = made("input", {type: "range", min: 0, max: 0, step: 1, value: 0});
+    const first = task.begun?.epoch ?? 0; // there are no weights of before
+    this.scrubber = made("input", {type: "range", min: first, max: first, step: 1, value: first});
     this.scrubber.addEventListener("input", () => {
       if (this.playing) this.send({do: "pause"});
       this.at = Number(this.scrubber.value);
@@ -224,7 +202,8 @@ class TrainingPanel {
       made("label", {class: "tick"}, log, "logarithmic"),
       ...(this.accuracies ? part("Accuracy", this.accuracies) : []));
     root.replaceChildren(bar, this.said, back,
-      made("div", {class: "panes"}, this.learnt.element, charts, this.settings()));
+      made("div", {class: "panes"}, this.learnt.element, charts, this.settings()),
+      ...task.notes.map((sentence) => made("p", {class: "note"}, sentence)));
   }
 
   settings() {
@@ -294,9 +273,9 @@ class TrainingPanel {
     const names = this.runs.length < 2 ? [""] : this.second?.formulas ? ["true gradient, ", "yours, "]
       : ["first, ", "second, "];
     const curves = (column) => this.runs.flatMap(({rows}, i) => ["", "test_"]
-      .filter((part) => !part || rows[0]?.[part + column] !== undefined)
+      .filter((part) => !part || rows.at(-1)?.[part + column] !== undefined)
       .map((part) => [`run-${i + 1} ${part ? "test" : "learn"}`, `${names[i]}${part ? "test" : "training"}`,
-        rows.map((row) => [row.epoch, row[part + column]])]));
+        rows.filter((row) => part + column in row).map((row) => [row.epoch, row[part + column]])]));
     this.losses.draw(curves("loss"), epoch);
     this.accuracies?.draw(curves("accuracy"), epoch, [0, 1]);
   }

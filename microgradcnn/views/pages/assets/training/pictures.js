@@ -21,8 +21,9 @@ function tilesOf(canvas, columns, rows, numbers, colour, largest = largestOf(num
   [canvas.width, canvas.height] = [columns, rows];
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
   for (let i = 0; i < columns * rows; i++) {
-    const [red, green, blue] = colour((numbers[i] ?? 0) / largest); // the end of the last row may be empty
-    image.data.set([red, green, blue, 255], 4 * i);
+    const shade = colour((numbers[i] ?? 0) / largest); // the end of the last row may be empty
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = shade[k];
+    image.data[4 * i + 3] = 255;
   }
   context.putImageData(image, 0, 0);
 }
@@ -72,43 +73,5 @@ class ArrayPictures {
     this.caption.textContent = `${this.name}: ±${readable(largest)}`;
     this.canvases.forEach((canvas, i) =>
       tilesOf(canvas, columns, rows, numbers.slice(i * size, (i + 1) * size), colour, largest));
-  }
-}
-
-// What is known of rectangles around the rows of a data set in the plane: its places as rows for a program.
-function planeOf({columns: [across, up]}) {
-  const around = (numbers) => {
-    const [low, high] = [Math.min(...numbers), Math.max(...numbers)], margin = 0.12 * (high - low || 1);
-    return /** @type {[number, number]} */ ([low - margin, high + margin]);
-  };
-  const ends = [around(across), around(up)];
-  const at = ([low, high], i) => low + ((high - low) * (i + 0.5)) / PLACES;
-  const count = PLACES * PLACES;
-  return {ends, count, columns: [
-    Float64Array.from({length: count}, (_, i) => at(ends[0], i % PLACES)),
-    Float64Array.from({length: count}, (_, i) => at(ends[1], PLACES - 1 - Math.floor(i / PLACES)))]};
-}
-
-// The plane, coloured by numbers of its places from −1 to 1, smooth, with rows as dots: filled to learn from, ringed
-// for the test.
-function paintPlane(canvas, plane, numbers, colour, parts = [], level = 0.5) {
-  const small = document.createElement("canvas"), context = canvas.getContext("2d");
-  tilesOf(small, PLACES, PLACES, numbers, (x) => colour(0.8 * x), 1);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(small, 0, 0, canvas.width, canvas.height);
-  const [[left, right], [bottom, top]] = plane.ends;
-  for (const {rows, ringed} of parts) {
-    const [x, y, target] = rows.columns;
-    for (let i = 0; i < rows.count; i++) {
-      const [red, green, blue] = colour(target[i] > level ? 1 : -1);
-      context.beginPath();
-      context.arc(((x[i] - left) / (right - left)) * canvas.width,
-        ((top - y[i]) / (top - bottom)) * canvas.height, ringed ? 4 : 4.5, 0, 7);
-      context.fillStyle = `rgb(${red},${green},${blue})`;
-      context.fill();
-      context.lineWidth = ringed ? 2 : 1;
-      context.strokeStyle = ringed ? "#000" : "#fff";
-      context.stroke();
-    }
   }
 }

@@ -38,10 +38,11 @@ function replayer(task, post) {
 class Recorded extends Learnt {
   // The snapshot of the epoch, or of the last one before it that was kept.
   at(epoch) {
-    return this.task.replay.snapshots.findLast((kept) => kept.epoch <= epoch);
+    const {snapshots} = this.task.replay;
+    return snapshots.findLast((kept) => kept.epoch <= epoch) ?? snapshots[0]; // of a run that went on there are none
   }
 
-  draw([snapshot], _, __, colour) {
+  draw([snapshot], _, activation, colour) {
     snapshot.numbers ??= Int8Array.from(atob(snapshot.bytes), (c) => c.charCodeAt(0));
     let start = 0, place = 0;
     const next = (shape) => {
@@ -51,6 +52,13 @@ class Recorded extends Learnt {
       return found;
     };
     this.task.parameters.forEach(({shape}, i) => this.weights[i].paint(next(shape), colour));
+    if (this.view) {
+      const layers = this.task.shown.map(({shape}) => [sizeOf(shape), next([this.places.count, ...shape])]);
+      const found = Array.from({length: this.places.count}, (_, i) =>
+        layers.flatMap(([size, numbers]) => Array.from(numbers.subarray(i * size, (i + 1) * size))));
+      this.view.draw([found.flat()], 0, null, activation, colour);
+      return;
+    }
     const {rows} = this, i = Math.min(this.example, rows.count - 1), row = rows.columns.map((column) => column[i]);
     const each = Array.from({length: rows.count}, () => this.task.shown.flatMap(({shape}) => Array.from(next(shape))));
     const found = each[i];

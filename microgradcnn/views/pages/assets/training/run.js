@@ -4,17 +4,21 @@ const MOST_SNAPSHOTS = 240, MOST_KEPT = 1e6; // and numbers in all of them
 
 // Parameters after some of the epochs: every one at first, every second when these are too many, and so on.
 class Snapshots {
-  constructor() {
-    [this.list, this.stride] = [[], 1];
+  constructor(first = 0) {
+    [this.list, this.stride, this.first] = [[], 1, first];
   }
 
   add(epoch, parameters) {
-    if (epoch % this.stride || this.list.at(-1)?.epoch >= epoch) return;
+    if (!this.due(epoch) || this.list.at(-1)?.epoch >= epoch) return;
     this.list.push({epoch, parameters: Float64Array.from(parameters)});
     while (this.list.length > Math.max(2, Math.min(MOST_SNAPSHOTS, MOST_KEPT / parameters.length))) {
       this.stride *= 2;
-      this.list = this.list.filter((kept) => kept.epoch % this.stride === 0);
+      this.list = this.list.filter((kept) => this.due(kept.epoch));
     }
+  }
+
+  due(epoch) {
+    return (epoch - this.first) % this.stride === 0;
   }
 }
 
@@ -24,8 +28,10 @@ class Run {
   constructor(task, chosen) {
     [this.task, this.chosen] = [task, chosen];
     this.program = new RowProgram(task.variants[chosen.activation].loss);
-    this.parameters = Float64Array.from(task.start);
-    this.optimiser = new Optimiser(chosen.optimiser, this.parameters.length);
+    const numbers = numbersOf(this.program.told), {begun, schedule} = task;
+    this.parameters = numbers.from(task.start);
+    this.optimiser = new Optimiser(chosen.optimiser, numbers, task.start.length,
+      chosen.optimiser === schedule.optimiser ? begun : null);
     this.generator = new Generator(task.generator);
     /** @type {Record<string, number>[]} */
     this.history = [];
@@ -35,10 +41,10 @@ class Run {
     this.found = null; // of all rows
     /** @type {number[] | null} */
     this.totals = null; // of the epoch's batches
-    this.epoch = 0;
-    this.status = "going";
-    this.snapshots = new Snapshots();
-    this.snapshots.add(0, this.parameters);
+    this.epoch = begun?.epoch ?? 0;
+    this.status = this.epoch < chosen.epochs ? "going" : "done";
+    this.snapshots = new Snapshots(this.epoch);
+    this.snapshots.add(this.epoch, this.parameters);
   }
 
   get rate() {

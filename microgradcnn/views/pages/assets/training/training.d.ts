@@ -12,6 +12,7 @@ interface Optimiser {
 }
 interface Snapshots {
   stride: number;
+  first: number;
 }
 interface Run {
   task: any;
