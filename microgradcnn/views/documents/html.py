@@ -7,11 +7,11 @@ from html import escape
 from itertools import groupby, repeat
 from string import ascii_uppercase
 
+from microgradcnn.system.text_layout import columns
 from microgradcnn.views.documents.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, text_line
 from microgradcnn.views.documents.pieces import InlinePieces, Pieces
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
-from microgradcnn.views.formulas.line_breaks import columns
 from microgradcnn.views.formulas.mathml import InlineMathML
 
 # Notebooks align the cells of every table to the right and stripe its rows: a class named thrice outranks that.
