@@ -6,7 +6,7 @@ Neither is longer than the terminal's line: of what is noted beside it as much i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from microgradcnn.system.terminal import USUAL, columns, is_terminal
 
@@ -15,7 +15,9 @@ BAR = 10  # columns of tqdm's bar, at least
 BESIDE = len("100%|| / [00:00<00:00, 1234.56epoch/s, ]")  # columns of what it writes around its bar and the counts
 
 
-def bar(total: int, wanted: bool, note: Callable[[], str], start: int = 0, unit: str = "epoch") -> Iterator[int]:
+def bar(
+    total: int, wanted: bool, note: Callable[[], str], start: int = 0, unit: str = "epoch"
+) -> Generator[int, None, None]:
     """Count from `start` to total - 1, showing on stderr, if that is a terminal, how far it is, with `note()`.
 
     `unit` is what is counted.
@@ -36,7 +38,7 @@ def bar(total: int, wanted: bool, note: Callable[[], str], start: int = 0, unit:
             shown.update()
 
 
-def _plain(total: int, note: Callable[[], str], start: int, unit: str) -> Iterator[int]:
+def _plain(total: int, note: Callable[[], str], start: int, unit: str) -> Generator[int, None, None]:
     every = max(total // UPDATES, 1)
     try:
         for i in range(start, total):

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,7 +19,7 @@ from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views.pages.exports import animation, tikz
+from microgradcnn.views.pages.exports import animation, tikz, typst
 from microgradcnn.views.pages.exports.film import MOST, WIDEST, film
 from microgradcnn.views.pages.picture import FORMATS, Picture, draw
 
@@ -167,6 +167,33 @@ def test_an_mp4_is_written_by_ffmpeg_or_says_how_to_get_it(tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingExtra, match=r"needs the program ffmpeg.*apt install ffmpeg.*or save the film as \.gif"):
         picture.save(tmp_path / "g.mp4")
+
+
+@pytest.mark.parametrize("suffix", ["gif", pytest.param("mp4", marks=pytest.mark.slow)])
+def test_a_film_shows_how_far_it_is_and_leaves_nothing_half_done(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    if suffix == "mp4" and shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    picture = draw(Value(2.0, label="x") * 3.0)
+    picture.save(tmp_path / f"f.{suffix}", progress=True)
+    assert isinstance(sys.stderr, Terminal)
+    assert f"/{len(film(picture._level()))} [" in sys.stderr.getvalue()
+
+    def interrupted(pictures: list[str], sharp: float, progress: bool) -> Iterator[bytes]:
+        yield from typst.pngs(pictures[:1], sharp, progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(animation, "pngs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        picture.save(tmp_path / f"g.{suffix}")
+    assert [path.name for path in tmp_path.iterdir()] == [f"f.{suffix}"]
 
 
 def test_what_is_missing_or_too_large_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +31,7 @@ def pdf(drawing: Drawing) -> bytes:
     return bytes(_compiled(typst, [svg(drawing)], format="pdf", sys_inputs=words))
 
 
-def pngs(pictures: Sequence[str], sharp: float, progress: bool = False) -> Iterator[bytes]:
+def pngs(pictures: Sequence[str], sharp: float, progress: bool = False) -> Generator[bytes, None, None]:
     """Pictures in SVG as PNGs with `sharp` pixels for one of theirs, as soon as each is drawn, on all cores.
 
     `progress` shows on a terminal how far it is. Raises MissingExtra without the extra `animation`.
@@ -43,12 +44,13 @@ def pngs(pictures: Sequence[str], sharp: float, progress: bool = False) -> Itera
         found = _compiled(typst, batch, format="png", ppi=96 * sharp, sys_inputs=words)
         return [found] if isinstance(found, bytes) else found
 
-    def in_order() -> Iterator[bytes]:
+    def in_order() -> Generator[bytes, None, None]:
         threads = ThreadPoolExecutor(os.cpu_count())
         try:
             drawn = [threads.submit(draw, batch) for batch in batches]
-            for i in bar(len(pictures), progress, str, unit="picture"):
-                yield drawn[i // BATCH].result()[i % BATCH]
+            with closing(bar(len(pictures), progress, str, unit="picture")) as numbers:
+                for i in numbers:
+                    yield drawn[i // BATCH].result()[i % BATCH]
         finally:
             threads.shutdown(cancel_futures=True)
 
