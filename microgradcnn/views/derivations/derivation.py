@@ -17,7 +17,7 @@ from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.numbers import numbers_step, undefined_step, update_step
 from microgradcnn.views.derivations.steps import chain_steps, loss_step, where_step
 from microgradcnn.views.documents.document import Step, as_text
-from microgradcnn.views.documents.html import as_html
+from microgradcnn.views.documents.html import as_html, notebook_bundle
 from microgradcnn.views.documents.latex import as_latex, equations
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
@@ -63,6 +63,9 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         return self.mathml()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return notebook_bundle(self.mathml(), self.text())
 
 
 def explain(

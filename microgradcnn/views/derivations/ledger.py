@@ -28,7 +28,7 @@ from microgradcnn.engine.value import Constant, Value
 from microgradcnn.system.text_layout import text_table, wrapped
 from microgradcnn.views.derivations.numbers import undefined
 from microgradcnn.views.documents.document import Line, Table, text_line
-from microgradcnn.views.documents.html import html_fragment
+from microgradcnn.views.documents.html import html_fragment, notebook_bundle
 from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, printed, symbol, value
 from microgradcnn.views.formulas.notation import formula
@@ -130,6 +130,9 @@ class Ledger(Sequence[Entry]):
 
     def _repr_html_(self) -> str:
         return self.mathml()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return notebook_bundle(self.mathml(), self.text())
 
     def _lines(self) -> list[Line | Table]:
         """What str() prints, with formulas."""

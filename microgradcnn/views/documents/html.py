@@ -51,6 +51,17 @@ def html_fragment(content: Iterable[Block]) -> str:
     return "\n".join([f'<div class="derivation"><style>{STYLE}</style>', *html_lines(content), "</div>"])
 
 
+def notebook_bundle(page: str, text: str) -> dict[str, str]:
+    """What a notebook shows: the page, or the text where MathML is taken out, which would leave df/da as dfda.
+
+    What takes it out, as JupyterLab does in a notebook that is not trusted, takes style sheets out too.
+    """
+    shown = ".microgradcnn-mathml { display: block !important } .microgradcnn-text { display: none }"
+    hidden = '<div class="microgradcnn-mathml" style="display: none">'
+    plain = f'<pre class="microgradcnn-text">{escape(text)}</pre>'
+    return {"text/html": f"<style>{shown}</style>{hidden}{page}</div>{plain}"}
+
+
 def html_lines(content: Iterable[Block]) -> list[str]:
     """Lines and tables as HTML, equations that follow each other as one table."""
     pieces: list[str] = []
