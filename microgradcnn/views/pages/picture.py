@@ -71,7 +71,8 @@ class Picture:
         """The picture as PNG, two pixels for one. Raises MissingExtra without the extra `png`."""
         resvg = require("resvg_py", "png", package="resvg-py", needed_by="a picture as PNG")
         families = {"sans_serif_family": "DejaVu Sans", "serif_family": "DejaVu Serif"}  # where Arial and Times are not
-        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP, **families))
+        narrow = "text { font-stretch: condensed }"  # those are wider, and have narrow letters
+        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP, style_sheet=narrow, **families))
 
     def pdf(self) -> bytes:
         """The picture as PDF, to be enlarged at will. Raises MissingExtra without the extra `pdf`."""

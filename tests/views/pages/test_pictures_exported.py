@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import needs_pdflatex
 
+import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.extras import MissingExtra
@@ -220,6 +221,19 @@ def test_the_command_lists_what_it_can_write(tmp_path: Path, capsys: pytest.Capt
     assert [suffix for suffix in FORMATS if suffix not in told] == []
     assert main(["graph", "w*x", "--at", "w=2,x=3", "-o", str(tmp_path / "f.tex")]) == 0
     assert "= w x$" in (tmp_path / "f.tex").read_text(encoding="utf-8")
+
+
+def test_in_latex_a_heading_is_a_line_and_every_sign_is_written() -> None:
+    x = Value(np.array([0.5, -1.0]), label="x")
+    tex = draw(mg.where(x > 0.0, x, 0.1 * x).sum()).latex()
+    assert r"\begin{cases}" not in tex
+    assert " if " in tex
+    with np.errstate(all="ignore"):
+        f = mg.log(Value(0.0, label="x"))
+        f.backward()
+    tex = draw(f).latex()
+    assert r"$-$$\infty$" in tex
+    assert "U+" not in tex
 
 
 @pytest.mark.slow
