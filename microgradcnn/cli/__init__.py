@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 
 from microgradcnn import __version__
 from microgradcnn.cli.commands import COMMANDS
-from microgradcnn.cli.streams import discard_output, escaped, lenient_streams
+from microgradcnn.cli.streams import discard_output, escaped, lenient_streams, tell
 from microgradcnn.system.advice import Advice
 from microgradcnn.system.interrupts import Interruptible
-from microgradcnn.system.terminal import USUAL, coloured, columns
+from microgradcnn.system.terminal import USUAL, columns, fitted
 
 INTERRUPTED = 130
 LONGEST = 1000  # characters of an error
@@ -65,7 +65,8 @@ class _Parser(argparse.ArgumentParser):
                 self.error(f"{self._command} has no {name}: {guess}")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        print(message, end="", file=file or sys.stderr)  # argparse would say nothing of a full disk
+        stream = file or sys.stderr
+        print(fitted(message, stream), end="", file=stream)  # argparse would say nothing of a full disk
 
     @property
     def _command(self) -> str:
@@ -139,14 +140,14 @@ def _warnings_told() -> Iterator[None]:
     with warnings.catch_warnings():
         others = warnings.showwarning
 
-        def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
             if issubclass(category, Advice):
-                print(f"microgradcnn: {message}", file=sys.stderr)
+                tell(message)
             else:
                 others(message, category, *where)
 
         warnings.simplefilter("always", Advice)
-        warnings.showwarning = tell  # type: ignore[assignment]  # the arguments after these are passed on
+        warnings.showwarning = show  # type: ignore[assignment]  # the arguments after these are passed on
         yield
 
 
@@ -157,7 +158,7 @@ def _tell(typed: list[str], error: object, code: int) -> int:
 
     sentence = cut(escaped(str(error)), LONGEST)
     try:
-        print(f"{coloured('microgradcnn:', 'red', sys.stderr)} {sentence}", file=sys.stderr)
+        tell(sentence, failed=True)
         if "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed):
             show({"error": sentence, "exit_code": code}, True)
         sys.stdout.flush()

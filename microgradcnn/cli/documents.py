@@ -10,7 +10,7 @@ from pathlib import Path
 from microgradcnn.cli.output import Record, print_as, show, where_written
 from microgradcnn.files import json_text, write_whole
 from microgradcnn.system.terminal import columns
-from microgradcnn.views.documents.document import WIDEST, Line
+from microgradcnn.views.documents.document import Line
 from microgradcnn.views.documents.standalone import html_page, latex_document
 
 SUFFIXES = {"": "text", ".txt": "text", ".tex": "latex", ".html": "mathml", ".json": "json"}
@@ -47,9 +47,9 @@ def deliver(
     show(record() | written if options.json else where_written(options.out), options.json)
 
 
-def text_width(options: argparse.Namespace) -> int:
-    """The columns of a text: those of the terminal, or of COLUMNS, but no more than a pipe and a file have."""
-    return min((columns(sys.stdout) if options.out is None else None) or WIDEST, WIDEST)
+def text_width(options: argparse.Namespace) -> int | None:
+    """The columns of a text: those of the terminal, or of COLUMNS; None for a pipe or a file."""
+    return columns(sys.stdout) if options.out is None else None
 
 
 def _format(options: argparse.Namespace, known: list[str]) -> str:

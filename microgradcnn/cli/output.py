@@ -9,7 +9,8 @@ from typing import Any
 
 from microgradcnn.cli.streams import escaped, takes
 from microgradcnn.files import json_text, write_whole
-from microgradcnn.system.terminal import coloured
+from microgradcnn.system.terminal import coloured, columns, fitted
+from microgradcnn.system.text_layout import text_table
 
 Record = dict[str, Any]
 
@@ -29,19 +30,23 @@ def show(what: Any, as_json: bool) -> None:
 
 
 def print_as(what: Any, form: str) -> None:
-    """Print a text or a record so that it stays what it is, JSON or HTML, in the encoding of standard output."""
+    """Print a text or a record so that it stays what it is, JSON or HTML, in the encoding of standard output.
+
+    A "text" is broken where the terminal's lines end; in any other form, as a program, no line is.
+    """
     if form == "json":
         text = json_text(what, indent=2)
         print(text if takes(text, sys.stdout) else json_text(what, indent=2, ensure_ascii=True))
     elif form == "mathml":
         print(what if takes(what, sys.stdout) else what.encode("ascii", "xmlcharrefreplace").decode())
     else:
-        print(escaped(what, keep="\n\t"))
+        text = escaped(what, keep="\n\t")
+        print(fitted(text, sys.stdout) if form == "text" else text)
 
 
 def print_verdict(verdict: str, right: bool) -> None:
     """Print a line in green or red, where the terminal has colours."""
-    print(coloured(escaped(verdict), "green" if right else "red", sys.stdout))
+    print(coloured(fitted(escaped(verdict), sys.stdout), "green" if right else "red", sys.stdout))
 
 
 def where_written(*paths: Path | str) -> str:
@@ -50,19 +55,13 @@ def where_written(*paths: Path | str) -> str:
 
 
 def table(rows: list[Record]) -> str:
-    """Rows with the same keys as columns under their names, numbers to the right, separated by two spaces."""
+    """Rows with the same keys as columns under their names, numbers to the right, as wide as standard output is."""
     if not rows:
         return ""
     names = list(rows[0])
     cells = [[_cell(row[name]) for name in names] for row in rows]
-    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
-    right = [isinstance(rows[0][name], int | float) for name in names]
-
-    def line(texts: list[str]) -> str:
-        padded = [t.rjust(w) if r else t.ljust(w) for t, w, r in zip(texts, widths, right, strict=True)]
-        return "  ".join(padded).rstrip()
-
-    return "\n".join([line(names), *map(line, cells)])
+    right = [i for i, name in enumerate(names) if isinstance(rows[0][name], int | float)]
+    return "\n".join(text_table([names, *cells], columns(sys.stdout), right))
 
 
 def _cell(value: Any) -> str:

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import TextIO
 
+from microgradcnn.system.terminal import coloured, fitted
+
 _SIGNS = {"−": "-", "–": "-", "·": "*", "×": "x", "÷": "/", "√": "sqrt ", "≤": "<=", "≥": ">=", "≠": "!=", "∞": "inf"}
 _SIGNS |= {"←": "<-", "→": "->", "…": "...", "─": "-", "⊙": "(*)", "‖": "||", "ŷ": "y_hat", "✓": "ok", "✗": "wrong"}
 _SIGNS |= {"\u0302": "_hat", "\u0304": "_bar", "\u0303": "_tilde"}
@@ -63,6 +65,13 @@ def _lenient(name: str) -> Iterator[None]:
                 stream.reconfigure(errors=before)
     else:
         yield
+
+
+def tell(sentence: object, failed: bool = False) -> None:
+    """Say a sentence on standard error, after the program's name, which is red where something has failed."""
+    name = "microgradcnn:"
+    text = fitted(f"{name} {sentence}", sys.stderr)
+    print(coloured(name, "red", sys.stderr) + text.removeprefix(name) if failed else text, file=sys.stderr)
 
 
 def discard_output() -> None:

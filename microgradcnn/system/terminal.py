@@ -1,9 +1,11 @@
-"""What a terminal can show: how many columns it has, and whether it is to be coloured."""
+"""What a terminal can show: how many columns it has, text within them, and whether it is to be coloured."""
 
 from __future__ import annotations
 
 import os
 from typing import TextIO
+
+from microgradcnn.system.text_layout import wrapped
 
 USUAL = 80  # columns of a terminal that does not say
 NARROWEST = 40
@@ -26,6 +28,12 @@ def columns(stream: TextIO) -> int | None:
     except (OSError, ValueError):  # it is a terminal by its word only
         found = 0
     return max(found, NARROWEST) if found else USUAL
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """The text with lines that are longer than the stream's broken at spaces; in a pipe as it is."""
+    width = columns(stream)
+    return "\n".join([row for line in text.split("\n") for row in wrapped(line, width)])
 
 
 def has_colours(stream: TextIO) -> bool:

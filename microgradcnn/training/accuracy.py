@@ -13,6 +13,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array, glimpse
 from microgradcnn.engine.value import Value
+from microgradcnn.system.text_layout import text_table
 
 
 def at_least(threshold: float, below: float) -> Callable[[Value, Any], Value]:
@@ -74,18 +75,17 @@ class Confusion:
         """What JSON holds of it."""
         return {"classes": list(self.classes), "counts": self.counts.tolist(), "recall": self.recall.tolist()}
 
-    def __str__(self) -> str:
+    def text(self, width: int | None = None) -> str:
+        """The table in lines of at most `width` columns, or as long as they are."""
         names = [name if name.isprintable() else ascii(name)[1:-1] for name in self.classes]
         few = len(names) <= MANY
         lines = [["true \\ predicted", *names, "recall"] if few else ["true", "recall"]]
         for name, counts, recall in zip(names, self.counts.tolist(), self.recall.tolist(), strict=True):
             lines.append([name, *map(str, counts if few else ()), f"{recall:.3f}"])
-        first, *others = ([len(cell) for cell in column] for column in zip(*lines, strict=True))
-        widths = [max(column) for column in others]
-        return "\n".join(
-            "  ".join([name.ljust(max(first)), *(cell.rjust(w) for cell, w in zip(cells, widths, strict=True))])
-            for name, *cells in lines
-        )
+        return "\n".join(text_table(lines, width, right=range(1, len(lines[0]))))
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 def confused(true: Array, predicted: Array, classes: Iterable[object]) -> Confusion:

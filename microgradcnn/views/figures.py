@@ -63,10 +63,14 @@ def numbers_of(given: Any) -> Any:
 def draw_panels(
     ax: Axes, images: Sequence[Array], names: Sequence[str], columns: int | None = None, **style: Any
 ) -> list[Any]:
-    """Images side by side, each under its name; in rows of so many `columns`, or if they are many."""
-    columns = columns or math.ceil(len(images) / max(1, round(math.sqrt(len(images) / 2))))
+    """Images side by side, each under its name; in rows of so many `columns`, or so that all are twice as wide as high.
+
+    Strips are in more rows than squares.
+    """
     height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
     gap, drawn = 0.25 * max(height, width), []
+    longer = (width + gap) / (height + 2.0 * gap) / (1.25 / 1.5)  # than a square with its gaps
+    columns = columns or math.ceil(len(images) / max(1, round(math.sqrt(len(images) / 2 * longer))))
     for i, (image, name) in enumerate(zip(images, names, strict=True)):
         left, top = (i % columns) * (width + gap), (i // columns) * (height + 2.0 * gap)
         ax.text(left + width / 2, top - 0.2 * gap, literal_text(name), fontsize=SMALL, ha="center", va="bottom")

@@ -31,6 +31,8 @@ from microgradcnn.views.figures import (
     write_numbers,
 )
 
+BESIDE, SLANTED = 50, 12  # letters of names that have room beside each other below an axis, and names slanted there
+LEAST = 8  # points of a legend with many names
 NAMED = 16  # filters at most that have room for a name, not for a number only
 MOMENTS, LINES = 6, 12  # snapshots whose filters are shown, and numbers of a parameter that have a line
 
@@ -124,6 +126,9 @@ def training(run: Training) -> Figure:
 def _draw_points(ax: Axes, norms: Sequence[float], names: Sequence[str]) -> None:
     """A point a layer; one whose norm is 0 is a triangle at the lower edge, with its number."""
     ax.set_xticks(range(len(names)), names)
+    if sum(map(len, names)) > BESIDE:
+        slope = 35 if len(names) <= SLANTED else 90
+        ax.set_xticks(ax.get_xticks(), names, rotation=slope, ha="right", va="center", rotation_mode="anchor")
     ax.margins(x=0.1)
     positive = [(i, norm) for i, norm in enumerate(norms) if norm > 0.0]
     if positive:
@@ -145,7 +150,10 @@ def _draw_weights(ax: Axes, snapshots: Sequence[Snapshot]) -> None:
         style = {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--", ":", "-.")[i // len(COLOURS) % 4]}
         lines = ax.plot(epochs, numbers[:, some], alpha=0.8, linewidth=1.8, **style)
         lines[0].set_label(literal_text(name))
-    ax.legend(fontsize=SMALL, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    rows = ax.get_window_extent().height / ax.figure.dpi * 72.0 / (1.5 * SMALL)  # that a legend has room for
+    many = len(snapshots[0].parameters) > rows
+    beside = math.ceil(len(snapshots[0].parameters) / (rows * SMALL / LEAST)) if many else 1
+    ax.legend(fontsize=LEAST if many else SMALL, ncols=beside, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _draw_moments(ax: Axes, snapshots: Sequence[Snapshot], name: str) -> None:

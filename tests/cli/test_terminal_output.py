@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from microgradcnn.cli import main
-from microgradcnn.views.formulas.line_breaks import columns
+from microgradcnn.system.text_layout import columns
 
 EXPLAIN = ["explain", "two_conv_average_linear", "--wrt", "c_1"]
 CHECK = ["check", "w*x", "--at", "w=2,x=3", "--wrt", "w", "--answer"]
@@ -78,6 +80,89 @@ def test_a_derivation_stays_within_the_columns(
     assert capsys.readouterr().out == told  # COLUMNS counts in a pipe as well
     monkeypatch.setenv("COLUMNS", "200")
     assert on_a_terminal(*EXPLAIN) == in_a_pipe
+
+
+WIDE = {  # what is wider than 60 columns in a pipe
+    "a table of polynomials": ["cost", "single_layer"],
+    "a ledger": ["ledger", "w*x + sigmoid(w*x + b)"],
+    "a table of words": ["networks"],
+    "a table of numbers": ["gradcheck", "conv_average"],
+    "a sentence": ["check", "w*x", "--at", "w=2,x=3", "--wrt", "w", "--answer", "x + w*w*w*w + sigmoid(w*x) + x*x"],
+    "the help, with a long choice": ["train", "--help"],
+    "a mistake": ["explain", "nothing_is_called_this", "--wrt", "w"],
+    "words as names": [
+        "explain",
+        "f = weight_of_it*number_going_in*weight_of_it*(1 + weight_of_it)",
+        "--wrt",
+        "weight_of_it",
+    ],
+}
+
+
+@pytest.mark.parametrize("command", WIDE.values(), ids=WIDE)
+def test_all_that_is_printed_stays_within_the_columns_and_nothing_is_cut(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(command)
+    in_a_pipe = "".join(capsys.readouterr())
+    assert widest(in_a_pipe) > 60
+    monkeypatch.setenv("COLUMNS", "60")
+    main(command)
+    told = "".join(capsys.readouterr())
+    assert widest(told) <= 60
+    assert not Counter(re.sub(r"[\s─]", "", in_a_pipe)) - Counter(told)
+
+
+def test_a_program_and_a_path_stay_whole_to_be_copied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source, path = ["source", "conv_average", "--wrt", "c_1"], tmp_path / f"{'long' * 20}.dot"
+    main(source)
+    in_a_pipe = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "60")
+    main(source)
+    assert capsys.readouterr().out == in_a_pipe
+    main(["graph", "w*x", "-o", str(path)])
+    assert str(path) in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (
+            40,
+            [
+                "network neuron, weights 1",
+                "  gradients apart by: scalar 0e+00,",
+                "      closed none, differences ",
+                "  right",
+            ],
+        ),
+        (
+            80,
+            [
+                "network                 weights scalar  closed  differences",
+                "neuron                  1       0e+00   none",
+            ],
+        ),
+    ],
+)
+def test_a_network_of_a_lesson_has_a_line_or_a_few_where_there_is_no_room(
+    width: int, lines: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "import microgradcnn as mg\n"
+        "def neuron():\n"
+        "    w, x, y = (mg.Value(0.5, label=name) for name in 'wxy')\n"
+        "    return (mg.sigmoid(w * x) - y) ** 2\n"
+    )
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("microgradcnn.cli.commands.lesson.lesson_pages", lambda *_: {})
+    assert main(["lesson", str(tmp_path / "own.py"), "--out", str(tmp_path / "lesson")]) == 0
+    told = capsys.readouterr().out.partition("The lesson is written")[0]
+    assert widest(told) <= width
+    shown = told.splitlines()
+    assert [any(line.startswith(start) for line in shown) for start in lines] == [True] * len(lines)
 
 
 @pytest.mark.parametrize(("answer", "verdict", "colour"), [("x", "Right", 32), ("w", "Not quite", 31)])

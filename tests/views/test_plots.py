@@ -226,6 +226,22 @@ def test_a_layer_that_does_not_learn_lies_below_the_others(ax: Any) -> None:
     plots.gradient_norms({"dead": dead}, plots.figure().add_subplot())
 
 
+@pytest.mark.parametrize(
+    ("names", "slope"),
+    [
+        (["0.weight", "0.bias"], 0.0),
+        ([f"attention.{i}.weight" for i in range(6)], 35.0),
+        (list(map(str, range(40))), 90.0),
+    ],
+)
+def test_names_of_many_layers_lie_aslant(names: list[str], slope: float, ax: Any) -> None:
+    x = Value(1.0)
+    x.square().backward()
+    plots.gradient_norms(dict.fromkeys(names, x), ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == names
+    assert {label.get_rotation() for label in ax.get_xticklabels()} == {slope}
+
+
 def test_gradient_norms_over_the_steps(ax: Any) -> None:
     norms = {f"layer {i}": np.linspace(1.0, 0.0, 5) * i for i in range(1, 10)}
     plots.gradient_norms(norms, ax)
@@ -412,6 +428,15 @@ def test_filters_of_a_layer_a_model_and_an_array(ax: Any) -> None:
             assert np.isnan(shown[3:, 3:]).all()
         assert words(ax)[:2] == ["filter 1", "filter 2"]
         ax.clear()
+
+
+def test_strips_are_in_more_rows_than_squares(ax: Any) -> None:
+    rows = []
+    for images in (np.zeros((8, 3, 3)), np.zeros((8, 1, 9))):
+        plots.filters(images, ax)
+        rows.append(len({panel.get_extent()[3] for panel in ax.get_images()}))
+        ax.clear()
+    assert rows == [2, 3]
 
 
 def test_filters_of_what_has_no_images(ax: Any) -> None:

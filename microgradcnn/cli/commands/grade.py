@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 
 from microgradcnn.cli.output import Record, show, table
-from microgradcnn.cli.streams import escaped
+from microgradcnn.cli.streams import escaped, tell
 from microgradcnn.cli.user_scripts import run_script
 from microgradcnn.files import make_folder, read_whole, write_whole
 from microgradcnn.views.worksheets.exports.gradebook import (
@@ -80,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     graded = _noted([_graded(path, path.relative_to(options.folder), keys, roster) for path in files])
     for one in graded:
         if notes := "; ".join(filter(None, [one.marks[-1].diagnosis, *one.notes])):
-            print(f"microgradcnn: {printable(one.file)}: {notes}", file=sys.stderr)
+            tell(f"{printable(one.file)}: {notes}")
     if roster is not None:
         graded += _absent(graded, roster, keys)
     title = next(iter(keys.values())).title
@@ -110,7 +109,7 @@ def _absent(graded: list[Submission], roster: Roster, keys: dict[str, Key]) -> l
     absent = missing(graded, roster, float(max(len(key.questions) for key in keys.values())))
     if absent:
         who = ", ".join(f"{one.name or 'no name'} ({one.id})" for one in absent)
-        print(f"microgradcnn: {NOTHING} by {who}", file=sys.stderr)
+        tell(f"{NOTHING} by {who}")
     return absent
 
 
@@ -168,7 +167,7 @@ def _keys(path: Path) -> dict[str, Key]:
             key = _key(file)
             keys[key.sheet] = key
         except ValueError as error:
-            print(f"microgradcnn: {escaped(str(error))}", file=sys.stderr)
+            tell(escaped(str(error)))
     if not keys:
         raise ValueError(f"there is no key in {path}: worksheet writes them as key-....json")
     return keys

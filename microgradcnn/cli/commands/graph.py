@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     graph = chosen_graph(options, options.arrays)
     graph.loss.backward()
     picture = draw(graph.loss, collapse=options.collapse, open=options.open, wrt=list(graph.parameters.values()))
-    written = picture.save(options.out)
+    written = picture.save(options.out, progress=True)
     lost = graph.undefined(graph.parameters.values())
     record = {"graph": options.graph, "groups": picture.groups, "written": str(written), "undefined": lost or None}
     lines = [where_written(written), *filter(None, [lost])]

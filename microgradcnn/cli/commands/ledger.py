@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from microgradcnn.cli.documents import deliver, format_arguments
+from microgradcnn.cli.documents import deliver, format_arguments, text_width
 from microgradcnn.cli.options import chosen_graph, graph_arguments
 from microgradcnn.views.derivations.ledger import ledger
 from microgradcnn.views.formulas.expression import symbol
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         options,
         ("The ledger of ", symbol(entries.start), f" of {graph.name}"),
         lambda: {"graph": options.graph, "entries": rows, "notes": entries.notes},
-        text=lambda: str(entries),
+        text=lambda: entries.text(text_width(options)),
         mathml=entries.mathml,
     )
     return 0

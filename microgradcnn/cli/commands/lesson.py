@@ -23,7 +23,8 @@ from microgradcnn.lesson.lecture import LECTURE
 from microgradcnn.lesson.pages import lesson_pages
 from microgradcnn.lesson.sections.evidence import WAYS
 from microgradcnn.lesson.words import Words, read_words, section_titles
-from microgradcnn.system.terminal import coloured
+from microgradcnn.system.terminal import coloured, columns, fitted
+from microgradcnn.system.text_layout import wrapped
 
 OF_DATA = ("target", "drop", "classes", "missing", "target_kind")  # options that say something about --data
 FOLDERS = {False: "lesson", True: "lesson-student"}
@@ -143,16 +144,27 @@ def _tell(options: argparse.Namespace, text: str) -> None:
 def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
     """One network's line, below two lines of titles for the first: fixed widths, as each is printed when it is done.
 
-    With `sections` there is a column of where the lecture has it.
+    Where the terminal is narrower it is a line for the network, one for its gradients, one for each training.
     """
+    told, room = _told(row, sections), columns(sys.stdout)
+    cells = [cell for part in told.values() for cell in part]
+    if room is not None and room < sum(width for _, width, _ in cells) + len("not converged"):
+        titled = {name: ", ".join([f"{title} {cell}" for title, _, cell in part]) for name, part in told.items()}
+        lines = [f"  {name}: {part}" if name else part for name, part in titled.items()]
+        return "\n".join([*[broken for line in lines for broken in wrapped(line, room, 4)], f"  {_mark(row)}"])
+    groups = "".join(group.ljust(sum(width for _, width, _ in part)) for group, part in told.items())
+    titles = "".join(title.ljust(width) for title, width, _ in cells)
+    text = "".join(f"{cell!s:{width}}" for _, width, cell in cells) + _mark(row)
+    return "\n".join([groups.rstrip(), titles.rstrip(), text]) if header else text
+
+
+def _told(row: lessons.NetworkRow, sections: bool) -> dict[str, list[tuple[str, int, object]]]:
+    """What a network's line says, in groups: title, width and cell; with `sections` where the lecture has it."""
     checks = row.checks
     scalar, closed = ("none" if far is None else f"{far:.0e}" for far in (checks.scalar_form, checks.closed_form))
+    section: list[tuple[str, int, object]] = [("lecture", 15, row.section)] if sections else []
     told: dict[str, list[tuple[str, int, object]]] = {
-        "": [
-            ("network", 24, row.network),
-            *([("lecture", 15, row.section)] if sections else []),
-            ("weights", 8, row.parameters),
-        ],
+        "": [("network", 24, row.network), *section, ("weights", 8, row.parameters)],
         "gradients apart by": [
             ("scalar", 8, scalar),
             ("closed", 8, closed),
@@ -163,13 +175,8 @@ def _lesson_line(row: lessons.NetworkRow, header: bool, sections: bool) -> str:
         history = run.training.history
         loss = f"{history[-1]['loss']:.4f}"
         epochs = int(history[-1]["epoch"]) if run.training.converged else len(history)  # as the message counts them
-        told[name] = [("epochs", 8, epochs), ("loss", 8, loss)]
-        told[name].append(("test", 7, f"{lessons.score(run):.3f}"))
-    columns = [column for part in told.values() for column in part]
-    text = "".join(f"{cell!s:{width}}" for _, width, cell in columns) + _mark(row)
-    groups = "".join(group.ljust(sum(width for _, width, _ in part)) for group, part in told.items())
-    titles = "".join(title.ljust(width) for title, width, _ in columns)
-    return "\n".join([groups.rstrip(), titles.rstrip(), text]) if header else text
+        told[name] = [("epochs", 8, epochs), ("loss", 8, loss), ("test", 7, f"{lessons.score(run):.3f}")]
+    return told
 
 
 def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
@@ -188,7 +195,9 @@ def _lesson_verdict(rows: list[lessons.NetworkRow], course: Course) -> str:
         f"{gradients}; {training}.",
     ]
     lines += [sentence for name, sentence in course.extras.items() if name not in rows[0].runs]
-    return "\n".join(lines)
+    if columns(sys.stdout) is None:
+        return "\n".join(lines)
+    return fitted("\n".join([f"{lines[0]} {lines[1]}", *lines[2:]]), sys.stdout)
 
 
 def _about_training(rows: list[lessons.NetworkRow]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.data.dataset import DataError, Dataset, dropping, listed, short
 from microgradcnn.engine.arrays import Array
 from microgradcnn.experiment import predict
+from microgradcnn.system.terminal import columns
 from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 
 
@@ -37,13 +39,16 @@ def run(options: argparse.Namespace) -> int:
         told = _told([row["class"] for row in rows], data, names)
         accuracy = None if told is None else float(np.trace(told.counts) / told.counts.sum())
         measured: Record = {"accuracy": accuracy, "confusion": told and told.record()}
-        footer = "\n{told}\naccuracy {accuracy:.3f}"
+        footer = "\n{table}\naccuracy {accuracy:.3f}"
     else:
         rows = [{"row": i, "prediction": float(number)} for i, number in enumerate(found, 1)]
         measured = _agreement(found, data)
         footer = "R² {r2:.3f}, mean absolute error {mean_absolute_error:.3g}"
     record = {"network": options.network, "data": data.name, **measured, "predictions": rows}
-    shown = [table(rows), *([footer.format(told=told, **measured)] if data.target else [])]
+    shown = [
+        table(rows),
+        *([footer.format(table=told and told.text(columns(sys.stdout)), **measured)] if data.target else []),
+    ]
     show(record if options.json else "\n".join(shown), options.json)
     return 0
 

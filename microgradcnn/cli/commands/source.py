@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from microgradcnn.cli.options import chosen_graph, graph_arguments, names
-from microgradcnn.cli.output import show
+from microgradcnn.cli.output import print_as
 from microgradcnn.engine.gradient import topological
 from microgradcnn.targets.program import BACKENDS, compile
 
@@ -38,5 +38,5 @@ def run(options: argparse.Namespace) -> int:
     program = compile(graph.loss, differentiated, inputs, options.backend or "numpy")
     text = program.lowered(*inputs) if options.backend else program.source_of(wrt)
     record = {"graph": options.graph, "wrt": [v.label for v in wrt], "backend": options.backend, "source": text}
-    show(record if options.json else text.rstrip(), options.json)
+    print_as(*((record, "json") if options.json else (text.rstrip(), "program")))
     return 0

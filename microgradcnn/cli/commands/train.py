@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from microgradcnn.files import make_folder, write_whole
 from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
+from microgradcnn.system import terminal
 from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.accuracy import MANY
 from microgradcnn.training.batches import ENGINES
@@ -151,7 +153,8 @@ def run(options: argparse.Namespace) -> int:
     head = {"network": options.network, "data": data.name, "classes": data.classes, "target": data.target}
     head |= {"target_kind": target_kind, "categories": data.categories, **_missing(data)}
     record = head | run_record(done, test) | {"history": str(history), "parameters": str(parameters)}
-    table = None if done.confusion is None else f"what the rows of the test were taken for:\n{done.confusion}"
+    told = "what the rows of the test were taken for:"
+    table = None if done.confusion is None else f"{told}\n{done.confusion.text(terminal.columns(sys.stdout))}"
     if options.plot is not None and done.training.history:
         drawn, title = training_figure(done, data), f"{options.network} trained on {data.name}"
         write_whole(options.plot, plots.rendered(drawn, options.plot.suffix.lower(), title, description(done)))

@@ -28,7 +28,7 @@ from microgradcnn.views.cost.polynomial import Polynomial, interpolated
 from microgradcnn.views.cost.timing import Timing, timed
 from microgradcnn.views.cost.work import ARITHMETIC
 from microgradcnn.views.documents.document import Line, Step, Table, as_text
-from microgradcnn.views.documents.html import as_html
+from microgradcnn.views.documents.html import as_html, notebook_bundle
 from microgradcnn.views.documents.latex import as_latex, equations
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, function_name, minus, multiply, symbol
 from microgradcnn.views.formulas.expression import add as plus
@@ -219,6 +219,9 @@ class Cost:
 
     def _repr_html_(self) -> str:
         return self.mathml()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return notebook_bundle(self.mathml(), self.text())
 
     def _repr_latex_(self) -> str:
         sides = [(equation(words(p.name), p.operations.formula), p.work.pieces()) for p in self.parts]

@@ -16,8 +16,8 @@ from microgradcnn.views.derivations.matrices import Cotangents, tensor_numbers, 
 from microgradcnn.views.derivations.named_graph import Graph, recomputed
 from microgradcnn.views.derivations.numbers import numbers_step, undefined_step, update_step
 from microgradcnn.views.derivations.steps import chain_steps, loss_step, where_step
-from microgradcnn.views.documents.document import WIDEST, Step, as_text
-from microgradcnn.views.documents.html import as_html
+from microgradcnn.views.documents.document import Step, as_text
+from microgradcnn.views.documents.html import as_html, notebook_bundle
 from microgradcnn.views.documents.latex import as_latex, equations
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
@@ -37,8 +37,8 @@ class Derivation:
     gradients: dict[str, Expr] = field(default_factory=dict)
     definitions: list[tuple[Expr, Expr]] = field(default_factory=list)
 
-    def text(self, width: int = WIDEST) -> str:
-        """The steps in Unicode, for a terminal, in lines of at most `width` columns where they can be broken."""
+    def text(self, width: int | None = None) -> str:
+        """The steps in Unicode, for a terminal of so many columns, or for any: then tables are as wide as they are."""
         return as_text(self.steps, width)
 
     def latex(self) -> str:
@@ -63,6 +63,9 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         return self.mathml()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return notebook_bundle(self.mathml(), self.text())
 
 
 def explain(

@@ -25,9 +25,10 @@ from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.arrays import Data, ieee, shape_of
 from microgradcnn.engine.gradient import Watcher, cotangents, seed_of, topological, watching
 from microgradcnn.engine.value import Constant, Value
+from microgradcnn.system.text_layout import text_table, wrapped
 from microgradcnn.views.derivations.numbers import undefined
 from microgradcnn.views.documents.document import Line, Table, text_line
-from microgradcnn.views.documents.html import html_fragment
+from microgradcnn.views.documents.html import html_fragment, notebook_bundle
 from microgradcnn.views.documents.latex import latex_lines
 from microgradcnn.views.formulas.expression import Expr, derivative, equation, printed, symbol, value
 from microgradcnn.views.formulas.notation import formula
@@ -130,6 +131,9 @@ class Ledger(Sequence[Entry]):
     def _repr_html_(self) -> str:
         return self.mathml()
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return notebook_bundle(self.mathml(), self.text())
+
     def _lines(self) -> list[Line | Table]:
         """What str() prints, with formulas."""
         sender, receiver, f = symbol("from"), symbol("to"), symbol(self.start)
@@ -145,16 +149,18 @@ class Ledger(Sequence[Entry]):
         numbers: list[Line] = [_measured(x) for x in (e.cotangent, e.local, e.sent, e.total)]
         return [(str(e.step),), what, (symbol(e.receiver),), *numbers]
 
-    def __str__(self) -> str:
-        head = ["#", "from", "to", "df/dfrom", "dfrom/dto", "sent", "total"]
+    def text(self, width: int | None = None) -> str:
+        """The table and the notes in lines of at most `width` columns, or as long as they are."""
+        head = ("#", "from", "to", "df/dfrom", "dfrom/dto", "sent", "total")
         shown = self.entries[:_MOST_ROWS]
         names = [(str(e.step), f"{printed(e.sender)} = {e.operation}", printed(e.receiver)) for e in shown]
         numbers = [map(_show, (e.cotangent, e.local, e.sent, e.total)) for e in shown]
-        rows = [[*three, *four] for three, four in zip(names, numbers, strict=True)]
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-        table = [_line(row, widths) for row in [head, *rows]]
+        table = text_table([head, *[(*three, *four) for three, four in zip(names, numbers, strict=True)]], width, {0})
         more = [f"... and {len(self) - len(shown)} more"] if len(self) > len(shown) else []
-        return "\n".join([*table, *more, *self.notes])
+        return "\n".join([*table, *more, *[row for note in self.notes for row in wrapped(note, width)]])
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 def ledger(f: Value, seed: object = None) -> Ledger:
@@ -258,8 +264,3 @@ def _measured(x: Data) -> Line:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _line(row: list[str], widths: list[int]) -> str:
-    cells = [row[0].rjust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-    return "  ".join(cells).rstrip()

@@ -8,9 +8,10 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TypeAlias
 
+from microgradcnn.system.text_layout import columns, text_table, wrapped
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, heads
-from microgradcnn.views.formulas.line_breaks import columns, text_rows
+from microgradcnn.views.formulas.line_breaks import text_rows
 from microgradcnn.views.formulas.typeset import Tall, Text, Typeable
 
 Line: TypeAlias = tuple[str | Expr, ...]  # words and formulas; a line of one formula is displayed
@@ -73,15 +74,16 @@ class Step:
             self.say(definition)
 
 
-def as_text(steps: Iterable[Step], width: int = WIDEST) -> str:
-    """The steps for a terminal, in lines of at most `width` columns where they can be broken; tables are not."""
+def as_text(steps: Iterable[Step], width: int | None = None) -> str:
+    """The steps for a terminal of so many columns; None for one where tables are as wide as they are, lines WIDEST."""
+    room = WIDEST if width is None else min(width, WIDEST)
     pieces: list[str] = []
     for i, step in enumerate(steps, start=1):
-        pieces.append(f"{i}. " + text_line(step.heading))
+        pieces += wrapped(f"{i}. {text_line(step.heading)}", room, hanging=3)
         flat = Text() if step.tall else Typeable()
         for line in step.lines:
             write = Tall() if step.tall else Typeable()
-            rows = _text_table(line, flat) if isinstance(line, Table) else _text_lines(line, write, width)
+            rows = _text_table(line, flat, width) if isinstance(line, Table) else _text_lines(line, write, room)
             pieces += [part for row in rows for part in write.laid_out(row)]
         if not step.tall and (BRACKETS,) not in step.lines and any("cases" in heads(e) for e in step.formulas):
             pieces.append("   " + BRACKETS)
@@ -131,14 +133,9 @@ def text_line(line: Line, write: Callable[[Expr], str] = notation.text) -> str:
     return "".join(piece if isinstance(piece, str) else write(piece) for piece in line)
 
 
-def _text_table(table: Table, write: Text) -> list[str]:
+def _text_table(table: Table, write: Text, width: int | None) -> list[str]:
     cells = [[text_line(cell, write) for cell in row] for row in (table.header, *table.rows)]
-    widths = [max(columns(row[j]) for row in cells) for j in range(len(cells[0]))]
-    lines = [
-        "   " + "  ".join(c + " " * (w - columns(c)) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-    return [lines[0], "   " + "─" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]
+    return ["   " + line for line in text_table(cells, width and width - 3, rule=True)]
 
 
 def is_display(line: Block) -> bool:

@@ -7,11 +7,11 @@ from html import escape
 from itertools import groupby, repeat
 from string import ascii_uppercase
 
+from microgradcnn.system.text_layout import columns
 from microgradcnn.views.documents.document import LONGEST, Block, Lettered, Line, Step, Table, is_display, text_line
 from microgradcnn.views.documents.pieces import InlinePieces, Pieces
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr
-from microgradcnn.views.formulas.line_breaks import columns
 from microgradcnn.views.formulas.mathml import InlineMathML
 
 # Notebooks align the cells of every table to the right and stripe its rows: a class named thrice outranks that.
@@ -49,6 +49,17 @@ def as_html(steps: Iterable[Step]) -> str:
 def html_fragment(content: Iterable[Block]) -> str:
     """Lines and tables as HTML by themselves, well-formed XML under one element."""
     return "\n".join([f'<div class="derivation"><style>{STYLE}</style>', *html_lines(content), "</div>"])
+
+
+def notebook_bundle(page: str, text: str) -> dict[str, str]:
+    """What a notebook shows: the page, or the text where MathML is taken out, which would leave df/da as dfda.
+
+    What takes it out, as JupyterLab does in a notebook that is not trusted, takes style sheets out too.
+    """
+    shown = ".microgradcnn-mathml { display: block !important } .microgradcnn-text { display: none }"
+    hidden = '<div class="microgradcnn-mathml" style="display: none">'
+    plain = f'<pre class="microgradcnn-text">{escape(text)}</pre>'
+    return {"text/html": f"<style>{shown}</style>{hidden}{page}</div>{plain}"}
 
 
 def html_lines(content: Iterable[Block]) -> list[str]:

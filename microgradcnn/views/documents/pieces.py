@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from microgradcnn.system.text_layout import columns
 from microgradcnn.views.formulas.emitter import ATOM, OPEN, POWER, PRODUCT, positive
 from microgradcnn.views.formulas.expression import Expr, branches, flat
-from microgradcnn.views.formulas.line_breaks import columns
 from microgradcnn.views.formulas.mathml import InlineMathML, MathML, row
 from microgradcnn.views.formulas.typeset import Text
 

@@ -13,8 +13,11 @@ from microgradcnn.views.formulas.line_breaks import WIDE, width
 
 _GREEK = {letter: "\\" + name for name, letter in GREEK.items()}
 _SIGNS = {"−": "-", "×": r"\times", "√": r"\surd", "ŷ": r"\hat{y}", "✓": r"\checkmark", "✗": r"\times", "→": r"\to"}
-_SIGNS |= {"⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
+_SIGNS |= {"∞": r"\infty", "⊙": r"\odot", "∂": r"\partial", "≈": r"\approx", "·": r"\cdot", "≥": r"\ge", "≤": r"\le"}
 _SIGNS |= {**{c: c for c in "<>|"}, **_GREEK}
+_SIGNS |= {
+    c: f"{shift}{i}" for shift, digits in (("_", "₀₁₂₃₄₅₆₇₈₉"), ("^", "⁰¹²³⁴⁵⁶⁷⁸⁹")) for i, c in enumerate(digits)
+}
 _FENCES = {"‖": r"\|", "⌊": r"\lfloor ", "⌋": r"\rfloor "}
 _BIG = {"Σ": r"\sum", "max": r"\max"}
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")

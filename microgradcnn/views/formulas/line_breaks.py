@@ -7,10 +7,11 @@ is estimated, in em of its 10 pt fonts and a little too large; that of text is i
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
+
+from microgradcnn.system.text_layout import columns
 
 PAGE = 33.5  # em: a little less than the lines of LaTeX's article, 34.5
 WIDE = 24.0  # em: a fraction, root or case that is wider is written so that it can be broken
@@ -26,19 +27,23 @@ class _Piece(NamedTuple):
 
 
 def text_rows(line: str, limit: int, first: int) -> list[str]:
-    """A line of Unicode in rows of at most `limit` characters, the first of `first`, where it can be broken."""
-    starts = [0, *(found.start() for found in re.finditer(r"(?<=, )| (?=[+−⊙=] )", line)), len(line)]
+    """A line of Unicode in rows of at most `limit` characters, the first of `first`, where it can be broken.
+
+    What has no other place for it is broken between factors.
+    """
     pieces, depth = list[_Piece](), 0
-    for start, end in pairwise(starts):
-        part = line[start:end]
-        pieces.append(_Piece(part, columns(part), depth))
-        depth += sum((c in "([{") - (c in ")]}") for c in part)
+    for part in _parts(line, r"(?<=, )| (?=[+−⊙=] )"):
+        factors = _parts(part, r"(?=·)|(?<=[)\]])(?=[(\[])") if columns(part) > min(limit, first) else [part]
+        for i, factor in enumerate(factors):
+            pieces.append(_Piece(factor, columns(factor), depth + _NEED * (i > 0)))
+            depth += sum((c in "([{") - (c in ")]}") for c in factor)
     return ["".join(piece.text for piece in row).strip() for row in _evenly(pieces, limit, first)]
 
 
-def columns(line: str) -> int:
-    """How many columns of a terminal a line takes."""
-    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line if not unicodedata.combining(c))
+def _parts(line: str, breaks: str) -> list[str]:
+    """The line cut where the pattern, of no width, is found."""
+    starts = [0, *(found.start() for found in re.finditer(breaks, line)), len(line)]
+    return [line[start:end] for start, end in pairwise(starts)]
 
 
 def latex_rows(tex: str, limit: float, first: float) -> list[str]:

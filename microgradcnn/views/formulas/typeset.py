@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from microgradcnn.system.text_layout import columns
 from microgradcnn.views.formulas.algebra import simplified
 from microgradcnn.views.formulas.emitter import (
     ATOM,
@@ -27,7 +28,6 @@ from microgradcnn.views.formulas.emitter import (
     numeral,
 )
 from microgradcnn.views.formulas.expression import ZERO, Expr, add, branches, cut, is_path, multiply, name_of, number
-from microgradcnn.views.formulas.line_breaks import columns
 
 LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
 

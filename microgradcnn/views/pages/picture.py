@@ -34,7 +34,8 @@ from microgradcnn.views.pages.page import page
 from microgradcnn.views.pages.page_level import Level
 
 SHARP = 2.0  # pixels of a PNG for one of the picture
-FORMATS = {f".{name}": name for name in ("svg", "html", "dot", "png", "pdf", "gif", "mp4")} | {".tex": "latex"}
+FILMS = ("gif", "mp4")
+FORMATS = {f".{name}": name for name in ("svg", "html", "dot", "png", "pdf", *FILMS)} | {".tex": "latex"}
 
 
 class Picture:
@@ -70,7 +71,8 @@ class Picture:
         """The picture as PNG, two pixels for one. Raises MissingExtra without the extra `png`."""
         resvg = require("resvg_py", "png", package="resvg-py", needed_by="a picture as PNG")
         families = {"sans_serif_family": "DejaVu Sans", "serif_family": "DejaVu Serif"}  # where Arial and Times are not
-        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP, **families))
+        narrow = "text { font-stretch: condensed }"  # those are wider, and have narrow letters
+        return bytes(resvg.svg_to_bytes(svg_string=self.svg(), zoom=SHARP, style_sheet=narrow, **families))
 
     def pdf(self) -> bytes:
         """The picture as PDF, to be enlarged at will. Raises MissingExtra without the extra `pdf`."""
@@ -80,17 +82,18 @@ class Picture:
         """The picture in TikZ, a document for pdflatex. Raises ValueError if it is too large for that."""
         return tikz(self._level(self.drawing.in_rows))
 
-    def gif(self) -> bytes:
+    def gif(self, progress: bool = False) -> bytes:
         """A film of both passes, a step a picture. Raises ValueError if it has too many, MissingExtra as `save`."""
-        return gif(film(self._level()))
+        return gif(film(self._level()), progress)
 
-    def mp4(self) -> bytes:
+    def mp4(self, progress: bool = False) -> bytes:
         """The same film in H.264, by ffmpeg, which has to be installed."""
-        return mp4(film(self._level()))
+        return mp4(film(self._level()), progress)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, progress: bool = False) -> Path:
         """Write the picture into a file, as its suffix says, one of FORMATS; gives the path.
 
+        `progress` shows on a terminal how much of a film is drawn, which takes seconds. A file is written whole or not.
         Raises ValueError for another suffix, a film with too many steps or a graph too large for LaTeX, FileError where
         that is refused, MissingExtra for .png, .pdf, .gif and .mp4 without the extras `png`, `pdf` or `animation`, and
         for .mp4 without the program ffmpeg.
@@ -99,7 +102,7 @@ class Picture:
         name = FORMATS.get(path.suffix.lower())
         if name is None:
             raise ValueError(f"a picture is saved as {', '.join(FORMATS)}: {path.name!r} has none of these suffixes")
-        content: str | bytes = getattr(self, name)()
+        content: str | bytes = getattr(self, name)(**{"progress": progress} if name in FILMS else {})
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 

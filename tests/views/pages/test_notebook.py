@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -142,3 +143,20 @@ def test_where_no_script_runs_the_picture_shows_through_the_frame(browser: Brows
     with_the_picture_alone = page.locator("img").screenshot()
     assert len(seen) > 0.8 * len(with_the_picture_alone)  # a blank frame is a tenth of that
     page.close()
+
+
+@needs_chromium
+@pytest.mark.parametrize("trusted", [True, False])
+def test_where_formulas_are_taken_out_of_a_notebook_it_shows_their_text(page: Page, trusted: bool) -> None:
+    """JupyterLab leaves of an output that is not trusted no style sheet and no MathML, but what these hold."""
+    x = Value(2.0, label="x")
+    f = (x * x).sigmoid()
+    for shown in (mg.explain(f, x), mg.ledger(f)):
+        output = shown._repr_mimebundle_()["text/html"]
+        if not trusted:
+            output = re.sub(r"</?(?:math|mrow|mi|mo|mn|mfrac|msup|msub|mtext)\b[^>]*>", "", output)
+            output = re.sub(r"<style>.*?</style>", "", output, flags=re.DOTALL)
+        page.set_content(output)
+        assert page.locator("pre").is_visible() is not trusted
+        assert page.locator(".derivation").is_visible() is trusted
+        assert page.locator("pre").inner_text().strip() == str(shown).strip()

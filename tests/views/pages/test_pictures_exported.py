@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from conftest import needs_pdflatex
 
+import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.cli import main
 from microgradcnn.extras import MissingExtra
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views.pages.exports import animation, tikz
+from microgradcnn.views.pages.exports import animation, tikz, typst
 from microgradcnn.views.pages.exports.film import MOST, WIDEST, film
 from microgradcnn.views.pages.picture import FORMATS, Picture, draw
 
@@ -169,6 +170,33 @@ def test_an_mp4_is_written_by_ffmpeg_or_says_how_to_get_it(tmp_path: Path, monke
         picture.save(tmp_path / "g.mp4")
 
 
+@pytest.mark.parametrize("suffix", ["gif", pytest.param("mp4", marks=pytest.mark.slow)])
+def test_a_film_shows_how_far_it_is_and_leaves_nothing_half_done(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    if suffix == "mp4" and shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    picture = draw(Value(2.0, label="x") * 3.0)
+    picture.save(tmp_path / f"f.{suffix}", progress=True)
+    assert isinstance(sys.stderr, Terminal)
+    assert f"/{len(film(picture._level()))} [" in sys.stderr.getvalue()
+
+    def interrupted(pictures: list[str], sharp: float, progress: bool) -> Iterator[bytes]:
+        yield from typst.pngs(pictures[:1], sharp, progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(animation, "pngs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        picture.save(tmp_path / f"g.{suffix}")
+    assert [path.name for path in tmp_path.iterdir()] == [f"f.{suffix}"]
+
+
 def test_what_is_missing_or_too_large_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = Value(0.5, label="x")
     for _ in range(MOST // 2):
@@ -193,6 +221,19 @@ def test_the_command_lists_what_it_can_write(tmp_path: Path, capsys: pytest.Capt
     assert [suffix for suffix in FORMATS if suffix not in told] == []
     assert main(["graph", "w*x", "--at", "w=2,x=3", "-o", str(tmp_path / "f.tex")]) == 0
     assert "= w x$" in (tmp_path / "f.tex").read_text(encoding="utf-8")
+
+
+def test_in_latex_a_heading_is_a_line_and_every_sign_is_written() -> None:
+    x = Value(np.array([0.5, -1.0]), label="x")
+    tex = draw(mg.where(x > 0.0, x, 0.1 * x).sum()).latex()
+    assert r"\begin{cases}" not in tex
+    assert " if " in tex
+    with np.errstate(all="ignore"):
+        f = mg.log(Value(0.0, label="x"))
+        f.backward()
+    tex = draw(f).latex()
+    assert r"$-$$\infty$" in tex
+    assert "U+" not in tex
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from microgradcnn.views.drawing.boxes import HEADER, MAP, NOTE, ROW, STRIP, Box,
 from microgradcnn.views.drawing.colours import gradient_scale, largest, value_scale
 from microgradcnn.views.drawing.layout import Place, Point
 from microgradcnn.views.drawing.scene import Edge
-from microgradcnn.views.formulas.expression import equation
+from microgradcnn.views.formulas.expression import equation, heads
 from microgradcnn.views.formulas.latex import InlineLatex, words
 from microgradcnn.views.formulas.typeset import Run
 from microgradcnn.views.pages.page_level import Level
@@ -109,10 +109,10 @@ def _maps(box: Box, at: Place) -> Iterator[str]:
 
 
 def _heading(level: Level, i: int) -> str:
-    r"""A box's name and formula as mathematics; of a group that people have named, its words."""
+    r"""A box's name and formula as mathematics; in words a group that people have named, and cases, to be on a line."""
     node, formula, box = level.nodes[i], level.formulas[i], level.drawing.boxes[i]
     said = "".join(run.text for run in box.heading)
-    if node is None or (formula is not None and "=" not in said):
+    if node is None or (formula is not None and ("=" not in said or "cases" in heads(formula))):
         return "".join(map(_run, box.heading))
     name = InlineLatex()(level.names[node])
     tex = name if formula is None else InlineLatex()(equation(level.names[node], formula))

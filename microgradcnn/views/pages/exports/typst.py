@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from microgradcnn.extras import require
+from microgradcnn.training.progress import bar
 from microgradcnn.views.drawing.scene import Drawing
 from microgradcnn.views.drawing.svg import svg
+
+BATCH = 6  # pictures of a film that Typst draws at once: it lets other threads run, and finds its fonts each time
 
 # Words come in as data, so that none is read as Typst's own.
 _DOCUMENT = """#set document(title: sys.inputs.title, date: none)
@@ -21,18 +27,37 @@ _PAGE = '#page[#image("{}.svg", alt: sys.inputs.about)]\n'
 def pdf(drawing: Drawing) -> bytes:
     """A page of the picture's size, with its title and what it shows in words. Raises MissingExtra without `pdf`."""
     words = {"title": drawing.title, "about": f"{drawing.title}: {drawing.about}"}
-    return bytes(_compiled([svg(drawing)], "pdf", "a picture as PDF", sys_inputs=words))
+    typst = require("typst", "pdf", package="typst", needed_by="a picture as PDF")
+    return bytes(_compiled(typst, [svg(drawing)], format="pdf", sys_inputs=words))
 
 
-def pngs(pictures: Sequence[str], sharp: float) -> list[bytes]:
-    """Pictures in SVG as PNGs with `sharp` pixels for one of theirs. Raises MissingExtra without `animation`."""
+def pngs(pictures: Sequence[str], sharp: float, progress: bool = False) -> Generator[bytes, None, None]:
+    """Pictures in SVG as PNGs with `sharp` pixels for one of theirs, as soon as each is drawn, on all cores.
+
+    `progress` shows on a terminal how far it is. Raises MissingExtra without the extra `animation`.
+    """
+    typst = require("typst", "animation", package="typst", needed_by="a film")
     words = {"title": "", "about": ""}
-    found = _compiled(pictures, "animation", "a film", format="png", ppi=96 * sharp, sys_inputs=words)
-    return [found] if isinstance(found, bytes) else list(found)
+    batches = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
+
+    def draw(batch: Sequence[str]) -> Sequence[bytes]:
+        found = _compiled(typst, batch, format="png", ppi=96 * sharp, sys_inputs=words)
+        return [found] if isinstance(found, bytes) else found
+
+    def in_order() -> Generator[bytes, None, None]:
+        threads = ThreadPoolExecutor(os.cpu_count())
+        try:
+            drawn = [threads.submit(draw, batch) for batch in batches]
+            with closing(bar(len(pictures), progress, str, unit="picture")) as numbers:
+                for i in numbers:
+                    yield drawn[i // BATCH].result()[i % BATCH]
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    return in_order()
 
 
-def _compiled(pictures: Sequence[str], extra: str, needed_by: str, **settings: Any) -> Any:
-    typst = require("typst", extra, package="typst", needed_by=needed_by)
+def _compiled(typst: Any, pictures: Sequence[str], **settings: Any) -> Any:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for i, picture in enumerate(pictures):
