@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from page_folders import six_are_trained, six_rows
 
 import microgradcnn as mg
 from microgradcnn import networks
@@ -22,7 +21,6 @@ from microgradcnn.cli import main
 from microgradcnn.data import load
 from microgradcnn.experiment import load_trained, predict
 from microgradcnn.fit import accuracy, train
-from microgradcnn.lesson.run import NetworkRow
 from microgradcnn.networks import NETWORKS, Network
 
 Array = Any
@@ -109,12 +107,6 @@ def _slopes_by_hand(name: str, p: Array, x: Array, y: Array) -> Array:
     """By complex steps, which lose no digits."""
     steps = np.eye(len(p)) * 1e-30j
     return np.array([_loss_by_hand(name, p + step, x, y).imag / 1e-30 for step in steps])
-
-
-@pytest.fixture(scope="module")
-def six(tmp_path_factory: pytest.TempPathFactory) -> list[NetworkRow]:
-    """The rows of the lecture's networks, made before there are others."""
-    return six_rows(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
@@ -273,9 +265,8 @@ def test_data_of_another_size_are_refused_by_the_networks_name(capsys: pytest.Ca
 
 
 @pytest.mark.slow
-def test_the_lesson_has_a_page_of_each(capsys: pytest.CaptureFixture[str], six: list[NetworkRow]) -> None:
-    with six_are_trained(six):
-        assert main(["lesson", "--student"]) in (0, 1)  # 1: these do not converge on every data set
+def test_the_lesson_has_a_page_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lesson", "--student"]) in (0, 1)  # 1: these do not converge on every data set
     told = capsys.readouterr()
     for name in OWN:
         assert Path("lesson-student", f"{name}.html").exists()

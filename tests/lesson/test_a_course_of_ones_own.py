@@ -20,7 +20,6 @@ import pytest
 from command_line import Done, one_sentence, run, strict
 from conftest import needs_chromium
 from once import once
-from page_folders import trained_once
 
 from microgradcnn.engine.record import TABLE
 
@@ -47,12 +46,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
     def write(here: Path) -> None:
         shutil.copy(STRANGERS, here / "strangers.py")
-        with trained_once():
-            for edition in ("teacher", "student"):
-                student = ["--student"] * (edition == "student")
-                with table_as_before():
-                    done = run("lesson", here / "strangers.py", *student, "--out", here / edition)
-                assert done.code == 0, done.err
+        for edition in ("teacher", "student"):
+            student = ["--student"] * (edition == "student")
+            with table_as_before():
+                done = run("lesson", here / "strangers.py", *student, "--out", here / edition)
+            assert done.code == 0, done.err
 
     here = once(tmp_path_factory, "strangers", write)
     return {edition: here / edition for edition in ("teacher", "student")}
