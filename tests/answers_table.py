@@ -8,6 +8,7 @@ right, and the kinds of mistake any of which names what is wrong with it. "error
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -66,8 +67,9 @@ def loss_of(graph: str) -> Value:
     return read_assignments(graph, iter(np.random.default_rng(3).uniform(0.2, 0.9, 99).tolist()).__next__)[0]
 
 
-def cases(file: Path = FILE) -> list[Case]:
-    """All cases of a file."""
+@functools.cache
+def cases(file: Path = FILE) -> tuple[Case, ...]:
+    """All cases of a file, the same ones each time."""
     found, losses = [], dict[str, Value]()
     for row in json.loads(file.read_text(encoding="utf-8")):
         loss = losses.setdefault(row["graph"], loss_of(row["graph"]))
@@ -75,13 +77,19 @@ def cases(file: Path = FILE) -> list[Case]:
         (theta,) = (node for node in topological(loss) if node.label == wrt)
         told = f"{row['graph'][:40]} d/d{wrt}: {row['answer'][:90]}"
         found.append(Case(loss, theta, row["answer"], row["right"], tuple(row["kinds"]), told))
-    return found
+    return tuple(found)
+
+
+@functools.cache
+def verdict(case: Case) -> Answer:
+    """What is said of a case, found once for all who ask. Raises FormulaError."""
+    return case.check()
 
 
 def told_kinds(case: Case) -> tuple[bool, list[str], str]:
     """What check_answer says: whether it is right, the kinds of mistake, and the sentence."""
     try:
-        answer = case.check()
+        answer = verdict(case)
     except FormulaError as error:
         return False, ["error"], str(error)
     return answer.right, [d.kind for d in answer.diagnoses], answer.verdict

@@ -69,10 +69,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+def pytest_collection() -> None:
+    """Nothing of what tests import and of their cases is garbage: looking for some takes a quarter of the time."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What all tests have imported stays: the garbage collector need not look through it again, a second each time."""
+    """What all tests have imported stays: the garbage collector need not look through it again, a second each time.
+
+    What tests import themselves stays as well, and is looked through a tenth as often as usual.
+    """
+    gc.enable()
     gc.collect()
     gc.freeze()
+    *young, old = gc.get_threshold()
+    gc.set_threshold(*young, 10 * old)
 
 
 def _global_state() -> dict[str, Any]:
@@ -128,8 +139,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def offline(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of the browser without a network, in which every test has a page of its own."""
+    """A profile of the browser without a network, in which every test has a page of its own.
+
+    One more stays open: when its last page is closed Chromium ends what the next would go on with, half of the work.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    context.new_page()
     yield context
     context.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import re
 import shutil
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import microgradcnn.lesson
@@ -72,8 +74,11 @@ def main() -> int:
     if shutil.which("tsc") is None:
         print("tsc is not installed: it is in Debian's node-typescript", file=sys.stderr)
         return 2
-    found = [f"{line} (the page of {page})" for page, scripts in programs().items() for line in wrong(scripts)]
-    print("\n".join(found) or f"the scripts of {len(programs())} pages have the types that they say")
+    pages = programs()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        checked = zip(pages, pool.map(lambda scripts: list(wrong(scripts)), pages.values()), strict=True)
+        found = [f"{line} (the page of {page})" for page, lines in checked for line in lines]
+    print("\n".join(found) or f"the scripts of {len(pages)} pages have the types that they say")
     return int(bool(found))
 
 

@@ -15,6 +15,7 @@ import pytest
 from command_line import EXAMPLES, FORMULA, TRAINED, Done, embedded, one_sentence, prepare, run, strict
 from documentation import MANUAL
 from many_cases import slow_but
+from page_folders import six_written
 
 import microgradcnn as mg
 from microgradcnn import nn
@@ -129,12 +130,8 @@ def test_new_files_in_a_folder_have_the_mode_of_the_umask_and_keys_are_secret(um
 
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
-    """What `lesson` printed in ASCII, under a mask, and its folder."""
-    folder, before = tmp_path_factory.mktemp("lesson"), os.umask(0o027)
-    try:
-        return run("lesson", "--out", folder / "lesson", encoding="ascii"), folder / "lesson"
-    finally:
-        os.umask(before)
+    """What `lesson` printed in ASCII, under the mask 0o027, and its folder."""
+    return six_written(tmp_path_factory)
 
 
 @pytest.mark.slow

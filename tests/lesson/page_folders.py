@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
 
 import pytest
-from command_line import run
+from command_line import Done, run
 from once import once
 
 from microgradcnn.lesson import run as lessons
@@ -48,15 +49,33 @@ def six_rows(factory: pytest.TempPathFactory) -> list[NetworkRow]:
     return found
 
 
+def six_written(factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """What the command `lesson` printed in ASCII, and the folder that it made under the mask 0o027."""
+
+    def write(here: Path) -> None:
+        before = os.umask(0o027)
+        try:
+            done = run("lesson", "--out", here / "lesson", encoding="ascii")
+        finally:
+            os.umask(before)
+        (here / "done").write_bytes(pickle.dumps(done))
+
+    here = once(factory, "six-written", write)
+    done: Done = pickle.loads((here / "done").read_bytes())
+    return done, here / "lesson"
+
+
 def six_pages(factory: pytest.TempPathFactory) -> dict[bool, Path]:
-    """The folders of the lecture's pages: of the teacher's edition, and under True of the student's."""
+    """The folders of the lecture's pages: the teacher's, as the command wrote it, and under True the student's."""
 
     def write(folder: Path) -> None:
-        rows = six_rows(factory)
         for student in (False, True):
             (folder / str(student)).mkdir()
-            for name, text in lesson_pages(rows, lessons.data_sets(), LADDER, student):
-                (folder / str(student) / name).write_text(text, encoding="utf-8")
+        for path in six_written(factory)[1].iterdir():
+            if path.is_file() and path.name != "lesson.json":
+                shutil.copy(path, folder / "False")
+        for name, text in lesson_pages(six_rows(factory), lessons.data_sets(), LADDER, student=True):
+            (folder / "True" / name).write_text(text, encoding="utf-8")
 
     folder = once(factory, "six-pages", write)
     return {student: folder / str(student) for student in (False, True)}
