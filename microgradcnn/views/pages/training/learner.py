@@ -73,7 +73,7 @@ def of_network(network: Network) -> Learner:
         shown,
         (network.error_name, "accuracy"),
         "before",
-        None,
+        None if network.threshold == Network.threshold else network.threshold,
         network.regularise,
         (given, *others),
         changed,
