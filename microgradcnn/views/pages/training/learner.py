@@ -61,7 +61,7 @@ def of_network(network: Network) -> Learner:
     def shown(x: Any) -> dict[str, Value]:
         found = {}
         with suppress(ValueError):  # a loss that has no z
-            found["z"] = network.hidden(x)
+            found["z"] = type(network).hidden(network, x)  # an attribute of this name may be how many there are
         return {**found, OUTPUT: network.predict(x)}
 
     given = network.activation
