@@ -268,7 +268,7 @@ MISTAKES = {
     "broken.py:Late": "broken.py, line 12: KeyError: 'v'",
     "broken.py:falls": "broken.py, line 16: ZeroDivisionError: division by zero",
     "broken.py:Unwritten": "broken.py:Unwritten is a Network without shapes and write_out: write that",
-    "broken.py:Layers": "broken.py:Layers is a class, not a Value, an Example, a Network class or a Module: name what is",
+    "broken.py:Layers": "broken.py:Layers is a class, not a Value, an Example, a Network class or a Module: name",
     "broken.py:Unseeded": "broken.py:Unseeded is built by itself, and from a seed: let its constructor take seed=0",
 }
 BROKEN = """from microgradcnn.nn import Module
