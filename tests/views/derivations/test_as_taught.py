@@ -131,6 +131,13 @@ def test_a_softmax_that_is_computed_anew_for_every_share_is_one(anew: str) -> No
         assert "   y₁ + y₂ + y₃ = 1: the labels are a distribution.\n" in explain(f, v[1]).text()
 
 
+def test_the_chain_rule_goes_through_what_has_a_label_before_what_gets_a_name() -> None:
+    told = explain(*one(HIDDEN, "v_1")).text()
+    assert "   v₁ acts through o₁" in told
+    assert "   df/do₁ = (df/dt₁)(dt₁/do₁) = [1/t₃ − y₁/(q₁t₃)]t₁ = [1/t₃ − y₁/(q₁t₃)]q₁t₃ = q₁ − y₁\n" in told
+    assert "   df/dv₁ = (df/do₁)(do₁/dv₁) = (q₁ − y₁)z\n" in told
+
+
 def test_which_sums_of_labels_are_known() -> None:
     labels = lambda f: [tuple(v.label for v in family) for family in known_sums(f)]  # noqa: E731
     assert labels(of_formula(SOFTMAX, ONE_HOT).loss) == [("y_1", "y_2", "y_3")]
