@@ -248,7 +248,7 @@ def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Ev
 
 
 def accuracy(network: Network, x: Array, y: Array) -> float:
-    """The share of rows whose ŷ ≥ ½ agrees with y, 0 or 1; NaN if y is neither.
+    """The share of rows whose ŷ ≥ ½, or ≥ 0 of a logit, agrees with y, 0 or 1; NaN if y is neither.
 
     Of several outputs it is the share of rows whose class y has the largest ŷ.
     """
@@ -260,7 +260,7 @@ def accuracy(network: Network, x: Array, y: Array) -> float:
         return float(np.mean(prediction.argmax(axis=1) == y))
     if not np.isin(y, (0.0, 1.0)).all():
         return math.nan
-    return float(np.mean((prediction >= 0.5) == (y == 1.0)))
+    return float(np.mean((prediction >= network.threshold) == (y == 1.0)))
 
 
 def _start(network: Network, x: Array, y: Array, schedule: Schedule) -> tuple[float, float, tuple[int, int] | None]:

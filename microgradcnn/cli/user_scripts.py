@@ -175,7 +175,9 @@ class _Script:
     def network(self, name: str) -> type[Network]:
         """The Network class of that name, or of the module or the loss of that name."""
         found = self.chosen(name)
-        if isinstance(found, type) and issubclass(found, Network) and not inspect.isabstract(found):
+        if isinstance(found, type) and issubclass(found, Network):
+            if left_out := sorted(found.__abstractmethods__):
+                raise IncompleteError(f"{self.path}:{name} is a Network without {' and '.join(left_out)}: write that")
             if not _needs_nothing(found, seed=0):
                 raise IncompleteError(
                     f"{self.path}:{name} is built by itself, and from a seed: let its constructor take "
@@ -203,6 +205,8 @@ class _Script:
                 return loss
             if not isinstance(loss, Value):
                 kinds = "not a Value, an Example, a Network class or a Module"
+                if isinstance(loss, type):
+                    raise ScriptError(f"{self.path}:{name} is a class, {kinds}: name what is made by {name}(...)")
                 raise ScriptError(f"{self.path}:{name} is of type {type(loss).__name__}, {kinds}")
             _label(loss, self.names)
             return loss

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from microgradcnn.engine.value import Constant, Value, switched, watcher
 _PART = primitives.getitem
 _ndarray = np.ndarray
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
+_differentiated: WeakKeyDictionary[Value, Value] = WeakKeyDictionary()  # what `grad` gave a gradient of
 
 
 def backward(self: Value, seed: object = None) -> None:
@@ -94,7 +96,15 @@ def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Va
     order = [node for node in order if node in needed]
     found = cotangents(f, seed_of(f, seed), order, on_values=True)
     gradients = [found[t] if t in found else np.zeros(t.shape, t.dtype) for t in targets]
-    return [g if isinstance(g, Value) else Value(g) for g in gradients]
+    values = [g if isinstance(g, Value) else Value(g) for g in gradients]
+    if seed is None:  # a seed may be in the graph of f, and would keep that forever
+        _differentiated.update(dict.fromkeys(values, f))
+    return values
+
+
+def differentiated(gradient: Value) -> Value | None:
+    """The f that `grad`, without a seed, gave this gradient of; None for any other Value."""
+    return _differentiated.get(gradient)
 
 
 def topological(root: Value) -> list[Value]:

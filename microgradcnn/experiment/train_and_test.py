@@ -135,7 +135,7 @@ def confusion(trained: Trained, data: Dataset) -> Confusion | None:
     if trained.target is not None or not np.isin(data.y, range(len(names))).all():
         return None
     found = predict(trained, data.x)
-    return confused(data.y, found >= 0.5 if found.ndim == 1 else found.argmax(axis=1), names)
+    return confused(data.y, found >= trained.network.threshold if found.ndim == 1 else found.argmax(axis=1), names)
 
 
 def _measured(part: str, trained: Trained, data: Dataset) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,13 +11,15 @@ import numpy as np
 
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import NETWORKS, Network
-from microgradcnn.networks.network import CostSize
+from microgradcnn.networks.network import COUNTED_AT, CostSize
 from microgradcnn.views.cost.building import Build
 from microgradcnn.views.cost.cost import Cost, cost
+from microgradcnn.views.cost.polynomial import NotPolynomialError
 from microgradcnn.views.documents.document import Line, Step
 from microgradcnn.views.formulas.expression import Expr, equation, minus, number, power, symbol
 from microgradcnn.views.formulas.expression import add as plus
 
+AT_MORE = range(2, 9)  # sizes for polynomials of a higher degree than COUNTED_AT shows
 MOST_BY_THEMSELVES = 100  # parameters, each of whose derivatives is counted by itself as well
 IMAGE, KERNEL, SQUARED = symbol("image"), symbol("kernel"), number(2)
 EQUAL = {"P": power(plus(IMAGE, minus(KERNEL), number(1)), SQUARED), "q": power(KERNEL, SQUARED)}
@@ -51,7 +53,13 @@ def network_cost(
     build, sizes = builder(kind, activation, regularise), kind.cost_sizes()
     counted, fixed = {size: about.counted for size, about in sizes.items()}, kind().own_sizes()
     separately = sum(math.prod(p.shape) for p in kind().parameters.values()) <= MOST_BY_THEMSELVES
-    count = partial(cost, separately=separately)
+
+    def count(build: Build, at: Mapping[str, Iterable[int]]) -> Cost:
+        try:
+            return cost(build, at, separately)
+        except NotPolynomialError:  # of a higher degree than the lecture's networks have, as of layers of one size
+            return cost(build, {size: AT_MORE if it == COUNTED_AT else it for size, it in at.items()}, separately)
+
     lecture = count(partial(build, **fixed), {size: at for size, at in counted.items() if size not in fixed})
     found = count(build, counted) if fixed else lecture
     return NetworkCost(found, lecture, fixed, _meaning(sizes))

@@ -68,6 +68,7 @@ class Network(ABC):
     m: int
     image: tuple[int, ...] | None = None
     outputs: int = 1
+    threshold: float = 0.5  # the ŷ of one output from which on it is class 1
     scalar: bool = True  # whether there is a scalar form, one `example` of labelled numbers
     module: nn.Module | None = None  # what computes it, for `fit` to train, where it is made of layers
     whole_inputs: bool = False  # whether rows are whole numbers, such as those of words, which no scaling may change
@@ -301,7 +302,7 @@ class Network(ABC):
 
     def own_sizes(self) -> dict[str, int]:
         """The sizes of `cost_sizes` that no data decide, at this network."""
-        return {name: size for name, size in self.options().items() if type(size) is int and name != "m"}
+        return {name: size for name, size in self.options().items() if type(size) is int and name not in ("n", "m")}
 
     @property
     def inputs(self) -> int:

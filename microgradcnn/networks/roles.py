@@ -5,10 +5,13 @@ The letters of the leaves say it, as in the lecture, or an Example does. A loss 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
@@ -43,6 +46,22 @@ class Roles:
     def is_scalar(self) -> bool:
         """Whether every node is one number."""
         return not any(node.shape for node in topological(self.loss))
+
+
+def threshold(roles: Roles) -> float:
+    """The prediction from which on class 1 is meant: 0 where the loss of both classes is the same there, as of a logit
+    or a score that is to be ±1, else ½."""
+    if (len(roles.outputs), len(roles.targets)) != (1, 1):
+        return 0.5
+    (output,), (target,) = roles.outputs, roles.targets
+
+    def cost(predicted: float, y: float) -> float:
+        new = {output: Value(0.0 * output.data + predicted), target: Value(0.0 * target.data + y)}
+        return replayed([roles.loss], new)[0].item()
+
+    with np.errstate(all="ignore"):
+        at_zero = cost(0.0, 0.0), cost(0.0, 1.0)
+        return 0.0 if math.isclose(*at_zero, rel_tol=1e-12) and cost(0.5, 1.0) != at_zero[1] else 0.5
 
 
 def letter(node: Value) -> str:

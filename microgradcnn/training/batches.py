@@ -136,7 +136,7 @@ class Compiled(Batches):
 
 def network_objective(network: Network) -> Objective:
     """Of rows x and y the objective of a network, its error, and the share of rows that it is right about."""
-    right = at_least(0.5, below=0.0) if network.outputs == 1 else ACCURACIES[nn.cross_entropy]
+    right = at_least(network.threshold, below=0.0) if network.outputs == 1 else ACCURACIES[nn.cross_entropy]
 
     def objective(x: Any, y: Any) -> list[Value]:
         objective, error, prediction = network.measured(x, y)

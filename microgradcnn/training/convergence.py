@@ -96,7 +96,7 @@ def largest_stable_rate(network: Network, x: Array, y: Array, seed: int = 0) -> 
 def dead_start(network: Network, x: Array) -> str | None:
     """A sentence if every relu is 0 for every row x, (n, inputs), so that no gradient gets through; else None."""
     with no_grad():
-        if network.activation != "relu" or np.any(network.hidden(x).data):
+        if network.activation != "relu" or np.any(type(network).hidden(network, x).data):
             return None
     return "a dead start: every relu is 0 for every row, so no gradient reaches the weights before it; try another seed"
 

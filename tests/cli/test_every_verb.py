@@ -265,11 +265,14 @@ MISTAKES = {
     "own.py:bare": "own.py:bare has no example: write bare.example = x, y, a batch of inputs and its targets",
     "own.py:rng": "own.py:rng is of type Generator, not a Value, an Example, a Network class or a Module",
     "away.py:f": "away.py does not exist",
-    "broken.py:Late": "broken.py, line 11: KeyError: 'v'",
-    "broken.py:falls": "broken.py, line 15: ZeroDivisionError: division by zero",
+    "broken.py:Late": "broken.py, line 12: KeyError: 'v'",
+    "broken.py:falls": "broken.py, line 16: ZeroDivisionError: division by zero",
+    "broken.py:Unwritten": "broken.py:Unwritten is a Network without shapes and write_out: write that",
+    "broken.py:Layers": "broken.py:Layers is a class, not a Value, an Example, a Network class or a Module: name",
     "broken.py:Unseeded": "broken.py:Unseeded is built by itself, and from a seed: let its constructor take seed=0",
 }
-BROKEN = """from microgradcnn.networks import Network, dot
+BROKEN = """from microgradcnn.nn import Module
+from microgradcnn.networks import Network, dot
 
 class Late(Network):
     def __init__(self, activation="sigmoid", regularise=0.0, seed=0):
@@ -289,6 +292,14 @@ def falls():
 class Unseeded(Late):
     def __init__(self, m=2):
         super().__init__()
+
+
+class Unwritten(Network):
+    m = 2
+
+
+class Layers(Module):
+    pass
 """
 
 

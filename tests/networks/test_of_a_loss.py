@@ -188,6 +188,63 @@ def test_what_is_predicted_is_the_last_node_that_no_target_goes_into(make: Calla
     assert prediction.shape == (2,)
 
 
+def score() -> Value:
+    return dot(leaves("w", 2, [1.0, -2.0]), leaves("x", 2)) + leaf("b", 0.25)
+
+
+def of_logits(n: int = 4) -> Value:
+    x, y = leaf("x", RNG.normal(size=(n, 2))), leaf("y", (np.arange(n) % 2).astype(float))
+    return mg.nn.binary_cross_entropy_with_logits(x @ leaf("w", np.array([1.0, -2.0])) + leaf("b", 0.25), y)
+
+
+def away_from_what_is_called_y_hat() -> Value:
+    s = leaf("w", 0.0) * leaf("x", 1.0)
+    named = s.sigmoid()
+    named.label = "y_hat"
+    return mg.softplus(s) - leaf("y", 1.0) * s + 0.0 * named
+
+
+MEANT = [  # losses, and the prediction from which on they mean class 1
+    (lambda: mg.softplus(s := score()) - leaf("y", 1.0) * s, 0.0),
+    (lambda: mg.relu(1.0 - (2.0 * leaf("y", 1.0) - 1.0) * score()), 0.0),
+    (lambda: (mg.tanh(score()) - (2.0 * leaf("y", 1.0) - 1.0)) ** 2, 0.0),
+    (of_logits, 0.0),
+    (lambda: (score() - leaf("y", 1.0)) ** 2, 0.5),
+    (neuron, 0.5),
+    (away_from_what_is_called_y_hat, 0.5),
+]
+
+
+@pytest.mark.parametrize(("make", "threshold"), MEANT)
+def test_a_prediction_is_of_the_class_that_the_loss_means(make: Callable[..., Value], threshold: float) -> None:
+    network = network_of_loss(make, "own")()
+    x = RNG.normal(size=(50, network.inputs))
+    found = np.asarray(network.predict(x).data)
+    assert network.threshold == threshold
+    assert accuracy(network, x, (found >= threshold).astype(float)) == 1.0
+    run = train(network, x, (found >= threshold).astype(float), epochs=1, rate=1e-9, schedule="constant")
+    assert run.history[0]["accuracy"] == 1.0
+
+
+def deep(k: int = 2) -> Value:
+    """Two layers of k units each, whose derivatives by themselves cost more than a square of k."""
+    h: list[Value] = [leaf("x", 0.5)]
+    for letter in "uv":
+        h = [mg.tanh(dot(leaves(f"{letter}_{j}", len(h), 0.1 * j), h)) for j in range(1, k + 1)]
+    return (dot(leaves("w", k), h) - leaf("y", 1.0)) ** 2
+
+
+def test_rows_are_counted_for_any_number_also_where_all_sizes_have_numbers() -> None:
+    assert network_cost(network_of_loss(of_logits, "of_logits")).sizes == {}  # n is no size that the file decides
+
+
+@pytest.mark.slow
+def test_the_cost_of_layers_of_one_size_is_counted_at_as_many_sizes_as_it_takes() -> None:
+    cost = network_cost(network_of_loss(deep, "deep")).found
+    assert "k⁴" in str(cost.separately.operations)
+    assert cost.total.at(k=2).operations(n=5) == cost.total.operations(n=5, k=2)
+
+
 def test_what_a_cross_entropy_takes_the_logarithm_of_is_predicted() -> None:
     x = leaf("x")
     o = [leaf("w_1") * x, leaf("w_2") * x]

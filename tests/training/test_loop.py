@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import microgradcnn
-from microgradcnn import nn
+from microgradcnn import Value, nn
 from microgradcnn.cli import main
 from microgradcnn.fit import Checkpoints, Patience, Schedule, fit, train
-from microgradcnn.networks import conv_linear
+from microgradcnn.networks import Network, conv_linear
 from microgradcnn.training.checkpoint import CheckpointWarning
 from microgradcnn.training.descent import Descent
 from microgradcnn.training.stopping import GOING, all_epochs
@@ -216,3 +216,24 @@ def test_wherever_ctrl_c_comes_what_is_kept_is_on_disk_and_goes_on_to_the_bit(st
         assert resumed.history == run.history, n
         assert (resumed.status, numbers(again)) == (run.status, numbers(whole)), n
     assert n > 50
+
+
+def test_a_network_may_keep_how_many_units_it_has_as_hidden(tmp_path: Path) -> None:
+    class Units(Network):
+        def __init__(
+            self, hidden: int = 2, activation: str = "sigmoid", regularise: float = 0.0, seed: int = 0
+        ) -> None:
+            self.m, self.hidden = 2, hidden  # type: ignore[method-assign, assignment]
+            super().__init__(activation, regularise, seed)
+
+        def shapes(self) -> dict[str, tuple[int, ...]]:
+            return {"s": (self.m,), "w": (1,)}
+
+        def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> tuple[list[Value], Value]:
+            z = self.unit(p["s"], x, 1)
+            return [z], p["w"][0] * z
+
+    page = tmp_path / "page.html"
+    rows = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    train(Units(activation="relu"), rows, np.array([0.0, 1.0, 1.0]), page=page, epochs=2, rate=0.1)
+    assert page.exists()

@@ -67,7 +67,7 @@ def _description(trained: Trained) -> str:
     if network.outputs > 1:
         return f"{network.name}: {rows}; probabilities are of {', '.join(trained.classes or ())}"
     no, yes = trained.classes or ("0", "1")
-    return f"{network.name}: {rows}; y_hat ≥ 0.5 is {yes}, below is {no}"
+    return f"{network.name}: {rows}; y_hat ≥ {network.threshold:g} is {yes}, below is {no}"
 
 
 def _metadata(trained: Trained) -> dict[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from microgradcnn.engine.arrays import glimpse
+from microgradcnn.engine.gradient import differentiated
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis
 from microgradcnn.views.answers.edits.precision import NOT_PROVED, could_differ_between, near, rounded
@@ -57,7 +60,8 @@ def check_answer(
     says what is read how. Both are evaluated at random points in float64, with ŷ − y of both signs, to nine digits;
     where SymPy is installed they are compared as formulas too, and what it proves is right. `loss` and `wrt`, the
     function and what it was differentiated by, are found by themselves for a squared error, and help the diagnosis of
-    any other. The answer to several gradients, mg.stack([g_1, g_2]), is a vector, such as 2(ŷ − y)(z_1, z_2).
+    any other; where an answer needs the loss, mg.grad knows what it gave `gradient` of. The answer to several
+    gradients, mg.stack([g_1, g_2]), is a vector, such as 2(ŷ − y)(z_1, z_2).
     Numbers rounded to three digits or more, 1.333 for 4/3, are right to these digits; with a `tolerance` an answer is
     right that differs by this share at most, 0.01 for one in a hundred.
     Raises TypeError for what is no text or no Value, and ValueError (a FormulaError where the formula is to
@@ -77,10 +81,36 @@ def check_answer(
     if tolerance is not None and not 0.0 < tolerance < 1.0:
         raise ValueError(f"a tolerance is a share between 0 and 1, such as 0.01, not {glimpse(tolerance)}")
     with np.errstate(all="ignore"):
-        if gradient.shape == ():
-            return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
-        evidences = [Evidence(g, loss, None) for g in numbers]
-        return _together([_marked(answer, e, tolerance, (i, len(numbers))) for i, e in enumerate(evidences)])
+        remembered = _differentiated(numbers) if loss is None else None
+        if remembered is None:
+            return _checked(answer, gradient, loss, wrt, tolerance)
+        try:
+            found = _checked(answer, gradient, None, wrt, tolerance)
+        except FormulaError:
+            with suppress(FormulaError):  # a name that only the loss has
+                return _checked(answer, gradient, remembered, wrt, tolerance)
+            raise
+        if not found and ((again := _checked(answer, gradient, remembered, wrt, tolerance)) or _unexplained(found)):
+            return again
+        return found
+
+
+def _differentiated(gradients: Sequence[Value]) -> Value | None:
+    """What `mg.grad` gave all these gradients of; None if that is a gradient too, as a slope of a slope is no df/dθ."""
+    losses = {differentiated(g) for g in gradients}
+    loss = losses.pop() if len(losses) == 1 else None
+    return loss if loss is not None and differentiated(loss) is None else None
+
+
+def _unexplained(answer: Answer) -> bool:
+    return any(diagnosis.kind == "unknown" for diagnosis in answer.diagnoses)
+
+
+def _checked(answer: str, gradient: Value, loss: Value | None, wrt: Value | None, tolerance: float | None) -> Answer:
+    if gradient.shape == ():
+        return _marked(answer, Evidence(gradient, loss, wrt), tolerance)
+    evidences = [Evidence(g, loss, None) for g in gradient.parents]
+    return _together([_marked(answer, e, tolerance, (i, len(evidences))) for i, e in enumerate(evidences)])
 
 
 def _together(answers: list[Answer]) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 
 from microgradcnn.views.answers.reading import notations
 from microgradcnn.views.answers.reading.names import FormulaError, Names, Token, canonical, shown, spelled
@@ -88,26 +88,21 @@ def _compound(text: str, at: int, names: Names, indices: set[str]) -> re.Match[s
     return _first(text, at, notations.PRIME, notations.INDICATOR)
 
 
-def derivative_in(found: re.Match[str], names: Names, indices: Iterable[str] = ()) -> str | None:
+def derivative_in(found: re.Match[str], names: Names, indices: Set[str] = frozenset()) -> str | None:
     """A match of DERIVATIVE as its d, ∂ or d, and the names above and below; None where it is a quotient of names.
 
-    Raises FormulaError for what could be both, and for an unknown name.
+    dz/dx is a derivative also where d is a name, which would cancel in the quotient. Raises FormulaError for an unknown
+    name.
     """
     first = next(place for place in (1, 5, 9) if found[place])
     d, top, bottom = found[first], found[first + 1], found[first + 3]
     above, below = canonical(top) or "", canonical(bottom) or ""
-    if d == "d":
-        joined = found.end(first) == found.start(first + 1)
-        if names.find(f"d{above}") or (names.find("d") and not joined):
-            return None
-        if names.find("d"):
-            raise FormulaError(
-                f"{shown(found[0])} in column {found.start() + 1} could be a derivative or a quotient of products with "
-                f"d: write ∂{top}/∂{bottom} or d*{top}/(d*{bottom})"
-            )
-    for name in (above, below):
-        if names.find(name) is None and set(name.split("_")).isdisjoint(indices):
-            raise FormulaError(f"{names.unknown(name)} (column {found.start() + 1})")
+    unknown = [name for name in (above, below) if names.find(name) is None and indices.isdisjoint(name.split("_"))]
+    joined = found.end(first) == found.start(first + 1)
+    if d == "d" and (names.find(f"d{above}") or (names.find("d") and (unknown or not joined))):
+        return None
+    for name in unknown:
+        raise FormulaError(f"{names.unknown(name)} (column {found.start() + 1})")
     return f"{'d' if 'd' in d else '∂'} {above} {below}"
 
 

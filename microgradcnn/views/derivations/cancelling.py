@@ -7,12 +7,13 @@ labels add up to 1 and q_i = exp(o_i)/(exp(o_1) + exp(o_2) + ...).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from microgradcnn.engine.gradient import topological
-from microgradcnn.engine.value import Value
+from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.derivations.arrays.products import cancelled, factors, is_opposite, summed
 from microgradcnn.views.derivations.named_graph import Graph, is_logarithm, logistics, scalar_terms, unsigned
 from microgradcnn.views.documents.document import Line
@@ -38,11 +39,15 @@ MOST_ROUNDS = 3  # in which what has cancelled lets something else cancel
 
 
 class SoftmaxNodes(NamedTuple):
-    """exp(o_1), exp(o_2), ... with their sum, and by name the share of each: a node of the graph, or None."""
+    """exp(o_1), exp(o_2), ... with their sum, and by name the share of each: a node of the graph, or None.
+
+    `totals` are all nodes that are this sum: a graph may compute it for each share anew.
+    """
 
     powers: tuple[Value, ...]
     total: Value
     shares: dict[str, Value | None]
+    totals: frozenset[Value]
 
 
 class Shorter(NamedTuple):
@@ -66,7 +71,8 @@ def weighing(f: Value) -> list[tuple[Value, ...]]:
 
     Logarithms are also differences such as o_i − log S and log y_i − log q_i, and y_i may be the exponent of q_i.
     """
-    totals, families = {softmax.total for softmax in softmaxes(f)}, dict[tuple[str, Value], dict[Value, None]]()
+    totals = {total: softmax.total for softmax in softmaxes(f) for total in softmax.totals}
+    families: dict[tuple[str, Value], dict[Value, None]] = {}
     for node in topological(f) if totals else ():
         name = "" if node.op is None else node.op.name
         pairs = [node.parents[::-1]] if name == "pow" else [node.parents, node.parents[::-1]] if name == "mul" else []
@@ -78,13 +84,13 @@ def weighing(f: Value) -> list[tuple[Value, ...]]:
     return list(dict.fromkeys(tuple(labels) for labels in families.values() if len(labels) > 1))
 
 
-def _divided_by(node: Value, totals: Collection[Value]) -> Iterator[Value]:
+def _divided_by(node: Value, totals: Mapping[Value, Value]) -> Iterator[Value]:
     """The sums of exponentials of a share, log(share), log(1/share), a − log(sum), or a sum of these."""
     stack, seen = [node], set[Value]()
     while stack:
         bare = unsigned(stack.pop())
         if bare in totals:
-            yield bare
+            yield totals[bare]
         elif bare not in seen and bare.op is not None and bare.op.name in ("add", "sub", "log", "div"):
             seen.add(bare)
             stack += bare.parents
@@ -113,14 +119,18 @@ def softmaxes(f: Value) -> list[SoftmaxNodes]:
 
     A share that is no node of the graph is called q_i, with the index of its exponential or of the exponent.
     """
-    order, found = topological(f), list[SoftmaxNodes]()
+    order, sums, found = topological(f), dict[frozenset[Value], list[Value]](), list[SoftmaxNodes]()
+    first = computed_first(order)
     labels = {node.label for node in order if node.label}
     below = (node.parents[-1] for node in order if node.op is not None and node.op.name in ("div", "log"))
     for total in dict.fromkeys(below):
-        powers = tuple(scalar_terms(total))
-        if len(powers) < 2 or any(p.op is None or p.op.name != "exp" for p in powers):
-            continue
-        nodes = [next((n for n in order if n.label and _is_share(n, p, total)), None) for p in powers]
+        powers = [*scalar_terms(total)]
+        if len(powers) > 1 and all(p.op is not None and p.op.name == "exp" for p in powers):
+            sums.setdefault(frozenset(first[p] for p in powers), []).append(total)
+    for totals in sums.values():
+        powers = [first[p] for p in scalar_terms(totals[0])]
+        quotients = {first[n.parents[0]]: n for n in reversed(order) if n.label and _is_quotient(n, totals)}
+        nodes = [quotients.get(p) for p in powers]
         letter = next((name_of(str(node.label)).base for node in nodes if node is not None), "q")
         shares: dict[str, Value | None] = {}
         for i, (p, node) in enumerate(zip(powers, nodes, strict=True), start=1):
@@ -128,8 +138,20 @@ def softmaxes(f: Value) -> list[SoftmaxNodes]:
             while node is None and (label in labels or label in shares):
                 label += "_0"
             shares[label if node is None else str(node.label)] = node
-        found.append(SoftmaxNodes(powers, total, shares))
+        found.append(SoftmaxNodes(tuple(powers), totals[0], shares, frozenset(totals)))
     return found
+
+
+def computed_first(order: Sequence[Value]) -> dict[Value, Value]:
+    """For every node of a topological order the first that computes the same from the same leaves."""
+    first, known = dict[Value, Value](), dict[Any, Value]()
+    for node in order:
+        first[node] = node
+        inputs = (p.data if type(p) is Constant and p.shape == () else first.get(p, p) for p in node.parents)
+        with suppress(TypeError):  # of an index that is a slice or an array
+            key = (node.op.name, *node.static.items(), *inputs) if node.op is not None else node
+            first[node] = known.setdefault(key, node)
+    return first
 
 
 def probabilities(f: Value) -> dict[str, Value]:
@@ -251,8 +273,8 @@ class Known:
         return exchanged(e, {shares.mark: shares.total for shares in self._softmaxes})
 
 
-def _is_share(node: Value, power: Value, total: Value) -> bool:
-    return node.op is not None and node.op.name == "div" and node.parents == (power, total)
+def _is_quotient(node: Value, totals: Sequence[Value]) -> bool:
+    return node.op is not None and node.op.name == "div" and node.parents[1] in totals
 
 
 def _index(node: Value) -> str:

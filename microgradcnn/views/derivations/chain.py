@@ -50,7 +50,8 @@ def chosen_stations(graph: Graph, x: Value, through: str | Value | Sequence[Valu
     """The intermediates that df/dx goes through, in the order of the graph.
 
     Those asked for, else the largest family of labelled ones; with them whatever lies on several paths or was given a
-    name because it is long. Raises ValueError if none has the label asked for.
+    name because it is long, and what has a label where that comes from: a_i of exp(a_i). Raises ValueError if none has
+    the label asked for.
     """
     path = graph.depending_on(x)
     between = [node for node in graph.order if node in path and node is not x and node is not graph.f]
@@ -67,7 +68,17 @@ def chosen_stations(graph: Graph, x: Value, through: str | Value | Sequence[Valu
     chosen = set(wanted) | {
         node for node in between if _on_several_paths(graph, node, path) or node in graph.named_here
     }
+    for node in chosen & graph.named_here:
+        chosen |= {p for p in _named_before(graph, node, path - {x}) if p.label is not None}
     return [node for node in between if node in chosen]
+
+
+def _named_before(graph: Graph, node: Value, path: set[Value]) -> list[Value]:
+    """The next node with a name that all of the path leads through to this one; none where it parts."""
+    before = [node]
+    while len(before) == 1 and (before[0] is node or before[0] not in graph.names):
+        before = [p for p in dict.fromkeys(before[0].parents) if p in path]
+    return before if len(before) == 1 else []
 
 
 def _on_several_paths(graph: Graph, node: Value, path: set[Value]) -> bool:

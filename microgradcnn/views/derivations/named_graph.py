@@ -186,13 +186,13 @@ class Graph:
 
 
 def scalar_terms(node: Value) -> Iterator[Value]:
-    """The terms of a sum of scalars, from left to right."""
+    """The terms of a sum of scalars, from left to right, without the 0 that Python's sum starts with."""
     stack = [node]
     while stack:
         top = stack.pop()
         if top.op is not None and top.op.name == "add" and top.shape == ():
             stack.extend(reversed(top.parents))
-        else:
+        elif not (type(top) is Constant and top.shape == () and top.data == 0.0):
             yield top
 
 

@@ -106,7 +106,7 @@ class Material:
         for station, e in rule.derivatives.items():  # f's side first
             outer[rule.symbol(station)] = gradient = substituted(e, outer)
             if size(gradient) > _LONGEST:
-                raise FormulaError("it is too long without derivatives of intermediates")
+                raise FormulaError("it is too long to be written without derivatives of intermediates")
         if "cases" in heads(gradient) or gradient != rule.gradient:
             gradient = factored(simplified(sided(gradient)))
         return notation.text(notation.spelled_out(rule.facts.without_shares(gradient)))
@@ -119,12 +119,17 @@ class Material:
 
     def _check(self, wrt: str) -> None:
         """The formula that the key will print is the gradient."""
+        formula = ""
         try:
-            answer = self.stored.check(wrt, self.formula(wrt))
+            formula = self.formula(wrt)
+            answer = self.stored.check(wrt, formula)
         except FormulaError as error:
-            raise ValueError(f"the gradient by {wrt}, {self.formula(wrt)[:80]}, cannot be asked for: {error}") from None
+            shown = f", {formula[:80]}," if formula else ""
+            raise ValueError(
+                f"the gradient by {wrt}{shown} cannot be asked for: {error}; leave {wrt} out of wrt"
+            ) from None
         if not answer:
-            raise ValueError(f"check_answer does not confirm the gradient by {wrt}, {self.formula(wrt)[:80]}: {answer}")
+            raise ValueError(f"check_answer does not confirm the gradient by {wrt}, {formula[:80]}: {answer}")
 
 
 def sided(e: Expr) -> Expr:

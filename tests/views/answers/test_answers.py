@@ -602,6 +602,24 @@ def test_a_loss_with_another_name() -> None:
     assert check_answer("2(w f − y) f √f", dw, loss, w).diagnoses[0].kind != "root"
 
 
+def test_an_answer_that_needs_the_loss_of_a_gradient_has_what_grad_gave_it_of() -> None:
+    x, y = Value(0.7, label="x"), [Value(v, label=f"y_{i}") for i, v in ((1, 0.0), (2, 1.0))]
+    w = [Value(v, label=f"w_{i}") for i, v in ((1, 0.5), (2, -0.3))]
+    powers = [mg.exp(weight * x) for weight in w]
+    q = [power / (powers[0] + powers[1]) for power in powers]
+    for i, share in enumerate(q, 1):
+        share.label = f"q_{i}"
+    gradients = mg.grad(-(y[0] * mg.log(q[0]) + y[1] * mg.log(q[1])), w)  # a loss that nobody holds
+    assert check_answer("(q_1 − y_1) x", gradients[0])  # the labels are one-hot, as in its derivation
+    assert check_answer("((q_1 − y_1) x, (q_2 − y_2) x)", mg.stack(gradients))
+    assert str(check_answer("(y_1 − q_1) x", gradients[0])).endswith("the sign is wrong: it is −df/dw_1.")
+    (slope,) = mg.grad(w[0] ** 4 / x, w[0])
+    (curvature,) = mg.grad(slope, w[0])
+    assert check_answer("6 w_1^2/x", curvature).verdict.startswith("Not quite: a constant factor is wrong: it is 1/2")
+    with pytest.raises(FormulaError, match="f is not known here"):  # the slope's derivative is no df/dw_1
+        check_answer("12 f/w_1^2", curvature)
+
+
 def test_half_a_square() -> None:
     w, x, y = (Value(v, label=n) for v, n in ((0.3, "w"), (2.0, "x"), (1.0, "y")))
     f = 0.5 * (w * x - y).square()

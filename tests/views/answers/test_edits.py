@@ -39,6 +39,7 @@ DEEP = "a_1 = u*x + b_1; h_1 = tanh(a_1); a_2 = v*h_1 + b_2; h_2 = sigmoid(a_2);
 RNN = "h_1 = tanh(u*x_1); h_2 = tanh(u*x_2 + v*h_1); y_hat = w*h_2; (y_hat - y)^2"
 WIDE = "z_1 = sigmoid(u_1*x); z_2 = sigmoid(u_2*x + s*z_1); z_3 = sigmoid(u_3*x + t*z_1); y_hat = w_2*z_2 + w_3*z_3; "
 WIDE += "(y_hat - y)^2"
+AGAIN = "h_1 = tanh(u*x); h_2 = tanh(u*h_1); (v*h_2 - y)^2"
 SHARES = "e_1 = exp(a*k_1); e_2 = exp(a*k_2); S = e_1 + e_2; q_1 = e_1/S; q_2 = e_2/S; "
 SHARES += "y_hat = q_1*v_1 + q_2*v_2; (y_hat - y)^2"
 LARGEST = "z_1 = sigmoid(w*x_1); z_2 = sigmoid(w*x_2); y_hat = v*max(z_1, z_2); (y_hat - y)^2"
@@ -59,6 +60,7 @@ WORDS = [
     (RNN, "u", "2(ŷ−y)w(1−h2²)(x2 + (1−h1²)x1)", "the factor v is missing in the path through h_2"),
     (WIDE, "u_1", "2(ŷ−y)w2 z2(1−z2)s z1(1−z1)x", "the path through z_3 is missing"),
     (WIDE, "u_1", "2(ŷ−y)(z2(1−z2)s + z3(1−z3)t)z1(1−z1)x", "the factors w_2 and w_3 are missing in all paths"),
+    (AGAIN, "x", "2(v h2−y)v(1−h2²)(1−h1²)", "the factor u is missing in all paths"),
     (WIDE, "w_2", "2(ŷ−y)z2 + z3", "a term with z_3 is too much in a sum"),
     (DEEP, "w", "2(ŷ−y)(1 + h2)", "a term with 1 is too much in a sum"),
     (SHARES, "a", "2(ŷ−y)(v1 − v2)(k1 − k2)", "the factors q_1 and q_2 are missing"),

@@ -47,6 +47,8 @@ RIGHT = [
     (RECURRENT, "u", "(df/dh₁)(dh₁/du) + (df/dh₂)(∂h₂/∂u)"),
     (BIAS, "w", "2(ŷ−y)∂ŷ/∂h ∂h/∂a x"),
     (BIAS, "d", "2(v h + d − y)"),
+    (BIAS, "w", "2(ŷ−y)v dh/da x"),  # d is a name, and would cancel
+    (BIAS, "d", "df/dŷ dŷ/dd d/d"),
     # left sides
     ("single_layer", "s_1", "df/ds_1 = 2(yhat-y)w1 z1(1-z1)x1"),
     ("single_layer", "s_1", r"$\displaystyle\frac{\partial f}{\partial s_1} = 2(\hat y-y)w_1 z_1(1-z_1)x_1.$"),
@@ -85,12 +87,6 @@ REFUSED = [
     ("single_layer", "s_1", "df/dz_1 z_1 where z_1 = 2", "there is no derivative df/dz_1 here (column 1)"),
     ("single_layer", "w_2", "2(ŷ − y)(z1, z2)", "the answer is a vector of 2, and the gradient is one of 3"),
     ("single_layer", "w_1,w_2,w_3", "2(ŷ − y)z_1", "the answer is one number, and the gradient is a vector of 3"),
-    (
-        BIAS,
-        "w",
-        "2(ŷ−y)v dh/da x",
-        "'dh/da' in column 9 could be a derivative or a quotient of products with d: write ∂h/∂a or d*h/(d*a)",
-    ),
     (BIAS, "w", "(x, x)", "',' in column 3 has no place here: decimals take a point"),
 ]
 

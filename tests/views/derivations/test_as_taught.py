@@ -113,6 +113,31 @@ def one(formula: str, wrt: str, at: str = "") -> tuple[Value, Value]:
     return graph.loss, graph.find([wrt])[0]
 
 
+@pytest.mark.parametrize("anew", ["the sum", "the exponentials"])
+def test_a_softmax_that_is_computed_anew_for_every_share_is_one(anew: str) -> None:
+    x, v = Value(0.7, label="x"), [Value(number, label=f"v_{i}") for i, number in enumerate((0.5, -0.3, 0.2), 1)]
+    o = [weight * x for weight in v]
+    once = [mg.exp(each) for each in o]
+    total = lambda: sum(once if anew == "the sum" else map(mg.exp, reversed(o)))  # noqa: E731
+    q = [power / total() for power in (once if anew == "the sum" else map(mg.exp, o))]
+    for i, share in enumerate(q, 1):
+        share.label = f"q_{i}"
+    y = [Value(number, label=f"y_{i}") for i, number in enumerate((0.0, 1.0, 0.0), 1)]
+    f = -sum(label * mg.log(share) for label, share in zip(y, q, strict=True))
+    assert [tuple(each.label for each in family) for family in known_sums(f)] == [("y_1", "y_2", "y_3")]
+    assert probabilities(f) == {}  # every share is a node
+    assert mg.check_answer("(q_2 - y_2) x", *mg.grad(f, [v[1]]))
+    if anew == "the sum":
+        assert "   y₁ + y₂ + y₃ = 1: the labels are a distribution.\n" in explain(f, v[1]).text()
+
+
+def test_the_chain_rule_goes_through_what_has_a_label_before_what_gets_a_name() -> None:
+    told = explain(*one(HIDDEN, "v_1")).text()
+    assert "   v₁ acts through o₁" in told
+    assert "   df/do₁ = (df/dt₁)(dt₁/do₁) = [1/t₃ − y₁/(q₁t₃)]t₁ = [1/t₃ − y₁/(q₁t₃)]q₁t₃ = q₁ − y₁\n" in told
+    assert "   df/dv₁ = (df/do₁)(do₁/dv₁) = (q₁ − y₁)z\n" in told
+
+
 def test_which_sums_of_labels_are_known() -> None:
     labels = lambda f: [tuple(v.label for v in family) for family in known_sums(f)]  # noqa: E731
     assert labels(of_formula(SOFTMAX, ONE_HOT).loss) == [("y_1", "y_2", "y_3")]

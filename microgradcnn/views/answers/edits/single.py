@@ -208,7 +208,8 @@ class Edits:
         for own, pairs in of_letter.items():
             names = tuple(dict.fromkeys(self.program.words(q) for _, q in pairs))
             if own and len(pairs) > 1:
-                yield from self.left_out_or_twice("factors", [edge for edge, _ in pairs], names, q=listed(names))
+                name = "factors" if len(names) > 1 else "one factor"
+                yield from self.left_out_or_twice(name, [edge for edge, _ in pairs], names, q=listed(names))
                 yield from self.shifted(pairs, names)
 
     def of_another(self, edges: list[Edge], among: Iterable[int]) -> Iterator[Edit]:

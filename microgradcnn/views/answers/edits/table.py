@@ -100,6 +100,8 @@ SAID: dict[str, tuple[Kind, str]] = {
     "factor more": ("extra factor", "the factor {q} is too much in the path through {n}"),
     "factors": ("missing factor", "the factors {q} are missing in all paths"),
     "factors twice": ("extra factor", "the factors {q} stand twice in all paths"),
+    "one factor": ("missing factor", "the factor {q} is missing in all paths"),
+    "one factor twice": ("extra factor", "the factor {q} stands twice in all paths"),
     "two factors": ("missing factor", "the factors {p} and {q} are missing"),
     "all of a maximum": ("extra path", "a {op} sends its gradient to one input alone, not to each of {p}"),
     "sibling": ("index", "{q} stands where {p} belongs, in the path through {n}"),

@@ -65,7 +65,7 @@ def of_network(network: Network) -> Learner:
     def shown(x: Any) -> dict[str, Value]:
         found = {}
         with suppress(ValueError):  # a loss that has no z
-            found["z"] = network.hidden(x)
+            found["z"] = type(network).hidden(network, x)  # an attribute of this name may be how many there are
         output = network.predict(x)
         return {**(found or hidden_layers(output, network.parameters.values())), OUTPUT: output}
 
@@ -78,7 +78,7 @@ def of_network(network: Network) -> Learner:
         shown,
         (network.error_name, "accuracy"),
         "before",
-        None,
+        None if network.threshold == Network.threshold else network.threshold,
         network.regularise,
         (given, *others),
         changed,

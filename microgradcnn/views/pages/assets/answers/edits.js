@@ -274,7 +274,8 @@ class Edits {
     for (const [own, pairs] of grouped(this.factors, ([, q]) => letter(nodes[q].label ?? ""))) {
       if (!own || pairs.length < 2) continue;
       const names = unique(pairs.map(([, q]) => this.words(q))), words = {q: listed(names)};
-      found.push(...this.leftOutOrTwice("factors", pairs.map(([e]) => e), names, words), ...this.shifted(pairs, names));
+      const name = names.length > 1 ? "factors" : "one factor";
+      found.push(...this.leftOutOrTwice(name, pairs.map(([e]) => e), names, words), ...this.shifted(pairs, names));
     }
     return found;
   }

@@ -90,19 +90,14 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
   function derivativeIn(found, known, indices = new Set()) {
     const first = [1, 5, 9].find((place) => found[place] !== undefined) ?? 1;
     const [d, top, , bottom] = found.slice(first, first + 4);
-    const sides = [top, bottom].map(canonical), column = found.index + 1;
-    if (d === "d") {
-      if (known.find(`d${sides[0]}`)) return null;
-      if (known.find("d")) {
-        const joined = found[0].includes(`d${top}`) && found[0].includes(`d${bottom}`);
-        if (!joined) return null;
-        refuse(`${shown(found[0])} in column ${column} could be a derivative or a quotient of products with d: ` +
-          `write ∂${top}/∂${bottom} or d*${top}/(d*${bottom})`);
-      }
-    }
-    for (const name of sides)
-      if (known.find(name) === undefined && !name.split("_").some((piece) => indices.has(piece)))
-        refuse(`${known.unknown(name)} (column ${column})`);
+    const sides = [top, bottom].map(canonical);
+    const unknown = sides.find((name) => known.find(name) === undefined &&
+      !name.split("_").some((piece) => indices.has(piece)));
+    const joined = found[0].includes(`d${top}`) && found[0].includes(`d${bottom}`);
+    // dz/dx is a derivative also where d is a name, which would cancel in the quotient.
+    const quotient = known.find(`d${sides[0]}`) || (known.find("d") && (unknown !== undefined || !joined));
+    if (d === "d" && quotient) return null;
+    if (unknown !== undefined) refuse(`${known.unknown(unknown)} (column ${found.index + 1})`);
     return [d.includes("d") ? "d" : "∂", ...sides];
   }
 
