@@ -21,6 +21,7 @@ from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
 
 TITLE, INDEX = "Backpropagation", "index.html"
+SCRIPTS = ("wide.js", "lesson/parts.js", "lesson/scenes.js")  # of every page, after those of its own
 _FILES = re.compile(r'<script type="application/json" id="files">(.*?)</script>')
 ABOUT = {
     False: "as far as the network has them, a number to drag, then one idea a scene: forward, the loss, one path and "
@@ -111,7 +112,7 @@ def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str
         for file, words in links
     )
     contents = "".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in titles_in(page.sections).items())
-    script = "\n".join([page.script, asset("wide.js"), asset("lesson/scenes.js")]).strip()
+    script = "\n".join([page.script, *map(asset, SCRIPTS)]).strip()
     told = f'<p class="lead">{lead}</p>' if lead else ""
     whole = asset("lesson/lesson.html").format(
         links=items, contents=contents, title=as_line(title), lead=told, sections=page.sections, script=script

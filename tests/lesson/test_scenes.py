@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import needs_chromium
 from page_folders import COURSE, course_pages, six_pages
@@ -225,6 +226,33 @@ def test_a_student_steps_through_the_graph(page: Any, folders: dict[tuple[str, b
     assert near(text(page, "#graph .told"), 1.0) or numbers(text(page, "#graph .told"))
 
 
+@needs_chromium
+@pytest.mark.parametrize("name", ["layers", "filters"])
+def test_a_student_steps_through_a_graph_of_arrays(page: Any, folders: dict[tuple[str, bool], Path], name: str) -> None:
+    page.goto(address(folders, name, "#graph", student=True))
+    about, scene = subject(networks()[name]()), page.locator("#graph")
+    about.loss.backward()
+    scene.locator("[name=last]").click()
+    for label in reversed(about.parameters):
+        while True:
+            scene.locator("[name=next]").click()
+            asked = scene.locator("form label").text_content().removesuffix(" = ")
+            if asked.startswith(f"df/d{label}["):
+                break
+        place = tuple(int(x) - 1 for x in asked.partition("[")[2].removesuffix("]").split(", "))
+        gradient = np.asarray(about.parameters[label].grad)
+        assert math.isclose(abs(gradient[place]), np.abs(gradient).max(), rel_tol=1e-9), asked
+        assert scene.locator("figcaption", has_text=f"df/d{label}").count() == 0
+        scene.locator("form input").fill(str(-gradient[place]))
+        scene.locator("form input").press("Enter")
+        assert text(page, "#graph [role=status]") == "The sign is the other one."
+        scene.locator("form input").fill(str(gradient[place]))
+        scene.locator("form input").press("Enter")
+        shown = scene.locator(".array", has_text=f"df/d{label}").locator(".cells > *").all_text_contents()
+        assert np.allclose([numbers(x)[0] for x in shown], gradient.ravel(), atol=5.1e-3)
+    assert scene.locator("[name=next]").is_disabled()
+
+
 # Ways through the scenes
 
 
@@ -298,6 +326,73 @@ def test_a_projector_shows_one_scene_in_large_type(page: Any, folders: dict[tupl
         page.goto(address(folders, "conv_linear", f"?projector={theme}#paths"))
         assert page.evaluate(seen) == ["paths"]
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+
+
+# What is written in a scene and not wholly below its title and above its end, by whether any part shows it whole.
+SEEN = """() => {
+  const scene = document.querySelector("main > .current"), title = scene.querySelector("h2").getBoundingClientRect();
+  const {bottom} = scene.getBoundingClientRect();
+  const held = [...scene.querySelectorAll(".stays")].filter((e) => e.matches("thead, p, div"));
+  const over = Math.max(title.bottom, ...held.map((e) => e.getBoundingClientRect())
+    .filter((box) => box.top < title.bottom + 1).map((box) => box.bottom));
+  const all = scene.querySelectorAll("td, h3, summary, p:not(:has(p)), math, button, input, canvas, iframe, svg");
+  const shown = (e) => e.checkVisibility() && e.getBoundingClientRect().height && !e.closest("h2, svg *, .to-errata");
+  return [...all].filter(shown).map((e, i) => {
+    const box = e.getBoundingClientRect(), below = box.top >= over - 2 || Boolean(e.closest(".stays"));
+    return [i, e.outerHTML.slice(0, 60), box.bottom <= bottom + 2 && below];
+  });
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["conv_linear", "rnn"])
+def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
+    page: Any, folders: dict[tuple[str, bool], Path], name: str
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(address(folders, name, "?projector"))
+    scenes = page.evaluate("[...document.querySelectorAll('main > section')].map((scene) => scene.id)")
+    told: dict[str, list[str]] = {scene: [] for scene in scenes}
+    whole: dict[str, dict[int, tuple[str, bool]]] = {scene: {} for scene in scenes}
+    for _ in range(80):
+        drawn(page)
+        scene = current(page)
+        told[scene].append(text(page, f"#{scene} .part"))
+        for i, what, seen in page.evaluate(SEEN):
+            whole[scene][i] = (what, seen or whole[scene].get(i, ("", False))[1])
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), scene
+        if page.locator(".scenes [name=next]").is_disabled():
+            break
+        page.keyboard.press("PageDown")
+    assert {scene: [what for what, seen in found.values() if not seen] for scene, found in whole.items()} == {
+        scene: [] for scene in scenes
+    }
+    for scene, parts in told.items():
+        count = len(parts)
+        assert parts == [f"part {i + 1} of {count}" if count > 1 else "" for i in range(count)], scene
+    assert len(told["derivation"]) > 1
+    page.locator(".scenes [name=back]").click()  # back goes through the parts as well
+    assert text(page, f"#{current(page)} .part").startswith(("part", "")), current(page)
+    page.keyboard.press("p")
+    assert page.locator(".part").count() == 0
+
+
+@needs_chromium
+def test_numbers_have_room_in_what_is_drawn_for_them(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    sizes = """() => [...document.querySelectorAll("#network svg text.number")].map((number) => {
+      const name = number.previousElementSibling.dataset.of, box = number.getBoundingClientRect();
+      const all = [...document.querySelectorAll("#network svg :is(rect, circle)")];
+      const around = all.filter((e) => e.dataset.of === name).map((e) => e.getBoundingClientRect())
+        .find((e) => e.left < box.right && box.left < e.right);
+      return [name, number.textContent, box.width, around.width];
+    })"""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for name in ("conv_linear", "rnn"):
+        page.goto(address(folders, name, "?projector"))
+        slide(page, "network", -1.2345)
+        found = page.evaluate(sizes)
+        assert found
+        assert [each for each in found if each[2] > each[3]] == [], name
 
 
 @needs_chromium

@@ -12,6 +12,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.lesson.layers import incoming
 from microgradcnn.lesson.schematic import schematic, sliding
+from microgradcnn.lesson.sections.array_graph import ELEMENTARY, MOVING, array_graph
 from microgradcnn.lesson.sections.subject import Pieces, Subject, representatives
 from microgradcnn.networks import Network
 from microgradcnn.targets.export.javascript import function
@@ -19,15 +20,18 @@ from microgradcnn.views.answers.edits.program import nodes_of
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, substituted, symbol
-from microgradcnn.views.pages.assets import asset, compact, literal
+from microgradcnn.views.pages.assets import asset, compact, literal, name_script
 from microgradcnn.views.pages.exercise import loss_graph
 from microgradcnn.views.pages.templates import math
 
 MOST_ROWS = 60  # of the forward pass; of more the first and the last
 MOST_CELLS, MOST_ARRAYS = 150, 6  # numbers of an array that are shown, and arrays on the way to the loss
-ELEMENTARY = ("add", "sub", "mul", "neg", "div", "square", "sum", "mean")
-ASIDE = {*ELEMENTARY, "reshape", "transpose", "equal", "where", "getitem"}  # what these give is not shown
-SCRIPTS = ("lesson/elements.js", "lesson/array_opening.js")  # of a network over arrays
+ASIDE = {*ELEMENTARY, *MOVING}  # what these give is not shown
+SCRIPTS = (  # of a network over arrays
+    *("arrays/elements.js", "arrays/shapes.js", "arrays/axes.js", "arrays/products.js", "lesson/elements.js"),
+    *("lesson/boxes.js", "lesson/guess.js", "lesson/graph_steps.js", "lesson/array_graph.js"),
+    "lesson/array_opening.js",
+)
 SLIDER = (
     '<label class="slider"><span class="hidden">its number</span><input name="number" type="range" step="any">'
     "<output></output></label>"
@@ -47,7 +51,7 @@ def stage(network: Network, about: Subject, key: bool) -> tuple[dict[str, Pieces
     cannot be written as a program.
     """
     if not about.scalar:
-        return _array_stage(about)
+        return _array_stage(about, key)
     graph = Graph(about.loss)
     found: dict[str, Pieces] = {
         "network": {"opening": _opening(network, about)},
@@ -59,7 +63,7 @@ def stage(network: Network, about: Subject, key: bool) -> tuple[dict[str, Pieces
         calls += [f'{call}(scene("{name}"), live);' for name, call in WALKS.items()]
     if not key:
         found["graph"] = {"graph": STEPS}
-        calls.append('graphSteps(scene("graph"), live);')
+        calls.append('graphSteps(scene("graph"), live, scalarSteps(live));')
     if acts := _acts(network, about):
         found["windows"] = {"drawing": sliding(network, f"drawn-{network.name}")}
         calls.append(f'windows(scene("windows"), live, {literal(acts)});')
@@ -152,11 +156,14 @@ def _acts(network: Network, about: Subject) -> Mapping[str, list[tuple[str, str]
 
 def array_scripts() -> str:
     """What runs in a page of a network over arrays."""
-    return "\n".join(map(asset, SCRIPTS))
+    return "\n".join([name_script(), *map(asset, SCRIPTS)])
 
 
-def _array_stage(about: Subject) -> tuple[dict[str, Pieces], str]:
-    """Arrays as tiles, of which one number is changed: the loss, and all arrays on the way to it."""
+def _array_stage(about: Subject, key: bool) -> tuple[dict[str, Pieces], str]:
+    """Arrays as tiles, of which one number is changed: the loss, and all arrays on the way to it.
+
+    Without the `key`, steps through the graph, whose gradients are guessed.
+    """
     leaves = [*about.parameters.values(), *about.given]
     few = [leaf for leaf in leaves if np.size(leaf.data) <= MOST_CELLS]
     if not few:
@@ -176,8 +183,19 @@ def _array_stage(about: Subject) -> tuple[dict[str, Pieces], str]:
 <p>{SLIDER}</p>
 <p class="buttons"><button type="button" name="reset">As it was</button></p>
 </div><div class="wide grids"></div></div>"""
-    call = f'arrayOpening(document.getElementById("network"), {literal(told)}, {compact(program)});'
-    return {"network": {"opening": opening}}, call
+    found: dict[str, Pieces] = {"network": {"opening": opening}}
+    given = f'document.getElementById("network"), {literal(told)}, {compact(program)}'
+    if key:
+        return found, f"arrayOpening({given});"
+    if (graph := array_graph(about)) is None:
+        return found | {
+            "graph": {"graph": "<p>It is too large to be stepped through here.</p>"}
+        }, f"arrayOpening({given});"
+    found["graph"] = {"graph": f'{STEPS}\n<div class="wide grids"></div>'}
+    return (
+        found,
+        f'arrayGraphSteps(document.getElementById("graph"), {graph}, (changed) => arrayOpening({given}, changed));',
+    )
 
 
 def _array(v: Value, name: str) -> dict[str, object]:

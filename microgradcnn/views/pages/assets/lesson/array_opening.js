@@ -24,7 +24,8 @@ function paintCells(cells, values) {
 }
 
 // `told` has the leaves, which of them are shown, and what is computed on the way; `program` gives the loss and these.
-function arrayOpening(section, told, program) {
+// `changed` is called with the numbers of all leaves when one of them is another.
+function arrayOpening(section, told, program, changed = (_) => {}) {
   const $ = (selector) => section.querySelector(selector), slider = $("[name=number]");
   const start = told.leaves.flatMap(({numbers}) => numbers), [first] = program(start);
   const places = told.leaves.map((_, i) => told.leaves.slice(0, i).reduce((sum, {numbers}) => sum + numbers.length, 0));
@@ -55,6 +56,7 @@ function arrayOpening(section, told, program) {
     Object.assign(slider, {min: -reach, max: reach});
     if (Number(slider.value) !== x) slider.value = x;
     slider.nextElementSibling.textContent = rounded(x);
+    changed(numbers);
   }
   slider.addEventListener("input", () => show(numbers.with(chosen, slider.valueAsNumber), chosen));
   $("[name=reset]").addEventListener("click", () => show(start, chosen));
