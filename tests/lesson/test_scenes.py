@@ -178,6 +178,59 @@ def test_where_a_weight_acts(page: Any, folders: dict[tuple[str, bool], Path]) -
     assert [words.partition(" ")[0] for words in met] == ["x1", "x2", "x3"]
 
 
+# What one can do is within reach
+
+REACHED = {
+    "forward": "[name=next]",
+    "graph": ":is([name=next], iframe)",
+    "landscape": "[name=rate]",
+    "exercise": "form.open button",
+    "training": ".training button",
+}
+
+
+@needs_chromium
+@pytest.mark.parametrize("student", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_link_of_the_opening_leads_to_what_one_can_do(
+    page: Any, folders: dict[tuple[str, bool], Path], name: str, student: bool
+) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    for width, height in SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto("about:blank")
+        page.goto(address(folders, name, student=student))
+        there = page.evaluate("[...document.querySelectorAll('main > section')].map((scene) => scene.id)")
+        assert [scene for scene in REACHED if scene in there] == page.locator(".shortcuts a").evaluate_all(
+            "links => links.map((link) => link.hash.slice(1))"
+        )
+        for scene in (scene for scene in REACHED if scene in there):
+            page.evaluate("scrollTo(0, 0)")
+            assert in_view(page, f".shortcuts [href='#{scene}']")
+            page.locator(f".shortcuts [href='#{scene}']").click()
+            box = page.locator(f"#{scene} {REACHED[scene]}").first.bounding_box()
+            assert 0 < box["y"] < height - 40, (scene, width)
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["layers", "filters"])
+def test_arrays_descend(page: Any, folders: dict[tuple[str, bool], Path], name: str) -> None:
+    about = subject(networks()[name]())
+    about.loss.backward()
+    changed = {p: p.data - 0.5 * np.asarray(p.grad) for p in about.parameters.values()}
+    expected = recomputed(about.loss, changed)[0].item()
+    for student in (False, True):
+        page.goto(address(folders, name, student=student))
+        page.locator("[name=rate]").fill("0,5")
+        page.locator("[name=descend]").click()
+        assert near(text(page, "#network .loss output"), expected)
+        page.locator("[name=train]").click()
+        page.wait_for_function("document.querySelector('#network .loss output').textContent.includes('= 0.0')")
+        page.get_by_role("button", name="Stop").click()
+        page.locator("[name=reset]").click()
+        assert near(text(page, "#network .loss output"), about.loss.item())
+
+
 # Students guess before they see
 
 
@@ -317,9 +370,12 @@ def test_a_projector_shows_one_scene_in_large_type(page: Any, folders: dict[tupl
     page.keyboard.press("p")
     seen = "[...document.querySelectorAll('main > section')].filter((e) => e.checkVisibility()).map((e) => e.id)"
     for scene in ("network", "forward", "loss", "path", "paths", "windows"):
-        assert page.evaluate(seen) == [scene]
-        assert page.evaluate(SMALL) == []
-        page.keyboard.press("PageDown")
+        while True:
+            assert page.evaluate(seen) == [scene]
+            assert page.evaluate(SMALL) == []
+            page.keyboard.press("PageDown")
+            if current(page) != scene:
+                break
     page.keyboard.press("p")
     assert len(page.evaluate(seen)) > 10
     for theme, paper in (("dark", "rgb(0, 0, 0)"), ("light", "rgb(255, 255, 255)")):
@@ -371,8 +427,10 @@ def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
         count = len(parts)
         assert parts == [f"part {i + 1} of {count}" if count > 1 else "" for i in range(count)], scene
     assert len(told["derivation"]) > 1
-    page.locator(".scenes [name=back]").click()  # back goes through the parts as well
-    assert text(page, f"#{current(page)} .part").startswith(("part", "")), current(page)
+    for scene, parts in reversed(list(told.items())):  # and back through all of them
+        for part in reversed(parts):
+            assert (current(page), text(page, f"#{scene} .part")) == (scene, part)
+            page.keyboard.press("PageUp")
     page.keyboard.press("p")
     assert page.locator(".part").count() == 0
 

@@ -22,9 +22,9 @@ MOVING = ("reshape", "transpose", "broadcast_to", "astype", "equal", "where", "g
 def array_graph(about: Subject) -> str | None:
     """The graph in JavaScript, for array_graph.js; None where it has too many boxes to be stepped through.
 
-    A node is its operation, its inputs, its shape, and the place of a leaf among the numbers of all, or the numbers of
-    a constant. Boxes stand for what has a name and for operations, without those that only move numbers. Raises
-    ValueError for what JavaScript cannot compute.
+    A node is its operation, its inputs, its shape, and the place of a leaf among the numbers of all, of which the
+    first `moved` are the parameters', or the numbers of a constant. Boxes stand for what has a name and for
+    operations, but for those that only move numbers. Raises ValueError for what JavaScript cannot compute.
     """
     order = topological(about.loss)
     nodes = list(dict.fromkeys(v for node in order for v in (*node.parents, node)))
@@ -46,6 +46,7 @@ def array_graph(about: Subject) -> str | None:
     moving = _depending(nodes, set(about.parameters.values()))
     fields = {
         "f": about.loss.label or "f",
+        "moved": sum(int(np.size(p.data)) for p in about.parameters.values()),
         "root": place[about.loss],
         "nodes": told,
         "boxes": [[place[node], names[node], node in moving, node.label is not None] for node in boxes],

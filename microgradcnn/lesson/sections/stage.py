@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from html import escape
 from xml.sax.saxutils import quoteattr
 
@@ -36,6 +37,10 @@ SLIDER = (
     '<label class="slider"><span class="hidden">its number</span><input name="number" type="range" step="any">'
     "<output></output></label>"
 )
+DESCENT = """<p class="buttons"><button type="button" name="descend">A step of descent</button>
+<button type="button" name="train">Train</button>
+<label>at rate <input name="rate" inputmode="decimal" value="0.1" size="5"></label></p>
+"""
 STEPS = """<p class="buttons"><button type="button" name="first">Start</button>
 <button type="button" name="back">Step back</button> <button type="button" name="next">Next step</button>
 <button type="button" name="last">Backward pass</button> <span class="where"></span></p>
@@ -162,7 +167,7 @@ def array_scripts() -> str:
 def _array_stage(about: Subject, key: bool) -> tuple[dict[str, Pieces], str]:
     """Arrays as tiles, of which one number is changed: the loss, and all arrays on the way to it.
 
-    Without the `key`, steps through the graph, whose gradients are guessed.
+    These descend as well. Without the `key`, steps through the graph, whose gradients are guessed.
     """
     leaves = [*about.parameters.values(), *about.given]
     few = [leaf for leaf in leaves if np.size(leaf.data) <= MOST_CELLS]
@@ -177,25 +182,22 @@ def _array_stage(about: Subject, key: bool) -> tuple[dict[str, Pieces], str]:
         "steps": [_array(v, steps[v]) for v in kept[-MOST_ARRAYS:]],
         "f": about.loss.label or "f",
     }
+    graph: str | None = None
+    with suppress(ValueError):  # of what JavaScript cannot compute the first scene has what it can
+        graph = array_graph(about)
     opening = f"""<div class="opening arrays"><div class="controls">
 <p class="readings"><span class="loss"><output></output><i></i></span></p>
 <p class="told"></p>
 <p>{SLIDER}</p>
 <p class="buttons"><button type="button" name="reset">As it was</button></p>
-</div><div class="wide grids"></div></div>"""
+{DESCENT if graph else ""}</div><div class="wide grids"></div></div>"""
     found: dict[str, Pieces] = {"network": {"opening": opening}}
-    given = f'document.getElementById("network"), {literal(told)}, {compact(program)}'
-    if key:
-        return found, f"arrayOpening({given});"
-    if (graph := array_graph(about)) is None:
-        return found | {
-            "graph": {"graph": "<p>It is too large to be stepped through here.</p>"}
-        }, f"arrayOpening({given});"
-    found["graph"] = {"graph": f'{STEPS}\n<div class="wide grids"></div>'}
-    return (
-        found,
-        f'arrayGraphSteps(document.getElementById("graph"), {graph}, (changed) => arrayOpening({given}, changed));',
-    )
+    if not key:
+        stepped = f'{STEPS}\n<div class="wide grids"></div>' if graph else "<p>It cannot be stepped through here.</p>"
+        found["graph"] = {"graph": stepped}
+    scene = "null" if key or not graph else 'document.getElementById("graph")'
+    start = f'arrayOpening(document.getElementById("network"), {literal(told)}, {compact(program)}'
+    return found, f"{start}, {f'new ArrayGraph({graph})' if graph else 'null'}, {scene});"
 
 
 def _array(v: Value, name: str) -> dict[str, object]:

@@ -36,7 +36,17 @@ _ANSWERS = (
     *("program", "edits", "terms", "pairs", "evidence", "written", "search", "mistakes"),
     *("problem", "answer_paths", "exercise"),
 )
-_SCENES = ("elements", "boxes", "live", "guess", "opening", "forward", "loss_curve", "stations", "windows")
+_SCENES: tuple[str, ...] = (
+    "elements",
+    "boxes",
+    "live",
+    "guess",
+    "opening",
+    "forward",
+    "loss_curve",
+    "stations",
+    "windows",
+)
 _SCENES += ("graph_steps", "landscape")
 SCRIPTS = (*(*FORMULA, *(f"answers/{name}.js" for name in _ANSWERS)), *(f"lesson/{name}.js" for name in _SCENES))
 DIGITS = 5  # significant digits of the data in a page

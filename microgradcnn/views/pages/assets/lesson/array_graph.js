@@ -53,6 +53,15 @@ class ArrayGraph {
     return found;
   }
 
+  descended(rate) { // the numbers of all leaves after a step of gradient descent
+    const next = [...this.numbers];
+    for (const [n, {data}] of this.gradients) {
+      const [operation, , , place] = this.nodes[n];
+      if (operation < 0 && typeof place === "number" && place < this.moved) data.forEach((g, i) => (next[place + i] -= rate * g));
+    }
+    return next;
+  }
+
   gradient(n) {
     return this.gradients.get(n) ?? array(Array(countIn(this.shape(n))).fill(0), this.shape(n));
   }
@@ -108,13 +117,3 @@ function arraySteps(section, graph) {
 
 const MOST_TILES = 150;
 const listedNames = (edges, n, name) => edges.filter(([, to]) => to === n).flatMap(([p], i) => [i ? ", " : "", name(p)]);
-
-// Steps through the graph, with the numbers that the first scene `opens` with, and those that it has then.
-function arrayGraphSteps(section, told, opens) {
-  const graph = new ArrayGraph(told), watchers = [];
-  opens((numbers) => {
-    graph.take(numbers);
-    watchers.forEach((show) => show());
-  });
-  graphSteps(section, {open: false, watch: (show) => watchers.push(show)}, arraySteps(section, graph));
-}

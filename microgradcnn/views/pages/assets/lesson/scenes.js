@@ -41,7 +41,7 @@
     clearTimeout(moving);
     moving = behavior === "auto" ? 0 : setTimeout(arrived, 700);
     scene.scrollIntoView({block: "start", behavior});
-    if (part) parts[at].go(parts[at].at);
+    if (part && parts[at].open) parts[at].go(parts[at].at);
     else parts[at].focus(title);
     for (const menu of bar.querySelectorAll("details")) menu.open = false;
   }
