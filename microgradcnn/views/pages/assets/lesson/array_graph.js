@@ -57,7 +57,8 @@ class ArrayGraph {
     const next = [...this.numbers];
     for (const [n, {data}] of this.gradients) {
       const [operation, , , place] = this.nodes[n];
-      if (operation < 0 && typeof place === "number" && place < this.moved) data.forEach((g, i) => (next[place + i] -= rate * g));
+      if (operation < 0 && typeof place === "number" && place < this.moved)
+        data.forEach((g, i) => (next[place + i] -= rate * g));
     }
     return next;
   }
@@ -71,9 +72,11 @@ const joined = (tensors) => Float64Array.from(tensors.flatMap(({data}) => [...da
 
 // What the steps through such a graph show and say: of an array its shape, one number of its gradient is asked for.
 function arraySteps(section, graph) {
-  const grids = section.querySelector(".grids"), {f, root, edges, computed, asked, named} = graph;
-  const size = (n) => graph.shape(n).join("×") || "a number", name = (n) => nameOf(named.get(n));
-  const slope = (n) => ["d", created("var", {}, f), "/d", ...(graph.operators.has(n) ? ["(", name(n), ")"] : [name(n)])];
+  const grids = section.querySelector(".grids"), {f, root, edges, computed, asked} = graph;
+  const words = (n) => graph.named.get(n);
+  const size = (n) => graph.shape(n).join("×") || "a number", name = (n) => nameOf(words(n));
+  const named = (n) => (graph.operators.has(n) ? ["(", name(n), ")"] : [name(n)]);
+  const slope = (n) => ["d", created("var", {}, f), "/d", ...named(n)];
   const steepest = (n) => {
     const {data} = graph.gradient(n);
     return data.reduce((most, x, i) => (Math.abs(x) > Math.abs(data[most]) ? i : most), 0);
@@ -83,37 +86,38 @@ function arraySteps(section, graph) {
     const at = shape.map((length, axis) => 1 + Math.floor(place / countIn(shape.slice(axis + 1))) % length);
     return at.length ? `[${at.join(", ")}]` : "";
   };
-  const tiles = (words, {data, shape}) => {
+  const tiles = (title, {data, shape}) => {
     const cells = [...data].map(() => created("span"));
     paintCells(cells, [...data]);
-    return data.length > MOST_TILES ? created("p", {}, `${words}: ${data.length} numbers`)
-      : gridOf({name: words, shape}, cells);
+    return data.length > MOST_TILES ? created("p", {}, `${title}: ${data.length} numbers`)
+      : gridOf({name: title, shape}, cells);
   };
   return {
     root, computed, asked, beside: false,
     edges: () => edges,
-    words: (n) => named.get(n),
+    words,
     value: (n) => graph.shape(n).join("×"),
     gradient: () => "✓",
     fill: () => "var(--desk)",
     number: (n) => graph.gradient(n).data[steepest(n)],
     name: (n) => [...slope(n), index(n, steepest(n))],
     forward(n) {
-      grids.replaceChildren(tiles(named.get(n), graph.values[n]));
+      grids.replaceChildren(tiles(words(n), graph.values[n]));
       return ["Forward: ", name(n), `, ${size(n)}, from `, ...listedNames(edges, n, name)];
     },
     backward(n, open, seen) {
       const takers = edges.filter(([p]) => p === n).map(([, to]) => to);
-      grids.replaceChildren(tiles(named.get(n), graph.values[n]),
-        ...takers.filter(seen).map((to) => tiles(`d${f}/d${named.get(to)}`, graph.gradient(to))),
-        ...(open ? [tiles(`d${f}/d${named.get(n)}`, graph.gradient(n))] : []));
+      grids.replaceChildren(tiles(words(n), graph.values[n]),
+        ...takers.filter(seen).map((to) => tiles(`d${f}/d${words(to)}`, graph.gradient(to))),
+        ...(open ? [tiles(`d${f}/d${words(n)}`, graph.gradient(n))] : []));
       const from = takers.flatMap((to, i) => [i ? " and " : "", name(to)]);
-      return ["Backward: ", ...slope(n), ` has the shape of `, name(n), `, ${size(n)}. It is what comes back from `, ...from,
-        "."];
+      const shaped = [...slope(n), " has the shape of ", name(n), `, ${size(n)}`];
+      return ["Backward: ", ...shaped, ". It is what comes back from ", ...from, "."];
     },
     start: () => grids.replaceChildren(),
   };
 }
 
 const MOST_TILES = 150;
-const listedNames = (edges, n, name) => edges.filter(([, to]) => to === n).flatMap(([p], i) => [i ? ", " : "", name(p)]);
+const listedNames = (edges, n, name) =>
+  edges.filter(([, to]) => to === n).flatMap(([p], i) => [i ? ", " : "", name(p)]);

@@ -20,10 +20,12 @@ function graphSteps(section, live, graph) {
     const [kind, n] = steps[at], back = kind === "backward", seen = (each) => known.has(each) && at >= seed;
     ask.hidden = !back || n === root;
     if (back && open) known.add(n);
-    const gradient = (each) => (at < seed || !asked.includes(each) ? "" : `∂ ${seen(each) ? graph.gradient(each) : "?"}`);
+    const gradient = (each) => at < seed || !asked.includes(each) ? ""
+      : `∂ ${seen(each) ? graph.gradient(each) : "?"}`;
     drawBoxes(figure, {
       edges: graph.edges().map(([p, to]) => [p, to, back ? p === n : kind === "forward" && to === n]),
-      words: graph.words, about: `The graph of ${graph.words(root)}, at step ${at} of ${steps.length - 1}`, beside: graph.beside,
+      words: graph.words, beside: graph.beside,
+      about: `The graph of ${graph.words(root)}, at step ${at} of ${steps.length - 1}`,
       under: (each) => {
         const both = [forwardTo(each) ? graph.value(each) : "…", gradient(each)];
         return graph.beside ? both : [both.join("  ")];
@@ -40,7 +42,8 @@ function graphSteps(section, live, graph) {
     graph.start?.();
     if (kind === "start") return ["The leaves have their numbers. Next → computes the first box."];
     if (kind === "forward") return graph.forward(n);
-    return n === root ? ["Backward begins at the end, where ", ...graph.name(n), " = 1."] : graph.backward(n, open, seen);
+    if (n === root) return ["Backward begins at the end, where ", ...graph.name(n), " = 1."];
+    return graph.backward(n, open, seen);
   }
 
   const go = (to) => {

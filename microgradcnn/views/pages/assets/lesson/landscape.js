@@ -67,7 +67,8 @@ function landscape(section, task) {
     }
     drawn = canvas.clientWidth;
     const size = parseFloat(getComputedStyle(canvas).fontSize) * SIZE / (drawn || SIZE); // as all words
-    Object.assign(pen, {font: `bold ${size}px system-ui, sans-serif`, lineWidth: 4, strokeStyle: "#000", fillStyle: "#fff"});
+    pen.font = `bold ${size}px system-ui, sans-serif`;
+    Object.assign(pen, {lineWidth: 4, strokeStyle: "#000", fillStyle: "#fff"});
     const write = (words, x, y, align) => {
       pen.textAlign = align;
       pen.strokeText(words, x, y);

@@ -85,8 +85,8 @@ class LiveDrawing {
     for (const [label, number, shape] of this.texts) {
       const x = of(label);
       this.pen.font = getComputedStyle(number).font;
-      const words = this.known.has(label) ? fitting(x, this.room(shape), (text) => this.pen.measureText(text).width) : "";
-      number.textContent = words;
+      const wide = (text) => this.pen.measureText(text).width;
+      number.textContent = this.known.has(label) ? fitting(x, this.room(shape), wide) : "";
       for (const each of [number, number.parentElement])
         if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
     }

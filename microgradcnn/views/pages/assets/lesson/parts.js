@@ -1,12 +1,13 @@
 // A scene that is longer than a projector's screen, in parts: it is cut where no block is crossed.
 "use strict";
 
+const PICTURES = "svg, canvas, iframe, math"; // that are never cut
 // Blocks that stay whole where the screen has room for them; what is in all others is looked at.
-const PICTURES = "svg, canvas, iframe, math";
 const WHOLE = "h2, h3, p, summary, tr, form, figure, fieldset, input, select, button, .note, .bar, .chain, .forward li";
-const HEADS = "thead, #forward > .buttons, #windows > .choice, .training > .bar"; // that stay over what goes on below them
+const HEADS = "thead, #forward > .buttons, #windows > .choice, .training > .bar"; // that stay over what goes on below
 const TITLES = "h3, summary, thead, [role=heading]";
 const AFTER_TITLE = 60; // pixels that a part goes on for after a title, so that none is the last of a part
+const LEAST = 120; // pixels of a part, on a screen however small
 
 // The parts of a scene, which is its own window onto what is in it. Places are pixels from the top of all that.
 class Parts {
@@ -14,6 +15,8 @@ class Parts {
   /** @type {{element: any, top: number, bottom: number}[]} */ blocks = [];
   at = 0;
   /** @type {{top: number, bottom: number, ends: number}[]} */ beside = []; // what stays in view beside others
+  /** @type {{top: number, bottom: number, ends: number}[]} */ heads = []; // and above them
+  /** @type {any} */ lengthened = null;
   room = 0;
   head = 0;
   frame = 0;
@@ -49,7 +52,7 @@ class Parts {
     cancelAnimationFrame(this.frame);
     this.told.remove();
     this.scene.removeAttribute("style");
-    for (const each of this.scene.querySelectorAll(".stays")) each.classList.remove("stays");
+    this.release();
     this.scene.scrollTop = this.at = 0;
   }
 
@@ -69,34 +72,47 @@ class Parts {
   }
 
   cut() {
+    this.measure();
+    const {scene, blocks, heads} = this;
+    const last = Math.min(scene.scrollHeight, Math.max(this.head, ...blocks.map(({bottom}) => bottom)));
+    this.all = [];
+    for (let top = this.head, end = top; !this.count || end < last - 1; top = end) {
+      const over = heads.reduce((sum, each) =>
+        each.top < top - 1 && each.ends > top + 1 ? sum + each.bottom - each.top : sum, 0);
+      end = this.cutAfter(top, top + Math.max(LEAST, this.room - over), last);
+      this.all.push({top, end, over});
+    }
+    this.lengthen();
+  }
+
+  measure() { // the scene as if its screen were as long as it is
     const {scene} = this;
     Object.assign(scene.style, {height: "auto", overflowY: "hidden"});
     scene.scrollTop = 0;
-    const ending = [...scene.children].findLast((each) => each.offsetHeight) ?? this.title;
-    ending.style.paddingBottom = "";
-    this.beside = [];
+    this.release();
     this.head = Math.floor(this.title.getBoundingClientRect().height);
     scene.style.setProperty("--head", `${this.head}px`);
     this.room = innerHeight - scene.getBoundingClientRect().top - scrollY - this.head;
     this.blocks = this.within(scene).filter(({element}) => !this.title.contains(element));
-    const heads = [...scene.querySelectorAll(HEADS)].filter((each) => !each.closest(".wide[tabindex]"));
+    const heads = [...scene.querySelectorAll(HEADS)]
+      .filter((each) => !each.closest(".wide[tabindex]") && each.offsetHeight < this.room / 3);
     for (const each of heads) each.classList.add("stays");
-    const held = heads.map((each) => ({...this.place(each), ends: this.place(each.parentElement).bottom}));
-    const last = Math.min(scene.scrollHeight, Math.max(this.head, ...this.blocks.map(({bottom}) => bottom)));
-    this.all = [];
-    for (let top = this.head; ;) {
-      const above = held.filter((each) => each.top < top - 1 && each.ends > top + 1);
-      const over = above.reduce((sum, each) => sum + each.bottom - each.top, 0);
-      const end = this.cutAfter(top, top + this.room - over, last);
-      this.all.push({top, end, over});
-      if (end >= last - 1) break;
-      top = end;
-    }
-    const ends = this.all.at(-1), most = Math.max(0, ...this.beside.filter((each) => each.ends > ends.top + 1)
-      .map((each) => each.bottom - each.top)), more = most - (ends.end - ends.top);
+    this.heads = heads.map((each) => ({...this.place(each), ends: this.place(each.parentElement).bottom}));
+  }
+
+  release() { // what stayed, and the room that was made for it
+    for (const each of this.scene.querySelectorAll(".stays")) each.classList.remove("stays");
+    this.lengthened?.style.removeProperty("padding-bottom");
+    this.beside = [];
+  }
+
+  lengthen() { // the last part, if what stays beside it is longer
+    const part = this.all.at(-1), kept = this.beside.filter(({ends}) => ends > part.top + 1);
+    const more = Math.max(0, ...kept.map(({top, bottom}) => bottom - top)) - (part.end - part.top);
     if (this.count === 1 || more <= 0) return;
-    ending.style.paddingBottom = `${more}px`; // what stays beside the last part has room
-    ends.end += more;
+    this.lengthened = [...this.scene.children].findLast((each) => each.offsetHeight) ?? this.title;
+    this.lengthened.style.paddingBottom = `${more}px`;
+    part.end += more;
   }
 
   // Where a part that begins at `top` ends: before `most`, unless it begins with a block that is longer.
