@@ -21,6 +21,14 @@ from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
 
 TITLE, INDEX = "Backpropagation", "index.html"
+SHORTCUTS = {
+    "forward": "step forward",
+    "graph": "step through the graph",
+    "landscape": "descend",
+    "exercise": "check an answer",
+    "training": "train",
+}
+SCRIPTS = ("wide.js", "lesson/parts.js", "lesson/scenes.js")  # of every page, after those of its own
 _FILES = re.compile(r'<script type="application/json" id="files">(.*?)</script>')
 ABOUT = {
     False: "as far as the network has them, a number to drag, then one idea a scene: forward, the loss, one path and "
@@ -111,12 +119,19 @@ def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str
         for file, words in links
     )
     contents = "".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in titles_in(page.sections).items())
-    script = "\n".join([page.script, asset("wide.js"), asset("lesson/scenes.js")]).strip()
-    told = f'<p class="lead">{lead}</p>' if lead else ""
+    script = "\n".join([page.script, *map(asset, SCRIPTS)]).strip()
+    told = (f'<p class="lead">{lead}</p>' if lead else "") + _shortcuts(page.sections)
     whole = asset("lesson/lesson.html").format(
         links=items, contents=contents, title=as_line(title), lead=told, sections=page.sections, script=script
     )
     return html_document(whole, title.replace("`", ""), style("lesson/lesson.css") + asset("training/training.css"))
+
+
+def _shortcuts(sections: str) -> str:
+    """Links from where a page opens to what can be done on it, as far as it has them."""
+    there = titles_in(sections)
+    links = [f'<a href="#{at}">{words}</a>' for at, words in SHORTCUTS.items() if at in there]
+    return f'<p class="shortcuts">Try: {" · ".join(links)}</p>' if "network" in there else ""
 
 
 def _formula(loss: str) -> str:

@@ -107,7 +107,7 @@ class _Drawing:
         wide, high = (math.ceil(x) for x in self.size)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="schematic" width="{wide}" height="{high}" '
-            f'style="--width:{wide}px" viewBox="0 0 {wide} {high}" role="img" '
+            f'style="--width:{wide}px;--height:{high}px" viewBox="0 0 {wide} {high}" role="img" '
             f'aria-label="{escape(about)}"><title>{escape(about)}</title>'
             f"<style>\n{asset('lesson/schematic.css')}{_slides(places) if places > 1 else ''}</style>"
             f"{''.join([*self.pieces, *self.labels])}</svg>"

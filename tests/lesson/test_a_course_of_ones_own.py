@@ -86,8 +86,7 @@ def test_a_page_has_what_its_graph_has(folders: dict[str, Path], name: str) -> N
     asked = {"forward", "loss", "path", "paths", "exercise", "landscape", "mistakes", "worksheet"}
     assert {"network", "graph", "derivation", "checks", "cost", "program"} <= teacher
     assert teacher & asked == (asked if name in SCALARS else set())
-    keys = {"derivation"} if name in SCALARS else {"graph", "derivation"}
-    assert sections(page_of(folders["student"], name)) == teacher - keys
+    assert sections(page_of(folders["student"], name)) == teacher - {"derivation"}
     assert ("windows" in teacher) == (name in ("Pool", "pooled", "recurrent", "attention"))
     assert ("training" in teacher) == (name in TRAINED or name == "batch")
 

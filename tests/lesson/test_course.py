@@ -62,8 +62,7 @@ def test_a_page_has_a_section_for_all_that_the_network_has(folders: dict[bool, P
     errata = ["errata"] if name == "Softmax" else []
     for student in (False, True):
         found = sections(folders[student] / f"{name}.html")
-        graph = ["graph"] if name in SCALARS or not student else []
-        derived = [*graph, *([] if student else ["derivation"])]
+        derived = ["graph", *([] if student else ["derivation"])]
         told = [*asked, *trained, *sheet, "checks", "cost", "program", *errata]
         assert found == ["network", *walks, *windows, *derived, *told], student
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import needs_chromium
 from page_folders import COURSE, course_pages, six_pages
@@ -177,6 +178,59 @@ def test_where_a_weight_acts(page: Any, folders: dict[tuple[str, bool], Path]) -
     assert [words.partition(" ")[0] for words in met] == ["x1", "x2", "x3"]
 
 
+# What one can do is within reach
+
+REACHED = {
+    "forward": "[name=next]",
+    "graph": ":is([name=next], iframe)",
+    "landscape": "[name=rate]",
+    "exercise": "form.open button",
+    "training": ".training button",
+}
+
+
+@needs_chromium
+@pytest.mark.parametrize("student", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_link_of_the_opening_leads_to_what_one_can_do(
+    page: Any, folders: dict[tuple[str, bool], Path], name: str, student: bool
+) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    for width, height in SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto("about:blank")
+        page.goto(address(folders, name, student=student))
+        there = page.evaluate("[...document.querySelectorAll('main > section')].map((scene) => scene.id)")
+        assert [scene for scene in REACHED if scene in there] == page.locator(".shortcuts a").evaluate_all(
+            "links => links.map((link) => link.hash.slice(1))"
+        )
+        for scene in (scene for scene in REACHED if scene in there):
+            page.evaluate("scrollTo(0, 0)")
+            assert in_view(page, f".shortcuts [href='#{scene}']")
+            page.locator(f".shortcuts [href='#{scene}']").click()
+            box = page.locator(f"#{scene} {REACHED[scene]}").first.bounding_box()
+            assert 0 < box["y"] < height - 40, (scene, width)
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["layers", "filters"])
+def test_arrays_descend(page: Any, folders: dict[tuple[str, bool], Path], name: str) -> None:
+    about = subject(networks()[name]())
+    about.loss.backward()
+    changed = {p: p.data - 0.5 * np.asarray(p.grad) for p in about.parameters.values()}
+    expected = recomputed(about.loss, changed)[0].item()
+    for student in (False, True):
+        page.goto(address(folders, name, student=student))
+        page.locator("[name=rate]").fill("0,5")
+        page.locator("[name=descend]").click()
+        assert near(text(page, "#network .loss output"), expected)
+        page.locator("[name=train]").click()
+        page.wait_for_function("document.querySelector('#network .loss output').textContent.includes('= 0.0')")
+        page.get_by_role("button", name="Stop").click()
+        page.locator("[name=reset]").click()
+        assert near(text(page, "#network .loss output"), about.loss.item())
+
+
 # Students guess before they see
 
 
@@ -223,6 +277,33 @@ def test_a_student_steps_through_the_graph(page: Any, folders: dict[tuple[str, b
     scene.locator("[name=next]").click()
     scene.get_by_role("button", name="Show it").click()
     assert near(text(page, "#graph .told"), 1.0) or numbers(text(page, "#graph .told"))
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["layers", "filters"])
+def test_a_student_steps_through_a_graph_of_arrays(page: Any, folders: dict[tuple[str, bool], Path], name: str) -> None:
+    page.goto(address(folders, name, "#graph", student=True))
+    about, scene = subject(networks()[name]()), page.locator("#graph")
+    about.loss.backward()
+    scene.locator("[name=last]").click()
+    for label in reversed(about.parameters):
+        while True:
+            scene.locator("[name=next]").click()
+            asked = scene.locator("form label").text_content().removesuffix(" = ")
+            if asked.startswith(f"df/d{label}["):
+                break
+        place = tuple(int(x) - 1 for x in asked.partition("[")[2].removesuffix("]").split(", "))
+        gradient = np.asarray(about.parameters[label].grad)
+        assert math.isclose(abs(gradient[place]), np.abs(gradient).max(), rel_tol=1e-9), asked
+        assert scene.locator("figcaption", has_text=f"df/d{label}").count() == 0
+        scene.locator("form input").fill(str(-gradient[place]))
+        scene.locator("form input").press("Enter")
+        assert text(page, "#graph [role=status]") == "The sign is the other one."
+        scene.locator("form input").fill(str(gradient[place]))
+        scene.locator("form input").press("Enter")
+        shown = scene.locator(".array", has_text=f"df/d{label}").locator(".cells > *").all_text_contents()
+        assert np.allclose([numbers(x)[0] for x in shown], gradient.ravel(), atol=5.1e-3)
+    assert scene.locator("[name=next]").is_disabled()
 
 
 # Ways through the scenes
@@ -289,15 +370,87 @@ def test_a_projector_shows_one_scene_in_large_type(page: Any, folders: dict[tupl
     page.keyboard.press("p")
     seen = "[...document.querySelectorAll('main > section')].filter((e) => e.checkVisibility()).map((e) => e.id)"
     for scene in ("network", "forward", "loss", "path", "paths", "windows"):
-        assert page.evaluate(seen) == [scene]
-        assert page.evaluate(SMALL) == []
-        page.keyboard.press("PageDown")
+        while True:
+            assert page.evaluate(seen) == [scene]
+            assert page.evaluate(SMALL) == []
+            page.keyboard.press("PageDown")
+            if current(page) != scene:
+                break
     page.keyboard.press("p")
     assert len(page.evaluate(seen)) > 10
     for theme, paper in (("dark", "rgb(0, 0, 0)"), ("light", "rgb(255, 255, 255)")):
         page.goto(address(folders, "conv_linear", f"?projector={theme}#paths"))
         assert page.evaluate(seen) == ["paths"]
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+
+
+# What is written in a scene and not wholly below its title and above its end, by whether any part shows it whole.
+SEEN = """() => {
+  const scene = document.querySelector("main > .current"), title = scene.querySelector("h2").getBoundingClientRect();
+  const {bottom} = scene.getBoundingClientRect();
+  const held = [...scene.querySelectorAll(".stays")].filter((e) => e.matches("thead, p, div"));
+  const over = Math.max(title.bottom, ...held.map((e) => e.getBoundingClientRect())
+    .filter((box) => box.top < title.bottom + 1).map((box) => box.bottom));
+  const all = scene.querySelectorAll("td, h3, summary, p:not(:has(p)), math, button, input, canvas, iframe, svg");
+  const shown = (e) => e.checkVisibility() && e.getBoundingClientRect().height && !e.closest("h2, svg *, .to-errata");
+  return [...all].filter(shown).map((e, i) => {
+    const box = e.getBoundingClientRect(), below = box.top >= over - 2 || Boolean(e.closest(".stays"));
+    return [i, e.outerHTML.slice(0, 60), box.bottom <= bottom + 2 && below];
+  });
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["conv_linear", "rnn"])
+def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
+    page: Any, folders: dict[tuple[str, bool], Path], name: str
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(address(folders, name, "?projector"))
+    scenes = page.evaluate("[...document.querySelectorAll('main > section')].map((scene) => scene.id)")
+    told: dict[str, list[str]] = {scene: [] for scene in scenes}
+    whole: dict[str, dict[int, tuple[str, bool]]] = {scene: {} for scene in scenes}
+    for _ in range(80):
+        drawn(page)
+        scene = current(page)
+        told[scene].append(text(page, f"#{scene} .part"))
+        for i, what, seen in page.evaluate(SEEN):
+            whole[scene][i] = (what, seen or whole[scene].get(i, ("", False))[1])
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), scene
+        if page.locator(".scenes [name=next]").is_disabled():
+            break
+        page.keyboard.press("PageDown")
+    assert {scene: [what for what, seen in found.values() if not seen] for scene, found in whole.items()} == {
+        scene: [] for scene in scenes
+    }
+    for scene, parts in told.items():
+        count = len(parts)
+        assert parts == [f"part {i + 1} of {count}" if count > 1 else "" for i in range(count)], scene
+    assert len(told["derivation"]) > 1
+    for scene, parts in reversed(list(told.items())):  # and back through all of them
+        for part in reversed(parts):
+            assert (current(page), text(page, f"#{scene} .part")) == (scene, part)
+            page.keyboard.press("PageUp")
+    page.keyboard.press("p")
+    assert page.locator(".part").count() == 0
+
+
+@needs_chromium
+def test_numbers_have_room_in_what_is_drawn_for_them(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    sizes = """() => [...document.querySelectorAll("#network svg text.number")].map((number) => {
+      const name = number.previousElementSibling.dataset.of, box = number.getBoundingClientRect();
+      const all = [...document.querySelectorAll("#network svg :is(rect, circle)")];
+      const around = all.filter((e) => e.dataset.of === name).map((e) => e.getBoundingClientRect())
+        .find((e) => e.left < box.right && box.left < e.right);
+      return [name, number.textContent, box.width, around.width];
+    })"""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for name in ("conv_linear", "rnn"):
+        page.goto(address(folders, name, "?projector"))
+        slide(page, "network", -1.2345)
+        found = page.evaluate(sizes)
+        assert found
+        assert [each for each in found if each[2] > each[3]] == [], name
 
 
 @needs_chromium

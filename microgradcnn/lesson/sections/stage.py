@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from html import escape
 from xml.sax.saxutils import quoteattr
 
@@ -12,6 +13,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.lesson.layers import incoming
 from microgradcnn.lesson.schematic import schematic, sliding
+from microgradcnn.lesson.sections.array_graph import ELEMENTARY, MOVING, array_graph
 from microgradcnn.lesson.sections.subject import Pieces, Subject, representatives
 from microgradcnn.networks import Network
 from microgradcnn.targets.export.javascript import function
@@ -19,19 +21,26 @@ from microgradcnn.views.answers.edits.program import nodes_of
 from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, substituted, symbol
-from microgradcnn.views.pages.assets import asset, compact, literal
+from microgradcnn.views.pages.assets import asset, compact, literal, name_script
 from microgradcnn.views.pages.exercise import loss_graph
 from microgradcnn.views.pages.templates import math
 
 MOST_ROWS = 60  # of the forward pass; of more the first and the last
 MOST_CELLS, MOST_ARRAYS = 150, 6  # numbers of an array that are shown, and arrays on the way to the loss
-ELEMENTARY = ("add", "sub", "mul", "neg", "div", "square", "sum", "mean")
-ASIDE = {*ELEMENTARY, "reshape", "transpose", "equal", "where", "getitem"}  # what these give is not shown
-SCRIPTS = ("lesson/elements.js", "lesson/array_opening.js")  # of a network over arrays
+ASIDE = {*ELEMENTARY, *MOVING}  # what these give is not shown
+SCRIPTS = (  # of a network over arrays
+    *("arrays/elements.js", "arrays/shapes.js", "arrays/axes.js", "arrays/products.js", "lesson/elements.js"),
+    *("lesson/boxes.js", "lesson/guess.js", "lesson/graph_steps.js", "lesson/array_graph.js"),
+    "lesson/array_opening.js",
+)
 SLIDER = (
     '<label class="slider"><span class="hidden">its number</span><input name="number" type="range" step="any">'
     "<output></output></label>"
 )
+DESCENT = """<p class="buttons"><button type="button" name="descend">A step of descent</button>
+<button type="button" name="train">Train</button>
+<label>at rate <input name="rate" inputmode="decimal" value="0.1" size="5"></label></p>
+"""
 STEPS = """<p class="buttons"><button type="button" name="first">Start</button>
 <button type="button" name="back">Step back</button> <button type="button" name="next">Next step</button>
 <button type="button" name="last">Backward pass</button> <span class="where"></span></p>
@@ -47,7 +56,7 @@ def stage(network: Network, about: Subject, key: bool) -> tuple[dict[str, Pieces
     cannot be written as a program.
     """
     if not about.scalar:
-        return _array_stage(about)
+        return _array_stage(about, key)
     graph = Graph(about.loss)
     found: dict[str, Pieces] = {
         "network": {"opening": _opening(network, about)},
@@ -59,7 +68,7 @@ def stage(network: Network, about: Subject, key: bool) -> tuple[dict[str, Pieces
         calls += [f'{call}(scene("{name}"), live);' for name, call in WALKS.items()]
     if not key:
         found["graph"] = {"graph": STEPS}
-        calls.append('graphSteps(scene("graph"), live);')
+        calls.append('graphSteps(scene("graph"), live, scalarSteps(live));')
     if acts := _acts(network, about):
         found["windows"] = {"drawing": sliding(network, f"drawn-{network.name}")}
         calls.append(f'windows(scene("windows"), live, {literal(acts)});')
@@ -152,11 +161,14 @@ def _acts(network: Network, about: Subject) -> Mapping[str, list[tuple[str, str]
 
 def array_scripts() -> str:
     """What runs in a page of a network over arrays."""
-    return "\n".join(map(asset, SCRIPTS))
+    return "\n".join([name_script(), *map(asset, SCRIPTS)])
 
 
-def _array_stage(about: Subject) -> tuple[dict[str, Pieces], str]:
-    """Arrays as tiles, of which one number is changed: the loss, and all arrays on the way to it."""
+def _array_stage(about: Subject, key: bool) -> tuple[dict[str, Pieces], str]:
+    """Arrays as tiles, of which one number is changed: the loss, and all arrays on the way to it.
+
+    These descend as well. Without the `key`, steps through the graph, whose gradients are guessed.
+    """
     leaves = [*about.parameters.values(), *about.given]
     few = [leaf for leaf in leaves if np.size(leaf.data) <= MOST_CELLS]
     if not few:
@@ -170,14 +182,22 @@ def _array_stage(about: Subject) -> tuple[dict[str, Pieces], str]:
         "steps": [_array(v, steps[v]) for v in kept[-MOST_ARRAYS:]],
         "f": about.loss.label or "f",
     }
+    graph: str | None = None
+    with suppress(ValueError):  # of what JavaScript cannot compute the first scene has what it can
+        graph = array_graph(about)
     opening = f"""<div class="opening arrays"><div class="controls">
 <p class="readings"><span class="loss"><output></output><i></i></span></p>
 <p class="told"></p>
 <p>{SLIDER}</p>
 <p class="buttons"><button type="button" name="reset">As it was</button></p>
-</div><div class="wide grids"></div></div>"""
-    call = f'arrayOpening(document.getElementById("network"), {literal(told)}, {compact(program)});'
-    return {"network": {"opening": opening}}, call
+{DESCENT if graph else ""}</div><div class="wide grids"></div></div>"""
+    found: dict[str, Pieces] = {"network": {"opening": opening}}
+    if not key:
+        stepped = f'{STEPS}\n<div class="wide grids"></div>' if graph else "<p>It cannot be stepped through here.</p>"
+        found["graph"] = {"graph": stepped}
+    scene = "null" if key or not graph else 'document.getElementById("graph")'
+    start = f'arrayOpening(document.getElementById("network"), {literal(told)}, {compact(program)}'
+    return found, f"{start}, {f'new ArrayGraph({graph})' if graph else 'null'}, {scene});"
 
 
 def _array(v: Value, name: str) -> dict[str, object]:

@@ -30,13 +30,24 @@ from microgradcnn.views.answers.evidence import distributions
 from microgradcnn.views.derivations.cancelling import probabilities
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
-from microgradcnn.views.pages.assets import FORMULA, asset, compact, formula_script, literal
+from microgradcnn.views.pages.assets import FORMULA, asset, compact, formula_script, literal, name_script
 
 _ANSWERS = (
     *("program", "edits", "terms", "pairs", "evidence", "written", "search", "mistakes"),
     *("problem", "answer_paths", "exercise"),
 )
-_SCENES = ("elements", "live", "opening", "forward", "loss_curve", "stations", "windows", "graph_steps", "landscape")
+_SCENES: tuple[str, ...] = (
+    "elements",
+    "boxes",
+    "live",
+    "guess",
+    "opening",
+    "forward",
+    "loss_curve",
+    "stations",
+    "windows",
+)
+_SCENES += ("graph_steps", "landscape")
 SCRIPTS = (*(*FORMULA, *(f"answers/{name}.js" for name in _ANSWERS)), *(f"lesson/{name}.js" for name in _SCENES))
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
@@ -117,7 +128,7 @@ class Problem:
 def scripts() -> str:
     """All that runs in a page with problems: formulas, problems, exercises and scenes."""
     edits = f"const EDITS = {literal(SPECIFICATION)};"
-    whole = "\n".join([formula_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])])
+    whole = "\n".join([formula_script(), name_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])])
     return re.sub(r"(?m)^ +", "", whole)
 
 

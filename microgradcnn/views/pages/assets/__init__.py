@@ -68,6 +68,11 @@ def formula_script() -> str:
     return f"const NOTATION = {literal(notation)};\nconst FUNCTIONS = {_functions()};\n{scripts}"
 
 
+def name_script() -> str:
+    """The letters that Greek names stand for, with which lesson/elements.js writes names."""
+    return f"const GREEK = new Map({literal([[name, letter] for letter, name in notations.GREEK.items()])});"
+
+
 def _functions() -> str:
     """The functions that formulas may call and JavaScript can compute, with the names of what they take."""
     names, found = Names([]), []

@@ -11,13 +11,6 @@ function verdict(task, parameter, text) {
   return {right, diagnoses, words: right ? good : `Not quite: ${clauses}.`};
 }
 
-// A name in its parts: y_hat_1 has the letter y, a hat to put over it, and the index 1.
-const GREEK = new Map(Object.entries(NOTATION.tables.GREEK).map(([letter, name]) => [name, letter]));
-function spelt(name) {
-  const [base, ...parts] = name.split("_"), accent = {hat: "\u0302", bar: "\u0304"}[parts[0]] ?? "";
-  return {letter: GREEK.get(base) ?? base, accent, index: parts.slice(accent ? 1 : 0).join(",")};
-}
-
 // The words of a verdict with the names in them as mathematics, dh_2/da_1 and z_4.
 function typeset(words) {
   const made = (tag, ...inside) => {

@@ -57,13 +57,6 @@ function problem({parameters, columns, outputs, rows, start, trained, activation
     guessing, values, slopes};
 }
 
-function shape(tag, attributes, content = []) { // an element of an <svg>
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
-  made.append(...content);
-  return made;
-}
-
 // Curves of losses over the steps in an <svg>, each [class, numbers], on a logarithmic scale; `level` is a dashed line,
 // if it is finite.
 function chart(svg, curves, level) {

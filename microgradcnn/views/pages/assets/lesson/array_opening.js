@@ -24,11 +24,13 @@ function paintCells(cells, values) {
 }
 
 // `told` has the leaves, which of them are shown, and what is computed on the way; `program` gives the loss and these.
-function arrayOpening(section, told, program) {
+// With a `graph` there is descent, and in the section `steps`, where there is one, steps through it.
+function arrayOpening(section, told, program, graph, steps) {
   const $ = (selector) => section.querySelector(selector), slider = $("[name=number]");
   const start = told.leaves.flatMap(({numbers}) => numbers), [first] = program(start);
   const places = told.leaves.map((_, i) => told.leaves.slice(0, i).reduce((sum, {numbers}) => sum + numbers.length, 0));
-  let numbers = start, chosen = places[told.shown[0]];
+  /** @type {(() => void)[]} */ const watchers = [];
+  let numbers = start, chosen = places[told.shown[0]], going = 0;
 
   const buttons = told.shown.map((leaf) => told.leaves[leaf].numbers.map((_, i) => created("button", {
     type: "button", onclick: () => show(numbers, places[leaf] + i)})));
@@ -38,7 +40,8 @@ function arrayOpening(section, told, program) {
 
   function show(now, place) {
     [numbers, chosen] = [now, place];
-    const [loss, ...rest] = program(numbers), x = numbers[chosen], reach = Math.max(3, 2 * Math.abs(start[chosen]));
+    const [loss, ...rest] = program(numbers), x = numbers[chosen];
+    const reach = Math.max(3, 2 * Math.abs(start[chosen]), 1.5 * Math.abs(x));
     told.shown.forEach((leaf, k) => {
       const {name, numbers: cells} = told.leaves[leaf];
       paintCells(buttons[k], numbers.slice(places[leaf], places[leaf] + cells.length));
@@ -55,8 +58,37 @@ function arrayOpening(section, told, program) {
     Object.assign(slider, {min: -reach, max: reach});
     if (Number(slider.value) !== x) slider.value = x;
     slider.nextElementSibling.textContent = rounded(x);
+    graph?.take(numbers);
+    for (const each of watchers) each();
   }
   slider.addEventListener("input", () => show(numbers.with(chosen, slider.valueAsNumber), chosen));
-  $("[name=reset]").addEventListener("click", () => show(start, chosen));
+  $("[name=reset]").addEventListener("click", () => {
+    pause();
+    show(start, chosen);
+  });
+
+  function descend() { // a step; whether there can be another
+    const rate = Number($("[name=rate]").value.trim().replace(",", ".")), next = graph.descended(rate);
+    const good = next.every(Number.isFinite) && Number.isFinite(program(next)[0]);
+    if (good) show(next, chosen);
+    else $(".told").textContent = "The loss is no number any more: take another rate.";
+    return good;
+  }
+
+  function pause() {
+    cancelAnimationFrame(going);
+    going = 0;
+    if (graph) $("[name=train]").textContent = "Train";
+  }
+
+  function train() {
+    if (going) return pause();
+    const frame = () => descend() ? (going = requestAnimationFrame(frame)) : pause();
+    going = requestAnimationFrame(frame);
+    $("[name=train]").textContent = "Stop";
+  }
+  $("[name=descend]")?.addEventListener("click", descend);
+  $("[name=train]")?.addEventListener("click", train);
   show(start, chosen);
+  if (steps) graphSteps(steps, {open: false, watch: (each) => watchers.push(each)}, arraySteps(steps, graph));
 }

@@ -2,50 +2,48 @@
 "use strict";
 
 // From the end of the graph to its leaves a gradient is asked for at every box; what is found stays in the drawing.
-function graphSteps(section, live) {
+// `graph` has what boxes there are, what they show, and what is said of a step; `live` says when numbers change.
+function graphSteps(section, live, graph) {
   const $ = (selector) => section.querySelector(selector), figure = $("figure"), told = $(".told"), ask = $(".ask");
-  const edges = () => stationsOf(live.program), root = live.graph.root;
-  const boxes = [...new Set(edges().flatMap(([p, n]) => [p, n]))].sort((a, b) => a - b);
-  const computed = boxes.filter((n) => live.graph.nodes[n][1].length);
-  const steps = [null, ...computed.map((n) => ["forward", n]), ...boxes.toReversed().map((n) => ["backward", n])];
-  const seed = computed.length + 1, known = new Set([root]);
+  const {root, computed, asked} = graph, seed = computed.length + 1, known = new Set([root]);
+  const steps = [["start", root], ...computed.map((n) => ["forward", n]),
+    ...asked.toReversed().map((n) => ["backward", n])];
   let at = 0;
 
-  const slope = (n) => ["d", created("var", {}, live.f), "/d", nameOf(live.words(n))];
-  const gradients = () => live.program.sent(root);
   const forwardTo = (n) => !computed.includes(n) || computed.indexOf(n) < at;
-
   const guess = new Guess(live, ask, () => {
-    const [kind, place] = steps[at] ?? ["start", root], n = kind === "backward" ? place : root;
-    return {about: String(n), number: gradients()[n]?.[0] ?? 0, name: slope(n)};
+    const [kind, place] = steps[at], n = kind === "backward" ? place : root;
+    return {about: String(n), number: graph.number(n), name: graph.name(n)};
   }, (open) => show(open));
 
   function show(open) {
-    const [kind, n] = steps[at] ?? ["start", -1], back = kind === "backward";
+    const [kind, n] = steps[at], back = kind === "backward", seen = (each) => known.has(each) && at >= seed;
     ask.hidden = !back || n === root;
     if (back && open) known.add(n);
-    const found = gradients(), all = edges();
-    const gradient = (each) => (known.has(each) && at >= seed ? figures(found[each]?.[0] ?? 0, 3) : "?");
+    const gradient = (each) => at < seed || !asked.includes(each) ? ""
+      : `∂ ${seen(each) ? graph.gradient(each) : "?"}`;
     drawBoxes(figure, {
-      edges: all.map(([p, to]) => [p, to, back ? p === n : to === n]), words: (each) => live.words(each),
-      about: `The graph of ${live.f}, at step ${at} of ${steps.length - 1}`,
-      under: (each) => [forwardTo(each) ? figures(live.value(each), 3) : "…", at >= seed ? `∂ ${gradient(each)}` : ""],
-      fill: (each) => (forwardTo(each) ? tint(live.value(each), 1) : "none")});
+      edges: graph.edges().map(([p, to]) => [p, to, back ? p === n : kind === "forward" && to === n]),
+      words: graph.words, beside: graph.beside,
+      about: `The graph of ${graph.words(root)}, at step ${at} of ${steps.length - 1}`,
+      under: (each) => {
+        const both = [forwardTo(each) ? graph.value(each) : "…", gradient(each)];
+        return graph.beside ? both : [both.join("  ")];
+      },
+      fill: (each) => (forwardTo(each) ? graph.fill(each) : "none")});
     $(".where").textContent = `Step ${at} of ${steps.length - 1}`;
     $("[name=back]").disabled = at === 0;
     $("[name=next]").disabled = at === steps.length - 1;
-    told.replaceChildren(...words(kind, n, all, gradient, open));
-    figure.querySelector(".lit")?.scrollIntoView({block: "nearest", inline: "nearest"});
+    told.replaceChildren(...words(kind, n, open, seen));
+    bringIntoView(figure);
   }
 
-  function words(kind, n, all, gradient, open) {
+  function words(kind, n, open, seen) {
+    graph.start?.();
     if (kind === "start") return ["The leaves have their numbers. Next → computes the first box."];
-    if (kind === "forward") return ["Forward: ", nameOf(live.words(n)), ` = ${figures(live.value(n))}`];
-    if (n === root) return ["Backward begins at the end, where ", ...slope(n), " = 1."];
-    const into = all.filter(([p]) => p === n).flatMap(([, to, local], i) => [
-      i ? " + " : "", ...slope(to), ` (${gradient(to)}) · d`, nameOf(live.words(to)), "/d", nameOf(live.words(n)),
-      ` (${open ? figures(local, 3) : "?"})`]);
-    return ["Backward: ", ...slope(n), " = ", ...into];
+    if (kind === "forward") return graph.forward(n);
+    if (n === root) return ["Backward begins at the end, where ", ...graph.name(n), " = 1."];
+    return graph.backward(n, open, seen);
   }
 
   const go = (to) => {
@@ -55,4 +53,13 @@ function graphSteps(section, live) {
   const moves = {first: () => 0, back: () => at - 1, next: () => at + 1, last: () => seed};
   for (const [name, to] of Object.entries(moves)) $(`[name=${name}]`).addEventListener("click", () => go(to()));
   go(0);
+}
+
+// Scrolls a figure, and nothing around it, to what is lit in it.
+function bringIntoView(figure) {
+  const lit = figure.querySelector("g.lit[data-node]"), frame = figure.getBoundingClientRect();
+  if (!lit) return;
+  const {left, right, top, bottom} = lit.getBoundingClientRect();
+  figure.scrollBy(Math.max(0, right - frame.right) + Math.min(0, left - frame.left),
+    Math.max(0, bottom - frame.bottom) + Math.min(0, top - frame.top));
 }

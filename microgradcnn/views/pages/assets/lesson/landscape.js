@@ -5,7 +5,7 @@ function landscape(section, task) {
   const SIZE = 480, CELLS = 40, LEVELS = 16, STEPS = 60;
   const COLOURS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]; // viridis: low is dark
   const $ = (selector) => section.querySelector(selector), canvas = $("canvas"), pen = canvas.getContext("2d");
-  let axes, ranges, stable, image, from;
+  let axes, ranges, stable, image, from, drawn;
 
   const loss = (point) => task.loss(axes.reduce((weights, i, k) => weights.with(i, point[k]), task.trained));
   const onto = (point) => point.map((x, k) => (x - ranges[k][0]) / (ranges[k][1] - ranges[k][0]) * SIZE)
@@ -65,7 +65,10 @@ function landscape(section, task) {
         pen.fill();
       }
     }
-    Object.assign(pen, {font: "bold 17px system-ui, sans-serif", lineWidth: 4, strokeStyle: "#000", fillStyle: "#fff"});
+    drawn = canvas.clientWidth;
+    const size = parseFloat(getComputedStyle(canvas).fontSize) * SIZE / (drawn || SIZE); // as all words
+    pen.font = `bold ${size}px system-ui, sans-serif`;
+    Object.assign(pen, {lineWidth: 4, strokeStyle: "#000", fillStyle: "#fff"});
     const write = (words, x, y, align) => {
       pen.textAlign = align;
       pen.strokeText(words, x, y);
@@ -75,8 +78,8 @@ function landscape(section, task) {
     const [across, up] = ["across", "up"].map((name) => $(`[name=${name}]`).selectedOptions[0].text);
     write(`${across} = ${left}`, 8, SIZE - 10, "left");
     write(right, SIZE - 8, SIZE - 10, "right");
-    write(`${up} = ${top}`, 8, 22, "left");
-    write(bottom, 8, SIZE - 34, "left");
+    write(`${up} = ${top}`, 8, 5 + size, "left");
+    write(bottom, 8, SIZE - 17 - size, "left");
     const end = path.at(-1).loss, began = path[0].loss;
     const grown = end > began ? `${end.toPrecision(3)}, for the rate is too large` : end.toFixed(3);
     $("[name=rate] + output").textContent = rate.toPrecision(2);
@@ -109,5 +112,6 @@ function landscape(section, task) {
     from = back(onto(from).map((x, k) => x + move[k] * SIZE / 24));
     draw();
   });
+  new ResizeObserver(() => canvas.clientWidth === drawn || draw()).observe(canvas);
   begin();
 }

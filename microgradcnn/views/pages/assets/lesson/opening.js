@@ -4,6 +4,15 @@
 const REACH = 3; // of the slider, around 0
 const DRAGGED = 0.02; // for a pixel
 const ROOMY = 10; // names of weights, beside which their numbers have a place
+const MIDDLE = 9; // of a number below the middle of its circle
+
+// A number in the digits that there is room for, three if that is enough; `wide` measures a text.
+function fitting(x, room, wide) {
+  const shorter = [3, 2].map((digits) => figures(x, digits));
+  const fixed = Number.isFinite(x) ? [2, 1, 0].map((digits) => figures(Number(x.toFixed(digits)))) : [];
+  const found = [...shorter, ...fixed];
+  return found.find((text) => wide(text) <= room) ?? found.at(-1);
+}
 
 // Numbers in a drawing of the network: beside every name, as a tint of what is drawn for it, as the width of an arrow.
 class LiveDrawing {
@@ -16,7 +25,8 @@ class LiveDrawing {
     const texts = [...svg.querySelectorAll("text[data-of]")];
     const last = new Map(texts.map((text) => [text.dataset.of, text])); // of two alike the small one is the last
     this.texts = texts.filter((text) => !(small.includes(text.dataset.of) && last.get(text.dataset.of) === text))
-      .map((text) => [text.dataset.of, this.numberBeside(text)]);
+      .map((text) => [text.dataset.of, this.numberBeside(text), this.around(text)]);
+    this.pen = created("canvas").getContext("2d");
     const weights = texts.filter((text) => text.classList.contains("weight"));
     svg.classList.toggle("crowded", weights.length > ROOMY); // only the chosen one has its number
     this.known = new Set(live.graph.nodes.map(([, , label]) => label));
@@ -27,6 +37,23 @@ class LiveDrawing {
     const [left, right] = [Math.min(view.x, x - 4), Math.max(view.x + view.width, x + width + 4)];
     if (width && (left < view.x || right > view.x + view.width))
       this.svg.setAttribute("viewBox", `${left} ${view.y} ${right - left} ${view.height}`);
+  }
+
+  around(text) { // the circle or cell that a name is in
+    const [x, y] = ["x", "y"].map((name) => Number(text.getAttribute(name)));
+    const within = (low, size, at) => low <= at && at <= low + size;
+    return this.shapes.find((each) => {
+      const [left, top, width, height, cx, cy, r] = ["x", "y", "width", "height", "cx", "cy", "r"]
+        .map((name) => Number(each.getAttribute(name)));
+      return each.dataset.of === text.dataset.of && (r ? within(cx - r, 2 * r, x) && within(cy - r, 2 * r, y)
+        : within(left, width, x) && within(top, height, y));
+    });
+  }
+
+  room(shape) { // for a number in it
+    if (!shape) return Infinity;
+    const r = Number.parseFloat(getComputedStyle(shape).getPropertyValue("r"));
+    return r ? 2 * Math.sqrt(r * r - MIDDLE * MIDDLE) : Number(shape.getAttribute("width")) - 8;
   }
 
   numberBeside(text) { // after the name of a weight on its line, below all other names
@@ -55,9 +82,11 @@ class LiveDrawing {
       Object.assign(line.style, {strokeWidth: Math.min(6, 0.8 + 2 * Math.abs(x)),
         stroke: `var(--${x < 0 ? "two" : "one"})`, strokeDasharray: x < 0 ? "6 3" : "none", opacity: 0.8});
     }
-    for (const [label, number] of this.texts) {
+    for (const [label, number, shape] of this.texts) {
       const x = of(label);
-      number.textContent = this.known.has(label) ? figures(x, 3) : "";
+      this.pen.font = getComputedStyle(number).font;
+      const wide = (text) => this.pen.measureText(text).width;
+      number.textContent = this.known.has(label) ? fitting(x, this.room(shape), wide) : "";
       for (const each of [number, number.parentElement])
         if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
     }
@@ -85,6 +114,7 @@ function opening(section, live) {
   select.addEventListener("change", () => live.changed());
   slider.addEventListener("input", () => live.set(select.value, slider.valueAsNumber));
   $("[name=reset]").addEventListener("click", () => live.reset());
+  addEventListener("resize", () => live.changed()); // there may be room for other digits
 
   let held = null; // the leaf that a pointer drags
   const leafAt = (target) => {

@@ -113,3 +113,23 @@ function allPaths(section, live) {
       row("sum", sum, live.gradient(live.weight)));
   });
 }
+
+// What the steps through a graph of numbers show and say.
+function scalarSteps(live) {
+  const {root} = live.graph, edges = () => stationsOf(live.program);
+  const boxes = [...new Set(edges().flatMap(([p, n]) => [p, n]))].sort((a, b) => a - b);
+  const slope = (n) => ["d", created("var", {}, live.f), "/d", nameOf(live.words(n))];
+  const number = (n) => live.program.sent(root)[n]?.[0] ?? 0, name = (n) => nameOf(live.words(n));
+  return {
+    root, edges, number, name: slope, asked: boxes, beside: true,
+    computed: boxes.filter((n) => live.graph.nodes[n][1].length),
+    words: (n) => live.words(n),
+    value: (n) => figures(live.value(n), 3),
+    gradient: (n) => figures(number(n), 3),
+    fill: (n) => tint(live.value(n), 1),
+    forward: (n) => ["Forward: ", name(n), ` = ${figures(live.value(n))}`],
+    backward: (n, open, seen) => ["Backward: ", ...slope(n), " = ", ...edges().filter(([p]) => p === n)
+      .flatMap(([, to, local], i) => [i ? " + " : "", ...slope(to), ` (${seen(to) ? figures(number(to), 3) : "?"}) · d`,
+        name(to), "/d", name(n), ` (${open ? figures(local, 3) : "?"})`])],
+  };
+}
