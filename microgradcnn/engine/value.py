@@ -95,11 +95,9 @@ class Value:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
         new, old = as_data(data), self._data
-        if getattr(new, "shape", ()) != getattr(old, "shape", ()):  # shape_of without a call
+        if shape_of(new) != shape_of(old):
             raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape_of(new)}")
-        self._data = (
-            new if getattr(new, "dtype", 0) is getattr(old, "dtype", 0) else settled(np.asarray(new, self.dtype))
-        )
+        self._data = new if dtype_of(new) == dtype_of(old) else settled(np.asarray(new, self.dtype))
         self._birth = _next_birth()
 
     @property

@@ -154,8 +154,8 @@ def _work_of_a_number(y: Value, op: Primitive) -> float:
         return math.prod(y.static.get("size", (share,))) - (op.work != "mean")
     if op.name == "linear":
         return 2 * y.parents[1].shape[1]
-    if op.name == "attention_weights":  # a product, times the scale, plus the mask, and 5 as in log_softmax
-        return 2 * y.parents[0].shape[-1] + 6
+    if op.name == "attention_weights":  # a product, times the scale, plus the mask, log_softmax, exp
+        return 2 * y.parents[0].shape[-1] + 7 - 1 / y.shape[-1]
     if op.name == "log_softmax":  # the largest, x − it, exp, their sum, log, minus that
         return 5 - 1 / y.shape[y.static["axis"]]
     if op.name in (

@@ -122,8 +122,11 @@ def disagreement(op: Primitive, forms: Sequence[Form], static: Mapping[str, Any]
     """What differs between notation, or a `line` in Python, and forward on inputs of these forms, None if nothing does.
 
     Compared are numbers drawn from POINTS, in the shapes of the inputs unless the primitive works element by element.
-    Where forward refuses all inputs a line is taken as given. Raises UnopenedError as `by_notation` and `_by_line` do.
+    Where forward refuses all inputs a line is taken as given, and so is the notation of what the table has composed, in
+    which such numbers cancel. Raises UnopenedError as `by_notation` and `_by_line` do.
     """
+    if op.composed:
+        return None
     key = (op, line) if line else _made_of(op), tuple(forms), hashable(dict(static))
     if key not in _compared:
         _compared[key] = _disagreement(op, forms, dict(static), line)

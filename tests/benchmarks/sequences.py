@@ -1,8 +1,8 @@
 """One step of a character RNN, of makemore's MLP with embeddings and BatchNorm, and of a small GPT block.
 
 Needs llvmlite and torch. Targets, against the fastest of PyTorch's eager ways: ours eager at most its time, ours
-compiled at most half of it. The parts are "rnn float32", as PyTorch users run it, and so on. Ours are written with
-functions of arrays, PyTorch's with its fused layers, and the RNN also step by step.
+compiled at most half of it. The parts are "rnn float32", as PyTorch users run it, and so on. Both are written with
+the functions of layers that each has, PyTorch's RNN also step by step.
 """
 
 import sys

@@ -11,7 +11,9 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.engine import kernels
+from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value
+from microgradcnn.targets.notation import by_notation
 from microgradcnn.targets.row_axis import RowsError
 
 
@@ -234,6 +236,32 @@ def test_a_layer_norm_of_nn_is_one_node() -> None:
     assert y.op is not None
     assert y.op.name == "layer_norm"
     np.testing.assert_allclose(y.data, mg.normalised(X, -1), 1e-12)
+
+
+COMPOSED: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "gelu_tanh": ((X,), {}),
+    "normalised": ((X,), {"axis": (0, 2), "eps": 0.1}),
+    "linear": ((X, W, B), {}),
+    "layer_norm": ((X, G, S), {"axis": (-1,), "eps": 0.1}),
+    "attention_weights": ((Q, K, ADDED), {"scale": 0.7}),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+def test_what_is_composed_is_its_notation(dtype: Any) -> None:
+    """Targets take that as given."""
+    assert set(COMPOSED) == {name for name, op in TABLE.items() if op.composed}
+    for name, (arrays, static) in COMPOSED.items():
+        inputs = [x.astype(dtype) for x in arrays]
+        found, expected = by_notation(TABLE[name], inputs, static), TABLE[name].forward(*inputs, **static)
+        assert found.dtype == expected.dtype == dtype
+        np.testing.assert_allclose(found, expected, {np.float64: 1e-12, np.float32: 1e-4}[dtype], 1e-6, err_msg=name)
+
+
+def test_wide_layers_in_float32_are_opened_although_large_numbers_cancel() -> None:
+    x, w, b = (draw(*shape, dtype=np.float32) for shape in ((4, 128), (32, 128), (32,)))
+    weight = Value(w)
+    assert " @ " in mg.compile(mg.mean(mg.linear(x, weight, b).square()), [weight]).source
 
 
 # Products: (shape, axes to transpose), left and right

@@ -433,6 +433,32 @@ def test_operations(layer: nn.Module, shape: tuple[int, ...], operations: int) -
     assert len(shape) > 1 or layer.summary(shape[0]).operations == operations
 
 
+IN_ONE: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
+    "linear": (lambda x: mg.linear(x, np.ones((5, 3)), np.ones(5)), lambda x: x @ np.ones((3, 5)) + np.ones(5)),
+    "layer_norm": (
+        lambda x: mg.layer_norm(x, 3, np.ones(3), np.ones(3)),
+        lambda x: mg.normalised(x, -1) * np.ones(3) + np.ones(3),
+    ),
+    "attention": (
+        lambda x: mg.scaled_dot_product_attention(x, x, x, np.ones(4)),
+        lambda x: mg.softmax(2.0 * (x @ mg.swapaxes(x, 1, 2)) + np.ones(4)) @ x,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_ONE)
+def test_a_function_of_layers_has_the_operations_of_its_steps(name: str) -> None:
+    class Alone(nn.Module):
+        def __init__(self, function: Callable[[Value], Value]) -> None:
+            self.function = function
+
+        def forward(self, x: Value) -> Value:
+            return self.function(x)
+
+    one, steps = (Alone(function).summary((4, 3)).operations for function in IN_ONE[name])
+    assert one == steps > 0
+
+
 def test_operations_between_layers() -> None:
     class Reduced(nn.Module):
         def forward(self, x: Any) -> Any:
