@@ -40,7 +40,15 @@ ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products") 
 SCRIPTS = (
     *(*ARRAYS, "wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
     *("canvas/canvas", "canvas/address", "canvas/minimap", "canvas/arranging", "canvas/blocks", "images/maps"),
-    *("graph/picture", "graph/step_words", "graph/derivation", "graph/predicting", "arrays/choosing", "graph/descent"),
+    *(
+        "graph/picture",
+        "images/pixels",
+        "graph/step_words",
+        "graph/derivation",
+        "graph/predicting",
+        "arrays/choosing",
+        "graph/descent",
+    ),
     *("graph/page", *IMAGES),
 )
 SHARED = "// The script of all pages like this one."  # from here on

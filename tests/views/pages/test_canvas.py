@@ -12,6 +12,7 @@ from test_graph_page import neuron, shown
 
 import microgradcnn as mg
 from microgradcnn import Value
+from microgradcnn.networks import NETWORKS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -155,6 +156,25 @@ def test_paths_to_the_end_are_lit_and_told(page: Page, tmp_path: Path) -> None:
     lines = page.locator("#paths div").all_text_contents()
     assert [line.split("=")[-1] for line in lines] == ["1", "3", "3", "7"]
     assert lines[-1].endswith("=1+3+3=7")
+
+
+def test_a_node_shows_its_window_in_an_image_of_numbers(page: Page, tmp_path: Path) -> None:
+    """Where a family of nodes has the same pattern of pixels, each elsewhere; with one node of a kind there is none."""
+    f = NETWORKS["two_conv_linear"](seed=1).example([0.1 * i for i in range(9)], 1.0).loss
+    f.backward()
+    shown(page, f, tmp_path)
+    seen = {}
+    for name in ("a₂", "z₈", "a₅", "ŷ", "p₁", "c₁"):
+        page.locator(f"figure .node[data-told^='{name}:']").dispatch_event("pointerenter")
+        grids = page.locator("#paths .pixels")
+        seen[name] = [grids.get_attribute("aria-label"), grids.locator(".inside").count()] if grids.count() else None
+    window = "Its window in the image: "
+    assert seen == {
+        "a₂": [f"{window}p₂, p₃, p₅, p₆", 4],
+        "z₈": [f"{window}p₅, p₆, p₈, p₉", 4],
+        "a₅": [f"{window}p₁, p₂, p₄, p₅", 4],
+        **dict.fromkeys(("ŷ", "p₁", "c₁")),
+    }
 
 
 def test_predict_never_shows_the_answer(page: Page, tmp_path: Path) -> None:

@@ -21,11 +21,16 @@ Legs = list[tuple[int, list[Point]]]
 
 @dataclass
 class Column:
-    """The right end of a column, the heights that it reaches, and those at which lines go on from it."""
+    """The right end of a column, how far up and down it reaches, and the heights at which lines go on from it."""
 
     end: float
-    heights: list[float] = field(default_factory=list)
+    top: float = inf
+    bottom: float = -inf
     lines: set[float] = field(default_factory=set)
+
+    def reach(self, *heights: float) -> None:
+        """Reach these heights as well."""
+        self.top, self.bottom = min(self.top, *heights), max(self.bottom, *heights)
 
 
 def columns(layout: Layout) -> list[Column]:
@@ -36,11 +41,12 @@ def columns(layout: Layout) -> list[Column]:
             found.append(Column(x))
     ends = [column.end for column in found[:-1]]
     for box in layout.boxes:
-        found[row_at(box.x + box.width, ends)].heights += [box.y, box.y + box.height]
+        found[row_at(box.x + box.width, ends)].reach(box.y, box.y + box.height)
     for route in layout.routes:
-        for column, leg in legs(route, ends):
-            found[column].heights += [point.y for point in leg]
-        for column, leg in legs(route, ends)[1:]:
+        parts = legs(route, ends)
+        for column, leg in parts:
+            found[column].reach(*(point.y for point in leg))
+        for column, leg in parts[1:]:
             found[column - 1].lines.add(leg[0].y)
     return found
 
@@ -54,7 +60,7 @@ def breaks(columns: Sequence[Column], most: float) -> list[float] | None:
         for first in range(last - 1, -1, -1):
             if column.end - starts[first] > most:
                 break
-            top, bottom = min(top, *columns[first].heights), max(bottom, *columns[first].heights)
+            top, bottom = min(top, columns[first].top), max(bottom, columns[first].bottom)
             lines = len(columns[first - 1].lines) if first else 0
             height = lowest[first] + bottom - top + gap(lines)
             if lines <= MOST_LINES and height < lowest[last]:

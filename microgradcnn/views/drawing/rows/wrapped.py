@@ -68,8 +68,10 @@ def wrapped(layout: Layout, ends: Sequence[float]) -> Layout:
     places = [row_at(box.x + box.width, ends) for box in layout.boxes]
     for box, place in zip(layout.boxes, places, strict=True):
         rows[place].heights += [box.y, box.y + box.height]
+    for parts in cut:
+        for number, leg in parts:
+            rows[number].heights += [point.y for point in leg]
     for number, row in enumerate(rows):
-        row.heights += [point.y for parts in cut for at, leg in parts if at == number for point in leg]
         row.coming = sorted({leg[0].y for parts in cut for at, leg in parts[1:] if at == number})
     gaps, bottom = [gap(len(row.coming)) for row in rows], 0.0
     margin = max(gaps)

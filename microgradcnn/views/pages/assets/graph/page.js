@@ -71,7 +71,8 @@ function point(box) {
   const [{ level, numbers, prediction, step }, { paths }] = [state, picture()];
   picture().light(box === null ? NOTHING : paths.from(box));
   const known = !prediction && level.computedAt(level.root, step);
-  at("paths").replaceChildren(...(box === null ? [] : paths.told(box, known ? level.compute(numbers) : null)));
+  const told = (box) => [...paths.told(box, known ? level.compute(numbers) : null), ...windowIn(level, box, results())];
+  at("paths").replaceChildren(...(box === null ? [] : told(box)));
   if (box !== null) at("paths").classList.toggle("low", canvas.above(box));
 }
 
