@@ -103,15 +103,17 @@ class Square(nn.Module):
 
 def learners() -> dict[str, tuple[Learner, list[list[list[int]] | None]]]:
     """Networks of two inputs, with the places of the weights between their layers."""
-    layers = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
-    normalised = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.LayerNorm(3), nn.Linear(3, 1))
+    rng = np.random.default_rng(0)
+    layers = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Tanh(), nn.Linear(3, 2, rng=rng))
+    first, last = nn.Linear(2, 3, rng=rng), nn.Linear(3, 1, rng=rng)
+    normalised = nn.Sequential(first, nn.ReLU(), nn.LayerNorm(3), last)  # which has two vectors like the last weights
     numbers = OfNumbers()  # w, w, b of each of four neurons, then w, w, w, w, b of each of three
-    first = [[3 * j, 3 * j + 1] for j in range(4)]
-    second = [[12 + 5 * j + i for i in range(4)] for j in range(3)]
+    into = [[3 * j, 3 * j + 1] for j in range(4)]
+    onward = [[12 + 5 * j + i for i in range(4)] for j in range(3)]
     return {
         "layers": (of_model(layers, nn.cross_entropy), [[[0, 1], [2, 3], [4, 5]], [[9, 10, 11], [12, 13, 14]]]),
         "columns": (of_model(Square(), nn.mse_loss), [[[2, 4], [3, 5]], [[6, 7]]]),
-        "numbers": (of_model(numbers, nn.mse_loss), [first, second, [[27, 28, 29]]]),
+        "numbers": (of_model(numbers, nn.mse_loss), [into, onward, [[27, 28, 29]]]),
         "lecture": (of_network(NETWORKS["single_layer"]()), [[[0, 1], [2, 3], [4, 5]], [[6, 7, 8]]]),
         "normalised": (of_model(normalised, nn.mse_loss), [[[0, 1], [2, 3], [4, 5]], None, [[15, 16, 17]]]),
     }

@@ -16,6 +16,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.views.pages.training.learner import Learner, shown_of
+from microgradcnn.views.pages.training.programs import flat
 
 _NUMBER = re.compile(r"([0-9]+|[₀-₉]+)")
 Member: TypeAlias = "tuple[tuple[str, ...], int]"  # the numbers in a name, and the place of what it names
@@ -82,22 +83,38 @@ def _whole(index: str) -> tuple[int, str]:
 def ties(learner: Learner, x: Array) -> list[list[list[int]] | None]:
     """Where the weights are from each layer that is shown to the next, (to, from), beginning with the inputs.
 
-    None where no array is the weights of a layer, as in a convolution: an array is, if one of its numbers, moved a
-    little, moves the one unit that it leads to, and in every row to the side that the unit it comes from says.
+    None where no array is the weights of a layer, as in a convolution. An array is if, all of it 0, what it leads to is
+    the same for all rows, and what it comes from is as it was; and if one of its numbers, moved a little, moves the one
+    unit that it leads to, and in every row to the side that the unit it comes from says.
     """
-    layers = [np.reshape(x, (len(x), -1)), *(np.reshape(a, (len(a), -1)) for a in shown_of(learner, x).values())]
+    layers = [np.reshape(x, (len(x), -1)), *_layers(learner, x)]
     arrays = shown_arrays(learner.parameters)
     found: list[list[list[int]] | None] = []
     for k, (below, above) in enumerate(itertools.pairwise(layers)):
         to, of = above.shape[1], below.shape[1]
         fitting = [np.array(array.places) for array in arrays if sorted(array.shape or (1,)) in _shapes(to, of)]
-        grids = [grid for places in fitting for grid in (places.reshape(to, of), places.reshape(of, to).T)]
+        between = [places for places in fitting if _stands_between(learner, x, places, k, below)]
+        grids = [grid for places in between for grid in (places.reshape(to, of), places.reshape(of, to).T)]
         found.append(next((g.tolist() for g in grids if _leads(learner, x, g, k, below, above)), None))
     return found
 
 
+def _layers(learner: Learner, x: Array) -> list[Array]:
+    return [np.reshape(a, (len(a), -1)) for a in shown_of(learner, x).values()]
+
+
 def _shapes(to: int, of: int) -> list[list[int]]:
     return [sorted((to, of)), *([[max(to, of)]] if min(to, of) == 1 else [])]
+
+
+def _stands_between(learner: Learner, x: Array, places: Array, k: int, below: Array) -> bool:
+    """Whether without the parameters in these places shown layer k knows no row any more, and that below does."""
+    numbers = flat([*learner.parameters.values()])
+    numbers[places] = 0.0
+    with _numbers(learner, numbers):
+        layers = _layers(learner, x)
+    as_it_was = k == 0 or np.array_equal(layers[k - 1], below)
+    return as_it_was and bool(np.allclose(layers[k], layers[k][:1]))
 
 
 def _leads(learner: Learner, x: Array, grid: Array, k: int, below: Array, above: Array) -> bool:
@@ -107,26 +124,25 @@ def _leads(learner: Learner, x: Array, grid: Array, k: int, below: Array, above:
     if len(grid) == grid.shape[1] > 1:
         alive[j] = -1.0  # on the diagonal both ways to read a square are one
     i = int(alive.argmax())
-    with _moved(learner, int(grid[j, i])):
-        moved = np.reshape([*shown_of(learner, x).values()][k], above.shape) - above
+    numbers = flat([*learner.parameters.values()])
+    numbers[grid[j, i]] += 1e-3
+    with _numbers(learner, numbers):
+        moved = _layers(learner, x)[k] - above
     others = np.delete(moved, j, axis=1)
     sides = np.sign(moved[:, j]) * np.sign(below[:, i])
     return not others.any() and bool(sides.any()) and bool((sides >= 0.0).all())
 
 
 @contextmanager
-def _moved(learner: Learner, place: int, by: float = 1e-3) -> Iterator[None]:
-    """A context in which the parameter at a place among all of them is a little larger."""
-    start = 0
-    for p in learner.parameters.values():
-        if start <= place < start + math.prod(p.shape):
-            break
-        start += math.prod(p.shape)
-    before = p.data
-    new = np.array(before)
-    new.reshape(-1)[place - start] += by
-    p.data = new
+def _numbers(learner: Learner, numbers: Array) -> Iterator[None]:
+    """A context in which the parameters, one after the other, are these."""
+    parameters = [*learner.parameters.values()]
+    before = [p.data for p in parameters]
+    ends = np.cumsum([math.prod(p.shape) for p in parameters])
     try:
+        for p, part in zip(parameters, np.split(numbers, ends[:-1]), strict=True):
+            p.data = part.reshape(p.shape).astype(p.dtype)
         yield
     finally:
-        p.data = before
+        for p, data in zip(parameters, before, strict=True):
+            p.data = data

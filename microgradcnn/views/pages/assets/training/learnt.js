@@ -23,7 +23,8 @@ class Learnt {
     /** @type {any} */
     this.view = task.view === "plane" ? new PlaneView(task) : task.view === "line" ? new LineView(task) : null;
     this.weights = task.parameters.map(({name, shape}) => new ArrayPictures(name, this.placed(shape), task.image));
-    const key = "Orange is below 0 and blue above; under each picture stands what its strongest colour is.";
+    const tied = task.ties?.some(Boolean) ? " The curves between units are weights, wide where these are large." : "";
+    const key = `Orange is below 0 and blue above; under each picture stands what its strongest colour is.${tied}`;
     this.element = made("div", {class: "learnt"}, ...(this.view ? [this.view.element] : this.layersOfRow()),
       heading("Weights"), made("div", {class: "row"}, ...this.weights.map(({element}) => element)),
       made("p", {class: "scale"}, key));
