@@ -33,7 +33,7 @@ def text_rows(line: str, limit: int, first: int) -> list[str]:
     """
     pieces, depth = list[_Piece](), 0
     for part in _parts(line, r"(?<=, )| (?=[+−⊙=] )"):
-        factors = _parts(part, r"(?=·)|(?<=[)\]])(?=[(\[])") if columns(part) > min(limit, first) else [part]
+        factors = _parts(part, r"(?=·)|(?<=[)\]])(?=[(\[A-Za-zΑ-ω])") if columns(part) > min(limit, first) else [part]
         for i, factor in enumerate(factors):
             pieces.append(_Piece(factor, columns(factor), depth + _NEED * (i > 0)))
             depth += sum((c in "([{") - (c in ")]}") for c in factor)

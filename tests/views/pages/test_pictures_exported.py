@@ -101,6 +101,8 @@ def test_captions_have_the_formulas_with_their_numbers() -> None:
     assert "t₁ = tanh(" not in "".join(said)
     over_arrays = captions(draw(arrays()))
     assert any(caption.startswith("dt4/dW += (dt4/dt1)") for caption in over_arrays)
+    one = mg.log_softmax(Value(np.array([0.5, -1.0]), label="x"))[0]  # what it sends has no formula
+    assert re.search(r"^dt2/dx \+= −?0\.\d+ … 0\.\d+$", captions(draw(one))[-2])
 
 
 def test_a_group_with_many_results_shows_what_was_recorded() -> None:

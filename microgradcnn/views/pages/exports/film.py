@@ -128,8 +128,9 @@ def _added(level: Level, k: int, before: Data) -> list[Run]:
     f, top, bottom = level.names[level.f], level.names[child], level.names[parent]
     slope = derivative(f, bottom)
     if link.local is None:
-        sides = [slope, *([link.sent_formula] if link.sent_formula is not None else [])]
-        return [*typeset(equation(*sides, sign="+=")), Run(f",  {said(link.sent.data)}")]
+        if link.sent_formula is None:
+            return [*typeset(slope), Run(f" += {said(link.sent.data)}")]
+        return [*typeset(equation(slope, link.sent_formula, sign="+=")), Run(f",  {said(link.sent.data)}")]
     factors = [value(level.gradients[child].item()), value(link.local.item())]
     sent = link.sent.item()
     right = [multiply(derivative(f, top), derivative(top, bottom)), multiply(*factors), value(sent)]
