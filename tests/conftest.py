@@ -15,6 +15,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # read as NumPy is imported, here and in processes that tests start:
+    # each worker has a core, and threads of BLAS that wait for one take six times the time of a training
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings
