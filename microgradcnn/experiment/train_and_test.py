@@ -63,8 +63,9 @@ def experiment(
 
     A Network class may stand for its name; one of a module is trained by `fit`, as models are, others by `train`. Both
     are Datasets, or what `load` makes of a file or a name. A network tells two classes apart, 0 and 1, or if it takes
-    `outputs` any number, or it learns numbers, scaled to mean 0 and deviation 1: what data.with_target makes of the
-    target, unless it is 0 and 1 or has named classes; `target_kind` is "classes" or "number" where that is to be said.
+    `outputs` any number, or it learns numbers, scaled to mean 0 and deviation 1 if its loss is one of ŷ − y: what
+    data.with_target makes of the target, unless it is 0 and 1 or has named classes; `target_kind` is "classes" or
+    "number" where that is to be said.
     A model of images takes any number of classes, as data.with_classes gives them. `seed` draws the split, the start
     and the batches. `scale` brings pixels to [0, 1] and other columns to mean 0 and deviation 1; for missing values
     stand the means of the rows to train on. `shrunk` records the size to which images were shrunk before, and `columns`
@@ -97,7 +98,8 @@ def experiment(
             raise DataError(f"{data.name} has {found} classes, and {built.name} is for {wanted}")
     scaling = fit_scaling(learn) if scale and not built.whole_inputs else unscaled(data.x.shape[1])
     numbers = kind is not None and data.classes is None and (target_kind == "number" or not _is_learnable(data))
-    target = standardised(learn.y[:, None]) if numbers else None
+    own_units = isinstance(built, Network) and not built.of_differences
+    target = (unscaled(1) if own_units else standardised(learn.y[:, None])) if numbers else None
     trained = Trained(built, scaling, data.classes, shrunk, columns, target)
     unseen = unseen if test is None else trained.arranged(unseen)
     (x, y), validation = (_rows(trained, part) for part in (learn, unseen))

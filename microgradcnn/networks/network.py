@@ -69,6 +69,7 @@ class Network(ABC):
     image: tuple[int, ...] | None = None
     outputs: int = 1
     threshold: float = 0.5  # the ŷ of one output from which on it is class 1
+    of_differences: bool = True  # whether the loss is one of ŷ − y, so that targets of numbers may be scaled
     scalar: bool = True  # whether there is a scalar form, one `example` of labelled numbers
     module: nn.Module | None = None  # what computes it, for `fit` to train, where it is made of layers
     whole_inputs: bool = False  # whether rows are whole numbers, such as those of words, which no scaling may change

@@ -51,17 +51,24 @@ class Roles:
 def threshold(roles: Roles) -> float:
     """The prediction from which on class 1 is meant: 0 where the loss of both classes is the same there, as of a logit
     or a score that is to be ±1, else ½."""
+    at_zero = _cost(roles, 0.0, 0.0), _cost(roles, 0.0, 1.0)
+    return 0.0 if math.isclose(*at_zero, rel_tol=1e-12) and _cost(roles, 0.5, 1.0) != at_zero[1] else 0.5
+
+
+def is_of_differences(roles: Roles) -> bool:
+    """Whether a loss is one of ŷ − y, as the squared error is and the likelihood of counts is not; True if unknown."""
+    costs = [_cost(roles, predicted, y) for predicted, y in ((0.25, 0.75), (1.25, 1.75), (1.25, 0.75))]
+    return math.isclose(*costs[:2], rel_tol=1e-9) or costs[0] == costs[2] or math.isnan(costs[0])
+
+
+def _cost(roles: Roles, predicted: float, y: float) -> float:
+    """The loss where all that is predicted is one number, and all targets another; NaN where there are several."""
     if (len(roles.outputs), len(roles.targets)) != (1, 1):
-        return 0.5
+        return math.nan
     (output,), (target,) = roles.outputs, roles.targets
-
-    def cost(predicted: float, y: float) -> float:
-        new = {output: Value(0.0 * output.data + predicted), target: Value(0.0 * target.data + y)}
-        return replayed([roles.loss], new)[0].item()
-
+    new = {output: Value(0.0 * output.data + predicted), target: Value(0.0 * target.data + y)}
     with np.errstate(all="ignore"):
-        at_zero = cost(0.0, 0.0), cost(0.0, 1.0)
-        return 0.0 if math.isclose(*at_zero, rel_tol=1e-12) and cost(0.5, 1.0) != at_zero[1] else 0.5
+        return float(replayed([roles.loss], new)[0].item())
 
 
 def letter(node: Value) -> str:

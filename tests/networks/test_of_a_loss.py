@@ -226,6 +226,33 @@ def test_a_prediction_is_of_the_class_that_the_loss_means(make: Callable[..., Va
     assert run.history[0]["accuracy"] == 1.0
 
 
+def counts() -> Value:
+    s = score()
+    return mg.exp(s) - leaf("y", 3.0) * s
+
+
+NUMBERS = [
+    (counts, False),
+    (lambda: (score() - leaf("y", 1.0)) ** 2, True),
+    (lambda: mg.abs(leaf("y", 1.0) - score()) + 0.01 * leaf("w_3", 2.0) ** 2, True),
+    (line, True),
+    (lambda: (mg.log(leaf("y", 2.0)) - score()) ** 2, False),
+]
+
+
+@pytest.mark.parametrize(("make", "scaled"), NUMBERS)
+def test_targets_of_numbers_are_scaled_where_the_loss_is_one_of_differences(
+    make: Callable[..., Value], scaled: bool
+) -> None:
+    x = RNG.normal(size=(40, 2))
+    data = Dataset(x, np.exp(0.3 * x[:, 0]) + 2.0, ("u", "v"), "t", None, "numbers")
+    done = experiment(network_of_loss(make, "own"), data, target_kind="number", training={"epochs": 2})
+    target = done.trained.target
+    assert target is not None
+    assert (target.scale.item() != 1.0) is scaled
+    assert (target.shift.item() != 0.0) is scaled
+
+
 def deep(k: int = 2) -> Value:
     """Two layers of k units each, whose derivatives by themselves cost more than a square of k."""
     h: list[Value] = [leaf("x", 0.5)]

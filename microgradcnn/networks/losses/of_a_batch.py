@@ -15,7 +15,7 @@ from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value, apply
 from microgradcnn.networks.losses.own_loss import add_up_to_1
 from microgradcnn.networks.losses.written_loss import LossNetwork
-from microgradcnn.networks.roles import PREDICTION, Roles, threshold
+from microgradcnn.networks.roles import PREDICTION, Roles, is_of_differences, threshold
 from microgradcnn.networks.writing import named
 from microgradcnn.targets.lines import Line, Lines, in_order, lengths
 from microgradcnn.targets.row_axis import RowsError
@@ -36,7 +36,7 @@ class BatchLossNetwork(LossNetwork):
         self.m = sum(math.prod(leaf.shape[1:]) for leaf in roles.inputs)
         self.predictions = [*roles.outputs]
         self.outputs = math.prod(self.predictions[0].shape[1:]) if len(self.predictions) == 1 else 1
-        self.threshold = threshold(roles)
+        self.threshold, self.of_differences = threshold(roles), is_of_differences(roles)
         self.are_shares = self.outputs > 1 and add_up_to_1(np.asarray(self.predictions[0].data))
         self._loss, *self._prediction = [_of_rows(roles, output) for output in (roles.loss, *self.predictions)]
 

@@ -14,7 +14,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
 from microgradcnn.networks.losses.own_loss import add_up_to_1
 from microgradcnn.networks.losses.written_loss import LossNetwork
-from microgradcnn.networks.roles import PREDICTION, in_scalars, letter, replayed, threshold
+from microgradcnn.networks.roles import PREDICTION, in_scalars, is_of_differences, letter, replayed, threshold
 from microgradcnn.networks.writing import named
 from microgradcnn.targets.trace import reached
 
@@ -27,7 +27,7 @@ class ExampleLossNetwork(LossNetwork):
         self._opened = in_scalars(self.written)
         self.predictions = [*self._opened.outputs]
         self.m, self.outputs = len(self._opened.inputs), max(1, len(self._opened.targets))
-        self.threshold = threshold(self._opened)
+        self.threshold, self.of_differences = threshold(self._opened), is_of_differences(self._opened)
         self.are_shares = add_up_to_1(np.array([float(node.data) for node in self.predictions]))
 
     def write_out(self, x: list[Value], p: dict[str, list[Value]]) -> tuple[list[Value], Value | list[Value]]:

@@ -47,6 +47,8 @@ def tokenize(text: str, names: Names) -> Iterator[Token]:
 
 def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> tuple[re.Match[str], int]:
     """The next piece of the text, among the arguments of a function or inside a bracket, and where it ends."""
+    if found := names.place_at(text, at):
+        return found, found.end()
     found = notations.STATIC.match(text, at)
     if found and found[1] in names.parameters(inside)[1] and ("=" in found[0] or found[1] not in names.labels):
         return found, found.end()
@@ -119,7 +121,9 @@ def _end_of_index(found: re.Match[str], indices: set[str]) -> int:
 def _tokens(found: re.Match[str], text: str, names: Names, indices: set[str]) -> Iterator[Token]:
     """What a piece of the text stands for."""
     column = found.start() + 1
-    if found.re is notations.NAME:
+    if found[0] in names.places:
+        yield Token("name", found[0], column)
+    elif found.re is notations.NAME:
         yield from _named(found, text, names, indices)
     elif found.re is notations.RAISED:
         yield Token("^", found[0], column)

@@ -91,6 +91,22 @@ REFUSED = [
 ]
 
 
+def test_the_parameters_of_a_model_are_written_by_their_places() -> None:
+    def squared(net: mg.nn.MLP) -> tuple[mg.Value, dict[str | None, mg.Value]]:
+        found = net([mg.Value(1.0, label="x_1")])
+        return (found - mg.Value(1.0, label="y")) ** 2, {p.label: p for p in net.parameters()}
+
+    f, parameters = squared(mg.nn.MLP(1, [1]))
+    (gradient,) = mg.grad(f, [parameters["layers.0.neurons.0.w.0"]])
+    found = check_answer("2(layers.0.neurons.0.b + layers.0.neurons.0.w.0 x1 − y)x₁", gradient)
+    assert found.right, found.verdict
+    assert check_answer(found.read, gradient).right
+    with pytest.raises(FormulaError, match="layers is not known here"):
+        check_answer("layers.0.neurons.1.b", gradient)
+    f, parameters = squared(mg.nn.MLP(1, [2, 1]))
+    assert len(mg.worksheet(f, [*parameters.values()], questions=3).tasks) == 3
+
+
 @pytest.mark.parametrize(("graph", "wrt", "answer"), RIGHT)
 def test_a_right_answer_in_a_students_notation(graph: str, wrt: str, answer: str) -> None:
     found = check(graph_of(graph), wrt, answer)

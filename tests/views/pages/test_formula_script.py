@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -52,8 +53,10 @@ def by_page(browser: Browser) -> Iterator[Read]:
     page = browser.new_page()
     page.set_content(f"<!doctype html><script>{formula_script()}</script>")
 
-    def values(texts: list[str], labels: Iterable[str] = VALUES, activation: str = "sigmoid") -> list[float | str]:
-        found = page.evaluate(READ_ALL, [texts, list(labels), activation, VALUES])
+    def values(
+        texts: list[str], labels: Iterable[str] = VALUES, activation: str = "sigmoid", at: dict[str, float] = VALUES
+    ) -> list[float | str]:
+        found = page.evaluate(READ_ALL, [texts, list(labels), activation, at])
         return [x["refusal"] if "refusal" in x else float(x["value"].replace("Infinity", "inf")) for x in found]
 
     yield values
@@ -69,6 +72,18 @@ def test_sigma_is_the_activation_of_the_graph(by_page: Read) -> None:
     texts = ["σ(-a_1)", "σ'(-a_1)", "σ'(a_1)", "sigmoid(0)"]
     assert by_page(texts, activation="relu") == [0.0, 0.0, 1.0, 0.5]
     assert by_page(["σ(0)", "σ'(0)"], activation="tanh") == [0.0, 1.0]
+
+
+def test_a_place_in_a_model_is_a_name(by_page: Read) -> None:
+    at = {"layers.0.w.1": 2.0, "layers.0.w.10": 3.0, "x_1": 5.0}
+    texts = ["2layers.0.w.1 x₁", "(layers.0.w.10·x1 - layers.0.w.1)^2", "layers.0.w.7", "layers.0.w.1.b"]
+    found = by_page(texts, at, at=at)
+    assert found[:2] == [20.0, 169.0]
+    names = Names(at)
+    for text, value in zip(texts, found, strict=True):
+        with pytest.raises(FormulaError) if isinstance(value, str) else nullcontext():
+            assert parse(text, names, lambda label: mg.Value(at[label], label=label)).item() == value
+    assert all(str(value).startswith("layers is not known here") for value in found[2:])
 
 
 def test_labels_win_over_everything_else(by_page: Read) -> None:

@@ -108,6 +108,7 @@ class Names:
             self.functions.setdefault(short, TABLE[f"{short}imum"])
         self.labels: dict[str, str] = {}  # by the canonical spelling, as s_1_2
         self.tight: dict[str, set[str]] = {}  # by the spelling without underscores, as s12
+        self.places: tuple[str, ...] = ()  # of parameters in a model, as layers.0.w.1: written as they are
         self._add(labels)
 
     def _add(self, labels: Iterable[str]) -> None:
@@ -116,6 +117,8 @@ class Names:
             if (name := canonical(label)) is not None and label == label.strip():
                 self.labels[name] = label
                 self.tight.setdefault(name.replace("_", ""), set()).add(label)
+            elif re.fullmatch(r"\w+(\.\w+)+", label):
+                self.places += (label,)
 
     def also(self, labels: Iterable[str]) -> Names:
         """These names and others."""
@@ -123,6 +126,11 @@ class Names:
         more.labels, more.tight = dict(self.labels), {key: set(found) for key, found in self.tight.items()}
         more._add(labels)
         return more
+
+    def place_at(self, text: str, at: int) -> re.Match[str] | None:
+        """The place in a model that stands in the text, if one does."""
+        longest_first = map(re.escape, sorted(self.places, key=len, reverse=True))
+        return re.compile(rf"({'|'.join(longest_first)})(?![\w.])").match(text, at) if self.places else None
 
     def find(self, name: str) -> str | None:
         """The label that the canonical `name` stands for. Raises FormulaError if it could be two."""

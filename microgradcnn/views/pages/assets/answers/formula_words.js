@@ -38,13 +38,16 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
   // below in the derivative that an answer is for, and `place` which number of a gradient, and of how many.
   /** @param {string[]} labels @param {string[] | null} [asked] @param {number[] | null} [place] */
   function names(labels, activation = "sigmoid", asked = null, place = null) {
-    const known = new Map(), tight = new Map();
+    const known = new Map(), tight = new Map(), places = []; // of parameters in a model: written as they are
     for (const label of labels) {
       const name = canonical(label), short = name.replaceAll("_", "");
+      if (!name && /^\w+(\.\w+)+$/.test(label)) places.push(label);
       if (!name) continue;
       known.set(name, label);
       tight.set(short, (tight.get(short) ?? new Set()).add(label));
     }
+    const placeAt = (text, at) => places.filter((place) => text.startsWith(place, at) &&
+      !/^[\w.]/.test(text.slice(at + place.length))).sort((a, b) => b.length - a.length)[0];
     function find(name) {
       if (known.has(name)) return known.get(name);
       const found = new Set(tight.get(name.replaceAll("_", "")));
@@ -75,7 +78,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
     }
     const constant = (name) => (name === "pi" && !find("i")) || (name === "e" && !find("e"));
     const also = (more) => (more.length ? names([...labels, ...more], activation, asked, place) : {...self});
-    const self = {find, family, component, unknown, constant, also, known, activation, asked, place};
+    const self = {find, placeAt, family, component, unknown, constant, also, known, activation, asked, place};
     return self;
   }
 
@@ -185,6 +188,11 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
     function next(column) { // one piece of the text; where it ends
       const inside = calls.at(-1), plain = inside === "" || CLOSING.has(inside) || unary(inside);
       let found = inside === "{" ? match(CASE, text, at) : null, end;
+      const place = known.placeAt(text, at);
+      if (place) {
+        push("name", place, column);
+        return at + place.length;
+      }
       if (found) push(found[0].replace(/^, /, ""), found[0], column);
       else if ((found = match(OWN_NAME, text, at)) && Object.hasOwn(FUNCTIONS, found[0]) && !canonical(found[0]))
         push("function", found[0], column);
