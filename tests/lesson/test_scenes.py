@@ -185,7 +185,7 @@ REACHED = {
     "graph": ":is([name=next], iframe)",
     "landscape": "[name=rate]",
     "exercise": "form.open button",
-    "training": ".training button",
+    "training": ":is(.training button, svg.chart)",
 }
 
 

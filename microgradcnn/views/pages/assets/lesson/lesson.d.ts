@@ -35,6 +35,7 @@ interface Parts {
 interface ArrayGraph {
   f: string;
   root: number;
+  moved: number;
   nodes: [number, number[], number[], any][];
   operations: { to: number[]; value: (v: Float64Array) => any[]; back: (v: Float64Array) => any[] }[];
   edges: [number, number][];

@@ -72,6 +72,7 @@ class LiveDrawing {
 
   show(chosen) {
     const {live} = this, of = (label) => (this.known.has(label) ? live.of(label) : NaN);
+    const rooms = this.texts.map(([, number, shape]) => [getComputedStyle(number).font, this.room(shape)]);
     const most = Math.max(1e-9, ...this.shapes.map(({dataset}) => Math.abs(of(dataset.of))).filter(Number.isFinite));
     for (const each of this.shapes) {
       each.style.fill = tint(of(each.dataset.of), most);
@@ -82,11 +83,11 @@ class LiveDrawing {
       Object.assign(line.style, {strokeWidth: Math.min(6, 0.8 + 2 * Math.abs(x)),
         stroke: `var(--${x < 0 ? "two" : "one"})`, strokeDasharray: x < 0 ? "6 3" : "none", opacity: 0.8});
     }
-    for (const [label, number, shape] of this.texts) {
-      const x = of(label);
-      this.pen.font = getComputedStyle(number).font;
-      const wide = (text) => this.pen.measureText(text).width;
-      number.textContent = this.known.has(label) ? fitting(x, this.room(shape), wide) : "";
+    const wide = (text) => this.pen.measureText(text).width;
+    for (const [i, [label, number]] of this.texts.entries()) {
+      const x = of(label), [font, room] = rooms[i];
+      this.pen.font = font;
+      number.textContent = this.known.has(label) ? fitting(x, room, wide) : "";
       for (const each of [number, number.parentElement])
         if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
     }

@@ -76,18 +76,20 @@ class Parts {
     const {scene, blocks, heads} = this;
     const last = Math.min(scene.scrollHeight, Math.max(this.head, ...blocks.map(({bottom}) => bottom)));
     this.all = [];
-    for (let top = this.head, end = top; !this.count || end < last - 1; top = end) {
+    for (let top = this.head, end = top; !this.count || end < last - 1;) {
       const over = heads.reduce((sum, each) =>
         each.top < top - 1 && each.ends > top + 1 ? sum + each.bottom - each.top : sum, 0);
-      end = this.cutAfter(top, top + Math.max(LEAST, this.room - over), last);
+      const high = Math.max(LEAST, this.room - over), found = this.cutAfter(top, top + high, last);
+      end = found ?? top + high;
       this.all.push({top, end, over});
+      top = found ?? end - high / 4; // of a block that is longer than the screen some is seen again
     }
     this.lengthen();
   }
 
   measure() { // the scene as if its screen were as long as it is
     const {scene} = this;
-    Object.assign(scene.style, {height: "auto", overflowY: "hidden"});
+    scene.style.height = "auto";
     scene.scrollTop = 0;
     this.release();
     this.head = Math.floor(this.title.getBoundingClientRect().height);
@@ -113,17 +115,17 @@ class Parts {
     this.lengthened = [...this.scene.children].findLast((each) => each.offsetHeight) ?? this.title;
     this.lengthened.style.paddingBottom = `${more}px`;
     part.end += more;
+    const missing = Math.max(0, part.end - this.scene.scrollHeight); // where a row of a grid has given room before
+    this.lengthened.style.paddingBottom = `${more + missing}px`;
   }
 
-  // Where a part that begins at `top` ends: before `most`, unless it begins with a block that is longer.
+  // Where a part that begins at `top` ends, before `most`; null if it begins with a block that is longer.
   cutAfter(top, most, last) {
     if (last <= most) return last;
     const crossed = (y) => this.blocks.find((block) => block.top < y - 1 && block.bottom > y + 1);
-    let end = most, block = crossed(end);
-    for (; block && end > top + 1; block = crossed(end)) end = block.top;
-    if (end > top + 1) return end;
-    for (end = most, block = crossed(end); block; block = crossed(end)) end = block.bottom;
-    return end;
+    let end = most;
+    for (let block = crossed(end); block && end > top + 1; block = crossed(end)) end = block.top;
+    return end > top + 1 ? end : null;
   }
 
   // The blocks in an element, but for those that stay in view beside others.
@@ -162,10 +164,9 @@ class Parts {
   }
 
   show(at) {
-    const {scene} = this, {top, end, over} = this.all[at], high = end - top + over;
+    const {scene} = this, {top, end, over} = this.all[at];
     this.at = at;
-    const overflowY = high > this.room + 1 ? "auto" : "hidden"; // a block that is longer than the screen scrolls
-    Object.assign(scene.style, {height: `${this.head + Math.min(high, this.room)}px`, overflowY});
+    scene.style.height = `${this.head + end - top + over}px`;
     scene.scrollTop = this.first;
     const words = this.count > 1 ? `part ${at + 1} of ${this.count}` : "";
     if (this.told.textContent !== words) this.told.textContent = words;
@@ -174,7 +175,7 @@ class Parts {
 
   get first() { // how far the scene is scrolled where its part begins
     const {top, over} = this.all[this.at];
-    return top - over - this.head;
+    return Math.min(top - over - this.head, this.scene.scrollHeight - this.scene.clientHeight);
   }
 
   // Goes to a part, and puts the focus where it begins, from where Tab goes on.
@@ -196,9 +197,8 @@ class Parts {
   }
 
   scrolled() { // by a script that brings something into view
-    const {scrollTop, clientHeight} = this.scene, {end} = this.all[this.at], by = scrollTop - this.first;
-    const more = Math.max(0, end - this.first - clientHeight); // of a block that is longer than the screen
-    if (by > more + 1) this.show(this.all.findIndex((part) => part.end >= scrollTop + clientHeight - 1));
+    const {scrollTop, clientHeight} = this.scene, by = scrollTop - this.first;
+    if (by > 1) this.show(this.all.findIndex((part) => part.end >= scrollTop + clientHeight - 1));
     else if (by < -1) this.show(Math.max(0, this.all.findLastIndex((part) => part.top <= scrollTop + this.head + 1)));
   }
 }
