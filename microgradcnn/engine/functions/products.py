@@ -49,11 +49,12 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Any:
-    """softmax(Q Kᵀ·scale + mask) V for queries, keys and values (..., length, features), as one node.
+    """softmax(Q Kᵀ·scale + mask) V for queries, keys and values (..., length, features), in two nodes.
 
-    The mask is added, or is boolean, True where a query looks at a key; with `is_causal` none looks at what comes later
-    than itself. `scale` is 1/√features unless it is given. (Vaswani et al. 2017, equation 1.) nn.MultiheadAttention
-    records the steps one by one, which its graph shows; this is faster. Raises ValueError for two masks.
+    They are the weights, and their product with V. The mask is added, or is boolean, True where a query looks at a key;
+    with `is_causal` none looks at what comes later than itself. `scale` is 1/√features unless it is given. (Vaswani et
+    al. 2017, equation 1.) nn.MultiheadAttention records the steps one by one, which its graph shows; this is faster.
+    Raises ValueError for two masks.
     """
     if min(len(shape(x)) for x in (query, key, value)) < 2:
         raise ValueError(
