@@ -13,7 +13,7 @@ from microgradcnn.targets.lines import Line, Rows, Shape
 
 Index: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Sizes: TypeAlias = tuple[int, ...]
-Steps: TypeAlias = list[tuple[int, int]]  # lengths and strides, the largest stride first
+Steps: TypeAlias = list[tuple[int, int]]  # lengths and strides of nested loops, the innermost last
 DType: TypeAlias = np.dtype[Any] | None
 
 
@@ -193,6 +193,8 @@ def _windows(x: Stack, steps: list[Steps], offset: int) -> Stack | None:
 def _unfolded(x: Stack, positions: Steps, inside: Steps, width: int) -> Stack | None:
     """The windows of images so wide, (positions, channels · height · width of a window), None if that is not them."""
     by_stride = {stride: length for length, stride in inside}
+    if [stride for _, stride in inside] != sorted(by_stride, reverse=True):  # not channels, then rows, then columns
+        return None
     kernel = by_stride.pop(width, 1), by_stride.pop(1, 1)
     channels = 1
     if by_stride:

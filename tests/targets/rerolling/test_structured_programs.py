@@ -137,6 +137,15 @@ def test_what_is_irregular_stays_right(what: str) -> None:
     assert difference(trainer.also, expected.also) <= TOLERANCE
 
 
+def test_windows_may_be_taken_column_by_column() -> None:
+    w, v, x = of(*P[:3]), of(*P[3:5]), of(*X[:2])
+    image = [[mg.tanh(a * b) for a in w] for b in x]
+    loss = sum_of([v[j] * mg.tanh(row[j] + row[j + 1]) for j in range(2) for row in image])
+    lines = mg.compile(loss, [*w, *v], x)._lines
+    columns = list(np.random.default_rng(0).standard_normal((2, 4)))
+    assert structured_programs.disagreement(lines, [*w, *v], columns, 4, ["numpy"]) <= TOLERANCE
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_without_rows_and_in_either_type(dtype: str) -> None:
     p = [Value(np.asarray(v, dtype)) for v in P]
