@@ -66,7 +66,7 @@ class Trained:
     def scaled(self, rows: Any) -> Any:
         """Rows (n, inputs), an array or a Value, as the network takes them: scaled in the type of its parameters."""
         dtype = next(iter(self.network.parameters.values())).dtype
-        return self.scaling.apply(rows if isinstance(rows, Value) else rows.astype(dtype, copy=False), dtype)
+        return self.scaling.apply(rows if isinstance(rows, Value) else np.ascontiguousarray(rows, dtype), dtype)
 
     def answer(self, rows: Any) -> Value:
         """What is said of rows (n, inputs), an array or a Value, before scaling.

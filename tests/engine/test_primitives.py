@@ -362,7 +362,7 @@ CASES: dict[str, list[Case]] = {
             (draw(*q), draw(*k, seed=1), draw(*m, seed=2)),
             {"scale": 0.7},
         )
-        for q, k, m in (((2, 3), (4, 3), (2, 4)), ((2, 1, 3, 2), (2, 2, 4, 2), (4,)), ((2, 3, 2), (3, 2), ()))
+        for q, k, m in (((2, 3), (4, 3), (2, 4)), ((2, 3, 2), (3, 2), ()), ((2, 1, 3, 2), (2, 2, 4, 2), (4,)))
     ],
     "min": reduction_cases("min"),
     "logsumexp": reduction_cases("logsumexp", lambda n, x, **s: n.log(n.sum(n.exp(x), **s))),

@@ -12,7 +12,7 @@ from microgradcnn.cli.output import Record, show, table
 from microgradcnn.data import class_name, class_names, load, with_classes
 from microgradcnn.data.dataset import DataError, Dataset, dropping, listed, short
 from microgradcnn.engine.arrays import Array
-from microgradcnn.experiment import predict
+from microgradcnn.experiment import Trained, predict
 from microgradcnn.system.terminal import columns
 from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if trained.target is None:
         names = trained.classes or ("0", "1")
         _check_classes(data, names)
-        rows = [_row(i, each, names, trained.network.threshold) for i, each in enumerate(found, 1)]
+        rows = [_row(i, each, names, trained) for i, each in enumerate(found, 1)]
         told = _told([row["class"] for row in rows], data, names)
         accuracy = None if told is None else float(np.trace(told.counts) / told.counts.sum())
         measured: Record = {"accuracy": accuracy, "confusion": told and told.record()}
@@ -65,10 +65,10 @@ def _agreement(found: Array, data: Dataset) -> Record:
     return {"r2": r_squared(found, data.y), "mean_absolute_error": mean_absolute_error(found, data.y)}
 
 
-def _row(number: int, found: Array, names: tuple[str, ...], threshold: float) -> Record:
+def _row(number: int, found: Array, names: tuple[str, ...], trained: Trained) -> Record:
     """ŷ and the class it stands for, or the most probable of all classes with its probability."""
     if np.ndim(found) == 0:
-        return {"row": number, "prediction": float(found), "class": names[int(found >= threshold)]}
+        return {"row": number, "prediction": float(found), "class": names[int(found >= trained.network.threshold)]}
     return {"row": number, "probability": float(max(found)), "class": names[int(np.argmax(found))]}
 
 

@@ -105,7 +105,7 @@ function arraySteps(section, graph) {
       grids.replaceChildren(tiles(words(n), graph.values[n]));
       return ["Forward: ", name(n), `, ${size(n)}, from `, ...listedNames(edges, n, name)];
     },
-    backward(n, open, seen) {
+    back(n, open, seen) {
       const takers = edges.filter(([p]) => p === n).map(([, to]) => to);
       grids.replaceChildren(tiles(words(n), graph.values[n]),
         ...takers.filter(seen).map((to) => tiles(`d${f}/d${words(to)}`, graph.gradient(to))),

@@ -7,17 +7,17 @@ function graphSteps(section, live, graph) {
   const $ = (selector) => section.querySelector(selector), figure = $("figure"), told = $(".told"), ask = $(".ask");
   const {root, computed, asked} = graph, seed = computed.length + 1, known = new Set([root]);
   const steps = [["start", root], ...computed.map((n) => ["forward", n]),
-    ...asked.toReversed().map((n) => ["backward", n])];
+    ...asked.toReversed().map((n) => ["back", n])];
   let at = 0;
 
   const forwardTo = (n) => !computed.includes(n) || computed.indexOf(n) < at;
   const guess = new Guess(live, ask, () => {
-    const [kind, place] = steps[at], n = kind === "backward" ? place : root;
+    const [kind, place] = steps[at], n = kind === "back" ? place : root;
     return {about: String(n), number: graph.number(n), name: graph.name(n)};
   }, (open) => show(open));
 
   function show(open) {
-    const [kind, n] = steps[at], back = kind === "backward", seen = (each) => known.has(each) && at >= seed;
+    const [kind, n] = steps[at], back = kind === "back", seen = (each) => known.has(each) && at >= seed;
     ask.hidden = !back || n === root;
     if (back && open) known.add(n);
     const gradient = (each) => at < seed || !asked.includes(each) ? ""
@@ -43,7 +43,7 @@ function graphSteps(section, live, graph) {
     if (kind === "start") return ["The leaves have their numbers. Next → computes the first box."];
     if (kind === "forward") return graph.forward(n);
     if (n === root) return ["Backward begins at the end, where ", ...graph.name(n), " = 1."];
-    return graph.backward(n, open, seen);
+    return graph.back(n, open, seen);
   }
 
   const go = (to) => {

@@ -128,7 +128,7 @@ function scalarSteps(live) {
     gradient: (n) => figures(number(n), 3),
     fill: (n) => tint(live.value(n), 1),
     forward: (n) => ["Forward: ", name(n), ` = ${figures(live.value(n))}`],
-    backward: (n, open, seen) => ["Backward: ", ...slope(n), " = ", ...edges().filter(([p]) => p === n)
+    back: (n, open, seen) => ["Backward: ", ...slope(n), " = ", ...edges().filter(([p]) => p === n)
       .flatMap(([, to, local], i) => [i ? " + " : "", ...slope(to), ` (${seen(to) ? figures(number(to), 3) : "?"}) · d`,
         name(to), "/d", name(n), ` (${open ? figures(local, 3) : "?"})`])],
   };
