@@ -72,6 +72,26 @@ def test_a_network_of_scalars_opens_layer_by_layer(page: Page, tmp_path: Path) -
     assert boxes(page) == whole
 
 
+def test_a_closed_layer_of_many_neurons_is_strips_that_follow_a_change(page: Page, tmp_path: Path) -> None:
+    model, x = MLP(2, 24, 1), [Value(0.5), Value(-1.0)]
+    loss = (model(x) - 1.0) ** 2
+    loss.backward()
+    shown(page, loss, tmp_path, names={"model": model, "x": x, "loss": loss})
+    image = box(page, "Layer 1").locator(".value-map .map image")
+
+    def units() -> list[Any]:
+        return list(cell_colours(image.get_attribute("href") or "", 1, 24))
+
+    before = units()
+    page.get_by_label("x₁", exact=True).fill("4")
+    assert units() != before  # they are positive now
+    page.get_by_role("button", name="Start").click()
+    assert image.get_attribute("href") is None
+    page.get_by_role("button", name="End").click()
+    page.get_by_role("button", name="As they were").click()
+    assert units() == before
+
+
 def test_numbers_of_groups_are_those_of_the_graph(page: Page, tmp_path: Path) -> None:
     model, loss, names = network()
     shown(page, loss, tmp_path, names=names)

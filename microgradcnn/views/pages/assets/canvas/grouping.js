@@ -183,7 +183,7 @@ class Grouped {
   made(item) {
     const [kind, number] = [item.split(" ")[0], Number(item.split(" ")[1])];
     if (kind === "node") return { ...fine.boxes[number], ends: [number] };
-    const { name, kind: sort, head, members, columns } = data.groups[number];
+    const { name, kind: sort, head, members, columns, maps } = data.groups[number];
     const ends = head === null ? this.ends(item, members) : [head];
     if (ends.length === 1) {
       const { place, ...told } = fine.boxes[ends[0]];
@@ -194,7 +194,7 @@ class Grouped {
     const size = ends.reduce((n, end) => n + sizeOfNode(end), 0);
     const cells = Array.from({ length: columns * Math.ceil(size / columns) }, (_, i) => (i < size ? i : -1));
     const map = size <= MOST_CELLS ? { columns, cells } : {};
-    return { name, leaf, gradient, group: number, ends, shape: [size], ...map };
+    return { name, leaf, gradient, group: number, ends, shape: [size], ...map, maps };
   }
 
   // The nodes of a group that others are computed from.

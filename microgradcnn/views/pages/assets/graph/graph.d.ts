@@ -13,6 +13,7 @@ interface BoxData {
   shape?: number[];
   columns?: number; // of its heat map
   cells?: number[];
+  maps?: MapsData; // where its numbers are drawn as strips or images
   group?: number; // which it is, closed
   ends: number[]; // of a view: the boxes of the finest level whose numbers it shows
 }
@@ -48,8 +49,16 @@ interface Level extends Omit<LevelData, "constants"> {
   before?: Map<number, number[]>; // the links into each box, see linksInto
 }
 
+interface MapsData {
+  kind: string;
+  stacked: boolean;
+  columns?: number; // of a strip
+  rows?: number;
+}
+
 interface GroupData {
   columns: number;
+  maps?: MapsData;
   name: string;
   kind: string;
   members: number[];
