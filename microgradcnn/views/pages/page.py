@@ -156,8 +156,7 @@ def _groups(finest: Level, drawing: Drawing, packed: list[str]) -> Iterator[dict
             "members": sorted(place[i] for i in group.members),
             "head": None if group.head is None else place[group.head],
             "outer": None if group.outer is None else numbers[group.outer.name],
-            **maps_told(box),
-        }
+        } | maps_told(box)
 
 
 def _has_all_gradients(f: Value) -> bool:

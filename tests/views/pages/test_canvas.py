@@ -21,6 +21,23 @@ pytestmark = needs_chromium
 VIEW = "microgradcnn.canvas.picture.view"
 PHONE = {"width": 390, "height": 844}
 
+# After every step back: whether all boxes are in the frame, and whether anything lies over the step's last.
+STEPS = """async () => {
+    const rects = (wanted) => [...document.querySelectorAll(wanted)].map((part) => part.getBoundingClientRect());
+    const meet = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+    const [whole, covered] = [[], []];
+    for (let left = Number(document.getElementById("scrub").max); left > 0; left -= 1) {
+        document.getElementById("back").click();
+        await new Promise(requestAnimationFrame);
+        const [frame] = rects("figure");
+        whole.push(rects("figure .node .box").every((box) => box.left >= frame.left && box.right <= frame.right));
+        const { picture, followed } = microgradcnn.canvas, last = picture.boxes[followed.at(-1)];
+        const box = last?.querySelector(".box").getBoundingClientRect();
+        covered.push(box && rects("#view, #map, #groups").some((part) => meet(box, part)));
+    }
+    return [whole, covered];
+}"""
+
 
 def chain(length: int) -> Value:
     """t = tanh(w·t), so many times: wider than any window."""
@@ -30,6 +47,20 @@ def chain(length: int) -> Value:
         f.label = f"h_{i + 1}"
     f.backward()
     return f
+
+
+def expression() -> Value:
+    """That of micrograd's README, without labels."""
+    a, b = Value(-4.0), Value(2.0)
+    c, d = a + b, a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    f = (c - d) ** 2
+    g = f / 2.0 + 10.0 / f
+    g.backward()
+    return g
 
 
 def within(page: Page, box: str) -> bool:
@@ -132,6 +163,20 @@ def test_a_step_brings_its_boxes_into_view_and_the_map_leads_elsewhere(page: Pag
     assert at is not None
     page.mouse.click(at["x"] + at["width"] - 2, at["y"] + at["height"] / 2)
     assert within(page, ".root")
+
+
+def test_a_step_moves_no_picture_that_fits_and_leaves_its_boxes_uncovered(browser: Any, tmp_path: Path) -> None:
+    w, b = Value(0.5, label="w"), Value(-0.2, label="b")
+    loss = ((w * 2.0 + b).sigmoid() - 1.0) ** 2
+    loss.backward()
+    for f, width, height, fits in ((loss, 1280, 720, True), (expression(), 390, 844, False)):
+        page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        shown(page, f, tmp_path)
+        whole, covered = page.evaluate(STEPS)
+        assert all(whole) == fits
+        assert covered
+        assert not any(covered)
+        page.close()
 
 
 def test_paths_to_the_end_are_lit_and_told(page: Page, tmp_path: Path) -> None:

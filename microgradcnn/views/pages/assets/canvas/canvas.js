@@ -224,6 +224,19 @@ class Canvas {
     this.touched = false;
   }
 
+  // Whether buttons or the map would lie over one of these boxes.
+  /** @param {number[]} boxes @param {Camera} view */
+  covered(boxes, { x, y, k }) {
+    const ground = this.figure.getBoundingClientRect();
+    const over = [...this.figure.querySelectorAll("#view, #map, #groups")].map((part) => part.getBoundingClientRect());
+    return boxes.some((box) => {
+      const place = this.picture.places[box];
+      const [left, top] = [ground.left + x + k * place.x, ground.top + y + k * place.y];
+      const [right, bottom] = [left + k * place.width, top + k * place.height];
+      return over.some((a) => left < a.right && right > a.left && top < a.bottom && bottom > a.top);
+    });
+  }
+
   // Moves the picture as little as needed for these boxes, or at least the last one, to be seen, not quite at an edge.
   /** @param {number[]} boxes */
   reveal(boxes) {
@@ -231,14 +244,16 @@ class Canvas {
     const { clientWidth: width, clientHeight: height } = this.figure; // the words beside it may just have grown
     if (!boxes.length || !width) return;
     const { view, places } = this.picture;
-    const shift = (name, length, start, room) => {
+    const shift = (name, length, start, room, stays = true) => {
       const ends = boxes.map((box) => [places[box][name], places[box][name] + places[box][length]]);
       const [low, high] = [Math.min(...ends.map(([a]) => a)), Math.max(...ends.map(([, b]) => b))];
       const [from, to] = (high - low) * view.k <= room - 2 * MARGIN ? [low, high] : ends.at(-1);
-      if (start + view.k * from >= MARGIN && start + view.k * to <= room - MARGIN) return start;
+      const near = MARGIN - 1; // a picture that just fits is seen, whatever is lost in rounding
+      if (stays && start + view.k * from >= near && start + view.k * to <= room - near) return start;
       return room / 2 - (view.k * (from + to)) / 2;
     };
     const to = { x: shift("x", "width", view.x, width), y: shift("y", "height", view.y, height), k: view.k };
+    if (this.covered(boxes, to)) to.y = shift("y", "height", view.y, height, false);
     if (to.x !== view.x || to.y !== view.y) this.glide(to);
   }
 

@@ -19,12 +19,11 @@ class PlaneView {
     this.layers = this.columns(); // from left to right: canvases, each with what it shows of a place
     this.boundaries = ["", "second run: "].map((whose) => made("canvas", {width: 360, height: 360, class: "plane",
       role: "img", "aria-label": `${whose}what the network says of every place in the plane, with the rows as dots`}));
-    const ringed = task.data?.some(({test}) => test) ? "; dots with a dark ring are rows of the test" : "";
-    const words = `${this.outputs > 2 ? "the class it says" : "ŷ"} over the plane${ringed}`;
+    this.words = made("figcaption");
     this.other = made("figure", {class: "said-of", hidden: ""}, this.boundaries[1],
       made("figcaption", {}, "the second run"));
     this.element = made("div", {class: "planes"}, this.ties, ...this.layers.map(({element}) => element),
-      made("figure", {class: "said-of"}, this.boundaries[0], made("figcaption", {}, words)), this.other);
+      made("figure", {class: "said-of"}, this.boundaries[0], this.words), this.other);
   }
 
   columns() {
@@ -52,6 +51,8 @@ class PlaneView {
   // The places, and {learn, test} of rows.
   take(plane, {learn, test}) {
     [this.plane, this.parts] = [plane, [{rows: learn}, ...(test?.count ? [{rows: test, ringed: true}] : [])]];
+    const ringed = test?.count ? "; dots with a dark ring are rows of the test" : "";
+    this.words.textContent = `${this.outputs > 2 ? "the class it says" : "ŷ"} over the plane${ringed}`;
   }
 
   // `found` has of every run what the network shows of every place; that of number `which` is shown in full.
