@@ -174,7 +174,7 @@ where: Primitive = Primitive(
 relu: Primitive = Primitive(
     "relu",
     kernels.relu,
-    (lambda g, y, x: where(x > 0.0, g, y),),  # y is 0, or NaN
+    (on_arrays(kernels.relu_back)(lambda g, y, x: where(x > 0.0, g, y)),),  # y is 0, or NaN
     "relu(x)",
     lambda x: 0.0 if x <= 0.0 else x,
 )

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine import kernels, normalising, primitives
+from microgradcnn.engine.kernels import windows
 from microgradcnn.engine.record import TABLE
-from microgradcnn.engine.table import elementary
+from microgradcnn.engine.table import elementary, images
 
 DTYPES = [np.float32, np.float64]
 LARGE = kernels.WORTH_ONES  # numbers, from which sums are products
@@ -157,18 +158,29 @@ RULES_WITH_KERNELS: list[tuple[Any, dict[str, Any]]] = [
     (primitives.log_softmax, {"axis": 0}),
     *((primitives.normalised, {"axis": axis, "eps": 1e-5}) for axis in (None, (0,), (-1,), (1, 0), (0, -1))),
     (elementary.gelu_tanh, {}),
+    (primitives.relu, {}),
+]
+IMAGES_WITH_KERNELS: list[tuple[Any, dict[str, Any]]] = [
+    (images.avg_pool2d, {"size": (2, 3), "stride": (2, 3)}),
+    (images.avg_pool2d, {"size": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1))}),
 ]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(3, 4), (40, 30), (2, 20, 30)])
-@pytest.mark.parametrize(("op", "static"), RULES_WITH_KERNELS)
+@pytest.mark.parametrize(
+    ("op", "static", "shape"),
+    [
+        *((*rule, shape) for rule in RULES_WITH_KERNELS for shape in [(3, 4), (40, 30), (2, 20, 30)]),
+        *((*rule, (2, 3, 6, 9)) for rule in IMAGES_WITH_KERNELS),
+    ],
+)
 def test_a_kernel_of_a_rule_gives_its_very_numbers(
     op: Any, static: dict[str, Any], shape: tuple[int, ...], dtype: Any
 ) -> None:
     """Also for a value of which nothing was kept; what goes in stays as it was."""
-    x, g = 3.0 * numbers(*shape, dtype=dtype), numbers(*shape, dtype=dtype)[::-1].copy()
+    x = 3.0 * numbers(*shape, dtype=dtype)
     y, (rule,) = op.forward(x, **static), op.chain
+    g = numbers(*y.shape, dtype=dtype)[::-1].copy()
     before = x.copy(), y.copy(), g.copy()
     for value in (y, y.copy()):
         found, expected = rule(g, value, x, **static), rule.__wrapped__(g, value, x, **static)
@@ -179,7 +191,7 @@ def test_a_kernel_of_a_rule_gives_its_very_numbers(
 
 
 def test_every_rule_with_a_kernel_is_held_against_it() -> None:
-    held = {op.name for op, _ in RULES_WITH_KERNELS}
+    held = {op.name for op, _ in RULES_WITH_KERNELS + IMAGES_WITH_KERNELS}
     rules = {name: op.chain for name, op in TABLE.items() if isinstance(op.chain, tuple)}
     assert {name for name, chain in rules.items() if any(hasattr(rule, "__wrapped__") for rule in chain)} == held
 
@@ -257,6 +269,17 @@ def test_rows_that_an_index_names(index: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_relu_sends_back_nothing_where_it_is_zero_and_nan_where_it_is_nan(dtype: Any) -> None:
+    (rule,) = primitives.relu.chain
+    x = np.array([-1.0, -1.0, 0.0, -0.0, -np.inf, 2.0, np.inf, 3.0], dtype)
+    g = np.array([np.inf, np.nan, -5.0, 5.0, 1.0, -np.inf, 4.0, np.nan], dtype)
+    sent = np.array([0.0, 0.0, 0.0, 0.0, 0.0, -np.inf, 4.0, np.nan], dtype)
+    np.testing.assert_array_equal(rule(g, kernels.relu(x), x), sent)
+    x, g, sent = (np.append(a, dtype(last)) for a, last in ((x, np.nan), (g, 1.0), (sent, np.nan)))
+    np.testing.assert_array_equal(rule(g, kernels.relu(x), x), sent)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_relu_is_the_maximum_with_zero(dtype: Any) -> None:
     x = numbers(3, 4, 5, dtype=dtype)
     x[0, 0] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
@@ -302,12 +325,12 @@ def test_images_lie_innermost_from_one_convolution_to_the_next() -> None:
     assert all(images_lie_innermost(node.grad) for node in chain[:-1])
 
 
-@pytest.mark.parametrize("copied", [1, 60, 1 << 17])
+@pytest.mark.parametrize(("copied", "n"), [(1, 3), (60, 3), (1500, 3), (1 << 17, 3), (1, 35)])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_blocks_of_a_convolution_give_what_the_whole_gives(
-    copied: int, groups: int, monkeypatch: pytest.MonkeyPatch
+    copied: int, n: int, groups: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, w = numbers(3, 4, 7, 6), numbers(6, 4 // groups, 2, 3)
+    x, w = numbers(n, 4, 7, 6), numbers(6, 4 // groups, 2, 3)
     options: dict[str, Any] = {"stride": (2, 1), "padding": (1, 2), "dilation": (2, 1), "groups": groups}
     y = kernels.convolve(x, w, **options)
     g = numbers(*y.shape)
@@ -319,7 +342,7 @@ def test_blocks_of_a_convolution_give_what_the_whole_gives(
     whole = [f(*arrays, **options, **more) for f, arrays, more in calls]
     np.testing.assert_allclose(np.vdot(g, whole[0]), np.vdot(x, whole[1]), rtol=1e-12)  # adjoints of each other
     np.testing.assert_allclose(np.vdot(g, whole[0]), np.vdot(w, whole[2]), rtol=1e-12)
-    monkeypatch.setattr(kernels, "COPIED", copied)
+    monkeypatch.setattr(windows, "COPIED", copied)
     for (f, arrays, more), expected in zip(calls, whole, strict=True):
         np.testing.assert_allclose(f(*arrays, **options, **more), expected, rtol=1e-12, atol=1e-12)
 

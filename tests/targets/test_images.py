@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import microgradcnn as mg
 from microgradcnn import Value
 from microgradcnn.engine import kernels
+from microgradcnn.engine.kernels import windows
 from microgradcnn.targets.backends import numpy as in_numpy
 from microgradcnn.targets.lines import Line, Rows
 from microgradcnn.targets.native import jit
@@ -82,7 +83,7 @@ def test_numpys_convolutions_are_sums_over_windows(
     expected = direct(x, w, stride, padding)
     g = rng.normal(size=expected.shape).astype(dtype)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "COPIED", copied)  # so many images at a time
+        patch.setattr(windows, "COPIED", copied)  # so many images at a time
         found = kernels.convolve(x, w, stride, padding)
         sent = kernels.convolve_input(g, w, stride, padding, image)
         weights = kernels.convolve_kernel(x, g, stride, padding, size)

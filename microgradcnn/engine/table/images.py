@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from microgradcnn.engine import kernels
 from microgradcnn.engine.arrays import shape_of
 from microgradcnn.engine.primitives import broadcast_to, reshape, sum, where
-from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.record import Primitive, on_arrays
 
 # Convolution is bilinear, and each of these three is what the other two need: if y = conv(x, w), then
 # Σ g·conv(x, w) = Σ conv_input(g, w)·x = Σ conv_kernel(x, g)·w for every g.
@@ -55,19 +56,16 @@ unfold: Primitive = Primitive(
 fold: Primitive = Primitive(
     "fold", kernels.fold, (lambda g, y, x, image, **s: unfold(g, size=shape_of(x)[4:], **s),), "fold(x)", work="sum"
 )
-avg_pool2d: Primitive = Primitive(
-    "avg_pool2d",
-    kernels.average,
-    (lambda g, y, x, size, **s: _spread(g / (size[0] * size[1]), x, size, **s),),
-    "avg_pool2d(x)",
-    work="mean",
-)
 
 
-def _spread(g: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
-    """Every number of g given to all pixels of its window."""
-    each = broadcast_to(reshape(g, shape=(*shape_of(g), 1, 1)), shape=(*shape_of(g), *size))
-    return fold(each, image=shape_of(x)[2:], **s)
+@on_arrays(lambda g, y, x, size, **s: kernels.spread(g / math.prod(size), x.shape[2:], size, **s))
+def _average_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
+    """A share of every number of g given to all pixels of its window."""
+    each = reshape(g / math.prod(size), shape=(*shape_of(g), 1, 1))
+    return fold(broadcast_to(each, shape=(*shape_of(g), *size)), image=shape_of(x)[2:], **s)
+
+
+avg_pool2d: Primitive = Primitive("avg_pool2d", kernels.average, (_average_rule,), "avg_pool2d(x)", work="mean")
 
 
 def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:

@@ -1,0 +1,224 @@
+"""Windows of images on raw arrays: convolution, pooling, and what both send back.
+
+Images are (n, channels, height, width), kernels (filters, channels/groups, kh, kw); sizes, strides, paddings and
+dilations are pairs. As in every deep-learning library, convolution is cross-correlation: the kernel is not flipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradcnn.engine.arrays import Array
+
+Pair = tuple[int, int]
+Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
+NO_SIDES: Sides = ((0, 0), (0, 0))
+COPIED, RUN = 1 << 19, 16  # numbers that are copied at a time, for the windows of some images; of as many at least
+APART = 16  # numbers between the rows of a matrix: a power of two from row to row has few places in the cache
+
+
+def unfold(
+    x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1), beyond: float = 0.0
+) -> Array:
+    """The windows of `size` of (n, c, h, w) images, as a view of shape (n, c, rows, columns, *size).
+
+    The pixels of a window are `dilation` apart; `padding` pixels on each side of an image are `beyond`.
+    """
+    shape = (*x.shape[:2], *_windows(x, size, stride, padding, dilation), *size)
+    if padding != NO_SIDES:
+        x = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=beyond)
+    image, channel, row, column = x.strides
+    strides = (image, channel, row * stride[0], column * stride[1], row * dilation[0], column * dilation[1])
+    return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)  # a third of sliding_window_view's time
+
+
+def reach(size: Pair, dilation: Pair = (1, 1)) -> Pair:
+    """How far the pixels of a window lie apart, the first and the last included."""
+    return dilation[0] * (size[0] - 1) + 1, dilation[1] * (size[1] - 1) + 1
+
+
+def _windows(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Pair:
+    """How many windows of `size` lie below and beside each other."""
+    if x.ndim != 4:
+        raise ValueError(f"images are (n, channels, height, width), not of shape {x.shape}")
+    (tall, wide), ((top, bottom), (left, right)) = reach(size, dilation), padding
+    height, width = x.shape[2] + top + bottom, x.shape[3] + left + right
+    if tall > height or wide > width:
+        shape = (*x.shape[:2], height, width)
+        raise ValueError(f"a window of {(tall, wide)} does not fit into images of shape {shape}, padding included")
+    return (height - tall) // stride[0] + 1, (width - wide) // stride[1] + 1
+
+
+def fold(windows: Array, image: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
+    """The adjoint of `unfold`: every window added back to where it came from, as (n, c, *image)."""
+    n, c, rows, columns, kh, kw = windows.shape
+    (tall, wide), ((top, below), (left, beside)) = reach((kh, kw), dilation), padding
+    padded = np.zeros((c, top + image[0] + below, left + image[1] + beside, n), windows.dtype).transpose(3, 0, 1, 2)
+    apart = stride[0] >= tall and stride[1] >= wide
+    rights = _along(kw, columns, stride[1], dilation[1])
+    for i, down in enumerate(_along(kh, rows, stride[0], dilation[0])):
+        for j, right in enumerate(rights):
+            place = padded[:, :, down, right]
+            if apart:  # no pixel is in two windows
+                place[...] = windows[..., i, j]
+            else:
+                np.add(place, windows[..., i, j], out=place)
+    return padded[:, :, top : top + image[0], left : left + image[1]]
+
+
+def _along(size: int, windows: int, stride: int, dilation: int = 1) -> list[slice]:
+    """For every place along an axis of a window, the pixels that lie there in all windows."""
+    return [slice(i, i + stride * windows, stride) for i in range(0, dilation * size, dilation)]
+
+
+def convolve(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair = (1, 1), groups: int = 1) -> Array:
+    """y[n, f, r, s] = Σ over c, i, j of x[n, c, r + i, s + j] · w[f, c, i, j] (at stride 1, without padding).
+
+    With `groups` the filters and the channels are shared out, and a filter meets the channels of its own group only.
+    """
+    if w.ndim != 4 or x.ndim != 4 or x.shape[1] != groups * w.shape[1] or len(w) % groups:
+        raise ValueError(
+            f"images (n, channels, height, width) of shape {x.shape} and kernels "
+            f"(filters, channels, height, width) of shape {w.shape} "
+            + ("need the same number of channels" if groups == 1 else f"cannot be shared out to {groups} groups")
+        )
+    rows, columns = _windows(x, w.shape[2:], stride, (padding[:1] * 2, padding[1:] * 2), dilation)
+    y = np.zeros((groups, len(w) // groups, rows, columns, len(x)), np.result_type(x, w))
+    weights = w.swapaxes(1, 2).reshape(groups, 1, y.shape[1], math.prod(w.shape[1:]))
+    for part, band, windows in _windows_by_rows(x, w.shape[2:], (rows, columns), stride, padding, dilation, groups):
+        place = y[:, :, band, :, part].swapaxes(1, 2)
+        place[...] = _times(weights, windows).reshape(place.shape)
+    return y.reshape(len(w), rows, columns, len(x)).transpose(3, 0, 1, 2)
+
+
+def convolve_input(
+    g: Array, w: Array, stride: Pair, padding: Pair, image: Pair, dilation: Pair = (1, 1), groups: int = 1
+) -> Array:
+    """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
+    (n, _, rows, columns), (kh, kw), filters, c = g.shape, w.shape[2:], len(w) // groups, w.shape[1]
+    height, width = image[0] + 2 * padding[0], image[1] + 2 * padding[1]
+    x = np.zeros((groups, c, height, width, n), np.result_type(g, w))
+    w, given = w.reshape(groups, filters, c, kh, kw).transpose(0, 2, 4, 3, 1), _grouped(g, groups).swapaxes(1, 2)
+    above, rights = dilation[0] * (kh - 1) // stride[0], _along(kw, columns, stride[1], dilation[1])
+    for part, bands in _blocks(n, -(-height // stride[0]), groups * (c * kw + filters) * columns * bool(w.size)):
+        padded = _apart(np.zeros, (groups, above + bands[-1].stop, filters, columns, part.stop - part.start), g.dtype)
+        padded[:, above : above + rows].reshape(given[..., part].shape)[...] = given[..., part]
+        for first in range(stride[0]):  # pixels in every so manieth row meet the same rows of kernels, from below
+            meet = [i for i in reversed(range(kh)) if dilation[0] * i % stride[0] == first]
+            over = [above - dilation[0] * i // stride[0] for i in meet]
+            weights = w[:, :, :, meet].reshape(groups, 1, c * kw, len(meet) * filters)
+            for band in bands if meet else []:
+                place = x[:, :, first :: stride[0]][:, :, band, :, part].swapaxes(1, 2)
+                sending = _together(padded[:, band.start :], place.shape[1], 1, over)
+                sent = _times(weights, sending).reshape(*place.shape[:3], kw, columns, place.shape[4])
+                for j, right in enumerate(rights):
+                    place[:, :, :, right] += sent[:, :, :, j]
+    x = x.reshape(groups * c, height, width, n)
+    return x[:, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]].transpose(3, 0, 1, 2)
+
+
+def convolve_kernel(
+    x: Array, g: Array, stride: Pair, padding: Pair, size: Pair, dilation: Pair = (1, 1), groups: int = 1
+) -> Array:
+    """The adjoint of `convolve` in its kernels: what each weight receives from g, (n, filters, rows, columns)."""
+    filters, (kh, kw), c = g.shape[1] // groups, size, x.shape[1] // groups
+    total = np.zeros((groups, kh * c * kw, filters), np.result_type(x, g))
+    given = _grouped(g, groups).transpose(0, 2, 1, 3, 4)
+    for part, band, windows in _windows_by_rows(x, size, g.shape[2:], stride, padding, dilation, groups):
+        sent = given[:, band, :, :, part].reshape(*windows.shape[:2], filters, windows.shape[3])
+        total += (windows @ sent.swapaxes(2, 3)).sum(1)  # BLAS: up to twice as fast as the other way round
+    return total.reshape(groups, kh, c, kw, filters).transpose(0, 4, 2, 1, 3).reshape(groups * filters, c, kh, kw)
+
+
+def _windows_by_rows(
+    x: Array, size: Pair, windows: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Iterator[tuple[slice, slice, Array]]:
+    """For blocks of images and rows, what lies in each row of windows: (groups, rows, kh·channels·kw, columns·n).
+
+    Pixels are copied for all windows of their row, not of their column: a row of windows then lies in memory in one
+    piece, of which the next row has most (M. Cho and D. Brand: MEC, Memory-efficient convolution, ICML 2017).
+    """
+    images, tall = _grouped(x, groups, padding), reach(size, dilation)[0]
+    for part, bands in _blocks(len(x), windows[0], x.shape[1] * size[1] * windows[1] * stride[0]):
+        for band in bands:
+            rows = images[:, :, band.start * stride[0] : (band.stop - 1) * stride[0] + tall, :, part]
+            group, channel, row, column, image = rows.strides
+            shape = (groups, rows.shape[2], rows.shape[1], size[1], windows[1], rows.shape[4])
+            strides = (group, row, channel, column * dilation[1], column * stride[1], image)
+            found = np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
+            copied = _apart(np.empty, shape, x.dtype)
+            copied.reshape(shape)[...] = found
+            yield part, band, _together(copied, band.stop - band.start, stride[0], range(0, tall, dilation[0]))
+
+
+def _together(rows: Array, count: int, stride: int, taken: Sequence[int]) -> Array:
+    """`count` times, `stride` rows further each time, the rows `taken`, as one matrix; no copy of such that touch."""
+    group, row, *inside = rows.strides
+    step = taken[1] - taken[0] if len(taken) > 1 else 1
+    shape, strides = (len(rows), count, len(taken), *rows.shape[2:]), (group, stride * row, step * row, *inside)
+    found = np.lib.stride_tricks.as_strided(rows[:, taken[0] :], shape, strides, writeable=False)
+    return found.reshape(len(rows), count, len(taken) * shape[3], shape[4])
+
+
+def _apart(new: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """A `new` array (groups, rows, terms, numbers) for numbers of that shape, in which the matrices' rows lie apart."""
+    *outside, columns, n = shape
+    return new((*outside[:2], math.prod(outside[2:]), columns * n + APART), dtype)[..., : columns * n]
+
+
+def _times(weights: Array, windows: Array) -> Array:
+    """The products of weights and the windows of each row."""
+    shape = (*windows.shape[:2], weights.shape[2], windows.shape[3])
+    return np.matmul(weights, windows, out=_apart(np.empty, (*shape, 1), np.result_type(weights, windows)))
+
+
+def _blocks(n: int, rows: int, each: int) -> Iterator[tuple[slice, list[slice]]]:
+    """n images by so many, with rows by so many, that what is made of them, `each` a row of one, stays in the cache."""
+    images = max(RUN, COPIED // max(1, each) // RUN * RUN)
+    for start in range(0, n if each and rows else 0, images):
+        part = slice(start, min(n, start + images))
+        height = max(1, COPIED // (each * (part.stop - start)))
+        yield part, [slice(row, min(rows, row + height)) for row in range(0, rows, height)]
+
+
+def _grouped(x: Array, groups: int, padding: Pair = (0, 0)) -> Array:
+    """Images as (groups, channels of one, height, width, n), in long runs, with zeros around them.
+
+    Those of convolutions and pools lie so, and without zeros are no copy.
+    """
+    (n, c, height, width), (top, left) = x.shape, padding
+    lying = x.transpose(1, 2, 3, 0)
+    if padding != (0, 0):
+        padded = np.zeros((c, height + 2 * top, width + 2 * left, n), x.dtype)
+        padded[:, top : top + height, left : left + width] = lying
+        lying = padded
+    return np.ascontiguousarray(lying).reshape(groups, c // groups, *lying.shape[1:])
+
+
+def spread(g: Array, image: Pair, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
+    """Every number of g given to all pixels of its window, (n, c, *image)."""
+    each = _grouped(g, 1)[0].transpose(3, 0, 1, 2)[..., None, None]
+    return fold(np.broadcast_to(each, (*g.shape, *size)), image, stride, padding)
+
+
+def largest(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
+    """The largest of every window, (n, c, rows, columns); no number of its type is below what is padded."""
+    lowest = -np.inf if x.dtype.kind not in "iub" else np.iinfo(x.dtype).min if x.dtype.kind != "b" else False
+    return np.asarray(np.max(unfold(x, size, stride, padding, dilation, lowest), axis=(4, 5)))
+
+
+def average(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
+    """The mean of every window, (n, c, rows, columns); a sum of shifted images is faster than a mean over a view."""
+    rows, columns = _windows(x, size, stride, padding)
+    if padding != NO_SIDES:
+        x = np.pad(x, ((0, 0), (0, 0), *padding))
+    rights = _along(size[1], columns, stride[1])
+    first, *others = [x[:, :, down, right] for down in _along(size[0], rows, stride[0]) for right in rights]
+    total = first.astype(np.result_type(x, 1.0))  # which lies in memory as x does
+    for pixels in others:
+        total += pixels
+    return np.divide(total, size[0] * size[1], out=total)
