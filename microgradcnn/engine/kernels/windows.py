@@ -17,7 +17,7 @@ from microgradcnn.engine.arrays import Array
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # of an image: (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
-COPIED, RUN = 1 << 19, 16  # numbers that are copied at a time, for the windows of some images; of as many at least
+COPIED = 1 << 19  # numbers that are copied at a time, for the windows of some rows
 APART = 16  # numbers between the rows of a matrix: a power of two from row to row has few places in the cache
 
 
@@ -87,11 +87,11 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair = (
             + ("need the same number of channels" if groups == 1 else f"cannot be shared out to {groups} groups")
         )
     rows, columns = _windows(x, w.shape[2:], stride, (padding[:1] * 2, padding[1:] * 2), dilation)
-    y = np.zeros((groups, len(w) // groups, rows, columns, len(x)), np.result_type(x, w))
+    new = np.empty if w.size else np.zeros
+    y = new((groups, len(w) // groups, rows, columns * len(x)), np.result_type(x, w))
     weights = w.swapaxes(1, 2).reshape(groups, 1, y.shape[1], math.prod(w.shape[1:]))
-    for part, band, windows in _windows_by_rows(x, w.shape[2:], (rows, columns), stride, padding, dilation, groups):
-        place = y[:, :, band, :, part].swapaxes(1, 2)
-        place[...] = _times(weights, windows).reshape(place.shape)
+    for band, windows in _windows_by_rows(x, w.shape[2:], (rows, columns), stride, padding, dilation, groups):
+        np.matmul(weights, windows, out=y[:, :, band].swapaxes(1, 2))
     return y.reshape(len(w), rows, columns, len(x)).transpose(3, 0, 1, 2)
 
 
@@ -104,19 +104,19 @@ def convolve_input(
     x = np.zeros((groups, c, height, width, n), np.result_type(g, w))
     w, given = w.reshape(groups, filters, c, kh, kw).transpose(0, 2, 4, 3, 1), _grouped(g, groups).swapaxes(1, 2)
     above, rights = dilation[0] * (kh - 1) // stride[0], _along(kw, columns, stride[1], dilation[1])
-    for part, bands in _blocks(n, -(-height // stride[0]), groups * (c * kw + filters) * columns * bool(w.size)):
-        padded = _apart(np.zeros, (groups, above + bands[-1].stop, filters, columns, part.stop - part.start), g.dtype)
-        padded[:, above : above + rows].reshape(given[..., part].shape)[...] = given[..., part]
-        for first in range(stride[0]):  # pixels in every so manieth row meet the same rows of kernels, from below
-            meet = [i for i in reversed(range(kh)) if dilation[0] * i % stride[0] == first]
-            over = [above - dilation[0] * i // stride[0] for i in meet]
-            weights = w[:, :, :, meet].reshape(groups, 1, c * kw, len(meet) * filters)
-            for band in bands if meet else []:
-                place = x[:, :, first :: stride[0]][:, :, band, :, part].swapaxes(1, 2)
-                sending = _together(padded[:, band.start :], place.shape[1], 1, over)
-                sent = _times(weights, sending).reshape(*place.shape[:3], kw, columns, place.shape[4])
-                for j, right in enumerate(rights):
-                    place[:, :, :, right] += sent[:, :, :, j]
+    bands = _bands(-(-height // stride[0]), groups * (c * kw + filters) * columns * n * bool(w.size))
+    padded = _apart(np.zeros, (groups, above + -(-height // stride[0]), filters, columns, n), g.dtype)
+    padded[:, above : above + rows].reshape(given.shape)[...] = given
+    for first in range(stride[0]):  # pixels in every so manieth row meet the same rows of kernels, from below
+        meet = [i for i in reversed(range(kh)) if dilation[0] * i % stride[0] == first]
+        over = [above - dilation[0] * i // stride[0] for i in meet]
+        weights = w[:, :, :, meet].reshape(groups, 1, c * kw, len(meet) * filters)
+        for band in bands if meet else []:
+            place = x[:, :, first :: stride[0]][:, :, band].swapaxes(1, 2)
+            sending = _together(padded[:, band.start :], place.shape[1], 1, over)
+            sent = _times(weights, sending).reshape(*place.shape[:3], kw, columns, n)
+            for j, right in enumerate(rights):
+                place[:, :, :, right] += sent[:, :, :, j]
     x = x.reshape(groups * c, height, width, n)
     return x[:, padding[0] : padding[0] + image[0], padding[1] : padding[1] + image[1]].transpose(3, 0, 1, 2)
 
@@ -128,31 +128,31 @@ def convolve_kernel(
     filters, (kh, kw), c = g.shape[1] // groups, size, x.shape[1] // groups
     total = np.zeros((groups, kh * c * kw, filters), np.result_type(x, g))
     given = _grouped(g, groups).transpose(0, 2, 1, 3, 4)
-    for part, band, windows in _windows_by_rows(x, size, g.shape[2:], stride, padding, dilation, groups):
-        sent = given[:, band, :, :, part].reshape(*windows.shape[:2], filters, windows.shape[3])
+    for band, windows in _windows_by_rows(x, size, g.shape[2:], stride, padding, dilation, groups):
+        sent = given[:, band].reshape(*windows.shape[:2], filters, windows.shape[3])
         total += (windows @ sent.swapaxes(2, 3)).sum(1)  # BLAS: up to twice as fast as the other way round
-    return total.reshape(groups, kh, c, kw, filters).transpose(0, 4, 2, 1, 3).reshape(groups * filters, c, kh, kw)
+    by_filters = np.ascontiguousarray(total.reshape(groups, kh, c, kw, filters).transpose(0, 4, 2, 1, 3))
+    return by_filters.reshape(groups * filters, c, kh, kw)
 
 
 def _windows_by_rows(
     x: Array, size: Pair, windows: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Iterator[tuple[slice, slice, Array]]:
-    """For blocks of images and rows, what lies in each row of windows: (groups, rows, kh·channels·kw, columns·n).
+) -> Iterator[tuple[slice, Array]]:
+    """For bands of rows of windows, what lies in each row: (groups, rows, kh·channels·kw, columns·n).
 
     Pixels are copied for all windows of their row, not of their column: a row of windows then lies in memory in one
     piece, of which the next row has most (M. Cho and D. Brand: MEC, Memory-efficient convolution, ICML 2017).
     """
-    images, tall = _grouped(x, groups, padding), reach(size, dilation)[0]
-    for part, bands in _blocks(len(x), windows[0], x.shape[1] * size[1] * windows[1] * stride[0]):
-        for band in bands:
-            rows = images[:, :, band.start * stride[0] : (band.stop - 1) * stride[0] + tall, :, part]
-            group, channel, row, column, image = rows.strides
-            shape = (groups, rows.shape[2], rows.shape[1], size[1], windows[1], rows.shape[4])
-            strides = (group, row, channel, column * dilation[1], column * stride[1], image)
-            found = np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
-            copied = _apart(np.empty, shape, x.dtype)
-            copied.reshape(shape)[...] = found
-            yield part, band, _together(copied, band.stop - band.start, stride[0], range(0, tall, dilation[0]))
+    images, tall, (count, columns) = _grouped(x, groups, padding), reach(size, dilation)[0], windows
+    for band in _bands(count, stride[0] * x.shape[1] * size[1] * columns * len(x)):
+        rows = images[:, :, band.start * stride[0] : (band.stop - 1) * stride[0] + tall]
+        group, channel, row, column, image = rows.strides
+        shape = (groups, rows.shape[2], rows.shape[1], size[1], columns, len(x))
+        strides = (group, row, channel, column * dilation[1], column * stride[1], image)
+        found = np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
+        copied = _apart(np.empty, shape, x.dtype)
+        copied.reshape(shape)[...] = found
+        yield band, _together(copied, band.stop - band.start, stride[0], range(0, tall, dilation[0]))
 
 
 def _together(rows: Array, count: int, stride: int, taken: Sequence[int]) -> Array:
@@ -176,13 +176,10 @@ def _times(weights: Array, windows: Array) -> Array:
     return np.matmul(weights, windows, out=_apart(np.empty, (*shape, 1), np.result_type(weights, windows)))
 
 
-def _blocks(n: int, rows: int, each: int) -> Iterator[tuple[slice, list[slice]]]:
-    """n images by so many, with rows by so many, that what is made of them, `each` a row of one, stays in the cache."""
-    images = max(RUN, COPIED // max(1, each) // RUN * RUN)
-    for start in range(0, n if each and rows else 0, images):
-        part = slice(start, min(n, start + images))
-        height = max(1, COPIED // (each * (part.stop - start)))
-        yield part, [slice(row, min(rows, row + height)) for row in range(0, rows, height)]
+def _bands(rows: int, each: int) -> list[slice]:
+    """The rows by so many that what is made of them, `each` numbers a row, stays in the cache; none for nothing."""
+    height = max(1, COPIED // max(1, each))
+    return [slice(row, min(rows, row + height)) for row in range(0, rows if each else 0, height)]
 
 
 def _grouped(x: Array, groups: int, padding: Pair = (0, 0)) -> Array:
