@@ -59,6 +59,41 @@ def test_the_numbers_are_the_same(rest: tuple[int, ...], shapes: list[tuple[int,
         np.testing.assert_allclose(found, p.grad, rtol=0, atol=1e-14)
 
 
+def recurrence(x: Value, W: Value, V: Value) -> Value:
+    """h ← tanh(h W + x_t) over the middle axis of x; V is too small for its products to be put together."""
+    h = x[:, 0]
+    for t in range(1, x.shape[1]):
+        h = mg.tanh(h @ W + x[:, t])
+    return (h @ V).square().mean()
+
+
+@pytest.mark.parametrize(("width", "rows", "count"), [(40, Rows(4), 1), (8, Rows(1), 4)])
+def test_the_gradient_of_a_recurrence_is_one_product(width: int, rows: Rows, count: int) -> None:
+    """Of large matrices: of small ones, stacks would be larger than what is added up."""
+    made, _ = program(recurrence, (5, width), (width, width), (width, 2))
+    found = products_of_rows(reordered(made._lines))
+    assert [pair for pair in found if pair[0][0] == pair[1][1] == width] == [((width, rows), (rows, width))] * count
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("jit", marks=pytest.mark.slow)])
+def test_a_recurrence_has_the_same_numbers(backend: str) -> None:
+    x, W, V = Value(draw(7, 6, 40)), Value(draw(40, 40, seed=1) / 6.0), Value(draw(40, 2, seed=2))
+    expected = recurrence(x, W, V)
+    expected.backward()
+    row = Value(x.data[:2])
+    loss, gradients = mg.compile(recurrence(row, W, V), wrt=[W, V], inputs=[row], backend=backend)(x.data)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    for found, p in zip(gradients, (W, V), strict=True):
+        np.testing.assert_allclose(found, p.grad, rtol=1e-11, atol=1e-14)
+    turned, _ = program(lambda x, W: recurrence(x, W.T, W[:, :2]), (6, 40), (40, 40))
+    found, (gradient,) = turned(x.data)
+    assert "ascontiguousarray" in turned.lowered(x.data)
+    W = Value(draw(40, 40))
+    (loss := recurrence(x, W.T, W[:, :2])).backward()
+    assert found == pytest.approx(loss.item(), rel=1e-12)
+    np.testing.assert_allclose(gradient, W.grad, rtol=1e-9, atol=1e-12)
+
+
 def test_a_guard_is_one_step_for_numpy() -> None:
     made, _ = program(lambda x, A, B: mg.where(x > 0.0, (x @ A).tanh() @ B, 0.0).mean(), (5,), (5, 4), (4, 5))
     plan = in_blocks(made._lines)

@@ -56,6 +56,20 @@ def test_an_error_waits_for_the_others_and_puts_everything_back(monkeypatch):
     assert not threads._all_cores.locked()
 
 
+def test_blas_has_one_thread_until_the_last_has_left():
+    pytest.importorskip("threadpoolctl")
+
+    def blas():
+        return [library["num_threads"] for library in threads._blas().info() if library["user_api"] == "blas"]
+
+    before = blas()
+    with threads.one_blas_thread():
+        with threads.one_blas_thread():
+            assert blas() == [1] * len(before)
+        assert blas() == [1] * len(before)
+    assert blas() == before
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux tells threads where to run")
 def test_threads_are_kept_apart(monkeypatch):
     asked = []

@@ -7,6 +7,7 @@ as soon as no later line needs what is in it, so that a block stays in the cache
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from microgradcnn.targets.backends.names import LineNames
 from microgradcnn.targets.lines import Line, lengths, own_shape
 from microgradcnn.targets.plan import Plan, made_once
 
+WORTH_TURNING = 4  # products with a transposed matrix of which BLAS would turn a part in each, again and again
 OTHERS = (
     *("dot", "matmul", "reciprocal", "copyto", "bitwise_and", "bitwise_xor", "empty", "ones", "logaddexp"),
     *("broadcast_to", "ascontiguousarray", "array"),
@@ -34,7 +36,7 @@ def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., N
     gives two functions of `sums`, the inputs of a block of `rows` rows and once: they write the arrays among the sums
     over rows into `sums`, or add to them, and return all sums. `after(n, *once, *sums)` gives the outputs. `row_bytes`
     is what a row takes while a block is computed, `row_traffic` what is written for it, `line_bytes` that by a line;
-    `has_images` says that rows lie innermost in memory.
+    `calls` is how many calls a block takes, `has_images` says that rows lie innermost in memory.
     """
     writer = _Writer(plan, items, kernels)
     text = writer.text()
@@ -44,6 +46,7 @@ def compiled(plan: Plan, items: Sequence[Any], kernels: Sequence[Callable[..., N
     namespace["text"] = text
     namespace["row_bytes"] = sum(map(_row_bytes, [*inputs, *(line for line in writer.block.memory if line.varies)]))
     namespace["row_traffic"] = sum(map(_row_bytes, plan.each))
+    namespace["calls"] = len(items) + len(plan.sums)
     namespace["has_images"] = bool(writer.block.turned)
     namespace["line_bytes"] = namespace["row_traffic"] / max(1, len(plan.each))
     return namespace
@@ -57,7 +60,8 @@ class _Writer(LineNames):
         names, plan = self.names, self.plan
         for_rows = plan.needed_by_rows()
         needed = [line for line in plan.before if line in for_rows]
-        fixed = made_once(needed)
+        turned = self._turned_often()
+        fixed = made_once([line for line in needed if line not in turned])
         given = [line for line in needed if line not in fixed]
         views, others = ([names[line] for line in lines] for lines in (fixed, given))
         shared = [names[v] for v in (*plan.lines.inputs, *plan.lines.parameters) if not v.varies]
@@ -73,6 +77,12 @@ class _Writer(LineNames):
                 *function("after", ["n", *once, *(names[v] for v in plan.sums)], self._computed(after), outputs),
             ]
         )
+
+    def _turned_often(self) -> set[Line]:
+        """Transposed parameters that so many products with few rows take that laying them out anew costs less."""
+        plan = self.plan
+        uses = Counter(line.args[1] for line in plan.each if line.op == "matmul" and len(line.args[0].shape) == 2)
+        return {line for line in plan.before if line.op == "transpose" and uses[line] >= WORTH_TURNING}
 
     def _make(self, once: Sequence[str]) -> list[str]:
         """The function that makes buffers, and the two functions that compute a block in them."""
@@ -92,7 +102,9 @@ class _Writer(LineNames):
         return ["def make(n, rows):", *indented([*block.made, *functions, kept, "return first, more"])]
 
     def _computed(self, lines: Iterable[Line]) -> list[str]:
-        return [f"{self.names[line]} = {self.call(line)}" for line in lines]
+        turned = self._turned_often()
+        calls = ((self.names[line], self.call(line), line in turned) for line in lines)
+        return [f"{name} = {f'ascontiguousarray({call})' if anew else call}" for name, call, anew in calls]
 
 
 def _row_bytes(line: Line) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from microgradcnn.engine.arrays import Array, quiet
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.backends import buffers as blocks
 from microgradcnn.targets.backends.calls import guarded
-from microgradcnn.targets.backends.threads import LANES, in_lanes
+from microgradcnn.targets.backends.threads import LANES, in_lanes, one_blas_thread
 from microgradcnn.targets.backends.trainer import VectorTrainer
 from microgradcnn.targets.lines import Line, lengths
 from microgradcnn.targets.plan import Plan
@@ -27,6 +28,10 @@ LINE_SHARE = 34  # every line should write that part of it at least: a call take
 LEAST_ROWS = 16
 LEAST_IMAGES = 32  # of which NumPy takes a pixel of all rows at a time
 WORTH_THREADS = 1 << 22  # bytes to write before a second thread pays
+FEW_CALLS = 16  # for which that holds; of more, each has to be as long: threads take turns at the interpreter
+SHARED = 1 << 18  # multiplications from which OpenBLAS shares a product among threads
+WORTH_SHARING = 3 << 18  # those from which it takes less time than to wake them
+MANY_PRODUCTS = 8
 
 
 class Blocks:
@@ -61,7 +66,7 @@ class BlocksTrainer(VectorTrainer):
         self.scalars = all(not v.shape for v in wrt)
         self.views = self.parts(self._flat)
         self.gradients = self.parts(self._gradient)
-        lanes = _cut(n, self._longest() if any(v.varies for v in plan.lines.inputs) else max(n, 1))
+        lanes = _cut(n, *(self._lengths() if any(v.varies for v in plan.lines.inputs) else (max(n, 1), 1)))
         memory = dict(zip(plan.lines.gradients, self.gradients, strict=True))
         self.lanes = [_Lane(program, n, blocks, {} if i else memory) for i, blocks in enumerate(lanes)]
         kept = {line for line in plan.sums if line.shape}
@@ -71,15 +76,19 @@ class BlocksTrainer(VectorTrainer):
             if not (line in kept and memory[line] is place)
         ]
         self._functions: dict[int, _Functions] = defaultdict(lambda: _Functions(program, n))  # by thread
-        self.parallel = n * self.functions["row_traffic"] >= WORTH_THREADS
+        turns = max(1.0, self.functions["calls"] / FEW_CALLS)
+        self.parallel = n * self.functions["row_traffic"] >= WORTH_THREADS * turns
+        self._blas = (
+            one_blas_thread if _has_short_products(plan, max(len(range(*b)) for b in lanes[0])) else nullcontext
+        )
         self.set_inputs(inputs)
 
-    def _longest(self) -> int:
-        """How many rows a block may have: as many as the cache has room for, but enough to be worth the calls."""
+    def _lengths(self) -> tuple[int, int]:
+        """How many rows a block may have, as many as the cache has room for, and how many are worth the calls."""
         row_bytes, of_a_line = self.functions["row_bytes"], self.functions["line_bytes"]
         worth_the_calls = math.ceil(BLOCK_BYTES / LINE_SHARE / max(of_a_line, 1))
         least = LEAST_IMAGES if self.functions["has_images"] else LEAST_ROWS
-        return max(least, BLOCK_BYTES // max(row_bytes, 1), worth_the_calls)
+        return max(least, BLOCK_BYTES // max(row_bytes, 1), worth_the_calls), worth_the_calls
 
     def set_inputs(self, inputs: Sequence[Any]) -> None:
         """Take other rows, as many as before."""
@@ -90,7 +99,8 @@ class BlocksTrainer(VectorTrainer):
 
     def evaluate(self) -> float:
         """The loss at `flat`, over all rows."""
-        return quiet(self._evaluate)
+        with self._blas():
+            return quiet(self._evaluate)
 
     def _evaluate(self) -> float:
         shared = [*self.shared, *(self._flat.tolist() if self.scalars else self.views), *self.fixed]
@@ -159,9 +169,20 @@ class _Lane:
         return total
 
 
-def _cut(n: int, longest: int) -> list[list[tuple[int, int]]]:
+def _has_short_products(plan: Plan, rows: int) -> bool:
+    """Whether most products that BLAS would share among threads are too short for that, as those of steps in time."""
+    found = []
+    for line in {*plan.each, *plan.sums}:
+        if line.op == "matmul":
+            a, b = (lengths(arg.shape, rows) for arg in line.args)
+            found.append(math.prod(a[-2:]) * (b[-1] if len(b) > 1 else 1))
+    shared = sorted(size for size in found if size > SHARED)
+    return len(shared) >= MANY_PRODUCTS and shared[len(shared) // 2] < WORTH_SHARING
+
+
+def _cut(n: int, longest: int, least: int) -> list[list[tuple[int, int]]]:
     """The blocks that n rows are cut into, by lanes; all but the last are equally long, so that they share buffers."""
-    length = math.ceil(n / max(1, math.ceil(n / longest)))
+    length = math.ceil(n / max(1, min(math.ceil(n / longest), n // max(1, least))))
     blocks = [(a, min(a + length, n)) for a in range(0, n, length)]
     lanes = min(LANES, len(blocks))
     return [blocks[len(blocks) * i // lanes : len(blocks) * (i + 1) // lanes] for i in range(lanes)]

@@ -1,7 +1,8 @@
 """Products of several matrices in the order that costs least over many rows.
 
 (x·A)·B is x·(A·B) where x has fewer numbers a row than x·A, and xᵀ·(g·B) is (xᵀ·g)·B: what is the same for all rows is
-multiplied once, and what is added up over them is added up first. A one-hot row times an embedding is such an x·A.
+multiplied once, and what is added up over them is added up first. A one-hot row times an embedding is such an x·A. And
+x₁ᵀ·g₁ + x₂ᵀ·g₂ + ..., the gradient of a matrix that every step of a recurrence takes, is one product of stacks.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from microgradcnn.targets.lines import Line, Lines, Rows, Shape, hashable
+
+FEW_ROWS = 16  # of a block: with so many rows, stacks of factors have to be smaller than what they are multiplied to
 
 
 def reordered(lines: Lines) -> Lines:
@@ -33,6 +36,7 @@ class _Products:
             args = tuple([self.new[arg] for arg in line.args])
             same = line if args == line.args else replace(line, args=args)
             found = self._product(line, same) if line.op == "matmul" else None
+            found = self._sum(line) if line.op == "add" else found
             self.new[line] = self._once(same) if found is None else replace(found, label=line.label)
         return self.lines.with_outputs([self.new[line] for line in self.lines.outputs])
 
@@ -64,6 +68,57 @@ class _Products:
                 if self._pays(old.args[0].args[0], left.shape[0], left.shape[1], b.shape[-1]):
                     return self._made(self._transposed(left), self._over_rows(self._transposed(x), b))
         return None
+
+    def _sum(self, old: Line) -> Line | None:
+        """A sum with its products xᵀ·g of like shapes as one product, if there are several, and if that pays."""
+        others: list[Line] = []
+        alike: dict[Any, list[Line]] = {}
+        for term in map(self.new.__getitem__, self._terms(old)):
+            alike.setdefault(self._kind(term), []).append(term)
+        for kind, terms in alike.items():
+            others += terms if kind is None or len(terms) == 1 else [self._of_stacks(terms)]
+        if len(others) == sum(map(len, alike.values())):
+            return None
+        total = others[0]
+        for term in others[1:]:
+            total = self._once(replace(old, args=(total, term), label=None))
+        return total
+
+    def _terms(self, line: Line) -> list[Line]:
+        """What a sum is made of, in order, without sums that somebody else uses as well."""
+        found, stack = list[Line](), list(line.args)[::-1]
+        while stack:
+            term = stack.pop()
+            if term.op == "add" and self.uses[term] == 1 and term.shape == line.shape:
+                stack += term.args[::-1]
+            else:
+                found.append(term)
+        return found
+
+    def _kind(self, line: Line) -> tuple[Shape, Shape] | None:
+        """The shapes of x and g where a line is xᵀ·g that is larger than a few rows of both."""
+        if line.op != "matmul" or len(line.shape) != 2 or line.args[0].op != "transpose":
+            return None
+        x, g = line.args[0].args[0], line.args[1]
+        k, m = line.shape
+        if not isinstance(k, int) or not isinstance(m, int) or k * m < FEW_ROWS * (k + m) or len(g.shape) != 2:
+            return None
+        return x.shape, g.shape
+
+    def _of_stacks(self, products: list[Line]) -> Line:
+        """The sum of products xᵀ·g of like shapes."""
+        x, g = (self._stacked(parts) for parts in zip(*((p.args[0].args[0], p.args[1]) for p in products), strict=True))
+        return self._once(replace(products[0], args=(self._transposed(x), g), label=None))
+
+    def _stacked(self, parts: tuple[Line, ...]) -> Line:
+        """Matrices of one shape below each other."""
+        first, (rows, width), count = parts[0], parts[0].shape, len(parts)
+        static = {"axis": 0}
+        stack = self._once(
+            replace(first, op="stack", args=parts, static=static, shape=(count, rows, width), label=None)
+        )
+        shape = (Rows(rows.factor * count) if isinstance(rows, Rows) else rows * count, width)
+        return self._once(replace(stack, op="reshape", args=(stack,), static={"shape": shape}, shape=shape))
 
     def _parts(self, line: Line) -> tuple[Line, Line] | None:
         """x and A where a line is x·A, of rows as long as those of the line, and A is the same for all of them."""

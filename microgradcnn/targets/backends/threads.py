@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,6 +17,9 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 _all_cores = threading.Lock()  # who asks for all cores waits until they are free, and BLAS's setting is its own again
+_counting = threading.Lock()  # of those who are within one_blas_thread()
+_within = 0
+_limit: Any = None
 
 
 def shares(n: int, worth: bool) -> list[range]:
@@ -36,7 +39,7 @@ def in_lanes(work: Callable[[T, int], S], parts: Sequence[T]) -> list[S]:
     def some(i: int) -> list[S]:
         return [work(part, i) for part in parts[ends[i] : ends[i + 1]]]
 
-    with _all_cores, _one_blas_thread(), _prompt_switches():
+    with _all_cores, one_blas_thread(), _prompt_switches():
         crew = _crew(workers - 1)
         _keep_apart([worker.thread for worker in crew])
         others = [worker.executor.submit(some, i) for i, worker in enumerate(crew, start=1)]
@@ -114,9 +117,22 @@ def _prompt_switches() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
-def _one_blas_thread() -> AbstractContextManager[Any]:
-    blas = _blas()
-    return nullcontext() if blas is None else blas.limit(limits=1, user_api="blas")
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """A context in which BLAS computes a product in the thread that asks for it; who leaves last puts it back."""
+    global _within, _limit
+    with _counting:
+        _within += 1
+        if _within == 1 and (blas := _blas()) is not None:
+            _limit = blas.limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _counting:
+            _within -= 1
+            if _within == 0 and _limit is not None:
+                _limit.restore_original_limits()
+                _limit = None
 
 
 @cache

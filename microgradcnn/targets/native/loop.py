@@ -89,9 +89,12 @@ class _Module:
 
         places = {line: i for i, line in enumerate([*shared, *self.once])}
 
+        loaded: list[Line] = []
+
         def load_shared(lines: Iterable[Line]) -> None:
             for line in lines:
                 if line in places and line not in f.names:
+                    loaded.append(line)
                     f.names[line] = f.splat(f.load("%once", places[line]))
                     if line.dtype == np.bool_:  # kept as a number
                         f.names[line] = f.compare("une", f.names[line], f.constant(0.0))
@@ -129,7 +132,7 @@ class _Module:
             for j in range(len(plan.sums)):
                 add_up(j)
         else:
-            self._in_pieces(f, load_shared, add_up, places)
+            self._in_pieces(f, load_shared, add_up, loaded)
         f.add("br label %turn", "turn:", f"%next = add nsw i64 %i, {self.lanes}", "%more = icmp slt i64 %next, %end")
         f.add("br i1 %more, label %loop, label %done", "done:")
         if self.in_registers:
@@ -142,7 +145,7 @@ class _Module:
         f: FunctionEmitter,
         load_shared: Callable[[Iterable[Line]], None],
         add_up: Callable[[int], None],
-        places: Iterable[Line],
+        loaded: list[Line],
     ) -> None:
         """All lines in blocks of bounded length, each of which loads what it needs and adds up what it has found."""
         pieces = _Pieces(f, PIECE)
@@ -152,8 +155,9 @@ class _Module:
 
         def cut() -> None:
             if pieces.cut():
-                for line in places:
-                    f.names.pop(line, None)
+                for line in loaded:
+                    del f.names[line]
+                loaded.clear()
 
         for line in self.plan.each:
             load_shared(line.args)
