@@ -267,7 +267,7 @@ class Search:
                 return (written[i].diagnosis, *found)
         if pair := pairs.two_of(numbers - a, self.evidence.g - a, steps):
             return written[pair[0]].diagnosis, written[pair[1]].diagnosis
-        if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps):
+        if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps, [edit.changed for edit in singles]):
             return singles[pair[0]].diagnosis, singles[pair[1]].diagnosis
         if together := pairs.along_a_path(self.edits, singles, rest):
             return together[0].diagnosis, together[1].diagnosis

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+
+import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
@@ -37,7 +40,18 @@ def rewritings(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     """The answer with other names in it, or another operation, within TRIES steps."""
     order = topological(answer)
     for diagnosis, new in islice(_changes(evidence, order), TRIES // size_of(order)):
-        yield Rewriting(diagnosis, evidence.points.instead(order, new))
+        changed = evidence.points.changed(order, new)
+        gone = any(_vanishes(evidence, node, changed) for node in changed)
+        yield Rewriting(diagnosis, changed[order[-1]] * (math.nan if gone else 1.0))
+
+
+def _vanishes(evidence: Evidence, node: Value, changed: Mapping[Value, Array]) -> bool:
+    """Whether a sum is 0 now at all points, as y − y is: a path that it was a factor of is gone, and not mended."""
+    if node.op is None or node.op.name not in ("add", "sub"):
+        return False
+    a, b = (changed[p] if p in changed else evidence.points(p) for p in node.parents)
+    small = 1e-12 * abs(a)
+    return bool(abs(changed[node][0]) <= small[0] and np.all(abs(changed[node]) <= small) and np.any(b))
 
 
 def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
@@ -78,7 +92,8 @@ def _changes(evidence: Evidence, order: list[Value]) -> Iterator[tuple[Diagnosis
         if node.op is not None and node.op.name in ("add", "sub", "mul"):
             a, b = (evidence.points(p) if isinstance(p, Value) else p for p in node.parents)
             product = node.op.name == "mul"
-            yield said("multiplied" if product else "added"), {node: a + b if product else a * b}
+            if not (product and any(x.op is None and x.label is None for x in node.parents)):  # 2x is no 2 + x
+                yield said("multiplied" if product else "added"), {node: a + b if product else a * b}
 
 
 def _shifted(

@@ -209,7 +209,8 @@ class Search {
     }
     let pair = twoOf(numbers.map((x) => less(x, a)), less(g, a), steps);
     if (pair) return pair.map((i) => rewritings[i].diagnosis);
-    pair = twoOf(singles.map(({values}) => less(values, this.fit)), less(rest, this.fit), steps);
+    pair = twoOf(singles.map(({values}) => less(values, this.fit)), less(rest, this.fit), steps,
+      singles.map(({changed}) => changed));
     if (pair) return pair.map((i) => singles[i].diagnosis);
     const together = alongAPath(this.edits, singles, rest);
     if (together) return together.map(({diagnosis}) => diagnosis);

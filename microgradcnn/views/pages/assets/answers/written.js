@@ -62,6 +62,17 @@ class Written {
     return this.computed((_, i) => this.values[i], changed).at(-1);
   }
 
+  rewritten(changed) { // NaN where a sum is 0 now, as y − y is: a path that it was a factor of is gone, and not mended
+    const found = this.computed((_, i) => this.values[i], changed);
+    const gone = found.some((x, i) => x !== this.values[i] && ["sum", "sub"].includes(this.nodes[i].head)
+      && this.vanishes(x, ...this.nodes[i].parents.map((p) => found[p])));
+    return gone ? scale(NaN, found.at(-1)) : found.at(-1);
+  }
+
+  vanishes(x, a, b) {
+    return x.every((each, point) => Math.abs(each) <= 1e-12 * Math.abs(a[point])) && b.some(Boolean);
+  }
+
   get mentions() {
     const named = this.nodes.flatMap(({name}, i) => (name === undefined ? [] : [i]));
     return grouped(named, (i) => this.nodes[i].name);
@@ -70,7 +81,7 @@ class Written {
   rewritings(values) { // [diagnosis, numbers] with another name or another operation in it
     const {mentions} = this, labels = [...values.keys()], used = [...mentions.keys()].sort(), found = [];
     const add = (diagnosis, changed) => {
-      if (found.length < this.most) found.push({diagnosis, values: this.instead(changed)});
+      if (found.length < this.most) found.push({diagnosis, values: this.rewritten(changed)});
     };
     const all = (name, right) => mentions.get(name).map((i) => [i, values.get(right)]);
     for (const name of used)
@@ -97,6 +108,7 @@ class Written {
     this.nodes.forEach(({head, inverse, parents: [a, b]}, i) => {
       if (b === undefined || inverse || !["sum", "sub", "product"].includes(head)) return;
       const product = head === "product", apply = product ? plus : times;
+      if (product && [a, b].some((p) => this.nodes[p].number !== undefined)) return; // 2x is no 2 + x
       add(said(product ? "multiplied" : "added"), new Map([[i, apply(this.values[a], this.values[b])]]));
     });
     return found;
