@@ -71,6 +71,11 @@ class LossProgram {
     });
   }
 
+  factor(n) { // the words of a node, in brackets if they are a formula: d(wx), or 2(wx − y)
+    const {label, words} = this.nodes[n];
+    return label !== null || n === this.root ? words : `(${words})`;
+  }
+
   valueAt(n, inputs) {
     const {value} = this.operations[this.nodes[n].op];
     return this.ones.map((_, i) => Number(value(inputs.map((x) => x[i]))[0]));
