@@ -87,15 +87,26 @@ class LossProgram {
     return inputs.map((_, k) => each.map((found) => Number(found[k])));
   }
 
-  sent(root) { // droot/dn for every node that it depends on
+  direct(above, below) { // what `above` is computed from without a node that has a name in between, and `below`
+    const found = new Set([above]), stack = [above];
+    while (stack.length)
+      for (const p of this.nodes[stack.pop()].parents) {
+        if (found.has(p) || (p !== below && this.nodes[p].label !== null)) continue;
+        found.add(p);
+        if (p !== below) stack.push(p);
+      }
+    return found;
+  }
+
+  sent(root, along = null) { // droot/dn for every node that it depends on, by the nodes of `along` alone if given
     const found = this.nodes.map(() => null);
     found[root] = this.ones;
     for (let n = root; n >= 0; n--)
       if (found[n])
         this.nodes[n].parents.forEach((p, k) => {
-          if (this.nodes[p].constant) return;
-          const along = times(found[n], this.slopes[n][k]);
-          found[p] = found[p] ? plus(found[p], along) : along;
+          if (this.nodes[p].constant || (along && !along.has(p))) return;
+          const share = times(found[n], this.slopes[n][k]);
+          found[p] = found[p] ? plus(found[p], share) : share;
         });
     return found;
   }
