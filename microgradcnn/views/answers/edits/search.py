@@ -255,6 +255,10 @@ class Search:
 
     # Two at once
 
+    def apart(self, i: int, j: int) -> bool:
+        """Whether two edits are of different edges, so that what they change adds up."""
+        return self.edits.places(self.singles[i]).isdisjoint(self.edits.places(self.singles[j]))
+
     def two(self, a: Array) -> Found:
         """Two mistakes at once: one in the answer and one in the gradient, two here or two there."""
         if found := self.two_factors(a):
@@ -267,7 +271,7 @@ class Search:
                 return (written[i].diagnosis, *found)
         if pair := pairs.two_of(numbers - a, self.evidence.g - a, steps):
             return written[pair[0]].diagnosis, written[pair[1]].diagnosis
-        if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps, [edit.changed for edit in singles]):
+        if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps, self.apart):
             return singles[pair[0]].diagnosis, singles[pair[1]].diagnosis
         if together := pairs.along_a_path(self.edits, singles, rest):
             return together[0].diagnosis, together[1].diagnosis

@@ -22,11 +22,15 @@ SHIFTS = [by for n in range(1, BOUNDS["shift"] + 1) for by in (n, -n)]
 
 @dataclass(frozen=True)
 class Edit:
-    """A wrong gradient but for the regularisation, what to say of it, and the local derivatives that it changes."""
+    """A wrong gradient but for the regularisation, what to say of it, and the local derivatives that it changes.
+
+    All that is `between` two nodes, the upper first, is left out.
+    """
 
     diagnosis: Diagnosis
     values: Array
     changed: Mapping[Edge, Array] = field(default_factory=dict)
+    between: tuple[int, int] | None = None
 
 
 class Edits:
@@ -200,7 +204,15 @@ class Edits:
                 names = (program.words(n), program.words(m))
                 wrong = flow.total + flow.down[n] * flow.up[m] * (1.0 - link)
                 told = said("cut inner" if inner else "cut", names, n=names[0], m=names[1], slope=f"d{program.factor(n)}/d{program.factor(m)}")
-                yield Edit(told, wrong)
+                yield Edit(told, wrong, between=(n, m))
+
+    def places(self, edit: Edit) -> set[Edge]:
+        """The edges that an edit is about, as far as they are known."""
+        if edit.between is None:
+            return set(edit.changed)
+        n, m = edit.between
+        below = [edge for edge in self.flow.edges if edge[0] == n or self.lies_between(edge[0], n, m)]
+        return {edge for edge in below if self.flow.parent(edge) == m or m in self.sent(self.flow.parent(edge))}
 
     def everywhere(self) -> Iterator[Edit]:
         """One thing in the place of every edge of a kind; and the derivative at a sibling in the place of one."""

@@ -68,6 +68,7 @@ SAID: dict[str, tuple[Kind, str]] = {
         "the regularisation gives 2λ{q}: it stands there as λ{q}², which is not derived",
     ),
     "λ of no loss": ("regularisation", "there is no regularisation in this f: leave out the term with {q} alone"),
+    "λ only": ("missing path", "the term 2λ{q} of the regularisation stands there alone: the rest of {df} is missing"),
     "λ missing": ("regularisation", "the term 2λ{q} of the regularisation is missing"),
     "λ times": ("regularisation", "the regularisation gives 2λ{q}: you have {k} times that"),
     "λ of others": ("regularisation", "the regularisation gives 2λ{q} alone: {p} stand there too"),

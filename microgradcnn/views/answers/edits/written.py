@@ -39,19 +39,31 @@ def size_of(order: Sequence[Value]) -> int:
 def rewritings(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     """The answer with other names in it, or another operation, within TRIES steps."""
     order = topological(answer)
+    sums = _sums(order)
     for diagnosis, new in islice(_changes(evidence, order), TRIES // size_of(order)):
         changed = evidence.points.changed(order, new)
-        gone = any(_vanishes(evidence, node, changed) for node in changed)
+        gone = any(not np.any(x) for x in changed.values()) or any(_cancels(evidence, own, changed) for own in sums)
         yield Rewriting(diagnosis, changed[order[-1]] * (math.nan if gone else 1.0))
 
 
-def _vanishes(evidence: Evidence, node: Value, changed: Mapping[Value, Array]) -> bool:
-    """Whether a sum is 0 now at all points, as y − y is: a path that it was a factor of is gone, and not mended."""
-    if node.op is None or node.op.name not in ("add", "sub"):
+def _sums(order: Sequence[Value]) -> list[list[tuple[Value, float]]]:
+    """The terms of every sum with their signs; none of a sum that is a term of another."""
+    found: dict[Value, list[tuple[Value, float]]] = {}
+    for node in order:
+        signs = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,)}.get(node.op.name if node.op else "")
+        if signs is not None:
+            parts = [(found.pop(p, [(p, 1.0)]), sign) for p, sign in zip(node.parents, signs, strict=True)]
+            found[node] = [(term, sign * own) for terms, sign in parts for term, own in terms]
+    return list(found.values())
+
+
+def _cancels(evidence: Evidence, terms: list[tuple[Value, float]], changed: Mapping[Value, Array]) -> bool:
+    """Whether two terms cancel now, as in y − y: paths that they were factors of are gone, and not mended."""
+    if changed.keys().isdisjoint(term for term, _ in terms):
         return False
-    a, b = (changed[p] if p in changed else evidence.points(p) for p in node.parents)
-    small = 1e-12 * abs(a)
-    return bool(abs(changed[node][0]) <= small[0] and np.all(abs(changed[node]) <= small) and np.any(b))
+    values = np.array([sign * changed.get(term, evidence.points(term)) for term, sign in terms])
+    pairs = np.argwhere(abs(values[:, None, 0] + values[:, 0]) <= 1e-12 * abs(values[:, 0]))
+    return any(np.all(abs(values[i] + values[j]) <= 1e-12 * abs(values[i])) for i, j in pairs.tolist() if i < j)
 
 
 def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:

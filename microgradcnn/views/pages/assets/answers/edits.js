@@ -270,8 +270,20 @@ class Edits {
       const values = plus(flow.total, times(times(flow.down.get(n), flow.up.get(m)), link.map((x) => 1 - x)));
       const names = [this.words(n), this.words(m)];
       const slope = [n, m].map((x) => `d${program.factor(x)}`).join("/");
-      return [this.edit(said(name, names, {n: names[0], m: names[1], slope}), values)];
+      return [{...this.edit(said(name, names, {n: names[0], m: names[1], slope}), values), between: [n, m]}];
     });
+  }
+
+  places({changed, between}) { // the edges that an edit is about, as far as they are known
+    if (!between) return new Set(changed.keys());
+    const [n, m] = between, {flow} = this, above = (x) => x === m || this.sent(x).has(m);
+    const inside = (x) => x === n || (m < x && x < n && this.sent(n).has(x) && this.sent(x).has(m));
+    return new Set(flow.edges.filter((e) => inside(nodeOf(e)) && above(flow.parent(e))));
+  }
+
+  apart(one, other) { // whether two edits are of different edges, so that what they change adds up
+    const places = this.places(other);
+    return [...this.places(one)].every((e) => !places.has(e));
   }
 
   everywhere() {

@@ -41,9 +41,7 @@ class SortedRows {
   }
 }
 
-// The places of the first two that add up to what is wanted, and change no edge both: there are not two edits of one.
-function twoOf(changes, wanted, steps, changed = []) {
-  const apart = (i, j) => !changed.length || ![...changed[i].keys()].some((e) => changed[j].has(e));
+function twoOf(changes, wanted, steps, apart = (_i, _j) => true) { // the first two that add up, and are `apart`
   if (!finite(wanted)) return null;
   const size = 1e-9 * largest(wanted), point = steepest(wanted), rows = new SortedRows(changes, point);
   steps.take(changes.length);

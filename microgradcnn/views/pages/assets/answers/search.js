@@ -210,7 +210,7 @@ class Search {
     let pair = twoOf(numbers.map((x) => less(x, a)), less(g, a), steps);
     if (pair) return pair.map((i) => rewritings[i].diagnosis);
     pair = twoOf(singles.map(({values}) => less(values, this.fit)), less(rest, this.fit), steps,
-      singles.map(({changed}) => changed));
+      (i, j) => this.edits.apart(singles[i], singles[j]));
     if (pair) return pair.map((i) => singles[i].diagnosis);
     const together = alongAPath(this.edits, singles, rest);
     if (together) return together.map(({diagnosis}) => diagnosis);

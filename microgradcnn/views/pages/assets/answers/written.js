@@ -5,6 +5,8 @@ const ARITHMETIC = new Map([["sum", (a, b) => a + b], ["sub", (a, b) => a - b], 
 
 // A student's formula as nodes in order, so that parts of it can have other numbers.
 class Written {
+  foundSums;
+
   constructor(tree, values) {
     this.nodes = [];
     this.add(tree);
@@ -62,15 +64,25 @@ class Written {
     return this.computed((_, i) => this.values[i], changed).at(-1);
   }
 
-  rewritten(changed) { // NaN where a sum is 0 now, as y − y is: a path that it was a factor of is gone, and not mended
-    const found = this.computed((_, i) => this.values[i], changed);
-    const gone = found.some((x, i) => x !== this.values[i] && ["sum", "sub"].includes(this.nodes[i].head)
-      && this.vanishes(x, ...this.nodes[i].parents.map((p) => found[p])));
+  rewritten(changed) { // NaN where something is 0 now, or two terms cancel: paths are gone, and not mended
+    const found = this.computed((_, i) => this.values[i], changed), anew = (i) => found[i] !== this.values[i];
+    const cancel = (i, j, sign) => found[i].every((x, p) => Math.abs(x + sign * found[j][p]) <= 1e-12 * Math.abs(x));
+    const gone = found.some((x, i) => anew(i) && !x.some(Boolean)) || this.sums.some((terms) =>
+      terms.some(([i]) => anew(i)) && terms.some(([i, own], at) =>
+        terms.slice(at + 1).some(([j, sign]) => cancel(i, j, own * sign))));
     return gone ? scale(NaN, found.at(-1)) : found.at(-1);
   }
 
-  vanishes(x, a, b) {
-    return x.every((each, point) => Math.abs(each) <= 1e-12 * Math.abs(a[point])) && b.some(Boolean);
+  get sums() { // the terms of every sum with their signs; none of a sum that is a term of another
+    if (this.foundSums) return this.foundSums;
+    const found = new Map(), signs = {sum: [1, 1], sub: [1, -1], negative: [-1]};
+    this.nodes.forEach(({head, parents}, i) => {
+      if (!Object.hasOwn(signs, head)) return;
+      found.set(i, parents.flatMap((p, k) => (found.get(p) ?? [[p, 1]]).map(([term, own]) =>
+        [term, signs[head][k] * own])));
+      for (const p of parents) found.delete(p);
+    });
+    return (this.foundSums = [...found.values()]);
   }
 
   get mentions() {
