@@ -73,9 +73,8 @@ def two_of(
         return None
     size, point = 1e-9 * np.max(abs(wanted)), steepest(wanted)
     for i, j in SortedRows(changes, point).near(wanted[point] - changes[:, point], 2.0 * size, steps):
-        if i < j and np.max(abs(changes[i] + changes[j] - wanted)) <= size:
-            if apart(i, j):
-                return i, j
+        if i < j and np.max(abs(changes[i] + changes[j] - wanted)) <= size and apart(i, j):
+            return i, j
     return None
 
 

@@ -59,7 +59,19 @@ class Search:
             or self.too_long(a)
             or self.rewritten(a, scale=False)
         )
-        return found or self.of_others(a)
+        return found or self.left_out(a) or self.of_others(a)
+
+    def left_out(self, a: Array) -> Found:
+        """A path that is missing, and nothing else."""
+        self.steps.take(len(self.paths_left_out))
+        rest = a - self.evidence.regularisation
+        return next(((edit.diagnosis,) for edit in self.paths_left_out if same(rest, edit.values)), ())
+
+    @cached_property
+    def paths_left_out(self) -> list[Edit]:
+        """Those in which a path is missing."""
+        paths = self.edits.weighed() if len(self.flow.edges) <= BOUNDS["edges"] else ()
+        return self.edits.finite(edit for edit in paths if edit.diagnosis.kind == "missing path")
 
     def of_others(self, a: Array) -> Found:
         """Something of the gradient by another leaf, beside the right one or in it."""

@@ -150,7 +150,7 @@ class Edits:
         return self.replaced(told, {edge: self.program.values[other]})
 
     def nearest(self, edge: Edge) -> int:
-        """The next node towards f that has a name, by which a path is called; towards θ where there is none before f."""
+        """The next node towards f that has a name, by which a path is called; towards θ where none is before f."""
         n, root, flow = edge[0], self.flow.on[-1], self.flow
         while self.program.labels[n] is None and n != root:
             n = next(c for c, _ in flow.edges if n in self.program.parents[c])
@@ -203,7 +203,13 @@ class Edits:
                 inner = any(self.lies_between(edge[0], n, m) for edge in self.inner)
                 names = (program.words(n), program.words(m))
                 wrong = flow.total + flow.down[n] * flow.up[m] * (1.0 - link)
-                told = said("cut inner" if inner else "cut", names, n=names[0], m=names[1], slope=f"d{program.factor(n)}/d{program.factor(m)}")
+                told = said(
+                    "cut inner" if inner else "cut",
+                    names,
+                    n=names[0],
+                    m=names[1],
+                    slope=f"d{program.factor(n)}/d{program.factor(m)}",
+                )
                 yield Edit(told, wrong, between=(n, m))
 
     def places(self, edit: Edit) -> set[Edge]:
