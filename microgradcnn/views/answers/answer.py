@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -90,7 +91,9 @@ def check_answer(
             with suppress(FormulaError):  # a name that only the loss has
                 return _checked(answer, gradient, remembered, wrt, tolerance)
             raise
-        if not found and ((again := _checked(answer, gradient, remembered, wrt, tolerance)) or _unexplained(found)):
+        if not found and (
+            (again := _checked(answer, gradient, remembered, wrt, tolerance)) or _guessed(found, numbers)
+        ):
             return again
         return found
 
@@ -102,8 +105,12 @@ def _differentiated(gradients: Sequence[Value]) -> Value | None:
     return loss if loss is not None and differentiated(loss) is None else None
 
 
-def _unexplained(answer: Answer) -> bool:
-    return any(diagnosis.kind == "unknown" for diagnosis in answer.diagnoses)
+def _guessed(wrong: Answer, gradients: Sequence[Value]) -> bool:
+    """Whether a mistake was looked for and not found, or found where no path from a parameter to the loss was known."""
+    kinds = {diagnosis.kind for diagnosis in wrong.diagnoses}
+    if "unknown" in kinds or kinds <= {"factor", "sign", "root", "zero", "undefined"}:  # of the whole answer
+        return "unknown" in kinds
+    return any(Evidence(gradient, None, None).theta is None for gradient in gradients)
 
 
 def _checked(answer: str, gradient: Value, loss: Value | None, wrt: Value | None, tolerance: float | None) -> Answer:
@@ -136,4 +143,6 @@ def _marked(answer: str, evidence: Evidence, tolerance: float | None, place: tup
     if tolerance is not None and near(values, evidence.g, tolerance):
         return Answer(True, f"Right within {tolerance:g}: this is nearly {evidence.name}.", (), read)
     diagnoses = tuple(located(found, answer, names) for found in diagnose(evidence, formula, values))
-    return Answer(False, f"Not quite: {'; and '.join(d.clause for d in diagnoses)}.", diagnoses, read)
+    times = Counter(d.clause for d in diagnoses)
+    clauses = [clause if count == 1 else f"{clause}, in {count} places" for clause, count in times.items()]
+    return Answer(False, f"Not quite: {'; and '.join(clauses)}.", diagnoses, read)

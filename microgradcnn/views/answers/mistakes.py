@@ -117,6 +117,8 @@ def _regularisation(evidence: Evidence, a: Array) -> Found:
     for name, wrong in {"λ alone": own**0, "λ and a square": own**2}.items() if evidence.decay else ():
         if (k := _ratio_of_rest(a - fit, wrong, fit)) is not None:
             return (said(name, names, k, q=evidence.label),)
+    if evidence.decay and same(a, evidence.regularisation):
+        return (said("λ only", names, q=evidence.label, df=evidence.name),)
     extra = _ratio_of_rest(a - evidence.g, own, evidence.g)
     if extra is None:
         return _regularisation_of_others(evidence, a)

@@ -6,6 +6,7 @@ they are.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -104,14 +105,18 @@ class Points:
                     self.known[node] = self._computed(node, self.known)
         return np.asarray(self.known[root], np.float64)
 
-    def instead(self, order: Sequence[Value], new: dict[Value, Array]) -> Array:
+    def instead(self, order: Sequence[Value], new: Mapping[Value, Array]) -> Array:
         """The values of the last node in a topological order, all known so far, with `new` values for some leaves."""
-        known, changed = self.known | new, set(new)
+        last = order[-1]
+        return np.asarray(self.changed(order, new).get(last, self.known[last]), np.float64)
+
+    def changed(self, order: Sequence[Value], new: Mapping[Value, Array]) -> dict[Value, Array]:
+        """The `new` values, and those of all nodes in a topological order that depend on them."""
+        found = dict(new)
         for node in order:
-            if not changed.isdisjoint(node.parents):
-                known[node] = self._computed(node, known)
-                changed.add(node)
-        return np.asarray(known[order[-1]], np.float64)
+            if not found.keys().isdisjoint(node.parents):
+                found[node] = self._computed(node, ChainMap(found, self.known))
+        return found
 
     def _computed(self, node: Value, known: Mapping[Value, Any]) -> Any:
         op, parents = node.op, node.parents

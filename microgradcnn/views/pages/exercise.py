@@ -24,6 +24,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.networks import named
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.answers.assignments import given_names
+from microgradcnn.views.answers.edits.inner import derived
 from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
 from microgradcnn.views.answers.edits.table import SPECIFICATION
 from microgradcnn.views.answers.evidence import distributions
@@ -236,7 +237,8 @@ def _operation(node: Value) -> str:
     rules = [op.chain[k] for k in range(len(x))]
     slopes = [Value(0.0) if rule is None else rule(Value(1.0), y, *x, **node.static) for rule in rules]
     value = function([op(*x, **node.static)], x, "value")
-    return compact(f"{{name: {literal(op.name)}, value: {value}, slopes: {function(slopes, [y, *x], 'slopes')}}}")
+    told = f"name: {literal(op.name)}, derived: {literal(derived(node))}"
+    return compact(f"{{{told}, value: {value}, slopes: {function(slopes, [y, *x], 'slopes')}}}")
 
 
 def _box(label: str, f: str) -> str:

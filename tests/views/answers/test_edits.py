@@ -48,6 +48,14 @@ WINDOWS = "; ".join(f"z_{i} = sigmoid(c*p_{n} + b)" for i, n in enumerate((1, 2,
 WINDOWS += "; y_hat = z_1 + z_2 + z_3 + z_4 + 0*p_3; (y_hat - y)^2"
 HALF = "the sign is wrong: it is −df/dw; and the regularisation gives 2λw: you have 1/2 times that"
 MAXIMUM = "a maximum sends its gradient to one input alone, not to each of z_1 and z_2"
+RESIDUAL = "a = w*x; z = relu(a); r = v*z + x; s = tanh(w*r) + r; (s - y)^2"
+TIED = "h = tanh(w_1*x_1 + w_2*x_2); r_1 = w_1*h; r_2 = w_2*h; (r_1 - x_1)^2 + (r_2 - x_2)^2"
+TIED_ANSWER = "2(r_2−x_1)h + 2(r_2−x_1)w_1(1−h²)x_1 + 2(r_2−x_2)w_2(1−h²)x_1"
+HINGE = "s = w*x + b; relu(1 - y*s)^2 + 0.05*w^2"
+COSINE = "d = u_1*v_1 + u_2*v_2; n = sqrt(u_1^2 + u_2^2); m = sqrt(v_1^2 + v_2^2); 1 - d/(n*m)"
+COSINE_TOLD = "the factor m is missing in the path through n; and the factor m is too much"
+SUMMED = "z_1 = tanh(k*x_1); z_2 = tanh(k*x_2); (v*(z_1 + z_2) - y)^2"
+KALMAN = "K = P/(P + R); m_1 = m_0 + K*(z - m_0); (m_1 - y)^2"
 PIXELS = "p_1, p_2, p_3 and p_4 stand where p_1, p_2, p_4 and p_5 belong"
 WORDS = [
     (DEEP, "u", "2(ŷ−y)w h2(1−h2) v x", "the inner derivative 1 − h_1² is missing"),
@@ -67,6 +75,14 @@ WORDS = [
     (LARGEST, "w", "2(ŷ−y)v(z1(1−z1)x1 + z2(1−z2)x2)", MAXIMUM),
     (PENALTY, "w", "−2(ŷ−y)x + λw", HALF),
     (WINDOWS, "c", "2(ŷ−y)(z1(1−z1)p1 + z2(1−z2)p2 + z3(1−z3)p3 + z4(1−z4)p4)", PIXELS),
+    (RESIDUAL, "x", "(2s−2y)(v w[a > 0] + w(1−tanh²(w r)) + 1)", "ds/d(vz) is missing in the chain"),
+    (HINGE, "b", "−y [1 − y s > 0]", "the inner derivative 2(relu(1 − ys)) is missing for relu(1 − ys)²"),
+    (HINGE, "w", "0.1w", "the term 2λw of the regularisation stands there alone: the rest of df/dw is missing"),
+    (COSINE, "u_1", "d u_1/(m n²√(u_1² + u_2²)) − v_1/n", COSINE_TOLD),
+    (SUMMED, "v", "2(v(z_1 + z_2) − y)", "the factor z₁ + z₂ is missing in the path through f"),
+    (KALMAN, "m_0", "2(m_1 − y)", "the path through z − m₀ is missing"),
+    (KALMAN, "m_0", "−2(m_1 − y)K", "the path from m_0 to m_1 is missing"),
+    (TIED, "w_1", TIED_ANSWER, "r_2 stands once where r_1 belongs, in 2 places"),
 ]
 
 
@@ -85,6 +101,36 @@ def test_a_mistake_is_told_in_the_words_of_the_graph(graph: str, wrt: str, text:
     theta = leaf(loss, wrt)
     (gradient,) = mg.grad(loss, [theta])
     assert str(check_answer(text, gradient, loss, theta)) == f"Not quite: {clause}."
+
+
+TRIPLET = "e_1 = tanh(w*a); e_2 = tanh(w*p); e_3 = tanh(w*n); relu((e_1 - e_2)^2 - (e_1 - e_3)^2 + m)"
+NOT_EXPLAINED = [  # by what is true of the numbers alone
+    (RESIDUAL, "x", "v w(2s − 2y)(w(1 − tanh(w r)²) + 1)[a > 0] + 2s − 2y"),
+    (HINGE, "w", "0.1w"),
+    (TRIPLET, "w", "2(e_1 − e_2)(2a(1 − e_1²) − 3p(1 − e_2²))[(e_1 − e_2)² − (e_1 − e_3)² + m > 0]"),
+]
+
+
+@pytest.mark.parametrize(("graph", "wrt", "text"), NOT_EXPLAINED, ids=range(len(NOT_EXPLAINED)))
+def test_no_mistake_is_told_that_takes_away_what_it_is_in(graph: str, wrt: str, text: str) -> None:
+    """y − y for ŷ − y, one derivative edited twice, a chain cut where a path goes, 2 + x for 2x: all add up."""
+    loss = graph_of(graph)
+    theta = leaf(loss, wrt)
+    (gradient,) = mg.grad(loss, [theta])
+    answer = check_answer(text, gradient, loss, theta)
+    assert not answer
+    kinds = [diagnosis.kind for diagnosis in answer.diagnoses]
+    assert kinds in (["unknown"], ["missing path"]), answer
+
+
+def test_a_mistake_is_looked_for_along_the_paths_of_the_loss_that_was_differentiated() -> None:
+    w, a, b, m = (Value(x, label=name) for x, name in ((0.8, "w"), (0.4, "a"), (0.7, "b"), (1.0, "m")))
+    h, g = (w * a).tanh(), (w * b).tanh()
+    h.label, g.label = "h", "g"
+    (gradient,) = mg.grad(h * g - m * h + m * g, [w])  # neither ŷ − y nor a name
+    assert str(check_answer("1", gradient)) == "Not quite: df/dw is missing in the chain."
+    twice = "(g − m)a(1 − h²) + 2*(h + m)*b*(1 − g²)"
+    assert str(check_answer(twice, gradient)) == "Not quite: the path through g is counted twice."
 
 
 NODES = [  # that the paths concerned go through, below first

@@ -361,6 +361,18 @@ def test_the_map_and_its_path(page: Page, show: Show) -> None:
     assert colours > 30
 
 
+def test_a_loss_that_is_no_number_everywhere_has_a_map(page: Page, show: Show) -> None:
+    w, v, x, y = (mg.Value(number, label=label) for label, number in (("w", 0.5), ("v", 1.5), ("x", 0.7), ("y", 0.2)))
+    loss = (w * x * mg.log(v) - y) ** 2  # no number where v is below 0, and a pole at 0
+    rows = np.array([[0.7, 0.2], [0.3, -0.1]])
+    start = np.array([0.5, 1.5])
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    show(Problem(loss, [w, v], [x, y], rows, start, start, 0.1), key=False)
+    assert errors == []
+    assert "steps at rate" in (page.locator("#landscape .told").text_content() or "")
+
+
 def test_a_rate_that_is_too_large_is_seen(page: Page, show: Show) -> None:
     show(problem("conv_linear"), key=False)
     page.get_by_label("across").select_option("w₁")

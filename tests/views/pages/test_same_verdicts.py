@@ -11,7 +11,7 @@ import pytest
 from answers_table import FILE, Case, cases, told_kinds, verdict
 from conftest import needs_chromium
 from many_cases import slow_but
-from test_edits import SOFTMAX, graph_of, leaf, wrong_cases
+from test_edits import NOT_EXPLAINED, SOFTMAX, WORDS, graph_of, leaf, wrong_cases
 from test_more_answers import CASES as MORE
 from test_more_answers import check as more_verdict
 from test_more_answers import graph_of as more_graph
@@ -112,6 +112,31 @@ def test_the_page_says_what_python_says_of_many_graphs(page: Page, every: int) -
             case = Case(graph.loss, wrt[0], row.answer, row.right, row.kinds, f"{row.graph}: {row.answer}")
             chosen[case] = row
     assert differences(page, [*chosen], lambda case: more_verdict(chosen[case])) == []
+
+
+PARTIAL = "h = tanh(w*x); g = tanh(v*h + w*x); o = g*h + w; (o - y)^2"  # its loss has no name
+DERIVATIVES = {
+    "df/do (∂o/∂w + ∂o/∂h dh/dw + ∂o/∂g dg/dw)": True,
+    "df/do (∂o/∂w + ∂o/∂h ∂h/∂w + ∂o/∂g (∂g/∂w + ∂g/∂h ∂h/∂w))": True,
+    "df/do do/dw": True,
+    "df/do (do/dh dh/dw + dg/dw + 1)": False,
+    "df/do (∂o/∂h dh/dw + 1)": False,
+    "df/do ∂o/∂w": False,
+}
+
+
+def test_the_page_knows_the_derivatives_of_a_loss_without_a_name(page: Page) -> None:
+    loss = graph_of(PARTIAL)
+    chosen = [Case(loss, leaf(loss, "w"), text, right, (), text) for text, right in DERIVATIVES.items()]
+    assert [told_kinds(case)[0] for case in chosen] == [case.right for case in chosen]
+    assert differences(page, chosen) == []
+
+
+def test_the_page_says_the_words_of_the_graph(page: Page) -> None:
+    rows = [(graph, wrt, text) for graph, wrt, text, _ in WORDS] + NOT_EXPLAINED
+    losses = {graph: graph_of(graph) for graph, _, _ in rows}
+    chosen = [Case(losses[graph], leaf(losses[graph], wrt), text, False, (), text) for graph, wrt, text in rows]
+    assert differences(page, chosen) == []
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
-from microgradcnn.views.answers.diagnosis import listed
+from microgradcnn.views.answers.diagnosis import listed, number
 from microgradcnn.views.answers.edits.program import Edge, LossProgram
 from microgradcnn.views.answers.edits.table import LINEAR, WRITTEN
 from microgradcnn.views.answers.parser import parse
@@ -62,5 +62,16 @@ def inner_words(program: LossProgram, edges: Sequence[Edge]) -> dict[str, str]:
         a = z.replace("z", "a", 1)
     op = program.ops[nodes[0]]
     written = WRITTEN.get(op) if program.labels[nodes[0]] is not None else None
-    inner = f"{op}'({a})" if written is None else written.format(z=z)
+    base = program.factor(program.parents[nodes[0]][edges[0][1]]) if len(edges) == 1 else a
+    inner = (written or derived(program.nodes[nodes[0]])).format(z=z, a=a, base=base)
     return {"zs": listed(names), "inner": inner, "z": z, "a": a, "one": f"1 − {z}"}
+
+
+def derived(node: Value) -> str:
+    """How the derivative of a node's function is written, of its input {a}, in brackets where it is no name {base}."""
+    assert node.op is not None
+    if node.op.name != "power":
+        return f"{node.op.name}'({{a}})"
+    exponent = float(node.static["exponent"])
+    factor, less = number(exponent), number(exponent - 1.0)
+    return {2.0: "2{base}", 0.5: "1/(2√{base})", -1.0: "−1/{base}²"}.get(exponent, f"{factor}·{{base}}^({less})")

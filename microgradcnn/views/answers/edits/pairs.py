@@ -6,7 +6,7 @@ by their numbers at one point.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -65,13 +65,15 @@ def equal_rows(rows: SortedRows, others: Array, steps: Steps) -> Iterator[int]:
             yield i
 
 
-def two_of(changes: Array, wanted: Array, steps: Steps) -> tuple[int, int] | None:
-    """The first two rows that add up to what is wanted."""
+def two_of(
+    changes: Array, wanted: Array, steps: Steps, apart: Callable[[int, int], bool] = lambda i, j: True
+) -> tuple[int, int] | None:
+    """The first two rows that add up to what is wanted, and are `apart`."""
     if not len(changes) or not np.all(np.isfinite(wanted)):
         return None
     size, point = 1e-9 * np.max(abs(wanted)), steepest(wanted)
     for i, j in SortedRows(changes, point).near(wanted[point] - changes[:, point], 2.0 * size, steps):
-        if i < j and np.max(abs(changes[i] + changes[j] - wanted)) <= size:
+        if i < j and np.max(abs(changes[i] + changes[j] - wanted)) <= size and apart(i, j):
             return i, j
     return None
 

@@ -75,11 +75,16 @@ class LossProgram:
         self.slopes = [self.slopes_at(n, self.values[n]) for n in range(len(self.nodes))]
 
     def words(self, n: int) -> str:
-        """The name of a node, or its formula in the named ones."""
+        """The name of a node, f for a loss without one, or its formula in the named ones."""
         if n not in self.written:
-            label = self.labels[n]
+            label = self.labels[n] if n < len(self.nodes) - 1 else self.labels[n] or "f"
             self.written[n] = label if label is not None else self.formula_of(n)
         return self.written[n]
+
+    def factor(self, n: int) -> str:
+        """The words of a node, in brackets if they are a formula: d(wx), or 2(wx − y)."""
+        named = self.labels[n] is not None or n == len(self.nodes) - 1
+        return self.words(n) if named else f"({self.words(n)})"
 
     def formula_of(self, n: int) -> str:
         """The formula of a node in the named ones, cut off where it is long."""

@@ -59,7 +59,19 @@ class Search:
             or self.too_long(a)
             or self.rewritten(a, scale=False)
         )
-        return found or self.of_others(a)
+        return found or self.left_out(a) or self.of_others(a)
+
+    def left_out(self, a: Array) -> Found:
+        """A path that is missing, and nothing else."""
+        self.steps.take(len(self.paths_left_out))
+        rest = a - self.evidence.regularisation
+        return next(((edit.diagnosis,) for edit in self.paths_left_out if same(rest, edit.values)), ())
+
+    @cached_property
+    def paths_left_out(self) -> list[Edit]:
+        """Those in which a path is missing."""
+        paths = self.edits.weighed() if len(self.flow.edges) <= BOUNDS["edges"] else ()
+        return self.edits.finite(edit for edit in paths if edit.diagnosis.kind == "missing path")
 
     def of_others(self, a: Array) -> Found:
         """Something of the gradient by another leaf, beside the right one or in it."""
@@ -255,6 +267,10 @@ class Search:
 
     # Two at once
 
+    def apart(self, i: int, j: int) -> bool:
+        """Whether two edits are of different edges, so that what they change adds up."""
+        return self.edits.places(self.singles[i]).isdisjoint(self.edits.places(self.singles[j]))
+
     def two(self, a: Array) -> Found:
         """Two mistakes at once: one in the answer and one in the gradient, two here or two there."""
         if found := self.two_factors(a):
@@ -267,7 +283,7 @@ class Search:
                 return (written[i].diagnosis, *found)
         if pair := pairs.two_of(numbers - a, self.evidence.g - a, steps):
             return written[pair[0]].diagnosis, written[pair[1]].diagnosis
-        if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps):
+        if pair := pairs.two_of(self.rows.rows - self.fit, rest - self.fit, steps, self.apart):
             return singles[pair[0]].diagnosis, singles[pair[1]].diagnosis
         if together := pairs.along_a_path(self.edits, singles, rest):
             return together[0].diagnosis, together[1].diagnosis

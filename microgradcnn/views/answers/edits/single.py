@@ -22,11 +22,15 @@ SHIFTS = [by for n in range(1, BOUNDS["shift"] + 1) for by in (n, -n)]
 
 @dataclass(frozen=True)
 class Edit:
-    """A wrong gradient but for the regularisation, what to say of it, and the local derivatives that it changes."""
+    """A wrong gradient but for the regularisation, what to say of it, and the local derivatives that it changes.
+
+    All that is `between` two nodes, the upper first, is left out.
+    """
 
     diagnosis: Diagnosis
     values: Array
     changed: Mapping[Edge, Array] = field(default_factory=dict)
+    between: tuple[int, int] | None = None
 
 
 class Edits:
@@ -121,7 +125,7 @@ class Edits:
     def of_factors(self) -> Iterator[Edit]:
         """Something else where a factor belongs, in one place."""
         for edge, q in self.factors:
-            name, through = self.program.words(q), self.program.words(self.nearest(edge[0]))
+            name, through = self.program.words(q), self.program.words(self.nearest(edge))
             yield from self.left_out_or_twice("factor", [edge], (name,), q=name, n=through)
             yield from (self.instead_of(q, edge, other) for other in self.kin(q))
 
@@ -141,14 +145,19 @@ class Edits:
     def instead_of(self, q: int, edge: Edge, other: int) -> Edit:
         """Another node at an edge where q is the factor."""
         names = (self.program.words(other), self.program.words(q))
-        through = self.program.words(self.nearest(edge[0]))
+        through = self.program.words(self.nearest(edge))
         told = said("sibling", names, q=names[0], p=names[1], n=through)
         return self.replaced(told, {edge: self.program.values[other]})
 
-    def nearest(self, n: int) -> int:
-        """The next node towards f that has a name, by which a path is called."""
-        while self.program.labels[n] is None and n != self.flow.on[-1]:
-            n = next(c for c, _ in self.flow.edges if n in self.program.parents[c])
+    def nearest(self, edge: Edge) -> int:
+        """The next node towards f that has a name, by which a path is called; towards θ where none is before f."""
+        n, root, flow = edge[0], self.flow.on[-1], self.flow
+        while self.program.labels[n] is None and n != root:
+            n = next(c for c, _ in flow.edges if n in self.program.parents[c])
+        if n == root and flow.parent(edge) != flow.theta:
+            n = flow.parent(edge)
+            while self.program.labels[n] is None:
+                n = next(flow.parent(below) for below in flow.edges if below[0] == n)
         return n
 
     def instead(self, edges: list[Edge]) -> Iterator[Edit]:
@@ -194,7 +203,22 @@ class Edits:
                 inner = any(self.lies_between(edge[0], n, m) for edge in self.inner)
                 names = (program.words(n), program.words(m))
                 wrong = flow.total + flow.down[n] * flow.up[m] * (1.0 - link)
-                yield Edit(said("cut inner" if inner else "cut", names, n=names[0], m=names[1]), wrong)
+                told = said(
+                    "cut inner" if inner else "cut",
+                    names,
+                    n=names[0],
+                    m=names[1],
+                    slope=f"d{program.factor(n)}/d{program.factor(m)}",
+                )
+                yield Edit(told, wrong, between=(n, m))
+
+    def places(self, edit: Edit) -> set[Edge]:
+        """The edges that an edit is about, as far as they are known."""
+        if edit.between is None:
+            return set(edit.changed)
+        n, m = edit.between
+        below = [edge for edge in self.flow.edges if edge[0] == n or self.lies_between(edge[0], n, m)]
+        return {edge for edge in below if self.flow.parent(edge) == m or m in self.sent(self.flow.parent(edge))}
 
     def everywhere(self) -> Iterator[Edit]:
         """One thing in the place of every edge of a kind; and the derivative at a sibling in the place of one."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+
+import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.gradient import topological
@@ -36,8 +39,31 @@ def size_of(order: Sequence[Value]) -> int:
 def rewritings(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
     """The answer with other names in it, or another operation, within TRIES steps."""
     order = topological(answer)
+    sums = _sums(order)
     for diagnosis, new in islice(_changes(evidence, order), TRIES // size_of(order)):
-        yield Rewriting(diagnosis, evidence.points.instead(order, new))
+        changed = evidence.points.changed(order, new)
+        gone = any(not np.any(x) for x in changed.values()) or any(_cancels(evidence, own, changed) for own in sums)
+        yield Rewriting(diagnosis, changed[order[-1]] * (math.nan if gone else 1.0))
+
+
+def _sums(order: Sequence[Value]) -> list[list[tuple[Value, float]]]:
+    """The terms of every sum with their signs; none of a sum that is a term of another."""
+    found: dict[Value, list[tuple[Value, float]]] = {}
+    for node in order:
+        signs = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,)}.get(node.op.name if node.op else "")
+        if signs is not None:
+            parts = [(found.pop(p, [(p, 1.0)]), sign) for p, sign in zip(node.parents, signs, strict=True)]
+            found[node] = [(term, sign * own) for terms, sign in parts for term, own in terms]
+    return list(found.values())
+
+
+def _cancels(evidence: Evidence, terms: list[tuple[Value, float]], changed: Mapping[Value, Array]) -> bool:
+    """Whether two terms cancel now, as in y − y: paths that they were factors of are gone, and not mended."""
+    if changed.keys().isdisjoint(term for term, _ in terms):
+        return False
+    values = np.array([sign * changed.get(term, evidence.points(term)) for term, sign in terms])
+    pairs = np.argwhere(abs(values[:, None, 0] + values[:, 0]) <= 1e-12 * abs(values[:, 0]))
+    return any(np.all(abs(values[i] + values[j]) <= 1e-12 * abs(values[i])) for i, j in pairs.tolist() if i < j)
 
 
 def shortened(evidence: Evidence, answer: Value) -> Iterator[Rewriting]:
@@ -78,7 +104,8 @@ def _changes(evidence: Evidence, order: list[Value]) -> Iterator[tuple[Diagnosis
         if node.op is not None and node.op.name in ("add", "sub", "mul"):
             a, b = (evidence.points(p) if isinstance(p, Value) else p for p in node.parents)
             product = node.op.name == "mul"
-            yield said("multiplied" if product else "added"), {node: a + b if product else a * b}
+            if not (product and any(x.op is None and x.label is None for x in node.parents)):  # 2x is no 2 + x
+                yield said("multiplied" if product else "added"), {node: a + b if product else a * b}
 
 
 def _shifted(

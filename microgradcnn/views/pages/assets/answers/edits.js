@@ -82,14 +82,16 @@ function isInner({nodes}, e) {
   return !LINEAR.includes(name) && parents.filter((p) => !nodes[p].constant).length === 1;
 }
 
-function innerWords({nodes}, edges) {
+function innerWords(program, edges) {
+  const {nodes, operations} = program;
   const at = edges.map(nodeOf), inputs = edges.map((e) => nodes[nodes[nodeOf(e)].parents[e % 8]]);
   const names = at.map((n) => nodes[n].words), one = ([first, ...more]) =>
     (more.length ? `${first.split("_", 1)[0]}_i` : first);
   const z = one(names), {label, name} = nodes[at[0]];
   const a = label !== null && inputs[0].label === null ? z.replace("z", "a") : one(inputs.map(({words}) => words));
   const known = label !== null && Object.hasOwn(EDITS.written, name);
-  const inner = known ? fill(EDITS.written[name], {z}) : `${name}'(${a})`;
+  const base = edges.length === 1 ? program.factor(nodes[at[0]].parents[edges[0] % 8]) : a;
+  const inner = fill(known ? EDITS.written[name] : operations[nodes[at[0]].op].derived, {z, a, base});
   return {zs: listed(names), inner, z, a, one: `1 − ${z}`};
 }
 
@@ -218,16 +220,20 @@ class Edits {
     return label === null ? [] : kin(label, [...this.place.keys()]).slice(0, MOST.kin).map((x) => this.place.get(x));
   }
 
-  nearest(n) { // the next node towards f that has a name
-    const {flow, nodes} = this;
-    while (nodes[n].label === null && n !== flow.on.at(-1))
-      n = nodeOf(flow.edges.find((e) => nodes[nodeOf(e)].parents.includes(n)));
+  nearest(e) { // the next node towards f that has a name, towards θ where there is none before f
+    const {flow, nodes} = this, root = flow.on.at(-1);
+    let n = nodeOf(e);
+    while (nodes[n].label === null && n !== root)
+      n = nodeOf(flow.edges.find((above) => nodes[nodeOf(above)].parents.includes(n)));
+    if (n !== root || flow.parent(e) === flow.theta) return n;
+    n = flow.parent(e);
+    while (nodes[n].label === null) n = flow.parent(flow.edges.find((below) => nodeOf(below) === n));
     return n;
   }
 
   ofFactors() {
     return this.factors.flatMap(([e, q]) => {
-      const words = {q: this.words(q), n: this.words(this.nearest(nodeOf(e)))};
+      const words = {q: this.words(q), n: this.words(this.nearest(e))};
       return [...this.leftOutOrTwice("factor", [e], [words.q], words),
         ...this.kin(q).map((other) => this.insteadOf(q, e, other))];
     });
@@ -250,7 +256,7 @@ class Edits {
   }
 
   insteadOf(q, e, other) { // another node at an edge where q is the factor
-    const names = [this.words(other), this.words(q)], n = this.words(this.nearest(nodeOf(e)));
+    const names = [this.words(other), this.words(q)], n = this.words(this.nearest(e));
     return this.replaced(said("sibling", names, {q: names[0], p: names[1], n}),
       new Map([[e, this.program.values[other]]]));
   }
@@ -263,8 +269,21 @@ class Edits {
       const name = this.inner.some((e) => between(nodeOf(e), n, m)) ? "cut inner" : "cut";
       const values = plus(flow.total, times(times(flow.down.get(n), flow.up.get(m)), link.map((x) => 1 - x)));
       const names = [this.words(n), this.words(m)];
-      return [this.edit(said(name, names, {n: names[0], m: names[1]}), values)];
+      const slope = [n, m].map((x) => `d${program.factor(x)}`).join("/");
+      return [{...this.edit(said(name, names, {n: names[0], m: names[1], slope}), values), between: [n, m]}];
     });
+  }
+
+  places({changed, between}) { // the edges that an edit is about, as far as they are known
+    if (!between) return new Set(changed.keys());
+    const [n, m] = between, {flow} = this, above = (x) => x === m || this.sent(x).has(m);
+    const inside = (x) => x === n || (m < x && x < n && this.sent(n).has(x) && this.sent(x).has(m));
+    return new Set(flow.edges.filter((e) => inside(nodeOf(e)) && above(flow.parent(e))));
+  }
+
+  apart(one, other) { // whether two edits are of different edges, so that what they change adds up
+    const places = this.places(other);
+    return [...this.places(one)].every((e) => !places.has(e));
   }
 
   everywhere() {

@@ -49,13 +49,14 @@ class Evidence {
     return found.length < own.length ? new Map(found) : new Map();
   }
 
-  // The same with the derivatives that a formula names, dz_1/ds_1, among the values.
+  // The same with the derivatives that a formula names, dz_1/ds_1 and ∂z_1/∂s_1, among the values.
   speakingOf(tree) {
     const found = Object.create(this, {values: {value: new Map(this.values)}});
     for (const {name} of formula.parts(tree))
       if (name !== undefined && !found.values.has(name)) {
-        const [above, below] = name.slice(1).split(`/${name[0]}`).map((label) => this.names.get(label));
-        const sent = this.program.sent(above)[below];
+        const {program} = this, place = (label) => (label === this.loss ? program.root : this.names.get(label));
+        const [above, below] = name.slice(1).split(`/${name[0]}`).map(place), direct = program.direct(above, below);
+        const sent = program.sent(above, name[0] === "∂" && direct.has(below) ? direct : undefined)[below];
         found.values.set(name, sent ?? scale(0, this.g));
       }
     return found;

@@ -6,9 +6,10 @@ function verdict(task, parameter, text) {
   const known = task.known(parameter), tree = formula.parse(text, known);
   const {right, digits, diagnoses} = judged(task.evidence(parameter), tree);
   for (const found of diagnoses) found.columns = columnsOf(found, text, known);
-  const clauses = diagnoses.map(({clause}) => clause).join("; and ");
+  const times = [...grouped(diagnoses, ({clause}) => clause)];
+  const clauses = times.map(([clause, {length}]) => (length === 1 ? clause : `${clause}, in ${length} places`));
   const good = digits ? `Right, but rounded: right to ${digits} digits.` : `Right: this is df/d${parameter}.`;
-  return {right, diagnoses, words: right ? good : `Not quite: ${clauses}.`};
+  return {right, diagnoses, words: right ? good : `Not quite: ${clauses.join("; and ")}.`};
 }
 
 // The words of a verdict with the names in them as mathematics, dh_2/da_1 and z_4.

@@ -14,6 +14,7 @@ function ofRegularisation(evidence, a) {
     const k = ratioOfRest(less(a, fit), wrong, fit);
     if (k !== null) return [said(name, [label], {q: label}, k)];
   }
+  if (decay && same(a, regularisation)) return [said("λ only", [label], {q: label, df: evidence.name})];
   const extra = ratioOfRest(less(a, g), own, g);
   if (extra === null) {
     const k = penalised.length ? solved(penalised.map(([, n]) => program.values[n]), less(a, g)) : null;

@@ -41,13 +41,14 @@ class SortedRows {
   }
 }
 
-function twoOf(changes, wanted, steps) { // the places of the first two that add up to what is wanted
+function twoOf(changes, wanted, steps, apart = (_i, _j) => true) { // the first two that add up, and are `apart`
   if (!finite(wanted)) return null;
   const size = 1e-9 * largest(wanted), point = steepest(wanted), rows = new SortedRows(changes, point);
   steps.take(changes.length);
   for (const [i, own] of changes.entries())
     for (const j of rows.near(wanted[point] - own[point], 2 * size, steps))
-      if (i < j && wanted.every((x, p) => Math.abs(changes[i][p] + changes[j][p] - x) <= size)) return [i, j];
+      if (i < j && wanted.every((x, p) => Math.abs(changes[i][p] + changes[j][p] - x) <= size) && apart(i, j))
+        return [i, j];
   return null;
 }
 

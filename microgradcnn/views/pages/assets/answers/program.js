@@ -71,6 +71,11 @@ class LossProgram {
     });
   }
 
+  factor(n) { // the words of a node, in brackets if they are a formula: d(wx), or 2(wx − y)
+    const {label, words} = this.nodes[n];
+    return label !== null || n === this.root ? words : `(${words})`;
+  }
+
   valueAt(n, inputs) {
     const {value} = this.operations[this.nodes[n].op];
     return this.ones.map((_, i) => Number(value(inputs.map((x) => x[i]))[0]));
@@ -82,15 +87,26 @@ class LossProgram {
     return inputs.map((_, k) => each.map((found) => Number(found[k])));
   }
 
-  sent(root) { // droot/dn for every node that it depends on
+  direct(above, below) { // what `above` is computed from without a node that has a name in between, and `below`
+    const found = new Set([above]), stack = [above];
+    while (stack.length)
+      for (const p of this.nodes[stack.pop()].parents) {
+        if (found.has(p) || (p !== below && this.nodes[p].label !== null)) continue;
+        found.add(p);
+        if (p !== below) stack.push(p);
+      }
+    return found;
+  }
+
+  sent(root, along = null) { // droot/dn for every node that it depends on, by the nodes of `along` alone if given
     const found = this.nodes.map(() => null);
     found[root] = this.ones;
     for (let n = root; n >= 0; n--)
       if (found[n])
         this.nodes[n].parents.forEach((p, k) => {
-          if (this.nodes[p].constant) return;
-          const along = times(found[n], this.slopes[n][k]);
-          found[p] = found[p] ? plus(found[p], along) : along;
+          if (this.nodes[p].constant || (along && !along.has(p))) return;
+          const share = times(found[n], this.slopes[n][k]);
+          found[p] = found[p] ? plus(found[p], share) : share;
         });
     return found;
   }

@@ -6,6 +6,7 @@ class Search {
   foundRewritings;
   foundSingles;
   foundFunctions;
+  foundLeftOut;
 
   constructor(evidence, answer) {
     Object.assign(this, {evidence, answer, flow: evidence.flow, steps: new Steps(), values: answer.values.at(-1)});
@@ -30,7 +31,20 @@ class Search {
   one(a) {
     return this.first(() => this.oneFactor(a), () => this.terms.mistake(a), () => this.difference(a),
       () => this.terms.innerMistake(a), () => this.edited(a, this.ofFunctions), () => this.tooLong(a),
-      () => this.rewritten(a, false), () => this.ofOthers(a));
+      () => this.rewritten(a, false), () => this.leftOut(a), () => this.ofOthers(a));
+  }
+
+  leftOut(a) { // a path that is missing, and nothing else
+    const rest = less(a, this.evidence.regularisation);
+    this.steps.take(this.pathsLeftOut.length);
+    const found = this.pathsLeftOut.find(({values}) => same(rest, values));
+    return found ? [found.diagnosis] : [];
+  }
+
+  get pathsLeftOut() {
+    const paths = () => (this.flow.edges.length <= MOST.edges ? this.edits.weighed() : []);
+    const missing = ({diagnosis}) => diagnosis.kind === "missing path";
+    return (this.foundLeftOut ??= this.edits.finite(paths().filter(missing)));
   }
 
   ofOthers(a) { // something of the gradient by another leaf, beside the right one or in it
@@ -209,7 +223,8 @@ class Search {
     }
     let pair = twoOf(numbers.map((x) => less(x, a)), less(g, a), steps);
     if (pair) return pair.map((i) => rewritings[i].diagnosis);
-    pair = twoOf(singles.map(({values}) => less(values, this.fit)), less(rest, this.fit), steps);
+    pair = twoOf(singles.map(({values}) => less(values, this.fit)), less(rest, this.fit), steps,
+      (i, j) => this.edits.apart(singles[i], singles[j]));
     if (pair) return pair.map((i) => singles[i].diagnosis);
     const together = alongAPath(this.edits, singles, rest);
     if (together) return together.map(({diagnosis}) => diagnosis);

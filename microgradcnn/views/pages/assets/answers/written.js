@@ -5,6 +5,8 @@ const ARITHMETIC = new Map([["sum", (a, b) => a + b], ["sub", (a, b) => a - b], 
 
 // A student's formula as nodes in order, so that parts of it can have other numbers.
 class Written {
+  foundSums;
+
   constructor(tree, values) {
     this.nodes = [];
     this.add(tree);
@@ -62,6 +64,27 @@ class Written {
     return this.computed((_, i) => this.values[i], changed).at(-1);
   }
 
+  rewritten(changed) { // NaN where something is 0 now, or two terms cancel: paths are gone, and not mended
+    const found = this.computed((_, i) => this.values[i], changed), anew = (i) => found[i] !== this.values[i];
+    const cancel = (i, j, sign) => found[i].every((x, p) => Math.abs(x + sign * found[j][p]) <= 1e-12 * Math.abs(x));
+    const gone = found.some((x, i) => anew(i) && !x.some(Boolean)) || this.sums.some((terms) =>
+      terms.some(([i]) => anew(i)) && terms.some(([i, own], at) =>
+        terms.slice(at + 1).some(([j, sign]) => cancel(i, j, own * sign))));
+    return gone ? scale(NaN, found.at(-1)) : found.at(-1);
+  }
+
+  get sums() { // the terms of every sum with their signs; none of a sum that is a term of another
+    if (this.foundSums) return this.foundSums;
+    const found = new Map(), signs = {sum: [1, 1], sub: [1, -1], negative: [-1]};
+    this.nodes.forEach(({head, parents}, i) => {
+      if (!Object.hasOwn(signs, head)) return;
+      found.set(i, parents.flatMap((p, k) => (found.get(p) ?? [[p, 1]]).map(([term, own]) =>
+        [term, signs[head][k] * own])));
+      for (const p of parents) found.delete(p);
+    });
+    return (this.foundSums = [...found.values()]);
+  }
+
   get mentions() {
     const named = this.nodes.flatMap(({name}, i) => (name === undefined ? [] : [i]));
     return grouped(named, (i) => this.nodes[i].name);
@@ -70,7 +93,7 @@ class Written {
   rewritings(values) { // [diagnosis, numbers] with another name or another operation in it
     const {mentions} = this, labels = [...values.keys()], used = [...mentions.keys()].sort(), found = [];
     const add = (diagnosis, changed) => {
-      if (found.length < this.most) found.push({diagnosis, values: this.instead(changed)});
+      if (found.length < this.most) found.push({diagnosis, values: this.rewritten(changed)});
     };
     const all = (name, right) => mentions.get(name).map((i) => [i, values.get(right)]);
     for (const name of used)
@@ -97,6 +120,7 @@ class Written {
     this.nodes.forEach(({head, inverse, parents: [a, b]}, i) => {
       if (b === undefined || inverse || !["sum", "sub", "product"].includes(head)) return;
       const product = head === "product", apply = product ? plus : times;
+      if (product && [a, b].some((p) => this.nodes[p].number !== undefined)) return; // 2x is no 2 + x
       add(said(product ? "multiplied" : "added"), new Map([[i, apply(this.values[a], this.values[b])]]));
     });
     return found;

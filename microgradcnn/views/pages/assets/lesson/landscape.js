@@ -34,12 +34,14 @@ function landscape(section, task) {
     stable = stableRate();
     const grid = Array.from({length: CELLS + 1}, (_, j) => Array.from({length: CELLS + 1},
       (_, i) => loss(back([i * SIZE / CELLS, j * SIZE / CELLS]))));
-    const sorted = grid.flat().sort((a, b) => a - b), low = sorted[0], high = sorted[Math.floor(0.98 * sorted.length)];
+    const sorted = grid.flat().filter(Number.isFinite).sort((a, b) => a - b);
+    const low = sorted[0], high = sorted[Math.floor(0.98 * sorted.length)];
     const level = (i, j) => { // between the points of the grid, in steps that are finer near the minimum
       const x = i * CELLS / SIZE, y = j * CELLS / SIZE, a = Math.floor(x), b = Math.floor(y), s = x - a, t = y - b;
       const between = (row) => row[a] + s * ((row[a + 1] ?? row[a]) - row[a]), above = between(grid[b]);
       const value = above + t * (between(grid[b + 1] ?? grid[b]) - above);
-      return Math.floor(LEVELS * Math.sqrt(Math.min(1, Math.max(0, (value - low) / (high - low)))));
+      const share = Math.min(1, Math.max(0, (value - low) / ((high - low) || 1)));
+      return Number.isNaN(share) ? LEVELS : Math.floor(LEVELS * Math.sqrt(share)); // next to a pole, or where no log is
     };
     image = pen.createImageData(SIZE, SIZE);
     for (let j = 0; j < SIZE; j++)
@@ -81,7 +83,8 @@ function landscape(section, task) {
     write(`${up} = ${top}`, 8, 5 + size, "left");
     write(bottom, 8, SIZE - 17 - size, "left");
     const end = path.at(-1).loss, began = path[0].loss;
-    const grown = end > began ? `${end.toPrecision(3)}, for the rate is too large` : end.toFixed(3);
+    const grown = end <= began ? end.toFixed(3)
+      : `${Number.isNaN(end) ? "no number" : end.toPrecision(3)}, for the rate is too large`;
     $("[name=rate] + output").textContent = rate.toPrecision(2);
     $(".told").textContent = `${path.length - 1} steps at rate ${rate.toPrecision(2)}: ` +
       `loss ${began.toFixed(3)} → ${grown}. Near the minimum, descent is stable below about ${stable.toPrecision(2)}.`;
