@@ -115,7 +115,7 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing is a share from 0 to 1, not {label_smoothing}")
     if _is_one_row(logits, target):
-        options = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
+        options: Any = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
         return mg.squeeze(cross_entropy(*_as_rows(logits, target), weight, **options, sample_weight=sample_weight))
     axis = 1 - max(len(shape_of(logits)), 2)
     if len(shape_of(logits)) >= 2 and shape_of(logits) == np.shape(target):
@@ -142,7 +142,7 @@ def nll_loss(
     All else is as in cross_entropy, which takes logits.
     """
     if _is_one_row(log_probabilities, target):
-        options = {"ignore_index": ignore_index, "reduction": reduction, "sample_weight": sample_weight}
+        options: Any = {"ignore_index": ignore_index, "reduction": reduction, "sample_weight": sample_weight}
         return mg.squeeze(nll_loss(*_as_rows(log_probabilities, target), weight, **options))
     target, classes = _class_numbers("nll_loss", "logarithms", log_probabilities, target, ignore_index)
     return _picked(log_probabilities, target, classes, weight, sample_weight, ignore_index, reduction)

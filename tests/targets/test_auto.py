@@ -95,7 +95,7 @@ def test_what_numpy_does_better_is_left_to_it_without_a_warning(make: Callable[[
 
 
 @pytest.mark.usefixtures("own_primitives")
-@pytest.mark.parametrize("function, taken", [("cosh", "jit"), ("no_such_function", "numpy")])
+@pytest.mark.parametrize(("function", "taken"), [("cosh", "jit"), ("no_such_function", "numpy")])
 def test_a_primitive_of_ones_own_with_a_function_of_c_is_the_jits(function: str, taken: str) -> None:
     lines = {"python": "xp.cosh(x)", "llvm": function}
     even = mg.primitive("own_even", np.cosh, [lambda g, y, x: g * mg.sqrt(y * y - 1.0)], "own_even(x)", targets=lines)
