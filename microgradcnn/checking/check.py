@@ -81,8 +81,8 @@ class GradientCheck:
     def __str__(self) -> str:
         why = {
             "right": f"this is the worst of {self.checked} out of {self.elements} elements and of random directions",
-            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float(), stop_gradient) or "
-            "overflows",
+            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float(), stop_gradient) "
+            "or overflows",
             "undecidable": "a kink within the step, or rounding, forbids a verdict",
         }[self.verdict]
         why = f"the chain rule of {self.primitive} is wrong by itself" if self.primitive else why
