@@ -35,6 +35,7 @@ NUMBERS = {
     "where": lambda x, y: mg.where(x > 0.0, x * y, y),
     "gelu, tanh": lambda x, y: mg.gelu(x, approximate="tanh"),
     "clip": lambda x, y: mg.clip(x, 0.0, 1.0),
+    "stop_gradient": lambda x, y: x * mg.stop_gradient(x),
     "logaddexp2": mg.logaddexp2,
 }
 

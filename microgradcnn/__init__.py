@@ -132,6 +132,7 @@ from microgradcnn.engine.functions import (
     squeeze,
     stack,
     std,
+    stop_gradient,
     sum,
     swapaxes,
     take,
@@ -208,7 +209,8 @@ __all__ += ["moveaxis", "nan_to_num", "negative", "nn", "no_grad", "norm", "norm
 __all__ += ["optim", "outer", "pad", "power", "primitive", "prod", "rad2deg", "ravel", "reciprocal", "relu", "repeat"]
 __all__ += ["reshape", "roll", "rollaxis", "rot90", "scaled_dot_product_attention"]
 __all__ += ["select", "sigmoid", "sign", "silu", "sin", "sinc", "sinh"]
-__all__ += ["softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes"]
+__all__ += ["softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient"]
+__all__ += ["sum", "swapaxes"]
 __all__ += ["take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "var"]
 __all__ += ["vdot", "vsplit", "vstack", "where", "worksheet", "zeros_like"]
 

@@ -97,6 +97,7 @@ CASES = [
     *[numbers(name, U) for name in OF_UNITS],
     *[numbers(name, X, X) for name in OF_TWO],
     *[function(name, "", lambda m, x, f=name: getattr(m, f)(x) * x + x) for name in STEPS],
+    function("stop_gradient", "", lambda m, x: m.stop_gradient(m.sign(x)) * x + x),  # as differences see it, too
     *[function(name, "", lambda m, x, f=name: m.where(getattr(m, f)(x), x, 2.0 * x)) for name in CONDITIONS],
     *[numbers(name, M, axis=1) for name in REDUCTIONS],
     *[numbers(name, M, axis=(1, 2)) for name in ("sum", "mean", "max", "var")],

@@ -15,6 +15,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.metrics import confusion_matrix, recall_score
 from sklearn.utils.class_weight import compute_sample_weight
 
+import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.files import FileError
 from microgradcnn.fit import EpochEnd, Patience, Schedule, evaluate, fit, train
@@ -473,3 +474,41 @@ def test_an_evaluation_is_printed_as_a_table() -> None:
     ]
     assert str(evaluate(model, x, x, nn.mse_loss)) == "loss 0"
     assert "plum\\nred" in str(confused(np.array([0]), np.array([0]), ["plum\nred"]))
+
+
+# Parts that no gradient reaches
+
+
+class Padded(nn.Module):
+    """Rows of whole numbers, of which 1 pads: its row of the embedding is 2, and moves by weight decay alone."""
+
+    def __init__(self) -> None:
+        self.embed, self.head = nn.Embedding(5, 4, padding_idx=1, rng=np.random.default_rng(1)), linear()
+        table = np.array(self.embed.weight.data)
+        table[1] = 2.0
+        self.embed.weight.data = table
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        return self.head(self.embed(x).mean(axis=1))
+
+
+class Behind(nn.Module):
+    """A new layer behind one that keeps its weights."""
+
+    def __init__(self) -> None:
+        self.trained, self.head = linear(4), linear()
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        return self.head(mg.stop_gradient(self.trained(x).tanh()))
+
+
+@engines
+@pytest.mark.parametrize("make", [Padded, Behind])
+def test_what_lies_behind_a_stop_gradient_is_computed_anew_in_every_step(engine: str, make: Callable[[], Any]) -> None:
+    x = X if make is Behind else np.random.default_rng(2).integers(0, 5, (23, 3))
+    by_hand, model = make(), make()
+    for trained, by in ((by_hand, "eager"), (model, engine)):
+        fit(trained, x, CLASSES, epochs=8, rate=0.1, batch=8, optimiser="adamw", engine=by)
+    np.testing.assert_allclose(numbers(model), numbers(by_hand), rtol=1e-9, atol=1e-12)
+    kept = model.embed.weight.data[1] / 2.0 if make is Padded else model.trained.weight.data / linear(4).weight.data
+    np.testing.assert_allclose(kept, (1.0 - 0.1 * 0.01) ** 24)  # weight decay, in 24 steps

@@ -30,6 +30,7 @@ import numpy as np
 from microgradcnn.engine.arrays import glimpse, plain
 from microgradcnn.engine.gradient import grad, topological
 from microgradcnn.engine.record import Primitive
+from microgradcnn.engine.table.elementary import stop_gradient
 from microgradcnn.engine.value import Constant, Value
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
@@ -80,7 +81,8 @@ class GradientCheck:
     def __str__(self) -> str:
         why = {
             "right": f"this is the worst of {self.checked} out of {self.elements} elements and of random directions",
-            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float()) or overflows",
+            "wrong": "every chain rule is right by itself, so a path leaves the graph (.data, float(), stop_gradient) "
+            "or overflows",
             "undecidable": "a kink within the step, or rounding, forbids a verdict",
         }[self.verdict]
         why = f"the chain rule of {self.primitive} is wrong by itself" if self.primitive else why
@@ -253,7 +255,12 @@ class _Examiner(NamedTuple):
 
 
 def _takes_numbers_near(node: Value, op: Primitive, k: int) -> bool:
-    """Whether input k may be disturbed: not if it holds places, which are whole numbers and have no chain rule."""
+    """Whether input k may be disturbed: not if it holds places, which are whole numbers and have no chain rule.
+
+    Nor that of stop_gradient, which is asked to have none.
+    """
+    if op is stop_gradient:
+        return False
     inputs = [p.data for p in node.parents]
     inputs[k] = plain(inputs[k] + 2.0**-7 * _steps(np.asarray(inputs[k])))
     try:

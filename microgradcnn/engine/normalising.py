@@ -91,7 +91,9 @@ def _table(
 def log_softmax(x: Array, axis: int) -> Array:
     """x - m - log(1 + the rest) with m the largest: no number near 1 is rounded before its logarithm is taken."""
     if type(x) is np.ndarray and x.ndim == 2 and axis in (-1, 1):  # most often
-        return _log_softmax_of_rows(np.ascontiguousarray(x))
+        return _log_softmax_of_rows(np.ascontiguousarray(x)) if x.size else x
+    if not np.size(x):
+        return np.asarray(x)
     last = np.asarray(x).swapaxes(axis, -1)
     flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
     return _log_softmax_of_rows(flat).reshape(last.shape).swapaxes(axis, -1)

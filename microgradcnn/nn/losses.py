@@ -106,13 +106,17 @@ def cross_entropy(
     with `label_smoothing` ε it is that of (1 − ε)p + ε/classes (Szegedy et al. 2016, section 7), for class numbers too.
     `weight` (classes,) multiplies the term of each class. The mean for class numbers is weighed by it, and leaves out
     those that are `ignore_index`; for probabilities it is one over all. `sample_weight` (n,), of mean 1, multiplies the
-    loss of each row and what it counts in the mean: a row of weight 2 is the row twice.
+    loss of each row and what it counts in the mean: a row of weight 2 is the row twice. Logits (classes,) are one row,
+    with one class number or probabilities (classes,).
 
     Class numbers in a Value may be inputs of a program; where it is called with one that is no class, the loss is NaN.
     Raises ValueError for other shapes, a target that is no class number, or probabilities whose sum is not 1.
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing is a share from 0 to 1, not {label_smoothing}")
+    if _is_one_row(logits, target):
+        options: Any = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
+        return mg.squeeze(cross_entropy(*_as_rows(logits, target), weight, **options, sample_weight=sample_weight))
     axis = 1 - max(len(shape_of(logits)), 2)
     if len(shape_of(logits)) >= 2 and shape_of(logits) == np.shape(target):
         if ignore_index >= 0:
@@ -137,8 +141,20 @@ def nll_loss(
 
     All else is as in cross_entropy, which takes logits.
     """
+    if _is_one_row(log_probabilities, target):
+        options: Any = {"ignore_index": ignore_index, "reduction": reduction, "sample_weight": sample_weight}
+        return mg.squeeze(nll_loss(*_as_rows(log_probabilities, target), weight, **options))
     target, classes = _class_numbers("nll_loss", "logarithms", log_probabilities, target, ignore_index)
     return _picked(log_probabilities, target, classes, weight, sample_weight, ignore_index, reduction)
+
+
+def _is_one_row(given: Any, target: Any) -> bool:
+    """Whether these are the classes of one row, without an axis for rows."""
+    return len(shape_of(given)) == 1 and np.shape(target) in ((), shape_of(given))
+
+
+def _as_rows(given: Any, target: Any) -> tuple[Any, Any]:
+    return mg.expand_dims(given, 0), mg.expand_dims(_plain(target), 0)
 
 
 def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: int) -> tuple[Any, Array]:
@@ -156,7 +172,7 @@ def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: 
 
 def _misfit(what: str, shape: tuple[int, ...], classes: Array, ignore_index: int) -> str:
     """What is probably meant by class numbers that do not fit: which one is none, or that classes are axis 1."""
-    if classes.ndim and classes.shape == (*shape[:1], *shape[2:]):
+    if len(shape) > 1 and classes.shape == (*shape[:1], *shape[2:]):
         place = tuple(np.argwhere(~np.isin(classes, [*range(shape[1]), ignore_index]))[0].tolist())
         where = ", ".join(map(str, place))
         return f": target[{where}] is {classes[place]}, and the {shape[1]} classes are 0 to {shape[1] - 1}"

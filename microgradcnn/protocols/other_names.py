@@ -59,7 +59,7 @@ OF_MODULES = {
     "register_buffer": "write self.name = nn.Buffer(array)",
     "register_parameter": "write self.name = mg.Value(array)",
     **dict.fromkeys(("add_module", "append", "add"), "write self.name = layer, or nn.Sequential(*layers, another)"),
-    "requires_grad_": "give the optimiser the parameters that are to move",
+    "requires_grad_": "give the optimiser the parameters that are to move, or write mg.stop_gradient(layer(x))",
     "compile": "write mg.compile(...), or microgradcnn.fit.fit(model, x, y, engine='jit')",
     "fit": "write microgradcnn.fit.fit(model, x, y)",
     "predict": "write model(x), in model.eval() mode",

@@ -622,3 +622,9 @@ def test_bad_use_is_told_in_one_sentence(name: str) -> None:
 def test_places_are_no_numbers_to_move(function: Any) -> None:
     """Their second derivatives are zero, so that every primitive is looked at by itself."""
     assert mg.check_gradients(function, Value([3.0, 0.5, 2.0])).verdict == "right"
+
+
+def test_a_stop_gradient_is_no_wrong_rule() -> None:
+    found = mg.check_gradients(lambda v: mg.stop_gradient(v) * v, Value(0.5))
+    assert (found.verdict, found.primitive) == ("wrong", None)
+    assert "so a path leaves the graph (.data, float(), stop_gradient) or overflows" in str(found)

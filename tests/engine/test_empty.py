@@ -156,6 +156,8 @@ for axis, shapes in ((0, ((0,), (0,))), (1, ((0,), (0,))), (-1, ((2, 0), (2, 0),
 for axis, shape in ((-1, (0, 3)), (1, (0, 3)), (2, (2, 0, 3)), (0, (3, 0)), (1, (2, 3, 0))):
     case(f"log_softmax {axis}", lambda x, a=axis: mg.log_softmax(x, a), lambda x, a=axis: log_softmax(x, a), shape)
     case(f"softmax {axis}", lambda x, a=axis: mg.softmax(x, a), lambda x, a=axis: np.exp(log_softmax(x, a)), shape)
+for shape, axis in (((0,), 0), ((2, 0), 1), ((2, 0, 3), 1), ((2, 3, 0), -1)):  # of no classes
+    case(f"log_softmax {axis}", lambda x, a=axis: mg.log_softmax(x, a), lambda x: x, shape)
 
 for shapes, out in (
     *((((0, 2, 4, 4), (3, 2, 2, 2)), (0, 3, 3, 3)), (((2, 1, 4, 4), (0, 1, 2, 2)), (2, 0, 3, 3))),

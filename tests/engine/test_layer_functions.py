@@ -240,6 +240,7 @@ def test_a_layer_norm_of_nn_is_one_node() -> None:
 
 COMPOSED: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "gelu_tanh": ((X,), {}),
+    "stop_gradient": ((X,), {}),
     "normalised": ((X,), {"axis": (0, 2), "eps": 0.1}),
     "linear": ((X, W, B), {}),
     "layer_norm": ((X, G, S), {"axis": (-1,), "eps": 0.1}),

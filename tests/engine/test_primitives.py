@@ -325,6 +325,7 @@ CASES: dict[str, list[Case]] = {
         Case(lambda n, x, a=a: stable_log_softmax(n, x, a), (draw(2, 3, 4),), {"axis": a}) for a in (-1, 0, 1, -2)
     ],
     "less": binary(lambda n, a, b: n.less(a, b)),
+    "stop_gradient": [Case(lambda n, x: 1.0 * x, (draw(*shape),)) for shape in ((3,), (2, 3), (0, 2))],
     "less_equal": binary(lambda n, a, b: n.less_equal(a, b)),
     "greater": binary(lambda n, a, b: n.greater(a, b)),
     "greater_equal": binary(lambda n, a, b: n.greater_equal(a, b)),
@@ -413,7 +414,7 @@ CASES: dict[str, list[Case]] = {
 }
 
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal")
-WITHOUT_GRADIENT = (*COMPARISONS, "order")
+WITHOUT_GRADIENT = (*COMPARISONS, "order", "stop_gradient")
 OF_WINDOWS = {"conv2d", "conv2d_input", "conv2d_kernel", "fold", "unfold", "avg_pool2d", "max_pool2d"}  # large cases
 WITH_GRADIENT = [name for name in CASES if name not in WITHOUT_GRADIENT]
 ELEMENT_BY_ELEMENT = [name for name in CASES if TABLE[name].scalar is not None]

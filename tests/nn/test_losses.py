@@ -321,3 +321,24 @@ def test_what_is_no_class_is_named_with_its_place(loss: Any, shape: tuple[int, .
         with pytest.raises(ValueError, match=r"takes log.* not log") as caught:
             loss(Value(np.zeros(shape)), targets)
         assert re.search(ends, str(caught.value).replace(".0", ""))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("target", [2, np.array(1), Value(1.0), np.array([0.2, 0.5, 0.3]), -100])
+def test_logits_without_an_axis_for_rows_are_one_row(target: Any, reduction: str) -> None:
+    logits = Value(np.array([0.3, -1.2, 2.0]))
+    numbers = np.asarray(target.data if isinstance(target, Value) else target)
+    options = {"weight": [1.0, 2.0, 0.5], "reduction": reduction}
+    for loss in (nn.cross_entropy, nn.nll_loss) if not numbers.ndim else (nn.cross_entropy,):
+        alone = loss(logits, target, **options)
+        batch = loss(logits.reshape(1, 3), numbers[None], **options)
+        assert alone.shape == ()
+        np.testing.assert_array_equal(alone.data, np.reshape(batch.data, ()))
+        np.testing.assert_array_equal(mg.grad(alone, [logits])[0].data, mg.grad(batch.sum(), [logits])[0].data)
+
+
+def test_one_row_of_what_is_no_probabilities_is_refused() -> None:
+    with pytest.raises(ValueError, match="are probabilities whose sum over the classes is 1, and these go from 0 to 2"):
+        nn.cross_entropy(Value(np.zeros(3)), np.array([0, 1, 2]))
+    with pytest.raises(ValueError, match="takes logarithms"):
+        nn.nll_loss(Value(np.zeros(3)), np.array([0, 1, 2]))

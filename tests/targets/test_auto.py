@@ -94,6 +94,17 @@ def test_what_numpy_does_better_is_left_to_it_without_a_warning(make: Callable[[
             program(np.array([7.0]))
 
 
+@pytest.mark.usefixtures("own_primitives")
+@pytest.mark.parametrize(("function", "taken"), [("cosh", "jit"), ("no_such_function", "numpy")])
+def test_a_primitive_of_ones_own_with_a_function_of_c_is_the_jits(function: str, taken: str) -> None:
+    lines = {"python": "xp.cosh(x)", "llvm": function}
+    even = mg.primitive("own_even", np.cosh, [lambda g, y, x: g * mg.sqrt(y * y - 1.0)], "own_even(x)", targets=lines)
+    x, w = Value(2.0), Value(0.5)
+    program = mg.compile(even(w * x), [w], [x])
+    assert program.backend == taken
+    assert program(3.0)[0] == pytest.approx(np.cosh(1.5), rel=1e-12)
+
+
 @pytest.mark.slow
 def test_what_the_jit_compiles_is_its_own_program() -> None:
     run = Workload(10**9, 40)

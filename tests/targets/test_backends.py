@@ -246,6 +246,7 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
     "mean": over_axes(mg.mean),
     "max": over_axes(mg.max),
     "gelu_tanh": [lambda x, p: mg.gelu(x * p, "tanh"), lambda x, p: mg.gelu(p, "tanh") * x],
+    "stop_gradient": [lambda x, p: mg.stop_gradient(x * p) * p, lambda x, p: mg.stop_gradient(p) * x * p],
     "normalised": [
         lambda x, p: p * mg.normalised(x * p, axis=-1),
         lambda x, p: p * mg.normalised(x + p, axis=1, eps=0.5),
@@ -398,6 +399,7 @@ SCALARS: dict[str, Callable[[Any, Any], Any]] = {
     "sigmoid": lambda x, p: mg.sigmoid(x * p),
     "softplus": lambda x, p: mg.softplus(x * p),
     **{name: lambda x, p, f=TABLE[name]: f(x * p) for name in ("sin", "cos", "sinh", "cosh", "erf", "gelu_tanh")},
+    "stop_gradient": lambda x, p: mg.stop_gradient(x * p) * p,
     **{name: lambda x, p, f=TABLE[name]: f(0.9 * mg.tanh(x * p)) for name in ("tan", "arcsin", "arccos")},
     **{name: lambda x, p, f=TABLE[name]: f(x * p) for name in ("arctan", "arcsinh")},
     "arctanh": lambda x, p: mg.arctanh(0.9 * mg.tanh(x * p)),

@@ -552,3 +552,13 @@ def test_compiled_while_nothing_is_recorded(form: str, backend: str) -> None:
         program = mg.compile(loss, wrt, leaves, backend)
         found = program(*given(form, x, y))
     assert agree(network, found, x, y)
+
+
+@pytest.mark.parametrize("backend", ["numpy", *[pytest.param(name, marks=pytest.mark.slow) for name in ("jit", "jax")]])
+def test_what_no_gradient_goes_through_is_computed_anew(backend: str) -> None:
+    w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    program = mg.compile((w * mg.stop_gradient(mg.tanh(w * x)) - 1.0) ** 2, [w], [x], backend)
+    for at in (2.0, -5.0):
+        z = np.tanh(0.5 * at)
+        loss, (slope,) = program(at)
+        np.testing.assert_allclose([loss, slope], [(0.5 * z - 1.0) ** 2, 2.0 * (0.5 * z - 1.0) * z], rtol=1e-12)

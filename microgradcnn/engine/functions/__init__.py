@@ -33,6 +33,7 @@ from microgradcnn.engine.functions.elementary import (
     sin,
     sinc,
     sinh,
+    stop_gradient,
     tan,
 )
 from microgradcnn.engine.functions.elementwise import (
@@ -262,6 +263,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "sum",
     "swapaxes",
     "take",

@@ -120,6 +120,12 @@ def erf(x: Operand) -> Any:
     return elementary.erf(x)
 
 
+@of_one
+def stop_gradient(x: Operand) -> Any:
+    """x itself, as a constant of every derivative; a program computes it anew, where x.detach() is a number."""
+    return elementary.stop_gradient(x)
+
+
 @of_two
 def hypot(a: Operand, b: Operand) -> Any:
     """√(a² + b²), without overflow; its derivatives at (0, 0) are NaN."""

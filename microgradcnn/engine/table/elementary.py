@@ -191,6 +191,10 @@ def _flat(g: Any, y: Any, x: Any) -> Any:
     return broadcast_to(0.0, shape=shape_of(x))
 
 
+# What `detach` makes is a leaf, whose number a program keeps: this one stays in the graph, and is computed anew.
+stop_gradient: Primitive = Primitive(
+    "stop_gradient", lambda x: x, (None,), "x", lambda x: x, work="moves", composed=True
+)
 sign: Primitive = Primitive(
     "sign",
     np.sign,

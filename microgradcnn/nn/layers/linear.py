@@ -81,7 +81,7 @@ class Embedding(Module):
         if self.padding_idx is None:
             return rows
         padding = mg.reshape(mg.equal(x, self.padding_idx), (*numbers.shape, 1))
-        return mg.where(padding, self.weight.detach()[self.padding_idx], rows)
+        return mg.where(padding, mg.stop_gradient(self.weight)[self.padding_idx], rows)
 
 
 class Affine(Module):

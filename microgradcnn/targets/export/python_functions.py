@@ -85,6 +85,8 @@ def logsumexp(x, axis, keepdims, xp):
     "log_softmax": '''
 def log_softmax(x, axis, xp):
     """x - log(sum(exp(x))), from the largest x: no number near 1 is rounded before its logarithm is taken."""
+    if not x.size:
+        return x
     top = xp.expand_dims(xp.argmax(x, axis), axis)
     shifted = x - xp.take_along_axis(x, top, axis)
     places = xp.reshape(xp.arange(x.shape[axis]), [-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])

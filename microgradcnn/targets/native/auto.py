@@ -73,7 +73,12 @@ class Gain:
 
 def _is_numpys(line: Line) -> bool:
     """Whether a line is better left to NumPy: one without instructions, or one that finds places out of range."""
-    return is_own(line) or (line.op in PLACED and line.varies)
+    if is_own(line):
+        from microgradcnn.targets.native.llvm import has_instructions, is_in_the_library
+
+        kind = "float" if line.dtype.itemsize == 4 else "double"
+        return not (has_instructions(line) and is_in_the_library(line, kind))
+    return line.op in PLACED and line.varies
 
 
 class Gradual:

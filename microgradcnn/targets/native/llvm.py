@@ -231,9 +231,18 @@ def called(lines: Iterable[Line], kind: str, lanes: Iterable[int]) -> str:
     return "\n".join([*declared, *(definitions(sorted(names), kind, n) for n in dict.fromkeys(lanes))])
 
 
+def is_in_the_library(line: Line, kind: str) -> bool:
+    """Whether C's library for mathematics has the function that a primitive of the user's own names for LLVM."""
+    return os.name != "posix" or hasattr(ctypes.CDLL(None), _c_name(line, kind))
+
+
+def _c_name(line: Line, kind: str) -> str:
+    return TABLE[line.op].targets["llvm"] + ("f" if kind == "float" else "")
+
+
 def _library_function(line: Line, kind: str) -> str:
-    name = TABLE[line.op].targets["llvm"] + ("f" if kind == "float" else "")
-    if os.name == "posix" and not hasattr(ctypes.CDLL(None), name):
+    name = _c_name(line, kind)
+    if not is_in_the_library(line, kind):
         raise ValueError(
             f"the primitive {line.op!r} is {name} for LLVM, which C's library for mathematics does not have"
         )

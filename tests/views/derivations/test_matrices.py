@@ -170,7 +170,7 @@ FUNCTIONS: dict[str, Any] = {
     **{name: each(getattr(np, name)) for name in ("exp", "log", "tanh", "sqrt", "abs", "sign", "expm1", "log1p")},
     **{name: each(getattr(np, name)) for name in (*CIRCULAR, *INVERSE, "arcsinh", "arccosh", "log2", "log10", "floor")},
     **{name: each(getattr(np, name)) for name in ("arctan2", "logaddexp", "hypot", "mod")},
-    "erf": each(scipy.special.erf), "pi": np.pi,
+    "erf": each(scipy.special.erf), "pi": np.pi, "stop_gradient": each(lambda x: x),
     "gelu_tanh": each(lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
     **{name: of_data(function) for name, function in {
         "conv2d": conv2d, "conv2d_input": conv2d_input, "conv2d_kernel": conv2d_kernel, "fold": fold, "spread": spread,
@@ -266,6 +266,7 @@ SMOOTH = ("exp", "expm1", "tanh", "sigmoid", "softplus", "relu")
 # Named for the primitive that it is about: a value of any shape, and what to differentiate by.
 CASES: dict[str, tuple[Value, list[Value]]] = {
     "sum": (X.sum(axis=0) * u, [X]),
+    "stop_gradient": (X * mg.stop_gradient(Y), [X]),
     "sum, kept": (X.sum(axis=0, keepdims=True) * X, [X]),
     "sum, kept on the right": (X.sum(axis=-1, keepdims=True) * X, [X]),
     "sum of a middle axis": (P.sum(axis=1, keepdims=True) * P, [P]),
