@@ -53,6 +53,21 @@ def test_no_benchmark_is_collected_as_a_test() -> None:
     assert not [path.name for path in BENCHMARKS.rglob("*.py") if path.name.startswith("test_")]
 
 
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "table"])
+def test_every_script_takes_record_and_refuses_a_busy_machine(
+    script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    harness, benchmark = script("harness"), script(name)
+    for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(harness, "used_by_others", lambda: 1.0)
+    monkeypatch.setattr(sys, "argv", [name, "--record"])
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main()
+    assert ended.value.code == 2
+    assert "the machine is busy: other processes use 100% of a core" in capsys.readouterr().err
+
+
 def test_eager_scalar_is_the_network_that_it_says(script: Any) -> None:
     benchmark = script("eager_scalar")
     step, parameters = benchmark.ours()

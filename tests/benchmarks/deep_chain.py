@@ -5,11 +5,10 @@ is at most 600 bytes a node, as the resident memory of a process of its own coun
 """
 
 import json
-import subprocess
 import sys
 import time
 
-from harness import peak_memory, report, without_blas_settings
+from harness import Benchmark, Target, alone, peak_memory, without_blas_settings
 
 LINKS = [10_000, 100_000, 1_000_000]
 
@@ -39,20 +38,25 @@ def measure(links):
 
 def main() -> int:
     without_blas_settings()
-    if sys.argv[1:]:
-        print(json.dumps(measure(int(sys.argv[1]))))
+    run = Benchmark(__file__, ["chain"])
+    if run.alone:
+        print(json.dumps(measure(int(run.alone[0]))))
         return 0
-    found = {}
-    for links in LINKS:
-        output = subprocess.run([sys.executable, __file__, str(links)], capture_output=True, check=True).stdout
-        found[links] = json.loads(output)
+    if run.check:
+        chain(LINKS[0])
+        print("a deep chain of scalars: its gradient is right")
+        return 0
+    run.refuse_if_busy()
+    repeats = range(run.rounds or 1)
+    found = {links: min((alone(__file__, links) for _ in repeats), key=lambda f: f["seconds"]) for links in LINKS}
     seconds = {f"backward, a node, {links:>9,} links": f["seconds"] for links, f in found.items()}
     growth = found[LINKS[-1]]["seconds"] / found[LINKS[0]]["seconds"]
     targets = {
-        "growth of the time a node from 10⁴ to 10⁶ links": (growth, 1.5),
-        "bytes a node at the peak, 10⁶ links": (found[LINKS[-1]]["bytes"], 600.0),
+        "growth of the time a node from 10⁴ to 10⁶ links": Target(growth, 1.5),
+        "bytes a node at the peak, 10⁶ links": Target(found[LINKS[-1]]["bytes"], 600.0),
     }
-    return 0 if report("a deep chain of scalars", seconds, targets) else 1
+    run.report("chain", "a deep chain of scalars", seconds, targets)
+    return 0 if run.held else 1
 
 
 if __name__ == "__main__":

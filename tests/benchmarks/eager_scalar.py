@@ -8,13 +8,13 @@ with micrograd's collector off, at most 1.5 times its time.
 import gc
 import json
 import random
-import subprocess
 import sys
 import time
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from harness import check_equal, report, without_blas_settings
+from harness import Benchmark, Quiet, Target, alone, check_equal, without_blas_settings
 
 PENALTY = 1e-4
 SIZES = [2, 16, 16, 1]
@@ -119,26 +119,36 @@ def measure(library, collector):
 
 def main() -> int:
     without_blas_settings()
-    if sys.argv[1:]:
-        print(json.dumps(measure(sys.argv[1], sys.argv[2] == "on")))
+    run = Benchmark(__file__, ["moons"])
+    if run.alone:
+        print(json.dumps(measure(run.alone[0], run.alone[1] == "on")))
         return 0
+    run.refuse_if_busy()
+    title, quiet = "moons, 2-16-16-1, scalar by scalar, forward and backward", Quiet()
     samples: dict[str, list[float]] = {}
     outcomes: dict[str, list[np.ndarray]] = {}
-    for _ in range(ROUNDS):
+    for _ in range(1 if run.check else run.rounds or ROUNDS):
         for library in LIBRARIES:
             for collector in ("on", "off"):
-                command = [sys.executable, __file__, library, collector]
-                found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+                found = quiet.sample(partial(alone, __file__, library, collector))
                 samples.setdefault(f"{library}, collector {collector}", []).append(found["seconds"])
                 outcomes[library] = [np.array(found["outcome"])]
     check_equal(outcomes, 1e-9)
+    if run.check:
+        print(f"{title}: {', '.join(LIBRARIES)} compute the same")
+        return 0
     seconds = {name: float(np.median(values)) for name, values in samples.items()}
-    on, off = "microgradcnn, collector on", "microgradcnn, collector off"
     targets = {
-        "time, as a share of micrograd's, collector on": (seconds[on] / seconds["micrograd, collector on"], 0.25),
-        "time, as a share of micrograd's, collector off": (seconds[off] / seconds["micrograd, collector off"], 1.5),
+        f"time, as a share of micrograd's, collector {way}": Target(
+            seconds[ours] / seconds[peer], most, ours=ours, peer=peer
+        )
+        for way, ours, peer, most in (
+            ("on", "microgradcnn, collector on", "micrograd, collector on", 0.25),
+            ("off", "microgradcnn, collector off", "micrograd, collector off", 1.5),
+        )
     }
-    return 0 if report("moons, 2-16-16-1, scalar by scalar, forward and backward", seconds, targets) else 1
+    run.report("moons", title, seconds, targets, unclean=quiet.unclean)
+    return 0 if run.held else 1
 
 
 if __name__ == "__main__":

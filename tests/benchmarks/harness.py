@@ -132,8 +132,8 @@ class Benchmark:
         if unknown:
             parser.error(f"no part {unknown[0]!r}: there are {', '.join(self.all_parts)}")
         self.parts = options.parts or self.all_parts
-        self.check, self.alone = options.check, options.alone
-        self._record, self._rounds = options.record, options.rounds
+        self.check, self.alone, self.rounds = options.check, options.alone, options.rounds
+        self._record = options.record
         self._refuse = parser.error
 
     def refuse_if_busy(self) -> None:
@@ -166,7 +166,7 @@ class Benchmark:
                 check_tasks(tasks, tolerance)
                 print(f"{title}: {', '.join(tasks)} compute the same")
                 return None
-            found.runs.append(medians(tasks, tolerance, self._rounds or rounds, quiet))
+            found.runs.append(medians(tasks, tolerance, self.rounds or rounds, quiet))
             del tasks
             gc.collect()
         found.unclean = quiet.unclean

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 
-from harness import report
+from harness import Benchmark, Target
 
 from microgradcnn import Value, draw
 from microgradcnn.engine.gradient import topological
@@ -57,13 +57,19 @@ def seconds(f: Value) -> float:
 
 
 def main() -> int:
+    run = Benchmark(__file__, ["pictures"])
+    run.refuse_if_busy()
     best, targets = {}, {}
     for size, most in SIZES.items():
         f = perceptron(*size)
         name = f"{len(topological(f))} nodes in {len(draw(f).drawing.boxes)} boxes"
-        best[name] = min(seconds(f) for _ in range(ROUNDS))
-        targets[name] = (best[name], most)
-    return 0 if report("pictures", best, targets) else 1
+        best[name] = min(seconds(f) for _ in range(1 if run.check else run.rounds or ROUNDS))
+        targets[name] = Target(best[name], most)
+    if run.check:
+        print(f"pictures: drawn, {', '.join(targets)}")
+        return 0
+    run.report("pictures", "pictures", best, targets)
+    return 0 if run.held else 1
 
 
 if __name__ == "__main__":

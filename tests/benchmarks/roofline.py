@@ -121,6 +121,7 @@ PARTS = {
 def main() -> int:
     without_blas_settings()
     run = Benchmark(__file__, PARTS)
+    run.refuse_if_busy()
     for part in run.parts:
         make, title, least = PARTS[part]
         task, count, moved, dtype = make()
