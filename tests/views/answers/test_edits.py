@@ -133,6 +133,14 @@ def test_a_mistake_is_looked_for_along_the_paths_of_the_loss_that_was_differenti
     assert str(check_answer(twice, gradient)) == "Not quite: the path through g is counted twice."
 
 
+def test_an_answer_has_the_low_letters_of_a_derivation() -> None:
+    loss = graph_of("e_a = tanh(w*a); e_p = tanh(w*p); u_r = 1 - e_a*e_p; (u_r - y)^2")
+    theta = leaf(loss, "w")
+    (gradient,) = mg.grad(loss, [theta])
+    assert check_answer("−2(uᵣ − y)((1 − eₐ²)a eₚ + eₐ(1 − eₚ²)p)", gradient)
+    assert not check_answer("−2(uᵣ − y)((1 − eₐ²)a eₐ + eₐ(1 − eₚ²)p)", gradient)
+
+
 NODES = [  # that the paths concerned go through, below first
     (DEEP, "u", "2(ŷ−y)w h2(1−h2) v x", ("h_1",)),
     (DEEP, "u", "2(ŷ−y)w x", ("a_1", "h_2")),

@@ -33,7 +33,7 @@ import math
 import re
 from unicodedata import numeric
 
-from microgradcnn.views.formulas import expression
+from microgradcnn.views.formulas import emitter, expression
 from microgradcnn.views.formulas.latex import Latex
 
 # The most characters, brackets in brackets, exponent, number, steps, terms of a sum and meanings that are read.
@@ -87,7 +87,7 @@ SAME_CHARACTERS = {
 }
 
 GREEK = {letter: name for name, letter in expression.GREEK.items() if name.islower()}
-LOW = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk", strict=True))
+LOW = {low: plain for plain, low in emitter.SUBSCRIPT.items()}  # as formulas are written: e_a is eₐ there
 HIGH = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _GLYPHS = "½⅓⅔¼¾⅕⅙⅛⅜⅝⅞"
 FRACTIONS = {glyph: numeric(glyph) for glyph in _GLYPHS} | {"pi": math.pi, "e": math.e}
@@ -100,7 +100,8 @@ _COMMAND = (
     rf"\\(?:{'|'.join({**dict.fromkeys(GREEK.values()), **dict.fromkeys(Latex.operators), 'ln': None})})(?![A-Za-z])"
 )
 # Each piece of an index is taken whole, so that no text is tried in many ways.
-_INDEX = r"_?[0-9]+(?![0-9])|_[A-Za-z]+(?![A-Za-z])|_\{[0-9A-Za-z, _]+\}|[₀-₉ᵢⱼₖ]+(?![₀-₉ᵢⱼₖ])"
+_LOW = "".join(LOW)
+_INDEX = rf"_?[0-9]+(?![0-9])|_[A-Za-z]+(?![A-Za-z])|_\{{[0-9A-Za-z, _]+\}}|[{_LOW}]+(?![{_LOW}])"
 _BASE = rf"lambda_(?![0-9A-Za-z_])|{_HAT}|{_FONT}|{_COMMAND}|[{''.join(GREEK)}]|[A-Za-z]+"
 _NAME = rf"(?:{_BASE})(?:{_INDEX})*"
 NAME = re.compile(rf"(?P<base>{_BASE})(?P<index>(?:{_INDEX})*+)")
