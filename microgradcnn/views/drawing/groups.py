@@ -252,6 +252,7 @@ def _add_families(
 def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
     for kinds in (MEANT, ("segment",), ("given", "family")):
         found.collapsed |= {g.name for g in found.groups.values() if g.kind in kinds}
+        found.collapsed |= {g.name for g in found.groups.values() if g.kind == "family" and len(g.members) > FULL}
         if len(set(found.items())) <= READABLE:
             return
     _add_layers(found, edges)
