@@ -81,9 +81,10 @@ class Canvas {
       };
       return { x: between("x", "width"), y: between("y", "height") };
     };
-    const [before, now, k] = [middle(from), middle(this.picture), Math.max(view.k, READABLE)];
+    const across = this.picture.shown.rows.length > 1 ? this.opening() : null; // rows are seen in their whole width
+    const [before, now, k] = [middle(from), middle(this.picture), across?.k ?? Math.max(view.k, READABLE)];
     const seen = (at, room) => Math.min(Math.max(at, 0.2 * room), 0.8 * room); // who opens it by the menu sees it too
-    const x = seen(view.x + view.k * before.x, this.size.width) - k * now.x;
+    const x = across?.x ?? seen(view.x + view.k * before.x, this.size.width) - k * now.x;
     return { x, y: seen(view.y + view.k * before.y, this.size.height) - k * now.y, k };
   }
 
