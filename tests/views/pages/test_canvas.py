@@ -358,3 +358,19 @@ TOUCH = """([pan, pinch]) => {
 def within_window(page: Page, box: str) -> bool:
     at = page.locator(box).bounding_box()
     return at is not None and 0 <= at["y"] <= PHONE["height"] - at["height"]
+
+
+def test_a_page_that_replays_says_no_number_before_its_step(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("microgradcnn.views.pages.page_level.MOST_TEXT", 10)
+    shown(page, expression(), tmp_path)
+    root, first = page.locator("figure .root"), page.locator("figure .node >> nth=0")
+    said = [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")]
+    assert said == ["24.7", "1"]
+    assert "by what" in (page.locator("#telling").text_content() or "")
+    page.keyboard.press("Home")
+    assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == ["", "not computed"]
+    assert first.locator("text.value").text_content() == "−4"
+    page.keyboard.press("End")
+    assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == said

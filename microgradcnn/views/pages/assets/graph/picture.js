@@ -277,7 +277,7 @@ class Picture {
       const [{ text, back, map }, numbers] = [parts[kind], told.maps && recordedNumbersOf(told.node, kind)];
       say(text, shown[kind]);
       fit(text, this.places[box].width * share(told) - (told.shape ? 0 : 8));
-      for (const part of [back, map]) part?.classList.toggle("unknown", !there); // as Python painted it
+      for (const part of [text, back, map]) part?.classList.toggle("unknown", !there); // as Python painted it
       if (numbers) paintMaps(map, told, kind, there ? numbers : null);
     }
   }
