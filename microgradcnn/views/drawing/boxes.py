@@ -20,7 +20,7 @@ from microgradcnn.views.formulas.typeset import Run, clean, sans_width, shortene
 FORMULA, NUMBER, SMALL = 14.0, 12.0, 12.0  # sizes of the text
 HEADER, ROW, NOTE = 21.0, 17.0, 14.0  # heights: of the heading, of a number, of a line of small text
 MAP, STRIP = 46.0, 11.0  # a heat map's longer side, and the least that its shorter one has
-STACKED = 110.0  # the maps of a value that are wider have those of the gradient below them
+STACKED = 110.0  # the maps of a value that are wider, and wider than high, have those of the gradient below them
 NARROWEST, WIDEST = 56.0, 215.0  # what is inside a box; a longer heading is cut
 NOT_COMPUTED, NONE = "not computed", "none"  # what stands for a gradient: before backward, and of a comparison
 
@@ -53,7 +53,7 @@ class Box:
     @property
     def stacked(self) -> bool:
         """Whether the maps of the gradient lie below those of the value, and not beside them."""
-        return self.tiles is not None and self.tiles[0].size[0] > STACKED
+        return self.tiles is not None and self.tiles[0].size[0] > max(STACKED, self.tiles[0].size[1])
 
     @property
     def about(self) -> str:

@@ -33,7 +33,7 @@ Names = Iterable[str] | bool | None
 class Group:
     """Nodes by their places in the order; `kind` is segment, family, given, column or one of MEANT.
 
-    `head` is the last node of a segment, or of what the user meant if only one of its nodes is used outside.
+    `head` is the last node of a segment, or of other groups the only one that is used outside.
     """
 
     name: str
@@ -125,7 +125,7 @@ def _with_parts(
         for i in part.members:
             inside[i] = number
     _add_segments(found, order, names, edges, inside)
-    _add_meant(found, names, meant, edges)
+    _add_meant(found, names, meant)
     if given:
         _add_given(found, order, edges, given)
     _add_families(found, order, names, edges)
@@ -134,6 +134,11 @@ def _with_parts(
             found.collapsed |= {g.name for g in found.groups.values() if g.kind in MEANT}
         if len(order) > MANY:
             _collapse_until_readable(found, edges)
+    users = _users(len(order), edges)
+    for group in found.groups.values():
+        held = set(group.members)
+        ends = [i for i in group.members if not users[i] or not users[i] <= held]
+        group.head = ends[0] if len(ends) == 1 else None
     return found
 
 
@@ -180,17 +185,12 @@ def _add_segments(
             found.add(Group(names[h], "segment", nodes, head=h))
 
 
-def _add_meant(
-    found: Grouping, names: Sequence[str], parts: Sequence[Meant], edges: Collection[tuple[int, int]]
-) -> None:
-    users = _users(len(names), edges)
+def _add_meant(found: Grouping, names: Sequence[str], parts: Sequence[Meant]) -> None:
     for part in parts:
         name = part.name
         while name in found.groups or name in names:
             name += "'"
-        inside = set(part.members)
-        ends = [i for i in part.members if not users[i] or not inside.issuperset(users[i])]
-        found.add(Group(name, part.kind, part.members, head=ends[0] if len(ends) == 1 else None))
+        found.add(Group(name, part.kind, part.members))
 
 
 def _add_given(
@@ -252,6 +252,7 @@ def _add_families(
 def _collapse_until_readable(found: Grouping, edges: Collection[tuple[int, int]]) -> None:
     for kinds in (MEANT, ("segment",), ("given", "family")):
         found.collapsed |= {g.name for g in found.groups.values() if g.kind in kinds}
+        found.collapsed |= {g.name for g in found.groups.values() if g.kind == "family" and len(g.members) > FULL}
         if len(set(found.items())) <= READABLE:
             return
     _add_layers(found, edges)

@@ -149,9 +149,9 @@ class _Scene:
             assert group is not None
             return self._crowd(group)
         node = self.order[place]
-        if group is not None and group.kind in MEANT:
-            heading: Heading = [clean(cut(group.name))]
-            if node.label:
+        if group is not None and group.kind != "segment":
+            heading = self._called(group)
+            if node.label and group.kind in MEANT:
                 heading = [*heading, ": ", self.symbols[node]]
         else:
             heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})
@@ -184,15 +184,19 @@ class _Scene:
         values = np.concatenate([_flat(self.order[i].data) for i in ends])
         grads = [0.0 if self.order[i].dtype == np.bool_ else _computed(self.order[i]) for i in ends]
         gradient = None if any(g is None for g in grads) else np.concatenate([_flat(g) for g in grads])
-        heading: Heading = [clean(cut(group.name))]
-        if group.kind == "family":
-            family = group.name.removeprefix("all ")
-            heads = [self.symbols[n] for i in group.members if family_of((n := self.order[i]).label) == family]
-            heading = [heads[0], ", … , " if len(heads) > 2 else ", ", heads[-1]]
+        heading = self._called(group)
         whole = len(group.members)
         note = f"{whole} nodes" if len(ends) == whole else f"{len(ends)} of {whole} nodes"
         leaf = all(self.order[i].op is None for i in group.members)
         return box(heading, values, gradient, self.scales, note, group=group.name, leaf=leaf)
+
+    def _called(self, group: Group) -> Heading:
+        """The name of a group; of a family the first and the last."""
+        if group.kind != "family":
+            return [clean(cut(group.name))]
+        family = group.name.removeprefix("all ")
+        heads = [self.symbols[n] for i in group.members if family_of((n := self.order[i]).label) == family]
+        return [heads[0], ", … , " if len(heads) > 2 else ", ", heads[-1]]
 
     def edges(self) -> list[Edge]:
         """The lines between the boxes: one for each argument of a node, one for all between a group and another box."""

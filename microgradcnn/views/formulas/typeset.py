@@ -29,7 +29,7 @@ from microgradcnn.views.formulas.emitter import (
 )
 from microgradcnn.views.formulas.expression import ZERO, Expr, add, branches, cut, is_path, multiply, name_of, number
 
-LOWERED = 0.72  # the size of a subscript or superscript, as a share of the text's
+LOWERED = 0.79  # the size of a subscript or superscript, as a share of the text's: 11 pixels of 14
 
 _ITALIC, _LOW, _HIGH, _END = "\ue002", "\ue003", "\ue004", "\ue005"  # marks within a text; private, as brackets are
 _FIRST_BLOCK = 0xE100  # private characters that keep the room of what takes several lines

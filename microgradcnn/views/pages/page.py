@@ -27,7 +27,7 @@ from microgradcnn.views.drawing.structure.parameters import label_in_model, plac
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import cut, name_of, symbol
 from microgradcnn.views.formulas.typeset import clean
-from microgradcnn.views.pages.assets import asset, style
+from microgradcnn.views.pages.assets import asset, compact, style
 from microgradcnn.views.pages.page_level import Level, cells
 from microgradcnn.views.pages.shown_levels import levels_of, title_of
 from microgradcnn.views.pages.templates import Derivations, derived, level_templates, math, slotted
@@ -39,7 +39,8 @@ IMAGES = ("images/windows", "images/grids", "images/window_words", "images/pixel
 ARRAYS = ("arrays/elements", "arrays/shapes", "arrays/axes", "arrays/products")  # what programs in arrays are made of
 SCRIPTS = (
     *(*ARRAYS, "wide", "graph/numbers", "arrays/planes", "graph/page_levels", "canvas/grouping", "canvas/paths"),
-    *("canvas/canvas", "canvas/address", "canvas/minimap", "canvas/arranging", "canvas/blocks", "images/maps"),
+    *("canvas/animated", "canvas/rows", "canvas/canvas", "canvas/address", "canvas/minimap", "canvas/arranging"),
+    *("canvas/blocks", "images/maps"),
     *(
         "graph/picture",
         "images/pixels",
@@ -98,7 +99,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     programs = ",\n".join((level.program if isinstance(level, Level) else "") or "null" for level in every)
     arrays = any(level.of_arrays and level.live for level in shown.own)
     unused = {*(() if arrays else ARRAYS), *(() if pictured else IMAGES)}
-    scripts = [name for name in SCRIPTS if name not in unused]
+    scripts = [compact(asset(f"{name}.js")) for name in SCRIPTS if name not in unused]
     kind = " recorded" if not first.live else "" if first.gradients else " forward"
     classes = f"static{kind}{' single' if len(shown.levels) == 1 else ''}"
     titles = [level.title if isinstance(level, Level) else title_of(level) for level in shown.levels]
@@ -110,7 +111,7 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
         fields="".join(_fields(told)) if first.live else "",
         picture=svg.svg(drawing_of(shown.levels[0])),
         data=json_text(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script="\n".join([f"const programs = [{programs}];", SHARED, *(asset(f"{name}.js") for name in scripts)]),
+        script="\n".join([f"const programs = [{programs}];", SHARED, *scripts]),
     )
     styles = "\n".join([style("graph/page.css"), *([asset("images/images.css")] if pictured else [])])
     return _written(html_document(body, drawing.title, styles, classes)).decode()

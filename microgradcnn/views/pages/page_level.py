@@ -29,7 +29,7 @@ from microgradcnn.views.formulas.expression import Expr, derivative, symbol
 from microgradcnn.views.formulas.notation import formula
 from microgradcnn.views.pages.assets import compact
 
-MOST_TEXT = 100_000  # characters of a program that a page carries
+MOST_TEXT = 150_000  # characters of a program that a page carries
 MOST_NUMBERS, MOST_COMPUTED = 300_000, 2_000_000  # of leaves and constants, and of all values
 MOST_WRITTEN = 400  # operations and symbols of a formula
 NO_GRADIENT = "Only a single number has a gradient"

@@ -186,3 +186,54 @@ def test_a_formula_that_uses_its_nodes_again_and_again_is_cut_there() -> None:
         f = f * f + f  # as one formula of x, 2 ** 12 times as long
     segments = [group.members for group in drawn(f).groups if group.kind == "segment"]
     assert [len(members) for members in segments] == [2] * 12
+
+
+def test_a_network_of_numbers_is_layers_for_raw_inputs_and_without_names() -> None:
+    """As one calls micrograd's: model([1.0, -2.0]), whose products with raw numbers belong to the first layer alone."""
+    model = nn.MLP(2, [4, 4, 1])
+    loss = (model([1.0, -2.0]) - 1.0) ** 2
+    for names, layer in (({"model": model}, "Layer"), (False, "layer")):
+        picture = mg.draw(loss, names=names)
+        assert [w for w in words(picture) if "=" not in w] == [f"{layer} {i}" for i in (1, 2, 3)]
+        neuron = model.layers[1].neurons[2]
+        kind = "Neuron" if layer == "Layer" else "neuron"
+        assert {*neuron.w, neuron.b} <= set(members(picture, f"{kind} 2.3")) <= set(members(picture, f"{layer} 2"))
+
+
+def test_a_layer_of_a_raw_image_ends_with_its_bias() -> None:
+    model, x = lenet(), RNG.normal(size=(1, 1, 28, 28))
+    picture = mg.draw((model(x) ** 2).sum(), names={"model": model})
+    assert [name for name in picture.groups if name[0] in "CL"] == [
+        *("Conv2d 1", "Conv2d 2", "Linear 3", "Linear 4", "Linear 5")
+    ]
+    assert not any(v.op is not None and v.op.name == "max_pool2d" for v in members(picture, "Conv2d 1"))
+
+
+def test_the_last_step_in_time_ends_with_the_state() -> None:
+    """The head's product behind it is like that of a next step, and is none."""
+    rng = np.random.default_rng(0)
+    cell, head = nn.RNNCell(3, 4, rng=rng), nn.Linear(4, 2, rng=rng)
+    h = Value(np.zeros((1, 4)))
+    for x in rng.normal(size=(5, 1, 3)):
+        h = cell(x, h)
+    picture = mg.draw(head(h).sum(), names={"cell": cell, "head": head, "h": h})
+    assert [w for w in words(picture) if "=" not in w] == [
+        *("cell", "step 1", "step 2", "step 3", "step 4", "step 5: h", "head")
+    ]
+
+
+@pytest.mark.parametrize("collapse", ["G", "z"])
+def test_a_group_that_gives_one_number_is_drawn_with_it(collapse: str) -> None:
+    x = Value(0.5, label="x")
+    z = x.sin()
+    z.label = "z_1"
+    z_2 = z.exp()
+    z_2.label = "z_2"
+    f = z_2 * x
+    f.backward()
+    picture = mg.draw(f, groups={"G": [z, z_2]} if collapse == "G" else None, collapse=[collapse])
+    (closed,) = [box for box in picture.drawing.boxes if box.group == collapse]
+    assert closed.maps is None
+    assert closed.value == f"{z_2.item():.4g}"
+    local = (z_2 * x.cos()).item()
+    assert [edge.local for edge in picture.drawing.edges if edge.child == closed.index] == [f"{local:.4g}"]

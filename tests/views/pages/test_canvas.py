@@ -95,6 +95,46 @@ def test_it_opens_whole_or_at_the_end(page: Page, tmp_path: Path) -> None:
     assert not page.locator("#map").is_visible()
 
 
+# Whether every box is in the frame, none is under the buttons, and every arrow ends at its box.
+ROWS = """() => {
+    const rect = (part) => part.getBoundingClientRect();
+    const [frame, { picture }] = [rect(document.querySelector("figure")), microgradcnn.canvas];
+    const meet = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+    const boxes = picture.boxes.map((g) => rect([...g.querySelectorAll(":scope > .box")].at(-1)));
+    const buttons = [...document.querySelectorAll("#view, #groups")].map(rect);
+    const whole = boxes.every(({ left, right, top, bottom }) =>
+        left >= frame.left && right <= frame.right && top >= frame.top && bottom <= frame.bottom);
+    const ends = picture.edges.map((g, i) => {
+        const path = g.querySelector("path"), { child } = picture.level.links[i], { left, top, bottom } = boxes[child];
+        const end = path.getPointAtLength(path.getTotalLength()).matrixTransform(path.getScreenCTM());
+        return Math.abs(end.x - left) < 8 && end.y > top - 1 && end.y < bottom + 6;
+    });
+    const covered = boxes.some((box) => buttons.some((button) => meet(box, button)));
+    return [picture.shown.rows.length, whole, covered, ends.every(Boolean)];
+}"""
+
+
+def test_what_is_too_long_for_one_row_is_in_rows_that_show_it_whole(browser: Any, tmp_path: Path) -> None:
+    loss = ((Value(0.5, label="w") * 2.0 + Value(-0.2, label="b")).sigmoid() - 1.0) ** 2
+    loss.backward()
+    for value, width, height in ((loss, 390, 844), (expression(), 1440, 900)):
+        page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        shown(page, value, tmp_path)
+        rows, *holds = page.evaluate(ROWS)
+        assert rows > 1
+        assert holds == [True, False, True]
+        assert not page.locator("#map").is_visible()
+        assert min(text_sizes(page)) >= 10.0
+        smallest = page.locator("figure .node .s").evaluate_all(
+            f"all => Math.min(...all.map((text) => parseFloat(getComputedStyle(text).fontSize) * {VIEW}.k))"
+        )
+        assert smallest >= 10.0
+        page.set_viewport_size({"width": 2600, "height": 900})
+        page.wait_for_function("microgradcnn.canvas.picture.shown.rows.length === 1")
+        assert page.evaluate(ROWS)[1:] == [True, False, True]
+        page.close()
+
+
 def test_the_wheel_zooms_about_the_pointer(page: Page, tmp_path: Path) -> None:
     shown(page, neuron(), tmp_path)
     box = page.locator(".node").first
@@ -318,3 +358,19 @@ TOUCH = """([pan, pinch]) => {
 def within_window(page: Page, box: str) -> bool:
     at = page.locator(box).bounding_box()
     return at is not None and 0 <= at["y"] <= PHONE["height"] - at["height"]
+
+
+def test_a_page_that_replays_says_no_number_before_its_step(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("microgradcnn.views.pages.page_level.MOST_TEXT", 10)
+    shown(page, expression(), tmp_path)
+    root, first = page.locator("figure .root"), page.locator("figure .node >> nth=0")
+    said = [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")]
+    assert said == ["24.7", "1"]
+    assert "by what" in (page.locator("#telling").text_content() or "")
+    page.keyboard.press("Home")
+    assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == ["", "not computed"]
+    assert first.locator("text.value").text_content() == "−4"
+    page.keyboard.press("End")
+    assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == said

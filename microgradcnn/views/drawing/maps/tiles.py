@@ -11,10 +11,10 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing.maps.images import Kind
 
 GAP = 4.0  # between two maps
-ALONE, BESIDE, CROWDED = 98.0, 60.0, 32.0  # the longer side of one map, of a few, and of MANY of them
-MANY, MOST = 12, 64  # maps; of more than MOST the first are drawn
+ALONE, BESIDE, CROWDED, TINY = 98.0, 60.0, 32.0, 18.0  # the longer side of one map, of a few, of MANY, and of more
+MANY, MOST = 12, 64  # maps; of more than MOST the first are drawn, but of filters, which are tiny
 FILTERS, CHANNELS = 16, 8  # rows and columns of kernels, at most
-LARGEST_CELL, WITH_NUMBER, FINEST = 12.0, 29.0, 64  # a cell's side, what its number needs, cells to a side of a map
+LARGEST_CELL, WITH_NUMBER, FINEST = 12.0, 32.0, 64  # a cell's side, what its number needs, cells to a side of a map
 NUMBERED = 9  # numbers of an array whose maps say them
 LONGEST_ROW, STRIP, ROWS = 128, 13.0, 8  # cells of a strip, its height, and how many strips a row is cut into at most
 
@@ -93,7 +93,7 @@ def _cell(count: int, shape: tuple[int, ...]) -> float:
     rows, columns = min(shape[0], FINEST), min(shape[1], FINEST)
     if count * rows * columns <= NUMBERED:
         return WITH_NUMBER
-    longest = ALONE if count == 1 else CROWDED if count > MANY else BESIDE
+    longest = ALONE if count == 1 else BESIDE if count <= MANY else CROWDED if count <= MOST else TINY
     return min(LARGEST_CELL, max(0.5, math.floor(2.0 * longest / max(rows, columns)) / 2.0))
 
 

@@ -29,15 +29,32 @@ class Meant:
 def labelled_owners(order: Sequence[Value]) -> dict[Value, tuple[Owner, ...]]:
     """The layers that parameters' dotted labels name: blocks.0.weight is within blocks.0, and that within blocks.
 
+    Of a network of numbers the lists are no layers: layers.0.neurons.3.w.1 is within neuron 1.4, and that in layer 1.
     What is deeper than DEEPEST objects, each with its place in a list, belongs to the last of them.
     """
+    labelled = {node: node.label.split(".", 2 * DEEPEST) for node in order if node.op is None and node.label}
+    of_numbers = not any(node.shape for node, parts in labelled.items() if len(parts) > 1)
     found: dict[Value, tuple[Owner, ...]] = {}
-    for node in order:
-        path = (node.label or "").split(".", 2 * DEEPEST)[:-1] if node.op is None else []
-        above = [".".join(path[: i + 1]) for i in range(len(path))]
-        if all(path) and path:
+    for node, parts in labelled.items():
+        path = parts[:-1] if all(parts[:-1]) else []
+        if of_numbers:
+            found[node] = tuple(_listed(path[:-1] if parts[-1].isdigit() else path))
+        else:
+            above = [".".join(path[: i + 1]) for i in range(len(path))]
             found[node] = tuple((hash(name), name if not path[i].isdigit() else "") for i, name in enumerate(above))
-    return found
+    return {node: owners for node, owners in found.items() if owners}
+
+
+def _listed(path: Sequence[str]) -> Iterator[Owner]:
+    """The objects of a path in which a name with a number behind it is a list of what it says."""
+    for i, part in enumerate(path):
+        above = path[: i + 1]
+        if path[len(above) :] and path[len(above)].isdigit():
+            continue
+        named = [name.removesuffix("s") for name in above if not name.isdigit()]
+        number = ".".join(str(int(name) + 1) for name in above if name.isdigit())
+        called = f"{named[-1] if named else 'layer'} {PLACED}{number}" if part.isdigit() else part
+        yield hash(".".join(above)), called
 
 
 def layers(order: Sequence[Value], owners: Owners, apart: set[int]) -> Iterator[Meant]:
@@ -115,6 +132,7 @@ class _Computed:
         self.parents, self.users = parents, users
         self.owner: list[Owner | None] = [None] * len(order)
         pure = [False] * len(order)  # computed from parameters of one object alone
+        given = [False] * len(order)  # and from raw numbers, which may be what the object was called with
         self.strict = {path[-1]: "." in (node.label or "") for node, path in owners.items()}
         for i, node in enumerate(order):
             if i in apart:
@@ -123,12 +141,17 @@ class _Computed:
                 self.owner[i] = owners[node][-1] if owners.get(node) else None
                 pure[i] = self.owner[i] is not None
                 continue
+            raw = [p for p in node.parents if type(p) is Constant]
+            given[i] = bool(raw) or any(given[p] for p in parents[i])
             held = [p for p in parents[i] if self.owner[p] is not None]
             alone = {self.owner[p] for p in held if pure[p]}
+            if len(alone) > 1:  # what another object made of raw numbers is no parameter
+                alone = {self.owner[p] for p in held if pure[p] and not given[p]}
             joined = {self.owner[p] for p in held}
             if len(alone) == 1:
                 (self.owner[i],) = alone
-                pure[i] = len(held) == len(parents[i]) and all(pure[p] for p in held)
+                own = all(pure[p] and self.owner[p] in alone for p in parents[i])
+                pure[i] = own and not any(p.shape for p in raw)
             elif not alone and len(joined) == 1 and len(parents[i]) == len(held) > 1:
                 (self.owner[i],) = joined
             elif not alone and len(joined) == 1 == len(parents[i]) and node.op.name in ACTIVATIONS:

@@ -95,5 +95,5 @@ def _ecmascript(pattern: str) -> str:
 
 
 def compact(text: str) -> str:
-    """A function without the spaces at the start of its lines."""
+    """A function, or a script, without the spaces at the start of its lines."""
     return re.sub(r"\n +", "\n", text)

@@ -32,3 +32,29 @@ interface Lit {
   boxes: Set<number>;
   links: Set<number>;
 }
+type Point = Pick<Place, "x" | "y">;
+interface Leg {
+  row: number;
+  points: Point[];
+}
+// A part of what was laid out long from `start` on, moved to the `left` and `down`.
+interface Row {
+  start: number;
+  left: number;
+  down: number;
+  top: number;
+  bottom: number;
+}
+// One that is being made: the heights at which lines come in, all that it reaches, and its boxes' right sides.
+interface Part extends Row {
+  coming: number[];
+  heights: number[];
+  sides: number[];
+}
+interface Laid {
+  boxes: Place[];
+  frames: Place[];
+  routes: Point[][];
+  rows: Row[];
+  size: Size;
+}

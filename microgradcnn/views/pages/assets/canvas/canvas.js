@@ -1,23 +1,9 @@
 // The canvas that a picture lies on: one transform zooms and moves it, a map shows where one is, and keys do the same.
 
-const [READABLE, NEAREST, MARGIN] = [10 / 12, 4, 12]; // numbers are 12 pixels high where a picture has its own size
+const [NEAREST, MARGIN, BUTTONS] = [4, 12, 46]; // the largest scale, around a picture, and for the buttons above it
 const REST = 150; // milliseconds without a movement after which the picture is drawn anew at its scale
 const ILLEGIBLE = 0.3; // the scale under which letters are left out: they take most of a frame
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const printing = matchMedia("print");
-
-// Runs `frame` with shares from 0 to 1 of a moment, or at once where motion is not wanted.
-/** @param {(share: number) => void} frame */
-function animated(frame, duration = 220) {
-  if (calm.matches || document.hidden) return frame(1), () => {};
-  const start = performance.now();
-  let asked = requestAnimationFrame(function next(now) {
-    const share = Math.min(1, Math.max(0, now - start) / duration);
-    frame(1 - (1 - share) ** 3);
-    if (share < 1) asked = requestAnimationFrame(next);
-  });
-  return () => cancelAnimationFrame(asked);
-}
 
 class Canvas {
   /** @param {HTMLElement} figure */
@@ -95,18 +81,23 @@ class Canvas {
       };
       return { x: between("x", "width"), y: between("y", "height") };
     };
-    const [before, now, k] = [middle(from), middle(this.picture), Math.max(view.k, READABLE)];
-    return { x: view.x + view.k * before.x - k * now.x, y: view.y + view.k * before.y - k * now.y, k };
+    const across = this.picture.shown.rows.length > 1 ? this.opening() : null; // rows are seen in their whole width
+    const [before, now, k] = [middle(from), middle(this.picture), across?.k ?? Math.max(view.k, READABLE)];
+    const seen = (at, room) => Math.min(Math.max(at, 0.2 * room), 0.8 * room); // who opens it by the menu sees it too
+    const x = across?.x ?? seen(view.x + view.k * before.x, this.size.width) - k * now.x;
+    return { x, y: seen(view.y + view.k * before.y, this.size.height) - k * now.y, k };
   }
 
   // Browsers note for everything that is drawn that it waits for the wheel, for each frame anew; not for what lies on
   // something as large that does.
   measure() {
-    this.size = { width: this.figure.clientWidth, height: this.figure.clientHeight };
+    const { clientWidth: width, clientHeight: height } = this.figure;
+    this.size = { width, height };
     this.ground.remove();
-    this.picture.measure();
-    const [far, { x, y, width, height }] = [5000, this.picture.bounds];
-    const place = { x: x - far, y: y - far, width: width + 2 * far, height: height + 2 * far };
+    this.picture.measure({ width: width - 3 * MARGIN, height: height - BUTTONS - 2 * MARGIN });
+    const [far, { bounds }] = [5000, this.picture];
+    const [wide, high] = [bounds.width + 2 * far, bounds.height + 2 * far];
+    const place = { x: bounds.x - far, y: bounds.y - far, width: wide, height: high };
     for (const name in place) this.ground.setAttribute(name, String(place[name]));
     this.picture.camera.prepend(this.ground);
   }
@@ -115,22 +106,27 @@ class Canvas {
   get fitting() {
     const { width, height } = this.size;
     const { bounds } = this.picture;
-    const scales = [(width - 2 * MARGIN) / bounds.width, (height - 2 * MARGIN) / bounds.height];
+    const scales = [(width - 2 * MARGIN) / bounds.width, (height - BUTTONS - MARGIN) / bounds.height];
     return Math.max(0.02, Math.min(...scales, 1.5));
   }
 
-  // The whole picture in the middle.
+  // The whole picture in the middle, or where there is room below the buttons, there.
   whole() {
     const [k, { width, height }, { bounds }] = [this.fitting, this.size, this.picture];
-    const x = width / 2 - k * (bounds.x + bounds.width / 2);
-    return { x, y: height / 2 - k * (bounds.y + bounds.height / 2), k };
+    const [x, y] = [width / 2 - k * (bounds.x + bounds.width / 2), height / 2 - k * (bounds.y + bounds.height / 2)];
+    const lowest = height - MARGIN - k * (bounds.y + bounds.height);
+    return { x, y: Math.max(y, Math.min(lowest, BUTTONS - k * bounds.y)), k };
   }
 
   // The whole picture, or where it could not be read so, its end.
   opening() {
     if (this.fitting >= READABLE) return this.whole();
-    const [{ width, height }, { bounds, places, level }] = [this.size, this.picture];
+    const [{ width, height }, { bounds, places, level, shown }] = [this.size, this.picture];
     const end = places[level.root];
+    if (shown.rows.length > 1) {
+      const k = Math.min(1, (width - 2 * MARGIN) / bounds.width);
+      return { x: MARGIN - k * bounds.x, y: height - 3 * BUTTONS - k * (bounds.y + bounds.height), k }; // above the map
+    }
     const low = bounds.height < height - 2 * MARGIN ? bounds : end; // all that there is above each other, if it fits
     return { x: width - MARGIN - bounds.x - bounds.width, y: height / 2 - low.y - low.height / 2, k: 1 };
   }
@@ -171,15 +167,16 @@ class Canvas {
     svg.classList.toggle("far", view.k < ILLEGIBLE);
   }
 
-  // The view by the point of the picture that is in the middle, which holds in a window of any size.
+  // The view by the point of the picture that is in the middle, in one row, which holds in a window of any size.
   centred() {
-    const [{ x, y, k }, { width, height }] = [this.picture.view, this.size];
-    return { x: (width / 2 - x) / k, y: (height / 2 - y) / k, k };
+    const [{ view: { x, y, k }, shown }, { width, height }] = [this.picture, this.size];
+    return { ...inOneRow(shown, { x: (width / 2 - x) / k, y: (height / 2 - y) / k }), k };
   }
 
   // Moves at once to a point in the middle.
   /** @param {Camera} middle */
-  look({ x, y, k }) {
+  look({ k, ...middle }) {
+    const { x, y } = inItsRow(this.picture.shown, middle);
     this.act(() => this.set({ x: this.size.width / 2 - k * x, y: this.size.height / 2 - k * y, k }));
   }
 
@@ -345,6 +342,6 @@ class Canvas {
     const [{ left, top, width }, { bounds, view }] = [this.map.getBoundingClientRect(), this.picture];
     const scale = bounds.width / width;
     const [x, y] = [bounds.x + scale * (event.clientX - left), bounds.y + scale * (event.clientY - top)];
-    this.look({ x, y, k: view.k });
+    this.act(() => this.set({ x: this.size.width / 2 - view.k * x, y: this.size.height / 2 - view.k * y, k: view.k }));
   }
 }

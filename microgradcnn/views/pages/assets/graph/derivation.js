@@ -1,5 +1,7 @@
 // Where a gradient comes from: the derivation, the paths with their numbers, and a finite difference beside it.
 
+const MOST_GIVEN = 5; // lines of what is computed
+
 function derivation(level, box, results, numbers) {
   const { name, shape, gradient, place } = level.boxes[box];
   if (!gradient) return [words(`${name} is a comparison: no gradient flows through it.`)];
@@ -9,7 +11,7 @@ function derivation(level, box, results, numbers) {
   const terms = scalar && !steps.length && links.length <= 8 ? sumOfPaths(level, box, links) : null;
   const told = [
     html("h2", {}, `Where the gradient of ${name} comes from`),
-    ...steps.flatMap(([title, lines]) => [html("h3", {}, title), ...lines.map((line) => level.formula("line", line))]),
+    ...steps.flatMap(([title, lines]) => stepOf(title, lines.map((line) => level.formula("line", line)))),
     html("h3", {}, "Numbers"),
   ];
   const [f, value] = [level.boxes[level.root].name, results.values[level.root][0]];
@@ -20,6 +22,12 @@ function derivation(level, box, results, numbers) {
     ...(scalar ? [table(level, links, results)] : links.flatMap((link) => sending(level, link, results))),
     ...(place === undefined ? [] : [holding(place), comparison(level, box, results, numbers)]),
   ];
+}
+
+// A step of a derivation, below its title. What the graph computes is in the picture: where it is long it is folded.
+function stepOf(title, lines) {
+  if (title !== "Loss" || lines.length < MOST_GIVEN) return [html("h3", {}, title), ...lines];
+  return [html("details", {}, html("summary", {}, html("h3", {}, title), ": what is computed, with shapes"), ...lines)];
 }
 
 function sumOfPaths(level, box, links) {

@@ -59,14 +59,18 @@ function number(x, alone = true) {
   return alone || (x >= 0 && !exponent) ? row : math("mrow", fence("("), row, fence(")"));
 }
 
-// A number, a small matrix, or how large an array is and between what its numbers are.
+const [CELL, BESIDE] = [74, 96]; // the width of a number of a matrix, and of what stands beside that
+
+// A number, a small matrix that fits the place of what is told, or how large an array is and between what its numbers
+// are. Vectors are columns where a row would not fit.
 function quantity(numbers, shape = []) {
   if (!shape.length) return number(numbers[0]);
-  const columns = shape.at(-1);
-  if (shape.length > 2 || columns > 6 || numbers.length > 8 * columns) {
+  const room = Math.max(1, Math.floor(((document.getElementById("telling")?.clientWidth || 1000) - BESIDE) / CELL));
+  const columns = shape.length === 1 && numbers.length > room ? 1 : shape.at(-1);
+  if (shape.length > 2 || columns > Math.min(6, room) || numbers.length > 8 * columns) {
     return math("mtext", `${shape.join("×")}: ${range(numbers)}`);
   }
-  const cells = Array.from(numbers, (x) => math("mtd", number(x)));
+  const cells = Array.from(numbers, (x) => math("mtd", number(columns > 1 ? Number(x.toPrecision(3)) : x)));
   const rows = Array.from({ length: numbers.length / columns }, () => math("mtr", ...cells.splice(0, columns)));
   return math("mrow", math("mo", "("), math("mtable", ...rows), math("mo", ")"));
 }

@@ -112,8 +112,10 @@ class Picture {
     this.camera.append(this.svg.querySelector(":scope > g:not(.camera, .legend)"));
     this.boxes = [...this.svg.querySelectorAll(".node, .group")];
     this.edges = [...this.svg.querySelectorAll(".edge")];
+    this.frames = [...this.svg.querySelectorAll(".frame-of")];
+    this.drawn = this.shown = asDrawn(this);
     this.parts = this.boxes.map((g) => partsOf(g));
-    this.said = this.parts.map(({ gradient }) => gradient.text.textContent);
+    this.said = this.parts.map(({ value, gradient }) => [value, gradient].map(({ text }) => text.textContent));
     this.headings = this.parts.map(({ title }) => title.textContent.split(": value ")[0]);
     this.labels = this.edges.map((g) => g.querySelector(".local"));
     this.locals = this.labels.map((text) => text.textContent);
@@ -184,13 +186,12 @@ class Picture {
     return made;
   }
 
-  // Where the boxes lie, and the rectangle around all that is drawn.
-  measure() {
+  // Where the boxes lie in a room of this size, and the rectangle around all that is drawn.
+  /** @param {Size} room */
+  measure(room) {
+    lay(this, room);
     const [, left, top] = this.camera.firstChild.getAttribute("transform").match(/([-\d.]+)[ ,]+([-\d.]+)/);
-    this.places = this.arranged ?? this.boxes.map((g) => {
-      const { x, y, width, height } = rectOf(g);
-      return { x: x + Number(left), y: y + Number(top), width, height };
-    });
+    this.places = this.shown.boxes.map(({ x, y, ...size }) => ({ x: x + Number(left), y: y + Number(top), ...size }));
     this.boxes.forEach((g, box) => {
       const { width } = this.places[box];
       fit(g.querySelector(".name"), width - (this.level.boxes[box].group === undefined ? 6 : 16), 9);
@@ -270,11 +271,13 @@ class Picture {
 
   // What was recorded of a box, as far as this step has come.
   replay(box, known, complete) {
-    const [parts, told] = [this.parts[box], this.level.boxes[box]];
-    say(parts.gradient.text, complete ? this.said[box] : "not computed");
+    const [parts, told, [value, gradient]] = [this.parts[box], this.level.boxes[box], this.said[box]];
+    const shown = { value: known ? value : "", gradient: complete ? gradient : "not computed" };
     for (const [kind, there] of [["value", known], ["gradient", complete]]) {
-      const [{ map }, numbers] = [parts[kind], told.maps && recordedNumbersOf(told.node, kind)];
-      map?.classList.toggle("unknown", !there); // where no numbers are recorded, it is as Python painted it
+      const [{ text, back, map }, numbers] = [parts[kind], told.maps && recordedNumbersOf(told.node, kind)];
+      say(text, shown[kind]);
+      fit(text, this.places[box].width * share(told) - (told.shape ? 0 : 8));
+      for (const part of [text, back, map]) part?.classList.toggle("unknown", !there); // as Python painted it
       if (numbers) paintMaps(map, told, kind, there ? numbers : null);
     }
   }

@@ -1,17 +1,21 @@
 // What a step does, in words and formulas: what is computed from which numbers, and every += into a gradient.
 
+const MOST_LISTED = 4; // names of boxes
+
 const tellings = {
   start: (level) => [
     words("The leaves have their numbers; nothing is computed yet. Next → computes the first box."),
     words(level.backward ? "A click on a box, or Enter, derives its gradient." : ""),
     words(level.live ? "Any number can be changed." : ""),
+    words(level.boxes.some(({ group }) => group !== undefined) ? "A + opens what is drawn as one box." : ""),
   ],
 
   forward(level, step, results) {
     const { box } = level.steps[step];
     const { name, shape } = level.boxes[box];
     const formula = [level.part("name", box), level.part("formula", box)];
-    if (!results) return [words(`Forward: ${name} is computed.`), display(...formula)];
+    const from = otherEnds(level, box, "child", "parent");
+    if (!results) return [words(`Forward: ${name} is computed${from ? ` from ${from}` : ""}.`), display(...formula)];
     const [values, substituted] = [results.values[box], level.filled("numbers", box, results)];
     return [words(`Forward: ${name} = ${range(values)}`), display(...formula, substituted, quantity(values, shape))];
   },
@@ -29,13 +33,25 @@ const tellings = {
     const had = before ? `, which had ${range(before)}` : "";
     return [
       words(`Backward: ${from} sends ${range(sent)} to ${to}${had}`),
-      ...sending(level, link, results),
-      added(level, parent, before, sent),
+      ...(level.links[link].local ? sending(level, link, results) : []),
+      added(level, link, before, sent),
     ];
   },
 
-  recorded: (level, step) => [words(`Backward: the gradient of ${level.boxes[level.steps[step].box].name} is known.`)],
+  recorded(level, step) {
+    const { box } = level.steps[step];
+    const [{ name }, from] = [level.boxes[box], box === level.root ? "" : otherEnds(level, box, "parent", "child")];
+    return [words(`Backward: the gradient of ${name} is known${from ? `, by what ${from} sent back` : ""}.`)];
+  },
 };
+
+// The names of the boxes at the other ends of a box's links.
+function otherEnds(level, box, here, there) {
+  const ends = new Set(level.links.filter((link) => link[here] === box).map((link) => link[there]));
+  const names = [...ends].map((end) => level.boxes[end].name);
+  if (names.length > MOST_LISTED) names.splice(MOST_LISTED, Infinity, `${names.length - MOST_LISTED} more`);
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join("");
+}
 
 // What a box sends back: its own gradient times the local derivative, or for arrays what the chain rule says.
 function sending(level, link, { locals, gradients, sent }) {
@@ -52,11 +68,15 @@ function sending(level, link, { locals, gradients, sent }) {
   ];
 }
 
-// df/dx += sent → before + sent = after
-function added(level, box, before, sent) {
-  const { shape } = level.boxes[box];
+// df/dx += sent → before + sent = after; of an array what is sent is what the chain rule says.
+function added(level, link, before, sent) {
+  const { parent, local } = level.links[link];
+  const [{ shape }, slope] = [level.boxes[parent], level.slope(parent)];
+  const formula = local ? null : level.part("sent", link);
+  const [coming, first] = [distinct([formula, quantity(sent, shape)]), !before && (shape || formula)];
   const terms = before && !shape && math("mrow", number(before[0]), math("mo", "+"), number(sent[0], false));
-  const right = [terms, quantity(sum(before, sent), shape)].filter(Boolean);
-  const signed = right.map((side, i) => [math("mo", i ? "=" : "→"), side]);
-  return broken([level.slope(box), math("mo", "+="), quantity(sent, shape)], ...signed);
+  const right = first ? [] : [terms, quantity(sum(before, sent), shape)].filter(Boolean);
+  const signed = (sides, sign) => sides.map((side, i) => [math("mo", i ? "=" : sign), side]);
+  const [head, ...others] = signed(coming, "+=");
+  return broken([slope, ...head], ...others, ...signed(right, "→"));
 }

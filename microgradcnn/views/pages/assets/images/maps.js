@@ -128,7 +128,7 @@ function firstExample({ maps, shape }, numbers) {
   return whole ? numbers : numbers.slice(0, shape.slice(1).reduce((a, b) => a * b, 1));
 }
 
-const ROOMY = 29; // a cell that has room for its number, as in tiles.py
+const ROOMY = 32; // a cell that has room for its number, as in tiles.py
 
 function numberCells(map, cells, columns, kind, most) {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(map.firstChild.getAttribute(name)));
