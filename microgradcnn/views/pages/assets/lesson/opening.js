@@ -18,7 +18,8 @@ function write(number, x, room, wide) {
 // Numbers in a drawing of the network: beside every name, as a tint of what is drawn for it, as the width of an arrow.
 class LiveDrawing {
   constructor(svg, live) {
-    Object.assign(this, {svg, live});
+    const {x, y, width, height} = svg.viewBox.baseVal;
+    Object.assign(this, {svg, live, drawn: {x, y, width, height}});
     this.shapes = [...svg.querySelectorAll(":is(rect, circle)[data-of]")];
     this.lines = [...svg.querySelectorAll("line[data-weight]")];
     const circles = this.shapes.filter((each) => each.hasAttribute("r") && Number(each.getAttribute("r")) < 17);
@@ -34,10 +35,9 @@ class LiveDrawing {
   }
 
   widen() { // for numbers that would stick out
-    const {x, width} = this.svg.getBBox(), {viewBox: {baseVal: view}} = this.svg;
-    const [left, right] = [Math.min(view.x, x - 4), Math.max(view.x + view.width, x + width + 4)];
-    if (width && (left < view.x || right > view.x + view.width))
-      this.svg.setAttribute("viewBox", `${left} ${view.y} ${right - left} ${view.height}`);
+    const {x, width} = this.svg.getBBox(), {drawn} = this;
+    const [left, right] = [Math.min(drawn.x, x - 4), Math.max(drawn.x + drawn.width, x + width + 4)];
+    if (width) this.svg.setAttribute("viewBox", `${left} ${drawn.y} ${right - left} ${drawn.height}`);
   }
 
   around(text) { // the circle or cell that a name is in
