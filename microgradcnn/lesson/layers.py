@@ -12,7 +12,7 @@ from microgradcnn.networks import Example, Network
 
 Incoming = Mapping[Value, Mapping[Value, str]]
 Point = tuple[float, float]
-APART = (64.0, 18.0)  # labels on lines, with their numbers, at least: across, or else up
+APART = (72.0, 18.0)  # labels on lines, with their numbers, at least: across, or else up
 
 
 def told(example: Example, names: Collection[Value]) -> list[Value]:
