@@ -28,8 +28,8 @@ STYLE = """
 @media (max-width: 30em) {
 .derivation ol { padding-left: 1.5em }
 .derivation .aligned { font-size: 0.9em }
-.derivation table:not(.aligned) { font-size: 0.8em }
-.derivation th, .derivation td { padding: 0.15em 0.18em }
+.derivation table:not(.aligned) { font-size: 0.85em }
+.derivation th, .derivation td { padding: 0.15em 0.25em }
 }
 @media print { .derivation .wide, .derivation p { overflow: visible } }
 """

@@ -82,9 +82,9 @@ function landscape(section, task) {
     write(bottom, 8, SIZE - 17 - size, "left");
     const end = path.at(-1).loss, began = path[0].loss;
     const grown = end > began ? `${end.toPrecision(3)}, for the rate is too large` : end.toFixed(3);
-    $("[name=rate] + output").textContent = rate.toPrecision(2);
-    $(".told").textContent = `${path.length - 1} steps at rate ${rate.toPrecision(2)}: ` +
-      `loss ${began.toFixed(3)} → ${grown}. Near the minimum, descent is stable below about ${stable.toPrecision(2)}.`;
+    $("[name=rate] + output").textContent = figures(rate, 2);
+    $(".told").textContent = `${path.length - 1} steps at rate ${figures(rate, 2)}: ` +
+      `loss ${began.toFixed(3)} → ${grown}. Near the minimum, descent is stable below about ${figures(stable, 2)}.`;
   }
 
   function begin() {

@@ -19,7 +19,8 @@ function write(number, x, room, wide) {
 class LiveDrawing {
   constructor(svg, live) {
     const {x, y, width, height} = svg.viewBox.baseVal;
-    Object.assign(this, {svg, live, drawn: {x, y, width, height}});
+    Object.assign(this, {svg, live});
+    this.drawn = {x, y, width, height};
     this.shapes = [...svg.querySelectorAll(":is(rect, circle)[data-of]")];
     this.lines = [...svg.querySelectorAll("line[data-weight]")];
     const circles = this.shapes.filter((each) => each.hasAttribute("r") && Number(each.getAttribute("r")) < 17);

@@ -3,7 +3,8 @@
 
 const PICTURES = "svg, canvas, iframe, math"; // that are never cut
 // Blocks that stay whole where the screen has room for them; what is in all others is looked at.
-const WHOLE = "h2, h3, p, summary, tr, form, figure, fieldset, input, select, button, .note, .bar, .chain, .forward li, .charts";
+const WHOLE = "h2, h3, p, summary, tr, form, figure, fieldset, input, select, button, .note, .bar, .chain, " +
+  ".forward li, .charts";
 const HEADS = "thead, #forward > .buttons, #windows > .choice, .training > .bar"; // that stay over what goes on below
 const TITLES = "h3, summary, thead, p:has(+ .row), [role=heading]"; // and what leads to what follows
 const FRAMES = ".panes > *"; // whose edges go with what is at them
