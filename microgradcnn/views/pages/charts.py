@@ -11,7 +11,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing.colours import value_scale
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 308.0, 56.0, 28.0, 616.0, 238.0
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 292.0, 56.0, 20.0, 616.0, 230.0
 POINTS = 300  # of a curve, at most
 TILE = 26.0
 HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
