@@ -12,7 +12,7 @@ from microgradcnn.networks import Example, Network
 
 Incoming = Mapping[Value, Mapping[Value, str]]
 Point = tuple[float, float]
-APART = 33.0  # labels on lines at least
+APART = (72.0, 18.0)  # labels on lines, with their numbers, at least: across, or else up
 
 
 def told(example: Example, names: Collection[Value]) -> list[Value]:
@@ -107,9 +107,11 @@ def between(start: Point, end: Point, share: float) -> Point:
 def free_place(start: Point, end: Point, shares: Sequence[float], taken: Sequence[Point]) -> Point:
     """A place on a line for a label: the first that is not too near to others, or the one that is furthest away."""
     places = [between(start, end, share) for share in shares]
-    apart = [min((math.dist(place, other) for other in taken), default=math.inf) for place in places]
+    apart = [
+        min((max(abs(x - u) / APART[0], abs(y - v) / APART[1]) for u, v in taken), default=math.inf) for x, y in places
+    ]
     return next(
-        (place for place, far in zip(places, apart, strict=True) if far >= APART), places[apart.index(max(apart))]
+        (place for place, far in zip(places, apart, strict=True) if far >= 1.0), places[apart.index(max(apart))]
     )
 
 

@@ -39,7 +39,7 @@ from microgradcnn.views.pages.assets import asset
 CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
 LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
-SHARES = (0.74, 0.58, 0.42, 0.3, 0.86)  # of a line, where its label may stand
+SHARES = (0.66, 0.34, 0.5, 0.42, 0.74, 0.58, 0.26)  # of a line, where its label may stand
 LONGEST_FORMULA = 620.0  # of which more would make all else small
 LETTERS = 15.0  # how high they are
 WIDER = 1.28  # some serif fonts than Times
@@ -191,23 +191,23 @@ def _put(network: Network, drawing: _Drawing, example: Example) -> tuple[str, in
     columns = layers(example, sources)
     places = _placed(drawing, example, columns, image)
     few = sum(len(sources[unit]) for unit in columns[1] if unit in sources) <= 12
-    taken: list[Point] = []
+    weights, taken = {*example.parameters.values()}, list[Point]()
+    for unit in filter(places.__contains__, sources):
+        if few or unit in example.outputs:
+            for sign, bias in added(unit, sources, weights)[:1]:
+                taken.append((places[unit][0], places[unit][1] - RADIUS - 11))
+                drawing.label(taken[-1], bias, "weight", f"{sign} ")
     for layer in columns[1:]:
         for unit in filter(places.__contains__, layer):
-            for i, (source, weight) in enumerate(sources.get(unit, {}).items()):
+            for source, weight in sources.get(unit, {}).items():
                 if source in places:
                     (u, v), (x, y) = places[source], places[unit]
                     start, end = (u if image and source in example.inputs else u + RADIUS, v), (x - RADIUS, y)
                     drawing.line(start, end, weight)
                     if weight and (few or len(layer) == 1):
-                        first = 0.37 if len(layer) == 1 else 0.74 - 0.16 * (i % 3)
-                        taken.append(free_place(start, end, (first, *SHARES), taken))
+                        shares = (0.37, *SHARES) if len(layer) == 1 else SHARES
+                        taken.append(free_place(start, end, shares, taken))
                         drawing.label(taken[-1], weight, "weight")
-    weights = {*example.parameters.values()}
-    for unit in filter(places.__contains__, sources):
-        if few or unit in example.outputs:
-            for sign, bias in added(unit, sources, weights)[:1]:
-                drawing.label((places[unit][0], places[unit][1] - RADIUS - 11), bias, "weight", f"{sign} ")
     for unit, at in places.items():
         kind = "output" if unit in example.outputs else "" if unit in example.inputs else "filter-1"
         if not (image and unit in example.inputs):

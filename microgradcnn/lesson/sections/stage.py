@@ -23,7 +23,7 @@ from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import Expr, equation, substituted, symbol
 from microgradcnn.views.pages.assets import asset, compact, literal, name_script
 from microgradcnn.views.pages.exercise import loss_graph
-from microgradcnn.views.pages.templates import math
+from microgradcnn.views.pages.templates import math_pieces
 
 MOST_ROWS = 60  # of the forward pass; of more the first and the last
 MOST_CELLS, MOST_ARRAYS = 150, 6  # numbers of an array that are shown, and arrays on the way to the loss
@@ -64,7 +64,7 @@ def stage(network: Network, about: Subject, key: bool) -> tuple[dict[str, Pieces
     }
     calls = ['opening(scene("network"), live);', 'forward(scene("forward"), live);']
     if about.parameters:
-        found |= {"loss": {"formula": notation.mathml(_defined(graph, about.loss))}, "path": {}, "paths": {}}
+        found |= {"loss": {"formula": math_pieces(_defined(graph, about.loss))}, "path": {}, "paths": {}}
         calls += [f'{call}(scene("{name}"), live);' for name, call in WALKS.items()]
     if not key:
         found["graph"] = {"graph": STEPS}
@@ -142,9 +142,9 @@ def _rows(about: Subject, graph: Graph) -> Iterator[str]:
         if left_out > 0 and i == MOST_ROWS // 2:
             yield f'<li class="dots" data-place="{places[node]}">{left_out} more<output hidden></output></li>'
         definition = graph.definition(node)
-        numbers = math(substituted(definition, slots))
+        numbers = math_pieces(substituted(definition, slots))
         yield (
-            f'<li data-place="{places[node]}"><div class="wide">{math(equation(graph.names[node], definition))}'
+            f'<li data-place="{places[node]}"><div class="wide">{math_pieces(equation(graph.names[node], definition))}'
             f'<span class="numbers" hidden> = {numbers} = <output></output></span></div></li>'
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby, repeat
 from string import ascii_uppercase
@@ -67,8 +67,21 @@ def html_lines(content: Iterable[Block]) -> list[str]:
     pieces: list[str] = []
     for displayed, group in groupby(content, is_display):
         lines = list(group)
-        pieces += [_aligned(lines)] if displayed else map(_block, lines)
+        pieces += [_aligned(lines)] if displayed else _paragraphs(lines)
     return pieces
+
+
+def _paragraphs(blocks: Iterable[Block]) -> Iterator[str]:
+    """Each by itself; short sentences that follow each other, as those on shapes, as one paragraph."""
+    for short, group in groupby(blocks, _is_short):
+        if short:
+            yield f"<p>{' '.join(inline_html(line) for line in group if isinstance(line, tuple))}</p>"
+        else:
+            yield from map(_block, group)
+
+
+def _is_short(block: Block) -> bool:
+    return isinstance(block, tuple) and columns(line := text_line(block)) <= NARROW and line.endswith(".")
 
 
 def _block(block: Block) -> str:

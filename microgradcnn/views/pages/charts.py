@@ -11,7 +11,7 @@ import numpy as np
 from microgradcnn.engine.arrays import Array
 from microgradcnn.views.drawing.colours import value_scale
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 285.0, 56.0, 20.0, 616.0, 230.0
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640.0, 292.0, 56.0, 20.0, 616.0, 230.0
 POINTS = 300  # of a curve, at most
 TILE = 26.0
 HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -40,8 +40,8 @@ def curves(losses: Mapping[str, Sequence[float]], about: str, step: str = "epoch
         at = y(10.0**power)
         pieces.append(f'<line class="grid" x1="{LEFT:g}" x2="{RIGHT:g}" y1="{at:.1f}" y2="{at:.1f}"/>')
         pieces.append(_text(LEFT - 6, at + 5, _power(power), "end"))
-    pieces += [_text(x(i), BOTTOM + 23, f"{i}", "middle") for i in range(0, longest + 1, _apart(longest))]
-    pieces += [_text(RIGHT, BOTTOM + 49, step, "end"), _text(LEFT + 8, TOP - 6, "loss", "start")]
+    pieces += [_text(x(i), BOTTOM + 30, f"{i}", "middle") for i in range(0, longest + 1, _apart(longest))]
+    pieces += [_text(RIGHT, BOTTOM + 56, step, "end"), _text(LEFT + 8, TOP - 6, "loss", "start")]
     for number, each in enumerate(losses.values(), start=1):
         places = np.unique(np.linspace(0, len(each) - 1, min(len(each), POINTS)).astype(int)).tolist()
         points = " ".join(f"{x(i):.1f},{y(each[i]):.1f}" for i in places if 0.0 < each[i] < math.inf)

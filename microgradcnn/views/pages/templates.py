@@ -15,6 +15,7 @@ from microgradcnn.views.derivations.named_graph import Graph
 from microgradcnn.views.derivations.steps import chain_steps, weight_of_squares, where_step
 from microgradcnn.views.documents.document import Step
 from microgradcnn.views.documents.html import html_lines
+from microgradcnn.views.documents.pieces import Pieces
 from microgradcnn.views.formulas.expression import Expr, heads, substituted
 from microgradcnn.views.formulas.mathml import Exponent, MathML
 from microgradcnn.views.pages.page_level import Level
@@ -43,10 +44,30 @@ class _SlotsOfExponent(_Slots, Exponent):
     """An exponent with slots."""
 
 
+class _SlotPieces(_Slots, Pieces):
+    """Formulas with slots in pieces: the terms of a sum, each as a whole."""
+
+    def emit(self, e: Expr) -> str:
+        """A term."""
+        return self.whole().emit(e)
+
+    def whole(self) -> MathML:
+        """What writes a term."""
+        return _Slots()
+
+
 def math(e: Expr, **data: int) -> str:
     """A <math> element with data- attributes."""
     attributes = "".join(f' data-{name}="{value}"' for name, value in data.items())
     return f"<math{attributes}>{_Slots()(e)}</math>"
+
+
+def math_pieces(e: Expr) -> str:
+    """An equation, or a side of one, as <math> elements, between which a row is broken where there is no room."""
+    *left, right = e.args if e.head == "equation" else (e,)
+    first, *others = _SlotPieces().of(right)
+    pieces = ["".join(f"{_Slots()(side)}<mo>=</mo>" for side in left) + first, *others]
+    return "".join(f"<math>{piece}</math>" for piece in pieces)
 
 
 def slotted(e: Expr, level: Level) -> Expr | None:

@@ -171,7 +171,7 @@ function exercise(section, task, fills, practice = section) {
     const whose = bent ? "With the mistake"
       : `Your ${formulas.size === 1 ? "formula" : "formulas"} for ${[...formulas.keys()].join(", ")}`;
     const own = other ? told(whose, runs[1][1]) : "Yours: fill a box first.";
-    $("[name=rate] + output").textContent = rate.toPrecision(2);
+    $("[name=rate] + output").textContent = figures(rate, 2);
     say($(".told"), told("The true gradient", runs[0][1]) + own);
     chart($("svg.chart"), runs, task.guessing);
   }

@@ -76,8 +76,8 @@ function chart(svg, curves, level) {
     shape("polyline", {class: name, points: losses.filter((loss) => loss >= 0).map(point).join(" ")});
   svg.replaceChildren(
     ...ticks.flatMap((t) => [across("grid", 10 ** t), text(50, y(10 ** t) + 5, shown(t), "end")]),
-    ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 253, Math.round(t * steps), "middle")),
-    text(616, 279, "steps", "end"), text(64, 14, "loss", "start"),
+    ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t * steps), 260, Math.round(t * steps), "middle")),
+    text(616, 286, "steps", "end"), text(64, 14, "loss", "start"),
     ...(Number.isFinite(level) ? [across("level", level)] : []),
     shape("svg", {x: 56, y: 20, width: 562, height: 212, viewBox: "56 20 562 212"}, curves.map(curve)));
 }

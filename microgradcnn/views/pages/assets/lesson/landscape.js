@@ -85,9 +85,9 @@ function landscape(section, task) {
     const end = path.at(-1).loss, began = path[0].loss;
     const grown = end <= began ? end.toFixed(3)
       : `${Number.isNaN(end) ? "no number" : end.toPrecision(3)}, for the rate is too large`;
-    $("[name=rate] + output").textContent = rate.toPrecision(2);
-    $(".told").textContent = `${path.length - 1} steps at rate ${rate.toPrecision(2)}: ` +
-      `loss ${began.toFixed(3)} → ${grown}. Near the minimum, descent is stable below about ${stable.toPrecision(2)}.`;
+    $("[name=rate] + output").textContent = figures(rate, 2);
+    $(".told").textContent = `${path.length - 1} steps at rate ${figures(rate, 2)}: ` +
+      `loss ${began.toFixed(3)} → ${grown}. Near the minimum, descent is stable below about ${figures(stable, 2)}.`;
   }
 
   function begin() {

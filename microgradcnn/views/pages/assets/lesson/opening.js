@@ -6,18 +6,21 @@ const DRAGGED = 0.02; // for a pixel
 const ROOMY = 10; // names of weights, beside which their numbers have a place
 const MIDDLE = 9; // of a number below the middle of its circle
 
-// A number in the digits that there is room for, three if that is enough; `wide` measures a text.
-function fitting(x, room, wide) {
-  const shorter = [3, 2].map((digits) => figures(x, digits));
-  const fixed = Number.isFinite(x) ? [2, 1, 0].map((digits) => figures(Number(x.toFixed(digits)))) : [];
-  const found = [...shorter, ...fixed];
-  return found.find((text) => wide(text) <= room) ?? found.at(-1);
+// Writes a number in three digits, or in two, set narrower if there is still no room: with fewer, −0.5 would be −1.
+function write(number, x, room, wide) {
+  const texts = [3, 2].map((digits) => figures(x, digits)), text = texts.find((each) => wide(each) <= room) ?? texts[1];
+  number.textContent = text;
+  if (wide(text) > room) Object.entries({textLength: room, lengthAdjust: "spacingAndGlyphs"})
+    .forEach(([name, value]) => number.setAttribute(name, value));
+  else number.removeAttribute("textLength");
 }
 
 // Numbers in a drawing of the network: beside every name, as a tint of what is drawn for it, as the width of an arrow.
 class LiveDrawing {
   constructor(svg, live) {
+    const {x, y, width, height} = svg.viewBox.baseVal;
     Object.assign(this, {svg, live});
+    this.drawn = {x, y, width, height};
     this.shapes = [...svg.querySelectorAll(":is(rect, circle)[data-of]")];
     this.lines = [...svg.querySelectorAll("line[data-weight]")];
     const circles = this.shapes.filter((each) => each.hasAttribute("r") && Number(each.getAttribute("r")) < 17);
@@ -33,10 +36,9 @@ class LiveDrawing {
   }
 
   widen() { // for numbers that would stick out
-    const {x, width} = this.svg.getBBox(), {viewBox: {baseVal: view}} = this.svg;
-    const [left, right] = [Math.min(view.x, x - 4), Math.max(view.x + view.width, x + width + 4)];
-    if (width && (left < view.x || right > view.x + view.width))
-      this.svg.setAttribute("viewBox", `${left} ${view.y} ${right - left} ${view.height}`);
+    const {x, width} = this.svg.getBBox(), {drawn} = this;
+    const [left, right] = [Math.min(drawn.x, x - 4), Math.max(drawn.x + drawn.width, x + width + 4)];
+    if (width) this.svg.setAttribute("viewBox", `${left} ${drawn.y} ${right - left} ${drawn.height}`);
   }
 
   around(text) { // the circle or cell that a name is in
@@ -87,7 +89,7 @@ class LiveDrawing {
     for (const [i, [label, number]] of this.texts.entries()) {
       const x = of(label), [font, room] = rooms[i];
       this.pen.font = font;
-      number.textContent = this.known.has(label) ? fitting(x, room, wide) : "";
+      if (this.known.has(label)) write(number, x, room, wide);
       for (const each of [number, number.parentElement])
         if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
     }

@@ -3,9 +3,12 @@
 
 const PICTURES = "svg, canvas, iframe, math"; // that are never cut
 // Blocks that stay whole where the screen has room for them; what is in all others is looked at.
-const WHOLE = "h2, h3, p, summary, tr, form, figure, fieldset, input, select, button, .note, .bar, .chain, .forward li";
+const WHOLE = "h2, h3, p, summary, tr, form, figure, fieldset, input, select, button, .note, .bar, .chain, " +
+  ".forward li, .charts";
 const HEADS = "thead, #forward > .buttons, #windows > .choice, .training > .bar"; // that stay over what goes on below
-const TITLES = "h3, summary, thead, [role=heading]";
+const TITLES = "h3, summary, thead, p:has(+ .row), [role=heading]"; // and what leads to what follows
+const FRAMES = ".panes > *"; // whose edges go with what is at them
+const EDGE = 2; // pixels
 const AFTER_TITLE = 60; // pixels that a part goes on for after a title, so that none is the last of a part
 const LEAST = 120; // pixels of a part, on a screen however small
 
@@ -138,6 +141,10 @@ class Parts {
       if (child.matches(".beside > *, svg.chart, canvas") && this.besideOthers(child, block)) return [];
       const cut = !child.matches(PICTURES) && (high > this.room || !child.matches(WHOLE));
       const inside = cut ? this.within(child) : [];
+      if (inside.length && child.matches(FRAMES)) {
+        inside[0].top = Math.min(inside[0].top, block.top - EDGE);
+        inside.at(-1).bottom = Math.max(inside.at(-1).bottom, block.bottom);
+      }
       if (child.matches(TITLES)) block.bottom += AFTER_TITLE;
       return inside.length ? inside : [block];
     });

@@ -19,7 +19,9 @@
     links.forEach((link) => link.removeAttribute("aria-current"));
     links[at].setAttribute("aria-current", "true");
     document.querySelector("main").classList.toggle("opens", at === 0);
-    bar.querySelector(".scenes summary span").textContent = `${at + 1} of ${scenes.length}: ${links[at].textContent}`;
+    const [count, title] = bar.querySelectorAll(".scenes summary span");
+    count.textContent = `${at + 1} of ${scenes.length}`;
+    title.textContent = `: ${links[at].textContent}`;
     allow();
   }
 
