@@ -156,7 +156,7 @@ def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: 
 
 def _misfit(what: str, shape: tuple[int, ...], classes: Array, ignore_index: int) -> str:
     """What is probably meant by class numbers that do not fit: which one is none, or that classes are axis 1."""
-    if classes.ndim and classes.shape == (*shape[:1], *shape[2:]):
+    if classes.ndim and len(shape) > 1 and classes.shape == (*shape[:1], *shape[2:]):
         place = tuple(np.argwhere(~np.isin(classes, [*range(shape[1]), ignore_index]))[0].tolist())
         where = ", ".join(map(str, place))
         return f": target[{where}] is {classes[place]}, and the {shape[1]} classes are 0 to {shape[1] - 1}"
@@ -315,9 +315,11 @@ def _span(numbers: Array) -> str:
 
 def _same_shape(prediction: Any, target: Any, weight: Any = None) -> None:
     if np.shape(prediction) != np.shape(target):
+        column = np.shape(prediction) == (*np.shape(target), 1)
         raise ValueError(
             f"the predictions have shape {np.shape(prediction)} and the targets {np.shape(target)}: "
             "broadcasting would pair each with every other, so reshape one of them"
+            + (f": the targets as {np.shape(prediction)}, which is y.reshape(-1, 1) of a column" if column else "")
         )
     if weight is not None and np.shape(weight) != np.shape(target):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,31 @@ def of_model(layers: Callable[[Any], list[Any]], **how: Any) -> Callable[[Path],
     return run
 
 
+class StateOfZeros(nn.Module):
+    """A recurrence of one's own over four steps of two numbers, its weights shared by all steps."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.W, self.U = mg.Value(rng.normal(size=(2, 3))), mg.Value(0.4 * rng.normal(size=(3, 3)))
+        self.out = nn.Linear(3, 2, rng=rng)
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        h: Any = np.zeros((x.shape[0], 3))
+        for t in range(4):
+            h = mg.tanh(x[:, t] @ self.W + h @ self.U)
+        return self.out(h)
+
+
+def of_any(make: Callable[[], nn.Module], shape: tuple[int, ...], **how: Any) -> Any:
+    def run(page: Path) -> tuple[Training, np.ndarray]:
+        random.seed(3)
+        model, x = make(), np.random.default_rng(1).normal(size=(37, *shape))
+        done = fit(model, x, np.prod(x[:, :2].reshape(37, -1), axis=1) > 0.0, epochs=EPOCHS, page=page, **how)
+        return done, np.concatenate([np.ravel(p.data) for p in model.parameters()])
+
+    return run
+
+
 def two_bends(k: int = 3) -> mg.Value:
     """A loss of somebody's own: y against w·tanh(u x) + v, squared."""
     x, y, v = mg.Value(0.4, label="x"), mg.Value(1.0, label="y"), mg.Value(0.1, label="v")
@@ -103,6 +129,8 @@ CASES: dict[str, Callable[[Path], tuple[Training, np.ndarray]]] = {
     "ten classes": lecture("single_layer", {"outputs": 2, "k": 4}, optimiser="nesterov", rate=0.02),
     "a loss of one's own": of_own,
     "Sequential, gradient descent": of_model(dense, optimiser="gradient_descent", rate=0.05, batch=10),
+    "single numbers": of_any(lambda: nn.MLP(2, [4, 1]), (2,), loss=nn.binary_cross_entropy_with_logits, rate=0.02),
+    "a recurrence from zeros": of_any(StateOfZeros, (4, 2), rate=0.02, batch=16),
     "Sequential, Adam": of_model(dense, rate=0.01),
     "Sequential, AdamW, exponential": of_model(dense, optimiser="adamw", schedule="exponential", rate=0.01, batch=8),
     "Sequential, RMSprop, squared": of_model(

@@ -115,7 +115,7 @@ def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str 
             return output
 
         with switched(observer, called), in_mode(model, training=False):
-            output = model(x)
+            output = model.of_rows(x)
         told = [(path if part in bending else f"{path}, {type(part).__name__}", v) for path, part, v in _told(found)]
         named = [(name if name.startswith("layer") else f"layer {name}", value) for name, value in told]
         layers = {name: value for name, value in named if value is not output}
