@@ -367,3 +367,52 @@ def test_the_formulas_of_a_student_train_beside_the_gradient(page: Page, tmp_pat
         counted(page, 4)
         true, own = page.evaluate("panel.runs.map((run) => run.rows.map((row) => row.loss))")
         assert (abs(own[-1] - true[-1]) < 1e-12) == (sign == 1)
+
+
+class Written(nn.Module):
+    """Layers that are written as mathematics, with an activation that is called."""
+
+    def __init__(self, activation: Callable[[Any], Any]) -> None:
+        rng = np.random.default_rng(4)
+        self.w, self.u = mg.Value(rng.normal(size=(2, 5))), mg.Value(rng.normal(size=(5, 4)))
+        self.v, self.activation = mg.Value(rng.normal(size=(4,))), activation
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        return self.activation(self.activation(x @ self.w) @ self.u) @ self.v
+
+
+def scalars(activation: str) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        model = nn.MLP(2, [4, 1])
+        if activation != "relu":
+            for neuron in model.layers[0].neurons:
+                neuron.forward = lambda x, neuron=neuron: mg.tanh(  # type: ignore[method-assign, misc]
+                    sum((w * xi for w, xi in zip(neuron.w, x, strict=True)), neuron.b)
+                )
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "chosen"),
+    [(lambda: Written(mg.tanh), lambda: Written(mg.relu), "relu"), (scalars("relu"), scalars("tanh"), "tanh")],
+    ids=["arrays", "single numbers"],
+)
+def test_a_called_activation_is_chosen_in_the_page(
+    here: Callable[[], nn.Module], there: Callable[[], nn.Module], chosen: str, page: Page, tmp_path: Path
+) -> None:
+    """What is chosen trains as the model does that was written with it, whose loss has a relu of its own."""
+    runs = []
+    x = np.random.default_rng(1).normal(size=(37, 2))
+    for make, name in ((here, "here.html"), (there, "there.html")):
+        random.seed(3)
+        y = np.where(x[:, 0] > x[:, 1], 1.0, -1.0)
+        told = {"loss": nn.hinge_loss, "rate": 0.01, "epochs": EPOCHS}
+        runs.append(fit(make(), x, y, page=tmp_path / name, **told))  # type: ignore[arg-type]
+    page.goto((tmp_path / "here.html").as_uri())
+    page.get_by_label("Activation").select_option(label=chosen)
+    found = page.evaluate(RUN, EPOCHS)["history"]
+    losses = [[row["loss"] for row in rows] for rows in (found, runs[1].history)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+    assert abs(losses[0][-1] - runs[0].history[-1]["loss"]) > 1e-6

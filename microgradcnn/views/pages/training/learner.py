@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value, switched
 from microgradcnn.networks import Network
 from microgradcnn.networks.network import ACTIVATIONS
+from microgradcnn.networks.roles import replayed
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode, observer
 from microgradcnn.targets.trace import reached
@@ -153,6 +155,62 @@ def _told(found: Sequence[tuple[str, Module, Value]]) -> Iterator[tuple[str, Mod
 
 def _size(value: Value) -> int:
     return int(np.prod(value.shape[1:]))
+
+
+def bendable(learner: Learner, x: Array, y: Array) -> Learner:
+    """The learner with activations to choose where it had none, but all its hidden units, of rows x and y, have one.
+
+    That one is whatever primitive of BENDING its graph has where parameters are multiplied by what comes of it.
+    """
+    if len(learner.activations) > 1:
+        return learner
+    parameters = [*learner.parameters.values()]
+    names = {node.op.name for node in _hidden(learner.objective(Value(x), Value(y)), parameters) if node.op}
+    if len(names) != 1:
+        return learner
+    (given,) = names
+    chosen = [given]
+
+    def bent(outputs: Sequence[Value]) -> list[Value]:
+        other = dict.fromkeys(_hidden(outputs, parameters) if chosen[-1] != given else (), TABLE[chosen[-1]])
+        return replayed(outputs, {}, other)
+
+    def shown(rows: Any) -> dict[str, Value]:
+        found = learner.shown(rows)
+        names = [name.removeprefix(f"{given}, ") for name in found]
+        return dict(zip(names, bent([*found.values()]), strict=True))
+
+    @contextmanager
+    def changed(activation: str) -> Iterator[None]:
+        chosen.append(activation or given)
+        try:
+            with learner.with_activation("") if learner.with_activation is not None else nullcontext():
+                yield
+        finally:
+            chosen.pop()
+
+    return replace(
+        learner,
+        objective=lambda *rows: bent(learner.objective(*rows)),
+        shown=shown,
+        activations=(given, *(other for other in BENDING if other != given)),
+        with_activation=changed,
+    )
+
+
+def _hidden(outputs: Sequence[Value], parameters: Sequence[Value]) -> list[Value]:
+    """The nodes of BENDING whose results are multiplied by what depends on parameters, on the way to the outputs."""
+    order, weighed, later = reached(outputs), {*parameters}, set[Value]()
+    for node in order:
+        if any(parent in weighed for parent in node.parents):
+            weighed.add(node)
+    for node in reversed(order):
+        product = node.op is not None and (node.op.name == "mul" or node.op.work == "product")
+        for parent in node.parents:
+            others = [other for other in node.parents if other is not parent]
+            if node in later or (product and any(other in weighed for other in others)):
+                later.add(parent)
+    return [node for node in order if node in later and node.op is not None and node.op.name in BENDING]
 
 
 def hidden_layers(output: Value, parameters: Iterable[Value]) -> dict[str, Value]:
