@@ -369,6 +369,65 @@ def test_the_formulas_of_a_student_train_beside_the_gradient(page: Page, tmp_pat
         assert (abs(own[-1] - true[-1]) < 1e-12) == (sign == 1)
 
 
+def asked_mlp() -> tuple[nn.Module, Any, str, str]:
+    return nn.MLP(2, [2, 1]), nn.hinge_loss, "layers.1.neurons.0.w.0", "−y h_1 H(1 − y y_hat)"
+
+
+def asked_layers() -> tuple[nn.Module, Any, str, str]:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1), nn.Flatten(0))
+    return model, nn.mse_loss, "2.weight_1_1", "2(ŷ − y) h_1"
+
+
+def asked_recurrence() -> tuple[nn.Module, Any, str, str]:
+    class Numbers(nn.Module):
+        def __init__(self) -> None:
+            self.w, self.u, self.v = mg.Value(0.4), mg.Value(-0.3), mg.Value(0.9)
+
+        def forward(self, x: mg.Value) -> mg.Value:
+            h: Any = 0.0
+            for column in x.T:
+                h = mg.tanh(self.w * column + self.u * h)
+            return self.v * h
+
+    through_time = "2(ŷ − y) v (1 − h_2²)(x_2 + u (1 − h_1²) x_1)"
+    return Numbers(), nn.mse_loss, "w", through_time
+
+
+@pytest.mark.parametrize("asked", [asked_mlp, asked_layers, asked_recurrence])
+def test_formulas_train_beside_the_gradient_of_a_model_of_ones_own(asked: Any, page: Page, tmp_path: Path) -> None:
+    """100 epochs by the right formula are Python's to 1e-9; by one that is wrong they are not, and its box says why."""
+    random.seed(3)
+    model, loss, parameter, right = asked()
+    x = np.random.default_rng(1).normal(size=(37, 2))
+    y = np.where(x[:, 0] > x[:, 1], 1.0, -1.0)
+    told = {"optimiser": "gradient_descent", "rate": 0.05, "batch": 10, "page": tmp_path / "run.html"}
+    done = fit(model, x, y, loss=loss, epochs=EPOCHS, **told)
+    page.goto((tmp_path / "run.html").as_uri())
+    page.locator("summary").click()
+    page.locator(f'button[data-parameter="{parameter}"]').click()
+    box = page.locator(f'form[data-parameter="{parameter}"]')
+    page.get_by_label("Beside it").select_option(label="your formulas")
+    page.wait_for_function("document.querySelector('.said').textContent.startsWith('Write a formula')")
+    for text, state in ((right, "right"), (f"2({right})", "wrong")):
+        box.locator("input").fill(text)
+        box.get_by_role("button").click()
+        page.wait_for_function("state => document.querySelector(`output[data-state=${state}]`)", arg=state)
+        page.get_by_role("button", name="Reset").click()
+        run = RUN.replace("told()[0]", "told()[1]")
+        losses = [row["loss"] for row in page.evaluate(run, EPOCHS)["history"]]
+        agree = np.allclose(losses, [row["loss"] for row in done.history], rtol=1e-9)
+        assert agree == (state == "right")
+
+
+def test_many_parameters_or_classes_have_no_boxes(page: Page, tmp_path: Path) -> None:
+    x, y = rows()
+    for layers in ([nn.Linear(2, 9), nn.Linear(9, 2)], [nn.Linear(2, 2)]):
+        kept = {"page": tmp_path / "run.html", "epochs": 1}
+        fit(nn.Sequential(*layers), x, y, **kept)
+        text = (tmp_path / "run.html").read_text(encoding="utf-8")
+        assert ('id="exercise"' in text) == (len(layers) == 1)
+
+
 class Written(nn.Module):
     """Layers that are written as mathematics, with an activation that is called."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from microgradcnn.training.batches import Objective, model_objective, network_ob
 
 MOST_SHOWN = 4000  # numbers of one layer for one row
 OUTPUT = "ŷ"
+Loss: TypeAlias = Callable[[Any, Any], Value]
 BENDING: dict[str, type[Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}  # to choose among
 ACTIVATED = {"relu", "tanh", "sigmoid", "softplus", "sin", "cos", "arctan", "gelu_tanh"}  # what makes a hidden unit
 
@@ -87,7 +88,7 @@ def of_network(network: Network) -> Learner:
     )
 
 
-def of_model(model: Module, loss: Callable[[Any, Any], Value], engine_only: str = "") -> Learner:
+def of_model(model: Module, loss: Loss, engine_only: str = "") -> Learner:
     """A model of layers with its loss; `engine_only` is why a page cannot take its steps, if it cannot."""
     parts = [(path, part, part.in_each_step()) for path, part in model.named_modules()]
     drawing = next((f"its layer {path}, a {type(part).__name__}, {does}" for path, part, does in parts if does), "")
@@ -165,14 +166,14 @@ def bendable(learner: Learner, x: Array, y: Array) -> Learner:
     if len(learner.activations) > 1:
         return learner
     parameters = [*learner.parameters.values()]
-    names = {node.op.name for node in _hidden(learner.objective(Value(x), Value(y)), parameters) if node.op}
+    names = {node.op.name for node in hidden_units(learner.objective(Value(x), Value(y)), parameters) if node.op}
     if len(names) != 1:
         return learner
     (given,) = names
     chosen = [given]
 
     def bent(outputs: Sequence[Value]) -> list[Value]:
-        other = dict.fromkeys(_hidden(outputs, parameters) if chosen[-1] != given else (), TABLE[chosen[-1]])
+        other = dict.fromkeys(hidden_units(outputs, parameters) if chosen[-1] != given else (), TABLE[chosen[-1]])
         return replayed(outputs, {}, other)
 
     def shown(rows: Any) -> dict[str, Value]:
@@ -198,7 +199,7 @@ def bendable(learner: Learner, x: Array, y: Array) -> Learner:
     )
 
 
-def _hidden(outputs: Sequence[Value], parameters: Sequence[Value]) -> list[Value]:
+def hidden_units(outputs: Sequence[Value], parameters: Sequence[Value]) -> list[Value]:
     """The nodes of BENDING whose results are multiplied by what depends on parameters, on the way to the outputs."""
     order, weighed, later = reached(outputs), {*parameters}, set[Value]()
     for node in order:
@@ -232,11 +233,14 @@ def hidden_layers(output: Value, parameters: Iterable[Value]) -> dict[str, Value
         if node.op.name in ACTIVATED and node.shape[:1] == rows and node is not output:
             depth[node] += 1
             layers.setdefault((node.op.name, depth[node]), []).append(node)
+    said = {output}  # and what only stands elsewhere in it
+    for node in reversed(reached([output])):
+        said |= {*node.parents} if node in said and node.op is not None and node.op.work == "moves" else set()
     found = {}
     for (op, deep), nodes in layers.items():
         units = [node.reshape(rows[0], -1) if len(nodes) > 1 else node for node in nodes]
         layer = mg.concatenate(units, axis=1) if len(units) > 1 else units[0]
-        if not np.array_equal(np.ravel(layer.data), np.ravel(output.data)) and _size(layer) <= MOST_SHOWN:
+        if not {*nodes} <= said and _size(layer) <= MOST_SHOWN:
             found[f"{op}, layer {deep}"] = layer if layer.ndim > 1 else layer.reshape(-1, 1)
     return found
 
