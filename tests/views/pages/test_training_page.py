@@ -330,7 +330,9 @@ def test_a_page_without_the_key_trains_by_differences(page: Page, tmp_path: Path
 
 def test_what_a_browser_cannot_train_is_replayed(page: Page, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(25, 6, rng=rng), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3, rng=rng))
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(25, 6, rng=rng), nn.Tanh(), nn.Dropout(0.5, rng=rng), nn.Linear(6, 3, rng=rng)
+    )
     x, y = rng.normal(size=(40, 1, 5, 5)), np.arange(40) % 3
     done = fit(model, x, y, epochs=7, engine="eager", page=tmp_path / "run.html", validation=(x[:6], y[:6]))
     page.goto((tmp_path / "run.html").as_uri())
@@ -374,7 +376,8 @@ def asked_mlp() -> tuple[nn.Module, Any, str, str]:
 
 
 def asked_layers() -> tuple[nn.Module, Any, str, str]:
-    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1), nn.Flatten(0))
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Tanh(), nn.Linear(2, 1, rng=rng), nn.Flatten(0))
     return model, nn.mse_loss, "2.weight_1_1", "2(ŷ − y) h_1"
 
 

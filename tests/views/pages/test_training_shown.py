@@ -71,6 +71,22 @@ def test_the_states_of_a_recurrence_are_a_layer() -> None:
     assert {name: a.shape for name, a in shown.items()} == {"layer rnn, RNN": (3, 6, 4), OUTPUT: (3, 2)}
 
 
+def test_activations_with_the_same_weights_are_steps() -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            self.w, self.u = mg.Value(0.4), mg.Value(-0.3)
+
+        def forward(self, x: Any) -> Any:
+            h: Any = 0.0
+            for column in x.T:
+                h = mg.tanh(self.w * column + self.u * h)
+            return 2.0 * h
+
+    shown = shown_of(of_model(Steps(), nn.mse_loss), X)
+    assert list(shown) == ["tanh, step 1", "tanh, step 2", OUTPUT]
+    np.testing.assert_array_equal(shown["tanh, step 1"], np.tanh(0.4 * X[:, :1]))
+
+
 @pytest.mark.parametrize(
     ("names", "arrays"),
     [

@@ -24,6 +24,7 @@ from microgradcnn.training.accuracy import ACCURACIES
 from microgradcnn.training.batches import Objective, model_objective, network_objective
 
 MOST_SHOWN = 4000  # numbers of one layer for one row
+MOST_TIED = 64  # parameters, of which it is found out whether they are shared by the steps of a recurrence
 OUTPUT = "ŷ"
 Loss: TypeAlias = Callable[[Any, Any], Value]
 BENDING: dict[str, type[Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}  # to choose among
@@ -218,21 +219,27 @@ def hidden_layers(output: Value, parameters: Iterable[Value]) -> dict[str, Value
     """The hidden units of a network that nobody has named: what each activation on the way to `output` gives.
 
     Those that are as many activations away from the inputs are a layer, (rows, ...), whether they are arrays or columns
-    of numbers. Needs the graph of the output.
+    of numbers, and a step where all of them have parameters in common. Needs the graph of the output.
     """
     rows, fixed, depth = output.shape[:1], {*parameters}, dict[Value, int]()
     layers: dict[tuple[str, int], list[Value]] = {}
+    few = fixed if len(fixed) <= MOST_TIED else ()
+    near: dict[Value, set[Value]] = {p: {p} for p in few}  # the parameters since the last activation
 
     def of_a_row(v: Value) -> bool:
         return v in depth or (v.op is None and v not in fixed and v.shape[:1] == rows != ())
 
+    shared: dict[str, set[Value]] = {}
     for node in reached([output]):
+        near.setdefault(node, set()).update(*(near.get(p, ()) for p in node.parents))
         if node.op is None or not any(map(of_a_row, node.parents)):
             continue
         depth[node] = max(depth.get(parent, 0) for parent in node.parents)
         if node.op.name in ACTIVATED and node.shape[:1] == rows and node is not output:
             depth[node] += 1
             layers.setdefault((node.op.name, depth[node]), []).append(node)
+            shared[node.op.name] = shared.get(node.op.name, near[node]) & near[node]
+            near[node] = set()
     said = {output}  # and what only stands elsewhere in it
     for node in reversed(reached([output])):
         said |= {*node.parents} if node in said and node.op is not None and node.op.work == "moves" else set()
@@ -241,7 +248,8 @@ def hidden_layers(output: Value, parameters: Iterable[Value]) -> dict[str, Value
         units = [node.reshape(rows[0], -1) if len(nodes) > 1 else node for node in nodes]
         layer = mg.concatenate(units, axis=1) if len(units) > 1 else units[0]
         if not {*nodes} <= said and _size(layer) <= MOST_SHOWN:
-            found[f"{op}, layer {deep}"] = layer if layer.ndim > 1 else layer.reshape(-1, 1)
+            word = "step" if shared[op] and len([name for name, _ in layers if name == op]) > 1 else "layer"
+            found[f"{op}, {word} {deep}"] = layer if layer.ndim > 1 else layer.reshape(-1, 1)
     return found
 
 
