@@ -21,6 +21,7 @@ from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode
 from microgradcnn.targets.native.auto import AUTO
+from microgradcnn.targets.row_axis import RowsError
 from microgradcnn.training.accuracy import Evaluation, check_loss, evaluated, rows_and_targets
 from microgradcnn.training.batches import (
     ENGINES,
@@ -209,7 +210,10 @@ def fit(
     dropouts = [part.rng for _, part in model.named_modules() if isinstance(part, nn.Dropout)]
     with in_mode(model, training=True):
         what = model_objective(model, loss), model.parameters(), x, y, weights
-        rows = resumable_batches(engine, checkpoints, schedule.workload(len(x)), *what)
+        try:
+            rows = resumable_batches(engine, checkpoints, schedule.workload(len(x)), *what)
+        except RowsError as error:
+            raise RowsError(f"{error}{_time_first(model)}") from None
         about["engine"] = rows.begun
         state = dropouts, model.buffers()
         descent = Descent(rows, schedule.optimiser, seed, *state, schedule.clip, schedule.clip_value)
@@ -316,6 +320,12 @@ def _check_model(model: Module, engine: str) -> None:
     for path, part in model.named_modules():
         if engine != "eager" and (does := part.in_each_step()):
             raise ValueError(f"layer {path} is a {type(part).__name__}, which {does}: take engine='eager'")
+
+
+def _time_first(model: Module) -> str:
+    """What to try where rows are mixed, and a layer takes sequences, (time, n, ...), as PyTorch has them."""
+    found = next((path for path, part in model.named_modules() if getattr(part, "batch_first", True) is False), None)
+    return "" if found is None else f"; layer {found} takes (time, n, features) unless it has batch_first=True"
 
 
 def _about_data(x: Array, y: Array) -> dict[str, Any]:

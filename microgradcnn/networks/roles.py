@@ -15,6 +15,7 @@ import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.networks.example import Example
 from microgradcnn.targets.scalars import opened_arrays
@@ -127,15 +128,20 @@ def in_scalars(roles: Roles) -> Roles:
     )
 
 
-def replayed(outputs: Sequence[Value], new: Mapping[Value, Value]) -> list[Value]:
-    """What the outputs are with other leaves, which may be columns of numbers where each was one."""
-    copies = dict(new)
+def replayed(
+    outputs: Sequence[Value], new: Mapping[Value, Value], instead: Mapping[Value, Primitive] | None = None
+) -> list[Value]:
+    """What the outputs are with other leaves, which may be columns of numbers where each was one.
+
+    Other primitives stand `instead` of those of some nodes.
+    """
+    copies, ops = dict(new), instead or {}
     for node in reached(outputs):
         if node in copies or node.op is None:
             continue
         parents = [p if type(p) is Constant else copies.get(p, p) for p in node.parents]
-        if any(a is not b for a, b in zip(parents, node.parents, strict=True)):
-            copies[node] = apply(node.op, *parents, **node.static)
+        if node in ops or any(a is not b for a, b in zip(parents, node.parents, strict=True)):
+            copies[node] = apply(ops.get(node, node.op), *parents, **node.static)
             copies[node].label = node.label
     return [copies.get(node, node) for node in outputs]
 

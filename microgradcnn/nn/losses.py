@@ -331,9 +331,11 @@ def _span(numbers: Array) -> str:
 
 def _same_shape(prediction: Any, target: Any, weight: Any = None) -> None:
     if np.shape(prediction) != np.shape(target):
+        column = np.shape(prediction) == (*np.shape(target), 1)
         raise ValueError(
             f"the predictions have shape {np.shape(prediction)} and the targets {np.shape(target)}: "
             "broadcasting would pair each with every other, so reshape one of them"
+            + (f": the targets as {np.shape(prediction)}, which is y.reshape(-1, 1) of a column" if column else "")
         )
     if weight is not None and np.shape(weight) != np.shape(target):
         raise ValueError(

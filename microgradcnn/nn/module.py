@@ -100,6 +100,10 @@ class Module:
         """The output for the inputs. Raises NotImplementedError where a class has neither this nor a `__call__`."""
         raise NotImplementedError(f"{type(self).__name__} computes nothing yet: give it a method forward or __call__")
 
+    def of_rows(self, x: Value) -> Any:
+        """The output for rows x, (n, ...), as `fit` has it: what a call gives, unless a model takes no rows."""
+        return self(x)
+
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with its dotted name, in the order of the attributes."""
         return _once(self, Value)

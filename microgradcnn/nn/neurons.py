@@ -6,13 +6,23 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.arrays import glimpse, shape_of
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
 
-class Neuron(Module):
+class OfColumns(Module):
+    """A model of single numbers, whose `forward` takes a list of them, one example, or of columns of many examples."""
+
+    def of_rows(self, x: Value) -> Value:
+        """The output for rows x, (n, inputs), by their columns: (n,) of one number, (n, k) of a list of k."""
+        found = self([x[:, i] for i in range(x.shape[1])] if x.ndim == 2 else x)
+        return mg.stack(found, axis=1) if isinstance(found, list | tuple) else found
+
+
+class Neuron(OfColumns):
     """w_0 x_0 + w_1 x_1 + ... + b of `nin` numbers or Values, and relu of it unless `nonlin` is false.
 
     Weights are drawn from U(−1, 1) by Python's own `random`, in micrograd's order, and b starts at 0: after
@@ -31,14 +41,16 @@ class Neuron(Module):
     def forward(self, x: Sequence[Any]) -> Value:
         """One number, or for columns, [x[:, 0], x[:, 1]], one for each row. Raises ValueError unless there are nin."""
         if not hasattr(x, "__len__") or len(x) != self.nin or len(shape_of(x)) > 1:
-            self.refuse(x, f"a list of {self.nin} numbers, one example, or of as many columns", glimpse(x))
+            rows = len(shape_of(x)) == 2 or (isinstance(x, list) and any(map(shape_of, x)))
+            wanted = f"a list of {self.nin} numbers, one example, or of as many columns"
+            self.refuse(x, wanted, glimpse(x) + ("; of rows x, (n, inputs), list(x.T) has the columns" * rows))
         total = self.b
         for weight, number in zip(self.w, x, strict=True):
             total = total + weight * number
         return total.relu() if self.nonlin else total
 
 
-class Layer(Module):
+class Layer(OfColumns):
     """`nout` Neurons of the same `nin` inputs. Raises TypeError for what is no number of them."""
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True) -> None:
@@ -51,7 +63,7 @@ class Layer(Module):
         return outputs[0] if len(outputs) == 1 else outputs
 
 
-class MLP(Module):
+class MLP(OfColumns):
     """Layers one after another, of `nouts` neurons each, all but the last with relu: MLP(2, [16, 16, 1])."""
 
     def __init__(self, nin: int, nouts: Sequence[int]) -> None:

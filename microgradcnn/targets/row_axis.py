@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.value import Constant, Value, apply
+from microgradcnn.engine.record import TABLE
+from microgradcnn.engine.value import Value, apply
 
 FEW, MANY = 2, 3  # the numbers of rows to run with; a length that stays the same has nothing to do with rows
 
@@ -24,9 +26,12 @@ class RowsError(ValueError):
 Pair = tuple[Value, Value]
 
 
-def replay(order: Sequence[Value], inputs: Sequence[Value]) -> tuple[dict[Value, Value], dict[Value, Value]]:
+def replay(
+    order: Sequence[Value], inputs: Sequence[Value], fixed: Sequence[Value]
+) -> tuple[dict[Value, Value], dict[Value, Value]]:
     """The nodes of `order` computed anew, with two rows in the inputs and with three, by the old nodes.
 
+    Leaves that are `fixed`, such as parameters, have no rows.
     Raises RowsError where rows mix, where the inputs have different numbers of them, or where it cannot be done.
     """
     recorded = {v.shape[0] for v in inputs if v.ndim}
@@ -36,17 +41,48 @@ def replay(order: Sequence[Value], inputs: Sequence[Value]) -> tuple[dict[Value,
     (n,) = recorded
     if not n:
         raise RowsError("the loss was recorded with no rows: record it with one at least")
-    again: dict[Value, Pair] = {}
+    try:
+        again = _again(order, inputs, n, {})
+    except RowsError:
+        again = _with_zeros(order, inputs, n, fixed)
+        if not again:
+            raise
+    return {old: pair[0] for old, pair in again.items()}, {old: pair[1] for old, pair in again.items()}
+
+
+def _with_zeros(order: Sequence[Value], inputs: Sequence[Value], n: int, fixed: Sequence[Value]) -> dict[Value, Pair]:
+    """The same where n rows of zeros stand for any number of them, {} if nothing comes of that.
+
+    They are the state that a recurrence begins with, np.zeros((len(x), units)); other numbers may mean anything.
+    """
+    found = {p for node in order for p in (node, *node.parents) if p.op is None and p.ndim > 1 and p.shape[0] == n}
+    zeros = [p for p in found.difference(inputs, fixed) if not np.any(p.data)]
+    with suppress(RowsError):
+        if zeros:
+            return _again(order, inputs, n, {p: _of_all_rows(p) for p in zeros})
+    return {}
+
+
+def _of_all_rows(p: Value) -> Pair:
+    """One row of a constant, for all of them."""
+    row = np.asarray(p.data)[:1]
+    few, many = (apply(TABLE["broadcast_to"], row, shape=(rows, *p.shape[1:])) for rows in (FEW, MANY))
+    return few, many
+
+
+def _again(order: Sequence[Value], inputs: Sequence[Value], n: int, known: dict[Value, Pair]) -> dict[Value, Pair]:
+    """Every node computed anew with FEW and MANY rows; but those that are `known`."""
+    again = dict(known)
     means: set[Value] = set()  # what a mean over rows went into
     for node in order:
         if node in inputs:
             again[node] = _resized(node, FEW), _resized(node, MANY)
         elif node.op is None:
-            again[node] = node, node
+            again.setdefault(node, (node, node))
         else:
             again[node] = _computed(node, again, n)
             _refuse_mixing(node, again, means)
-    return {old: pair[0] for old, pair in again.items()}, {old: pair[1] for old, pair in again.items()}
+    return again
 
 
 def rows_axis(pair: Pair) -> int | None:
@@ -67,8 +103,8 @@ def _resized(leaf: Value, n: int) -> Value:
 def _computed(node: Value, again: dict[Value, Pair], n: int) -> Pair:
     """The node on its new parents, with the lengths that were n in its arguments made anew."""
     assert node.op is not None
-    pairs = [(p.data, p.data) if type(p) is Constant else again[p] for p in node.parents]
-    axes = [None if type(p) is Constant else rows_axis(again[p]) for p in node.parents]
+    pairs: list[tuple[Any, Any]] = [again.get(p, (p.data, p.data)) for p in node.parents]
+    axes = [rows_axis(again[p]) if p in again else None for p in node.parents]
     made = []
     for which, rows in enumerate((FEW, MANY)):
         static = dict(node.static)
@@ -110,7 +146,7 @@ def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> 
     """Raise RowsError if `node` lets the numbers of one row reach another row."""
     assert node.op is not None
     axis = rows_axis(again[node])
-    parents = [p for p in node.parents if type(p) is not Constant]
+    parents = [p for p in node.parents if p in again]
     axes = [rows_axis(again[p]) for p in parents]
     name, who = node.op.name, node.describe()
     normalises = name in ("normalised", "layer_norm") and axes[0] is not None and _over_axes(node, parents[0], axes[0])
@@ -134,7 +170,7 @@ def refuse_along_rows(node: Value, again: dict[Value, Pair]) -> None:
     assert node.op is not None
     mixes = MIXES.get(node.op.name, _never)
     for parent in node.parents:
-        axis = None if type(parent) is Constant else rows_axis(again[parent])
+        axis = rows_axis(again[parent]) if parent in again else None
         if axis is not None and mixes(node, parent, axis):
             who, at = node.describe(), rows_axis(again[node])
             raise RowsError(f"{who} mixes rows by {node.op.name} along axis {at}, which is that of the rows")

@@ -36,7 +36,7 @@ def trace(loss: Value, wrt: Sequence[Value], inputs: Sequence[Value], also: Sequ
     if not inputs or per_example:
         graph = _Graph(outputs, wrt, {v: v for v in order})
         return _Reader(graph, graph, wrt, inputs, per_example).lines()
-    few, many = replay(order, inputs)
+    few, many = replay(order, inputs, wrt)
     lines = _Reader(_Graph(outputs, wrt, few), _Graph(outputs, wrt, many), wrt, inputs, per_example).lines()
     _refuse_what_needs_all_rows(lines)
     return lines
@@ -79,7 +79,7 @@ def trace_forward(output: Value, parameters: Sequence[Value], inputs: Sequence[V
     per_example = dynamic and bool(inputs) and not any(v.ndim for v in inputs)
     order = reached([output])
     if dynamic and inputs and not per_example:
-        few, many = (_Graph([output], (), new) for new in replay(order, inputs))
+        few, many = (_Graph([output], (), new) for new in replay(order, inputs, parameters))
     else:
         few = many = _Graph([output], (), {})
     return _Reader(few, many, parameters, inputs, per_example).lines()

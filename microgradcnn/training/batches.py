@@ -149,7 +149,7 @@ def model_objective(model: Module, loss: Callable[[Any, Any], Value]) -> Objecti
     """Of rows x and y, and perhaps weights, the loss of a model, and of a loss of classes its accuracy."""
 
     def objective(x: Any, y: Any, *weights: Any) -> list[Value]:
-        found = model(x)
+        found = model.of_rows(x)
         return [weighted(loss, found, y, *weights), *([ACCURACIES[loss](found, y)] if loss in ACCURACIES else [])]
 
     return objective
@@ -212,12 +212,23 @@ def weighted(loss: Callable[..., Value], found: Any, y: Any, *weights: Any) -> V
 def check_rows(loss: Callable[..., Value], model: Module, x: Array, y: Array, weighed: bool = False) -> None:
     """Raise what the loss raises of any of the targets, if every row has the outputs of the first.
 
-    ValueError, too, where rows are to be weighed, and weights of 1 change the loss: its mean is not that of its rows.
+    ValueError, too, where the model gives none for each row, where the loss takes classes and there is one number a
+    row, and where rows are to be weighed, and weights of 1 change the loss: its mean is not that of its rows.
     """
     with no_grad():
         one = outputs(model, x[:1])
+        if one.shape[:1] != (1,):
+            raise ValueError(
+                f"the model gives an output of shape {one.shape} for the row of shape {x[:1].shape}: it takes rows, "
+                "(n, ...), and gives one output for each, (n, ...); x[:, 0] is a column, and so is each in x.T"
+            )
         found = Value(np.broadcast_to(one, (len(x), *one.shape[1:])))
-        plain = loss(found, y)
+        try:
+            plain = loss(found, y)
+        except ValueError as error:
+            if loss is not nn.cross_entropy or one.size > 1:
+                raise
+            raise ValueError(f"{error}: {_one_output(one, y)}") from None
         if not weighed:
             return
         with_ones = weighted(loss, found, y, np.ones(len(y), x.dtype))
@@ -227,6 +238,15 @@ def check_rows(loss: Callable[..., Value], model: Module, x: Array, y: Array, we
             f"with weights of 1 the loss would be {with_ones.item():.6g} instead of {plain.item():.6g}, as the mean of "
             f"{name} is not that of what each row costs: let it take sample_weight, (n,), as nn.cross_entropy does"
         )
+
+
+def _one_output(found: Array, y: Array) -> str:
+    """What loss to take for targets y where a model gives one number a row, and cross_entropy takes one a class."""
+    signs = bool(np.isin(y, (-1.0, 1.0)).all())
+    zeros = bool(np.isin(y, (0.0, 1.0)).all())
+    fit = ("hinge_loss", "binary_cross_entropy_with_logits", "mse_loss")[0 if signs else 1 if zeros else 2]
+    column = " and y.reshape(-1, 1)" if y.ndim == 1 and found.ndim == 2 else ""
+    return f"the model gives one number a row; for these targets take loss=nn.{fit}{column}"
 
 
 def check_finite(x: Array, y: Array) -> None:
@@ -287,7 +307,7 @@ def outputs(model: Module, x: Array) -> Array:
     """What the model gives in eval() mode for rows x, (n, ...), computed some rows at a time."""
     starts = range(0, max(len(x), 1), BLOCK)
     with no_grad(), in_mode(model, training=False):
-        return np.concatenate([model(Value(x[start : start + BLOCK])).data for start in starts])
+        return np.concatenate([model.of_rows(Value(x[start : start + BLOCK])).data for start in starts])
 
 
 def _joined(arrays: Iterable[Any]) -> Array:

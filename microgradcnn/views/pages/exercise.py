@@ -50,6 +50,7 @@ _SCENES: tuple[str, ...] = (
 )
 _SCENES += ("graph_steps", "landscape")
 SCRIPTS = (*(*FORMULA, *(f"answers/{name}.js" for name in _ANSWERS)), *(f"lesson/{name}.js" for name in _SCENES))
+_DRAWN = ("lesson/elements.js",)  # with which answers write and draw
 DIGITS = 5  # significant digits of the data in a page
 SPAN = 2.0  # the rate's slider reaches from a hundredth to a hundred times of a good rate
 
@@ -126,10 +127,11 @@ class Problem:
         return f"const {name} = problem({{\n  {inside},\n}});"
 
 
-def scripts() -> str:
-    """All that runs in a page with problems: formulas, problems, exercises and scenes."""
+def scripts(scenes: bool = True) -> str:
+    """All that runs in a page with problems: formulas, problems, exercises, and the `scenes` of a lesson."""
     edits = f"const EDITS = {literal(SPECIFICATION)};"
-    whole = "\n".join([formula_script(), name_script(), edits, *map(asset, SCRIPTS[len(FORMULA) :])])
+    names = [name for name in SCRIPTS[len(FORMULA) :] if scenes or name.startswith("answers/") or name in _DRAWN]
+    whole = "\n".join([formula_script(), name_script(), edits, *map(asset, names)])
     return re.sub(r"(?m)^ +", "", whole)
 
 

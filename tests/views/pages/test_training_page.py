@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,31 @@ def of_model(layers: Callable[[Any], list[Any]], **how: Any) -> Callable[[Path],
     return run
 
 
+class StateOfZeros(nn.Module):
+    """A recurrence of one's own over four steps of two numbers, its weights shared by all steps."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.W, self.U = mg.Value(rng.normal(size=(2, 3))), mg.Value(0.4 * rng.normal(size=(3, 3)))
+        self.out = nn.Linear(3, 2, rng=rng)
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        h: Any = np.zeros((x.shape[0], 3))
+        for t in range(4):
+            h = mg.tanh(x[:, t] @ self.W + h @ self.U)
+        return self.out(h)
+
+
+def of_any(make: Callable[[], nn.Module], shape: tuple[int, ...], **how: Any) -> Any:
+    def run(page: Path) -> tuple[Training, np.ndarray]:
+        random.seed(3)
+        model, x = make(), np.random.default_rng(1).normal(size=(37, *shape))
+        done = fit(model, x, np.prod(x[:, :2].reshape(37, -1), axis=1) > 0.0, epochs=EPOCHS, page=page, **how)
+        return done, np.concatenate([np.ravel(p.data) for p in model.parameters()])
+
+    return run
+
+
 def two_bends(k: int = 3) -> mg.Value:
     """A loss of somebody's own: y against w·tanh(u x) + v, squared."""
     x, y, v = mg.Value(0.4, label="x"), mg.Value(1.0, label="y"), mg.Value(0.1, label="v")
@@ -103,6 +129,8 @@ CASES: dict[str, Callable[[Path], tuple[Training, np.ndarray]]] = {
     "ten classes": lecture("single_layer", {"outputs": 2, "k": 4}, optimiser="nesterov", rate=0.02),
     "a loss of one's own": of_own,
     "Sequential, gradient descent": of_model(dense, optimiser="gradient_descent", rate=0.05, batch=10),
+    "single numbers": of_any(lambda: nn.MLP(2, [4, 1]), (2,), loss=nn.binary_cross_entropy_with_logits, rate=0.02),
+    "a recurrence from zeros": of_any(StateOfZeros, (4, 2), rate=0.02, batch=16),
     "Sequential, Adam": of_model(dense, rate=0.01),
     "Sequential, AdamW, exponential": of_model(dense, optimiser="adamw", schedule="exponential", rate=0.01, batch=8),
     "Sequential, RMSprop, squared": of_model(
@@ -302,7 +330,9 @@ def test_a_page_without_the_key_trains_by_differences(page: Page, tmp_path: Path
 
 def test_what_a_browser_cannot_train_is_replayed(page: Page, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(25, 6, rng=rng), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3, rng=rng))
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(25, 6, rng=rng), nn.Tanh(), nn.Dropout(0.5, rng=rng), nn.Linear(6, 3, rng=rng)
+    )
     x, y = rng.normal(size=(40, 1, 5, 5)), np.arange(40) % 3
     done = fit(model, x, y, epochs=7, engine="eager", page=tmp_path / "run.html", validation=(x[:6], y[:6]))
     page.goto((tmp_path / "run.html").as_uri())
@@ -339,3 +369,112 @@ def test_the_formulas_of_a_student_train_beside_the_gradient(page: Page, tmp_pat
         counted(page, 4)
         true, own = page.evaluate("panel.runs.map((run) => run.rows.map((row) => row.loss))")
         assert (abs(own[-1] - true[-1]) < 1e-12) == (sign == 1)
+
+
+def asked_mlp() -> tuple[nn.Module, Any, str, str]:
+    return nn.MLP(2, [2, 1]), nn.hinge_loss, "layers.1.neurons.0.w.0", "−y h_1 H(1 − y y_hat)"
+
+
+def asked_layers() -> tuple[nn.Module, Any, str, str]:
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Tanh(), nn.Linear(2, 1, rng=rng), nn.Flatten(0))
+    return model, nn.mse_loss, "2.weight_1_1", "2(ŷ − y) h_1"
+
+
+def asked_recurrence() -> tuple[nn.Module, Any, str, str]:
+    class Numbers(nn.Module):
+        def __init__(self) -> None:
+            self.w, self.u, self.v = mg.Value(0.4), mg.Value(-0.3), mg.Value(0.9)
+
+        def forward(self, x: mg.Value) -> mg.Value:
+            h: Any = 0.0
+            for column in x.T:
+                h = mg.tanh(self.w * column + self.u * h)
+            return self.v * h
+
+    through_time = "2(ŷ − y) v (1 − h_2²)(x_2 + u (1 − h_1²) x_1)"
+    return Numbers(), nn.mse_loss, "w", through_time
+
+
+@pytest.mark.parametrize("asked", [asked_mlp, asked_layers, asked_recurrence])
+def test_formulas_train_beside_the_gradient_of_a_model_of_ones_own(asked: Any, page: Page, tmp_path: Path) -> None:
+    """100 epochs by the right formula are Python's to 1e-9; by one that is wrong they are not, and its box says why."""
+    random.seed(3)
+    model, loss, parameter, right = asked()
+    x = np.random.default_rng(1).normal(size=(37, 2))
+    y = np.where(x[:, 0] > x[:, 1], 1.0, -1.0)
+    told = {"optimiser": "gradient_descent", "rate": 0.05, "batch": 10, "page": tmp_path / "run.html"}
+    done = fit(model, x, y, loss=loss, epochs=EPOCHS, **told)
+    page.goto((tmp_path / "run.html").as_uri())
+    page.locator("summary").click()
+    page.locator(f'button[data-parameter="{parameter}"]').click()
+    box = page.locator(f'form[data-parameter="{parameter}"]')
+    page.get_by_label("Beside it").select_option(label="your formulas")
+    page.wait_for_function("document.querySelector('.said').textContent.startsWith('Write a formula')")
+    for text, state in ((right, "right"), (f"2({right})", "wrong")):
+        box.locator("input").fill(text)
+        box.get_by_role("button").click()
+        page.wait_for_function("state => document.querySelector(`output[data-state=${state}]`)", arg=state)
+        page.get_by_role("button", name="Reset").click()
+        run = RUN.replace("told()[0]", "told()[1]")
+        losses = [row["loss"] for row in page.evaluate(run, EPOCHS)["history"]]
+        agree = np.allclose(losses, [row["loss"] for row in done.history], rtol=1e-9)
+        assert agree == (state == "right")
+
+
+def test_many_parameters_or_classes_have_no_boxes(page: Page, tmp_path: Path) -> None:
+    x, y = rows()
+    for layers in ([nn.Linear(2, 9), nn.Linear(9, 2)], [nn.Linear(2, 2)]):
+        kept = {"page": tmp_path / "run.html", "epochs": 1}
+        fit(nn.Sequential(*layers), x, y, **kept)
+        text = (tmp_path / "run.html").read_text(encoding="utf-8")
+        assert ('id="exercise"' in text) == (len(layers) == 1)
+
+
+class Written(nn.Module):
+    """Layers that are written as mathematics, with an activation that is called."""
+
+    def __init__(self, activation: Callable[[Any], Any]) -> None:
+        rng = np.random.default_rng(4)
+        self.w, self.u = mg.Value(rng.normal(size=(2, 5))), mg.Value(rng.normal(size=(5, 4)))
+        self.v, self.activation = mg.Value(rng.normal(size=(4,))), activation
+
+    def forward(self, x: mg.Value) -> mg.Value:
+        return self.activation(self.activation(x @ self.w) @ self.u) @ self.v
+
+
+def scalars(activation: str) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        model = nn.MLP(2, [4, 1])
+        if activation != "relu":
+            for neuron in model.layers[0].neurons:
+                neuron.forward = lambda x, neuron=neuron: mg.tanh(  # type: ignore[method-assign, misc]
+                    sum((w * xi for w, xi in zip(neuron.w, x, strict=True)), neuron.b)
+                )
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "chosen"),
+    [(lambda: Written(mg.tanh), lambda: Written(mg.relu), "relu"), (scalars("relu"), scalars("tanh"), "tanh")],
+    ids=["arrays", "single numbers"],
+)
+def test_a_called_activation_is_chosen_in_the_page(
+    here: Callable[[], nn.Module], there: Callable[[], nn.Module], chosen: str, page: Page, tmp_path: Path
+) -> None:
+    """What is chosen trains as the model does that was written with it, whose loss has a relu of its own."""
+    runs = []
+    x = np.random.default_rng(1).normal(size=(37, 2))
+    for make, name in ((here, "here.html"), (there, "there.html")):
+        random.seed(3)
+        y = np.where(x[:, 0] > x[:, 1], 1.0, -1.0)
+        told = {"loss": nn.hinge_loss, "rate": 0.01, "epochs": EPOCHS}
+        runs.append(fit(make(), x, y, page=tmp_path / name, **told))  # type: ignore[arg-type]
+    page.goto((tmp_path / "here.html").as_uri())
+    page.get_by_label("Activation").select_option(label=chosen)
+    found = page.evaluate(RUN, EPOCHS)["history"]
+    losses = [[row["loss"] for row in rows] for rows in (found, runs[1].history)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+    assert abs(losses[0][-1] - runs[0].history[-1]["loss"]) > 1e-6

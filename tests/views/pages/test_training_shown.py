@@ -10,7 +10,7 @@ import pytest
 import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.networks import NETWORKS
-from microgradcnn.views.pages.training.learner import OUTPUT, Learner, of_model, of_network, shown_of
+from microgradcnn.views.pages.training.learner import OUTPUT, Learner, bendable, of_model, of_network, shown_of
 from microgradcnn.views.pages.training.task import TaskRows, view_of
 from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
@@ -69,6 +69,22 @@ def test_the_states_of_a_recurrence_are_a_layer() -> None:
     x = np.random.default_rng(0).normal(size=(3, 6, 1))
     shown = shown_of(of_model(Reads(), nn.cross_entropy), x)
     assert {name: a.shape for name, a in shown.items()} == {"layer rnn, RNN": (3, 6, 4), OUTPUT: (3, 2)}
+
+
+def test_activations_with_the_same_weights_are_steps() -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            self.w, self.u = mg.Value(0.4), mg.Value(-0.3)
+
+        def forward(self, x: Any) -> Any:
+            h: Any = 0.0
+            for column in x.T:
+                h = mg.tanh(self.w * column + self.u * h)
+            return 2.0 * h
+
+    shown = shown_of(of_model(Steps(), nn.mse_loss), X)
+    assert list(shown) == ["tanh, step 1", "tanh, step 2", OUTPUT]
+    np.testing.assert_array_equal(shown["tanh, step 1"], np.tanh(0.4 * X[:, :1]))
 
 
 @pytest.mark.parametrize(
@@ -174,3 +190,39 @@ def test_another_activation_takes_the_place_of_all_but_the_last(layers: list[nn.
             inside = mg.sigmoid(layers[0](X))
             np.testing.assert_array_equal(layers[1](layers[0](X)).data, inside.data)
     np.testing.assert_array_equal(model(X).data, before)
+
+
+class Last(nn.Module):
+    """What a recurrent layer has at the end."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer, self.head = layer, nn.Linear(3, 1)
+
+    def forward(self, x: Any) -> mg.Value:
+        return self.head(self.layer(x.reshape(-1, 2, 1))[0][:, -1])
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        (OfNumbers(), ["relu", "tanh", "sigmoid"]),
+        (OfArrays(), ["tanh", "relu", "sigmoid"]),  # the last one, of its output, stays
+        (Last(nn.RNN(1, 3, batch_first=True)), ["tanh", "relu", "sigmoid"]),
+        (Last(nn.LSTM(1, 3, batch_first=True)), [""]),
+        (nn.Sequential(nn.Linear(2, 1), nn.Sigmoid()), [""]),
+        (nn.Linear(2, 1), [""]),  # the relu of the loss is not the network's
+    ],
+    ids=["numbers", "arrays", "RNN", "LSTM", "an output", "a loss"],
+)
+def test_an_activation_that_is_called_is_known_by_what_it_is_multiplied_by(model: nn.Module, known: list[str]) -> None:
+    y = np.array([1.0, -1.0, 1.0]).reshape(model(X).shape if not isinstance(model, OfNumbers) else (3,))
+    learner = bendable(of_model(model, nn.hinge_loss), X, y)
+    assert list(learner.activations) == known
+    before = shown_of(learner, X)
+    assert learner.with_activation is None or known[0]
+    if learner.with_activation is not None:
+        with learner.with_activation("sigmoid"):
+            found = shown_of(learner, X)
+        assert [a.shape for a in found.values()] == [a.shape for a in before.values()]
+        assert not np.allclose(found[OUTPUT], before[OUTPUT])
+    np.testing.assert_array_equal(shown_of(learner, X)[OUTPUT], before[OUTPUT])

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,13 +27,18 @@ def gif(pictures: Sequence[str], progress: bool = False) -> bytes:
     """
     image = require("PIL.Image", "animation", package="Pillow", needed_by="a GIF")
     with closing(_rendered(pictures, progress)) as drawn:
-        frames = [image.open(io.BytesIO(png)).convert("RGB") for png in drawn]
+        packed = [*drawn]
+
+    def frames() -> Iterator[Any]:  # one at a time: unpacked all of them take hundreds of megabytes
+        for png in packed:
+            yield image.open(io.BytesIO(png)).convert("RGB")
+
     palette = image.new("P", (1, 1))
-    palette.putpalette(_colours(frames))
-    flat = [frame.quantize(palette=palette, dither=image.Dither.NONE) for frame in frames]
-    durations = [round(1000 * SECONDS)] * (len(flat) - 1) + [round(1000 * LAST)]
+    palette.putpalette(_colours(frames()))
+    flat = (frame.quantize(palette=palette, dither=image.Dither.NONE) for frame in frames())
+    durations = [round(1000 * SECONDS)] * (len(packed) - 1) + [round(1000 * LAST)]
     content = io.BytesIO()
-    flat[0].save(content, "GIF", save_all=True, append_images=flat[1:], duration=durations, loop=0, optimize=False)
+    next(flat).save(content, "GIF", save_all=True, append_images=flat, duration=durations, loop=0, optimize=False)
     return content.getvalue()
 
 
@@ -82,7 +87,7 @@ def _fed(command: Sequence[str], frames: Iterable[bytes]) -> bytes | None:
     return said if ffmpeg.returncode else None
 
 
-def _colours(frames: Sequence[Any]) -> list[int]:
+def _colours(frames: Iterable[Any]) -> list[int]:
     """The 256 most frequent colours of all, so that flat ones stay as they are and none flickers."""
     counts: Counter[tuple[int, int, int]] = Counter()
     for frame in frames:

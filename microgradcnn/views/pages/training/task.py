@@ -17,7 +17,7 @@ from microgradcnn.training.schedule import Schedule
 from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
 from microgradcnn.views.pages.training.instructions import Kernels
-from microgradcnn.views.pages.training.learner import OUTPUT, Learner, shown_of
+from microgradcnn.views.pages.training.learner import OUTPUT, Learner, bendable, shown_of
 from microgradcnn.views.pages.training.programs import NotTrainableError, flat, loss_program, view_program
 from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
@@ -79,6 +79,7 @@ def live_task(
     few = rows.x[:3], rows.y[:3]
     if np.ndim(rows.y) == 1 and len(rows.y) > 2:  # one that the loss ignores is no class
         few = rows.x[: len(few[0])], np.sort(rows.y)[[0, -1, -1][: len(few[0])]]
+    learner = bendable(learner, *few)
     variants: dict[str, Any] = {}
     for activation in learner.activations:
         if variants and len(variants[learner.activations[0]]["loss"]["each"]) > MOST_OF_VARIANT:

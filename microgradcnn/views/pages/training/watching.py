@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arrays import Array, bare_array
-from microgradcnn.engine.value import Value
 from microgradcnn.files import FileError, make_folder, write_whole
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
@@ -22,13 +21,12 @@ from microgradcnn.training.descent import Recorder
 from microgradcnn.training.schedule import Schedule
 from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.instructions import Kernels
-from microgradcnn.views.pages.training.learner import Learner, of_model, of_network
-from microgradcnn.views.pages.training.page import training_page
+from microgradcnn.views.pages.training.learner import Learner, Loss, of_model, of_network
+from microgradcnn.views.pages.training.page import NOT_ASKED, asked_of, training_page
 from microgradcnn.views.pages.training.recording import Recording
 from microgradcnn.views.pages.training.task import YOURS, Resumed, TaskRows, about, live_task
 
 SUFFIXES = (".html", ".htm")
-Loss: TypeAlias = Callable[[Any, Any], Value]
 
 
 def _warn(sentence: str) -> None:
@@ -90,9 +88,12 @@ def watched(
     resumed = _resumed(recorder, of.measured)
     history = [] if resumed is None else resumed.history
     task: dict[str, Any] | None = None
+    asked = NOT_ASKED
     recording: Recording | None = None
     try:
         task = live_task(of, given, schedule, seed, kernels, resumed=resumed)
+        with suppress(ValueError, TypeError, LookupError, ArithmeticError):  # then the page has no boxes
+            asked = asked_of(trained, of, given)
     except RowsError:
         recording = _recording(of, given, "its rows are not computed one by one", history)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:  # whatever it is, the training goes on
@@ -103,8 +104,9 @@ def watched(
         try:
             if recording is not None:
                 task = about(of, given, schedule, seed) | recording.told()
+            title = told.title or f"{of.name} in training"
             if task is not None:
-                write_whole(path, training_page(task, kernels, told.title or f"{of.name} in training").encode())
+                write_whole(path, training_page(task, kernels, title, asked).encode())
         except ValueError as error:
             _warn(f"the training is whole, its page is not written: {error}")
 

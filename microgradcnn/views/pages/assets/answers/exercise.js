@@ -25,7 +25,7 @@ function typeset(words) {
     return index ? made("msub", whole, made("mn", index)) : whole;
   };
   const side = (name) => made("mrow", made("mi", "d"), symbol(name.slice(1)));
-  const slope = /\bd[A-Za-z]\w*\/d[A-Za-z]\w*/, long = /\b[A-Za-z]+(?:_[A-Za-z0-9]+)+/, short = /\b[A-Za-z]\b(?= = )/;
+  const slope = /\bd[A-Za-z]\w*\/d\w+(?:\.\w+)*/, long = /\b[A-Za-z]+(?:_[A-Za-z0-9]+)+/, short = /\b[A-Za-z]\b(?= = )/;
   const pieces = words.split(new RegExp(`(${slope.source}|${long.source}|${short.source})`));
   return pieces.map((piece, i) => i % 2 === 0 ? piece
     : made("math", piece.includes("/") ? made("mfrac", ...piece.split("/").map(side)) : symbol(piece)));
@@ -156,6 +156,7 @@ function exercise(section, task, fills, practice = section) {
   }
 
   function train() {
+    if (!$("[name=rate]")) return; // they train elsewhere
     const rate = 10 ** $("[name=rate]").value, formulas = new Map();
     for (const box of boxes) {
       try {
@@ -202,7 +203,7 @@ function exercise(section, task, fills, practice = section) {
     });
   for (const button of new Set([section, practice].flatMap((part) => [...part.querySelectorAll("button[data-fill]")])))
     button.addEventListener("click", () => fill(fills[button.dataset.fill] ?? {}));
-  $("[name=rate]").addEventListener("change", train);
+  $("[name=rate]")?.addEventListener("change", train);
   choice?.append(...["", ...Object.keys(BENT)].map((kind) => new Option(kind || "your formulas", kind)));
   choice?.addEventListener("change", train);
   train();

@@ -27,6 +27,7 @@ class TrainingPanel {
     const {schedule, lambda, activation} = task;
     this.chosen = {...schedule, lambda, activation, noise: 0, set: 0};
     this.speed = task.replay ? 4 : 60; // epochs a second
+    this.own = false; // whether the second run is to follow what is written
     this.which = 0; // of two runs, the one whose pictures are shown
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.heading = (words) => made(root.dataset.heading ?? "h2", {}, words);
@@ -88,6 +89,10 @@ class TrainingPanel {
   }
 
   restart() {
+    if (this.own) { // the formulas as they are now, which are about the network as it came
+      const formulas = this.chosen.activation === this.task.activation ? this.written?.() : null;
+      this.second = formulas && {formulas};
+    }
     const {start = [], variants, measured, also, generator, schedule, begun} = this.task;
     const chosen = this.told();
     this.current = null; // frames of before are for nobody
@@ -249,9 +254,8 @@ class TrainingPanel {
     const kind = choice("Beside it", kinds, "", (chosen) => {
       rate.hidden = chosen !== "rate";
       shows.hidden = !chosen;
-      const formulas = chosen === "own" ? this.written?.() : null;
-      this.second = chosen === "rate" ? {rate: Number(rate.querySelector("input").value)} : formulas && {formulas};
-      this.noFormula = chosen === "own" && !formulas;
+      this.own = chosen === "own";
+      this.second = chosen === "rate" ? {rate: Number(rate.querySelector("input").value)} : null;
       this.restart();
     });
     return [kind, rate, shows];
@@ -292,7 +296,9 @@ class TrainingPanel {
     const whose = (words, i) => (this.runs.length > 1 ? `The ${["first", "second"][i]} run: ${words}`
       : words[0].toUpperCase() + words.slice(1));
     const alike = told.length > 1 && new Set(told).size === 1 && told[0];
-    const words = this.noFormula ? "Write a formula into a box first." : alike ? `Both runs: ${alike}`
+    const {activation} = this.task, missing = this.chosen.activation === activation
+      ? "Write a formula into a box first." : `Your formulas are about ${activation}: choose it, or no other run.`;
+    const words = this.own && !this.second ? missing : alike ? `Both runs: ${alike}`
       : told.map((sentence, i) => sentence && whose(sentence, i)).filter(Boolean).join(" ");
     if (this.said.textContent !== words) this.said.textContent = words;
   }
