@@ -74,6 +74,11 @@ OF_PACKAGE = {
     **dict.fromkeys(("autograd", "value_and_grad", "jacobian"), "write mg.grad(f, leaves), or f.backward()"),
     **dict.fromkeys(("device", "cuda"), _ON_THE_CPU),
     **dict.fromkeys(("float32", "float64"), "write np.float32 or np.float64"),
+    **{name: f"write from microgradcnn.fit import {name}" for name in ("fit", "Schedule", "evaluate")},
+    **{
+        name: f"write from microgradcnn.estimator import {name}"
+        for name in ("MicrogradClassifier", "MicrogradRegressor")
+    },
     "manual_seed": "write mg.nn.manual_seed",
     "unsqueeze": "write mg.expand_dims",
     "permute": "write mg.transpose",

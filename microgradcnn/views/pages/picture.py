@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +137,8 @@ def draw(
     and objects that hold the parameters and from loops over time (above 30 nodes collapsed), or given:
     `groups={"layer": [z_1, z_2]}`. `names=locals()` calls what has no label as the variables do; in a notebook these
     are its own variables, unless `names` is False. On the page gradient descent moves the leaves `wrt`; if none are
-    named, those not called x, y, p or lambda. Raises TypeError for what is no Value, ValueError for an unknown group or
-    leaf.
+    named, those not called x, y, p or lambda. Raises TypeError for what is no Value and for a file's name, which is for
+    `save`; ValueError for an unknown group or leaf.
     """
     namespace = dict(names) if isinstance(names, Mapping) else notebook_namespace() if names in (None, True) else {}
     chosen: dict[str, Any] = {"groups": groups, "collapse": collapse, "open": open, "wrt": wrt}
@@ -145,6 +146,8 @@ def draw(
         namespace, root = _computed(f, example, namespace)
     else:
         root = f
+        if example and isinstance(example[0], str | PathLike):
+            raise TypeError(f"draw makes a picture and takes no file: mg.draw(f).save({str(example[0])!r}) writes it")
         chosen.update(zip(chosen, example, strict=False))  # in this order they need no names
     check_value(root, "draw takes a Value", "mg.draw({})")
     return _drawn(root, namespace, **chosen)

@@ -527,6 +527,12 @@ def test_draw_takes_a_value() -> None:
         draw(3.0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_draw_takes_no_file_and_says_how_one_is_written(kind: type) -> None:
+    with pytest.raises(TypeError, match=r"takes no file: mg\.draw\(f\)\.save\('f\.html'\) writes it"):
+        draw(neuron()[2], kind("f.html"))
+
+
 def test_the_example_in_the_documentation() -> None:
     assert doctest.testmod(module).attempted >= 3
     assert mg.draw is draw

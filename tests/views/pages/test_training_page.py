@@ -213,6 +213,12 @@ VIEWS: dict[str, tuple[Callable[[Any], list[Any]], dict[str, Any], str, str]] = 
         lambda rng: [nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng)],
         {"inputs": 3},
         ".said-of figcaption",
+        "ŷ against y of the rows; on the line they are equal",
+    ),
+    "numbers, some of them to test on": (
+        lambda rng: [nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng)],
+        {"inputs": 3, "tested": True},
+        ".said-of figcaption",
         "ŷ against y of the rows, of the test in orange; on the line they are equal",
     ),
     "a plane that is replayed": (
@@ -231,7 +237,8 @@ def test_what_there_is_to_look_at_is_drawn_as_it_learns(case: str, page: Page, t
     x, y = rows(3, inputs or 2)
     model = nn.Sequential(*layers(np.random.default_rng(0)))
     y, loss = (x[:, :1] ** 2, nn.mse_loss) if inputs else (y, nn.cross_entropy)
-    fit(model, x, y, epochs=4, rate=0.1, loss=loss, engine=engine, page=tmp_path / "run.html")
+    tested = {"validation": (x[:9], y[:9])} if "tested" in how else {}
+    fit(model, x, y, epochs=4, rate=0.1, loss=loss, engine=engine, page=tmp_path / "run.html", **tested)
     page.goto((tmp_path / "run.html").as_uri())
     assert ";".join(page.locator(parts).all_text_contents()) == told
     drawn = """() => [...document.querySelectorAll(".learnt canvas")].map((c) => c.toDataURL()).join()

@@ -39,6 +39,8 @@ class Learnt {
   // Rows to show things of: {learn, test}.
   take(data) {
     this.data = data;
+    const ofTest = data.test?.count ? ", of the test in orange" : "";
+    this.fitTold?.replaceChildren(`ŷ against y of the rows${ofTest}; on the line they are equal`);
     if (!this.view) return;
     this.places = this.task.view === "plane" ? planeOf(data.learn, this.task.plane) : lineOf(data.learn);
     this.view.take(this.places, data);
@@ -59,8 +61,8 @@ class Learnt {
     const shown = this.layers.filter((_, k) => task.shown[k].shape.length).map(({element}) => element);
     const numbers = !task.replay && !task.accurate && sizeOf(task.shown.at(-1).shape) === 1;
     if (numbers) this.fit = new DotChart("What the network says of the rows, ŷ, against what is right, y", "y", "ŷ");
-    const fit = made("figure", {class: "said-of"}, ...(numbers ? [this.fit.svg] : []),
-      made("figcaption", {}, "ŷ against y of the rows, of the test in orange; on the line they are equal"));
+    this.fitTold = made("figcaption", {});
+    const fit = made("figure", {class: "said-of"}, ...(numbers ? [this.fit.svg] : []), this.fitTold);
     return [...(numbers ? [fit] : []), this.heading("A row through the network"),
       made("div", {class: "bar"}, button("Previous row", step(-1)), button("Next row", step(1)), this.told),
       made("div", {class: "row"}, this.input.element, ...shown)];
