@@ -296,6 +296,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 WRONG = [
     (["mine"], "'mine' is no file of yours: write file.py:name"),
+    (["conv_linear"], "'conv_linear' is one of the lecture's networks, all of which `microgradcnn lesson` writes"),
     (["mine.py:nothing"], "mine.py has no 'nothing'"),
     (["other.py"], "other.py does not exist"),
     (["mime.py"], "mime.py does not exist: did you mean mine.py?"),

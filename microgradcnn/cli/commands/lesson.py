@@ -91,6 +91,8 @@ def _course(options: argparse.Namespace) -> Course:
     """
     course = LECTURE
     for i, what in enumerate(options.networks):
+        if what in LECTURE.networks:
+            raise ValueError(f"{what!r} is one of the lecture's networks, all of which `microgradcnn lesson` writes")
         if not is_script(what):
             no_file = "Python file" if Path(what).exists() else "file of yours"
             guess = f"; {meant}" if (meant := did_you_mean(Path(what))) else ""
