@@ -127,10 +127,11 @@ def test_padding_of_truths_beside_a_mask_of_numbers_is_padding_of_infinities() -
     assert (weights.data[0, :, 0] > 0.0).all()
 
 
-def test_a_row_without_an_axis_for_rows_is_refused_by_name() -> None:
-    """PyTorch takes it; here the message names the shape that is wanted."""
+def test_a_row_without_an_axis_for_rows_is_taken_as_one_row_and_its_targets_as_one_number() -> None:
+    """As PyTorch does: the loss of four logits alike is log 4, whichever the class."""
+    assert nn.cross_entropy(Value(np.zeros(4)), np.asarray(2)).item() == pytest.approx(np.log(4.0), rel=1e-15)
     with pytest.raises(ValueError, match=r"cross_entropy takes logits \(n, classes\).*shape \(4,\)"):
-        nn.cross_entropy(Value(np.zeros(4)), np.asarray(2))
+        nn.cross_entropy(Value(np.zeros(4)), np.asarray([2, 1]))
 
 
 @pytest.mark.parametrize(

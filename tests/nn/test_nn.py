@@ -191,7 +191,8 @@ COLUMN, VECTOR = Value(np.zeros((3, 1))), np.zeros(3)
         (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), ["a", "b"]), "targets of shape (2,) (of type <U1)"),
         (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), [[0], [1]]), "targets of shape (2, 1)"),
         (lambda: nn.cross_entropy(Value(np.zeros((2, 3))), []), "targets of shape (0,) (none)"),
-        (lambda: nn.cross_entropy(Value(np.zeros(3)), 0), "not logits of shape (3,) and targets of shape ()"),
+        (lambda: nn.cross_entropy(Value(np.zeros(3)), [0]), "not logits of shape (3,) and targets of shape (1,)"),
+        (lambda: nn.cross_entropy(Value(0.0), 0), "not logits of shape () and targets of shape ()"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused_in_one_sentence(wrong: Any, message: str) -> None:

@@ -60,7 +60,7 @@ def relu(x: Any) -> Any:
 
 def relu_back(g: Array, y: Array, x: Array) -> Array:
     """g where x > 0, and y elsewhere, which is 0 or NaN: by g's bits times 0 or 1, as in `where`, in half its time."""
-    if g.dtype is not y.dtype or math.isnan(np.vdot(flat := y.ravel("K"), flat)):
+    if g.dtype is not y.dtype or g.shape != y.shape or math.isnan(np.vdot(flat := y.ravel("K"), flat)):
         return where(x > 0.0, g, y)
     taken = np.greater(y, 0.0, out=np.empty_like(y, f"i{y.itemsize}"))
     return np.multiply(taken, g.view(taken.dtype), out=taken).view(y.dtype)
