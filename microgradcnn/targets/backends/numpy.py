@@ -30,8 +30,8 @@ LEAST_IMAGES = 32  # of which NumPy takes a pixel of all rows at a time
 WORTH_THREADS = 1 << 22  # bytes to write before a second thread pays
 FEW_CALLS = 16  # for which that holds; of more, each has to be as long: threads take turns at the interpreter
 SHARED = 1 << 18  # multiplications from which OpenBLAS shares a product among threads
-WORTH_SHARING = 1 << 24  # those from which it pays between other calls: a GPT block's 16 of 2 to 8 million lose a third
-MANY_PRODUCTS = 8  # of fewer that follow each other, as a dense network's, six million are worth it
+WORTH_SHARING = 3 << 18  # those from which it takes less time than to wake them
+MANY_PRODUCTS = 8
 
 
 class Blocks:
@@ -170,14 +170,14 @@ class _Lane:
 
 
 def _has_short_products(plan: Plan, rows: int) -> bool:
-    """Whether there are many products, and most of those that BLAS would share among threads are too short for that."""
+    """Whether most products that BLAS would share among threads are too short for that, as those of steps in time."""
     found = []
     for line in {*plan.each, *plan.sums}:
         if line.op == "matmul":
             a, b = (lengths(arg.shape, rows) for arg in line.args)
             found.append(math.prod(a[-2:]) * (b[-1] if len(b) > 1 else 1))
     shared = sorted(size for size in found if size > SHARED)
-    return len(found) >= MANY_PRODUCTS and bool(shared) and shared[len(shared) // 2] < WORTH_SHARING
+    return len(shared) >= MANY_PRODUCTS and shared[len(shared) // 2] < WORTH_SHARING
 
 
 def _cut(n: int, longest: int, least: int) -> list[list[tuple[int, int]]]:
