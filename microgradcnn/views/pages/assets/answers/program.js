@@ -98,7 +98,8 @@ class LossProgram {
     return found;
   }
 
-  sent(root, along = null) { // droot/dn for every node that it depends on, by the nodes of `along` alone if given
+  /** @param {number} root  @param {Set<number>} [along] */
+  sent(root, along) { // droot/dn for every node that it depends on, by the nodes of `along` alone if given
     const found = this.nodes.map(() => null);
     found[root] = this.ones;
     for (let n = root; n >= 0; n--)
