@@ -123,12 +123,12 @@ def test_a_network_stepped_changed_and_descended(name: str, page: Page, tmp_path
     for _ in range(HELD):
         page.keyboard.down("ArrowRight")
     page.keyboard.up("ArrowRight")
-    assert page.url.endswith(f"step={HELD}")
+    assert page.evaluate("location.href").endswith(f"step={HELD}")
     page.evaluate(PRESS, ["ArrowRight", last - HELD])
-    assert page.url.endswith(f"step={last}")
+    assert page.evaluate("location.href").endswith(f"step={last}")
     assert page.locator(".later").count() == 0
     page.evaluate(PRESS, ["ArrowLeft", last])
-    assert page.url.endswith("step=0")
+    assert page.evaluate("location.href").endswith("step=0")
     seen = page.evaluate("seen")
     there, back = seen[:last], seen[last:]
     assert len(set(there)) == last  # every step says something of its own
@@ -247,7 +247,7 @@ def test_a_step_says_formula_numbers_and_result(page: Page, tmp_path: Path) -> N
     shown(page, neuron(), tmp_path, "#step=3")
     assert telling(page) == "Forward: z = 0.69z=σ(t2)=σ(0.8)=0.69"
     assert page.locator(".node.lit title").all_text_contents()[0].startswith("z = ")
-    page.goto(page.url.replace("step=3", "step=14"))
+    page.goto(page.evaluate("location.href").replace("step=3", "step=14"))
     said = page.locator("#telling p").first.text_content()
     assert said == "Backward: t₁ sends −0.06632 to x"
     assert page.locator(".edge.lit").count() == 1
@@ -344,7 +344,7 @@ def test_the_address_names_the_step(page: Page, tmp_path: Path) -> None:
     shown(page, neuron(), tmp_path, "#step=2")
     assert page.locator("#where").text_content() == "Step 2 of 14"
     page.keyboard.press("ArrowRight")
-    assert page.url.endswith("#step=3")
+    assert page.evaluate("location.href").endswith("#step=3")
     for address, where in (
         ("#step=9", "9"),
         ("#step=99", "14"),
@@ -352,10 +352,10 @@ def test_the_address_names_the_step(page: Page, tmp_path: Path) -> None:
         ("#step=x", "0"),
         ("#level=7", "5"),
     ):
-        page.goto(page.url.split("#")[0] + address)
+        page.goto(page.evaluate("location.href").split("#")[0] + address)
         assert page.locator("#where").text_content() == f"Step {where} of 14", address
     page.locator("#level").select_option("1")
-    assert "#level=1&step=" in page.url
+    assert "#level=1&step=" in page.evaluate("location.href")
 
 
 @needs_chromium

@@ -224,14 +224,14 @@ def test_a_network_too_large_to_be_computed_opens_its_groups_and_says_what_is_to
     box(page, "Layer 1").dispatch_event("click")
     box(page, "Neuron 1.2").dispatch_event("click")
     assert {"w₁₂₁", "b₁₂"} <= set(boxes(page))
-    open_now, address = boxes(page), page.url
+    open_now, address = boxes(page), page.evaluate("location.href")
     box(page, "Layer 2").dispatch_event("click")
     said = page.locator(".refused").inner_text()
     assert re.fullmatch(
         r"With Layer 2 open there would be \d+ boxes, and a picture shows at most 14: close another group first\.", said
     )
     assert boxes(page) == open_now
-    assert page.url == address
+    assert page.evaluate("location.href") == address
     page.locator("#groups summary").click()
     page.get_by_label("Layer 2", exact=True).dispatch_event("click")
     assert not page.get_by_label("Layer 2", exact=True).is_checked()
