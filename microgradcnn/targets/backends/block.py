@@ -251,7 +251,7 @@ class Block:
         return line.op in VIEWS and (line.op != "reshape" or x in self.whole or self.sources.get(x) is None)
 
     def _view(self, line: Line, name: str, args: list[str]) -> None:
-        whole = f"broadcast_to({args[0]}, {_shape(line.shape)})"
+        whole = f"broadcast_to({self.writer.typed(line.args[0])}, {_shape(line.shape)})"
         if line.op == "getitem":
             view = f"{args[0]}[{self.writer.constant(line.static['index'])}]"
         else:

@@ -54,6 +54,11 @@ class LineNames:
             return self.constant(line.value)
         return self.names[line]
 
+    def typed(self, line: Line) -> str:
+        """The same where an array is made of it: the text has numbers as Python's floats, which make float64 arrays."""
+        is_number = line.dtype == np.float32 and own_shape(line) == ()
+        return f"float32({self.name(line)})" if is_number else self.name(line)
+
     def constant(self, value: Any) -> str:
         """A name for something that the text refers to."""
         name = f"c{len(self.namespace)}"
@@ -62,7 +67,7 @@ class LineNames:
 
     def call(self, line: Line, static: str = "") -> str:
         """The value of a line by its primitive, in memory of its own."""
-        args = [self.name(arg) for arg in line.args]
+        args = [self.typed(arg) if own_shape(line) else self.name(arg) for arg in line.args]
         if line.static:
             args.append(f"**{static or self.constant(line.static)}")
         forward = TABLE[line.op].forward
