@@ -88,11 +88,6 @@ def is_flat_product(line: Line) -> bool:
     return len(line.shape) <= 2 and all(len(arg.shape) <= 2 for arg in line.args)
 
 
-def is_stack(line: Line) -> bool:
-    """Whether arrays, not numbers, are put side by side along an axis."""
-    return line.op == "stack" and all(len(arg.shape) == len(line.shape) - 1 > 0 for arg in line.args)
-
-
 def keeps_last(line: Line) -> bool:
     """Whether a transpose leaves the last axis, of several in a stack of matrices, where it is."""
     axes = line.static["axes"]
@@ -140,13 +135,6 @@ def summed(line: Line, name: str, x: str) -> tuple[str, str] | None:
         return made, f"dot({f'{o}, {f}' if first else f'{f}, {o}'}, %s.reshape({size}))"
     made += f"; {parts} = empty({f}.shape[0], {kind!r})"
     return made, f"dot({f}, {o}, {parts}); sum_({parts}.reshape(-1, {size}), 0, None, %s.reshape({size}))"
-
-
-def is_plain(index: Any) -> bool:
-    """Whether an index is made of whole numbers and slices, which give a view."""
-    if type(index) is tuple:
-        return all(map(is_plain, index))
-    return type(index) in (int, slice)
 
 
 @dataclass(eq=False)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.backends.calls import address, guard, row_by_row, sent_nan, strides
-from microgradcnn.targets.lines import Line, lengths, own_shape
+from microgradcnn.targets.backends.parts import assembled
+from microgradcnn.targets.lines import Line, is_own, lengths, own_shape
 from microgradcnn.targets.plan import Plan
 
 
@@ -70,8 +70,8 @@ class LineNames:
         args = [self.typed(arg) if own_shape(line) else self.name(arg) for arg in line.args]
         if line.static:
             args.append(f"**{static or self.constant(line.static)}")
-        forward = TABLE[line.op].forward
-        if line.varies and not line.shape and line.op not in BUILT_IN and TABLE[line.op].scalar is None:
+        forward = assembled if line.op == "assembled" else TABLE[line.op].forward
+        if line.varies and not line.shape and is_own(line) and TABLE[line.op].scalar is None:
             forward = partial(row_by_row, forward)  # which nobody said to work element by element
         text = f"{self.constant(forward)}({', '.join(args)})"
         return f"float({text})" if own_shape(line) == () and line.dtype == np.float32 else text
