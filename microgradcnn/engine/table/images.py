@@ -68,6 +68,7 @@ def _average_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> An
 avg_pool2d: Primitive = Primitive("avg_pool2d", kernels.average, (_average_rule,), "avg_pool2d(x)", work="mean")
 
 
+@on_arrays(kernels.largest_back)
 def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
     each, beyond = (*shape_of(y), 1, 1), {"beyond": -np.inf} if "padding" in s else {}
     hit = where(unfold(x, size=size, **s, **beyond) >= reshape(y, shape=each), 1.0, 0.0)
