@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, is_plain
+from microgradcnn.targets.pooling import pooled_back
 from microgradcnn.targets.row_axis import RowsError
 
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
@@ -26,9 +27,9 @@ class Plan:
 
     `before` is computed once, `each` for every block of rows, `sums` are added up over the blocks, `after` is computed
     once from these. `lines` is the program itself, with the means over rows written as sums. Besides the primitives
-    there are three operations: "total" adds a number of every row up, "inner" adds up the products of two, "assembled"
-    has parts, each at its index. A program without rows is one block, whose results are its sums; those that it goes
-    on with itself are in `each` as well.
+    there are: "total", which adds a number of every row up, "inner", the products of two, "assembled", which has parts,
+    each at its index, and "pooled_back", the gradient of max pooling. A program without rows is one block, whose
+    results are its sums; those that it goes on with itself are in `each` as well.
     """
 
     lines: Lines
@@ -125,6 +126,8 @@ class _Summing:
         args = tuple([self.new[arg] for arg in line.args])
         if line.op == "add" and line.shape and line not in self.inner and (found := self._put_together(line)):
             return found
+        if self.by_terms and (found := pooled_back(line)):
+            return replace(found, args=tuple([self.new[arg] for arg in found.args]))
         if line.varies or not args[0].varies or line.op not in ("sum", "mean"):
             return line if args == line.args else replace(line, args=args)
         total = replace(line, op="sum", args=args, label=None)

@@ -14,6 +14,9 @@ from microgradcnn.targets.backends.calls import address, guard, row_by_row, sent
 from microgradcnn.targets.backends.parts import assembled
 from microgradcnn.targets.lines import Line, is_own, lengths, own_shape
 from microgradcnn.targets.plan import Plan
+from microgradcnn.targets.pooling import shared_out
+
+OF_PLANS = {"assembled": assembled, "pooled_back": shared_out}  # operations that are no primitives
 
 
 class LineNames:
@@ -70,7 +73,7 @@ class LineNames:
         args = [self.typed(arg) if own_shape(line) else self.name(arg) for arg in line.args]
         if line.static:
             args.append(f"**{static or self.constant(line.static)}")
-        forward = assembled if line.op == "assembled" else TABLE[line.op].forward
+        forward = OF_PLANS.get(line.op) or TABLE[line.op].forward
         if line.varies and not line.shape and is_own(line) and TABLE[line.op].scalar is None:
             forward = partial(row_by_row, forward)  # which nobody said to work element by element
         text = f"{self.constant(forward)}({', '.join(args)})"
