@@ -1,4 +1,4 @@
-"""The gradient of max pooling in a program whose windows overlap: a line of its own instead of arrays of all windows."""
+"""The gradient of max pooling over windows that overlap, as one line of a program: no array holds all windows."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def pooled_back(line: Line) -> Line | None:
         alike = g.shape == top.shape == (*y.shape, 1, 1) and x.shape == line.shape and line.dtype == x.dtype == y.dtype
         overlap = any(a > b for a, b in zip(size, stride, strict=True))
         if alike and overlap and windows.static.get("padding") == line.static.get("padding"):
-            static = {name: windows.static[name] for name in ("stride", "padding") if name in windows.static}
-            return replace(line, op="pooled_back", args=(g, y, x), static={"size": size, **static})
+            static = {name: given for name, given in windows.static.items() if name in ("stride", "padding")}
+            return replace(line, op="pooled_back", args=(g, y, x), static=static | {"size": size})
     return None
 
 

@@ -16,7 +16,7 @@ from microgradcnn.targets.lines import Line, is_own, lengths, own_shape
 from microgradcnn.targets.plan import Plan
 from microgradcnn.targets.pooling import shared_out
 
-OF_PLANS = {"assembled": assembled, "pooled_back": shared_out}  # operations that are no primitives
+OF_PLANS: dict[str, Callable[..., Any]] = {"assembled": assembled, "pooled_back": shared_out}  # no primitives
 
 
 class LineNames:
