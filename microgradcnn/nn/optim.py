@@ -88,7 +88,8 @@ class Optimiser(ABC):
                     "the loss does not depend on it (under no_grad(), or from .data, .item() or detach(), nothing "
                     "does): compute the loss from it, or leave it out of the parameters"
                 )
-            if self.error_if_nonfinite is not False and not _is_finite(p.grad):
+            g = p.grad  # of most gradients one sum of squares tells that they are finite
+            if self.error_if_nonfinite is not False and not (math.isfinite(np.vdot(g, g)) or np.isfinite(g).all()):
                 sentence = _not_finite(p)
                 if self.error_if_nonfinite:
                     raise FloatingPointError(sentence)
@@ -146,11 +147,6 @@ class Optimiser(ABC):
 
 def _number(given: Any) -> Array:
     return np.array(given, np.bool_ if isinstance(given, bool) else np.float64)
-
-
-def _is_finite(gradient: Data) -> bool:
-    """Most often the sum of squares tells, in a fraction of the time: it is finite only if all numbers are."""
-    return math.isfinite(np.vdot(gradient, gradient)) or bool(np.isfinite(gradient).all())
 
 
 def _not_finite(p: Value) -> str:

@@ -14,7 +14,6 @@ from itertools import chain
 from typing import Any
 
 from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, is_plain
-from microgradcnn.targets.pooling import pooled_back
 from microgradcnn.targets.row_axis import RowsError
 
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
@@ -126,7 +125,7 @@ class _Summing:
         args = tuple([self.new[arg] for arg in line.args])
         if line.op == "add" and line.shape and line not in self.inner and (found := self._put_together(line)):
             return found
-        if self.by_terms and (found := pooled_back(line)):
+        if self.by_terms and (found := _pooled_back(line)):
             return replace(found, args=tuple([self.new[arg] for arg in found.args]))
         if line.varies or not args[0].varies or line.op not in ("sum", "mean"):
             return line if args == line.args else replace(line, args=args)
@@ -218,6 +217,40 @@ def _side_by_side(parts: dict[Line, tuple[Any, ...]]) -> list[Line]:
         places[last % len(parts)] = part
     alike = len({len(index) for index in parts.values()}) == 1
     return [places[i] for i in sorted(places)] if alike and len(places) == len(parts) else []
+
+
+def _pooled_back(line: Line) -> Line | None:
+    """What max pooling sends back, of g, its value and the images, as a line "pooled_back"; None for another line.
+
+    The chain rule sets g, in shares, into windows as axes, and folds these. Where no pixel is in two windows that is
+    fast enough; where many are, the arrays of all windows are many times as large as the images.
+    """
+    if line.op != "fold" or (product := line.args[0]).op != "mul":
+        return None
+    for g, share in (product.args, product.args[::-1]):
+        if (found := _shares(share)) is None:
+            continue
+        windows, top = found
+        (x,), (y,), (size, stride) = windows.args, top.args, (windows.shape[4:], line.static["stride"])
+        alike = g.shape == top.shape == (*y.shape, 1, 1) and x.shape == line.shape and line.dtype == x.dtype == y.dtype
+        overlap = any(a > b for a, b in zip(size, stride, strict=True))
+        if alike and overlap and windows.static.get("padding") == line.static.get("padding"):
+            static = {name: given for name, given in windows.static.items() if name in ("stride", "padding")}
+            return replace(line, op="pooled_back", args=(g, y, x), static=static | {"size": size})
+    return None
+
+
+def _shares(share: Line) -> tuple[Line, Line] | None:
+    """The windows and the largest of each, where `share` is 1 for what is as large, by how many there are."""
+    if share.op != "div" or share.args[1].op != "sum" or share.args[1].args != share.args[:1]:
+        return None
+    hit = share.args[0]
+    if hit.op != "where" or hit.args[0].op != "greater_equal":
+        return None
+    reached, one, zero = hit.args
+    windows, top = reached.args
+    known = one.is_number(1.0) and zero.is_number(0.0) and windows.op == "unfold" and top.op == "reshape"
+    return (windows, top) if known and "dilation" not in windows.static else None
 
 
 def _once(op: str, a: Line, b: Line) -> Line:

@@ -19,10 +19,13 @@ from microgradcnn.targets.backends.calls import (
     UFUNCS,
     Guard,
     Sent,
+    has_runs,
     is_flat_product,
+    is_tiled,
     keeps_last,
     listed,
     masked,
+    places_in,
     product,
     rows_innermost,
     summed,
@@ -30,7 +33,6 @@ from microgradcnn.targets.backends.calls import (
     turned_back,
 )
 from microgradcnn.targets.backends.names import LineNames
-from microgradcnn.targets.backends.parts import has_runs, is_tiled, places_in
 from microgradcnn.targets.lines import Line, Rows, Shape, is_own, is_plain, own_shape
 from microgradcnn.targets.plan import SUMS, VIEWS
 
@@ -253,17 +255,15 @@ class Block:
         return line.op in VIEWS and (line.op != "reshape" or x in self.whole or self.sources.get(x) is None)
 
     def _view(self, line: Line, name: str, args: list[str]) -> None:
-        whole = f"broadcast_to({self.writer.typed(line.args[0])}, {_shape(line.shape)})"
         if line.op == "getitem":
             view = f"{args[0]}[{self.writer.constant(line.static['index'])}]"
         else:
             view = {
                 "transpose": f"{args[0]}.transpose({line.static.get('axes')!r})",
                 "reshape": f"{args[0]}.reshape({_shape(line.shape)})",
-                "broadcast_to": whole,
+                "broadcast_to": f"broadcast_to({self.writer.typed(line.args[0])}, {_shape(line.shape)})",
             }[line.op if line.args[0].shape else "broadcast_to"]  # a number may be a float of Python's
-        fixed = line.args[0] in self.fixed
-        if fixed:
+        if fixed := line.args[0] in self.fixed:
             self.fixed.add(line)
         (self.made if fixed else self.code).append(f"{name} = {view}")
 

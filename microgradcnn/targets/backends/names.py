@@ -9,12 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.kernels import largest_back
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.backends.calls import address, guard, row_by_row, sent_nan, strides
-from microgradcnn.targets.backends.parts import assembled
 from microgradcnn.targets.lines import Line, is_own, lengths, own_shape
 from microgradcnn.targets.plan import Plan
-from microgradcnn.targets.pooling import shared_out
+
+
+def assembled(*parts: Array, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Zeros of a shape, to which each part is added at an index of its own."""
+    whole = np.zeros(shape, parts[0].dtype)
+    for index, part in zip(indices, parts, strict=True):
+        whole[index] += part
+    return whole
+
+
+def shared_out(g: Any, y: Array, x: Array, **static: Any) -> Array:
+    """What max pooling sends back, for g with two axes more than its value y."""
+    return largest_back(np.broadcast_to(g, (*y.shape, 1, 1))[..., 0, 0], y, x, **static)
+
 
 OF_PLANS: dict[str, Callable[..., Any]] = {"assembled": assembled, "pooled_back": shared_out}  # no primitives
 
