@@ -88,7 +88,8 @@ class Optimiser(ABC):
                     "the loss does not depend on it (under no_grad(), or from .data, .item() or detach(), nothing "
                     "does): compute the loss from it, or leave it out of the parameters"
                 )
-            if self.error_if_nonfinite is not False and not np.isfinite(p.grad).all():
+            g = p.grad  # of most gradients one sum of squares tells that they are finite
+            if self.error_if_nonfinite is not False and not (math.isfinite(np.vdot(g, g)) or np.isfinite(g).all()):
                 sentence = _not_finite(p)
                 if self.error_if_nonfinite:
                     raise FloatingPointError(sentence)

@@ -146,6 +146,11 @@ def plain(static: Any) -> Any:
     return type(static)(map(plain, static)) if type(static) in (tuple, list) else static
 
 
+def is_plain(index: Any) -> bool:
+    """Whether an index is made of whole numbers and slices, which give a view."""
+    return all(map(is_plain, index)) if type(index) is tuple else type(index) in (int, slice)
+
+
 def hashable(static: Any) -> Any:
     """Arguments that are no arrays of numbers to compute with, so that they can be compared, down to every index."""
     if isinstance(static, dict):

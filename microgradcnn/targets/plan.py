@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
-from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows
+from microgradcnn.targets.lines import LEAVES, Line, Lines, Rows, is_plain
 from microgradcnn.targets.row_axis import RowsError
 
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to"})  # lines that may share the memory of their argument
@@ -25,8 +26,9 @@ class Plan:
 
     `before` is computed once, `each` for every block of rows, `sums` are added up over the blocks, `after` is computed
     once from these. `lines` is the program itself, with the means over rows written as sums. Besides the primitives
-    there are two operations: "total" adds a number of every row up, "inner" adds up the products of two. A program
-    without rows is one block, whose results are its sums; those that it goes on with itself are in `each` as well.
+    there are: "total", which adds a number of every row up, "inner", the products of two, "assembled", which has parts,
+    each at its index, and "pooled_back", the gradient of max pooling. A program without rows is one block, whose
+    results are its sums; those that it goes on with itself are in `each` as well.
     """
 
     lines: Lines
@@ -107,25 +109,24 @@ class _Summing:
         self.new: dict[Line, Line] = {}
         self.sums: dict[Line, Line] = {}
         self.uses: Counter[Line] = Counter()
+        self.inner: set[Line] = set()  # sums that are terms of sums
 
     def rewritten(self, lines: Lines) -> Lines:
         """The same program; outputs that vary, of a program written for one example, become means."""
         order = lines.order
         self.uses.update(chain.from_iterable(line.args for line in order))
         self.uses.update(lines.outputs)
+        self.inner = {arg for line in order if line.op == "add" for arg in line.args if self._is_inner(arg, line)}
         for line in order:
             self.new[line] = line if line.op in LEAVES else self._line(line)
         return lines.with_outputs([self._mean(o) if o.varies else self.new[o] for o in lines.outputs])
 
     def _line(self, line: Line) -> Line:
         args = tuple([self.new[arg] for arg in line.args])
-        if (
-            line.op == "add"
-            and line.shape
-            and (parts := _side_by_side([t for arg in line.args for t in self._terms(arg)]))
-        ):
-            static = {"axis": len(parts[0].static["index"]) - 1}
-            return replace(line, op="stack", args=tuple([self.new[p.args[0]] for p in parts]), static=static)
+        if line.op == "add" and line.shape and line not in self.inner and (found := self._put_together(line)):
+            return found
+        if self.by_terms and (found := _pooled_back(line)):
+            return replace(found, args=tuple([self.new[arg] for arg in found.args]))
         if line.varies or not args[0].varies or line.op not in ("sum", "mean"):
             return line if args == line.args else replace(line, args=args)
         total = replace(line, op="sum", args=args, label=None)
@@ -143,12 +144,39 @@ class _Summing:
         mean.label = output.label
         return mean
 
+    def _put_together(self, line: Line) -> Line | None:
+        """A sum of arrays that are set into zeros: each is put, or added, where it belongs, which fills zeros once.
+
+        Gradients of steps in time, and of parts of an array, are such sums: term by term, each takes the time of all.
+        """
+        terms = [t for arg in line.args for t in (self._terms(arg) if self._is_inner(arg, line) else [arg])]
+        parts = {t: t.static["index"] for t in terms if t.op == "scatter" and _is_alike(t, line)}
+        parts = {t: index if type(index) is tuple else (index,) for t, index in parts.items() if is_plain(index)}
+        if len(parts) < 2:
+            return None
+        op, static = "stack", dict[str, Any]()
+        if side_by_side := _side_by_side(parts):
+            static["axis"] = len(parts[side_by_side[0]]) - 1
+        elif self.by_terms:
+            op, static = "assembled", {"indices": tuple(parts.values()), "shape": line.shape}
+        else:
+            return None
+        total = replace(line, op=op, args=tuple([self.new[p.args[0]] for p in side_by_side or parts]), static=static)
+        for term in terms:
+            if term not in parts:
+                total = replace(line, args=(total, self.new[term]))
+        return total
+
+    def _is_inner(self, line: Line, whole: Line) -> bool:
+        """Whether a sum is part of another that alone needs it."""
+        return line.op == "add" and _is_alike(line, whole) and self.uses[line] == 1
+
     def _terms(self, line: Line) -> list[Line]:
         """What a sum that nobody else uses is made of, in order."""
         terms, stack = [], [line]
         while stack:
             at = stack.pop()
-            if at.op == "add" and at.varies and self.uses[at] == 1:
+            if self._is_inner(at, line):
                 stack += reversed(at.args)
             else:
                 terms.append(at)
@@ -175,23 +203,54 @@ class _Summing:
         return line.op in ("mul", "square") and self.uses[line] == 1 and alike and (len(line.shape) < 2)
 
 
-def _side_by_side(terms: list[Line]) -> list[Line]:
-    """The terms in order, if each puts an array in a place of its own of one axis and together they fill it.
+def _is_alike(a: Line, b: Line) -> bool:
+    return a.shape == b.shape and a.varies == b.varies and a.dtype == b.dtype
 
-    Gradients of steps in time are such a sum, which adds nothing up: a stack takes a fraction of its time.
-    """
+
+def _side_by_side(parts: dict[Line, tuple[Any, ...]]) -> list[Line]:
+    """The parts in order, if each has a place of its own along one axis by its index, and together they fill that."""
     places: dict[int, Line] = {}
-    for term in terms:
-        index = term.static.get("index") if term.op == "scatter" else None
-        if type(index) is not tuple or type(index[-1]) is not int:
+    for part, (*before, last) in parts.items():
+        length = part.shape[len(before)]
+        if type(last) is not int or any(i != slice(None) for i in before) or length != len(parts):
             return []
-        if any(type(i) is not slice or i != slice(None) for i in index[:-1]):
-            return []
-        length = term.shape[len(index) - 1]
-        if len(index) != len(terms[0].static["index"]) or length != len(terms):
-            return []
-        places[index[-1] % len(terms)] = term
-    return [places[i] for i in sorted(places)] if len(places) == len(terms) > 1 else []
+        places[last % len(parts)] = part
+    alike = len({len(index) for index in parts.values()}) == 1
+    return [places[i] for i in sorted(places)] if alike and len(places) == len(parts) else []
+
+
+def _pooled_back(line: Line) -> Line | None:
+    """What max pooling sends back, of g, its value and the images, as a line "pooled_back"; None for another line.
+
+    The chain rule sets g, in shares, into windows as axes, and folds these. Where no pixel is in two windows that is
+    fast enough; where many are, the arrays of all windows are many times as large as the images.
+    """
+    if line.op != "fold" or (product := line.args[0]).op != "mul":
+        return None
+    for g, share in (product.args, product.args[::-1]):
+        if (found := _shares(share)) is None:
+            continue
+        windows, top = found
+        (x,), (y,), (size, stride) = windows.args, top.args, (windows.shape[4:], line.static["stride"])
+        alike = g.shape == top.shape == (*y.shape, 1, 1) and x.shape == line.shape and line.dtype == x.dtype == y.dtype
+        overlap = any(a > b for a, b in zip(size, stride, strict=True))
+        if alike and overlap and windows.static.get("padding") == line.static.get("padding"):
+            static = {name: given for name, given in windows.static.items() if name in ("stride", "padding")}
+            return replace(line, op="pooled_back", args=(g, y, x), static=static | {"size": size})
+    return None
+
+
+def _shares(share: Line) -> tuple[Line, Line] | None:
+    """The windows and the largest of each, where `share` is 1 for what is as large, by how many there are."""
+    if share.op != "div" or share.args[1].op != "sum" or share.args[1].args != share.args[:1]:
+        return None
+    hit = share.args[0]
+    if hit.op != "where" or hit.args[0].op != "greater_equal":
+        return None
+    reached, one, zero = hit.args
+    windows, top = reached.args
+    known = one.is_number(1.0) and zero.is_number(0.0) and windows.op == "unfold" and top.op == "reshape"
+    return (windows, top) if known and "dilation" not in windows.static else None
 
 
 def _once(op: str, a: Line, b: Line) -> Line:

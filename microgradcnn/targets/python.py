@@ -25,7 +25,11 @@ def expression(line: Line, args: Sequence[str]) -> str:
     if line.op not in EXPRESSIONS:
         return own_line(line, "python", args, _argument)
     row = EXPRESSIONS[line.op]
-    return row(line, args) if callable(row) else row.format(*args)
+    text = row(line, args) if callable(row) else row.format(*args)
+    decide = any if line.op in ("concatenate", "stack") else all  # numbers are written as Python's: as float64
+    if line.dtype == np.float32 and line.shape and decide(arg.op == "number" for arg in line.args):
+        return f"xp.asarray({text}, dtype='float32')"
+    return text
 
 
 def shape_text(shape: Shape) -> str:

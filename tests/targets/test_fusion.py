@@ -138,3 +138,24 @@ def test_a_wrong_pass_is_noticed(monkeypatch):
     x, p = draw(20, 5), draw(5, seed=1)
     with pytest.raises(AssertionError):
         assert_same(compiled(function, x, [p])(x), by_engine(function, x, [p]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_steps_in_time_share_their_functions(dtype: type) -> None:
+    """A recurrence is compiled once, however many steps it has."""
+    w = Value(draw(6, 6, seed=1).astype(dtype), label="w")
+
+    def unrolled(steps: int) -> Value:
+        x, h = draw(5, steps, 6).astype(dtype), np.zeros((5, 6), dtype)
+        for t in range(steps):
+            h = mg.tanh(x[:, t] + h @ w) * mg.sigmoid(h)
+        return (h * h).mean()
+
+    few, many = (mg.compile(unrolled(steps), wrt=[w], backend="jit") for steps in (4, 12))
+    assert few.lowered().count("define") == many.lowered().count("define") > 0
+    loss, (gradient,) = many()
+    expected = unrolled(12)
+    expected.backward()
+    tolerance = 1e-5 if dtype is np.float32 else 1e-12
+    assert abs(loss - expected.item()) <= tolerance
+    np.testing.assert_allclose(gradient, w.grad, tolerance, tolerance)

@@ -18,6 +18,7 @@ from microgradcnn.engine.kernels.windows import convolve_input as convolve_input
 from microgradcnn.engine.kernels.windows import convolve_kernel as convolve_kernel
 from microgradcnn.engine.kernels.windows import fold as fold
 from microgradcnn.engine.kernels.windows import largest as largest
+from microgradcnn.engine.kernels.windows import largest_back as largest_back
 from microgradcnn.engine.kernels.windows import reach as reach
 from microgradcnn.engine.kernels.windows import spread as spread
 from microgradcnn.engine.kernels.windows import unfold as unfold

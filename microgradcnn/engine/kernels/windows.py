@@ -29,8 +29,7 @@ def unfold(
     The pixels of a window are `dilation` apart; `padding` pixels on each side of an image are `beyond`.
     """
     shape = (*x.shape[:2], *_windows(x, size, stride, padding, dilation), *size)
-    if padding != NO_SIDES:
-        x = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=beyond)
+    x = _padded(x, padding, beyond)
     image, channel, row, column = x.strides
     strides = (image, channel, row * stride[0], column * stride[1], row * dilation[0], column * dilation[1])
     return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)  # a third of sliding_window_view's time
@@ -205,17 +204,53 @@ def spread(g: Array, image: Pair, size: Pair, stride: Pair, padding: Sides = NO_
 def largest(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
     """The largest of every window, (n, c, rows, columns); no number of its type is below what is padded."""
     lowest = -np.inf if x.dtype.kind not in "iub" else np.iinfo(x.dtype).min if x.dtype.kind != "b" else False
-    return np.asarray(np.max(unfold(x, size, stride, padding, dilation, lowest), axis=(4, 5)))
+    places = _places_in_windows(x, size, stride, padding, dilation)
+    x = _padded(x, padding, lowest)
+    found = x[next(places)].copy("K")
+    for place in places:
+        np.maximum(found, x[place], out=found)
+    return found
+
+
+def largest_back(g: Array, y: Array, x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
+    """The gradient of `largest`: every number of g to the pixel of its window that is y, or in shares to all such."""
+    places = list(_places_in_windows(x, size, stride, padding))
+    padded = _padded(x, padding, -np.inf)
+    hits = [padded[place] >= y for place in places]
+    count = hits[0].astype(g.dtype)
+    for hit in hits[1:]:
+        count += hit
+    share = np.multiply(g, np.reciprocal(count, out=count), out=count)  # in memory as the image is, whatever g is
+    sent = np.zeros_like(padded, dtype=g.dtype)
+    for place, hit in zip(places, hits, strict=True):
+        sent[place] += share * hit
+    ((top, _), (left, _)) = padding
+    return sent[:, :, top : top + x.shape[2], left : left + x.shape[3]]
 
 
 def average(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
-    """The mean of every window, (n, c, rows, columns); a sum of shifted images is faster than a mean over a view."""
-    rows, columns = _windows(x, size, stride, padding)
-    if padding != NO_SIDES:
-        x = np.pad(x, ((0, 0), (0, 0), *padding))
-    rights = _along(size[1], columns, stride[1])
-    first, *others = [x[:, :, down, right] for down in _along(size[0], rows, stride[0]) for right in rights]
-    total = first.astype(np.result_type(x, 1.0))  # which lies in memory as x does
-    for pixels in others:
-        total += pixels
+    """The mean of every window, (n, c, rows, columns)."""
+    places = _places_in_windows(x, size, stride, padding)
+    x = _padded(x, padding, 0.0)
+    total = x[next(places)].astype(np.result_type(x, 1.0))  # which lies in memory as x does
+    for place in places:
+        total += x[place]
     return np.divide(total, size[0] * size[1], out=total)
+
+
+def _places_in_windows(
+    x: Array, size: Pair, stride: Pair, padding: Sides, dilation: Pair = (1, 1)
+) -> Iterator[tuple[slice, ...]]:
+    """For every place in a window, the index of the pixels that lie there in all windows of a padded image.
+
+    What is done to these images, one after another, is far faster than over windows as axes, which are short.
+    """
+    rows, columns = _windows(x, size, stride, padding, dilation)
+    rights = _along(size[1], columns, stride[1], dilation[1])
+    downs = _along(size[0], rows, stride[0], dilation[0])
+    return ((slice(None), slice(None), down, right) for down in downs for right in rights)
+
+
+def _padded(x: Array, padding: Sides, beyond: Any) -> Array:
+    """The images with `padding` pixels on each side, which are `beyond`."""
+    return x if padding == NO_SIDES else np.pad(x, ((0, 0), (0, 0), *padding), constant_values=beyond)

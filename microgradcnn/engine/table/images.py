@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import kernels
-from microgradcnn.engine.arrays import shape_of
+from microgradcnn.engine.arrays import dtype_of, shape_of
 from microgradcnn.engine.primitives import broadcast_to, reshape, sum, where
 from microgradcnn.engine.record import Primitive, on_arrays
 
@@ -68,9 +68,11 @@ def _average_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> An
 avg_pool2d: Primitive = Primitive("avg_pool2d", kernels.average, (_average_rule,), "avg_pool2d(x)", work="mean")
 
 
+@on_arrays(kernels.largest_back)
 def _max_pool_rule(g: Any, y: Any, x: Any, size: tuple[int, int], **s: Any) -> Any:
     each, beyond = (*shape_of(y), 1, 1), {"beyond": -np.inf} if "padding" in s else {}
-    hit = where(unfold(x, size=size, **s, **beyond) >= reshape(y, shape=each), 1.0, 0.0)
+    one, zero = map(dtype_of(x).type, (1.0, 0.0))
+    hit = where(unfold(x, size=size, **s, **beyond) >= reshape(y, shape=each), one, zero)
     share = hit / sum(hit, axis=(4, 5), keepdims=True)
     return fold(reshape(g, shape=each) * share, image=shape_of(x)[2:], **s)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.targets.backends.calls import (
     COPIED,
     IN_PLACE,
@@ -20,12 +19,13 @@ from microgradcnn.targets.backends.calls import (
     UFUNCS,
     Guard,
     Sent,
+    has_runs,
     is_flat_product,
-    is_plain,
-    is_stack,
+    is_tiled,
     keeps_last,
     listed,
     masked,
+    places_in,
     product,
     rows_innermost,
     summed,
@@ -33,7 +33,7 @@ from microgradcnn.targets.backends.calls import (
     turned_back,
 )
 from microgradcnn.targets.backends.names import LineNames
-from microgradcnn.targets.lines import Line, Rows, Shape, own_shape
+from microgradcnn.targets.lines import Line, Rows, Shape, is_own, is_plain, own_shape
 from microgradcnn.targets.plan import SUMS, VIEWS
 
 SHARING = VIEWS | {"getitem", "unfold"}  # these share memory with their argument too, as NumPy computes them
@@ -101,10 +101,10 @@ class Block:
                 found[part] = whole, where
 
         for line in lines:
-            if is_stack(line) and line.static["axis"] % len(line.shape) < len(line.shape) - 1:
-                for k, part in enumerate(line.args):
+            if has_runs(line) and is_tiled(line):
+                for part, where in zip(line.args, places_in(line), strict=True):
                     if line.args.count(part) == 1 and part.dtype == line.dtype:
-                        place(part, line, f"[{':, ' * (line.static['axis'] % len(line.shape))}{k}]")
+                        place(part, line, where)
         for line in lines:
             if line.op == "transpose" and line.args[0].op == "matmul" and keeps_last(line):
                 place(line.args[0], line, turned_back(line))
@@ -116,17 +116,15 @@ class Block:
             return
         if self._is_view(line):
             self._view(line, name, args)
-        elif own_shape(line) and (line.op in UFUNCS or line.op in STEPS or line.op == "matmul" or is_stack(line)):
+        elif own_shape(line) and (line.op in UFUNCS or line.op in STEPS or line.op == "matmul" or places_in(line)):
             self._own(i, line, line.args if line.op in IN_PLACE else ())
             if line.op in STEPS:
                 self.code += STEPS[line.op](line, name, args)
             elif line.op == "matmul":
                 in_parts = line in self.placed and self.placed[line][1]
                 self.code.append(f"matmul({', '.join(args)}, {name})" if in_parts else product(line, name, args))
-            elif is_stack(line):
-                at = ":, " * (line.static["axis"] % len(line.shape))
-                parts = enumerate(zip(line.args, args, strict=True))
-                self.code += [f"copyto({name}[{at}{k}], {a})" for k, (arg, a) in parts if not self._is_in(arg, line)]
+            elif places_in(line):
+                self._put_together(line, name, args)
             else:
                 # By position is faster, but the two selections warn of it.
                 out = f"out={name}" if line.op in ("maximum", "minimum") else name
@@ -137,9 +135,15 @@ class Block:
         else:
             self.memory.append(line)
             value = self.writer.call(line, self._static(line))
-            if line.op not in BUILT_IN:  # which may give a view of an argument, too
-                value = f"array({value})"
+            value = f"array({value})" if is_own(line) else value  # a view of an argument, perhaps
             self.code.append(f"{name} = {value}")
+
+    def _put_together(self, line: Line, name: str, args: list[str]) -> None:
+        """Write parts where they belong, but those that were computed there; what overlaps, or leaves gaps, into 0."""
+        parts, tiled = zip(line.args, places_in(line), args, strict=True), is_tiled(line)
+        call = "copyto({0}, {1})" if tiled else "add({0}, {1}, {0})"
+        self.code += () if tiled else (f"{name}.fill(0.0)",)
+        self.code += [call.format(f"{name}{where}", a) for part, where, a in parts if not self._is_in(part, line)]
 
     def _is_short_sum(self, line: Line) -> bool:
         """Whether short rows, which lie in one piece, are added up: a product with ones takes a third of the time."""
@@ -251,17 +255,15 @@ class Block:
         return line.op in VIEWS and (line.op != "reshape" or x in self.whole or self.sources.get(x) is None)
 
     def _view(self, line: Line, name: str, args: list[str]) -> None:
-        whole = f"broadcast_to({args[0]}, {_shape(line.shape)})"
         if line.op == "getitem":
             view = f"{args[0]}[{self.writer.constant(line.static['index'])}]"
         else:
             view = {
                 "transpose": f"{args[0]}.transpose({line.static.get('axes')!r})",
                 "reshape": f"{args[0]}.reshape({_shape(line.shape)})",
-                "broadcast_to": whole,
+                "broadcast_to": f"broadcast_to({self.writer.typed(line.args[0])}, {_shape(line.shape)})",
             }[line.op if line.args[0].shape else "broadcast_to"]  # a number may be a float of Python's
-        fixed = line.args[0] in self.fixed
-        if fixed:
+        if fixed := line.args[0] in self.fixed:
             self.fixed.add(line)
         (self.made if fixed else self.code).append(f"{name} = {view}")
 

@@ -22,7 +22,7 @@ from microgradcnn.targets.plan import Plan, made_once
 WORTH_TURNING = 4  # products with a transposed matrix of which BLAS would turn a part in each, again and again
 OTHERS = (
     *("dot", "matmul", "reciprocal", "copyto", "bitwise_and", "bitwise_xor", "empty", "ones", "logaddexp"),
-    *("broadcast_to", "ascontiguousarray", "array"),
+    *("broadcast_to", "ascontiguousarray", "array", "float32"),
 )
 
 

@@ -13,7 +13,7 @@ from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.kernels import MULTIPLIED
 from microgradcnn.engine.record import TABLE
-from microgradcnn.targets.lines import Line, Rows, known_size, own_shape
+from microgradcnn.targets.lines import Line, Rows, known_size, lengths, own_shape
 
 # The ufunc that writes a primitive's value into a buffer, after its arguments.
 UFUNCS: dict[str, str] = {
@@ -93,6 +93,32 @@ def is_stack(line: Line) -> bool:
     return line.op == "stack" and all(len(arg.shape) == len(line.shape) - 1 > 0 for arg in line.args)
 
 
+def places_in(line: Line) -> tuple[str, ...]:
+    """The text of the index at which each argument of a stack of arrays, or of an assembled array, is put in it."""
+    if is_stack(line):
+        before = ":, " * (line.static["axis"] % len(line.shape))
+        return tuple([f"[{before}{k}]" for k in range(len(line.args))])
+    return tuple([f"[{index!r}]" for index in line.static["indices"]]) if line.op == "assembled" else ()
+
+
+def has_runs(line: Line) -> bool:
+    """Whether the numbers along the last axis of each part lie side by side in the line."""
+    if is_stack(line):
+        return line.static["axis"] % len(line.shape) < len(line.shape) - 1
+    ends = [index[-1] if len(index) == len(line.shape) else slice(None) for index in line.static.get("indices", ())]
+    return bool(ends) and all(type(end) is slice and end.step in (None, 1) for end in ends)
+
+
+def is_tiled(line: Line) -> bool:
+    """Whether the parts of a line cover it, each number once."""
+    if line.op != "assembled":
+        return is_stack(line)
+    times = np.zeros(lengths(line.shape, 1), np.int8)
+    for index in line.static["indices"]:
+        times[index] += 1
+    return bool((times == 1).all())
+
+
 def keeps_last(line: Line) -> bool:
     """Whether a transpose leaves the last axis, of several in a stack of matrices, where it is."""
     axes = line.static["axes"]
@@ -140,13 +166,6 @@ def summed(line: Line, name: str, x: str) -> tuple[str, str] | None:
         return made, f"dot({f'{o}, {f}' if first else f'{f}, {o}'}, %s.reshape({size}))"
     made += f"; {parts} = empty({f}.shape[0], {kind!r})"
     return made, f"dot({f}, {o}, {parts}); sum_({parts}.reshape(-1, {size}), 0, None, %s.reshape({size}))"
-
-
-def is_plain(index: Any) -> bool:
-    """Whether an index is made of whole numbers and slices, which give a view."""
-    if type(index) is tuple:
-        return all(map(is_plain, index))
-    return type(index) in (int, slice)
 
 
 @dataclass(eq=False)

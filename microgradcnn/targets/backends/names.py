@@ -9,11 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from microgradcnn.engine.functions import BUILT_IN
+from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.kernels import largest_back
 from microgradcnn.engine.record import TABLE
 from microgradcnn.targets.backends.calls import address, guard, row_by_row, sent_nan, strides
-from microgradcnn.targets.lines import Line, lengths, own_shape
+from microgradcnn.targets.lines import Line, is_own, lengths, own_shape
 from microgradcnn.targets.plan import Plan
+
+
+def assembled(*parts: Array, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Zeros of a shape, to which each part is added at an index of its own."""
+    whole = np.zeros(shape, parts[0].dtype)
+    for index, part in zip(indices, parts, strict=True):
+        whole[index] += part
+    return whole
+
+
+def shared_out(g: Any, y: Array, x: Array, **static: Any) -> Array:
+    """What max pooling sends back, for g with two axes more than its value y."""
+    return largest_back(np.broadcast_to(g, (*y.shape, 1, 1))[..., 0, 0], y, x, **static)
+
+
+OF_PLANS: dict[str, Callable[..., Any]] = {"assembled": assembled, "pooled_back": shared_out}  # no primitives
 
 
 class LineNames:
@@ -54,6 +71,11 @@ class LineNames:
             return self.constant(line.value)
         return self.names[line]
 
+    def typed(self, line: Line) -> str:
+        """The same where an array is made of it: the text has numbers as Python's floats, which make float64 arrays."""
+        is_number = line.dtype == np.float32 and own_shape(line) == ()
+        return f"float32({self.name(line)})" if is_number else self.name(line)
+
     def constant(self, value: Any) -> str:
         """A name for something that the text refers to."""
         name = f"c{len(self.namespace)}"
@@ -62,11 +84,11 @@ class LineNames:
 
     def call(self, line: Line, static: str = "") -> str:
         """The value of a line by its primitive, in memory of its own."""
-        args = [self.name(arg) for arg in line.args]
+        args = [self.typed(arg) if own_shape(line) else self.name(arg) for arg in line.args]
         if line.static:
             args.append(f"**{static or self.constant(line.static)}")
-        forward = TABLE[line.op].forward
-        if line.varies and not line.shape and line.op not in BUILT_IN and TABLE[line.op].scalar is None:
+        forward = OF_PLANS.get(line.op) or TABLE[line.op].forward
+        if line.varies and not line.shape and is_own(line) and TABLE[line.op].scalar is None:
             forward = partial(row_by_row, forward)  # which nobody said to work element by element
         text = f"{self.constant(forward)}({', '.join(args)})"
         return f"float({text})" if own_shape(line) == () and line.dtype == np.float32 else text

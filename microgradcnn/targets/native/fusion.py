@@ -12,31 +12,39 @@ from microgradcnn.targets.native.images import ImageKernel
 from microgradcnn.targets.native.llvm import called
 from microgradcnn.targets.native.machine_code import MachineCode
 
+NAMELESS = "nameless"
+
 __all__ = ["FusedGroup", "compiled", "grouped", "module", "written_out"]
 
 
-def compiled(ir: str, count: int) -> Sequence[Callable[..., None]]:
-    """A function for each group: of the addresses of operands and results, of those of numbers, and of counts."""
+def compiled(ir: str, functions: Sequence[str]) -> Sequence[Callable[..., None]]:
+    """The function of each group: of the addresses of operands and results, of those of numbers, and of counts."""
     code = MachineCode(ir)
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-    functions = [prototype(code.address(f"group{i}")) for i in range(count)]
-    for function in functions:
+    found = [prototype(code.address(name)) for name in functions]
+    for function in found:
         function.code = code  # type: ignore[attr-defined]  # which must live as long as they do
-    return functions
+    return found
 
 
-def module(groups: Sequence[FusedGroup | ImageKernel], vector_bytes: int) -> str:
-    """The LLVM IR of the functions of groups and of kernels over images."""
+def module(groups: Sequence[FusedGroup | ImageKernel], vector_bytes: int) -> tuple[str, list[str]]:
+    """The LLVM IR of the functions of groups and of kernels over images, and the function of each.
+
+    Groups that do the same, as those of steps in time do, have one function.
+    """
     if not groups:
-        return ""
+        return "", []
     dtype = groups[0].dtype
     kind = {"float64": "double", "float32": "float"}[str(dtype)]
     lanes = vector_bytes // dtype.itemsize
+    names: dict[str, str] = {}  # by the text of a function that has no name yet
+    of_groups = []
+    for group in groups:
+        if isinstance(group, FusedGroup):
+            text = PassEmitter(group, kind, lanes, dtype.itemsize).function(NAMELESS)
+        else:
+            text = group.text(NAMELESS, lanes)
+        of_groups.append(names.setdefault(text, f"group{len(names)}"))
     lines = [line for group in groups for line in group.lines]
-    passes = [
-        PassEmitter(group, kind, lanes, dtype.itemsize).function(f"group{i}")
-        if isinstance(group, FusedGroup)
-        else group.text(f"group{i}", lanes)
-        for i, group in enumerate(groups)
-    ]
-    return "\n".join([called(lines, kind, (lanes,)), *passes])
+    passes = [text.replace(NAMELESS, name) for text, name in names.items()]
+    return "\n".join([called(lines, kind, (lanes,)), *passes]), of_groups

@@ -156,8 +156,8 @@ def fused(lines: Lines) -> Blocks:
     ]
     items += [kernels[line] for line in plan.sums if line in kernels]
     groups = [item for item in items if not isinstance(item, Line)]
-    ir = fusion.module(groups, vector_bytes())
-    return Blocks(plan, items, fusion.compiled(ir, len(groups)), ir)
+    ir, functions = fusion.module(groups, vector_bytes())
+    return Blocks(plan, items, fusion.compiled(ir, functions), ir)
 
 
 def is_small(lines: Lines) -> bool:
