@@ -19,7 +19,7 @@ from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.files import write_whole
+from microgradcnn.files import check_folder_of, write_whole
 from microgradcnn.nn.module import Module
 from microgradcnn.views.drawing import dot as graphviz
 from microgradcnn.views.drawing import svg as vector
@@ -103,6 +103,7 @@ class Picture:
         name = FORMATS.get(path.suffix.lower())
         if name is None:
             raise ValueError(f"a picture is saved as {', '.join(FORMATS)}: {path.name!r} has none of these suffixes")
+        check_folder_of(path)
         content: str | bytes = getattr(self, name)(**{"progress": progress} if name in FILMS else {})
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
