@@ -84,7 +84,7 @@ def layers(order: Sequence[Value], owners: Owners, apart: set[int]) -> Iterator[
     for level in range(depth, -1, -1):
         for owner, places in members.items():
             whole = len(places) == sum(map(len, inner.values()))
-            if levels[owner] != level or len(places) < 2 or (whole and owner not in inner):  # the whole is no part
+            if levels[owner] != level or len(places) < 2 or (whole and len(inner) > 1):  # the whole is no part
                 continue
             if owner in inner and len(places) == len(inner[owner]):
                 yield Meant(called.name(owner, places), kinds[owner], sorted(places))
@@ -111,6 +111,10 @@ class _Names:
             return f"{kind} {numbers.pop()}"
         self.counted[kind] += 1
         return f"{kind} {listed or self.counted[kind]}"
+
+
+def _is_start(node: Value) -> bool:
+    return node.op is None and node.label is None and not node.shape and node.data == 0.0
 
 
 def _kind_of(nodes: Sequence[Value]) -> str:
@@ -142,12 +146,18 @@ class _Computed:
                 pure[i] = self.owner[i] is not None
                 continue
             raw = [p for p in node.parents if type(p) is Constant]
-            given[i] = bool(raw) or any(given[p] for p in parents[i])
+            looked_up = node.op.name == "getitem"  # rows of an embedding
+            given[i] = bool(raw) or looked_up or any(given[p] for p in parents[i])
             held = [p for p in parents[i] if self.owner[p] is not None]
-            alone = {self.owner[p] for p in held if pure[p]}
-            if len(alone) > 1:  # what another object made of raw numbers is no parameter
-                alone = {self.owner[p] for p in held if pure[p] and not given[p]}
+            if held and node.op.name == "add":  # what is added up starts with a 0, which is nobody's
+                for p in parents[i]:
+                    if _is_start(order[p]) and len(users[p]) == 1:
+                        self.owner[p] = self.owner[held[0]]
+                        held = parents[i]
             joined = {self.owner[p] for p in held}
+            alone = {self.owner[p] for p in held if pure[p]}
+            if len(joined) > 1:  # what another object made of raw numbers is no parameter
+                alone = {self.owner[p] for p in held if pure[p] and not given[p]}
             if len(alone) == 1:
                 (self.owner[i],) = alone
                 own = all(pure[p] and self.owner[p] in alone for p in parents[i])
