@@ -25,6 +25,7 @@ from microgradcnn.views.drawing import dot as graphviz
 from microgradcnn.views.drawing import svg as vector
 from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.drawing.structure.namespace import Meaning, meaning, notebook_namespace
+from microgradcnn.views.drawing.structure.neurons import neurons
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.pages.exports.animation import gif, mp4
 from microgradcnn.views.pages.exports.film import film
@@ -167,6 +168,7 @@ def _drawn(
     if strangers:
         raise ValueError(f"{strangers[0].describe()} is no leaf of {f.describe()}: descent moves its leaves")
     meant = meaning(namespace, nodes)
+    meant.owners |= neurons(nodes, meant.owners)
     with meant.labelled():
         return Picture(f, drawn(f, groups, collapse, open, meant.owners), wrt, meant)
 

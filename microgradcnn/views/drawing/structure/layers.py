@@ -114,6 +114,7 @@ class _Names:
 
 
 def _is_start(node: Value) -> bool:
+    """Whether a node is the 0 that a sum starts with, which is nobody's."""
     return node.op is None and node.label is None and not node.shape and node.data == 0.0
 
 
@@ -149,11 +150,11 @@ class _Computed:
             looked_up = node.op.name == "getitem"  # rows of an embedding
             given[i] = bool(raw) or looked_up or any(given[p] for p in parents[i])
             held = [p for p in parents[i] if self.owner[p] is not None]
-            if held and node.op.name == "add":  # what is added up starts with a 0, which is nobody's
-                for p in parents[i]:
-                    if _is_start(order[p]) and len(users[p]) == 1:
-                        self.owner[p] = self.owner[held[0]]
-                        held = parents[i]
+            if len(held) == 1 and node.op.name == "add" and any(map(_is_start, node.parents)):
+                (self.owner[i],) = {self.owner[p] for p in held}
+                for p in parents[i]:  # a 0 that was made for this sum
+                    self.owner[p] = self.owner[i] if len(users[p]) == 1 else self.owner[p]
+                continue
             joined = {self.owner[p] for p in held}
             alone = {self.owner[p] for p in held if pure[p]}
             if len(joined) > 1:  # what another object made of raw numbers is no parameter
