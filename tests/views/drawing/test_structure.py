@@ -52,6 +52,13 @@ class Slotted:
         self.w, self.b = [Value(0.5), Value(-0.5)], Value(0.1)
 
 
+class Anything:
+    """Says to have whatever it is asked for."""
+
+    def __getattr__(self, name: str) -> int:
+        return 3
+
+
 Parameters = namedtuple("Parameters", "w v")
 
 
@@ -67,7 +74,7 @@ def test_parameters_are_found_wherever_people_keep_them() -> None:
     assert words(picture)[-1] == "last: t₆₆"
     slotted, kept = Slotted(), Parameters([Value(0.5), Value(1.0)], Value(2.0))
     f = slotted.w[0] * kept.w[0] + slotted.w[1] * kept.w[1] + slotted.b * kept.v
-    found = words(mg.draw(f, names={"slotted": slotted, "kept": kept}, open=True))
+    found = words(mg.draw(f, names={"stranger": Anything(), "slotted": slotted, "kept": kept}, open=True))
     assert {"b", "v", "w₁", "w₂"} <= {*found}
 
 

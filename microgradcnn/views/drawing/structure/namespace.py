@@ -111,7 +111,7 @@ class _Walk:
 
 def _parts(thing: Any) -> Iterator[tuple[Any, str, int]]:
     """What is in a thing: with a name of its own, or a number in a list."""
-    if isinstance(thing, list | tuple) and not hasattr(thing, "_fields"):
+    if isinstance(thing, list | tuple) and not hasattr(type(thing), "_fields"):
         yield from ((part, "", i) for i, part in enumerate(thing, start=1))
     else:
         named = thing if isinstance(thing, dict) else _attributes(thing)
@@ -124,7 +124,7 @@ def _attributes(thing: Any) -> Mapping[str, Any]:
         held = zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)
         return {name: cell.cell_contents for name, cell in held if cell != CellType()}
     slots = [getattr(kind, "__slots__", ()) for kind in type(thing).__mro__]
-    listed = [[each] if isinstance(each, str) else each for each in (*slots, getattr(thing, "_fields", ()))]
+    listed = [[each] if isinstance(each, str) else each for each in (*slots, getattr(type(thing), "_fields", ()))]
     names = [name for each in listed for name in each]
     return {name: getattr(thing, name) for name in names if hasattr(thing, name)} | getattr(thing, "__dict__", {})
 
