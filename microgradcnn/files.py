@@ -45,6 +45,13 @@ def make_folder(folder: Path) -> None:
         raise FileError(f"{folder} cannot be written to: {why}") from None
 
 
+def check_folder_of(path: Path) -> None:
+    """Refuse a file whose folder is none, before work is done that would be lost. Raises FileError."""
+    if not os.path.isdir(folder := path.parent):
+        why = "is a file, no folder: name another" if folder.is_file() else "does not exist: make it first"
+        raise FileError(f"{path} cannot be written: the folder {folder} {why}")
+
+
 def write_whole(path: Path, content: bytes, private: bool = False) -> None:
     """Write a file whole or not at all; where a link leads to it, the link stays. Raises FileError if that is refused.
 
@@ -52,6 +59,7 @@ def write_whole(path: Path, content: bytes, private: bool = False) -> None:
     owner alone. What is no file, such as a pipe or /dev/null, is written to as it is.
     """
     part = None
+    check_folder_of(path)
     try:
         there = _mode(path)
         if there is not None and not stat.S_ISREG(there):

@@ -173,7 +173,10 @@ def _of_arrays(name: str, network: Network) -> LossGraph:
 def _of_model(name: str, seed: int, arrays: bool) -> LossGraph:
     """The model's loss over two images of noise. Raises ValueError for the scalar form."""
     if not arrays:
-        raise ValueError(f"{name} has no scalar form: `microgradcnn source {name} --arrays` prints its program")
+        raise ValueError(
+            f"{name} has no scalar form: `microgradcnn graph {name} --arrays -o page.html` draws it, and "
+            f"`microgradcnn source {name} --arrays` prints its program"
+        )
     model = new_model(name, 10, seed)
     images = np.random.default_rng(seed).random((2, 1, SIDE, SIDE)).astype(DTYPE)
     x, y = Value(images, label="x"), Value(np.arange(2, dtype=DTYPE), label="y")

@@ -80,7 +80,8 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
         beside |= files
     found |= {"checks": checks(about, row, student), "training": trainings(row, network, data)}
     if (run := found["training"]) is not None:
-        run["watched"], starting = watched(kind, data, not student, "exercise" in found)
+        trained = [done.trained.network for done in row.runs.values()]
+        run["watched"], starting = watched(kind, data, not student, "exercise" in found, trained)
         running.append(starting)
     found["cost"] = _cost(kind, name, student)
     with _left_out(name, "program"):

@@ -428,4 +428,4 @@ def test_its_program_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> Non
     assert loss == pytest.approx(expected, rel=1e-5)
     assert [g.shape for g in gradients] == [p.shape for p in model.parameters()]
     code, _, err = run(capsys, "source", "lenet")
-    assert (code, "lenet has no scalar form: `microgradcnn source lenet --arrays`" in err) == (2, True)
+    assert (code, "lenet has no scalar form: `microgradcnn graph lenet --arrays -o page.html`" in err) == (2, True)

@@ -89,6 +89,8 @@ def test_a_page_has_what_its_graph_has(folders: dict[str, Path], name: str) -> N
     assert sections(page_of(folders["student"], name)) == teacher - {"derivation"}
     assert ("windows" in teacher) == (name in ("Pool", "pooled", "recurrent", "attention"))
     assert ("training" in teacher) == (name in TRAINED or name == "batch")
+    live = 'id="watched"' in page_of(folders["teacher"], name)
+    assert live == ("training" in teacher)  # also where no data set fits it at its own sizes
 
 
 @pytest.mark.slow

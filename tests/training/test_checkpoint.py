@@ -318,7 +318,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_one_before(tmp_path: Path) -> 
 
 def test_a_folder_that_went_away_is_a_sentence(tmp_path: Path) -> None:
     checkpoints = CheckpointFolder(tmp_path / "gone", ABOUT)
-    with pytest.raises(FileError, match=f"{name(1)} cannot be written: No such file or directory"):
+    with pytest.raises(FileError, match=f"{name(1)} cannot be written: the folder .* does not exist: make it first"):
         checkpoints.save(1, *contents(1))
 
 

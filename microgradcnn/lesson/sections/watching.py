@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,23 +25,28 @@ EPOCHS, TEST = 2000, 0.2
 DIGITS = 3  # after the point, of the inputs, so that a page stays small
 
 
-def watched(kind: type[Network], data: Mapping[str, Dataset], key: bool, boxes: bool) -> tuple[str, str]:
+def watched(
+    kind: type[Network], data: Mapping[str, Dataset], key: bool, boxes: bool, trained: Iterable[Network] = ()
+) -> tuple[str, str]:
     """The HTML of the training, with its engine, and the script that starts it; nothing where no data set fits.
 
     Without `key` the page has no program of the gradient. With `boxes` the formulas in those of #exercise, whose
-    problem is called `task`, can train beside it.
+    problem is called `task`, can train beside it. Where no data set fits the network at its own sizes, it trains at
+    those of the first of `trained` that has one, without boxes.
     """
     options: dict[str, Any] = {"regularise": REGULARISE} if "regularise" in kind.arguments() else {}
-    network = kind(**options, seed=0)
-    rows, kernels = list(_rows(network, data)), Kernels()
+    own, *others = (kind(**each, seed=0) for each in (options, *(other.options() for other in trained)))
+    fitting = ((network, rows) for network in (own, *others) if (rows := [*_rows(network, data)]))
+    network, rows = next(fitting, (own, []))
     if not rows:
         return "", ""
+    kernels = Kernels()
     try:
         task = live_task(*_learner(network, rows[0]), 0, kernels, key, rows[1:])
     except ValueError:  # what a page cannot compute: the curves of the trainings are there
         return "", ""
     written = "null"
-    if boxes:
+    if boxes and network is own:
         forms = 'document.querySelectorAll("#exercise form.answer")'
         written = f"() => writtenGradient(task, {forms})"
     start = f'new TrainingPanel(document.getElementById("watched"), {literal(task)}, {written});'

@@ -151,7 +151,7 @@ class _Scene:
         node = self.order[place]
         if group is not None and group.kind != "segment":
             heading = self._called(group)
-            if node.label and group.kind in MEANT:
+            if group.kind in MEANT:  # so that it is known where formulas name it
                 heading = [*heading, ": ", self.symbols[node]]
         else:
             heading = self._heading(node, {self.order[i] for i in group.members} if group else {node})

@@ -19,12 +19,13 @@ from microgradcnn.engine.arguments import check_value
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.extras import require
-from microgradcnn.files import write_whole
+from microgradcnn.files import check_folder_of, write_whole
 from microgradcnn.nn.module import Module
 from microgradcnn.views.drawing import dot as graphviz
 from microgradcnn.views.drawing import svg as vector
 from microgradcnn.views.drawing.scene import Drawing, drawn
 from microgradcnn.views.drawing.structure.namespace import Meaning, meaning, notebook_namespace
+from microgradcnn.views.drawing.structure.neurons import neurons
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.pages.exports.animation import gif, mp4
 from microgradcnn.views.pages.exports.film import film
@@ -103,6 +104,7 @@ class Picture:
         name = FORMATS.get(path.suffix.lower())
         if name is None:
             raise ValueError(f"a picture is saved as {', '.join(FORMATS)}: {path.name!r} has none of these suffixes")
+        check_folder_of(path)
         content: str | bytes = getattr(self, name)(**{"progress": progress} if name in FILMS else {})
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
@@ -166,6 +168,7 @@ def _drawn(
     if strangers:
         raise ValueError(f"{strangers[0].describe()} is no leaf of {f.describe()}: descent moves its leaves")
     meant = meaning(namespace, nodes)
+    meant.owners |= neurons(nodes, meant.owners)
     with meant.labelled():
         return Picture(f, drawn(f, groups, collapse, open, meant.owners), wrt, meant)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -44,6 +45,39 @@ def test_a_network_of_scalars_shows_its_layers_and_neurons() -> None:
     assert {"w₃₁₁", "w₃,₁,₁₆", "b₃₁", "Layer 1", "Layer 2"} <= set(words(opened))
 
 
+class Slotted:
+    __slots__ = ("b", "w")
+
+    def __init__(self) -> None:
+        self.w, self.b = [Value(0.5), Value(-0.5)], Value(0.1)
+
+
+class Anything:
+    """Says to have whatever it is asked for."""
+
+    def __getattr__(self, name: str) -> int:
+        return 3
+
+
+Parameters = namedtuple("Parameters", "w v")
+
+
+def test_parameters_are_found_wherever_people_keep_them() -> None:
+    def neuron(inputs: int) -> Callable[[Sequence[Value]], Value]:
+        w = [Value(0.5) for _ in range(inputs)]
+        return lambda x: sum((a * b for a, b in zip(w, x, strict=True)), Value(0.0)).tanh()
+
+    first, x = [neuron(2) for _ in range(8)], [Value(1.0), Value(2.0)]
+    last = neuron(8)
+    picture = mg.draw(last([each(x) for each in first]), names={"first": first, "last": last, "x": x})
+    assert words(picture)[2:4] == ["first 1: t₆", "first 2: t₁₂"]
+    assert words(picture)[-1] == "last: t₆₆"
+    slotted, kept = Slotted(), Parameters([Value(0.5), Value(1.0)], Value(2.0))
+    f = slotted.w[0] * kept.w[0] + slotted.w[1] * kept.w[1] + slotted.b * kept.v
+    found = words(mg.draw(f, names={"stranger": Anything(), "slotted": slotted, "kept": kept}, open=True))
+    assert {"b", "v", "w₁", "w₂"} <= {*found}
+
+
 def test_names_from_variables_are_labels_where_there_are_none() -> None:
     a, b = Value(-4.0), Value(2.0, label="own")
     c = a + b
@@ -72,14 +106,14 @@ def test_layers_hold_their_parameters() -> None:
     picture = mg.draw(model, image)
     kinds = [w.split(" = ")[-1].split("(")[0] for w in words(picture)]
     assert kinds == [
-        *("x", "Conv2d 1", "relu", "max_pool2d", "Conv2d 2", "relu", "max_pool2d", "reshape"),
-        *("Linear 3", "relu", "Linear 4", "relu", "Linear 5: output"),
+        *("x", "Conv2d 1: t₃", "relu", "max_pool2d", "Conv2d 2: t₈", "relu", "max_pool2d", "reshape"),
+        *("Linear 3: t₁₄", "relu", "Linear 4: t₁₈", "relu", "Linear 5: output"),
     ]
     assert {model[0].weight, model[0].bias} <= set(members(picture, "Conv2d 1"))
     box = next(box for box in picture.drawing.boxes if box.group == "Conv2d 1")
     assert box.note == "1×6×24×24"
     bare = mg.draw(model(Value(image)))  # without names: the parameters' labels tell
-    assert [w for w in words(bare) if w.startswith(("conv2d", "linear"))] == [
+    assert [w.partition(":")[0] for w in words(bare) if w.startswith(("conv2d", "linear"))] == [
         *("conv2d 1", "conv2d 2", "linear 3", "linear 4", "linear 5")
     ]
 
@@ -97,9 +131,32 @@ def test_repeated_blocks_are_groups_of_layers() -> None:
     picture = mg.draw(model, np.ones((2, 3)))
     outer = {group.name: group.outer.name if group.outer else None for group in picture.drawing.groups}
     assert (outer["0.first"], outer["3.second"], outer["Block 2"]) == ("Block 1", "Block 4", None)
-    assert [w for w in words(picture) if "=" not in w] == ["x", *(f"Block {i}" for i in range(1, 5))]
+    boxes = [w.partition(":")[0] for w in words(picture) if "=" not in w]
+    assert boxes == ["x", *(f"Block {i}" for i in range(1, 5))]
     relu = [v for v in topological(picture.f) if v.op is not None and v.op.name == "relu"]
     assert [v in members(picture, f"Block {i}") for i, v in enumerate(relu, 1)] == [True] * 4
+
+
+class Embedded(nn.Module):
+    def __init__(self) -> None:
+        self.table, self.blocks = Value(RNG.normal(size=(5, 3))), [Block() for _ in range(3)]
+        self.head = nn.Linear(3, 5, rng=RNG)
+
+    def forward(self, tokens: list[int]) -> Value:
+        x = self.table[tokens]
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+def test_a_model_is_drawn_by_its_layers_and_not_as_one() -> None:
+    """Though it has a parameter of its own: the rows of a table, which the first block is given."""
+    model = Embedded()
+    logits = model([0, 2, 1])
+    picture = mg.draw(logits.square().mean(), names={"model": model, "logits": logits})
+    boxes = [w.partition(":")[0] for w in words(picture) if "=" not in w]
+    assert boxes == ["table", "Block 1", "Block 2", "Block 3", "head"]
+    assert {"blocks.0.first", "blocks.2.second"} <= set(picture.groups)
 
 
 def loops() -> Iterator[tuple[str, Value, int, int]]:
@@ -114,6 +171,40 @@ def loops() -> Iterator[tuple[str, Value, int, int]]:
     yield "arrays", h.sum(), 7, 4
     layer = nn.RNN(3, 4, rng=RNG)
     yield "layer", layer(Value(np.ones((8, 1, 3))))[0].sum(), 8, 5
+    yield "gates", gated(4, lstm), 4, 25
+    yield "gates of which one is within another", gated(5, gru), 5, 23
+    yield "layers above each other", gated(4, lstm, layers=2), 4, 2 * 25
+    yield "an output in every step", gated(4, lstm, every=True), 4, 25 + 5
+
+
+def array(*shape: int) -> Value:
+    return Value(RNG.normal(size=shape))
+
+
+def lstm(x: Value, h: Value, c: Value, weights: list[Value]) -> tuple[Value, Value]:
+    """An LSTM as it is written by hand: gates that all take the last state."""
+    i, f, o, g = (w @ x + u @ h + b for w, u, b in zip(weights[:4], weights[4:8], weights[8:], strict=True))
+    c = mg.sigmoid(f) * c + mg.sigmoid(i) * mg.tanh(g)
+    return mg.sigmoid(o) * mg.tanh(c), c
+
+
+def gru(x: Value, h: Value, c: Value, weights: list[Value]) -> tuple[Value, Value]:
+    w, u = weights[:3], weights[3:6]
+    z, r = mg.sigmoid(x @ w[0].T + h @ u[0].T), mg.sigmoid(x @ w[1].T + h @ u[1].T)
+    return (1.0 - z) * h + z * mg.tanh(x @ w[2].T + (r * h) @ u[2].T), c
+
+
+def gated(steps: int, cell: Callable[..., tuple[Value, Value]], layers: int = 1, every: bool = False) -> Value:
+    weights = [[*(array(3, 3) for _ in range(8)), *(array(3) for _ in range(4))] for _ in range(layers)]
+    states, v, loss = [(array(3), array(3)) for _ in range(layers)], array(2, 3), Value(0.0)
+    for _ in range(steps):
+        x = array(3)
+        for k, own in enumerate(weights):
+            states[k] = cell(x, *states[k], own)
+            x = states[k][0]
+        if every:
+            loss = loss + (v @ x - 1.0).square().sum()
+    return loss.sqrt() if every else x.sum()
 
 
 @pytest.mark.parametrize("case", list(loops()), ids=lambda case: case[0])
@@ -194,7 +285,7 @@ def test_a_network_of_numbers_is_layers_for_raw_inputs_and_without_names() -> No
     loss = (model([1.0, -2.0]) - 1.0) ** 2
     for names, layer in (({"model": model}, "Layer"), (False, "layer")):
         picture = mg.draw(loss, names=names)
-        assert [w for w in words(picture) if "=" not in w] == [f"{layer} {i}" for i in (1, 2, 3)]
+        assert [w.partition(":")[0] for w in words(picture) if "=" not in w] == [f"{layer} {i}" for i in (1, 2, 3)]
         neuron = model.layers[1].neurons[2]
         kind = "Neuron" if layer == "Layer" else "neuron"
         assert {*neuron.w, neuron.b} <= set(members(picture, f"{kind} 2.3")) <= set(members(picture, f"{layer} 2"))
@@ -218,7 +309,7 @@ def test_the_last_step_in_time_ends_with_the_state() -> None:
         h = cell(x, h)
     picture = mg.draw(head(h).sum(), names={"cell": cell, "head": head, "h": h})
     assert [w for w in words(picture) if "=" not in w] == [
-        *("cell", "step 1", "step 2", "step 3", "step 4", "step 5: h", "head")
+        *("cell", "step 1: t₉", "step 2: t₁₇", "step 3: t₂₅", "step 4: t₃₃", "step 5: h", "head: t₄₃")
     ]
 
 

@@ -494,12 +494,17 @@ def test_saving_where_it_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         told = f"a picture is saved as .svg, .html, .dot, .png, .pdf, .gif, .mp4, .tex: {name!r}"
         with pytest.raises(ValueError, match=re.escape(told)):
             picture.save(tmp_path / name)
-    with pytest.raises(FileError, match="cannot be written: No such file or directory"):
-        picture.save(tmp_path / "none" / "f.svg")
+    (tmp_path / "file").touch()
+    for folder, why in (("none", "does not exist: make it first"), ("file", "is a file, no folder: name another")):
+        with pytest.raises(FileError, match=f"cannot be written: the folder .*{folder} {why}"):
+            picture.save(tmp_path / folder / "f.svg")
+    monkeypatch.setattr(Picture, "gif", lambda *_: pytest.fail("a film was drawn, which nobody can keep"))
+    with pytest.raises(FileError):
+        picture.save(tmp_path / "none" / "f.gif")
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(MissingExtra, match=r"pip install 'microgradcnn\[png\]'"):
         picture.save(tmp_path / "f.png")
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_png_has_two_pixels_for_one() -> None:

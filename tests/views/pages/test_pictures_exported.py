@@ -199,6 +199,23 @@ def test_a_film_shows_how_far_it_is_and_leaves_nothing_half_done(
     assert [path.name for path in tmp_path.iterdir()] == [f"f.{suffix}"]
 
 
+def test_a_film_is_drawn_one_picture_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typst keeps what it drew in its last ten calls: ten pictures, be the film as long as it may."""
+    calls = list[tuple[int, object]]()
+
+    class Typst:
+        Fonts = object
+
+        @staticmethod
+        def compile(document: str, font_paths: object, **settings: object) -> bytes:
+            calls.append((Path(document).read_text(encoding="utf-8").count("#image("), font_paths))
+            return b""
+
+    monkeypatch.setitem(sys.modules, "typst", Typst)  # type: ignore[arg-type]
+    assert len([*typst.pngs(film(draw(neuron())._level()), 1.0)]) == len(calls) > 10
+    assert calls == [(1, calls[0][1])] * len(calls)
+
+
 def test_what_is_missing_or_too_large_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = Value(0.5, label="x")
     for _ in range(MOST // 2):

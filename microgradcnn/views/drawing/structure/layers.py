@@ -84,7 +84,7 @@ def layers(order: Sequence[Value], owners: Owners, apart: set[int]) -> Iterator[
     for level in range(depth, -1, -1):
         for owner, places in members.items():
             whole = len(places) == sum(map(len, inner.values()))
-            if levels[owner] != level or len(places) < 2 or (whole and owner not in inner):  # the whole is no part
+            if levels[owner] != level or len(places) < 2 or (whole and len(inner) > 1):  # the whole is no part
                 continue
             if owner in inner and len(places) == len(inner[owner]):
                 yield Meant(called.name(owner, places), kinds[owner], sorted(places))
@@ -111,6 +111,11 @@ class _Names:
             return f"{kind} {numbers.pop()}"
         self.counted[kind] += 1
         return f"{kind} {listed or self.counted[kind]}"
+
+
+def _is_start(node: Value) -> bool:
+    """Whether a node is the 0 that a sum starts with, which is nobody's."""
+    return node.op is None and node.label is None and not node.shape and node.data == 0.0
 
 
 def _kind_of(nodes: Sequence[Value]) -> str:
@@ -142,12 +147,18 @@ class _Computed:
                 pure[i] = self.owner[i] is not None
                 continue
             raw = [p for p in node.parents if type(p) is Constant]
-            given[i] = bool(raw) or any(given[p] for p in parents[i])
+            looked_up = node.op.name == "getitem"  # rows of an embedding
+            given[i] = bool(raw) or looked_up or any(given[p] for p in parents[i])
             held = [p for p in parents[i] if self.owner[p] is not None]
-            alone = {self.owner[p] for p in held if pure[p]}
-            if len(alone) > 1:  # what another object made of raw numbers is no parameter
-                alone = {self.owner[p] for p in held if pure[p] and not given[p]}
+            if len(held) == 1 and node.op.name == "add" and any(map(_is_start, node.parents)):
+                (self.owner[i],) = {self.owner[p] for p in held}
+                for p in parents[i]:  # a 0 that was made for this sum
+                    self.owner[p] = self.owner[i] if len(users[p]) == 1 else self.owner[p]
+                continue
             joined = {self.owner[p] for p in held}
+            alone = {self.owner[p] for p in held if pure[p]}
+            if len(joined) > 1:  # what another object made of raw numbers is no parameter
+                alone = {self.owner[p] for p in held if pure[p] and not given[p]}
             if len(alone) == 1:
                 (self.owner[i],) = alone
                 own = all(pure[p] and self.owner[p] in alone for p in parents[i])

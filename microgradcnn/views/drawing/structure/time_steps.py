@@ -50,11 +50,8 @@ def _steps(
 ) -> tuple[list[list[int]], bool]:
     """The steps of a loop in which every step uses this weight once, none if it is not used so; and whether the last
     one is like the others."""
-    step = [0] * len(order)
-    for i, before in enumerate(parents):
-        step[i] = max((step[p] for p in before), default=0) + (i in uses)
-    last = len(uses)
-    if sorted(step[i] for i in uses) != list(range(1, last + 1)):
+    step, last = _numbered(parents, users, uses), len(uses)
+    if step is None:
         return [], False
     _with_what_only_they_use(step, users, weight)
     kinds: list[list[tuple[int, str]]] = [[] for _ in range(last + 1)]
@@ -76,6 +73,48 @@ def _steps(
         if t:
             members[t - 1].append(i)
     return members, bool(alike)
+
+
+def _numbered(parents: Sequence[list[int]], users: Sequence[set[int]], uses: set[int]) -> list[int] | None:
+    """The step of each node, 0 of what is before the loop; None unless each use of the weight is behind the last.
+
+    A step ends before the next use of the weight: what that needs is in it, and what only later uses need is not, such
+    as the other gates of an LSTM. What no later use needs, such as an output, is in the step of what it is computed
+    from, or in the next, as are others that are computed with its weight, and what is computed with one for the next.
+    """
+    used, last = [0] * len(parents), len(uses)
+    for i, before in enumerate(parents):
+        used[i] = max((used[p] for p in before), default=0) + (i in uses)
+    if sorted(used[i] for i in uses) != list(range(1, last + 1)):
+        return None
+    needed = [last] * len(parents)
+    for i in range(len(parents) - 1, -1, -1):
+        for p in parents[i]:
+            needed[p] = min(needed[p], used[i] - 1 if i in uses else needed[i])
+    step, leaf = [0] * len(parents), _leaves(parents, users)
+    later = dict[int, int]()  # how much later than the rest what a weight takes part in is
+    for i in sorted(filter(used.__getitem__, range(len(parents))), key=lambda i: needed[i] == last):
+        rest = max((step[p] for p in parents[i]), default=0)
+        weights = [leaf[p] for p in parents[i] if p in leaf]
+        if needed[i] < last:
+            step[i] = needed[i]
+            later |= {p: step[i] - rest for p in weights if rest}
+        else:
+            step[i] = rest + max((later.get(p, 0) for p in weights), default=0)
+    for i in range(len(parents) - 1, -1, -1):
+        if used[i] and users[i] and not leaf.keys().isdisjoint(parents[i]):
+            step[i] = max(step[i], min(step[user] for user in users[i]))
+    return step
+
+
+def _leaves(parents: Sequence[list[int]], users: Sequence[set[int]]) -> dict[int, int]:
+    """The leaf that each weight is, or that it is made of alone, as a transposed one; one is used more than once."""
+    found: dict[int, int] = {}
+    for i, before in enumerate(parents):
+        leaf = before[0] if len(before) == 1 else i
+        if not parents[leaf] and len(users[leaf]) + len(users[i]) > 2:
+            found[i] = leaf
+    return found
 
 
 def _last_step(

@@ -54,8 +54,8 @@ def film(level: Level) -> list[str]:
     steps = list(_steps(level))
     if len(steps) > MOST:
         raise ValueError(
-            f"a film of {len(steps)} steps is too long, {MOST} are the most: collapse groups, as in "
-            "mg.draw(f, collapse=True), or save the picture as .html, a page to step through"
+            f"a film of {len(steps)} steps is too long, {MOST} are the most: collapse groups, all of them with "
+            "collapse=True or --collapse '*', or save the picture as .html, a page to step through"
         )
     return [_frame(level, step, i, len(steps) - 1) for i, step in enumerate(steps)]
 
