@@ -126,9 +126,10 @@ def test_its_numbers_are_those_of_the_graph(page: Any, folders: dict[tuple[str, 
 
 
 @needs_chromium
-def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+@pytest.mark.parametrize("grabbed", ["rect[data-of=c_2]", "text[data-of=c_2] + .number"])
+def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, bool], Path], grabbed: str) -> None:
     page.goto(address(folders, "conv_linear"))
-    box = page.locator("#network rect[data-of=c_2]").bounding_box()
+    box = page.locator(f"#network {grabbed}").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2 + 50, box["y"] + box["height"] / 2, steps=3)
@@ -136,6 +137,35 @@ def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, 
     drawn(page)
     assert page.locator("#network [name=which]").input_value() == "c_2"
     assert near(text(page, "#network .loss output"), graph("conv_linear", c_2=0.5)["f"].item())
+
+
+@needs_chromium
+def test_a_finger_drags_a_number_and_scrolls_the_drawing_beside_it(
+    browser: Any, folders: dict[tuple[str, bool], Path]
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, offline=True)
+    page = context.new_page()
+    page.goto(address(folders, "conv_linear"))
+    hand = context.new_cdp_session(page)
+
+    def swipe(x: float, y: float, by: float) -> None:
+        for moved in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+            kind = "touchMove" if moved else "touchStart"
+            hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + moved * by, "y": y}]})
+            drawn(page)
+        hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        drawn(page)
+
+    scrolled = "document.querySelector('#network figure').scrollLeft"
+    pixel, figure = (page.locator(f"#network {part}").bounding_box() for part in ("rect[data-of=p_1]", "figure"))
+    swipe(pixel["x"] + 8, pixel["y"] + 8, 60.0)
+    assert page.locator("#network [name=which]").input_value() == "p_1"
+    assert numbers(found := text(page, "#network .slider output"))[0] > 0.5
+    assert page.evaluate(scrolled) == 0
+    swipe(figure["x"] + 250, figure["y"] + figure["height"] - 8, -100.0)
+    page.wait_for_function(f"{scrolled} > 50")
+    assert text(page, "#network .slider output") == found
+    context.close()
 
 
 # Paths
