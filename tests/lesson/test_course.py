@@ -112,7 +112,7 @@ def test_the_index_names_its_pages_by_their_titles_and_says_how_training_ended(f
             nav = text.partition("<nav")[2].partition("</nav>")[0]
             assert '<a href="Softmax.html">Three classes</a>' in nav
         errata = index.partition('<section id="errata"')[2]
-        assert '<li><p><a href="Softmax.html">Three classes</a>: The book forgets b.' in errata
+        assert '<li><p><a href="Softmax.html">Three classes</a></p><ul><li><p>The book forgets b.' in errata
         results = index.partition('<section id="results"')[2].partition("</section>")[0]
         ended = re.findall(r'data-column="training">([^<]+)<', results)
         names = [*SCALARS, *ARRAYS]
