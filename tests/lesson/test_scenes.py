@@ -432,6 +432,14 @@ SEEN = """() => {
 }"""
 
 
+# Frames of which no more than the upper edge is seen.
+PEEPING = """() => {
+  const {bottom} = document.querySelector("main > .current").getBoundingClientRect();
+  const below = (e) => e.getBoundingClientRect().top - bottom;
+  return [...document.querySelectorAll("main > .current .panes > *")].filter((e) => Math.abs(below(e)) < 1).length;
+}"""
+
+
 @needs_chromium
 @pytest.mark.parametrize("name", ["conv_linear", "rnn"])
 def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
@@ -449,6 +457,7 @@ def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
         for i, what, seen in page.evaluate(SEEN):
             whole[scene][i] = (what, seen or whole[scene].get(i, ("", False))[1])
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), scene
+        assert page.evaluate(PEEPING) == 0, scene
         if page.locator(".scenes [name=next]").is_disabled():
             break
         page.keyboard.press("PageDown")
@@ -476,13 +485,14 @@ def test_what_belongs_together_is_on_one_screen_of_a_projector(
     page: Any, folders: dict[tuple[str, bool], Path], scene: str, together: list[str]
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
-    page.goto(address(folders, "conv_linear", f"?projector#{scene}"))
-    drawn(page)
-    assert text(page, f"#{scene} .part") in {"", "part 1 of 2"}
-    for part in together:
-        assert in_view(page, f"#{scene} {part}"), part
-    boxes = [page.locator(f"#{scene} {part}").first.bounding_box() for part in ("h2 + p", *together)]
-    assert all(box["y"] >= boxes[0]["y"] + boxes[0]["height"] for box in boxes[1:])
+    for student in (False, True):
+        page.goto(address(folders, "conv_linear", f"?projector#{scene}", student))
+        drawn(page)
+        assert text(page, f"#{scene} .part") in {"", "part 1 of 2"}, student
+        for part in together:
+            assert in_view(page, f"#{scene} {part}"), part
+        boxes = [page.locator(f"#{scene} {part}").first.bounding_box() for part in ("h2 + p", *together)]
+        assert all(box["y"] >= boxes[0]["y"] + boxes[0]["height"] for box in boxes[1:])
 
 
 @needs_chromium

@@ -145,7 +145,7 @@ class Parts {
         found[0].top = Math.min(found[0].top, block.top - EDGE);
         found.at(-1).bottom = Math.max(found.at(-1).bottom, block.bottom);
       }
-      if (child.matches(TITLES)) block.bottom += AFTER_TITLE;
+      if (child.matches(TITLES)) found.at(-1).bottom += AFTER_TITLE;
       return found;
     });
   }
