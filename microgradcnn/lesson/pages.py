@@ -60,10 +60,8 @@ def lesson_pages(
         page = network_page(row, data, student, course)
         files += [*page.beside, f"{row.network}.html"]
         yield from page.beside.items()
-        title = words.title_of(row.network)
-        called = [f"<code>{escape(row.network)}</code>"] if title != row.network else []
-        lead = " · ".join(filter(None, [*called, escape(row.section.capitalize()), _formula(row.loss)]))
-        yield f"{row.network}.html", _page(row.network, title, lead, page, titles)
+        lead = " · ".join(filter(None, [_called(row, course), _formula(row.loss)]))
+        yield f"{row.network}.html", _page(row.network, titles[row.network], lead, page, titles)
     index: dict[str, Pieces] = {
         "about": {"course": words.course(student), "about": ABOUT[student]},
         "networks": {"cards": "".join(_card(row, course) for row in rows)},
@@ -103,13 +101,16 @@ def _ladder(course: Course, ladder: Mapping[str, float], student: bool) -> Piece
 
 
 def _errata(course: Course, names: Sequence[str], student: bool) -> str:
-    """A list of all errata, each with the networks that it is about, unless these are all."""
-    items = []
+    """A list of all errata, those about all networks first, then those about some of them, below the names of these."""
+    about_all, grouped = "", dict[str, str]()
     for item, about in course.words.errata_about(student).items():
-        known = [] if {*names} <= {*about} else [name for name in names if name in about]
-        links = ", ".join(f'<a href="{name}.html">{escape(course.words.title_of(name))}</a>' for name in known)
-        items.append(f"<li><p>{links}{': ' if links else ''}{item}</p></li>")
-    return "".join(items)
+        known = [name for name in names if name in about]
+        links = " · ".join(f'<a href="{name}.html">{escape(course.words.title_of(name))}</a>' for name in known)
+        if len(known) in {0, len(names)}:
+            about_all += f"<li><p>{item}</p></li>"
+        else:
+            grouped[links] = grouped.get(links, "") + f"<li><p>{item}</p></li>"
+    return about_all + "".join(f"<li><p>{links}</p><ul>{items}</ul></li>" for links, items in grouped.items())
 
 
 def _page(name: str, title: str, lead: str, page: Page, titles: Mapping[str, str]) -> str:
@@ -131,7 +132,13 @@ def _shortcuts(sections: str) -> str:
     """Links from where a page opens to what can be done on it, as far as it has them."""
     there = titles_in(sections)
     links = [f'<a href="#{at}">{words}</a>' for at, words in SHORTCUTS.items() if at in there]
-    return f'<p class="shortcuts">Try: {" · ".join(links)}</p>' if "network" in there else ""
+    return f'<p class="shortcuts">Try: {"&nbsp;· ".join(links)}</p>' if "network" in there else ""
+
+
+def _called(row: NetworkRow, course: Course) -> str:
+    """The name of a network, where its title is another, and where the course has it from."""
+    called = f"<code>{escape(row.network)}</code>" if course.words.title_of(row.network) != row.network else ""
+    return " · ".join(filter(None, [called, escape(row.section.capitalize())]))
 
 
 def _formula(loss: str) -> str:
@@ -147,7 +154,7 @@ def _card(row: NetworkRow, course: Course) -> str:
         or f"<p>{row.parameters} weights{', in arrays' * (not course.networks[row.network].scalar)}</p>"
     )
     return (
-        f'<li><h3><a href="{row.network}.html">{title}</a></h3><p>{escape(row.section.capitalize())}</p>'
+        f'<li><h3><a href="{row.network}.html">{title}</a></h3><p>{_called(row, course)}</p>'
         f"{drawing}<p>{_formula(row.loss)}</p></li>"
     )
 

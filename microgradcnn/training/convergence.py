@@ -52,11 +52,11 @@ class Converged:
         shrunk = last["gradient_norm"] / start if start else 0.0
         epochs = f"{len(history)} epoch{'s' * (len(history) > 1)}"
         words = {
-            "converged": f"converged at epoch {last['epoch']}: the gradient is {shrunk:.1e} of its start",
+            "converged": f"converged at epoch {last['epoch']}: the gradient is {shrunk:.2g} of its start",
             "dead": f"stopped at epoch {last['epoch']}: the gradient is exactly 0, so nothing can be learnt any more "
             "(relus that a large step left at 0 for every row?); try another seed or a smaller rate",
             "interrupted": f"interrupted at epoch {last['epoch']}: the best parameters so far are kept",
-            GOING: f"not converged after {epochs}: the gradient is {shrunk:.1e} of its start",
+            GOING: f"not converged after {epochs}: the gradient is {shrunk:.2g} of its start",
         }[status]
         if not self.hardly_better(history):
             return words

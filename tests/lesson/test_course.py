@@ -112,7 +112,7 @@ def test_the_index_names_its_pages_by_their_titles_and_says_how_training_ended(f
             nav = text.partition("<nav")[2].partition("</nav>")[0]
             assert '<a href="Softmax.html">Three classes</a>' in nav
         errata = index.partition('<section id="errata"')[2]
-        assert '<li><p><a href="Softmax.html">Three classes</a>: The book forgets b.' in errata
+        assert '<li><p><a href="Softmax.html">Three classes</a></p><ul><li><p>The book forgets b.' in errata
         results = index.partition('<section id="results"')[2].partition("</section>")[0]
         ended = re.findall(r'data-column="training">([^<]+)<', results)
         names = [*SCALARS, *ARRAYS]
@@ -198,6 +198,13 @@ def test_a_page_works_in_a_browser(page: Any, folders: dict[bool, Path], name: s
         assert len(right) == len(boxes)
         true, own = re.findall(r"loss ([\d.]+ → [\d.]+)", page.locator("#mistakes .told").text_content() or "")
         assert true == own
+        choice, key = page.locator("#mistakes [name=mistake]"), page.locator("#mistakes .legend .yours")
+        assert key.text_content() == "your formulas"
+        choice.select_option("the last is forgotten")
+        assert key.text_content() == "with the mistake"
+        rate = page.locator("#landscape [data-rate]").first
+        across, _ = rate.bounding_box()["x"], page.get_by_role("button", name="too large").click()
+        assert rate.bounding_box()["x"] == across  # whatever digits the rate has
         assert "stable below about" in (page.locator("#landscape .told").text_content() or "")
 
 
@@ -413,7 +420,7 @@ def test_sizes_that_data_need_and_epochs_are_told(here: Path) -> None:
     done = run("lesson", "own.py", "--data", "rows.csv")
     text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
     assert "Trained with steps = 2, as <code>rows</code> needs it; the rest of this page has steps = 3." in text
-    assert "What it has learnt, of inputs that are scaled, to columns of mean 0 and standard deviation 1:" in text
+    assert "What it has learnt (its inputs scaled to columns of mean 0 and standard deviation 1):" in text
     epochs = re.findall(r"(?:Converged at|Not converged after) (?:epoch )?(\d+)", text)
     assert epochs == [done.out.splitlines()[2].split()[5]]
     assert "; test: accuracy on the fifth of the rows that training did not see.\n" in done.out

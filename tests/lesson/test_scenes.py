@@ -99,6 +99,7 @@ def test_a_page_opens_on_something_to_drag(page: Any, folders: dict[tuple[str, b
             assert in_view(page, f"#network {part}"), (part, width)
         drawing = page.locator("#network :is(figure svg, .grids button)").first.bounding_box()
         assert drawing["y"] < height - 60, width
+        assert page.locator("#network .hint").count() == page.locator("#network svg.schematic").count()
     before = text(page, "#network .loss output")
     slide(page, "network", 1.75)
     assert text(page, "#network .loss output") != before
@@ -126,9 +127,10 @@ def test_its_numbers_are_those_of_the_graph(page: Any, folders: dict[tuple[str, 
 
 
 @needs_chromium
-def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+@pytest.mark.parametrize("grabbed", ["rect[data-of=c_2]", "text[data-of=c_2] + .number"])
+def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, bool], Path], grabbed: str) -> None:
     page.goto(address(folders, "conv_linear"))
-    box = page.locator("#network rect[data-of=c_2]").bounding_box()
+    box = page.locator(f"#network {grabbed}").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2 + 50, box["y"] + box["height"] / 2, steps=3)
@@ -136,6 +138,35 @@ def test_a_number_is_dragged_in_the_drawing(page: Any, folders: dict[tuple[str, 
     drawn(page)
     assert page.locator("#network [name=which]").input_value() == "c_2"
     assert near(text(page, "#network .loss output"), graph("conv_linear", c_2=0.5)["f"].item())
+
+
+@needs_chromium
+def test_a_finger_drags_a_number_and_scrolls_the_drawing_beside_it(
+    browser: Any, folders: dict[tuple[str, bool], Path]
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, offline=True)
+    page = context.new_page()
+    page.goto(address(folders, "conv_linear"))
+    hand = context.new_cdp_session(page)
+
+    def swipe(x: float, y: float, by: float) -> None:
+        for moved in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+            kind = "touchMove" if moved else "touchStart"
+            hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + moved * by, "y": y}]})
+            drawn(page)
+        hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        drawn(page)
+
+    scrolled = "document.querySelector('#network figure').scrollLeft"
+    pixel, figure = (page.locator(f"#network {part}").bounding_box() for part in ("rect[data-of=p_1]", "figure"))
+    swipe(pixel["x"] + 8, pixel["y"] + 8, 60.0)
+    assert page.locator("#network [name=which]").input_value() == "p_1"
+    assert numbers(found := text(page, "#network .slider output"))[0] > 0.0
+    assert page.evaluate(scrolled) == 0
+    swipe(figure["x"] + 250, figure["y"] + figure["height"] - 8, -100.0)
+    page.wait_for_function(f"{scrolled} > 50")
+    assert text(page, "#network .slider output") == found
+    context.close()
 
 
 # Paths
@@ -155,7 +186,8 @@ def test_products_along_paths_add_up_to_the_gradients(
         gradient = float(known[label].grad or 0.0)
         assert math.isclose(sum(numbers(row)[-1] for row in rows), gradient, rel_tol=5e-3, abs_tol=1e-3), label
         assert near(text(page, "#paths tr.sum td"), gradient)
-        assert near(text(page, "#path .told").partition(":")[0], numbers(rows[0])[-1]) == bool(rows)
+        first = next((product for row in rows if (product := numbers(row)[-1])), 0.0)  # by which something arrives
+        assert near(text(page, "#path .told").partition(":")[0], first) == bool(rows)
         assert near(re.findall(r"slope there is (\S+):", text(page, "#loss .told"))[0], gradient)
 
 
@@ -400,6 +432,14 @@ SEEN = """() => {
 }"""
 
 
+# Frames of which no more than the upper edge is seen.
+PEEPING = """() => {
+  const {bottom} = document.querySelector("main > .current").getBoundingClientRect();
+  const below = (e) => e.getBoundingClientRect().top - bottom;
+  return [...document.querySelectorAll("main > .current .panes > *")].filter((e) => Math.abs(below(e)) < 1).length;
+}"""
+
+
 @needs_chromium
 @pytest.mark.parametrize("name", ["conv_linear", "rnn"])
 def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
@@ -417,6 +457,7 @@ def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
         for i, what, seen in page.evaluate(SEEN):
             whole[scene][i] = (what, seen or whole[scene].get(i, ("", False))[1])
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), scene
+        assert page.evaluate(PEEPING) == 0, scene
         if page.locator(".scenes [name=next]").is_disabled():
             break
         page.keyboard.press("PageDown")
@@ -433,6 +474,40 @@ def test_a_long_scene_comes_in_parts_in_which_nothing_is_cut(
             page.keyboard.press("PageUp")
     page.keyboard.press("p")
     assert page.locator(".part").count() == 0
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("scene", "together"),
+    {"paths": ["select", "figure.paths svg"], "mistakes": ["select", "svg.chart", ".legend", "output.told"]}.items(),
+)
+def test_what_belongs_together_is_on_one_screen_of_a_projector(
+    page: Any, folders: dict[tuple[str, bool], Path], scene: str, together: list[str]
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for student in (False, True):
+        page.goto(address(folders, "conv_linear", f"?projector#{scene}", student))
+        drawn(page)
+        assert text(page, f"#{scene} .part") in {"", "part 1 of 2"}, student
+        for part in together:
+            assert in_view(page, f"#{scene} {part}"), part
+        boxes = [page.locator(f"#{scene} {part}").first.bounding_box() for part in ("h2 + p", *together)]
+        assert all(box["y"] >= boxes[0]["y"] + boxes[0]["height"] for box in boxes[1:])
+
+
+@needs_chromium
+def test_a_drawing_beside_its_numbers_is_as_large_as_the_window_allows(
+    page: Any, folders: dict[tuple[str, bool], Path]
+) -> None:
+    for width, height in ((1440, 900), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(address(folders, "conv_linear", "#windows"))
+        drawing, numbers = (page.locator(f"#windows {part}").bounding_box() for part in ("figure svg", "table"))
+        assert drawing["width"] > width / 2
+        assert drawing["x"] + drawing["width"] <= numbers["x"]
+        page.locator("#windows fieldset").evaluate("(e) => e.scrollIntoView({block: 'nearest', behavior: 'instant'})")
+        assert in_view(page, "#windows h2")
+        assert in_view(page, "#windows fieldset")
 
 
 @needs_chromium
@@ -462,7 +537,7 @@ def test_paper_has_all_scenes(page: Any, folders: dict[tuple[str, bool], Path]) 
             "[...document.querySelectorAll('main > section, form.answer')].filter((e) => !e.checkVisibility()).length"
         )
         assert page.evaluate(f"{hidden} - document.querySelectorAll('#graph').length") == 0
-        assert not page.locator("header.bar").is_visible()
+        assert page.locator("button:visible, [type=checkbox]:visible").count() == 0  # nothing to press
 
 
 @needs_chromium

@@ -43,13 +43,13 @@ def _agreement(row: NetworkRow) -> str:
         "those of the closed form": row.checks.closed_form,
         "finite differences": row.checks.differences,
     }
-    told = [f"{way} {far:.0e}" for way, far in away.items() if far is not None]
+    told = [f"from {way} by {far:.0e}" for way, far in away.items() if far is not None]
     decay = f" and with λ = {row.regularise:g}" if row.regularise else ""
     agree = "agree" if row.checks.worst <= TOLERANCE else "do not agree"
     listed = ", ".join(told[:-1]) + " and " * (len(told) > 1) + told[-1]
     return (
-        f"Over random rows{decay} the gradients found in {WAYS[row.checks.ways]} ways {agree}. As a share of the "
-        f"largest, this far away from those in arrays are {listed}."
+        f"Over random rows{decay} the gradients found in {WAYS[row.checks.ways]} ways {agree}. As shares of the "
+        f"largest one, those in arrays differ {listed}."
     )
 
 
@@ -164,7 +164,7 @@ def _run(done: Experiment, data: Dataset, regularise: float) -> str:
     scaling = done.trained.scaling
     scaled = np.any(np.asarray(scaling.shift)) or np.any(np.asarray(scaling.scale) != 1.0)
     to = "pixels between 0 and 1" if data.image is not None else "columns of mean 0 and standard deviation 1"
-    what_of = f", of inputs that are scaled, to {to}" if scaled else ""
+    what_of = f" (its inputs scaled to {to})" if scaled else ""
     return f'{facts}<p>What it has learnt{what_of}:</p><div class="row">{"".join(_learnt(done, data))}</div>'
 
 

@@ -110,11 +110,12 @@ def _opening(network: Network, about: Subject) -> str:
     loss = f'<span class="loss">{notation.mathml(symbol(f))} = <output data-read={quoteattr(f)}></output><i></i></span>'
     picture = schematic(network, equations=False)
     figure = f'<figure class="network wide">{picture}</figure>' if picture else '<figure class="wide paths"></figure>'
+    hint = ' <span class="hint">or drag a number below</span>' if picture else ""
     return f"""<div class="opening"><div class="controls">
 <p class="readings">{read}{aim}{loss}</p>
 <p><label>change <select name="which">{options}</select></label></p>
 <p>{SLIDER}</p>
-<p class="buttons"><button type="button" name="reset">As it was</button></p>
+<p class="buttons"><button type="button" name="reset">As it was</button>{hint}</p>
 </div>{figure}</div>"""
 
 

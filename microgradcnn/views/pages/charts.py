@@ -57,6 +57,7 @@ def bars(shares: Mapping[str, float], about: str, least: float = 0.5) -> str:
         f"{share:.2f}</span>"
         for name, share in shares.items()
     )
+    rows += f"<span></span><small>bars begin at {least:g}</small>"
     return f'<div class="bars" role="img" aria-label="{escape(about, quote=True)}">{rows}</div>'
 
 

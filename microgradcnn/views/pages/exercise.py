@@ -161,9 +161,9 @@ def training(problem: Problem) -> str:
     """Gradient descent with the formulas in the boxes beside the true gradient, as HTML."""
     level = ' <span class="level">always guessing the mean</span>' if problem.squared else ""
     return f"""<p>{_slider(problem.rate)}</p>
-<svg class="chart" viewBox="0 -8 640 308" role="img" aria-label="The loss over 200 steps of gradient descent,
-with the true gradient and with your formulas; the words below say how they end."></svg>
-<p class="legend"><span class="true">true gradient</span> <span class="yours">your formulas</span>{level}</p>
+<div class="charted"><svg class="chart" viewBox="0 -8 640 308" role="img" aria-label="The loss over 200 steps of
+gradient descent, with the true gradient and with your formulas; the words say how they end."></svg>
+<p class="legend"><span class="true">true gradient</span> <span class="yours">your formulas</span>{level}</p></div>
 <p><output class="told" aria-live="polite"></output></p>"""
 
 

@@ -49,7 +49,7 @@ def test_long_curves_are_thinned_and_ticks_are_round() -> None:
 def test_bars_are_as_long_as_what_they_show() -> None:
     chart = bars({"half": 0.5, "three quarters": 0.75, "all": 1.0}, "shares")
     assert re.findall(r"width:([\d.]+)%", chart) == ["0.0", "40.0", "80.0"]
-    assert "".join(parsed(chart).itertext()) == "half0.50three quarters0.75all1.00"
+    assert "".join(parsed(chart).itertext()) == "half0.50three quarters0.75all1.00bars begin at 0.5"
 
 
 def test_tiles_show_numbers_or_greys() -> None:

@@ -266,6 +266,15 @@ def counted(page: Page, epoch: int) -> None:
     page.wait_for_function(f"document.querySelector('.counter').textContent === 'epoch {epoch}'")
 
 
+def test_the_weights_between_units_are_drawn_when_they_come_into_view(played: Page) -> None:
+    inks = "document.querySelector('.ties').getContext('2d').getImageData(0, 0, 400, 200).data.some((x) => x)"
+    played.wait_for_function(inks)
+    played.evaluate("document.querySelector('.training').style.display = 'none'")
+    played.wait_for_function("document.querySelector('.ties').width === 0")
+    played.evaluate("document.querySelector('.training').style.display = ''")
+    played.wait_for_function(inks)
+
+
 def test_a_training_is_played_stepped_looked_back_at_and_begun_again(played: Page) -> None:
     """By keyboard alone."""
     counted(played, 0)

@@ -125,6 +125,8 @@ function opening(section, live) {
     return live.numbers.has(label) ? label : null;
   };
   const picture = $("figure");
+  for (const each of picture.querySelectorAll("[data-of], [data-weight]"))
+    each.classList.toggle("drags", leafAt(each) !== null);
   picture.addEventListener("pointerdown", (event) => {
     const label = leafAt(event.target);
     if (label === null || event.button) return;

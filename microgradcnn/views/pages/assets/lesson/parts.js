@@ -138,15 +138,15 @@ class Parts {
       if (child.nodeType !== Node.ELEMENT_NODE || !child.checkVisibility() || child.matches(".hidden")) return [];
       const block = this.place(child), high = block.bottom - block.top;
       if (!high) return [];
-      if (child.matches(".beside > *, svg.chart, canvas") && this.besideOthers(child, block)) return [];
+      if (child.matches(".beside > *, .charted, svg.chart, canvas") && this.besideOthers(child, block)) return [];
       const cut = !child.matches(PICTURES) && (high > this.room || !child.matches(WHOLE));
-      const inside = cut ? this.within(child) : [];
-      if (inside.length && child.matches(FRAMES)) {
-        inside[0].top = Math.min(inside[0].top, block.top - EDGE);
-        inside.at(-1).bottom = Math.max(inside.at(-1).bottom, block.bottom);
+      const inside = cut ? this.within(child) : [], found = inside.length ? inside : [block];
+      if (child.matches(FRAMES)) {
+        found[0].top = Math.min(found[0].top, block.top - EDGE);
+        found.at(-1).bottom = Math.max(found.at(-1).bottom, block.bottom);
       }
-      if (child.matches(TITLES)) block.bottom += AFTER_TITLE;
-      return inside.length ? inside : [block];
+      if (child.matches(TITLES)) found.at(-1).bottom += AFTER_TITLE;
+      return found;
     });
   }
 

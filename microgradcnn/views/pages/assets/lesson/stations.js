@@ -63,8 +63,9 @@ function onePath(section, live) {
     return pathsAlong(edges, live.place(live.weight), live.program.root);
   };
   const guess = new Guess(live, $(".ask"), () => {
-    if (live.weight !== weight) [at, weight] = [0, live.weight];
     const {paths} = walks();
+    if (live.weight !== weight) // begins with a path by which something arrives
+      [at, weight] = [Math.max(0, paths.findIndex((path) => productOf(path))), live.weight];
     return {about: `${weight} ${at}`, number: paths[at] ? productOf(paths[at]) : 0, name: ["the product along it"]};
   }, (open) => show(open));
 

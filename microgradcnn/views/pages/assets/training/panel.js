@@ -36,6 +36,7 @@ class TrainingPanel {
     this.build();
     this.restart();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.later());
+    new ResizeObserver(() => this.later()).observe(root); // the weights are drawn where the units are
   }
 
   // Sends a command to the engine, which is made when the first one comes.
