@@ -164,6 +164,9 @@ def test_a_drag_moves_and_derives_nothing(page: Page, tmp_path: Path) -> None:
     assert after is not None
     assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((60.0, 40.0), abs=1.0)
     assert page.locator("#telling h2").count() == 0
+    scale = page.evaluate(f"{VIEW}.k")
+    page.locator("#closer").click()  # what is over the picture is no part of the drag
+    assert page.evaluate(f"{VIEW}.k") > scale
     box.click()
     assert page.locator("#telling h2").count() == 1
 

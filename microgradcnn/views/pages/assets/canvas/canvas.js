@@ -300,8 +300,8 @@ class Canvas {
 
   /** @param {PointerEvent} event */
   down(event) {
-    if (event.button || event.target.closest("button, details, canvas")) return;
     this.dragged = false;
+    if (event.button || event.target.closest("button, details, canvas")) return;
     this.fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.from = { x: event.clientX, y: event.clientY };
   }
