@@ -408,11 +408,16 @@ def test_a_rate_that_is_too_large(page: Page, tmp_path: Path) -> None:
     f = (3.0 * w) ** 2
     f.backward()
     shown(page, f, tmp_path)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     page.locator("#rate").fill("10")
-    page.locator("[data-steps='50']").click()
-    page.locator("[data-steps='50']").click()
+    for _ in range(4):
+        page.locator("[data-steps='50']").click()
     assert page.locator("#descended").text_content().endswith("It went up: try a smaller rate.")
+    field = page.locator("[data-place]")
+    assert (field.get_attribute("placeholder"), field.input_value(), said) == ("NaN", "", [])
     page.locator("#reset").click()
+    assert field.input_value() == "1"
     assert page.locator("text.value").all_text_contents()[0] == "1"
     page.locator("input[data-family='w']").uncheck()
     page.locator("[data-steps='10']").click()
