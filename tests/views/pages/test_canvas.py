@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conftest import needs_chromium
 from test_graph_page import neuron, shown
@@ -285,6 +286,26 @@ def test_an_arrow_has_its_number_once_both_its_ends_have(page: Page, tmp_path: P
     page.keyboard.press("ArrowRight")
     assert sorted(filter(None, told.all_text_contents())) == ["0.5", "2"]
     assert page.locator(".later text.value").first.evaluate("text => getComputedStyle(text.parentNode).opacity") == "1"
+
+
+# Of every array's box the room between its two ranges, and that between the subscripts of its name and its shape.
+BETWEEN = """boxes => boxes.map((g) => {
+    const kinds = ["name", "note", "value", "gradient"];
+    const [name, note, value, gradient] = kinds.map((kind) => g.querySelector(`text.${kind}`));
+    const [from, to] = [value, gradient].map((text) => text.getBoundingClientRect());
+    const [under, capital] = [3, 0.73 * parseFloat(getComputedStyle(note).fontSize)];
+    return [to.left - from.right, note.getAttribute("y") - name.getAttribute("y") - under - capital];
+})"""
+
+
+def test_what_an_array_s_box_says_keeps_apart(page: Page, tmp_path: Path) -> None:
+    x, w = Value(np.array([-0.44, 1.4, 0.3]), label="x_1"), Value(np.array([0.1, -0.97, 0.6]), label="w_1")
+    f = (x * w).tanh().sum()
+    f.backward()
+    shown(page, f, tmp_path, "#step=2")
+    room = page.locator("figure .node:has(.value-map)").evaluate_all(BETWEEN)
+    assert len(room) == 4
+    assert min(min(each) for each in room) > 2.0
 
 
 def test_a_node_is_found_by_its_name(page: Page, tmp_path: Path) -> None:
