@@ -238,6 +238,11 @@ def test_it_opens_where_the_graph_is(page: Page, tmp_path: Path) -> None:
     f.backward()
     shown(page, f, tmp_path)
     assert "not computed" not in gradients.all_text_contents()
+    assert telling(page).startswith("All values and gradients are computed: ")
+    assert page.locator(".lit").count() == 0
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    assert telling(page).startswith("Backward: ")
     page.keyboard.press("Home")
     assert page.locator("text.value").all_text_contents()[-1] == ""
 
@@ -354,8 +359,13 @@ def test_the_address_names_the_step(page: Page, tmp_path: Path) -> None:
     ):
         page.goto(page.evaluate("location.href").split("#")[0] + address)
         assert page.locator("#where").text_content() == f"Step {where} of 14", address
-    page.locator("#level").select_option("1")
-    assert "#level=1&step=" in page.evaluate("location.href")
+    for step, other in ((0, 0), (5, 2), (14, 8)):  # as far in the other level, and back
+        page.goto(page.evaluate("location.href").split("#")[0] + f"#step={step}")
+        page.locator("#level").select_option("1")
+        assert page.locator("#where").text_content() == f"Step {other} of 8"
+        assert page.evaluate("location.href").endswith(f"#level=1&step={other}")
+        page.locator("#level").select_option("0")
+        assert page.locator("#where").text_content() == f"Step {step} of 14"
 
 
 @needs_chromium
