@@ -400,3 +400,22 @@ def test_a_page_that_replays_says_no_number_before_its_step(
     page.keyboard.press("End")
     assert "by what" in (page.locator("#telling").text_content() or "")
     assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == said
+
+
+def test_the_map_keeps_off_what_a_step_is_about(page: Page, tmp_path: Path) -> None:
+    """In its corner, or in the other one where nothing else helps, as with a box that is as high as the picture."""
+    shown(page, chain(30), tmp_path)
+    covering = "(free) => { const { canvas } = microgradcnn; canvas.covered = () => !canvas.map.matches(free); "
+    for free, left in ((".left", True), (":not(.left)", False), ("none", False)):
+        assert page.evaluate(f"{covering} canvas.reveal([0]); return canvas.map.matches('.left'); }}", free) is left
+
+
+def test_a_path_is_told_within_a_phone_s_picture(browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    shown(page, expression(), tmp_path)
+    for box in range(page.locator("figure .node").count()):
+        page.locator("figure .node").nth(box).dispatch_event("pointerenter")
+        told = page.locator("#paths .wide").evaluate_all("all => all.every((a) => a.scrollWidth <= a.clientWidth)")
+        assert told, page.locator("#paths").text_content()
+    assert page.locator("#map").evaluate("map => map.clientWidth") <= 0.4 * PHONE["width"]
+    page.close()

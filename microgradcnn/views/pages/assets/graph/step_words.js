@@ -16,7 +16,7 @@ const tellings = {
   ],
 
   opening: (level) => [
-    words("All values and gradients are computed: ← Back and the slider show how, step by step."),
+    words("All values and gradients are computed: ←\u00a0Back and the slider show how, step by step."),
     ...invitations(level),
   ],
 
