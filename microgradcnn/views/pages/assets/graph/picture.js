@@ -259,7 +259,7 @@ class Picture {
       this.write(box, "gradient", numbers[1], otherwise);
     } else this.replay(box, known, complete);
     const [value, slope] = [parts.value, parts.gradient].map(({ text }) => text.textContent);
-    const told = `value ${value || "not computed"}, gradient ${slope}`;
+    const told = `value ${value || "not computed"}${now.live && !this.level.backward ? "" : `, gradient ${slope}`}`;
     if (g.dataset.told !== `${name}: ${told}`) g.dataset.told = `${name}: ${told}`;
     say(parts.title, `${this.headings[box]}: ${told}`);
   }
