@@ -10,7 +10,7 @@ function drawMap({ map, size, picture, figure }) {
   };
   map.hidden = inside("x", "width") && inside("y", "height");
   if (map.hidden) return;
-  const room = { width: Math.min(160, 0.3 * size.width), height: Math.min(100, 0.2 * size.height) }; // little of a phone's
+  const room = { width: Math.min(160, 0.3 * size.width), height: Math.min(100, 0.2 * size.height) };
   const scale = Math.min(room.width / bounds.width, room.height / bounds.height);
   const sharp = devicePixelRatio || 1;
   const [width, height] = [bounds.width, bounds.height].map((length) => Math.max(20, Math.round(length * scale)));

@@ -4,9 +4,9 @@ const at = (id) => document.getElementById(id);
 const panel = at("telling");
 const pictures = new Map();
 const canvas = new Canvas(figure);
-const start = { level: levels[0], step: 0, numbers: recordedNumbers };
+const start = { level: levels[0], step: 0, numbers: recordedNumbers, opening: false };
 /** @type {Partial<State>} */ const drawn = {}; // what of the state its fields, chart and legend show
-/** @type {State} */ const state = { ...start, derived: null, prediction: null, losses: [], pointed: null, opening: false };
+/** @type {State} */ const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
 function picture() {
   if (!pictures.has(state.level)) pictures.set(state.level, new Picture(state.level, derive, point, toggle));
