@@ -419,3 +419,18 @@ def test_a_path_is_told_within_a_phone_s_picture(browser: Any, tmp_path: Path) -
         assert told, page.locator("#paths").text_content()
     assert page.locator("#map").evaluate("map => map.clientWidth") <= 0.4 * PHONE["width"]
     page.close()
+
+
+def test_a_derivation_fits_a_phone(browser: Any, tmp_path: Path) -> None:
+    x, w = Value(0.7, label="x"), [Value(-0.01 * i, label=f"w_{i}_10") for i in range(1, 4)]
+    hidden = [(each * x).tanh() for each in w]
+    loss = (sum(hidden) - 1.0) ** 2
+    for node, label in zip([*hidden, loss], ["h_1_10", "h_2_10", "h_3_10", "loss"], strict=True):
+        node.label = label
+    loss.backward()
+    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    shown(page, loss, tmp_path)
+    page.locator("figure .node[data-told^='x:']").dispatch_event("click")
+    assert page.locator("#telling table:not(.aligned) tbody tr").count() == 4
+    assert page.locator("#telling").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+    page.close()
