@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conftest import needs_chromium
 from test_graph_page import neuron, shown
@@ -164,6 +165,9 @@ def test_a_drag_moves_and_derives_nothing(page: Page, tmp_path: Path) -> None:
     assert after is not None
     assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((60.0, 40.0), abs=1.0)
     assert page.locator("#telling h2").count() == 0
+    scale = page.evaluate(f"{VIEW}.k")
+    page.locator("#closer").click()  # what is over the picture is no part of the drag
+    assert page.evaluate(f"{VIEW}.k") > scale
     box.click()
     assert page.locator("#telling h2").count() == 1
 
@@ -284,6 +288,26 @@ def test_an_arrow_has_its_number_once_both_its_ends_have(page: Page, tmp_path: P
     assert page.locator(".later text.value").first.evaluate("text => getComputedStyle(text.parentNode).opacity") == "1"
 
 
+# Of every array's box the room between its two ranges, and that between the subscripts of its name and its shape.
+BETWEEN = """boxes => boxes.map((g) => {
+    const kinds = ["name", "note", "value", "gradient"];
+    const [name, note, value, gradient] = kinds.map((kind) => g.querySelector(`text.${kind}`));
+    const [from, to] = [value, gradient].map((text) => text.getBoundingClientRect());
+    const [under, capital] = [3, 0.73 * parseFloat(getComputedStyle(note).fontSize)];
+    return [to.left - from.right, note.getAttribute("y") - name.getAttribute("y") - under - capital];
+})"""
+
+
+def test_what_an_array_s_box_says_keeps_apart(page: Page, tmp_path: Path) -> None:
+    x, w = Value(np.array([-0.44, 1.4, 0.3]), label="x_1"), Value(np.array([0.1, -0.97, 0.6]), label="w_1")
+    f = (x * w).tanh().sum()
+    f.backward()
+    shown(page, f, tmp_path, "#step=2")
+    room = page.locator("figure .node:has(.value-map)").evaluate_all(BETWEEN)
+    assert len(room) == 4
+    assert min(min(each) for each in room) > 2.0
+
+
 def test_a_node_is_found_by_its_name(page: Page, tmp_path: Path) -> None:
     shown(page, chain(30), tmp_path)
     page.get_by_label("Find a node").fill("h_3")
@@ -338,6 +362,8 @@ def test_the_chart_of_descent_has_numbers_and_outlives_a_spike(page: Page, tmp_p
     assert chart.locator(".spike text").all_text_contents() == ["↑ 900"]
     heights = [float(point.split()[1]) for point in chart.locator("path").get_attribute("d")[1:].split("L")]
     assert heights[0] - heights[4] < -40.0
+    page.evaluate("microgradcnn.change({ losses: [900, 800, ...Array(98).fill(1)] })")
+    assert chart.locator(".spike text").all_text_contents() == ["↑ 900"]  # those beside it would lie on it
 
 
 TOUCH = """([pan, pinch]) => {
@@ -368,9 +394,43 @@ def test_a_page_that_replays_says_no_number_before_its_step(
     root, first = page.locator("figure .root"), page.locator("figure .node >> nth=0")
     said = [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")]
     assert said == ["24.7", "1"]
-    assert "by what" in (page.locator("#telling").text_content() or "")
     page.keyboard.press("Home")
     assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == ["", "not computed"]
     assert first.locator("text.value").text_content() == "−4"
     page.keyboard.press("End")
+    assert "by what" in (page.locator("#telling").text_content() or "")
     assert [root.locator(f"text.{kind}").text_content() for kind in ("value", "gradient")] == said
+
+
+def test_the_map_keeps_off_what_a_step_is_about(page: Page, tmp_path: Path) -> None:
+    """In its corner, or in the other one where nothing else helps, as with a box that is as high as the picture."""
+    shown(page, chain(30), tmp_path)
+    covering = "(free) => { const { canvas } = microgradcnn; canvas.covered = () => !canvas.map.matches(free); "
+    for free, left in ((".left", True), (":not(.left)", False), ("none", False)):
+        assert page.evaluate(f"{covering} canvas.reveal([0]); return canvas.map.matches('.left'); }}", free) is left
+
+
+def test_a_path_is_told_within_a_phone_s_picture(browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    shown(page, expression(), tmp_path)
+    for box in range(page.locator("figure .node").count()):
+        page.locator("figure .node").nth(box).dispatch_event("pointerenter")
+        told = page.locator("#paths .wide").evaluate_all("all => all.every((a) => a.scrollWidth <= a.clientWidth)")
+        assert told, page.locator("#paths").text_content()
+    assert page.locator("#map").evaluate("map => map.clientWidth") <= 0.4 * PHONE["width"]
+    page.close()
+
+
+def test_a_derivation_fits_a_phone(browser: Any, tmp_path: Path) -> None:
+    x, w = Value(0.7, label="x"), [Value(-0.01 * i, label=f"w_{i}_10") for i in range(1, 4)]
+    hidden = [(each * x).tanh() for each in w]
+    loss = (sum(hidden) - 1.0) ** 2
+    for node, label in zip([*hidden, loss], ["h_1_10", "h_2_10", "h_3_10", "loss"], strict=True):
+        node.label = label
+    loss.backward()
+    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    shown(page, loss, tmp_path)
+    page.locator("figure .node[data-told^='x:']").dispatch_event("click")
+    assert page.locator("#telling table:not(.aligned) tbody tr").count() == 4
+    assert page.locator("#telling").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+    page.close()

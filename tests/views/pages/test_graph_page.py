@@ -238,6 +238,11 @@ def test_it_opens_where_the_graph_is(page: Page, tmp_path: Path) -> None:
     f.backward()
     shown(page, f, tmp_path)
     assert "not computed" not in gradients.all_text_contents()
+    assert telling(page).startswith("All values and gradients are computed: ")
+    assert page.locator(".lit").count() == 0
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    assert telling(page).startswith("Backward: ")
     page.keyboard.press("Home")
     assert page.locator("text.value").all_text_contents()[-1] == ""
 
@@ -354,8 +359,13 @@ def test_the_address_names_the_step(page: Page, tmp_path: Path) -> None:
     ):
         page.goto(page.evaluate("location.href").split("#")[0] + address)
         assert page.locator("#where").text_content() == f"Step {where} of 14", address
-    page.locator("#level").select_option("1")
-    assert "#level=1&step=" in page.evaluate("location.href")
+    for step, other in ((0, 0), (5, 2), (14, 8)):  # as far in the other level, and back
+        page.goto(page.evaluate("location.href").split("#")[0] + f"#step={step}")
+        page.locator("#level").select_option("1")
+        assert page.locator("#where").text_content() == f"Step {other} of 8"
+        assert page.evaluate("location.href").endswith(f"#level=1&step={other}")
+        page.locator("#level").select_option("0")
+        assert page.locator("#where").text_content() == f"Step {step} of 14"
 
 
 @needs_chromium
@@ -408,11 +418,16 @@ def test_a_rate_that_is_too_large(page: Page, tmp_path: Path) -> None:
     f = (3.0 * w) ** 2
     f.backward()
     shown(page, f, tmp_path)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     page.locator("#rate").fill("10")
-    page.locator("[data-steps='50']").click()
-    page.locator("[data-steps='50']").click()
+    for _ in range(4):
+        page.locator("[data-steps='50']").click()
     assert page.locator("#descended").text_content().endswith("It went up: try a smaller rate.")
+    field = page.locator("[data-place]")
+    assert (field.get_attribute("placeholder"), field.input_value(), said) == ("NaN", "", [])
     page.locator("#reset").click()
+    assert field.input_value() == "1"
     assert page.locator("text.value").all_text_contents()[0] == "1"
     page.locator("input[data-family='w']").uncheck()
     page.locator("[data-steps='10']").click()

@@ -75,7 +75,7 @@ class Chooser {
     this.numbers = numbers;
     if (!this.element.open) return;
     const own = numbers.subarray(this.leaf.place, this.leaf.place + sizeOf(this.leaf));
-    if (this.field !== document.activeElement) this.field.value = Number(own[this.at].toPrecision(4));
+    fill(this.field, own[this.at]);
     this.paint(own);
   }
 

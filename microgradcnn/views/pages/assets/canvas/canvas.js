@@ -250,7 +250,10 @@ class Canvas {
       return room / 2 - (view.k * (from + to)) / 2;
     };
     const to = { x: shift("x", "width", view.x, width), y: shift("y", "height", view.y, height), k: view.k };
+    this.map.classList.remove("left");
     if (this.covered(boxes, to)) to.y = shift("y", "height", view.y, height, false);
+    if (this.covered(boxes, to)) this.map.classList.add("left");
+    if (this.covered(boxes, to)) this.map.classList.remove("left"); // no better
     if (to.x !== view.x || to.y !== view.y) this.glide(to);
   }
 
@@ -300,8 +303,8 @@ class Canvas {
 
   /** @param {PointerEvent} event */
   down(event) {
-    if (event.button || event.target.closest("button, details, canvas")) return;
     this.dragged = false;
+    if (event.button || event.target.closest("button, details, canvas")) return;
     this.fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.from = { x: event.clientX, y: event.clientY };
   }

@@ -10,7 +10,8 @@ function drawMap({ map, size, picture, figure }) {
   };
   map.hidden = inside("x", "width") && inside("y", "height");
   if (map.hidden) return;
-  const scale = Math.min(160 / bounds.width, 100 / bounds.height);
+  const room = { width: Math.min(160, 0.3 * size.width), height: Math.min(100, 0.2 * size.height) };
+  const scale = Math.min(room.width / bounds.width, room.height / bounds.height);
   const sharp = devicePixelRatio || 1;
   const [width, height] = [bounds.width, bounds.height].map((length) => Math.max(20, Math.round(length * scale)));
   if (map.width !== width * sharp || map.height !== height * sharp) {

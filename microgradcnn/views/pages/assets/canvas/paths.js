@@ -1,7 +1,7 @@
 // The paths from a box to the end of the graph: lit where one points, with the product of local derivatives along each.
 
 /** @type {Lit} */ const NOTHING = { boxes: new Set(), links: new Set() };
-const [SHOWN_PATHS, MOST_FACTORS] = [3, 8];
+const [SHOWN_PATHS, MOST_FACTORS, FACTOR] = [3, 8, 80]; // and the room that a factor takes
 
 class Paths {
   /** @param {Level} level */
@@ -66,10 +66,9 @@ class Paths {
     const terms = chains.map(({ product }, i) => number(product, i === 0));
     const sum = terms.flatMap((term, i) => (i ? [math("mo", "+"), term] : [term]));
     if (count[box] > paths.length) sum.push(math("mo", "+"), math("mo", "…"));
-    const line = (...sides) => html("div", {}, equation(sides));
-    if (one) return [heading, line(level.slope(box), chains[0].formula)];
-    const total = line(level.slope(box), math("mrow", ...sum), number(results.gradients[box][0]));
-    return [heading, ...chains.map(({ formula }) => line(formula)), total];
+    if (one) return [heading, display(level.slope(box), ...chains[0].sides)];
+    const total = display(level.slope(box), math("mrow", ...sum), number(results.gradients[box][0]));
+    return [heading, ...chains.map(({ sides }) => display(...sides)), total];
   }
 
   // The product of the local derivatives along a path, from the end back: symbols, if they are few, numbers, result.
@@ -79,9 +78,9 @@ class Paths {
     const product = back.reduce((so_far, link) => so_far * locals[link], 1);
     const dotted = (parts) => math("mrow", ...parts.flatMap((part, i) => (i ? [math("mo", "·"), part] : [part])));
     const symbols = dotted(back.map((link) => this.level.d(this.child(link), this.level.links[link].parent)));
-    const numbers = dotted(back.slice(0, MOST_FACTORS).map((link) => number(locals[link], back.length === 1)));
-    if (back.length > MOST_FACTORS) numbers.append(math("mo", "…"));
-    const sides = distinct([back.length <= 4 ? symbols : null, numbers, number(product)]);
-    return { product, formula: math("mrow", ...sides.flatMap((side, i) => (i ? [math("mo", "="), side] : [side]))) };
+    const most = Math.min(MOST_FACTORS, Math.floor(figure.clientWidth / FACTOR));
+    const numbers = dotted(back.slice(0, most).map((link) => number(locals[link], back.length === 1)));
+    if (back.length > most) numbers.append(math("mo", "…"));
+    return { product, sides: distinct([back.length <= 4 ? symbols : null, numbers, number(product)]) };
   }
 }

@@ -43,16 +43,16 @@ function table(level, links, { gradients, locals, sent }) {
   const rows = links.map((link) => {
     const { parent, child } = level.links[link];
     return row(
-      equation([level.part("name", child)]),
-      equation([level.slope(child), number(gradients[child][0])]),
-      equation([level.d(child, parent), level.part("local", link), number(locals[link])]),
-      equation([number(sent[link][0])]),
+      display(level.part("name", child)),
+      display(level.slope(child), number(gradients[child][0])),
+      display(level.d(child, parent), level.part("local", link), number(locals[link])),
+      display(number(sent[link][0])),
     );
   });
   const total = links.reduce((so_far, link) => so_far + sent[link][0], 0);
   const heads = ["path through", "its gradient", "local derivative", "product"];
   const head = html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)));
-  const last = row("", "", "added up", equation([number(total)]));
+  const last = row("", "", "added up", display(number(total)));
   return html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows, last));
 }
 

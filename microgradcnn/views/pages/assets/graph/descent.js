@@ -2,10 +2,15 @@
 
 const fields = [...document.querySelectorAll("[data-place]")];
 
+// A field takes finite numbers alone: of another one it is empty, and says so.
+function fill(field, number) {
+  const finite = Number.isFinite(number);
+  field.placeholder = finite ? "" : shown(number);
+  if (field !== document.activeElement) field.value = finite ? Number(number.toPrecision(4)) : "";
+}
+
 function showNumbers(numbers) {
-  for (const field of fields) {
-    if (field !== document.activeElement) field.value = Number(numbers[field.dataset.place].toPrecision(4));
-  }
+  for (const field of fields) fill(field, numbers[field.dataset.place]);
   for (const chooser of choosers) chooser.show(numbers);
 }
 
@@ -102,6 +107,7 @@ function draw(losses, name) {
   chart.classList.toggle("drawn", steps > 0);
   const finite = losses.filter(Number.isFinite);
   const [low, high] = [Math.min(0, ...finite), finite.length ? ceiling(finite) : 1];
+  const most = losses.reduce((a, b) => (b > a ? b : a), high);
   const across = (step) => PLOT.left + ((PLOT.right - PLOT.left) * step) / (steps || 1);
   const up = (loss) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * (loss - low)) / (high - low || 1);
   const points = losses.map((loss, i) => {
@@ -113,7 +119,7 @@ function draw(losses, name) {
   const marks = [
     ...ticks(low, high).map((loss) => mark(shown(loss), PLOT.left - 4, up(loss), "level")),
     ...counts.map((step) => mark(shown(step), across(step), PLOT.bottom + 13, "step")),
-    ...losses.flatMap((loss, i) => (loss > high ? [mark(`↑ ${shown(loss)}`, across(i), PLOT.top + 4, "spike")] : [])),
+    ...(most > high ? [mark(`↑ ${shown(most)}`, across(losses.indexOf(most)), PLOT.top + 4, "spike")] : []),
   ];
   chart.querySelector("g").replaceChildren(...(steps > 0 ? marks.slice(0, MOST_MARKS) : []));
   const text = steps > 0 ? `${steps} steps: ${name} from ${shown(losses[0])} to ${shown(losses.at(-1))}.` : "";

@@ -98,6 +98,7 @@ interface State {
   prediction: Prediction | null;
   losses: Numbers; // of descent
   pointed: number | null;
+  opening: boolean; // whether nobody has asked for a step yet
 }
 
 interface DocumentEventMap {

@@ -4,7 +4,7 @@ const at = (id) => document.getElementById(id);
 const panel = at("telling");
 const pictures = new Map();
 const canvas = new Canvas(figure);
-const start = { level: levels[0], step: 0, numbers: recordedNumbers };
+const start = { level: levels[0], step: 0, numbers: recordedNumbers, opening: false };
 /** @type {Partial<State>} */ const drawn = {}; // what of the state its fields, chart and legend show
 /** @type {State} */ const state = { ...start, derived: null, prediction: null, losses: [], pointed: null };
 
@@ -50,7 +50,12 @@ function reachable() {
 function told(level, step, results) {
   if (state.prediction) return state.prediction.tell(results, () => change({}));
   if (state.derived !== null) return derivation(level, state.derived, results, state.numbers);
-  return tellings[level.steps[step].kind](level, step, results);
+  return tellings[kindOf(step)](level, step, results);
+}
+
+// Of which kind a step is; until one is asked for, what is complete is told as such.
+function kindOf(step) {
+  return state.opening && step === state.level.last ? "opening" : state.level.steps[step].kind;
 }
 
 // The boxes and links that the panel speaks of.
@@ -59,10 +64,10 @@ function lit() {
   const about = prediction?.asked ?? derived;
   const ends = (links) => links.flatMap((link) => [level.links[link].child, level.links[link].parent]);
   if (about !== null) return { boxes: [...ends(level.into(about)), about], links: level.into(about) };
-  const { kind, box, link } = level.steps[state.step];
+  const [kind, { box, link }] = [kindOf(state.step), level.steps[state.step]];
   if (kind === "backward") return { boxes: ends([link]), links: [link] };
   const links = level.links.flatMap(({ child }, i) => (kind === "forward" && child === box ? [i] : []));
-  return { boxes: kind === "start" ? [] : [box ?? level.root], links };
+  return { boxes: ["start", "opening"].includes(kind) ? [] : [box ?? level.root], links };
 }
 
 // Lights the paths from a box to the end, and tells them; none for null.
@@ -78,6 +83,7 @@ function point(box) {
 
 function go(step) {
   const { level, prediction } = state;
+  state.opening = false;
   if (prediction) {
     prediction.move(Math.sign(step - state.step));
     change({});
@@ -104,16 +110,23 @@ function derive(box) {
   panel.scrollTop = 0;
 }
 
+// The step of another level that has come as far, in the same pass.
+function stepIn(level) {
+  const [[middle, last], [before, end]] = [level, state.level].map(({ seed, last }) => [seed - 1, last]);
+  const { step } = state;
+  if (step <= before) return Math.round((step / (before || 1)) * middle);
+  return middle + Math.round(((step - before) / (end - before)) * (last - middle));
+}
+
 // Opens a group or closes it: the same graph, drawn anew around it, and as far stepped through as before.
 function toggle(group) {
-  const { level, step } = state;
+  const { level } = state;
   const closed = new Set(closedIn(level));
   if (!closed.delete(group)) closed.add(group);
   else for (const other of innerGroups(group)) closed.add(other); // one door at a time
   const [from, view] = [picture(), new View([...closed], level.title)];
   if (view.boxes.length > Math.max(MOST_SHOWN, level.boxes.length)) return refuse(group, view.boxes.length);
-  const share = step / (level.last || 1);
-  change({ level: view, step: Math.round(share * view.last), derived: null, prediction: null, pointed: null });
+  change({ level: view, step: stepIn(view), derived: null, prediction: null, pointed: null });
   canvas.rearrange(from, group);
   remember();
 }
@@ -163,6 +176,7 @@ function remember() {
 function recall() {
   const wanted = asked(location.hash);
   listed = wanted.listed;
+  state.opening = data.computed && wanted.step === null;
   const view = wanted.closed && new View(wanted.closed, levels[listed].title);
   const most = Math.max(MOST_SHOWN, levels[listed].boxes.length);
   const level = view && view.boxes.length <= most ? view : levels[listed];
@@ -231,7 +245,7 @@ at("scrub").addEventListener("input", (event) => go(event.target.valueAsNumber))
 at("level").addEventListener("change", (event) => {
   listed = Number(event.target.value);
   const level = levels[listed];
-  change({ level, step: Math.min(state.step, level.last), derived: null, prediction: null });
+  change({ level, step: stepIn(level), derived: null, prediction: null });
   remember();
 });
 for (const field of fields) {

@@ -195,7 +195,7 @@ class Picture {
     this.boxes.forEach((g, box) => {
       const { width } = this.places[box];
       fit(g.querySelector(".name"), width - (this.level.boxes[box].group === undefined ? 6 : 16), 9);
-      for (const text of g.querySelectorAll(".small")) fit(text, width * share(this.level.boxes[box]), 6);
+      for (const text of g.querySelectorAll(".small")) fit(text, width * share(this.level.boxes[box]));
     });
     const { x, y, width, height } = this.camera.getBBox();
     const side = (low, length) => Math.max(...this.places.map((place) => place[low] + place[length]));
@@ -259,7 +259,7 @@ class Picture {
       this.write(box, "gradient", numbers[1], otherwise);
     } else this.replay(box, known, complete);
     const [value, slope] = [parts.value, parts.gradient].map(({ text }) => text.textContent);
-    const told = `value ${value || "not computed"}, gradient ${slope}`;
+    const told = `value ${value || "not computed"}${now.live && !this.level.backward ? "" : `, gradient ${slope}`}`;
     if (g.dataset.told !== `${name}: ${told}`) g.dataset.told = `${name}: ${told}`;
     say(parts.title, `${this.headings[box]}: ${told}`);
   }
@@ -326,7 +326,7 @@ function plain(name) {
 }
 
 // Text that would be wider than its box is set narrower.
-function fit(text, width, letter = 6) {
+function fit(text, width, letter = 7) {
   text.removeAttribute("textLength");
   if (text.textContent.length * letter < width || text.getComputedTextLength() <= width) return; // measuring is slow
   text.setAttribute("textLength", width);

@@ -2,12 +2,22 @@
 
 const MOST_LISTED = 4; // names of boxes
 
+// What can be done, below the first words.
+const invitations = (level) => [
+  words(level.backward ? "A click on a box, or Enter, derives its gradient." : ""),
+  words(level.live ? "Any number can be changed." : ""),
+  words(level.boxes.some(({ group }) => group !== undefined) ? "A + opens what is drawn as one box." : ""),
+];
+
 const tellings = {
   start: (level) => [
     words("The leaves have their numbers; nothing is computed yet. Next → computes the first box."),
-    words(level.backward ? "A click on a box, or Enter, derives its gradient." : ""),
-    words(level.live ? "Any number can be changed." : ""),
-    words(level.boxes.some(({ group }) => group !== undefined) ? "A + opens what is drawn as one box." : ""),
+    ...invitations(level),
+  ],
+
+  opening: (level) => [
+    words("All values and gradients are computed: ←\u00a0Back and the slider show how, step by step."),
+    ...invitations(level),
   ],
 
   forward(level, step, results) {
