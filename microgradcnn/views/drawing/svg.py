@@ -118,7 +118,7 @@ def _numbers(box: Box, at: layout.Place) -> Iterable[str]:
 
 def _arrays(box: Box, at: layout.Place) -> Iterable[str]:
     assert box.maps is not None
-    yield f'<text class="note" x="{at.x + at.width / 2:.1f}" y="{at.y + HEADER + 7:.1f}">{escape(box.note)}</text>'
+    yield f'<text class="note" x="{at.x + at.width / 2:.1f}" y="{at.y + HEADER + 9:.1f}">{escape(box.note)}</text>'
     base = at.y + at.height
     for i, (kind, text, grid) in enumerate(zip(_KINDS, (box.value, box.gradient), box.maps, strict=True)):
         middle = at.x + at.width * (0.27 + 0.46 * i)
