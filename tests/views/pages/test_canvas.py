@@ -95,6 +95,14 @@ def test_it_opens_whole_or_at_the_end(page: Page, tmp_path: Path) -> None:
     assert not page.locator("#map").is_visible()
 
 
+def test_at_the_start_the_first_box_to_be_computed_is_seen(page: Page, tmp_path: Path) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    shown(page, chain(30), tmp_path)
+    page.keyboard.press("Home")
+    first = page.evaluate("microgradcnn.state.level.steps[1].box")
+    assert within(page, f".node >> nth={first}")
+
+
 # Whether every box is in the frame, none is under the buttons, and every arrow ends at its box.
 ROWS = """() => {
     const rect = (part) => part.getBoundingClientRect();
