@@ -68,6 +68,8 @@ class Emitter:
 
     def finish(self, done: str) -> str:
         """The whole text with its brackets in place: ( ), and [ ] around those."""
+        if OPEN not in done:
+            return done
         depths, stack, pieces = dict[int, int](), list[int](), list(done)
         for i, c in enumerate(pieces):
             if c == OPEN:
