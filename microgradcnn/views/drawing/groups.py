@@ -90,8 +90,8 @@ def grouping(
 
     `parts` are what the user meant as one thing, the inner ones first; steps are groups of graphs that are not small,
     or where they are named, and not where a family is named that they tear apart. `collapse` and `opened` name groups,
-    with * or ? for any letters, or are True for all. Raises ValueError for a name that no group has, and for given
-    groups that share a node or cannot be drawn as one.
+    with * or ? for any letters, or are True for all; where all is opened, what is named in `collapse` is not. Raises
+    ValueError for a name that no group has, and for given groups that share a node or cannot be drawn as one.
     """
     place = {node: i for i, node in enumerate(order)}
     edges = [(place[p], i) for i, node in enumerate(order) for p in node.parents if type(p) is not Constant]
@@ -100,8 +100,8 @@ def grouping(
     for tried in (parts, ()) if first else ((), parts):
         try:
             found = _with_parts(order, names, given, edges, () if given else tried, opened)
-            for chosen, change in ((collapse, found.collapsed.update), (opened, found.collapsed.difference_update)):
-                change(_chosen(chosen, found.groups))
+            found.collapsed |= _chosen(collapse, found.groups)
+            found.collapsed -= _chosen(None if opened is True else opened, found.groups)
         except ValueError as error:
             refused = refused or error
         else:

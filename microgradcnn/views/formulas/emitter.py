@@ -68,7 +68,7 @@ class Emitter:
 
     def finish(self, done: str) -> str:
         """The whole text with its brackets in place: ( ), and [ ] around those."""
-        depths, stack, pieces = dict[int, int](), list[int](), list(done)
+        depths, stack, pieces = dict[int, int](), list[int](), list(done) if OPEN in done else [done]
         for i, c in enumerate(pieces):
             if c == OPEN:
                 stack.append(i)

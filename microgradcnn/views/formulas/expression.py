@@ -202,7 +202,7 @@ def name_of(label: str) -> Name:
     return _parts(cut(label))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**15)  # names of as many nodes as a page opens
 def _parts(label: str) -> Name:
     if is_path(label):
         return Name(_printable(label), "", ())

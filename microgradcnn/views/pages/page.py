@@ -150,9 +150,10 @@ def _groups(finest: Level, drawing: Drawing, packed: list[str]) -> Iterator[dict
     boxes = [drawing.closed(name) for name in numbers]
     packed += _section("groups", svg.boxes(boxes, "g-"))
     for group, box in zip(drawing.groups, boxes, strict=True):
+        formula = group.head if group.kind == "segment" else None  # is called as the node that it computes
         yield {
             "columns": 1 if box.maps is None else box.maps[0].shape[1],
-            "name": clean(cut(group.name)),
+            "name": clean(cut(group.name)) if formula is None else notation.text(finest.symbols[finest.order[formula]]),
             "kind": group.kind,
             "members": sorted(place[i] for i in group.members),
             "head": None if group.head is None else place[group.head],
@@ -227,7 +228,7 @@ def _level(level: Level, number: int, derivations: Derivations, packed: list[str
         packed += _section(f"picture {number}", [svg.svg(level.drawing, prefix)])
     elif number:
         packed += _section(f"boxes {number}", svg.boxes(level.drawing.boxes, prefix))
-    for x in derived(level) if len(level.nodes) <= MOST_EXPLAINED else []:
+    for x in derived(level) if len(level.order) <= MOST_EXPLAINED else []:
         steps[level.nodes.index(x)], gradient = derivations.of(x, level)
         if (numbers := slotted(gradient, level)) is not None:
             pieces.append(math(numbers, substituted=level.nodes.index(x)))

@@ -52,7 +52,7 @@ def levels_of(f: Value, drawing: Drawing, owners: Owners | None) -> Shown:
     segments = [group.name for group in drawing.groups if group.kind == "segment" and len(group.members) > 1]
     other = None
     if not kinds and segments:
-        other = drawn(f, given, collapse=segments, owners=owners)
+        other = drawn(f, given, collapse=segments, opened=True, owners=owners)
     elif kinds and len(order) <= MOST_BOXES:
         other = drawn(f, given, opened=True, owners=owners)
     if other is not None:

@@ -62,6 +62,26 @@ def test_groups_and_step_are_in_the_address(page: Page, tmp_path: Path) -> None:
     assert len(seen(page)["frames"]) == 1
 
 
+HOLD = """async () => {
+    const [write, hold] = [history.replaceState.bind(history), new KeyboardEvent("keydown", { key: "ArrowLeft" })];
+    let written = 0;
+    history.replaceState = (...address) => { written += 1; write(...address); };
+    for (let i = 0; i < 14; i++) {
+        document.dispatchEvent(hold);
+        await new Promise(requestAnimationFrame);
+    }
+    return written;
+}"""
+
+
+def test_while_a_key_is_held_the_address_follows_now_and_then(page: Page, tmp_path: Path) -> None:
+    shown(page, neuron(), tmp_path, "#step=14")
+    page.evaluate("performance.now = () => 0")  # no time goes by
+    assert page.evaluate(HOLD) <= 1
+    page.evaluate("performance.now = () => 1e9")
+    page.wait_for_function("location.hash === '#step=0'")
+
+
 def test_the_view_is_in_the_address_once_it_was_moved(page: Page, tmp_path: Path) -> None:
     shown(page, neuron(), tmp_path)
     page.keyboard.press("ArrowLeft")

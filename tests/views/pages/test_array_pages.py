@@ -202,6 +202,10 @@ def test_lenet_layer_by_layer(page: Page, tmp_path: Path) -> None:
     page.goto(file.as_uri())
     page.wait_for_function("() => globalThis.microgradcnn")
     assert page.locator("#level option").all_text_contents() == ["Layer by layer", "Operation by operation"]
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for level in ("1", "0"):
+        page.locator("#level").select_option(level)
+        page.wait_for_function("microgradcnn.canvas.picture.shown.rows.length > 2")  # and not one of many screens
     assert page.locator("figure .group").first.get_attribute("role") == "button"
     agree(page, f)
     page.locator("figure .node[data-told^='W₁:']").dispatch_event("click")

@@ -96,6 +96,14 @@ def test_it_opens_whole_or_at_the_end(page: Page, tmp_path: Path) -> None:
     assert not page.locator("#map").is_visible()
 
 
+def test_at_the_start_the_first_box_to_be_computed_is_seen(page: Page, tmp_path: Path) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    shown(page, chain(30), tmp_path)
+    page.keyboard.press("Home")
+    first = page.evaluate("microgradcnn.state.level.steps[1].box")
+    assert within(page, f".node >> nth={first}")
+
+
 # Whether every box is in the frame, none is under the buttons, and every arrow ends at its box.
 ROWS = """() => {
     const rect = (part) => part.getBoundingClientRect();
@@ -198,14 +206,23 @@ def test_keys_zoom_move_and_fit_and_tab_leaves(page: Page, tmp_path: Path) -> No
         assert page.get_by_role("button", name=name, exact=True).count() == 1
 
 
+# The place of the last box in the picture, as shares of its width and height.
+ROOT = """() => {
+    const { places, bounds, level } = microgradcnn.canvas.picture, { x, y, width, height } = places[level.root];
+    return [(x + width / 2 - bounds.x) / bounds.width, (y + height / 2 - bounds.y) / bounds.height];
+}"""
+
+
 def test_a_step_brings_its_boxes_into_view_and_the_map_leads_elsewhere(page: Page, tmp_path: Path) -> None:
     shown(page, chain(30), tmp_path)
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     assert within(page, ".node.lit")
+    assert page.evaluate("microgradcnn.canvas.picture.shown.rows.length") > 1  # though not all of them are seen
     at = page.locator("#map").bounding_box()
     assert at is not None
-    page.mouse.click(at["x"] + at["width"] - 2, at["y"] + at["height"] / 2)
+    x, y = page.evaluate(ROOT)
+    page.mouse.click(at["x"] + x * at["width"], at["y"] + y * at["height"])
     assert within(page, ".root")
 
 

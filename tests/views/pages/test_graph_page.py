@@ -123,12 +123,12 @@ def test_a_network_stepped_changed_and_descended(name: str, page: Page, tmp_path
     for _ in range(HELD):
         page.keyboard.down("ArrowRight")
     page.keyboard.up("ArrowRight")
-    assert page.evaluate("location.href").endswith(f"step={HELD}")
+    page.wait_for_function(f"location.hash === '#step={HELD}'")
     page.evaluate(PRESS, ["ArrowRight", last - HELD])
-    assert page.evaluate("location.href").endswith(f"step={last}")
+    page.wait_for_function(f"location.hash === '#step={last}'")
     assert page.locator(".later").count() == 0
     page.evaluate(PRESS, ["ArrowLeft", last])
-    assert page.evaluate("location.href").endswith("step=0")
+    page.wait_for_function("location.hash === '#step=0'")
     seen = page.evaluate("seen")
     there, back = seen[:last], seen[last:]
     assert len(set(there)) == last  # every step says something of its own

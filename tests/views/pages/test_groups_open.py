@@ -17,6 +17,7 @@ from test_javascript import far
 import microgradcnn as mg
 from microgradcnn import Value, nn
 from microgradcnn.engine.gradient import topological
+from microgradcnn.views.pages import page as pages
 from microgradcnn.views.pages import page_level, shown_levels
 
 if TYPE_CHECKING:
@@ -92,6 +93,36 @@ def test_a_closed_layer_of_many_neurons_is_strips_that_follow_a_change(page: Pag
     assert units() == before
 
 
+def test_all_groups_opened_by_python_are_open(page: Page, tmp_path: Path) -> None:
+    _, loss, names = network()
+    file = mg.draw(loss, open=True, names=names).save(tmp_path / "open.html")
+    page.goto(file.as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    titles = page.locator("#level option").all_text_contents()
+    assert titles == ["Formula by formula", "Operation by operation"]
+    assert page.evaluate("microgradcnn.levels.map((level) => level.live)") == [True, True]
+    assert {"w₁₁₁", "t₅", "yhat"} <= set(boxes(page))
+
+
+def test_a_large_graph_has_no_derivations_in_any_level(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_EXPLAINED", 60)
+    _, loss, names = network()
+    page.goto(mg.draw(loss, open=True, names=names).save(tmp_path / "open.html").as_uri())
+    page.wait_for_function("() => globalThis.microgradcnn")
+    assert page.evaluate("microgradcnn.levels.map(({ boxes }) => boxes.length > 60)") == [False, True]
+    assert page.evaluate("microgradcnn.levels.map(({ derivations }) => Object.keys(derivations).length)") == [0, 0]
+
+
+def test_the_list_of_groups_has_formulas_last_by_their_nodes(page: Page, tmp_path: Path) -> None:
+    _, loss, names = network()
+    shown(page, loss, tmp_path, names=names)
+    listed = [name.strip() for name in page.locator("#groups label").all_text_contents()]
+    assert listed[:3] == ["Layer 1", "Layer 2", "Layer 3"]
+    assert not any(re.search(r"^t\d", name) for name in listed)
+
+
 def test_numbers_of_groups_are_those_of_the_graph(page: Page, tmp_path: Path) -> None:
     model, loss, names = network()
     shown(page, loss, tmp_path, names=names)
@@ -129,6 +160,8 @@ def test_a_step_and_a_prediction_with_closed_groups(page: Page, tmp_path: Path) 
     _, loss, names = network()
     shown(page, loss, tmp_path, names=names)
     page.keyboard.press("Home")
+    plus = page.locator(".later .handle path").first
+    assert plus.evaluate("(path) => getComputedStyle(path).strokeDasharray") == "none"  # not so the box itself
     for _ in range(page.evaluate("microgradcnn.state.level.last")):
         page.keyboard.press("ArrowRight")
     assert "not computed" not in page.locator("text.gradient").all_text_contents()

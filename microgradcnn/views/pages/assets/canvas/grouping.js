@@ -183,11 +183,11 @@ class Grouped {
   made(item) {
     const [kind, number] = [item.split(" ")[0], Number(item.split(" ")[1])];
     if (kind === "node") return { ...fine.boxes[number], ends: [number] };
-    const { name, kind: sort, head, members, columns, maps } = data.groups[number];
+    const { name, head, members, columns, maps } = data.groups[number];
     const ends = head === null ? this.ends(item, members) : [head];
     if (ends.length === 1) {
       const { place, ...told } = fine.boxes[ends[0]];
-      return { ...told, name: sort === "segment" ? told.name : name, leaf: false, group: number, ends };
+      return { ...told, name, leaf: false, group: number, ends };
     }
     const leaf = members.every((node) => fine.boxes[node].leaf);
     const gradient = ends.every((end) => fine.boxes[end].gradient);

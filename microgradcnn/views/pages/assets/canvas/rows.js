@@ -196,14 +196,15 @@ function asDrawn({ arranged, boxes, edges, frames }) {
   return { boxes: places, frames: framed, routes, rows: [ONE_ROW], size };
 }
 
-// Puts a picture in rows where one row could not be read in a room, and these can; or back in one. Of arrays one row
-// shows few: a wide room may be less high than their rows, but on a phone it is the page that moves up and down.
+// Puts a picture in rows where one row could not be read in a room, and these can; or back in one. In a wide room rows
+// show more than one, even where they, or the highest of them, are higher than it; on a phone it is the page that moves
+// up and down.
 /** @param {Picture} picture @param {Size} room */
 function lay(picture, room) {
-  const { drawn, shown, boxes, frames, edges, level } = picture;
+  const { drawn, shown, boxes, frames, edges } = picture;
   const fits = drawn.size.width * READABLE <= room.width && drawn.size.height * READABLE <= room.height;
-  const higher = { ...room, height: room.width > WIDE && level.arrays ? 2.5 * room.height : 0 };
-  const laid = fits ? drawn : inRows(drawn, room) ?? inRows(drawn, higher, READABLE, room.height) ?? drawn;
+  const higher = { ...room, height: room.width > WIDE ? 8 * room.height : 0 };
+  const laid = fits ? drawn : inRows(drawn, room) ?? inRows(drawn, higher, READABLE, 1.5 * room.height) ?? drawn;
   if (laid === shown) return;
   picture.shown = laid;
   const move = (g, to, from) => {

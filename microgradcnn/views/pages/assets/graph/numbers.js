@@ -68,7 +68,7 @@ function quantity(numbers, shape = []) {
   const room = Math.max(1, Math.floor(((document.getElementById("telling")?.clientWidth || 1000) - BESIDE) / CELL));
   const columns = shape.length === 1 && numbers.length > room ? 1 : shape.at(-1);
   if (shape.length > 2 || columns > Math.min(6, room) || numbers.length > 8 * columns) {
-    return math("mtext", `${shape.join("×")}: ${range(numbers)}`);
+    return math("mtext", `${shape.join("×")}${shape.length > 1 ? "" : " numbers"}: ${range(numbers)}`);
   }
   const cells = Array.from(numbers, (x) => math("mtd", number(columns > 1 ? Number(x.toPrecision(3)) : x)));
   const rows = Array.from({ length: numbers.length / columns }, () => math("mtr", ...cells.splice(0, columns)));

@@ -90,8 +90,16 @@ function go(step) {
     return canvas.reveal(lit().boxes);
   }
   change({ step: Math.min(Math.max(step, 0), level.last), derived: null });
-  canvas.reveal(lit().boxes);
-  remember();
+  follow();
+  rememberStep();
+}
+
+// Brings into sight what the step is about; at the start what the next one computes, and from what.
+function follow() {
+  const { step, level } = state;
+  const next = step ? undefined : level.steps[1]?.box;
+  const before = level.links.flatMap(({ parent, child }) => (child === next ? [parent] : []));
+  canvas.reveal(next === undefined ? lit().boxes : [...before, next]);
 }
 
 function predicted() {
@@ -156,7 +164,9 @@ function showGroups() {
     const { outer } = data.groups[group];
     return outer !== null && (shut.has(outer) || inside(outer));
   };
-  const shown = closed === null ? [] : [...data.groups.keys()].filter((group) => !inside(group));
+  const all = closed === null ? [] : [...data.groups.keys()].filter((group) => !inside(group));
+  const isFormula = (group) => data.groups[group].kind === "segment";
+  const shown = [...all.filter((group) => !isFormula(group)), ...all.filter(isFormula)];
   at("groups").hidden = !shown.length;
   const ticks = shown.map((group) => {
     const tick = html("input", { type: "checkbox", checked: !shut.has(group), onchange: () => toggle(group) });
@@ -173,6 +183,17 @@ function remember() {
   if (address !== location.hash) history.replaceState(null, "", address);
 }
 
+// While a key is held the address follows now and then: a new one costs more than a step, and browsers refuse too many.
+const PAUSE = 100; // milliseconds
+let [remembered, waiting] = [-PAUSE, 0]; // when a step was put there last, and the timer of the next time
+function rememberStep() {
+  clearTimeout(waiting);
+  const early = remembered + PAUSE - performance.now();
+  if (early > 0) return void (waiting = setTimeout(rememberStep, early));
+  remembered = performance.now();
+  remember();
+}
+
 function recall() {
   const wanted = asked(location.hash);
   listed = wanted.listed;
@@ -183,7 +204,7 @@ function recall() {
   const step = Math.trunc(Number(wanted.step ?? (data.computed ? level.last : level.seed - 1))) || 0;
   change({ level, step: Math.min(Math.max(step, 0), level.last), derived: null, prediction: null });
   if (wanted.view) canvas.look(wanted.view);
-  else if (wanted.step !== null) canvas.reveal(lit().boxes);
+  else if (wanted.step !== null) follow();
 }
 
 function setNumber(place, number) {
