@@ -65,7 +65,7 @@ def shown_arrays(parameters: Mapping[str, Value]) -> list[ShownArray]:
 
 
 def _grids(pattern: str, members: Sequence[Member]) -> Iterator[ShownArray]:
-    """The numbers of a pattern of names, as arrays with an axis for each index that changes, and without it in names."""
+    """The numbers of a pattern of names, as arrays with an axis for each index that changes, which no name has."""
     axes = [sorted(set(indices), key=_whole) for indices in zip(*(indices for indices, _ in members), strict=True)]
     if math.prod(map(len, axes)) == len(members):
         fixed = iter([axis[0] if len(axis) == 1 else "" for axis in axes])

@@ -8,7 +8,7 @@ function gridOf({name, shape}, cells) {
   const columns = shape.at(-1) ?? 1, size = columns * (shape.at(-2) ?? 1), maps = created("div", {className: "maps"});
   for (let i = 0; i < cells.length; i += size) {
     const table = created("div", {className: "cells"}, ...cells.slice(i, i + size));
-    table.style.gridTemplateColumns = `repeat(${columns}, 3.4rem)`;
+    table.style.setProperty("--columns", columns);
     maps.append(table);
   }
   const caption = created("figcaption", {}, `${name} `, created("small", {}, shape.join("×")));
