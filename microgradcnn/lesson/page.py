@@ -15,7 +15,7 @@ from microgradcnn.data import Dataset
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.lesson.run import NetworkRow
+from microgradcnn.lesson.run import NetworkRow, own_rows
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, mistakes, practice, problem, script
@@ -57,6 +57,7 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
     What the graph has nothing for is left out: boxes and a worksheet for arrays, a training without data.
     """
     name, kind = row.network, course.networks[row.network]
+    data = {which: rows for which, rows in own_rows(kind, data).items() if which in data or which in row.runs}
     network = kind()
     about, beside = subject(network), dict[str, str]()
     found: dict[str, Pieces | None] = {"network": _network(network, about, row)}

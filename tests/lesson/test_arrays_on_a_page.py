@@ -11,8 +11,10 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import nn
+from microgradcnn.lesson.run import own_rows
 from microgradcnn.lesson.sections.stage import stage
 from microgradcnn.lesson.sections.subject import subject
+from microgradcnn.lesson.sections.watching import watched
 from microgradcnn.networks.of_a_module import network_of_module
 
 
@@ -30,18 +32,18 @@ class Recurrent(nn.Module):
         return self.head(h)
 
 
-def recurrent() -> nn.Module:
-    model = Recurrent()
-    model.example = np.random.default_rng(1).normal(size=(6, 4)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
+def recurrent(rows: int = 6) -> Any:
+    model, x = Recurrent(), np.random.default_rng(1).normal(size=(rows, 4))
+    model.example = x, x[:, 0]
     return model
 
 
-def images() -> nn.Module:
+def images(rows: int = 6) -> Any:
     """Six images through two convolutions: more than 20,000 operations on numbers."""
     rng = np.random.default_rng(0)
     layers = nn.Conv2d(1, 4, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, rng=rng), nn.ReLU()
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(24, 3, rng=rng))
-    model.example = rng.normal(size=(6, 1, 8, 8)), np.arange(6) % 3
+    model.example = rng.normal(size=(rows, 1, 8, 8)), np.arange(rows) % 3
     return model
 
 
@@ -61,3 +63,15 @@ def test_arrays_have_the_names_of_layers_and_steps(model: Callable[[], Any], nam
     told, _ = json.JSONDecoder().raw_decode(started, started.index("{"))
     assert [each["name"] for each in told["steps"]] == names
     assert 'name="next"' in str(found["graph"])
+
+
+def test_what_fits_no_built_in_data_is_trained_on_the_rows_of_its_example() -> None:
+    """Ten are enough, of numbers as of classes; the page looks at the first eight. A large program is left out."""
+    few, many, large = (network_of_module(m, m.example, "own") for m in (recurrent(9), recurrent(10), images(10)))
+    assert own_rows(few, {}) == {}
+    assert subject(many()).given[0].shape == (8, 4)
+    section, script = watched(many, own_rows(many, {}), key=True, boxes=False)
+    assert 'id="watched"' in section
+    assert '"name": "example"' in script
+    assert own_rows(large, {})["example"].classes == ("0", "1", "2")
+    assert watched(large, own_rows(large, {}), key=True, boxes=False) == ("", "")
