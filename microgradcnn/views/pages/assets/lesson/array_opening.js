@@ -23,8 +23,8 @@ function paintCells(cells, values) {
   });
 }
 
-// `told` has the leaves, which of them are shown, and what is computed on the way. The `graph` gives the loss and these,
-// and there is descent, and in the section `steps`, where there is one, steps through it; without one `scalars` does.
+// `told` has the leaves, which of them are shown, and what is computed on the way. The `graph` gives the loss and
+// these, descends, and is stepped through in the section `steps`, where there is one; without one `scalars` gives them.
 function arrayOpening(section, told, scalars, graph, steps) {
   const program = (numbers) => graph ? graph.program(numbers) : scalars(numbers);
   const $ = (selector) => section.querySelector(selector), slider = $("[name=number]");
