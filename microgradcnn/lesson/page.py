@@ -15,7 +15,7 @@ from microgradcnn.data import Dataset
 from microgradcnn.lesson.cost import network_cost
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.lesson.run import NetworkRow
+from microgradcnn.lesson.run import NetworkRow, own_rows
 from microgradcnn.lesson.schematic import sliding
 from microgradcnn.lesson.sections.evidence import checks, not_trained, size_of, table, trainings
 from microgradcnn.lesson.sections.practice import exercise, fills, landscapes, mistakes, practice, problem, script
@@ -57,9 +57,10 @@ def network_page(row: NetworkRow, data: Mapping[str, Dataset], student: bool, co
     What the graph has nothing for is left out: boxes and a worksheet for arrays, a training without data.
     """
     name, kind = row.network, course.networks[row.network]
+    data = {which: rows for which, rows in own_rows(kind, data).items() if which in data or which in row.runs}
     network = kind()
     about, beside = subject(network), dict[str, str]()
-    found: dict[str, Pieces | None] = {"network": _network(network, about, row)}
+    found: dict[str, Pieces | None] = {"network": _network(network, about, row, student)}
     derivation, running = Derivation(), list[str]()
     with _left_out(name, "numbers that can be changed"):
         staged, started = stage(network, about, key=not student)
@@ -129,13 +130,16 @@ def filled(file: str, found: Mapping[str, Pieces]) -> str:
     )
 
 
-def _network(network: Network, about: Subject, row: NetworkRow) -> Pieces:
-    """What it is, and a drawing for where no number can be changed; of arrays a table of the parameters."""
+def _network(network: Network, about: Subject, row: NetworkRow, student: bool) -> Pieces:
+    """What it is, and a drawing for where no number can be changed; of arrays a table of the parameters.
+
+    What to do about a training that there is none of is the teacher's to know.
+    """
     where = f"The network {row.network}" + (f", {row.section}" if row.section else "")
     sigma = "; σ is the sigmoid, σ(a) = 1/(1 + e<sup>−a</sup>)" if "sigmoid" in about.operations else ""
     weights = f"{row.parameters} weight{'s' * (row.parameters != 1)}"
     drawing = "" if about.scalar else _parameters(network, about)
-    drawing += "".join(not_trained(which, why) for which, why in row.left_out.items())
+    drawing += "".join(not_trained(which, why) for which, why in row.left_out.items() if not student)
     opening = "<p>It is too large for its numbers to be changed here.</p>"
     if about.scalar:
         opening = sliding(network, f"drawn-{row.network}") or _definitions(about)

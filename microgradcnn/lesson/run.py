@@ -21,8 +21,9 @@ from microgradcnn.experiment import Experiment, experiment
 from microgradcnn.fit import DivergedError, Training, accuracy, train
 from microgradcnn.lesson.course import Course, LeftOutWarning
 from microgradcnn.lesson.lecture import LECTURE
-from microgradcnn.networks import NETWORKS, Network
+from microgradcnn.networks import NETWORKS, ModuleNetwork, Network
 from microgradcnn.networks.losses.written_loss import UntrainableError
+from microgradcnn.networks.of_a_module import FEWEST_ROWS
 from microgradcnn.networks.roles import replayed
 
 OF_MODULES = {"epochs": 300, "rate": 0.01, "batch": 32}  # of what `fit` trains
@@ -114,8 +115,10 @@ def network_row(
     checks = check_network(built, seed)
     training = {"progress": progress} | (OF_MODULES if built.module is not None else {})
     cause = "no built-in data set fits it, so give one, as in --data rows.csv"
+    if built.module is not None:
+        cause += f", or an example of {FEWEST_ROWS} rows or more"
     runs, diverged, left_out = dict[str, Experiment](), dict[str, str](), dict[str, str]()
-    for which, rows in (data or _built_in(built)).items():
+    for which, rows in (data or {**_built_in(built), **own_rows(kind, data)}).items():
         try:
             target = "number" if rows.classes is None else None
             done = experiment(known, rows, seed=seed, target_kind=target, network=options, training=training)
@@ -162,6 +165,13 @@ def _built_in(network: Network) -> dict[str, Dataset]:
     """The small data sets that are always there, those as wide as the network is by itself first."""
     found = {name: data_set(name, {}) for name in BUILT_IN}
     return dict(sorted(found.items(), key=lambda item: item[1].x.shape[1] != network.inputs))
+
+
+def own_rows(kind: type[Network], data: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
+    """What a course has as data; where that is nothing the rows that a module was given with, if they are enough."""
+    if data or not issubclass(kind, ModuleNetwork) or (rows := kind.given_rows()) is None:
+        return data
+    return {rows.name: rows}
 
 
 def data_set(name: str, data: Mapping[str, Dataset]) -> Dataset:

@@ -11,7 +11,7 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
-from microgradcnn.data import as_images
+from microgradcnn.data import as_images, with_classes
 from microgradcnn.data.dataset import DataError, Dataset
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
@@ -19,6 +19,9 @@ from microgradcnn.networks.losses.own_loss import OwnLossNetwork, add_up_to_1
 from microgradcnn.networks.roles import replayed
 from microgradcnn.networks.writing import named
 from microgradcnn.nn.summary import in_mode
+
+MOST_BY_HAND = 8  # rows of an example that a loss is looked at over
+FEWEST_ROWS = 10  # of an example that is data to train on and to test with
 
 
 class ModuleNetwork(OwnLossNetwork):
@@ -59,8 +62,8 @@ class ModuleNetwork(OwnLossNetwork):
         return self.criterion(self._called(self.shaped(x)), self.targets(y))
 
     def hand_graph(self) -> Value:
-        """The loss over the example's rows, x and y."""
-        x, y = (Value(part, label=name) for part, name in zip(self.batch, ("x", "y"), strict=True))
+        """The loss over the example's first rows, x and y."""
+        x, y = (Value(part[:MOST_BY_HAND], label=name) for part, name in zip(self.batch, ("x", "y"), strict=True))
         return named(self.criterion(self._called(x), y), "f")
 
     def drawn_rows(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -107,6 +110,18 @@ class ModuleNetwork(OwnLossNetwork):
             raise DataError(f"{cls.name} has targets of shape {cls.batch[1].shape}, and {data.name} one for each row")
         network.check_data(data)
         return {}
+
+    @classmethod
+    def given_rows(cls) -> Dataset | None:
+        """The example as data, None where its rows are few, or have a target of several numbers."""
+        x, y = cls.batch
+        kinds = len(np.unique(y))
+        if len(x) < FEWEST_ROWS or y.size != len(y) or kinds < 2:
+            return None
+        rows, image = x.reshape(len(x), -1).astype(np.float64), x.shape[2:] if cls.takes_images() else None
+        names = tuple(f"x_{i}" for i in range(1, rows.shape[1] + 1))
+        found = Dataset(rows, y.reshape(-1).astype(np.float64), names, "y", image, "example")
+        return with_classes(found) if kinds == 2 or (cls.takes_outputs() and not np.any(y % 1)) else found
 
     def pictures(self, image: tuple[int, ...] | None) -> Array | None:
         """The first filters of one channel, (filters, height, width), or weights as Network's."""

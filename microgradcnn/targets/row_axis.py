@@ -53,13 +53,15 @@ def replay(
 def _with_zeros(order: Sequence[Value], inputs: Sequence[Value], n: int, fixed: Sequence[Value]) -> dict[Value, Pair]:
     """The same where n rows of zeros stand for any number of them, {} if nothing comes of that.
 
-    They are the state that a recurrence begins with, np.zeros((len(x), units)); other numbers may mean anything.
+    They are the state that a recurrence begins with, np.zeros((len(x), units)), or np.zeros(len(x)) of one number a row
+    if that alone does not do; other numbers may mean anything.
     """
-    found = {p for node in order for p in (node, *node.parents) if p.op is None and p.ndim > 1 and p.shape[0] == n}
+    found = {p for node in order for p in (node, *node.parents) if p.op is None and p.ndim and p.shape[0] == n}
     zeros = [p for p in found.difference(inputs, fixed) if not np.any(p.data)]
-    with suppress(RowsError):
-        if zeros:
-            return _again(order, inputs, n, {p: _of_all_rows(p) for p in zeros})
+    for least in (2, 1):
+        with suppress(RowsError):
+            if states := [p for p in zeros if p.ndim >= least]:
+                return _again(order, inputs, n, {p: _of_all_rows(p) for p in states})
     return {}
 
 

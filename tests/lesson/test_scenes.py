@@ -263,6 +263,20 @@ def test_arrays_descend(page: Any, folders: dict[tuple[str, bool], Path], name: 
         assert near(text(page, "#network .loss output"), about.loss.item())
 
 
+@needs_chromium
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_long_path_is_seen_whole_and_a_long_recurrence_can_be_read(
+    page: Any, folders: dict[tuple[str, bool], Path], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(address(folders, "rnn"))
+    assert page.locator("#path .wide").evaluate("box => box.scrollWidth <= box.clientWidth")
+    high = page.locator("#windows .schematic text[data-of]").first.evaluate(
+        "text => text.getBoundingClientRect().height"
+    )
+    assert high >= 10
+
+
 # Students guess before they see
 
 

@@ -40,11 +40,11 @@ class Recurrence(nn.Module):
 class OfNumbers(nn.Module):
     """The same in single numbers, the columns of the rows one after the other."""
 
-    def __init__(self) -> None:
-        self.w, self.u, self.v = mg.Value(0.4), mg.Value(-0.3), mg.Value(0.9)
+    def __init__(self, begin: Callable[[int], Any] = lambda n: 0.0) -> None:
+        self.w, self.u, self.v, self.begin = mg.Value(0.4), mg.Value(-0.3), mg.Value(0.9), begin
 
     def forward(self, x: mg.Value) -> mg.Value:
-        h: Any = 0.0
+        h = self.begin(len(x))
         for column in x.T:
             h = mg.tanh(self.w * column + self.u * h)
         return self.v * h
@@ -110,10 +110,11 @@ def test_a_model_of_single_numbers_learns_from_rows() -> None:
     assert run.history[-1]["validation_accuracy"] == evaluate(logits, X, ONES)["accuracy"]
 
 
-def test_a_recurrence_of_single_numbers_learns_from_rows() -> None:
+@pytest.mark.parametrize("begin", [lambda n: 0.0, np.zeros], ids=["number", "a number each"])
+def test_a_recurrence_of_single_numbers_learns_from_rows(begin: Callable[[int], Any]) -> None:
     rows, y = SEQUENCES[..., 0], SEQUENCES[..., 0].sum(axis=1)
-    one, other = OfNumbers(), OfNumbers()
-    fit(one, rows, y, loss=nn.mse_loss, **HOW)
+    one, other = OfNumbers(begin), OfNumbers(begin)
+    fit(one, rows, y, loss=nn.mse_loss, engine="numpy", **HOW)
     by_hand(other, lambda: mg.mean((other(mg.Value(rows)) - y) ** 2))
     np.testing.assert_allclose([p.item() for p in one.parameters()], [p.item() for p in other.parameters()], rtol=1e-12)
 

@@ -11,6 +11,8 @@ from microgradcnn.engine.gradient import cotangents, topological
 from microgradcnn.engine.value import Value
 from microgradcnn.lesson.sections.subject import Subject
 from microgradcnn.targets.export.javascript_arrays import array_program
+from microgradcnn.views.drawing.structure.layers import labelled_owners, layers
+from microgradcnn.views.drawing.structure.time_steps import time_steps
 from microgradcnn.views.pages.assets import compact, literal
 
 MOST_BOXES = 60  # of a graph that is stepped through
@@ -19,12 +21,13 @@ ELEMENTARY = ("add", "sub", "mul", "neg", "div", "square", "sum", "mean")
 MOVING = ("reshape", "transpose", "broadcast_to", "astype", "equal", "where", "getitem")  # numbers, and choosing them
 
 
-def array_graph(about: Subject) -> str | None:
+def array_graph(about: Subject, shown: Sequence[Value] = ()) -> str | None:
     """The graph in JavaScript, for array_graph.js; None where it has too many boxes to be stepped through.
 
     A node is its operation, its inputs, its shape, and the place of a leaf among the numbers of all, of which the
-    first `moved` are the parameters', or the numbers of a constant. Boxes stand for what has a name and for
-    operations, but for those that only move numbers. Raises ValueError for what JavaScript cannot compute.
+    first `moved` are the parameters', or the numbers of a constant; the `shown` are told by their places. Boxes stand
+    for what has a name and for operations, but for those that only move numbers. Raises ValueError for what
+    JavaScript cannot compute.
     """
     order = topological(about.loss)
     nodes = list(dict.fromkeys(v for node in order for v in (*node.parents, node)))
@@ -42,12 +45,13 @@ def array_graph(about: Subject) -> str | None:
         if (number := operations.setdefault(kind, len(operations))) == len(texts):
             texts.append(_operation(node))
         told.append([number, [place[p] for p in node.parents], list(node.shape), None])
-    names = _names(boxes)
+    names = called(about.loss, boxes)
     moving = _depending(nodes, set(about.parameters.values()))
     fields = {
         "f": about.loss.label or "f",
         "moved": sum(int(np.size(p.data)) for p in about.parameters.values()),
         "root": place[about.loss],
+        "shown": [place[node] for node in shown],
         "nodes": told,
         "boxes": [[place[node], names[node], node in moving, node.label is not None] for node in boxes],
         "edges": [[place[a], place[b]] for a, b in edges],
@@ -94,12 +98,23 @@ def _depending(nodes: Sequence[Value], on: set[Value]) -> set[Value]:
     return found
 
 
-def _names(boxes: Sequence[Value]) -> dict[Value, str]:
-    """Labels, and for what has none its operation, with a number where several are alike."""
-    words = [node.label or (node.op.name.replace("_", " ") if node.op is not None else "") for node in boxes]
+def parts(loss: Value) -> dict[Value, str]:
+    """What the layers of a model and the steps of a loop are called, by their last nodes; "" for others in them."""
+    order = topological(loss)
+    steps = time_steps(order)
+    found = {i: "" for step in steps for i in step.members}
+    for part in (*layers(order, labelled_owners(order), set(found)), *steps):
+        found |= {i: found.get(i, "") for i in part.members} | {max(part.members): part.name}
+    return {order[i]: name for i, name in found.items()}
+
+
+def called(loss: Value, nodes: Sequence[Value]) -> dict[Value, str]:
+    """Labels, and for what has none its layer or step, or its operation, with a number where several are alike."""
+    meant = parts(loss)
+    words = [v.label or meant.get(v) or (v.op.name.replace("_", " ") if v.op is not None else "") for v in nodes]
     return {
         node: word if node.label or words.count(word) == 1 else f"{word} {words[: i + 1].count(word)}"
-        for i, (node, word) in enumerate(zip(boxes, words, strict=True))
+        for i, (node, word) in enumerate(zip(nodes, words, strict=True))
     }
 
 

@@ -13,7 +13,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.lesson.layers import incoming
 from microgradcnn.lesson.schematic import schematic, sliding
-from microgradcnn.lesson.sections.array_graph import ELEMENTARY, MOVING, array_graph
+from microgradcnn.lesson.sections.array_graph import ELEMENTARY, MOVING, array_graph, called, parts
 from microgradcnn.lesson.sections.subject import Pieces, Subject, representatives
 from microgradcnn.networks import Network
 from microgradcnn.targets.export.javascript import function
@@ -174,18 +174,18 @@ def _array_stage(about: Subject, key: bool) -> tuple[dict[str, Pieces], str]:
     few = [leaf for leaf in leaves if np.size(leaf.data) <= MOST_CELLS]
     if not few:
         raise ValueError("all of its arrays are too large for their numbers to be shown")
-    steps = {node: node.label or node.op.name for node in topological(about.loss) if node.op is not None}
-    kept = [v for v, name in steps.items() if 1 < np.size(v.data) <= MOST_CELLS and (v.label or name not in ASIDE)]
-    program = function([about.loss, *kept[-MOST_ARRAYS:]], leaves)
+    kept = _on_the_way(about.loss)
+    names = called(about.loss, kept)
     told = {
         "leaves": [_array(leaf, str(leaf.label)) for leaf in leaves],
         "shown": [leaves.index(leaf) for leaf in few],
-        "steps": [_array(v, steps[v]) for v in kept[-MOST_ARRAYS:]],
+        "steps": [_array(v, names[v]) for v in kept],
         "f": about.loss.label or "f",
     }
     graph: str | None = None
     with suppress(ValueError):  # of what JavaScript cannot compute the first scene has what it can
-        graph = array_graph(about)
+        graph = array_graph(about, kept)
+    program = "null" if graph else compact(function([about.loss, *kept], leaves))
     opening = f"""<div class="opening arrays"><div class="controls">
 <p class="readings"><span class="loss"><output></output><i></i></span></p>
 <p class="told"></p>
@@ -197,8 +197,17 @@ def _array_stage(about: Subject, key: bool) -> tuple[dict[str, Pieces], str]:
         stepped = f'{STEPS}\n<div class="wide grids"></div>' if graph else "<p>It cannot be stepped through here.</p>"
         found["graph"] = {"graph": stepped}
     scene = "null" if key or not graph else 'document.getElementById("graph")'
-    start = f'arrayOpening(document.getElementById("network"), {literal(told)}, {compact(program)}'
+    start = f'arrayOpening(document.getElementById("network"), {literal(told)}, {program}'
     return found, f"{start}, {f'new ArrayGraph({graph})' if graph else 'null'}, {scene});"
+
+
+def _on_the_way(loss: Value) -> list[Value]:
+    """The arrays on the way to the loss that are shown; of too many the last of those with a name, layer or step."""
+    small = [v for v in topological(loss) if v.op is not None and 1 < np.size(v.data) <= MOST_CELLS]
+    meant = {v: v.label or name for v, name in parts(loss).items()}
+    named = [v for v in small if v.label or meant.get(v)]
+    found = [v for v in small if v in named or (v.op is not None and v not in meant and v.op.name not in ASIDE)]
+    return (named if len(found) > MOST_ARRAYS and named else found)[-MOST_ARRAYS:]
 
 
 def _array(v: Value, name: str) -> dict[str, object]:

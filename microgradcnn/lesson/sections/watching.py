@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.data import Dataset, split
+from microgradcnn.data.scaling import standardised, unscaled
 from microgradcnn.engine.arrays import bare_array
 from microgradcnn.experiment import fit_scaling
 from microgradcnn.lesson.run import BUILT_IN, OF_MODULES, REGULARISE, data_set
@@ -22,6 +23,7 @@ from microgradcnn.views.pages.training.page import engine_script, panel_script
 from microgradcnn.views.pages.training.task import TaskRows, live_task
 
 EPOCHS, TEST = 2000, 0.2
+MOST_PROGRAMS = 180_000  # characters of a task's programs: with more a page would be too large
 DIGITS = 3  # after the point, of the inputs, so that a page stays small
 
 
@@ -44,6 +46,10 @@ def watched(
     try:
         task = live_task(*_learner(network, rows[0]), 0, kernels, key, rows[1:])
     except ValueError:  # what a page cannot compute: the curves of the trainings are there
+        return "", ""
+    if len(literal(task["variants"])) > MOST_PROGRAMS:
+        task["variants"] = {task["activation"]: task["variants"][task["activation"]]}
+    if len(literal(task["variants"])) > MOST_PROGRAMS:
         return "", ""
     written = "null"
     if boxes and network is own:
@@ -72,9 +78,13 @@ def _rows(network: Network, data: Mapping[str, Dataset]) -> Iterator[TaskRows]:
     for name in dict.fromkeys([*reversed(list(data)), *BUILT_IN]):
         found = data_set(name, data)
         classes = len(found.classes or ())
-        told = classes == 2 if network.outputs == 1 else classes == network.outputs
+        numbers = found.classes is None and network.of_differences
+        told = numbers or classes == 2 if network.outputs == 1 else classes == network.outputs
         if found.x.shape[1] == network.inputs and told:
             learn, test = split(found, TEST, 0)
             scaling = fit_scaling(learn)
-            (x, y), unseen = ((np.round(scaling.apply(part.x), DIGITS), part.y) for part in (learn, test))
+            target = standardised(learn.y[:, None]) if numbers else unscaled(1)
+            (x, y), unseen = (
+                (np.round(scaling.apply(part.x), DIGITS), target.apply(part.y[:, None])[:, 0]) for part in (learn, test)
+            )
             yield TaskRows(x, y, unseen, name, found.classes, network.image)

@@ -332,6 +332,15 @@ def test_it_fits_a_telephone_and_trains_where_there_is_no_worker(page: Page, tmp
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_losses_stand_before_the_weights(played: Page, width: int) -> None:
+    """Beside the plane, or under it on a telephone, where the weights are the last."""
+    played.set_viewport_size({"width": width, "height": 844})
+    tops = """parts => parts.map((part) => document.querySelector(`.panes > ${part}`).getBoundingClientRect().top)"""
+    plane, charts, weights = played.evaluate(tops, [".learnt", ".charts", ".weighed"])
+    assert plane == charts < weights if width > 390 else plane < charts < weights
+
+
 def test_a_page_without_the_key_trains_by_differences(page: Page, tmp_path: Path) -> None:
     network, data, kernels = NETWORKS["conv_linear"](regularise=0.01), load("bars"), Kernels()
     schedule, x = replace(OF_NETWORKS, epochs=20, rate=0.1), np.round(data.x, 3)  # what nobody has packed is rounded

@@ -11,7 +11,7 @@ import microgradcnn as mg
 from microgradcnn import nn
 from microgradcnn.networks import NETWORKS
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, bendable, of_model, of_network, shown_of
-from microgradcnn.views.pages.training.task import TaskRows, view_of
+from microgradcnn.views.pages.training.task import TaskRows, image_of, view_of
 from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
 X = np.random.default_rng(0).normal(size=(3, 2))
@@ -87,14 +87,28 @@ def test_activations_with_the_same_weights_are_steps() -> None:
     np.testing.assert_array_equal(shown["tanh, step 1"], np.tanh(0.4 * X[:, :1]))
 
 
+def test_layers_that_are_called_again_and_again_are_told_by_their_steps() -> None:
+    class Cells(nn.Module):
+        def __init__(self) -> None:
+            self.enter, self.again, self.head = nn.Linear(1, 4), nn.Linear(4, 4), nn.Linear(4, 1)
+
+        def forward(self, x: Any) -> Any:
+            h: Any = np.zeros((x.shape[0], 4))
+            for t in range(x.shape[1]):
+                h = mg.tanh(self.enter(x[:, t : t + 1]) + self.again(h))
+            return self.head(h)
+
+    assert list(shown_of(of_model(Cells(), nn.mse_loss), X)) == ["tanh, step 1", "tanh, step 2", OUTPUT]
+
+
 @pytest.mark.parametrize(
     ("names", "arrays"),
     [
-        (["w_1", "w_2", "b"], {"w_1…2": ((2,), [0, 1]), "b": ((), [2])}),
-        (["u₂", "v", "u₁"], {"u₁…₂": ((2,), [2, 0]), "v": ((), [1])}),
-        (["w_1_1", "w_1_2", "w_2_1", "w_2_2"], {"w_1…2_1…2": ((2, 2), [0, 1, 2, 3])}),
-        (["w_1_1", "w_1_2", "w_2_1"], {"w_1_1…2": ((2,), [0, 1]), "w_2_1": ((), [2])}),
-        (["w_1", "w_01"], {"w_01…1": ((2,), [1, 0])}),
+        (["w_1", "w_2", "b"], {"w": ((2,), [0, 1]), "b": ((), [2])}),
+        (["u₂", "v", "u₁"], {"u": ((2,), [2, 0]), "v": ((), [1])}),
+        (["w_1_1", "w_1_2", "w_2_1", "w_2_2"], {"w": ((2, 2), [0, 1, 2, 3])}),
+        (["w_1_1", "w_1_2", "w_2_1"], {"w₁": ((2,), [0, 1]), "w₂₁": ((), [2])}),
+        (["w_1", "w_01"], {"w": ((2,), [1, 0])}),
     ],
 )
 def test_numbers_of_like_names_are_one_array(
@@ -160,6 +174,21 @@ def test_weights_between_units_are_found_by_what_they_move(name: str) -> None:
 )
 def test_what_there_is_to_look_at(x: tuple[int, ...], output: tuple[int, ...], image: Any, view: str) -> None:
     assert view_of(TaskRows(np.zeros(x), np.zeros(9), image=image), np.zeros(output)) == view
+
+
+@pytest.mark.parametrize(
+    ("x", "image", "found"),
+    [
+        ((9, 64), None, (8, 8)),
+        ((9, 64), (4, 16), (4, 16)),
+        ((9, 24), None, None),
+        ((9, 16), None, None),
+        ((9, 63), None, None),
+        ((9, 3, 64), None, None),
+    ],
+)
+def test_a_row_of_as_many_numbers_as_a_square_has_lies_in_one(x: tuple[int, ...], image: Any, found: Any) -> None:
+    assert image_of(TaskRows(np.zeros(x), np.zeros(9), image=image)) == found
 
 
 def test_arrays_are_shown_as_they_are() -> None:

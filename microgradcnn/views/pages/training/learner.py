@@ -123,7 +123,9 @@ def of_model(model: Module, loss: Loss, engine_only: str = "") -> Learner:
         told = [(path if part in bending else f"{path}, {type(part).__name__}", v) for path, part, v in _told(found)]
         named = [(name if name.startswith("layer") else f"layer {name}", value) for name, value in told]
         layers = {name: value for name, value in named if value is not output}
-        return {**(layers or hidden_layers(output, model.parameters())), OUTPUT: output}
+        steps = len({name for name, _ in named}) < len(named)  # layers that are called again and again
+        hidden = hidden_layers(output, model.parameters()) if steps or not layers else {}
+        return {**(hidden or layers), OUTPUT: output}
 
     signed = loss in (nn.binary_cross_entropy_with_logits, nn.hinge_loss)
     also = ("accuracy",) if loss in ACCURACIES else ()

@@ -26,6 +26,7 @@ MOST_ROWS = 50  # to find out which weights lead from which unit to which
 MOST_CLASSES = 10  # that have a colour of their own in the plane
 MOST_WORK = 3e8  # numbers of an epoch, which take a browser about half a second
 SINGLE = "The parameters are float32, and the page rounds to that, as Python does."
+MOST_IN_LINE = 24  # numbers of a row that are drawn as one line
 YOURS = "your rows"
 Part: TypeAlias = tuple[str, Array, Array, tuple[Array, Array] | None]
 
@@ -110,6 +111,7 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
     """What a page is told of a training, whether it trains or replays."""
     found = shown_of(learner, rows.x[:2])
     inputs = math.prod(np.shape(rows.x)[1:])
+    image = image_of(rows)
     low, high = float(np.min(rows.y)), float(np.max(rows.y))
     return {
         "measured": learner.measured,
@@ -124,8 +126,8 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
         "lambda": learner.regularise,
         "generator": _generator(np.random.default_rng(seed).bit_generator.state),
         "inputs": inputs,
-        "image": list(rows.image) if rows.image is not None else None,
-        "row": list(np.shape(rows.x)[1:]) if np.ndim(rows.x) > 2 else list(rows.image or [inputs]),
+        "image": list(image) if image is not None else None,
+        "row": list(np.shape(rows.x)[1:]) if np.ndim(rows.x) > 2 else list(image or [inputs]),
         "classes": None if rows.classes is None else list(rows.classes),
         "threshold": (low + high) / 2.0 if learner.threshold is None else learner.threshold,
         "accurate": "accuracy" in learner.also and _has_classes(learner, rows, found[OUTPUT]),
@@ -133,6 +135,13 @@ def about(learner: Learner, rows: TaskRows, schedule: Schedule, seed: int) -> di
         "view": view_of(rows, found[OUTPUT]),
         "notes": [],
     }
+
+
+def image_of(rows: TaskRows) -> tuple[int, ...] | None:
+    """The shape of a row's image; more numbers than a line has, if a square has as many, lie in one as pixels do."""
+    inputs, side = np.shape(rows.x)[-1], math.isqrt(np.shape(rows.x)[-1])
+    square = np.ndim(rows.x) == 2 and MOST_IN_LINE < inputs == side**2
+    return rows.image or ((side, side) if square else None)
 
 
 def view_of(rows: TaskRows, output: Array) -> str:

@@ -15,6 +15,8 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
+from microgradcnn.views.formulas.expression import symbol
+from microgradcnn.views.formulas.notation import text
 from microgradcnn.views.pages.training.learner import Learner, shown_of
 from microgradcnn.views.pages.training.programs import flat
 
@@ -63,13 +65,13 @@ def shown_arrays(parameters: Mapping[str, Value]) -> list[ShownArray]:
 
 
 def _grids(pattern: str, members: Sequence[Member]) -> Iterator[ShownArray]:
-    """The numbers of a pattern of names, as arrays with an axis for each index that changes."""
+    """The numbers of a pattern of names, as arrays with an axis for each index that changes, which no name has."""
     axes = [sorted(set(indices), key=_whole) for indices in zip(*(indices for indices, _ in members), strict=True)]
     if math.prod(map(len, axes)) == len(members):
-        words = iter([axis[0] if len(axis) == 1 else f"{axis[0]}…{axis[-1]}" for axis in axes])
-        name = re.sub("\0", lambda _: next(words), pattern)
+        fixed = iter([axis[0] if len(axis) == 1 else "" for axis in axes])
+        name = re.sub("([._]?)\0", lambda found: found[1] + word if (word := next(fixed)) else "", pattern)
         places = [place for _, place in sorted(members, key=lambda member: [*map(_whole, member[0])])]
-        yield ShownArray(name, tuple(len(axis) for axis in axes if len(axis) > 1), places)
+        yield ShownArray(text(symbol(name)), tuple(len(axis) for axis in axes if len(axis) > 1), places)
         return
     first = next(k for k, axis in enumerate(axes) if len(axis) > 1)
     for index in axes[first]:

@@ -6,6 +6,7 @@ class ArrayGraph {
   /** @type {Tensor[] | undefined} */ found;
   /** @type {Map<number, Tensor> | undefined} */ sent;
   /** @type {any} */ numbers;
+  /** @type {number[]} */ shown = [];
 
   constructor(told) {
     Object.assign(this, told);
@@ -17,6 +18,11 @@ class ArrayGraph {
 
   take(numbers) { // of all leaves
     Object.assign(this, {numbers: Float64Array.from(numbers), found: undefined, sent: undefined});
+  }
+
+  program(numbers) { // the loss at these, and the numbers of what is shown
+    this.take(numbers);
+    return [this.root, ...this.shown].flatMap((n) => [...this.values[n].data]);
   }
 
   shape(n) {

@@ -1,14 +1,14 @@
 // The first scene of a network over arrays: its arrays as tiles, of which a number is chosen and changed with a slider.
 "use strict";
 
-const rounded = (x) => (Number.isFinite(x) ? x.toFixed(2).replace("-", "−") : "–");
+const rounded = (x) => (Number.isFinite(x) ? (Math.round(100 * x) / 100 + 0).toFixed(2).replace("-", "−") : "–");
 
 // An array under its name, row by row; a filter, or a channel of an image, by itself.
 function gridOf({name, shape}, cells) {
   const columns = shape.at(-1) ?? 1, size = columns * (shape.at(-2) ?? 1), maps = created("div", {className: "maps"});
   for (let i = 0; i < cells.length; i += size) {
     const table = created("div", {className: "cells"}, ...cells.slice(i, i + size));
-    table.style.gridTemplateColumns = `repeat(${columns}, 3.4rem)`;
+    table.style.setProperty("--columns", columns);
     maps.append(table);
   }
   const caption = created("figcaption", {}, `${name} `, created("small", {}, shape.join("×")));
@@ -23,9 +23,10 @@ function paintCells(cells, values) {
   });
 }
 
-// `told` has the leaves, which of them are shown, and what is computed on the way; `program` gives the loss and these.
-// With a `graph` there is descent, and in the section `steps`, where there is one, steps through it.
-function arrayOpening(section, told, program, graph, steps) {
+// `told` has the leaves, which of them are shown, and what is computed on the way. The `graph` gives the loss and
+// these, descends, and is stepped through in the section `steps`, where there is one; without one `scalars` gives them.
+function arrayOpening(section, told, scalars, graph, steps) {
+  const program = (numbers) => graph ? graph.program(numbers) : scalars(numbers);
   const $ = (selector) => section.querySelector(selector), slider = $("[name=number]");
   const start = told.leaves.flatMap(({numbers}) => numbers), [first] = program(start);
   const places = told.leaves.map((_, i) => told.leaves.slice(0, i).reduce((sum, {numbers}) => sum + numbers.length, 0));
@@ -58,7 +59,6 @@ function arrayOpening(section, told, program, graph, steps) {
     Object.assign(slider, {min: -reach, max: reach});
     if (Number(slider.value) !== x) slider.value = x;
     slider.nextElementSibling.textContent = rounded(x);
-    graph?.take(numbers);
     for (const each of watchers) each();
   }
   slider.addEventListener("input", () => show(numbers.with(chosen, slider.valueAsNumber), chosen));
@@ -71,7 +71,10 @@ function arrayOpening(section, told, program, graph, steps) {
     const rate = Number($("[name=rate]").value.trim().replace(",", ".")), next = graph.descended(rate);
     const good = next.every(Number.isFinite) && Number.isFinite(program(next)[0]);
     if (good) show(next, chosen);
-    else $(".told").textContent = "The loss is no number any more: take another rate.";
+    else {
+      graph.take(numbers);
+      $(".told").textContent = "The loss is no number any more: take another rate.";
+    }
     return good;
   }
 

@@ -25,9 +25,9 @@ class Learnt {
     this.weights = task.parameters.map(({name, shape}) => new ArrayPictures(name, this.placed(shape), task.image));
     const tied = task.ties?.some(Boolean) ? " The curves between units are weights, wide where these are large." : "";
     const key = `Orange is below 0 and blue above; under each picture stands what its strongest colour is.${tied}`;
-    this.element = made("div", {class: "learnt"}, ...(this.view ? [this.view.element] : this.layersOfRow()),
-      heading("Weights"), made("div", {class: "row"}, ...this.weights.map(({element}) => element)),
-      made("p", {class: "scale"}, key));
+    this.element = made("div", {class: "learnt"}, ...(this.view ? [this.view.element] : this.layersOfRow()));
+    this.weighed = made("div", {class: "learnt weighed"}, heading("Weights"),
+      made("div", {class: "row"}, ...this.weights.map(({element}) => element)), made("p", {class: "scale"}, key));
   }
 
   // Weights, one for each number of a layer of maps, lie as that layer does.

@@ -208,7 +208,7 @@ class TrainingPanel {
       made("label", {class: "tick"}, log, "logarithmic"),
       ...(this.accuracies ? part("Accuracy", this.accuracies) : []));
     root.replaceChildren(bar, this.said, back,
-      made("div", {class: "panes"}, this.learnt.element, charts, this.settings()),
+      made("div", {class: "panes"}, this.learnt.element, charts, this.settings(), this.learnt.weighed),
       ...task.notes.map((sentence) => made("p", {class: "note"}, sentence)));
   }
 

@@ -38,8 +38,8 @@ function asPictures(shape, image) {
   if (image && shape.length && shape.at(-1) === image[0] * image[1])
     return {columns: image[1], rows: image[0], count: size / (image[0] * image[1])};
   if (shape.length < 2) {
-    const columns = Math.min(size, MOST_IN_ROW);
-    return {columns, rows: Math.ceil(size / columns), count: 1};
+    const rows = Math.ceil(size / MOST_IN_ROW);
+    return {columns: Math.ceil(size / rows), rows, count: 1};
   }
   return {columns: shape.at(-1), rows: size / shape.at(-1), count: 1};
 }
@@ -70,7 +70,8 @@ class ArrayPictures {
 
   paint(numbers, colour, largest = largestOf(numbers)) {
     const {columns, rows} = this.layout, size = columns * rows;
-    this.caption.textContent = `${this.name}: ±${readable(largest)}`;
+    const strongest = numbers.every((x) => x === 0) ? "0" : `±${readable(largest)}`;
+    this.caption.textContent = `${this.name}: ${strongest}`;
     this.canvases.forEach((canvas, i) =>
       tilesOf(canvas, columns, rows, numbers.slice(i * size, (i + 1) * size), colour, largest));
   }
