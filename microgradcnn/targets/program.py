@@ -17,6 +17,7 @@ from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.system.collector import without_collections
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
@@ -145,7 +146,9 @@ class Program:
         """The inputs as arrays of the recorded types, and their number of rows."""
         leaves = self._lines.inputs
         if len(inputs) != len(leaves):
-            raise TypeError(f"the program takes {len(leaves)} inputs ({', '.join(self._names)}), not {len(inputs)}")
+            raise TypeError(
+                f"the program takes {how_many(len(leaves), 'input')} ({', '.join(self._names)}), not {len(inputs)}"
+            )
         arrays = [_array(*each) for each in zip(self._names, inputs, leaves, strict=True)]
         counts = [len(a) for a, leaf in zip(arrays, leaves, strict=True) if leaf.varies and a.ndim]
         n = max(counts, default=1)

@@ -182,8 +182,8 @@ class Flow {
 }
 
 // Numbers of the leaves with a name at random points, the same at every visit and in Python: from 0.2 to 1.3 in size;
-// or near their own data. A λ stays what it is, and what is held; bounds keep their signs and their order; each family of
-// targets adds up to 1.
+// or near their own data. A λ stays what it is, and what is held; bounds keep their signs and their order; each family
+// of targets adds up to 1.
 function drawn({nodes, targets, bounds, held: given}, theta, near) {
   let state = 1;
   const random = () => (state = (state * 48271) % 2147483647) / 2147483647, leaves = new Map();
