@@ -49,7 +49,9 @@ def applied(
         if len(found) < len(given) or "" in found:
             raise TypeError("an argument is given twice, or there are too many")
         values = [found.pop(name) for name in inputs]
-        result: Value = function(*values, **{name: _constant(number(x)) for name, x in found.items()})
+        between = function is mg.clip and len(found) == len(static)  # any two bounds
+        settings = {name: number(x) if between else _constant(number(x)) for name, x in found.items()}
+        result: Value = function(*values, **settings)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, FormulaError) and function is dot:
             raise

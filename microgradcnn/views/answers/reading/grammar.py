@@ -14,11 +14,13 @@ from microgradcnn.protocols.logic import not_equal
 from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of
 from microgradcnn.views.answers.reading.notations import CLOSING, DEFINED, DEPTH, EXPONENT, LENGTH, SPELLINGS, TERMS
 from microgradcnn.views.answers.reading.quantities import Leaf, Quantities
-from microgradcnn.views.answers.reading.vectors import Term, added, divided, each, multiplied, number, vector
+from microgradcnn.views.answers.reading.vectors import Term, added, divided, dot, each, multiplied, number, vector
 from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
 _STARTS = {"name", "index", "indexed", "vector", "derivative", "function", "sum", "indicator", *CLOSING}
 _STARTS |= {"\\sqrt", "\\frac"}
+_BARS = ("|", "‖")
+_ALONE = ("name", "number", "index", "indexed", "vector", "derivative")  # what a function may be of without brackets
 
 
 class Grammar(Quantities):
@@ -26,7 +28,7 @@ class Grammar(Quantities):
 
     def __init__(self, names: Names, leaf: Leaf, most_steps: int) -> None:
         super().__init__(names, leaf, most_steps)
-        self.depth = self.bars = 0
+        self.depth, self.bars = 0, ""  # the bars that are open
 
     def formula(self, text: str) -> Value:
         """The number that a whole text stands for."""
@@ -36,7 +38,7 @@ class Grammar(Quantities):
         """The number or the vector that a whole text stands for."""
         check_length(text)
         self.fill(tokenize(text.rstrip(), self.names.also(self.meanings)), len(text.rstrip()))
-        found = self.sum()
+        found = self.conditional(self.sum())
         if self.kind != "end":
             raise self.unexpected()
         return found
@@ -71,7 +73,7 @@ class Grammar(Quantities):
             elif token.kind == "/":
                 self.take()
                 total = self.counted(divided(total, self.signed()))
-            elif token.kind in _STARTS or (token.kind == "|" and not self.bars):
+            elif token.kind in _STARTS or (token.kind in _BARS and token.kind not in self.bars):
                 total = self.counted(multiplied(total, self.power(), token))
             elif token.kind == "number" and [t.text for t in self.tokens[self.at : self.at + 2]] == ["1", "["]:
                 self.take()  # the 1 of 1[a > 0]
@@ -154,7 +156,7 @@ class Grammar(Quantities):
         if kind == "\\frac":
             self.take()
             return divided(self.digit(), self.digit())
-        return self.absolute() if kind == "|" else self.quantity()
+        return self.absolute() if kind in _BARS else self.quantity()
 
     def digit(self) -> Term:
         """What \\frac takes: something in braces, a name, or one digit."""
@@ -199,11 +201,12 @@ class Grammar(Quantities):
             raise FormulaError(
                 f"{token.text} in column {token.column} to a power is ({token.text}(...))^...: put brackets"
             )
-        known = self.function(function)
-        if known is None or self.kind not in ("(", "[", "{"):
+        known, of_one = self.function(function), self.names.takes_one(function)
+        alone = known is not None and of_one and self.kind in _ALONE
+        if known is None or not (alone or self.kind in ("(", "[", "{")):
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
-        given, _ = self.arguments()
-        if len(given) == 1 and not given[0][0] and self.names.takes_one(function):
+        given = [("", self.alone(token))] if alone else self.arguments()[0]
+        if len(given) == 1 and not given[0][0] and of_one:
             found = each(known, given[0][1])
         elif function == "dot":
             found = applied(token, known, ["w", "z"], [], given)
@@ -211,6 +214,16 @@ class Grammar(Quantities):
             given = [(name, number(x)) for name, x in given]
             found = applied(token, known, *self.names.parameters(function), given)
         return found if power is None else self.raised(number(found), power)
+
+    def alone(self, called: Token) -> Term:
+        """What a function without brackets is of, a name, a number or 2θ. Raises FormulaError where it is not clear."""
+        counted, token = self.kind == "number", self.tokens[self.at]
+        found = self.quantity()
+        if counted and self.kind == "name":
+            found = multiplied(found, self.quantity(), token)
+        if self.kind in (*_ALONE, "^", "/", "'", "transposed"):
+            raise FormulaError(f"what {called.text} in column {called.column} is of is not clear: put it in brackets")
+        return found
 
     def function(self, name: str) -> Callable[..., Value] | None:
         """The function with this name, or None."""
@@ -220,7 +233,7 @@ class Grammar(Quantities):
 
     def arguments(self) -> tuple[list[tuple[str, Term]], Token]:
         """What stands in brackets, the names that static arguments have there, and the first comma."""
-        closing, bars, self.bars = CLOSING[self.take().kind], self.bars, 0
+        closing, bars, self.bars = CLOSING[self.take().kind], self.bars, ""
         found, comma = [self.argument()], self.tokens[self.at]
         while self.kind == ",":
             self.take()
@@ -230,19 +243,23 @@ class Grammar(Quantities):
         return found, comma
 
     def argument(self) -> tuple[str, Term]:
-        """[static] compared [if compared otherwise], and the name of a static one."""
-        name, found = self.take().text if self.kind == "static" else "", self.compared()
-        if self.kind == "if":
-            self.take()
-            condition = number(self.compared())
-            found = one_of(condition, number(found), self.otherwise())
-        return name, found
+        """[static] conditional, and the name of a static one."""
+        name = self.take().text if self.kind == "static" else ""
+        return name, self.conditional(self.compared())
+
+    def conditional(self, found: Term) -> Term:
+        """What was found [if compared otherwise]."""
+        if self.kind != "if":
+            return found
+        self.take()
+        condition = number(self.compared())
+        return one_of(condition, number(found), self.otherwise())
 
     def otherwise(self) -> Value:
         """What follows a case: another one, which may be that of equality, or what there is else."""
         if self.kind != ",":
             self.expect("else")
-            return number(self.compared())
+            return number(self.conditional(self.compared()))
         self.take()
         found = number(self.compared())
         self.expect("if")
@@ -259,7 +276,7 @@ class Grammar(Quantities):
 
     def cases(self) -> Value:
         """cases sum if condition {, sum if condition} [, sum else] end of cases; NaN where none holds."""
-        bars, self.bars, rows, rest = self.bars, 0, list[tuple[Value, Value]](), Value(math.nan)
+        bars, self.bars, rows, rest = self.bars, "", list[tuple[Value, Value]](), Value(math.nan)
         separator = self.take()
         while separator.kind in ("cases", ",") and self.kind != "end of cases":
             found = number(self.sum())
@@ -288,13 +305,13 @@ class Grammar(Quantities):
         return found
 
     def absolute(self) -> Value:
-        """| sum |."""
-        self.take()
-        self.bars += 1
-        found = number(self.sum())
-        self.expect("|")
-        self.bars -= 1
-        return abs(found)
+        """| sum |, or ‖ sum ‖, which may be a vector."""
+        kind, outside = self.take().kind, self.bars
+        self.bars += kind
+        found = self.sum()
+        self.expect(kind)
+        self.bars = outside
+        return abs(number(found)) if kind == "|" or isinstance(found, Value) else dot(found, found).sqrt()
 
     def total(self) -> Term:
         """A sum over an index: of the product that follows, and not of what is added to it."""
