@@ -22,7 +22,6 @@ from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
 from microgradcnn.networks.writing import dot, named, total
-from microgradcnn.system.text_layout import how_many
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": mg.sigmoid, "relu": mg.relu}
 COUNTED_AT = range(2, 6)  # sizes whose operations are counted to find the cost of any size
@@ -319,9 +318,7 @@ class Network(ABC):
     def check_rows(self, x: Any) -> None:
         """Raise ValueError unless x is (n, inputs)."""
         if len(np.shape(x)) != 2 or np.shape(x)[1] != self.inputs:
-            raise ValueError(
-                f"{self.name} takes rows of {how_many(self.inputs, 'number')}, (n, {self.inputs}), not {np.shape(x)}"
-            )
+            raise ValueError(f"{self.name} takes rows of {self.inputs} numbers, (n, {self.inputs}), not {np.shape(x)}")
 
     def activate(self, a: Any) -> Any:
         """σ(a)."""

@@ -10,6 +10,7 @@ from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.reading.names import FormulaError, Token
+from microgradcnn.views.answers.reading.notations import EXPONENT
 from microgradcnn.views.answers.reading.vectors import Term, dot, number
 
 
@@ -31,6 +32,18 @@ def one_of(condition: Value, a: Value, b: Value) -> Value:
         raise FormulaError("a condition is a comparison, such as a > 0")
     found: Value = mg.where(condition.parents[0], a, b)
     return found
+
+
+def raised(base: Value, exponent: Value) -> Value:
+    """A power. Raises FormulaError for an exponent that is too large, or no number, fraction or name."""
+    inside = topological(exponent)
+    numbers = [x.item() for x in inside if x.op is None and x.label is None]
+    named = any(x.label is not None for x in inside)
+    powers = any(x.op is not None and x.op.name in ("power", "pow", "exp") for x in inside)
+    if max(numbers, default=0.0) > EXPONENT or powers or (len(numbers) > 2 and not named):
+        raise FormulaError(f"an exponent is a number up to {EXPONENT:.0f}, a fraction or a name: no powers in it")
+    power: Value = mg.power(base, exponent if named else exponent.item())
+    return power
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {"where": one_of, "dot": dot}  # beside those of the graph

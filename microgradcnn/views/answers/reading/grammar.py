@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache, reduce
 
 from microgradcnn.engine import functions as mg
-from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.protocols.logic import not_equal
-from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of
-from microgradcnn.views.answers.reading.notations import CLOSING, DEFINED, DEPTH, EXPONENT, LENGTH, SPELLINGS, TERMS
+from microgradcnn.views.answers.reading.cursor import check_length
+from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of, raised
+from microgradcnn.views.answers.reading.notations import CLOSING, DEFINED, DEPTH, SPELLINGS, TERMS
 from microgradcnn.views.answers.reading.quantities import Leaf, Quantities
-from microgradcnn.views.answers.reading.vectors import Term, added, divided, dot, each, multiplied, number, vector
+from microgradcnn.views.answers.reading.vectors import (
+    Term,
+    added,
+    divided,
+    dot,
+    each,
+    multiplied,
+    negative,
+    number,
+    vector,
+)
 from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
 _STARTS = {"name", "index", "indexed", "vector", "derivative", "function", "sum", "indicator", *CLOSING}
@@ -56,7 +65,7 @@ class Grammar(Quantities):
     def sum(self) -> Term:
         """[-] product {(+ | -) product}."""
         minus = self.signs()
-        total = _negative(self.product(), minus)
+        total = negative(self.product(), minus)
         while self.kind in ("+", "-"):
             minus = self.take().kind == "-"
             total = self.counted(added(total, self.product(), minus))
@@ -91,7 +100,7 @@ class Grammar(Quantities):
     def signed(self) -> Term:
         """[-] power."""
         minus = self.signs()
-        return _negative(self.power(), minus)
+        return negative(self.power(), minus)
 
     def power(self) -> Term:
         """atom {^T} [exponent]."""
@@ -103,18 +112,7 @@ class Grammar(Quantities):
                     f"{shown(token.text)} in column {token.column} is not expected there: it is for vectors"
                 )
             base = base._replace(row=not base.row)
-        return self.raised(number(base), self.exponent()) if self.kind == "^" else base
-
-    def raised(self, base: Value, exponent: Value) -> Value:
-        """A power. Raises FormulaError for an exponent that is too large, or no number, fraction or name."""
-        inside = topological(exponent)
-        numbers = [x.item() for x in inside if x.op is None and x.label is None]
-        named = any(x.label is not None for x in inside)
-        powers = any(x.op is not None and x.op.name in ("power", "pow", "exp") for x in inside)
-        if max(numbers, default=0.0) > EXPONENT or powers or (len(numbers) > 2 and not named):
-            raise FormulaError(f"an exponent is a number up to {EXPONENT:.0f}, a fraction or a name: no powers in it")
-        power: Value = mg.power(base, exponent if named else exponent.item())
-        return power
+        return raised(number(base), self.exponent()) if self.kind == "^" else base
 
     def exponent(self) -> Value:
         """^ [-] atom, or raised digits."""
@@ -138,16 +136,11 @@ class Grammar(Quantities):
     def inside(self) -> Term:
         """A group, a call, a sum over an index, an indicator, a fraction, a root, |sum|, a number or a name."""
         kind = self.kind
-        if kind == "cases":
-            return self.cases()
+        readers = {"cases": self.cases, "function": self.call, "sum": self.total, "indicator": self.indicator}
+        if kind in readers:
+            return readers[kind]()
         if kind in CLOSING:
             return self.group()
-        if kind == "function":
-            return self.call()
-        if kind == "sum":
-            return self.total()
-        if kind == "indicator":
-            return self.indicator()
         if kind == "\\sqrt":
             self.take()
             if self.kind == "[":
@@ -213,7 +206,7 @@ class Grammar(Quantities):
         else:
             given = [(name, number(x)) for name, x in given]
             found = applied(token, known, *self.names.parameters(function), given)
-        return found if power is None else self.raised(number(found), power)
+        return found if power is None else raised(number(found), power)
 
     def alone(self, called: Token) -> Term:
         """What a function without brackets is of, a name, a number or 2θ. Raises FormulaError where it is not clear."""
@@ -349,16 +342,6 @@ class Grammar(Quantities):
         return reaches.pop()
 
 
-def check_length(text: str) -> None:
-    """Raise FormulaError for a text that is too long to be read."""
-    if len(text) > LENGTH:
-        raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")
-
-
 @lru_cache(maxsize=1)
 def _names_of_x() -> Names:
     return Names(["x"])
-
-
-def _negative(x: Term, minus: bool) -> Term:
-    return each(operator.neg, x) if minus else x

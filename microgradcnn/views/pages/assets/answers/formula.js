@@ -131,7 +131,8 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
         const token = tokens[at];
         if (is("*")) take(), total = counted(multiplied(total, signed(), token));
         else if (is("/")) take(), total = counted(divided(total, signed()));
-        else if (starts() || (is(...BARS) && !bars.includes(token.kind))) total = counted(multiplied(total, power(), token));
+        else if (starts() || (is(...BARS) && !bars.includes(token.kind)))
+          total = counted(multiplied(total, power(), token));
         else if (is("number") && token.text === "1" && tokens[at + 1].text === "[") take(); // the 1 of 1[a > 0]
         else if (is("number")) unexpected(": write the number in front, or * before it");
         else return total;
