@@ -74,7 +74,8 @@ def _exported(
     try:
         lines = _idiomatic(opened(trace_forward(output, parameters, leaves, dynamic), "onnx"))
     except RowsError as error:
-        raise RowsError(f"{error}; or give dynamic=False to export it for this number of rows alone") from None
+        rows = "one row" if isinstance(model, Module) else "as many rows as it was recorded with"
+        raise RowsError(f"{error}; or give dynamic=False to export it for {rows} alone") from None
     labels = [names.get(v) or v.label or f"parameter_{i}" for i, v in enumerate(parameters, 1)]
     graph = _graph(writer, lines, dict(zip(lines.parameters, zip(labels, parameters, strict=True), strict=True)), title)
     onnx = writer.onnx
