@@ -57,7 +57,7 @@ def check_constants(once: Sequence[Value], again: Sequence[Value], leaves: Colle
             if a.op is None and b.op is None and a not in leaves and not _same(a.data, b.data):
                 raise ConstantError(
                     f"{nodes[0].describe()} has the constant {glimpse(a.data)} with some rows or parameters and "
-                    f"{glimpse(b.data)} with others, {_NUMBER}"
+                    f"{glimpse(b.data)} with others, {_NUMBER}, and draw nothing at random"
                 )
         told = [
             (node.op, node.shape, [place.get(p) for p in node.parents])

@@ -105,9 +105,9 @@ def convolve_input(
     tall, wide = reach((kh, kw), dilation)
     if stride[0] >= tall and stride[1] >= wide:  # no pixel is in two windows
         weights = w.reshape(groups, filters, c * kh * kw).swapaxes(1, 2)
-        sent = weights @ _grouped(g, groups).reshape(groups, filters, rows * columns * n)
-        sent = sent.reshape(groups * c, kh, kw, rows, columns, n).transpose(5, 0, 3, 4, 1, 2)
-        return fold(sent, image, stride, (padding[:1] * 2, padding[1:] * 2), dilation)
+        each = weights @ _grouped(g, groups).reshape(groups, filters, rows * columns * n)
+        pixels = each.reshape(groups * c, kh, kw, rows, columns, n).transpose(5, 0, 3, 4, 1, 2)
+        return fold(pixels, image, stride, (padding[:1] * 2, padding[1:] * 2), dilation)
     height, width = image[0] + 2 * padding[0], image[1] + 2 * padding[1]
     x = np.zeros((groups, c, height, width, n), np.result_type(g, w))
     w, given = w.reshape(groups, filters, c, kh, kw).transpose(0, 2, 4, 3, 1), _grouped(g, groups).swapaxes(1, 2)
