@@ -104,8 +104,8 @@ def convolve_input(
     (n, _, rows, columns), (kh, kw), filters, c = g.shape, w.shape[2:], len(w) // groups, w.shape[1]
     tall, wide = reach((kh, kw), dilation)
     if stride[0] >= tall and stride[1] >= wide:  # no pixel is in two windows
-        weights = w.reshape(groups, filters, c * kh * kw).swapaxes(1, 2)
-        each = weights @ _grouped(g, groups).reshape(groups, filters, rows * columns * n)
+        flat = _grouped(g, groups).reshape(groups, filters, rows * columns * n)
+        each = w.reshape(groups, filters, c * kh * kw).swapaxes(1, 2) @ flat
         pixels = each.reshape(groups * c, kh, kw, rows, columns, n).transpose(5, 0, 3, 4, 1, 2)
         return fold(pixels, image, stride, (padding[:1] * 2, padding[1:] * 2), dilation)
     height, width = image[0] + 2 * padding[0], image[1] + 2 * padding[1]
