@@ -162,6 +162,7 @@ from microgradcnn.protocols.leaving import GraphLeft
 from microgradcnn.protocols.logic import logical_and, logical_not, logical_or, logical_xor, not_equal
 from microgradcnn.protocols.old_pickles import MOVED as _MOVED
 from microgradcnn.protocols.other_names import OF_PACKAGE as _OF_PACKAGE
+from microgradcnn.protocols.other_names import lacking as _lacking
 from microgradcnn.protocols.other_names import no_attribute as _no_attribute
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def __getattr__(name: str) -> _Any:
     if not name.startswith("_"):
         for part in ("nn", "optim"):
             if name in __getattr__(part).__all__:
-                raise AttributeError(f"module {__name__!r} has no attribute {name!r}: write mg.{part}.{name}")
+                raise _lacking(f"module {__name__!r}", name, f"write mg.{part}.{name}")
     raise _no_attribute(__name__, name, _OF_PACKAGE, __all__)
 
 

@@ -178,8 +178,8 @@ def fit(
 
     The same arguments give the same bits. Ctrl-C keeps the parameters of the last whole epoch, and so does a
     DivergedError, raised where a loss or a parameter becomes NaN or infinite. Raises ValueError for arguments, rows or
-    targets that do not fit, MissingExtra for an engine that is not installed. An epoch costs a forward and a backward
-    pass over n rows.
+    targets that do not fit and for what a program would keep of some rows, MissingExtra for an engine that is not
+    installed. An epoch costs a forward and a backward pass over n rows.
 
     `checkpoints`, `page`, `snapshots` and the arguments without groups are as in `train`, with the defaults of
     OF_MODELS; what a browser cannot train at a pace to watch is replayed on its page.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from microgradcnn.data.dataset import DataError, Dataset, listed, numbered, show
 from microgradcnn.data.readers import opened, unpacked
 from microgradcnn.system import archives
+from microgradcnn.system.text_layout import how_many
 
 
 def read_npz(path: str | Path, target: str | int | None = None) -> Dataset:
@@ -92,7 +93,9 @@ def read_idx(path: str | Path) -> Dataset:
     labels = _idx_bytes(beside[0], 1)
     n, height, width = images.shape
     if len(labels) != n:
-        raise DataError(f"{show(beside[0])} has {len(labels)} labels, but {show(path.name)} has {n} images")
+        raise DataError(
+            f"{show(beside[0])} has {how_many(len(labels), 'label')}, but {show(path.name)} has {how_many(n, 'image')}"
+        )
     x, y = images.reshape(n, height * width).astype(np.float64), labels.astype(np.float64)
     return Dataset(x, y, numbered("p", height * width), "label", (height, width), show(path.name), named=False)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradcnn.engine.arrays import check_unmasked
+from microgradcnn.system.text_layout import how_many
 
 _OPTIONS = re.compile(r"--(drop|missing|target|classes)(?![\w-])")
 
@@ -64,12 +65,12 @@ class Dataset:
             raise DataError(f"{self.name}: x has shape {self.x.shape}, but needs rows and columns, (n, m)")
         n, m = self.x.shape
         if self.y.shape != (n,):
-            raise DataError(f"{self.name}: y has shape {self.y.shape}, but x has {n} rows: y needs ({n},)")
+            raise DataError(f"{self.name}: y has shape {self.y.shape}, but x has {how_many(n, 'row')}: y needs ({n},)")
         if len(self.features) != m:
-            raise DataError(f"{self.name}: {len(self.features)} feature names for {m} columns")
+            raise DataError(f"{self.name}: {how_many(len(self.features), 'feature name')} for {how_many(m, 'column')}")
         if self.image is not None and (min(self.image) < 1 or math.prod(self.image) != m):
             size = "×".join(map(str, self.image))
-            raise DataError(f"{self.name}: an image of {size} pixels is not a row of {m} columns")
+            raise DataError(f"{self.name}: an image of {size} pixels is not a row of {how_many(m, 'column')}")
         for key, values in (("x", self.x), ("y", self.y)):
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 place = np.argwhere(~np.isfinite(values))[0].tolist()

@@ -18,6 +18,7 @@ from microgradcnn.data.readers import read_csv, unpacked
 from microgradcnn.data.tables.categories import name_the_rows, names_of
 from microgradcnn.data.tables.missing import POLICIES
 from microgradcnn.system.advice import Advice
+from microgradcnn.system.text_layout import how_many
 
 # What is there for labels that a network of one output, or lenet, cannot learn.
 _OTHER_MODELS = (
@@ -267,8 +268,8 @@ def tell_absent(learn: Dataset, test: Dataset) -> None:
         if absent := [name for label, name in enumerate(names) if label not in part.y]:
             use = "to train on" if part is learn else "to test on"
             warnings.warn(
-                f"the split leaves {len(part.x)} rows {use}, none of class {listed(absent)}: {lost}; another seed "
-                "splits otherwise",
+                f"the split leaves {how_many(len(part.x), 'row')} {use}, none of class {listed(absent)}: {lost}; "
+                "another seed splits otherwise",
                 ClassesWarning,
                 stacklevel=3,
             )
@@ -282,6 +283,8 @@ def split(data: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Data
     n = len(data.x)
     test = round(n * test_fraction) if 0 < test_fraction < 1 else 0
     if not 0 < test < n:
-        raise DataError(f"{data.name} has {n} rows: a test fraction of {test_fraction} leaves a part without any")
+        raise DataError(
+            f"{data.name} has {how_many(n, 'row')}: a test fraction of {test_fraction} leaves a part without any"
+        )
     order = np.random.default_rng(seed).permutation(n)
     return data.rows(order[test:]), data.rows(order[:test])

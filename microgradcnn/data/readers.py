@@ -34,6 +34,7 @@ from microgradcnn.data.tables.categories import source_of
 from microgradcnn.data.tables.cells import as_float, has_commas, is_missing, is_missing_label, is_plain
 from microgradcnn.data.tables.features import MAX_LABEL, Features
 from microgradcnn.system import archives
+from microgradcnn.system.text_layout import how_many
 
 MAX_LINE = 16 * 2**20  # bytes: an endless line must not fill the memory
 TARGET_NAMES = ("target", "label", "class", "y")
@@ -247,7 +248,7 @@ class _Table:
         others = sorted({*self.dropped, *([] if self.target is None else [self.target])}, reverse=True)
         for line, cells in rows:
             if len(cells) != self.width:
-                fault = f"the row has {len(cells)} cells, but line 1 has {self.width}"
+                fault = f"the row has {how_many(len(cells), 'cell')}, but line 1 has {self.width}"
                 raise self.error(line, min(len(cells), self.width), fault)
             label: float | str | None = None
             if self.target is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
+from microgradcnn.system.text_layout import how_many
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Scaling:
     def check_width(self, columns: int) -> None:
         """Raise ValueError unless the rows have that number of columns."""
         if len(self.shift) != columns:
-            raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not of {columns}")
+            raise ValueError(
+                f"the scaling was fitted on rows of {how_many(len(self.shift), 'number')}, not of {columns}"
+            )
 
     def apply(self, x: Any, dtype: Any = np.float64) -> Any:
         """Rows (n, m), scaled in this type; a Value by a shift and a scale of these names, where they change something.
@@ -34,7 +37,9 @@ class Scaling:
         Raises ValueError for another number of columns.
         """
         if np.shape(x)[1:] != self.shift.shape:
-            raise ValueError(f"the scaling was fitted on rows of {len(self.shift)} numbers, not {np.shape(x)}")
+            raise ValueError(
+                f"the scaling was fitted on rows of {how_many(len(self.shift), 'number')}, not {np.shape(x)}"
+            )
         shift, scale = self.shift.astype(dtype), self.scale.astype(dtype)
         if not isinstance(x, Value):
             return (x - shift) / scale

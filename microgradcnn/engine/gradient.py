@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
@@ -122,6 +122,18 @@ def topological(root: Value) -> list[Value]:
             if (birth := parent._birth) > younger:
                 raise _changed(parent, root)
             if birth and parent not in seen:  # a constant has none
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("_birth"))
+
+
+def reached(outputs: Iterable[Value]) -> list[Value]:
+    """Every node that the outputs were computed from, in order of birth, changed leaves or not."""
+    seen: set[Value] = set(outputs)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent not in seen and type(parent) is not Constant:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=attrgetter("_birth"))
@@ -290,6 +302,9 @@ class Watcher:
 
     def value(self, node: Value) -> None:
         """`node` has been computed."""
+
+    def asked(self, node: Value) -> None:
+        """It is asked whether `node` is true."""
 
     def start(self, f: Value, seed: Any) -> None:
         """A backward pass starts from f, with the cotangent `seed`."""

@@ -31,7 +31,9 @@ watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # the Watcher of
 
 _new = object.__new__
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
-DETACHED: dict[str, Any] = {"detached": True}  # the static of a leaf that has left its graph, or was in none
+# The static of a leaf that was in no graph, or has left one; of one that was computed, and recorded no more
+DETACHED: dict[str, Any] = {"detached": True}
+TAKEN: dict[str, Any] = {"detached": True, "computed": True}
 
 T = TypeVar("T")
 Numbers: TypeAlias = float | np.ndarray[Any, np.dtype[Any]]  # what `data` and `grad` are; a np.float32 is as a float
@@ -127,11 +129,12 @@ class Value:
         """The one number inside, as a Python float; leaves the graph. Raises ValueError if there is not exactly one."""
         if np.size(self._data) != 1:
             raise ValueError(f"{self.describe()} has shape {self.shape}: only one number can become a Python float")
-        return float(np.asarray(self._data).item())
+        return self._data if type(self._data) is float else float(np.asarray(self._data).item())
 
     def detach(self) -> Value:
         """A leaf with the same data and label, through which no gradient flows."""
-        return fill(Value.__new__(Value), self._data, label=self.label, static=DETACHED)
+        static = DETACHED if self.op is None else TAKEN
+        return fill(Value.__new__(Value), self._data, label=self.label, static=static)
 
     def describe(self) -> str:
         """The label, cut in its middle if it is long, or what the node is: the name that errors use."""
@@ -159,11 +162,6 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
-    def __bool__(self) -> bool:
-        if np.size(self._data) != 1:
-            raise ValueError(f"{self.describe()} has shape {self.shape}: ask np.all(v.data) or np.any(v.data) of many")
-        return bool(self.item())
-
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError(f"{self.describe()} is a scalar: it has no length")
@@ -189,6 +187,7 @@ class Value:
 
     # Attached where they are documented: engine/functions, gradient.py, accumulation.py, leaving.py, logic.py (~ & |)
     if TYPE_CHECKING:
+        __bool__: Callable[[], bool]
         __float__: Callable[[], float]
         __int__: Callable[[], int]
         backward: Callable[..., None]
@@ -261,7 +260,7 @@ def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, 
     if (watch := watcher.get()) is not None:
         watch.value(node)
     if not _recording.get():
-        node.op, node._first, node._second, node.static = None, (), None, DETACHED
+        node.op, node._first, node._second, node.static = None, (), None, TAKEN
     return node
 
 

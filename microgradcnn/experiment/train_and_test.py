@@ -19,6 +19,7 @@ from microgradcnn.experiment.parameters_file import built_network, known_network
 from microgradcnn.experiment.trained import Trained, predict
 from microgradcnn.fit import Training, accuracy, evaluate, fit, train
 from microgradcnn.networks import Network
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.training.accuracy import Confusion, confused, mean_absolute_error, r_squared
 
 TEST_FRACTION = 0.2
@@ -95,7 +96,7 @@ def experiment(
         built.check_rows(learn.x)
         if data.classes is not None and len(data.classes) != max(2, built.outputs):
             found, wanted = len(data.classes), max(2, built.outputs)
-            raise DataError(f"{data.name} has {found} classes, and {built.name} is for {wanted}")
+            raise DataError(f"{data.name} has {how_many(found, 'class')}, and {built.name} is for {wanted}")
     scaling = fit_scaling(learn) if scale and not built.whole_inputs else unscaled(data.x.shape[1])
     numbers = kind is not None and data.classes is None and (target_kind == "number" or not _is_learnable(data))
     own_units = isinstance(built, Network) and not built.of_differences

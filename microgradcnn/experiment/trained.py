@@ -15,6 +15,7 @@ from microgradcnn.data.scaling import Scaling
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.networks import named
+from microgradcnn.system.text_layout import how_many
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Trained:
             raise ValueError(f"has columns of images of {image}, and a network for {wanted}")
         count = max(2, self.network.outputs)
         if self.classes is not None and len(self.classes) != count:
-            raise ValueError(f"has {len(self.classes)} classes, and a network for {count}")
+            raise ValueError(f"has {how_many(len(self.classes), 'class')}, and a network for {count}")
         if self.target is not None:
             self.target.check_width(1)
             if self.classes is not None or count != 2:

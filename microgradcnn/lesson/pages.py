@@ -16,6 +16,7 @@ from microgradcnn.lesson.schematic import schematic
 from microgradcnn.lesson.sections.evidence import table
 from microgradcnn.lesson.sections.subject import Pieces
 from microgradcnn.lesson.words import as_line, titles_in
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.views.documents.standalone import html_document
 from microgradcnn.views.pages.assets import asset, style
 from microgradcnn.views.pages.charts import bars
@@ -151,7 +152,7 @@ def _card(row: NetworkRow, course: Course) -> str:
     title = as_line(course.words.title_of(row.network))
     drawing = (
         schematic(course.networks[row.network](), equations=False)
-        or f"<p>{row.parameters} weights{', in arrays' * (not course.networks[row.network].scalar)}</p>"
+        or f"<p>{how_many(row.parameters, 'weight')}{', in arrays' * (not course.networks[row.network].scalar)}</p>"
     )
     return (
         f'<li><h3><a href="{row.network}.html">{title}</a></h3><p>{_called(row, course)}</p>'

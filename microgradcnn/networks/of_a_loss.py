@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from functools import cache
 
+from microgradcnn.checking.constants import tell_constants
 from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
 from microgradcnn.networks.losses.of_a_batch import BatchLossNetwork, is_batch
@@ -20,8 +21,12 @@ def network_of_loss(make: Make | Value | Example, name: str) -> type[LossNetwork
 
     The function's arguments that are whole numbers are the sizes of the network; `name` is what it is called in files.
     A loss over arrays is one of a batch where axis 0 of its inputs and its target are rows that a mean ends. Raises
-    ValueError for a loss that is no number, and for leaves that have no label of their own.
+    ValueError for a loss that is no number, and for leaves that have no label of their own. A GraphLeft warns of a
+    number that left the graph.
     """
     made = cache((lambda: make) if isinstance(make, Value | Example) else make)  # leaves are never changed, but copied
-    kind = BatchLossNetwork if is_batch(roles_of(made(), name)) else ExampleLossNetwork
+    roles = roles_of(made(), name)
+    parameters = [leaf for leaves in roles.parameters.values() for leaf in leaves]
+    tell_constants([roles.loss], [*roles.inputs, *roles.targets], parameters)
+    kind = BatchLossNetwork if is_batch(roles) else ExampleLossNetwork
     return type(name, (kind,), {"make": staticmethod(made), "name": name, "__doc__": inspect.getdoc(made)})

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.functions import BUILT_IN
-from microgradcnn.engine.gradient import topological
+from microgradcnn.engine.gradient import reached, topological
 from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.value import Constant, Value, apply
 from microgradcnn.networks.example import Example
 from microgradcnn.targets.scalars import opened_arrays
-from microgradcnn.targets.trace import reached, recorded
+from microgradcnn.targets.trace import recorded
 
 INPUTS, TARGETS, CONSTANTS = ("x", "p"), ("y",), ("lambda",)  # the letters of leaves that are no parameters
 PREDICTION = "y_hat"
@@ -80,13 +80,20 @@ def letter(node: Value) -> str:
 def roles_of(found: Value | Example, name: str) -> Roles:
     """The roles in a loss with labelled leaves. Raises ValueError for a leaf without a label, or with another's."""
     loss = found.loss if isinstance(found, Example) else found
-    leaves = [node for node in topological(loss) if node.op is None]
+    nodes = topological(loss)
+    leaves, computed = (
+        [node for node in nodes if node.op is None],
+        {node.label for node in nodes if node.op is not None},
+    )
     labels = [node.label for node in leaves]
     for label in labels:
         if label is None:
             raise ValueError(f"{name} has a leaf without a label: write Value(2.0, label='w')")
         if labels.count(label) > 1:
             raise ValueError(f"{name} has {labels.count(label)} leaves labelled {label}: give each a label of its own")
+        if label in computed:
+            fix = f"write mg.stop_gradient({label}) for {label}.detach(), or give the leaf another label"
+            raise ValueError(f"{name} has a leaf labelled {label}, and computes a {label}: {fix}")
     if loss.shape:
         raise ValueError(f"{name} has shape {loss.shape}: a loss is one number, such as its mean()")
     if isinstance(found, Example):

@@ -11,6 +11,7 @@ from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.arrays import glimpse, shape_of
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
+from microgradcnn.system.text_layout import how_many
 
 
 class OfColumns(Module):
@@ -42,7 +43,7 @@ class Neuron(OfColumns):
         """One number, or for columns, [x[:, 0], x[:, 1]], one for each row. Raises ValueError unless there are nin."""
         if not hasattr(x, "__len__") or len(x) != self.nin or len(shape_of(x)) > 1:
             rows = len(shape_of(x)) == 2 or (isinstance(x, list) and any(map(shape_of, x)))
-            wanted = f"a list of {self.nin} numbers, one example, or of as many columns"
+            wanted = f"a list of {how_many(self.nin, 'number')}, one example, or of as many columns"
             self.refuse(x, wanted, glimpse(x) + ("; of rows x, (n, inputs), list(x.T) has the columns" * rows))
         total = self.b
         for weight, number in zip(self.w, x, strict=True):

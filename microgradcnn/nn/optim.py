@@ -22,6 +22,7 @@ from microgradcnn.files import check_sizes
 from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
 from microgradcnn.nn.schedules import SCHEDULES, CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler, StepLR
 from microgradcnn.protocols.other_names import OF_OPTIM, refusing
+from microgradcnn.system.text_layout import how_many
 
 __all__ = ["OPTIMISERS", "SCHEDULES", "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR"]
 __all__ += ["LRScheduler", "LambdaLR", "Optimiser", "RMSprop", "StepLR", "clip_grad_norm_", "clip_grad_value_"]
@@ -60,7 +61,7 @@ class Optimiser(ABC):
         if not self.parameters or not (0.0 <= lr < math.inf and 0.0 <= weight_decay < math.inf):
             raise ValueError(
                 "an optimiser takes one parameter at least, and lr and weight_decay ≥ 0, "
-                f"not {len(self.parameters)} parameters, lr={lr} and weight_decay={weight_decay}"
+                f"not {how_many(len(self.parameters), 'parameter')}, lr={lr} and weight_decay={weight_decay}"
             )
         twice = next((p for p, times in Counter(self.parameters).items() if times > 1), None)
         if twice is not None:

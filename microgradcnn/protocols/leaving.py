@@ -1,20 +1,37 @@
 """How a number leaves its graph: silently where that is written, and with a warning where Python does it by itself.
 
 `.item()`, `.data`, `.detach()`, formatting and `bool` say that the number of this moment is meant. `float(v)` is what
-math.exp, NumPy's assignment and many others call on their own, and what they compute has no gradient.
+math.exp, NumPy's assignment and many others call on their own, and what they compute has no gradient. What a program
+is made of is told of `bool`: it would take one branch for all rows.
 """
 
 from __future__ import annotations
 
 import warnings
 from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
-from microgradcnn.engine.value import DETACHED, Value, is_recording
+import numpy as np
+
+from microgradcnn.engine.value import Value, is_recording, watcher
 from microgradcnn.system.callers import frames_to_the_user
 
 
 class GraphLeft(UserWarning):
-    """A Value that gradients flow from became a plain number, although nobody wrote `.item()`."""
+    """A Value that gradients flow from became a plain number, where nobody wrote `.item()` or a program needs it."""
+
+
+asked_at: WeakKeyDictionary[Value, int] = WeakKeyDictionary()  # how old what it was compared in is, of each number
+
+
+def _bool(self: Value) -> bool:
+    if np.size(self._data) != 1:
+        raise ValueError(f"{self.describe()} has shape {self.shape}: ask np.all(v.data) or np.any(v.data) of many")
+    if (watch := watcher.get()) is not None:
+        watch.asked(self)
+    for number in self.parents:
+        asked_at[number] = self._birth
+    return bool(self._data)
 
 
 def _float(self: Value) -> float:
@@ -56,7 +73,7 @@ def _depends_on_a_leaf(v: Value) -> bool:
         node = stack.pop()
         if node.dtype.kind == "b":
             continue
-        if node.op is None and node.static != DETACHED:
+        if node.op is None and "detached" not in node.static:
             return True
         for parent in node.parents:
             if parent not in seen:
@@ -66,6 +83,7 @@ def _depends_on_a_leaf(v: Value) -> bool:
 
 
 for _name, _method in {
+    "__bool__": _bool,
     "__float__": _float,
     "__int__": _int,
     "__trunc__": _int,

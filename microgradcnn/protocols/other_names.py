@@ -128,7 +128,18 @@ def no_attribute(module: str, name: str, ours: Mapping[str, str], known: Iterabl
 
         near = get_close_matches(name, list(known), n=1, cutoff=0.7)
         advice = f"did you mean {near[0]}?" if near else ""
-    return AttributeError(f"module {module!r} has no attribute {name!r}{advice and f': {advice}'}")
+    return (
+        lacking(f"module {module!r}", name, advice)
+        if advice
+        else AttributeError(f"module {module!r} has no attribute {name!r}")
+    )
+
+
+def lacking(owner: str, name: str, advice: str) -> AttributeError:
+    """The error about a name that somebody lacks, with advice, to which Python's traceback adds no guess of its own."""
+    return AttributeError(
+        f"{owner} has no attribute {name!r}: {advice}", name=name
+    )  # it guesses where it is told `obj`
 
 
 def refusing(module: str, ours: Mapping[str, str], known: Iterable[str]) -> Callable[[str], NoReturn]:
@@ -147,7 +158,7 @@ class Elsewhere:
         self.name, self.advice, self.__doc__ = name, advice, f"Not here: {advice}."
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
-        raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}: {self.advice}")
+        raise lacking(f"{owner.__name__!r} object", self.name, self.advice)
 
 
 class _ElsewhereOfSlots(Elsewhere):

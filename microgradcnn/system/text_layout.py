@@ -24,6 +24,11 @@ _MOST_ROWS = 3  # that a cell takes: with more of them a row is easier to read a
 _BREAK = re.compile(r"(?<= )(?=[^ ])(?<! [-+−*·×⊙=<>≤≥] )")  # before a word, but not between a sign and what it is of
 
 
+def how_many(count: int, one: str) -> str:
+    """A number with what it counts: 1 row, 2 rows, 3 classes."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}{'es' if one.endswith('ss') else 's'}"
+
+
 def columns(line: str) -> int:
     """How many columns of a terminal a line takes."""
     return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line if not unicodedata.combining(c))

@@ -22,6 +22,7 @@ from microgradcnn.engine import functions
 from microgradcnn.engine.arrays import as_data, quiet
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.record import TABLE, Primitive, input_names, syntax_of
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.targets.lines import Line, hashable, lengths
 
 # Where a notation is held against forward: both signs, small, large, and where exp overflows.
@@ -97,7 +98,9 @@ def by_notation(op: Primitive, inputs: Sequence[Any], static: Mapping[str, Any])
     names = {**_defaults(op), **static}
     called = input_names(op, len(inputs), tuple(static))
     if len(called) > len(inputs):
-        raise UnopenedError(f"its notation, {op.notation}, has the names {', '.join(called)} for {len(inputs)} inputs")
+        raise UnopenedError(
+            f"its notation, {op.notation}, has the names {', '.join(called)} for {how_many(len(inputs), 'input')}"
+        )
     for i, name in enumerate(called):
         is_rest = i == len(called) - 1 and len(called) < len(inputs)
         names[name] = tuple(inputs[i:]) if is_rest else inputs[i]

@@ -11,11 +11,13 @@ from warnings import warn
 
 import numpy as np
 
+from microgradcnn.checking.constants import tell_constants
 from microgradcnn.engine.arguments import several
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.system.collector import without_collections
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.targets.backends.trainer import Trainer
 from microgradcnn.targets.export.source import source
 from microgradcnn.targets.lines import Line, Lines, lengths, own_shape
@@ -53,15 +55,18 @@ def compile(
     constants. `also` are further scalars to compute on the way. The backend is "numpy", which runs scalars as arrays
     where these are at most half as many lines, "jit" (LLVM, extra `jit`), "jax" (extra `jax`) or "auto": the jit where
     it is installed and the program gains by it, by NumPy until that pays, and otherwise NumPy; `Program.backend` says
-    which. A primitive of your own is opened by its notation; one that cannot be, and has no line in `targets`, is run
-    by NumPy, also for the jit, which warns. Raises ValueError for what is no scalar or no leaf, for a leaf that was
-    changed after the loss was computed, for a loss that mixes rows and for a primitive that JAX cannot run, TypeError
-    for what is no Value, MissingExtra where an extra is not installed. The time to compile grows with the number of
-    operations.
+    which. A GraphLeft warns of a number that left the graph, where that can be seen, as it stays what it was. A
+    primitive of your own is opened by its notation; one that cannot be, and has no line in `targets`, is run by NumPy,
+    also for the jit, which warns. Raises ValueError for what is no scalar or no leaf, for a leaf that was changed after
+    the loss was computed, for a loss that mixes rows and for a primitive that JAX cannot run, TypeError for what is no
+    Value, MissingExtra where an extra is not installed. The time to compile grows with the number of operations.
     """
     # In a context of its own: neither no_grad() nor debug() is about the nodes that are made on the way.
     with without_collections():
-        return Context().run(Program, loss, several(wrt), several(inputs, "inputs"), backend, several(also, "also"))
+        leaves, given, more = several(wrt), several(inputs, "inputs"), several(also, "also")
+        program = Context().run(Program, loss, leaves, given, backend, more)
+    tell_constants([loss, *more], given, leaves)
+    return program
 
 
 def compile_for(
@@ -141,7 +146,9 @@ class Program:
         """The inputs as arrays of the recorded types, and their number of rows."""
         leaves = self._lines.inputs
         if len(inputs) != len(leaves):
-            raise TypeError(f"the program takes {len(leaves)} inputs ({', '.join(self._names)}), not {len(inputs)}")
+            raise TypeError(
+                f"the program takes {how_many(len(leaves), 'input')} ({', '.join(self._names)}), not {len(inputs)}"
+            )
         arrays = [_array(*each) for each in zip(self._names, inputs, leaves, strict=True)]
         counts = [len(a) for a, leaf in zip(arrays, leaves, strict=True) if leaf.varies and a.ndim]
         n = max(counts, default=1)

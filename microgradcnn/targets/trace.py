@@ -8,14 +8,13 @@ the recording's own number of rows is left in the program.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from microgradcnn.engine.arguments import check_value, no_value
-from microgradcnn.engine.gradient import Watcher, grad, topological, watching
+from microgradcnn.engine.gradient import Watcher, grad, reached, topological, watching
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Constant, Value, no_grad
 from microgradcnn.targets.lines import Line, Lines, Rows, Shape, lengths, plain
@@ -291,18 +290,6 @@ def _refuse_what_needs_all_rows(lines: Lines) -> None:
             )
         if needs_all or (not line.varies and any(arg.varies for arg in line.args)):
             late.add(line)
-
-
-def reached(outputs: Iterable[Value]) -> list[Value]:
-    """Every node that the outputs were computed from, in order of birth."""
-    seen: set[Value] = set(outputs)
-    stack = list(seen)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent not in seen and type(parent) is not Constant:
-                seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=attrgetter("_birth"))
 
 
 def _merged(few: Any, many: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
+from microgradcnn.checking.constants import ConstantError, called, check_constants
 from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.engine.value import Value, no_grad
 from microgradcnn.extras import MissingExtra
@@ -111,12 +112,13 @@ class Compiled(Batches):
         super().__init__(parameters, *rows)
         targets = np.reshape(self.y, (len(self.y), -1))
         two = [targets.min(axis=1).argmin(), targets.max(axis=1).argmax()]  # one that the loss ignores is no class
-        inputs = [Value(a, label=name) for a, name in zip(self.some(two), ("x", "y", "weights"), strict=False)]
-        loss, *also = objective(*inputs)
+        inputs = _leaves(self.some(two))
         try:
+            check_objective(objective, parameters, self.x, self.y, self.weights)
+            loss, *also = objective(*inputs)
             self._program = compile_for(run, loss, parameters, inputs, backend, also)
-        except RowsError as error:
-            raise RowsError(f"{error}; or take engine='eager', which runs any loss") from None
+        except (RowsError, ConstantError) as error:
+            raise type(error)(f"{error}; or take engine='eager', which runs any loss") from None
         self.engine = self.begun = self._program.backend
         self._trainers: dict[int | None, Trainer] = {}  # by their number of rows; None has all, as they are
 
@@ -132,6 +134,37 @@ class Compiled(Batches):
         loss = float(trainer.evaluate())
         self.gradient, self.also = trainer.gradient, [float(v) for v in trainer.also]
         return loss
+
+
+def check_objective(
+    objective: Objective, parameters: Sequence[Value], x: Array, y: Array, weights: Array | None = None
+) -> None:
+    """Raise ConstantError if the objective has constants, or a way by an if, that depend on its rows or parameters.
+
+    It is called for batches that differ, at parameters that move a little in between. All have the least and the
+    largest target, as one of these may be ignored, which is another loss.
+    """
+    n, held = len(y), [p.data for p in parameters]
+    table, targets = (np.reshape(part, (n, -1)) for part in (x, y))
+    low, high = targets.min(axis=1).argsort(kind="stable"), targets.max(axis=1).argsort(kind="stable")[::-1]
+    far, apart = table.sum(axis=1), np.linspace(0, n - 1, 4).astype(int)
+    inputs, calls = [], []
+    try:
+        for i, other in enumerate((high[1 % n], low[1 % n], far.argmin(), far.argmax(), *apart)):
+            numbers = [*((high[0], low[0]) if i % 2 else (low[0], high[0])), other]
+            inputs.append(_leaves([part[numbers] for part in (x, y, weights) if part is not None]))
+            calls.append(called(objective, inputs[-1], parameters))
+            for p in parameters:
+                p.data = 1.01 * p.data + 0.001
+    finally:
+        for p, data in zip(parameters, held, strict=True):
+            p.data = data
+    for leaves, call in zip(inputs[1:], calls[1:], strict=True):
+        check_constants(calls[0], call, {*parameters, *inputs[0], *leaves})
+
+
+def _leaves(rows: Sequence[Array]) -> list[Value]:
+    return [Value(part, label=name) for part, name in zip(rows, ("x", "y", "weights"), strict=False)]
 
 
 def network_objective(network: Network) -> Objective:

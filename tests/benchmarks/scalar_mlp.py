@@ -168,7 +168,7 @@ def main() -> int:
     run = Benchmark(__file__, ROWS)
     for part in run.parts:
         arguments = data(int(part))
-        title = f"tanh network 5-8-8-1 in scalars, {int(part):,} rows"
+        title = f"tanh network 5-8-8-1 in scalars, {int(part):,} row{'s' * (part != '1')}"
         ours_made, peers_made = (
             {name: partial(make, *arguments) for name, make in makers.items()} for makers in (OURS, PEERS)
         )

@@ -141,7 +141,7 @@ REFUSED = [
     ("leaky_relu(w, slope=2)", "'=' in column 20 is too much: give the right-hand side alone"),
     ("x if y else w", "'if' in column 3 has no place in a formula"),
     ("e*x", "e is known in e^x only, or once it is assigned (column 1)"),
-    ("sigmoid x", "sigmoid in column 1 is a function: write sigmoid(...)"),
+    ("sigmoid + x", "sigmoid in column 1 is a function: write sigmoid(...)"),
     ("x/0", "the formula divides by 0"),
     ("2/(1 - 1)*x", "the formula divides by 0"),
     ("k = 0; x/(k*x)", "the formula divides by 0"),

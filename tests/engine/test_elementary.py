@@ -48,7 +48,7 @@ ONE: dict[str, tuple[Callable[[Any], Any], Exact, tuple[float, ...]]] = {
     "exp2": (mg.exp2, lambda x: mpmath.mpf(2) ** x, ANY),
     "floor": (mg.floor, mpmath.floor, ANY),
     "ceil": (mg.ceil, mpmath.ceil, ANY),
-    "sinc": (mg.sinc, mpmath.sincpi, tuple(x for x in ANY if abs(x) > 0.1)),
+    "sinc": (mg.sinc, mpmath.sincpi, (*ANY, 0.0, 1e-300, 1e-5, -0.06, 0.0636, -0.0637)),
     "deg2rad": (mg.deg2rad, mpmath.radians, ANY),
     "rad2deg": (mg.rad2deg, mpmath.degrees, ANY),
     "reciprocal": (mg.reciprocal, lambda x: 1 / x, tuple(x for x in ANY if abs(x) > 0.1)),

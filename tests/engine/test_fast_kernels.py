@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 import weakref
 from typing import Any
 
@@ -356,3 +357,32 @@ def test_convolutions_of_nothing_are_zeros(n: int, channels: int, filters: int) 
         (kernels.convolve_kernel(x, g, (1, 1), (0, 0), (2, 2)), w),
     ):
         np.testing.assert_array_equal(found, np.zeros_like(like))
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "padding", "dilation", "groups"),
+    [
+        ((1, 1), (1, 1), (0, 0), (1, 1), 1),
+        ((1, 1), (1, 1), (1, 0), (1, 1), 2),
+        ((1, 1), (2, 3), (0, 0), (1, 1), 1),
+        ((4, 4), (4, 4), (0, 0), (1, 1), 1),
+        ((2, 3), (3, 4), (1, 2), (1, 1), 2),
+        ((2, 2), (4, 3), (0, 0), (3, 2), 1),
+    ],
+)
+def test_windows_that_are_apart_are_sent_back_in_few_passes(
+    size: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> None:
+    """What each pixel receives is the adjoint, Σ g·(x * w) = Σ x·(what g sends), and is not added up in zeros first."""
+    x, w = numbers(8, 4, 12, 12), numbers(6, 4 // groups, *size)
+    g = numbers(*windows.convolve(x, w, stride, padding, dilation, groups).shape)
+    tracemalloc.start()
+    try:
+        sent = windows.convolve_input(g, w, stride, padding, (12, 12), dilation, groups)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    expected = np.vdot(g, windows.convolve(x, w, stride, padding, dilation, groups))
+    np.testing.assert_allclose(np.vdot(x, sent), expected, rtol=1e-12)
+    padded = (12 + 2 * padding[0]) * (12 + 2 * padding[1])
+    assert peak < 8 * (8 * 4 * padded + g.size * (1 + w[0].size * groups / len(w))) * 1.02 + 4096

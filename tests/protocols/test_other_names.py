@@ -6,6 +6,7 @@ import copy
 import importlib
 import pickle
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_other_names(thing: Any, name: str, ends: str) -> None:
     with pytest.raises(AttributeError) as caught:
         getattr(thing, name)
     assert str(caught.value).endswith(ends)
+
+
+@pytest.mark.parametrize("owner", [V, MODEL, mg, nn, mg.optim], ids=["Value", "Module", "mg", "nn", "optim"])
+@pytest.mark.parametrize("name", ["tann", "size", "float", "Linaer", "Adamm", "MSELoss", "mse_loss"])
+def test_a_traceback_has_one_suggestion(owner: Any, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python appends its own, which may be another."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(owner if name != "mse_loss" else mg, name)
+    sys.__excepthook__(caught.type, caught.value, None)
+    said = capsys.readouterr().err.casefold()
+    assert len(re.findall(r"did you mean|: write|: v\.", said)) <= 1, said
 
 
 def test_fit_is_found_before_anything_is_imported_from_it() -> None:

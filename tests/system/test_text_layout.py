@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradcnn.system.text_layout import columns, text_table, wrapped
+from microgradcnn.system.text_layout import columns, how_many, text_table, wrapped
 
 WORDS = st.lists(st.text(alphabet="abŷ漢σ₁,()=+−", min_size=1, max_size=9), max_size=12).map(" ".join)
 COSTS = [
@@ -101,3 +101,9 @@ def test_numbers_end_alike_and_titles_are_underlined() -> None:
 def test_of_a_table_every_cell_is_there(rows: list[tuple[str, ...]], width: int) -> None:
     cells, shown = "".join(map("".join, rows[1:])), "".join(text_table(rows, width))
     assert not Counter(pieces(cells)) - Counter(pieces(shown))
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1437, "1437 rows")])
+def test_one_row_is_no_rows(count: int, said: str) -> None:
+    assert how_many(count, "row") == said
+    assert how_many(count, "class") == said.replace("rows", "classes").replace("row", "class")

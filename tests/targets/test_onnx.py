@@ -304,9 +304,19 @@ def test_a_primitive_of_ones_own_is_named_and_can_be_given_a_row(path, own_primi
     assert_close(run(path, x.data), 2.0 * x.data)
 
 
+class OverRows(nn.Module):
+    """A layer that every row has to be there for."""
+
+    def forward(self, x: Value) -> Value:
+        return mg.normalised(x, axis=0)
+
+
+ALONE = "mixes rows: .*; or give dynamic=False to export it for {} alone"
 X, W = Value(np.ones((2, 3)), label="x"), Value(np.array([1e300, 1.0, 1.0]), label="w")
 REFUSED = {
     "rows that mix": (lambda: (X.sum(axis=0), X), ValueError, "mixes rows by sum.*; or give dynamic=False"),
+    "rows of a model": (lambda: (OverRows(), 3), ValueError, ALONE.format("one row")),
+    "rows of a graph": (lambda: (mg.normalised(X, axis=0), X), ValueError, ALONE.format("as many rows as it was.*")),
     "numbers beyond float32": (lambda: (X * W, X), ValueError, "w has numbers that are too large for float32"),
     "an input that was computed": (lambda: (X * 2.0, X * 1.0), ValueError, "not an unlabelled result of mul"),
     "an input that is no Value": (

@@ -37,8 +37,8 @@ class Recurrence(nn.Module):
         return h @ self.v
 
 
-class OfNumbers(nn.Module):
-    """The same in single numbers, the columns of the rows one after the other."""
+class RecurrenceOfNumbers(nn.Module):
+    """h_t = tanh(w x_t + u h_{t−1}) in single numbers, the columns of the rows one after the other."""
 
     def __init__(self, begin: Callable[[int], Any] = lambda n: 0.0) -> None:
         self.w, self.u, self.v, self.begin = mg.Value(0.4), mg.Value(-0.3), mg.Value(0.9), begin
@@ -113,13 +113,13 @@ def test_a_model_of_single_numbers_learns_from_rows() -> None:
 @pytest.mark.parametrize("begin", [lambda n: 0.0, np.zeros], ids=["number", "a number each"])
 def test_a_recurrence_of_single_numbers_learns_from_rows(begin: Callable[[int], Any]) -> None:
     rows, y = SEQUENCES[..., 0], SEQUENCES[..., 0].sum(axis=1)
-    one, other = OfNumbers(begin), OfNumbers(begin)
+    one, other = RecurrenceOfNumbers(begin), RecurrenceOfNumbers(begin)
     fit(one, rows, y, loss=nn.mse_loss, engine="numpy", **HOW)
     by_hand(other, lambda: mg.mean((other(mg.Value(rows)) - y) ** 2))
     np.testing.assert_allclose([p.item() for p in one.parameters()], [p.item() for p in other.parameters()], rtol=1e-12)
 
 
-class ByExample(OfNumbers):
+class ByExample(RecurrenceOfNumbers):
     def forward(self, x: mg.Value) -> mg.Value:
         h: Any = 0.0
         for number in x:

@@ -15,6 +15,7 @@ from microgradcnn.data.columns import PositionWarning
 from microgradcnn.data.dataset import UNKNOWN
 from microgradcnn.engine.value import Value
 from microgradcnn.experiment import ImageModel, Trained
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.targets.export.onnx import export_onnx
 
 
@@ -55,7 +56,7 @@ def _description(trained: Trained) -> str:
     if isinstance(network, ImageModel):
         size, classes = "×".join(map(str, network.image)), ", ".join(trained.classes or ())
         return f"{network.name}: {letter} is images of {size} pixels, unscaled; probabilities are of {classes}"
-    rows = f"{letter} is rows of {network.inputs} numbers, unscaled"
+    rows = f"{letter} is rows of {how_many(network.inputs, 'number')}, unscaled"
     if trained.shrink is not None:
         rows += f": the pixels of images that were shrunk to {trained.shrink}×{trained.shrink}"
     elif columns.image is not None:

@@ -37,6 +37,7 @@ from microgradcnn.networks import NETWORKS, Network
 from microgradcnn.nn.models import MODELS, SIDE
 from microgradcnn.nn.optim import OPTIMISERS, SCHEDULES
 from microgradcnn.system import terminal
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.accuracy import MANY
 from microgradcnn.training.batches import ENGINES
@@ -282,8 +283,8 @@ def _table(record: Record) -> list[str]:
     """What was made of texts and missing values, a line each, where there are some."""
     lines = [f"{column}: a column for each of {listed(texts)}" for column, texts in record["categories"].items()]
     if record["rows_left_out"]:
-        rows = "1 row is" if record["rows_left_out"] == 1 else f"{record['rows_left_out']} rows are"
-        lines.append(f"missing values: {rows} left out")
+        verb = "is" if record["rows_left_out"] == 1 else "are"
+        lines.append(f"missing values: {how_many(record['rows_left_out'], 'row')} {verb} left out")
     if record["values_filled_in"]:
         filled = ", ".join(f"{n} of {column}" for column, n in record["values_filled_in"].items())
         lines.append(f"missing values: the mean of the rows to train on stands for {filled}")
@@ -292,7 +293,8 @@ def _table(record: Record) -> list[str]:
 
 def _text(record: Record, table: str | None, target: str) -> str:
     name, rows = f"{record['network']} on {record['data']}", record["rows"]
-    counts, of_layers = f"{rows['train']} rows to train on, {rows['test']} to test on", "test_loss" in record
+    counts = f"{how_many(rows['train'], 'row')} to train on, {rows['test']} to test on"
+    of_layers = "test_loss" in record
     if record["network"] in MODELS:
         size, resized = record["image"], "" if record["image"] == (SIDE, SIDE) else f", brought to {SIDE}×{SIDE}"
         lines = [f"{name}: images of {size[0]}×{size[1]}{resized}", f"classes: {', '.join(record['classes'])}"]

@@ -11,6 +11,7 @@ from microgradcnn.cli.options import count, names, network_options
 from microgradcnn.cli.output import Record, show, table
 from microgradcnn.cli.streams import escaped
 from microgradcnn.files import make_folder, read_whole, write_whole
+from microgradcnn.system.text_layout import how_many
 from microgradcnn.views.worksheets.exports.moodle import as_moodle, as_stack
 from microgradcnn.views.worksheets.exports.notebook import as_notebook
 from microgradcnn.views.worksheets.roster import read_roster
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out)
     paths = _written(sheet.files() if options.format is None else FORMATS[options.format](sheet), options.out)
     record = {"sheet": sheet.identifier, "seed": sheet.seed, "files": [str(path) for path in paths]}
-    lines = [f"sheet {sheet.identifier} from seed {escaped(sheet.seed)}, {len(sheet.tasks)} questions:"]
+    lines = [f"sheet {sheet.identifier} from seed {escaped(sheet.seed)}, {how_many(len(sheet.tasks), 'question')}:"]
     lines += [escaped(path) for path in record["files"]]
     show(record if options.json else "\n".join(lines), options.json)
     return 0

@@ -134,10 +134,15 @@ def hypot(a: Operand, b: Operand) -> Any:
 
 @of_one
 def sinc(x: Operand) -> Any:
-    """sin(πx)/(πx), and 1 at 0, where all derivatives are taken to be 0."""
+    """sin(πx)/(πx), and 1 at 0; near 0 its series, as the derivatives of the quotient lose their digits there."""
     angle = primitives.mul(math.pi, x)
-    below = primitives.where(primitives.equal(angle, 0.0), 1.0, angle)
-    return primitives.where(primitives.equal(x, 0.0), 1.0, elementary.sin(angle) / below)
+    near = primitives.less(primitives.abs(angle), 0.2)
+    squared = primitives.square(primitives.where(near, angle, 0.0))
+    series = -1.0 / math.factorial(15)
+    for k in reversed(range(7)):
+        series = series * squared + (-1.0) ** k / math.factorial(2 * k + 1)
+    far = primitives.where(near, 1.0, angle)
+    return primitives.where(near, series, elementary.sin(far) / far)
 
 
 @of_one

@@ -55,6 +55,8 @@ def _windows(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dila
 def fold(windows: Array, image: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)) -> Array:
     """The adjoint of `unfold`: every window added back to where it came from, as (n, c, *image)."""
     n, c, rows, columns, kh, kw = windows.shape
+    if (kh, kw) == stride == (1, 1) and padding == NO_SIDES:  # each window is a pixel
+        return windows[..., 0, 0]
     (tall, wide), ((top, below), (left, beside)) = reach((kh, kw), dilation), padding
     padded = np.zeros((c, top + image[0] + below, left + image[1] + beside, n), windows.dtype).transpose(3, 0, 1, 2)
     apart = stride[0] >= tall and stride[1] >= wide
@@ -99,6 +101,12 @@ def convolve_input(
 ) -> Array:
     """The adjoint of `convolve` in its images: what each pixel receives from g, (n, filters, rows, columns)."""
     (n, _, rows, columns), (kh, kw), filters, c = g.shape, w.shape[2:], len(w) // groups, w.shape[1]
+    tall, wide = reach((kh, kw), dilation)
+    if stride[0] >= tall and stride[1] >= wide:  # no pixel is in two windows
+        flat = _grouped(g, groups).reshape(groups, filters, rows * columns * n)
+        each = w.reshape(groups, filters, c * kh * kw).swapaxes(1, 2) @ flat
+        pixels = each.reshape(groups * c, kh, kw, rows, columns, n).transpose(5, 0, 3, 4, 1, 2)
+        return fold(pixels, image, stride, (padding[:1] * 2, padding[1:] * 2), dilation)
     height, width = image[0] + 2 * padding[0], image[1] + 2 * padding[1]
     x = np.zeros((groups, c, height, width, n), np.result_type(g, w))
     w, given = w.reshape(groups, filters, c, kh, kw).transpose(0, 2, 4, 3, 1), _grouped(g, groups).swapaxes(1, 2)

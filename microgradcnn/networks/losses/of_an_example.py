@@ -10,13 +10,13 @@ import numpy as np
 
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arrays import Array, bare_array
+from microgradcnn.engine.gradient import reached
 from microgradcnn.engine.value import Value
 from microgradcnn.networks.example import Example
 from microgradcnn.networks.losses.own_loss import add_up_to_1
 from microgradcnn.networks.losses.written_loss import LossNetwork
 from microgradcnn.networks.roles import PREDICTION, in_scalars, is_of_differences, letter, replayed, threshold
 from microgradcnn.networks.writing import named
-from microgradcnn.targets.trace import reached
 
 
 class ExampleLossNetwork(LossNetwork):

@@ -13,6 +13,7 @@ import microgradcnn.engine.functions as mg
 from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
+from microgradcnn.system.text_layout import how_many
 
 Generator: TypeAlias = np.random.Generator
 SEED = 0  # of the generator that layers draw from which are given none, when the process starts
@@ -61,7 +62,7 @@ class Embedding(Module):
         if min(num_embeddings, embedding_dim) < 1:
             raise ValueError(f"Embedding needs a row of one number at least, not {num_embeddings} of {embedding_dim}")
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"padding_idx is one of {num_embeddings} rows, not {padding_idx}")
+            raise ValueError(f"padding_idx is one of {how_many(num_embeddings, 'row')}, not {padding_idx}")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         drawn = rng.standard_normal((num_embeddings, embedding_dim))
@@ -150,7 +151,7 @@ class Linear(Affine):
     def forward(self, x: Any) -> Value:
         """(..., out_features)."""
         if np.shape(x)[-1:] != (self.in_features,):
-            self.refuse(x, f"rows of {self.in_features} numbers, (n, {self.in_features})")
+            self.refuse(x, f"rows of {how_many(self.in_features, 'number')}, (n, {self.in_features})")
         y = x @ self.weight.T
         return y if self.bias is None else y + self.bias
 

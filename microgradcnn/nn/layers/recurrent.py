@@ -18,6 +18,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.nn.layers.dropout import Dropout
 from microgradcnn.nn.layers.linear import Generator, check_dtype, check_generator
 from microgradcnn.nn.module import Module
+from microgradcnn.system.text_layout import how_many
 
 State: TypeAlias = tuple[Any, ...]  # (h,) or (h, c)
 Step: TypeAlias = Callable[[Any, Any, State], State]
@@ -146,7 +147,7 @@ class Cell(Recurrence[H]):
         """h' for x (n, input_size) or (input_size,) and h in the same axes; (h', c') for an LSTMCell and (h, c)."""
         shape = np.shape(x)
         if len(shape) not in (1, 2) or shape[-1] != self.input_size:
-            self.refuse(x, f"rows (n, {self.input_size}) or one of {self.input_size} numbers")
+            self.refuse(x, f"rows (n, {self.input_size}) or one of {how_many(self.input_size, 'number')}")
         state = self.start(hx, (*shape[:-1], self.hidden_size)) or self.zeros()
         return self.bare(self.step(self.affine("ih")(x), self.affine("hh")(state[0]), state))
 

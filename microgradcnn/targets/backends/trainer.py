@@ -12,6 +12,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
+from microgradcnn.system.text_layout import how_many
 
 
 class Trainer(ABC):
@@ -97,7 +98,9 @@ class VectorTrainer(Trainer):
     def flat(self, vector: Array) -> None:
         if np.shape(vector) != self._flat.shape:
             size = self._flat.size
-            raise ValueError(f"the parameters are a vector of {size} numbers, not of shape {np.shape(vector)}")
+            raise ValueError(
+                f"the parameters are a vector of {how_many(size, 'number')}, not of shape {np.shape(vector)}"
+            )
         self._flat[...] = vector
 
     @property

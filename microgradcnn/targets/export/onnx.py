@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microgradcnn.checking.constants import called, check_constants, tell_constants
 from microgradcnn.engine.arguments import check_value, several, shown
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
@@ -64,11 +66,16 @@ def _exported(
         output, leaves, names = model, several(inputs, "inputs"), {}
         title = "graph"
     _check(output, leaves)
+    if isinstance(model, Module):
+        _check_numbers(model, output, leaves[0])
+    else:
+        tell_constants([output], leaves, ())
     parameters = [v for v in topological(output) if v.op is None and v not in set(leaves)]
     try:
         lines = _idiomatic(opened(trace_forward(output, parameters, leaves, dynamic), "onnx"))
     except RowsError as error:
-        raise RowsError(f"{error}; or give dynamic=False to export it for this number of rows alone") from None
+        rows = "one row" if isinstance(model, Module) else "as many rows as it was recorded with"
+        raise RowsError(f"{error}; or give dynamic=False to export it for {rows} alone") from None
     labels = [names.get(v) or v.label or f"parameter_{i}" for i, v in enumerate(parameters, 1)]
     graph = _graph(writer, lines, dict(zip(lines.parameters, zip(labels, parameters, strict=True), strict=True)), title)
     onnx = writer.onnx
@@ -95,6 +102,13 @@ def _called(model: Module, shape: Any, n: int) -> tuple[Any, list[Value]]:
     x = Value(np.zeros((n, *((shape,) if isinstance(shape, int) else shape)), dtype), label="x")
     with in_mode(model, training=False):
         return model(x), [x]
+
+
+def _check_numbers(model: Module, output: Value, x: Value) -> None:
+    """Raise ConstantError if the model takes numbers of its input for constants, or asks them by an if."""
+    other = Value(np.resize([1.0, 0.0], x.shape).astype(x.dtype))  # classes as well
+    with in_mode(model, training=False), suppress(IndexError):  # of fewer classes
+        check_constants([output], called(lambda x: [model(x)], [other], ()), {x, other})
 
 
 def _check(output: Any, inputs: list[Any]) -> None:

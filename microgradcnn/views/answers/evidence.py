@@ -6,7 +6,6 @@ and what flows along the paths of the loss.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from contextlib import suppress
 from contextvars import Context
@@ -19,7 +18,7 @@ from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Constant, Value
 from microgradcnn.views.answers.assignments import given_names, given_numbers
 from microgradcnn.views.answers.edits.program import Edge, Flow, LossProgram
-from microgradcnn.views.answers.points import COUNT, Points, is_lambda, ratio, slope
+from microgradcnn.views.answers.points import COUNT, Points, bounds_in, is_lambda, is_target, ratio, slope
 from microgradcnn.views.answers.reading.derivatives import derivative_node
 from microgradcnn.views.derivations.cancelling import known_sums, probabilities, softmaxes
 from microgradcnn.views.derivations.named_graph import Graph
@@ -41,7 +40,9 @@ class Evidence:
         self.gradient = gradient
         targets, self.held = distributions(loss) if loss is not None else ([], [])
         self.held = [y for y in self.held if y is not wrt]
-        self.points, self.g = _sampled(gradient, roots, targets, self.held)
+        self.points, self.g = _sampled(
+            gradient, roots, targets, self.held, bounds_in(gradient if loss is None else loss)
+        )
         labels = Counter(node.label for node in self.order)
         self.nodes = {n.label: n for n in self.order if n.label and n.shape == () and labels[n.label] == 1}
         ops = {node.op.name for node in self.order if node.op is not None}
@@ -158,16 +159,6 @@ class Evidence:
         return constants if len(constants) < len(own) else {}
 
 
-def letter(label: str) -> str:
-    """The letter of a label: c of c_1."""
-    return re.split(r"[_0-9]", label, maxsplit=1)[0]
-
-
-def is_target(node: Value) -> bool:
-    """Whether a leaf is one of the y's."""
-    return node.op is None and node.label is not None and letter(node.label) == "y" and node.label != "y_hat"
-
-
 def distributions(loss: Value) -> tuple[list[tuple[Value, ...]], list[Value]]:
     """The targets of softmaxes that answers may count on: families that add up to 1, and those that are what they are.
 
@@ -189,11 +180,11 @@ def _is_error(node: Value) -> bool:
 
 
 def _sampled(
-    gradient: Value, roots: list[Value], targets: list[tuple[Value, ...]], held: list[Value]
+    gradient: Value, roots: list[Value], targets: list[tuple[Value, ...]], held: list[Value], bounds: list[Value]
 ) -> tuple[Points, Array]:
     """Points at which the gradient is a finite number, and its values there."""
     for near in (False, True):
-        points = Points(roots, near, targets=targets, held=held)
+        points = Points(roots, near, targets=targets, held=held, bounds=bounds)
         finite = np.isfinite(points(gradient))
         if finite.sum() >= COUNT:
             points.keep(finite)

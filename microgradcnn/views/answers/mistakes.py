@@ -21,8 +21,8 @@ from microgradcnn.views.answers.edits.program import OutOfSteps
 from microgradcnn.views.answers.edits.search import Search, used_names
 from microgradcnn.views.answers.edits.single import kin
 from microgradcnn.views.answers.edits.table import said, scaled
-from microgradcnn.views.answers.evidence import Evidence, letter
-from microgradcnn.views.answers.points import ratio, same, slope
+from microgradcnn.views.answers.evidence import Evidence
+from microgradcnn.views.answers.points import letter, ratio, same, slope
 from microgradcnn.views.derivations.named_graph import recomputed
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from microgradcnn.engine.functions import BUILT_IN
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
+from microgradcnn.views.answers.reading.cursor import check_length
 from microgradcnn.views.answers.reading.derivatives import above_and_below
-from microgradcnn.views.answers.reading.grammar import Grammar, check_length
+from microgradcnn.views.answers.reading.grammar import Grammar
 from microgradcnn.views.answers.reading.notations import LENGTH, STEPS
 from microgradcnn.views.answers.reading.quantities import Leaf
 from microgradcnn.views.answers.reading.statement import statement

@@ -6,6 +6,7 @@ they are.
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -55,7 +56,8 @@ class Points:
 
     Numbers from 0.2 to 1.3 in size with random signs; or, with `near`, near the leaves' own data and with their signs.
     Leaves without a label are constants: a formula has no name for them. So are a λ that is not 0 and what is `held`.
-    Each family of `targets` is a distribution at all points: none is below 0, and they add up to 1.
+    `bounds` keep their signs and their order: a Huber loss means nothing where δ is below 0. Each family of `targets`
+    is a distribution at all points: none is below 0, and they add up to 1.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Points:
         seed: int = 0,
         targets: Sequence[Sequence[Value]] = (),
         held: Sequence[Value] = (),
+        bounds: Sequence[Value] = (),
     ) -> None:
         self.count, self.known = 2 * COUNT, dict[Value, Any]()
         found = dict.fromkeys(node for root in roots for node in topological(root))
@@ -75,12 +78,15 @@ class Points:
         numbers, at = numbers.reshape(self.count, -1, 2), 0
         for x in drawn:
             which, at = slice(at, at + np.size(x.data)), at + np.size(x.data)
-            shape, own = (self.count, *x.shape), np.asarray(x.data)
+            shape, data = (self.count, *x.shape), np.asarray(x.data)
             size = 0.2 + 1.1 * numbers[:, which, 1].reshape(shape)
             signs = np.where(numbers[:, which, 0].reshape(shape) < 0.5, -1.0, 1.0)
-            self.known[x] = (
-                np.where(own < 0.0, -1.0, 1.0) * np.where(own == 0.0, 1.0, abs(own)) * size if near else (signs * size)
-            )
+            self.known[x] = np.where(data == 0.0, 1.0, data) * size if near else signs * size
+        own = {x: float(x.data) for x in drawn if x in bounds and x.data}
+        if own:
+            first = next(iter(own))
+            size = abs(self.known[first]) / (abs(own[first]) if near else max(map(abs, own.values())))
+            self.known |= {x: number * size for x, number in own.items()}
         self.known |= {x: np.full(self.count, x.data) for x in held}
         for family in targets:
             total = sum(abs(self.known[x]) for x in family)
@@ -127,6 +133,42 @@ class Points:
             return data if np.ndim(data) else np.full(self.count, data)
         each = ([p.data if type(p) is Constant else known[p][i] for p in parents] for i in range(self.count))
         return np.array([op.evaluate(inputs, node.static) for inputs in each])
+
+
+def bounds_in(root: Value) -> list[Value]:
+    """The leaves, but for targets, with which a graph compares what it computes: δ in |u| ≤ δ, ε in relu(|u| − ε)."""
+    found: dict[Value, None] = {}
+    for a, b in filter(None, map(_compared, topological(root))):
+        for side, other in ((a, b), (b, a)):
+            leaf = side.parents[0] if side.op is not None and side.op.name == "neg" else side
+            if leaf.op is None and leaf.label and not is_target(leaf) and other.op is not None and leaf.shape == ():
+                found[leaf] = None
+    return [*found]
+
+
+def _compared(node: Value) -> tuple[Value, ...]:
+    """The two Values of which it matters to a node which is larger; () if there are none."""
+    name = node.op.name if node.op is not None else ""
+    if name == "relu":
+        (x,) = node.parents
+        return x.parents if x.op is not None and x.op.name == "sub" and _is_size(x.parents[0]) else ()
+    return node.parents if name in ("less", "less_equal", "greater", "greater_equal", "maximum", "minimum") else ()
+
+
+def _is_size(node: Value) -> bool:
+    """Whether a node is never negative."""
+    exponent = node.static.get("exponent")
+    return node.op is not None and (node.op.name in ("abs", "square", "sqrt", "hypot", "exp") or exponent == 2.0)
+
+
+def letter(label: str) -> str:
+    """The letter of a label: c of c_1."""
+    return re.split(r"[_0-9]", label, maxsplit=1)[0]
+
+
+def is_target(node: Value) -> bool:
+    """Whether a leaf is one of the y's."""
+    return node.op is None and node.label is not None and letter(node.label) == "y" and node.label != "y_hat"
 
 
 def is_lambda(node: Value) -> bool:

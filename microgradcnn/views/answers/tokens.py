@@ -52,8 +52,9 @@ def _match(text: str, at: int, inside: str, names: Names, indices: set[str]) -> 
     found = notations.STATIC.match(text, at)
     if found and found[1] in names.parameters(inside)[1] and ("=" in found[0] or found[1] not in names.labels):
         return found, found.end()
-    found = _first(text, at, *([notations.CASE] if inside == "{" else []), notations.WORD)
-    if found and (found.re is notations.CASE or (found[0] in names.functions and canonical(found[0]) is None)):
+    choices = [notations.CASE] * (inside == "{") + [notations.CHOICE] * (names.find("if") is None)
+    found = _first(text, at, *choices, notations.WORD)
+    if found and (found.re in choices or (found[0] in names.functions and canonical(found[0]) is None)):
         return found, found.end()
     if indices and (found := notations.INDEXED.match(text, at)) and (end := _end_of_index(found, indices)):
         return found, end

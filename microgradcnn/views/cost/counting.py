@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
-from microgradcnn.engine.gradient import grad, topological
+from microgradcnn.engine.gradient import grad, reached, topological
 from microgradcnn.engine.value import Value
-from microgradcnn.targets.trace import reached
 from microgradcnn.views.cost.building import OBJECTIVE
 from microgradcnn.views.cost.operations import Operation, Reader
 from microgradcnn.views.cost.work import Work

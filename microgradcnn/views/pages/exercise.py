@@ -28,6 +28,7 @@ from microgradcnn.views.answers.edits.inner import derived
 from microgradcnn.views.answers.edits.program import LossProgram, nodes_of
 from microgradcnn.views.answers.edits.table import SPECIFICATION
 from microgradcnn.views.answers.evidence import distributions
+from microgradcnn.views.answers.points import bounds_in
 from microgradcnn.views.derivations.cancelling import probabilities
 from microgradcnn.views.formulas import notation
 from microgradcnn.views.formulas.expression import derivative, symbol
@@ -207,7 +208,7 @@ def loss_graph(loss: Value, named: Sequence[Value]) -> str:
 
     A node is its operation, its inputs, its label, what sentences call it, and the number of a leaf. After the loss, at
     `root`, come those that the `named` Values beside it have. Each family of `targets` adds up to 1; what is `held` is
-    a number.
+    a number, and `bounds` keep their signs and their order.
     """
     program = LossProgram(loss, lambda node: np.asarray(node.data), 1)
     beside = [node for value in named for node in nodes_of(value)]
@@ -225,6 +226,7 @@ def loss_graph(loss: Value, named: Sequence[Value]) -> str:
         nodes.append([at, [place[p] for p in node.parents], node.label, words, None if node.op is not None else number])
     families, given = distributions(loss)
     fields: dict[str, Any] = {"root": len(program.nodes) - 1, "held": [y.label for y in given], "nodes": nodes}
+    fields["bounds"] = [bound.label for bound in bounds_in(loss)]
     fields["targets"] = [[y.label for y in labels] for labels in families]
     written = ", ".join(f"{field}: {literal(value)}" for field, value in fields.items())
     return f"{{{written}, operations: [{', '.join(operations)}]}}"

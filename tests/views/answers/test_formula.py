@@ -426,7 +426,7 @@ MESSAGES = [
     ("y\x00", "'\\x00' in column 2 has no place in a formula"),
     ("", "the end in column 1 is not expected there"),
     ("2*", "the end in column 3 is not expected there"),
-    ("sigma a_1", "sigma in column 1 is a function: write sigma(...)"),
+    ("sigma + a_1", "sigma in column 1 is a function: write sigma(...)"),
     ("step'(a_1)", "step in column 1 is a function: write step(...)"),
     ("x_1^x_2^2", "a power of a power in column 8: put brackets"),
     ("x_1^{21}", "an exponent is a number up to 20, a fraction or a name: no powers in it"),

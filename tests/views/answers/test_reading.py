@@ -34,7 +34,28 @@ def check(graph: LossGraph, wrt: str, answer: str) -> Answer:
     return check_answer(answer, gradients[0], graph.loss, x[0])
 
 
+ANGLE, SIZE = "x*sin(theta)^2", "x*sqrt(w_1^2 + w_2^2)"
+CUT = "u = w*x - y; where(abs(u) <= 1, u^2/2, abs(u) - 1/2)"
+
 RIGHT = [
+    # functions of one name without brackets
+    (ANGLE, "theta", r"2x\sin\theta\cos\theta"),
+    (ANGLE, "theta", r"x \sin 2\theta"),
+    (ANGLE, "theta", "2 cos θ · x sin θ"),
+    (BIAS, "w", r"2(\hat y-y)\,v\,(1-\tanh^2 a)\,x"),
+    (BIAS, "b", "2(ŷ−y)v(1-tanh a tanh a)"),
+    # lengths
+    (SIZE, "w_1", "w_1 x/‖w‖"),
+    (SIZE, "w_2", r"\frac{w_2}{\|w\|}\,x"),
+    (SIZE, "w_2", r"x\frac{w_2\lVert w\rVert}{\Vert (w_1, w_2)\Vert^2}"),
+    (CUT, "w", "{u if ‖u‖ <= 1, else u/|u|}x"),
+    # one of two numbers, as Python has it
+    (CUT, "w", "clip(u, -1, 1) x"),
+    (CUT, "w", "x*u if abs(u) <= 1 else x*sign(u)"),
+    (CUT, "w", "x(1 if u > 1 else -1 if u < -1 else u)"),
+    (CUT, "w", "max(-1, u if u < 1 else 1) x"),
+    ("relu(w*x)^2", "w", "2relu(w x) * (x if w x > 0 else 0)"),
+    ("d^2*clip(w*x, -d, d)", "d", "2d clip(w x, -d, d) + d^2 (1 if wx > d else -1 if wx < -d else 0)"),
     # derivatives of the graph
     ("single_layer", "s_1", "(df/dz1)(dz1/ds1)"),
     ("single_layer", "s_1", r"\frac{df}{dz_1}\frac{dz_1}{da_1}x_1"),
@@ -79,6 +100,11 @@ WRONG = [
     ("single_layer", "w_1", "2(yhat-y)z1 where yhat = w1 z1", "2*(w_1*z_1 - y)*z_1"),
 ]
 REFUSED = [
+    (ANGLE, "theta", r"\sin\theta x", "what sin in column 1 is of is not clear: put it in brackets"),
+    (ANGLE, "theta", r"x\sin\theta/2", "what sin in column 2 is of is not clear: put it in brackets"),
+    (ANGLE, "theta", r"\sin\theta^2", "what sin in column 1 is of is not clear: put it in brackets"),
+    (SIZE, "w_1", "w_1 x/‖w", "the end in column 9 is not expected there: ‖ is missing"),
+    (CUT, "w", "u x if u > 0", "the end in column 13 is not expected there: else is missing"),
     ("single_layer", "s_1", "df/ds_1", "df/ds_1 in column 1 is what is asked for: write it out"),
     ("single_layer", "s_1", "2 ∂f/∂s₁ - df/ds1", "df/ds_1 in column 3 is what is asked for: write it out"),
     ("single_layer", "s_1", "df/ds_2 = 2z_1", "df/ds_2 in column 1 is not df/ds_1, which is asked for"),

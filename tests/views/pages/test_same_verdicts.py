@@ -11,6 +11,7 @@ import pytest
 from answers_table import FILE, Case, cases, told_kinds, verdict
 from conftest import needs_chromium
 from many_cases import slow_but
+from test_bounds import CASES as BOUNDED
 from test_edits import NOT_EXPLAINED, SOFTMAX, WORDS, graph_of, leaf, wrong_cases
 from test_more_answers import CASES as MORE
 from test_more_answers import check as more_verdict
@@ -81,6 +82,10 @@ def differences(page: Page, chosen: Sequence[Case], check: Callable[[Case], Answ
         if (right, told) != (said["right"], said["told"]):
             different.append(f"{case.told}\n    {right} {told}\n    {said['right']} {said['told']}")
     return different
+
+
+def test_the_page_keeps_bounds_as_python_does(page: Page) -> None:
+    assert differences(page, BOUNDED) == []
 
 
 FILES = [FILE, FILE.with_name("mistakes.json")]

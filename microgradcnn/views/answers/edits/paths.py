@@ -18,8 +18,8 @@ from microgradcnn.views.answers.diagnosis import Diagnosis, Found, Kind, listed,
 from microgradcnn.views.answers.edits.inner import inner_words, instead, is_inner
 from microgradcnn.views.answers.edits.program import Edge, Flow, Steps
 from microgradcnn.views.answers.edits.table import BOUNDS, INSTEAD, SAID, said, scaled, told
-from microgradcnn.views.answers.evidence import Evidence, letter
-from microgradcnn.views.answers.points import same
+from microgradcnn.views.answers.evidence import Evidence
+from microgradcnn.views.answers.points import letter, same
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from microgradcnn.views.answers.edits.program import Steps
 from microgradcnn.views.answers.edits.single import Edit, Edits
 from microgradcnn.views.answers.edits.table import BOUNDS, SAID, said, scaled, told
 from microgradcnn.views.answers.edits.written import Rewriting, rewritings, shortened, size_of
-from microgradcnn.views.answers.evidence import Evidence, letter
-from microgradcnn.views.answers.points import ratio, same
+from microgradcnn.views.answers.evidence import Evidence
+from microgradcnn.views.answers.points import letter, ratio, same
 
 
 def used_names(answer: Value) -> set[str]:

@@ -14,8 +14,7 @@ from microgradcnn.views.answers.diagnosis import Diagnosis, listed
 from microgradcnn.views.answers.edits.inner import inner_words, instead, is_inner
 from microgradcnn.views.answers.edits.program import Edge, Flow, Steps
 from microgradcnn.views.answers.edits.table import BOUNDS, INSTEAD, said, told
-from microgradcnn.views.answers.evidence import letter
-from microgradcnn.views.answers.points import same
+from microgradcnn.views.answers.points import letter, same
 
 SHIFTS = [by for n in range(1, BOUNDS["shift"] + 1) for by in (n, -n)]
 

@@ -16,7 +16,8 @@ from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.diagnosis import Diagnosis, listed, number
 from microgradcnn.views.answers.edits.single import SHIFTS, kin, moved_label
 from microgradcnn.views.answers.edits.table import BOUNDS, said
-from microgradcnn.views.answers.evidence import Evidence, letter
+from microgradcnn.views.answers.evidence import Evidence
+from microgradcnn.views.answers.points import letter
 from microgradcnn.views.answers.reading.names import FormulaError, Names
 from microgradcnn.views.answers.tokens import tokenize
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from microgradcnn.views.answers.reading.names import FormulaError, Token, shown
+from microgradcnn.views.answers.reading.notations import LENGTH
 
 
 class Cursor:
@@ -55,3 +56,9 @@ class Cursor:
         while self.kind in ("+", "-"):
             minus ^= self.take().kind == "-"
         return minus
+
+
+def check_length(text: str) -> None:
+    """Raise FormulaError for a text that is too long to be read."""
+    if len(text) > LENGTH:
+        raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")

@@ -10,6 +10,7 @@ from microgradcnn.engine import functions as mg
 from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.views.answers.reading.names import FormulaError, Token
+from microgradcnn.views.answers.reading.notations import EXPONENT
 from microgradcnn.views.answers.reading.vectors import Term, dot, number
 
 
@@ -33,6 +34,18 @@ def one_of(condition: Value, a: Value, b: Value) -> Value:
     return found
 
 
+def raised(base: Value, exponent: Value) -> Value:
+    """A power. Raises FormulaError for an exponent that is too large, or no number, fraction or name."""
+    inside = topological(exponent)
+    numbers = [x.item() for x in inside if x.op is None and x.label is None]
+    named = any(x.label is not None for x in inside)
+    powers = any(x.op is not None and x.op.name in ("power", "pow", "exp") for x in inside)
+    if max(numbers, default=0.0) > EXPONENT or powers or (len(numbers) > 2 and not named):
+        raise FormulaError(f"an exponent is a number up to {EXPONENT:.0f}, a fraction or a name: no powers in it")
+    power: Value = mg.power(base, exponent if named else exponent.item())
+    return power
+
+
 FUNCTIONS: dict[str, Callable[..., Value]] = {"where": one_of, "dot": dot}  # beside those of the graph
 
 
@@ -49,7 +62,9 @@ def applied(
         if len(found) < len(given) or "" in found:
             raise TypeError("an argument is given twice, or there are too many")
         values = [found.pop(name) for name in inputs]
-        result: Value = function(*values, **{name: _constant(number(x)) for name, x in found.items()})
+        between = function is mg.clip and len(found) == len(static)  # any two bounds
+        settings = {name: number(x) if between else _constant(number(x)) for name, x in found.items()}
+        result: Value = function(*values, **settings)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, FormulaError) and function is dot:
             raise

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache, reduce
 
 from microgradcnn.engine import functions as mg
-from microgradcnn.engine.gradient import topological
 from microgradcnn.engine.value import Value
 from microgradcnn.protocols.logic import not_equal
-from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of
-from microgradcnn.views.answers.reading.notations import CLOSING, DEFINED, DEPTH, EXPONENT, LENGTH, SPELLINGS, TERMS
+from microgradcnn.views.answers.reading.cursor import check_length
+from microgradcnn.views.answers.reading.functions import FUNCTIONS, applied, holds, is_comparison, one_of, raised
+from microgradcnn.views.answers.reading.notations import CLOSING, DEFINED, DEPTH, SPELLINGS, TERMS
 from microgradcnn.views.answers.reading.quantities import Leaf, Quantities
-from microgradcnn.views.answers.reading.vectors import Term, added, divided, each, multiplied, number, vector
+from microgradcnn.views.answers.reading.vectors import (
+    Term,
+    added,
+    divided,
+    dot,
+    each,
+    multiplied,
+    negative,
+    number,
+    vector,
+)
 from microgradcnn.views.answers.tokens import FormulaError, Names, Token, shown, tokenize
 
 _STARTS = {"name", "index", "indexed", "vector", "derivative", "function", "sum", "indicator", *CLOSING}
 _STARTS |= {"\\sqrt", "\\frac"}
+_BARS = ("|", "‖")
+_ALONE = ("name", "number", "index", "indexed", "vector", "derivative")  # what a function may be of without brackets
 
 
 class Grammar(Quantities):
@@ -26,7 +37,7 @@ class Grammar(Quantities):
 
     def __init__(self, names: Names, leaf: Leaf, most_steps: int) -> None:
         super().__init__(names, leaf, most_steps)
-        self.depth = self.bars = 0
+        self.depth, self.bars = 0, ""  # the bars that are open
 
     def formula(self, text: str) -> Value:
         """The number that a whole text stands for."""
@@ -36,7 +47,7 @@ class Grammar(Quantities):
         """The number or the vector that a whole text stands for."""
         check_length(text)
         self.fill(tokenize(text.rstrip(), self.names.also(self.meanings)), len(text.rstrip()))
-        found = self.sum()
+        found = self.conditional(self.sum())
         if self.kind != "end":
             raise self.unexpected()
         return found
@@ -54,7 +65,7 @@ class Grammar(Quantities):
     def sum(self) -> Term:
         """[-] product {(+ | -) product}."""
         minus = self.signs()
-        total = _negative(self.product(), minus)
+        total = negative(self.product(), minus)
         while self.kind in ("+", "-"):
             minus = self.take().kind == "-"
             total = self.counted(added(total, self.product(), minus))
@@ -71,7 +82,7 @@ class Grammar(Quantities):
             elif token.kind == "/":
                 self.take()
                 total = self.counted(divided(total, self.signed()))
-            elif token.kind in _STARTS or (token.kind == "|" and not self.bars):
+            elif token.kind in _STARTS or (token.kind in _BARS and token.kind not in self.bars):
                 total = self.counted(multiplied(total, self.power(), token))
             elif token.kind == "number" and [t.text for t in self.tokens[self.at : self.at + 2]] == ["1", "["]:
                 self.take()  # the 1 of 1[a > 0]
@@ -89,7 +100,7 @@ class Grammar(Quantities):
     def signed(self) -> Term:
         """[-] power."""
         minus = self.signs()
-        return _negative(self.power(), minus)
+        return negative(self.power(), minus)
 
     def power(self) -> Term:
         """atom {^T} [exponent]."""
@@ -101,18 +112,7 @@ class Grammar(Quantities):
                     f"{shown(token.text)} in column {token.column} is not expected there: it is for vectors"
                 )
             base = base._replace(row=not base.row)
-        return self.raised(number(base), self.exponent()) if self.kind == "^" else base
-
-    def raised(self, base: Value, exponent: Value) -> Value:
-        """A power. Raises FormulaError for an exponent that is too large, or no number, fraction or name."""
-        inside = topological(exponent)
-        numbers = [x.item() for x in inside if x.op is None and x.label is None]
-        named = any(x.label is not None for x in inside)
-        powers = any(x.op is not None and x.op.name in ("power", "pow", "exp") for x in inside)
-        if max(numbers, default=0.0) > EXPONENT or powers or (len(numbers) > 2 and not named):
-            raise FormulaError(f"an exponent is a number up to {EXPONENT:.0f}, a fraction or a name: no powers in it")
-        power: Value = mg.power(base, exponent if named else exponent.item())
-        return power
+        return raised(number(base), self.exponent()) if self.kind == "^" else base
 
     def exponent(self) -> Value:
         """^ [-] atom, or raised digits."""
@@ -136,16 +136,11 @@ class Grammar(Quantities):
     def inside(self) -> Term:
         """A group, a call, a sum over an index, an indicator, a fraction, a root, |sum|, a number or a name."""
         kind = self.kind
-        if kind == "cases":
-            return self.cases()
+        readers = {"cases": self.cases, "function": self.call, "sum": self.total, "indicator": self.indicator}
+        if kind in readers:
+            return readers[kind]()
         if kind in CLOSING:
             return self.group()
-        if kind == "function":
-            return self.call()
-        if kind == "sum":
-            return self.total()
-        if kind == "indicator":
-            return self.indicator()
         if kind == "\\sqrt":
             self.take()
             if self.kind == "[":
@@ -154,7 +149,7 @@ class Grammar(Quantities):
         if kind == "\\frac":
             self.take()
             return divided(self.digit(), self.digit())
-        return self.absolute() if kind == "|" else self.quantity()
+        return self.absolute() if kind in _BARS else self.quantity()
 
     def digit(self) -> Term:
         """What \\frac takes: something in braces, a name, or one digit."""
@@ -199,18 +194,29 @@ class Grammar(Quantities):
             raise FormulaError(
                 f"{token.text} in column {token.column} to a power is ({token.text}(...))^...: put brackets"
             )
-        known = self.function(function)
-        if known is None or self.kind not in ("(", "[", "{"):
+        known, of_one = self.function(function), self.names.takes_one(function)
+        alone = known is not None and of_one and self.kind in _ALONE
+        if known is None or not (alone or self.kind in ("(", "[", "{")):
             raise FormulaError(f"{token.text} in column {token.column} is a function: write {token.text}(...)")
-        given, _ = self.arguments()
-        if len(given) == 1 and not given[0][0] and self.names.takes_one(function):
+        given = [("", self.alone(token))] if alone else self.arguments()[0]
+        if len(given) == 1 and not given[0][0] and of_one:
             found = each(known, given[0][1])
         elif function == "dot":
             found = applied(token, known, ["w", "z"], [], given)
         else:
             given = [(name, number(x)) for name, x in given]
             found = applied(token, known, *self.names.parameters(function), given)
-        return found if power is None else self.raised(number(found), power)
+        return found if power is None else raised(number(found), power)
+
+    def alone(self, called: Token) -> Term:
+        """What a function without brackets is of, a name, a number or 2θ. Raises FormulaError where it is not clear."""
+        counted, token = self.kind == "number", self.tokens[self.at]
+        found = self.quantity()
+        if counted and self.kind == "name":
+            found = multiplied(found, self.quantity(), token)
+        if self.kind in (*_ALONE, "^", "/", "'", "transposed"):
+            raise FormulaError(f"what {called.text} in column {called.column} is of is not clear: put it in brackets")
+        return found
 
     def function(self, name: str) -> Callable[..., Value] | None:
         """The function with this name, or None."""
@@ -220,7 +226,7 @@ class Grammar(Quantities):
 
     def arguments(self) -> tuple[list[tuple[str, Term]], Token]:
         """What stands in brackets, the names that static arguments have there, and the first comma."""
-        closing, bars, self.bars = CLOSING[self.take().kind], self.bars, 0
+        closing, bars, self.bars = CLOSING[self.take().kind], self.bars, ""
         found, comma = [self.argument()], self.tokens[self.at]
         while self.kind == ",":
             self.take()
@@ -230,19 +236,23 @@ class Grammar(Quantities):
         return found, comma
 
     def argument(self) -> tuple[str, Term]:
-        """[static] compared [if compared otherwise], and the name of a static one."""
-        name, found = self.take().text if self.kind == "static" else "", self.compared()
-        if self.kind == "if":
-            self.take()
-            condition = number(self.compared())
-            found = one_of(condition, number(found), self.otherwise())
-        return name, found
+        """[static] conditional, and the name of a static one."""
+        name = self.take().text if self.kind == "static" else ""
+        return name, self.conditional(self.compared())
+
+    def conditional(self, found: Term) -> Term:
+        """What was found [if compared otherwise]."""
+        if self.kind != "if":
+            return found
+        self.take()
+        condition = number(self.compared())
+        return one_of(condition, number(found), self.otherwise())
 
     def otherwise(self) -> Value:
         """What follows a case: another one, which may be that of equality, or what there is else."""
         if self.kind != ",":
             self.expect("else")
-            return number(self.compared())
+            return number(self.conditional(self.compared()))
         self.take()
         found = number(self.compared())
         self.expect("if")
@@ -259,7 +269,7 @@ class Grammar(Quantities):
 
     def cases(self) -> Value:
         """cases sum if condition {, sum if condition} [, sum else] end of cases; NaN where none holds."""
-        bars, self.bars, rows, rest = self.bars, 0, list[tuple[Value, Value]](), Value(math.nan)
+        bars, self.bars, rows, rest = self.bars, "", list[tuple[Value, Value]](), Value(math.nan)
         separator = self.take()
         while separator.kind in ("cases", ",") and self.kind != "end of cases":
             found = number(self.sum())
@@ -288,13 +298,13 @@ class Grammar(Quantities):
         return found
 
     def absolute(self) -> Value:
-        """| sum |."""
-        self.take()
-        self.bars += 1
-        found = number(self.sum())
-        self.expect("|")
-        self.bars -= 1
-        return abs(found)
+        """| sum |, or ‖ sum ‖, which may be a vector."""
+        kind, outside = self.take().kind, self.bars
+        self.bars += kind
+        found = self.sum()
+        self.expect(kind)
+        self.bars = outside
+        return abs(number(found)) if kind == "|" or isinstance(found, Value) else dot(found, found).sqrt()
 
     def total(self) -> Term:
         """A sum over an index: of the product that follows, and not of what is added to it."""
@@ -332,16 +342,6 @@ class Grammar(Quantities):
         return reaches.pop()
 
 
-def check_length(text: str) -> None:
-    """Raise FormulaError for a text that is too long to be read."""
-    if len(text) > LENGTH:
-        raise FormulaError(f"the formula has {len(text)} characters: {LENGTH} are the most")
-
-
 @lru_cache(maxsize=1)
 def _names_of_x() -> Names:
     return Names(["x"])
-
-
-def _negative(x: Term, minus: bool) -> Term:
-    return each(operator.neg, x) if minus else x

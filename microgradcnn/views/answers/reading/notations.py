@@ -5,13 +5,14 @@ The same things may be written in many ways:
     2*(a + b)  2(a + b)  2\cdot(a+b)  2·\left(a + b\right)       products, also by juxtaposition
     \frac{a}{b}  \frac12  a/b  ½  x^2  x**2  x²  x^{-1}           quotients and powers
     √f  \sqrt f  \sqrt{f}  sqrt(f)  |x|  ⌊x⌋  \sin(x)  σ(x)  σ'(x)    functions
-    tanh^2(a)  np.exp(a)  sgn(a)  sech(a)  H(a)                  the same, a power of one too
+    tanh^2(a)  np.exp(a)  sgn(a)  sech(a)  H(a)  \sin\theta       the same, a power of one too, or of one name
     z_1  z1  z_{1}  z₁  \hat{y}  ŷ  y_hat  yhat  \lambda  λ  lam    names
     max(a, b)  own_hypot(a, b)  leaky(a, 0.25)  leaky(a, slope=0.25)     several arguments, the static ones last
-    where(a > 0, 1, 0.25)  {1 if a > 0, else ¼}                   one of two numbers
+    where(a > 0, 1, 0.25)  {1 if a > 0, else ¼}  1 if a > 0 else ¼    one of two numbers
     {1 if a > b, ½ if a = b, else 0}                              one of several
     [a_1 > 0]  (a_1 > 0)  1[a_1 > 0]  1_{a_1 > 0}  \mathbb{1}[a_1 > 0]  step(a_1)    1 where it holds, otherwise 0
     w·z  w^T z  \vec{w}\cdot\vec{z}  np.dot(w, z)  w @ z          scalar products, w for w_1, w_2, ...
+    ‖w‖  \|w\|  \lVert w\rVert                                    √(w·w), of a number its size
     \sum_{i=1}^{3} w_i z_i  \sum_i w_i z_{i+1}                    sums: of one product, up to the next + or −
     w[0]  s[0][1]                                                 w_1 and s_1_2, as Python counts
     df/dz_1  \frac{\partial f}{\partial z_1}                      a derivative, which the graph knows
@@ -84,6 +85,7 @@ SAME_CHARACTERS = {
     **dict.fromkeys("∕⁄÷", "/"),
     **dict.fromkeys("′’ʹ", "'"),
     "ˆ": "^",
+    "∥": "‖",
 }
 
 GREEK = {letter: name for name, letter in expression.GREEK.items() if name.islower()}
@@ -137,13 +139,14 @@ TRANSPOSED = re.compile(
 PRIME = re.compile(rf"\^{_SPACES}(?:\\prime(?![A-Za-z])|\{{{_SPACES}\\prime{_SPACES}\}})")
 INDICATOR = re.compile(r"\\(?:mathbb|mathbf|mathrm|mathds|bm)(?:\{1\}|[ ]*1)_?|\\mathbb\{I\}_?|𝟙_?|1_(?=\{)")
 SYMBOL = re.compile(
-    r"\*\*|[<>!]=|\\(?:cdot|ast|times|div|ge|le|geq|leq|gt|lt|neq?|lfloor|rfloor|[lr]?vert|sqrt|[dt]?frac)(?![A-Za-z])|"
-    r"\\(?:begin|end)\{(?:[pb]matrix|cases)\}|\\[{}|\\]|[-+*/^()\[\]{}|⌊⌋<>√'·×@≤≥≠]"
+    r"\*\*|[<>!]=|\\(?:cdot|ast|times|div|ge|le|geq|leq|gt|lt|neq?|lfloor|rfloor|[lr]?[vV]ert|sqrt|[dt]?frac)(?![A-Za-z])|"
+    r"\\(?:begin|end)\{(?:[pb]matrix|cases)\}|\\[{}|\\]|[-+*/^()\[\]{}|‖⌊⌋<>√'·×@≤≥≠]"
 )
 SAME = {"**": "^", "≤": "<=", "≥": ">=", "√": "\\sqrt", "\\tfrac": "\\frac", "\\dfrac": "\\frac", "\\div": "/"}
 SAME |= dict.fromkeys(("·", "×", "@", "\\cdot", "\\times", "\\ast"), "*")
 SAME |= {"\\lfloor": "⌊", "\\rfloor": "⌋", "\\{": "{", "\\}": "}", "\\gt": ">", "\\lt": "<", "\\\\": ","}
 SAME |= dict.fromkeys(("\\vert", "\\lvert", "\\rvert"), "|")
+SAME |= dict.fromkeys(("\\|", "\\Vert", "\\lVert", "\\rVert"), "‖")
 SAME |= dict.fromkeys(("\\ge", "\\geq"), ">=") | dict.fromkeys(("\\le", "\\leq"), "<=")
 SAME |= {"!=": "≠", "\\ne": "≠", "\\neq": "≠", "\\begin{cases}": "cases", "\\end{cases}": "end of cases"}
 SAME |= {f"\\begin{{{kind}matrix}}": "(" for kind in "pb"} | {f"\\end{{{kind}matrix}}": ")" for kind in "pb"}
@@ -153,6 +156,7 @@ EQUALS = re.compile("==")  # in brackets
 COMMA = re.compile(",")  # between arguments, and between the numbers of a vector
 # {1 if a > 0, else 0.25} and {1 if a > b, 0.5 if a = b, else 0}, as people read where
 CASE = re.compile(r"(?<= )if(?= .*, else )|, else(?= )|,(?= [^{}]* if [^{}]*, else )|(?<= )=(?= [^{}]*, else )")
+CHOICE = re.compile(r"(?:if|else)(?![A-Za-z0-9_])")  # 1 if a > 0 else 0.25, as Python writes it
 # \begin{cases} 1 & \text{if } a > 0 \\ 0 & \text{else} \end{cases}: what is between the columns, the last one first
 ELSE = re.compile(r"&[ ]*\\(?:text|mathrm)\{[ ]*(?:else|otherwise|sonst)[ ]*\}")
 EQUAL = re.compile("=")

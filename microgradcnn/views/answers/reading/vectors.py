@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
@@ -39,6 +40,11 @@ def number(x: Term) -> Value:
 def each(function: Callable[[Value], Value], x: Term) -> Term:
     """A function of a number, or of every number of a vector."""
     return x._replace(numbers=tuple(map(function, x.numbers))) if isinstance(x, Vector) else function(x)
+
+
+def negative(x: Term, minus: bool) -> Term:
+    """−x, or x where there is no `minus`."""
+    return each(operator.neg, x) if minus else x
 
 
 def added(a: Term, b: Term, minus: bool = False) -> Term:

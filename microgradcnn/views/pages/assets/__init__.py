@@ -7,6 +7,7 @@ import json
 import re
 from importlib.resources import files
 
+from microgradcnn.engine import functions as mg
 from microgradcnn.engine.value import Value
 from microgradcnn.targets.export.javascript import function
 from microgradcnn.views.answers.reading import notations
@@ -48,6 +49,7 @@ def literal(data: object) -> str:
 # What of views/answers/reading/notations.py formula.js reads with.
 _PATTERNS: tuple[str, ...] = ("NAME", "SPACE", "NUMBER", "DECIMAL_COMMA", "RAISED", "INDEXED", "ENTRY", "SUM")
 _PATTERNS += ("DERIVATIVE", "GRADIENT", "TRANSPOSED", "PRIME", "INDICATOR", "SYMBOL", "CASE", "MEANING", "IF", "ELSE")
+_PATTERNS += ("CHOICE",)
 _TABLES: tuple[str, ...] = ("GREEK", "FRACTIONS", "SPELLINGS", "SAME", "SAME_CHARACTERS", "LOW", "HIGH", "WHY")
 _TABLES += ("CLOSING", "ALIASES", "DEFINED")
 FORMULA = ("answers/formula_words.js", "answers/formula.js")
@@ -78,6 +80,8 @@ def _functions() -> str:
     names, found = Names([]), []
     for name, op in names.functions.items():
         inputs, static = names.parameters(name)
+        if op is mg.clip:  # whose bounds may be anything
+            inputs, static = [*inputs, *static], []
         leaves = [Value(0.5, label=label) for label in inputs]
         try:
             text = function([op(*leaves)], leaves)

@@ -12,6 +12,7 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn import nn
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.gradient import reached
 from microgradcnn.engine.record import TABLE
 from microgradcnn.engine.value import Value, switched
 from microgradcnn.networks import Network
@@ -19,7 +20,6 @@ from microgradcnn.networks.network import ACTIVATIONS
 from microgradcnn.networks.roles import replayed
 from microgradcnn.nn.module import Module
 from microgradcnn.nn.summary import in_mode, observer
-from microgradcnn.targets.trace import reached
 from microgradcnn.training.accuracy import ACCURACIES
 from microgradcnn.training.batches import Objective, model_objective, network_objective
 

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.gradient import reached
 from microgradcnn.engine.value import Value
-from microgradcnn.targets.trace import reached
+from microgradcnn.training.batches import check_objective
 from microgradcnn.training.schedule import Schedule
 from microgradcnn.training.stopping import History
 from microgradcnn.views.pages.training.data_sets import PLANE, in_the_plane, packed
@@ -77,6 +78,7 @@ def live_task(
     if learner.why_not:
         raise NotTrainableError(learner.why_not)
     parameters = list(learner.parameters.values())
+    check_objective(learner.objective, parameters, rows.x, rows.y)
     few = rows.x[:3], rows.y[:3]
     if np.ndim(rows.y) == 1 and len(rows.y) > 2:  # one that the loss ignores is no class
         few = rows.x[: len(few[0])], np.sort(rows.y)[[0, -1, -1][: len(few[0])]]

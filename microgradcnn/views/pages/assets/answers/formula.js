@@ -7,6 +7,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     formulaWords;
   const STARTS = new Set(["name", "index", "indexed", "vector", "function", "sum", "derivative", "indicator",
     "\\sqrt", "\\frac", ...CLOSING.keys()]);
+  const BARS = ["|", "‖"], ALONE = ["name", "number", "index", "indexed", "vector", "derivative"];
   const COMPARED = new Set(["greater", "at least", "equal", "differs"]);
 
   const parts = (tree) => (Array.isArray(tree) ? [tree, ...tree.slice(1).flatMap(parts)] : [tree]);
@@ -90,7 +91,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
   function term(text, known, meanings, state) {
     checkLength(text);
     const tokens = tokenize(text.trimEnd(), known.also([...meanings.keys()])), places = new Map(), reaches = new Map();
-    let at = 0, bars = 0;
+    let at = 0, bars = ""; // the bars that are open
     tokens.forEach(step);
     tokens.push({kind: "end", text: "the end", column: text.trimEnd().length + 1});
 
@@ -130,7 +131,8 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
         const token = tokens[at];
         if (is("*")) take(), total = counted(multiplied(total, signed(), token));
         else if (is("/")) take(), total = counted(divided(total, signed()));
-        else if (starts() || (is("|") && !bars)) total = counted(multiplied(total, power(), token));
+        else if (starts() || (is(...BARS) && !bars.includes(token.kind)))
+          total = counted(multiplied(total, power(), token));
         else if (is("number") && token.text === "1" && tokens[at + 1].text === "[") take(); // the 1 of 1[a > 0]
         else if (is("number")) unexpected(": write the number in front, or * before it");
         else return total;
@@ -180,7 +182,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       if (is("sum")) return total();
       if (is("indicator")) return indicator();
       if (is("\\frac")) return take(), divided(digit(), digit());
-      if (is("|")) return absolute();
+      if (is(...BARS)) return absolute();
       if (!is("\\sqrt")) return quantity();
       take();
       return is("[") ? refuse("only square roots are known: write x^{1/3} for others") : ["sqrt", number(atom())];
@@ -244,10 +246,21 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       const up = is("^") ? exponent() : null; // tanh²(a)
       if (up !== null && !(up > 0))
         refuse(`${token.text} in column ${token.column} to a power is (${token.text}(...))^...: put brackets`);
-      if (!(Object.hasOwn(FUNCTIONS, name) || DEFINED.has(name) || name === "dot") || !is("(", "[", "{"))
+      const {inputs, static: settings} = parameters(name);
+      const bare = inputs.length + settings.length === 1 && is(...ALONE);
+      const exists = Object.hasOwn(FUNCTIONS, name) || DEFINED.has(name) || name === "dot";
+      if (!exists || !(bare || is("(", "[", "{")))
         refuse(`${token.text} in column ${token.column} is a function: write ${token.text}(...)`);
-      const found = applied(token, name, contents().given);
+      const found = applied(token, name, bare ? [alone(token)] : contents().given);
       return up === null ? found : raised(number(found), up);
+    }
+    function alone({text: called, column}) { // what a function without brackets is of: a name, a number or 2θ
+      const token = tokens[at], counts = is("number");
+      let found = quantity();
+      if (counts && is("name")) found = multiplied(found, quantity(), token);
+      if (is(...ALONE, "^", "/", "'", "transposed"))
+        refuse(`what ${called} in column ${column} is of is not clear: put it in brackets`);
+      return found;
     }
     function applied(token, name, given) {
       const {inputs, static: settings} = parameters(name);
@@ -260,21 +273,21 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     }
     function contents() { // what stands in brackets, and the first comma
       const closing = CLOSING.get(take().kind), outer = bars;
-      bars = 0;
+      bars = "";
       const given = [argument()], comma = tokens[at];
       while (is(",")) take(), given.push(argument());
       expect(closing);
       bars = outer;
       return {given, comma};
     }
-    function argument() {
-      const found = compared();
+    const argument = () => conditional(compared());
+    function conditional(found) { // what was found, or another number if something does not hold
       if (!is("if")) return found;
       take();
       return oneOf(number(compared()), number(found), otherwise);
     }
     function otherwise() { // another case, which may be that of equality, or what there is else
-      if (!is(",")) return expect("else"), number(compared());
+      if (!is(",")) return expect("else"), number(argument());
       take();
       const found = number(compared());
       expect("if");
@@ -287,7 +300,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
     function cases() { // as LaTeX writes them; NaN where none holds
       const rows = [], outer = bars;
       let separator = take(), rest = NaN;
-      bars = 0;
+      bars = "";
       while (["cases", ","].includes(separator.kind) && !is("end of cases")) {
         const found = number(sum());
         if (is("else")) {
@@ -317,12 +330,12 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       return [sign.length === 2 ? "at least" : "greater", ...(sign[0] === ">" ? [a, b] : [b, a])];
     }
     function absolute() {
-      take();
-      bars++;
-      const found = number(sum());
-      expect("|");
-      bars--;
-      return ["abs", found];
+      const {kind} = take(), outside = bars;
+      bars += kind;
+      const found = sum();
+      expect(kind);
+      bars = outside;
+      return found.vector && kind === "‖" ? ["sqrt", dot(found, found)] : ["abs", number(found)];
     }
     function total() { // a sum over an index: of the product that follows, and not of what is added to it
       const token = take(), start = at, outer = new Map(places), [index, first, last] = token.text.split(" ");
@@ -395,7 +408,7 @@ const formula = (({bounds: {LENGTH, DEPTH, EXPONENT, LARGEST, STEPS, TERMS}, dot
       return {name: `${d}${above}/${d}${below}`};
     }
 
-    const found = sum();
+    const found = conditional(sum());
     return is("end") ? found : unexpected();
   }
 

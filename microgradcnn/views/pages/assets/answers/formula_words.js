@@ -6,7 +6,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
   const regexp = (name, each) => new RegExp(each, name === "MEANING" ? "gd" : "y");
   const regexps = Object.entries(patterns).map(([name, each]) => [name, regexp(name, each)]);
   const {NAME, SPACE, NUMBER, DECIMAL_COMMA, RAISED, INDEXED, ENTRY, SUM, DERIVATIVE, GRADIENT, TRANSPOSED, PRIME,
-    INDICATOR, SYMBOL, CASE, MEANING, IF, ELSE} = Object.fromEntries(regexps);
+    INDICATOR, SYMBOL, CASE, CHOICE, MEANING, IF, ELSE} = Object.fromEntries(regexps);
   const {GREEK, FRACTIONS, SPELLINGS, SAME, SAME_CHARACTERS, LOW, HIGH, WHY, CLOSING, ALIASES, DEFINED} =
     Object.fromEntries(Object.entries(tables).map(([name, each]) => [name, new Map(Object.entries(each))]));
   const OWN_NAME = /[\p{L}_][\p{L}\p{N}_]*/uy, closing = [...CLOSING.values()];
@@ -188,6 +188,7 @@ const formulaWords = (({patterns, tables, bounds, yielding, wrappers}) => {
     function next(column) { // one piece of the text; where it ends
       const inside = calls.at(-1), plain = inside === "" || CLOSING.has(inside) || unary(inside);
       let found = inside === "{" ? match(CASE, text, at) : null, end;
+      if (!found && known.find("if") === undefined) found = match(CHOICE, text, at);
       const place = known.placeAt(text, at);
       if (place) {
         push("name", place, column);

@@ -182,8 +182,9 @@ class Flow {
 }
 
 // Numbers of the leaves with a name at random points, the same at every visit and in Python: from 0.2 to 1.3 in size;
-// or near their own data. A λ stays what it is, and what is held; each family of targets adds up to 1.
-function drawn({nodes, targets, held: given}, theta, near) {
+// or near their own data. A λ stays what it is, and what is held; bounds keep their signs and their order; each family
+// of targets adds up to 1.
+function drawn({nodes, targets, bounds, held: given}, theta, near) {
   let state = 1;
   const random = () => (state = (state * 48271) % 2147483647) / 2147483647, leaves = new Map();
   const named = nodes.filter(([op, , label]) => op < 0 && label !== null);
@@ -196,8 +197,14 @@ function drawn({nodes, targets, held: given}, theta, near) {
   for (let i = 0; i < 2 * COUNT; i++)
     for (const [, , label, , data] of free) {
       const sign = random() < 0.5 ? -1 : 1, size = 0.2 + 1.1 * random();
-      leaves.get(label).push(near ? (data < 0 ? -1 : 1) * (data === 0 ? 1 : Math.abs(data)) * size : sign * size);
+      leaves.get(label).push(near ? (data || 1) * size : sign * size);
     }
+  const kept = free.filter(([, , label, , data]) => bounds.includes(label) && data);
+  if (kept.length) {
+    const [[, , first, , own]] = kept, largest = Math.max(...kept.map(([, , , , data]) => Math.abs(data)));
+    const sizes = leaves.get(first).map((x) => Math.abs(x) / (near ? Math.abs(own) : largest));
+    for (const [, , label, , data] of kept) leaves.set(label, sizes.map((size) => data * size));
+  }
   for (const family of targets) {
     const sums = leaves.get(family[0]).map((_, i) => family.reduce((sum, y) => sum + Math.abs(leaves.get(y)[i]), 0));
     for (const y of family) leaves.set(y, leaves.get(y).map((x, i) => Math.abs(x) / sums[i]));

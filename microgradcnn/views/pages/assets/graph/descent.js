@@ -122,7 +122,8 @@ function draw(losses, name) {
     ...(most > high ? [mark(`↑ ${shown(most)}`, across(losses.indexOf(most)), PLOT.top + 4, "spike")] : []),
   ];
   chart.querySelector("g").replaceChildren(...(steps > 0 ? marks.slice(0, MOST_MARKS) : []));
-  const text = steps > 0 ? `${steps} steps: ${name} from ${shown(losses[0])} to ${shown(losses.at(-1))}.` : "";
+  const taken = steps === 1 ? "1 step" : `${steps} steps`;
+  const text = steps > 0 ? `${taken}: ${name} from ${shown(losses[0])} to ${shown(losses.at(-1))}.` : "";
   const grew = steps > 0 && !(losses.at(-1) <= losses[0]) ? " It went up: try a smaller rate." : "";
   document.getElementById("descended").textContent = text + grew;
   chart.setAttribute("aria-label", text);

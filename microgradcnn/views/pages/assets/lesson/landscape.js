@@ -86,7 +86,7 @@ function landscape(section, task) {
     const grown = end <= began ? end.toFixed(3)
       : `${Number.isNaN(end) ? "no number" : end.toPrecision(3)}, for the rate is too large`;
     $("[name=rate] + output").textContent = figures(rate, 2);
-    $(".told").textContent = `${path.length - 1} steps at rate ${figures(rate, 2)}: ` +
+    $(".told").textContent = `${path.length - 1} step${path.length === 2 ? "" : "s"} at rate ${figures(rate, 2)}: ` +
       `loss ${began.toFixed(3)} → ${grown}. Near the minimum, descent is stable below about ${figures(stable, 2)}.`;
   }
 

@@ -76,7 +76,7 @@ class CurveChart {
       ...(!range && known.some((y) => y > (log ? 10 ** top : top))
         ? [text(AREA.left + 6, AREA.top + 4, "start", "↑ some are higher")] : []));
     const ends = curves.map(([, name, points]) => `${name} ${points.length ? readable(points.at(-1)[1]) : "unknown"}`);
-    this.svg.setAttribute("aria-label", `${this.title} over ${last} epochs: ${ends.join(", ")}`);
+    this.svg.setAttribute("aria-label", `${this.title} over ${last} epoch${last === 1 ? "" : "s"}: ${ends.join(", ")}`);
     this.drawKey(curves, at);
   }
 

@@ -265,7 +265,8 @@ class TrainingPanel {
   draw() {
     const run = this.runs[this.which], epoch = this.at ?? run.epoch;
     this.toggle.textContent = this.playing ? "Pause" : "Play";
-    this.counter.textContent = `epoch ${epoch.toLocaleString("en")}${run.left ? `, ${run.left} steps to go` : ""}`;
+    const left = run.left ? `, ${run.left} step${run.left === 1 ? "" : "s"} to go` : "";
+    this.counter.textContent = `epoch ${epoch.toLocaleString("en")}${left}`;
     const most = Math.max(...this.runs.map((each) => each.epoch));
     this.scrubber.max = String(most);
     this.scrubber.value = String(this.at ?? most);
