@@ -33,6 +33,15 @@ class LiveDrawing {
     const weights = texts.filter((text) => text.classList.contains("weight"));
     svg.classList.toggle("crowded", weights.length > ROOMY); // only the chosen one has its number
     this.known = new Set(live.graph.nodes.map(([, , label]) => label));
+    this.means = new Map([...svg.querySelectorAll("[data-mean]")].map(({dataset: {of, mean}}) => [of, mean.split(" ")]));
+    for (const each of svg.querySelectorAll("[data-of], [data-weight]"))
+      each.classList.toggle("dragged", live.numbers.has(each.dataset.of ?? each.dataset.weight));
+  }
+
+  of(label) { // a number of the graph, or a mean that has no name there; of anything else there is none
+    const {live, means, known} = this, parts = means.get(label);
+    if (parts) return parts.reduce((sum, part) => sum + live.of(part), 0) / parts.length;
+    return known.has(label) ? live.of(label) : NaN;
   }
 
   widen() { // for numbers that would stick out
@@ -73,7 +82,7 @@ class LiveDrawing {
   }
 
   show(chosen) {
-    const {live} = this, of = (label) => (this.known.has(label) ? live.of(label) : NaN);
+    const of = (label) => this.of(label);
     const rooms = this.texts.map(([, number, shape]) => [getComputedStyle(number).font, this.room(shape)]);
     const most = Math.max(1e-9, ...this.shapes.map(({dataset}) => Math.abs(of(dataset.of))).filter(Number.isFinite));
     for (const each of this.shapes) {
@@ -89,7 +98,7 @@ class LiveDrawing {
     for (const [i, [label, number]] of this.texts.entries()) {
       const x = of(label), [font, room] = rooms[i];
       this.pen.font = font;
-      if (this.known.has(label)) write(number, x, room, wide);
+      if (this.known.has(label) || this.means.has(label)) write(number, x, room, wide);
       for (const each of [number, number.parentElement])
         if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
     }
