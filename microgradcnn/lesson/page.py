@@ -208,7 +208,8 @@ def _program(about: Subject, student: bool) -> Pieces:
     )
     both = [("In scalars", scalars), ("In arrays", stacked)]
     shown = "".join(f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in both)
-    return {"program_is": words, "lines": f"{lines} lines in scalars, {fewer} in arrays", "program": f'<div class="both">{shown}</div>'}
+    said = f"{lines} lines in scalars, {fewer} in arrays"
+    return {"program_is": words, "lines": said, "program": f'<div class="both">{shown}</div>'}
 
 
 def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[Pieces | None, dict[str, str]]:

@@ -56,10 +56,7 @@ def schematic(network: Network, equations: bool = True) -> str:
 
 
 def sliding(network: Network, name: str, loss: bool = True) -> str:
-    """The drawing with buttons that put the filter in its places, one by one, as HTML; `name` is the element's id.
-
-    Without the `loss` its equations end where the filter does.
-    """
+    """The drawing with buttons that put the filter in its places, as HTML with the id `name`; or without the loss."""
     picture, places = _schematic(network, equations=True, loss=loss)
     if not picture:
         return ""
@@ -124,12 +121,9 @@ class _Drawing:
         self.pieces.append(f'<rect class="{kind}"{_data("of", of)} x="{x:.1f}" y="{y:.1f}" {size}/>')
         self.grow(x + wide + 12, y + high + 12)
 
-    def circle(
-        self, at: Point, name: str, kind: str = "", radius: float = RADIUS, mean_of: Sequence[str] = ()
-    ) -> None:
+    def circle(self, at: Point, name: str, kind: str = "", radius: float = RADIUS, mean_of: Sequence[str] = ()) -> None:
         middle = f'cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:g}"'
-        data = _data("of", name) + _data("mean", " ".join(mean_of))
-        self.pieces.append(f'<circle class="{kind}"{data} {middle}/>')
+        self.pieces.append(f'<circle class="{kind}"{_data("of", name)}{_data("mean", " ".join(mean_of))} {middle}/>')
         self.label(at, name)
         self.grow(at[0] + radius + 12, at[1] + radius + 12)
 
