@@ -40,7 +40,7 @@ function graphSteps(section, live, graph) {
 
   function words(kind, n, open, seen) {
     graph.start?.();
-    if (kind === "start") return ["The leaves have their numbers. Next → computes the first box."];
+    if (kind === "start") return ["The leaves have their numbers. The next step computes the first box."];
     if (kind === "forward") return graph.forward(n);
     if (n === root) return ["Backward begins at the end, where ", ...graph.name(n), " = 1."];
     return graph.back(n, open, seen);
