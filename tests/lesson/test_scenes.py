@@ -188,6 +188,21 @@ def test_a_finger_pushes_the_drawing_aside_where_there_is_no_number_to_drag(
 
 # Paths
 
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("main svg text")].filter((e) => e.checkVisibility())
+  .map((e) => parseFloat(getComputedStyle(e).fontSize) * Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b)))"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("student", [False, True])
+def test_what_is_drawn_can_be_read_and_a_path_is_seen_whole(
+    page: Any, folders: dict[tuple[str, bool], Path], student: bool
+) -> None:
+    for width, height in SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(address(folders, "conv_linear", student=student))
+        assert page.evaluate(SMALLEST) >= 10
+        assert page.locator("#path .wide").evaluate("e => e.scrollWidth <= e.clientWidth")
+
 
 @needs_chromium
 @pytest.mark.parametrize("name", SCALARS)
