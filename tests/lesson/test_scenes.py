@@ -140,6 +140,10 @@ def test_all_of_the_drawing_is_seen_with_all_its_numbers(
         ]
         shown = page.locator(f"#network svg [data-of={mean.get_attribute('data-of')}] + text").text_content()
         assert near(shown, sum(numbers(part.text_content())[0] for part in parts) / len(parts))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#forward [name=all]").click()
+    lines = page.locator("#forward .wide")
+    assert lines.evaluate_all("all => all.every((e) => e.scrollWidth <= e.clientWidth)")
 
 
 @needs_chromium
