@@ -413,7 +413,7 @@ def test_sizes_that_data_need_and_epochs_are_told(here: Path) -> None:
     done = run("lesson", "own.py", "--data", "rows.csv")
     text = (here / "lesson" / "neuron.html").read_text(encoding="utf-8")
     assert "Trained with steps = 2, as <code>rows</code> needs it; the rest of this page has steps = 3." in text
-    assert "What it has learnt, from columns scaled to mean 0 and standard deviation 1:" in text
+    assert "What it has learnt, of inputs that are scaled, to columns of mean 0 and standard deviation 1:" in text
     epochs = re.findall(r"(?:Converged at|Not converged after) (?:epoch )?(\d+)", text)
     assert epochs == [done.out.splitlines()[2].split()[5]]
     assert "; test: accuracy on the fifth of the rows that training did not see.\n" in done.out

@@ -114,8 +114,7 @@ def trainings(row: NetworkRow, network: Network, data: Mapping[str, Dataset]) ->
     ]
     pieces += [not_trained(name, why) for name, why in row.diverged.items()]
     about = f"The loss of {row.network} over the epochs of training"
-    done = "<h3>Trained when this page was made</h3>"
-    return {"curves": done + curves(losses, about) if drawn else "", "runs": "".join(pieces)}
+    return {"curves": curves(losses, about) if drawn else "", "runs": "".join(pieces)}
 
 
 def not_trained(name: str, why: str) -> str:
@@ -164,8 +163,8 @@ def _run(done: Experiment, data: Dataset, regularise: float) -> str:
     )
     scaling = done.trained.scaling
     scaled = np.any(np.asarray(scaling.shift)) or np.any(np.asarray(scaling.scale) != 1.0)
-    to = "pixels scaled to lie between 0 and 1" if data.image else "columns scaled to mean 0 and standard deviation 1"
-    what_of = f", from {to}" if scaled else ""
+    to = "pixels between 0 and 1" if data.image is not None else "columns of mean 0 and standard deviation 1"
+    what_of = f", of inputs that are scaled, to {to}" if scaled else ""
     return f'{facts}<p>What it has learnt{what_of}:</p><div class="row">{"".join(_learnt(done, data))}</div>'
 
 

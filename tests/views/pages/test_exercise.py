@@ -297,7 +297,9 @@ ALL = {
 
 def test_the_right_formulas_train_and_root_f_does_not(page: Page, show: Show) -> None:
     show(problem("conv_average"), key=False)
-    assert re.fullmatch(r"s: loss 0\.2\d+ → 0\.0\d+\. ", told_losses(page, "conv_average", "(ŷ-y)"))
+    assert re.fullmatch(
+        r"s for c_1, c_2, c_3, c_4: loss 0\.2\d+ → 0\.0\d+\. ", told_losses(page, "conv_average", "(ŷ-y)")
+    )
     assert page.locator("polyline.yours").get_attribute("points") == page.locator("polyline.true").get_attribute(
         "points"
     )
@@ -311,7 +313,9 @@ def test_one_formula_drives_its_parameter_and_the_true_gradient_the_others(page:
     task = problem("conv_linear")
     show(task, key=True)
     answered(page, "w_1", "0")
-    assert (page.locator("#exercise .told").text_content() or "").split(". ")[1].startswith("Your formula for w₁: loss")
+    assert (
+        (page.locator("#exercise .told").text_content() or "").split(". ")[1].startswith("Your formula for w_1: loss")
+    )
     run = "task.descend(task.start, 0.2, 5, {formulas: new Map([['w_1', () => 0]])}).at(-1).weights"
     weights = page.evaluate(run)
     assert weights[4] == pytest.approx(task.start[4], rel=1e-4)

@@ -169,8 +169,8 @@ function exercise(section, task, fills, practice = section) {
     const run = (own) => task.descend(task.start, rate, STEPS, own).map(({loss}) => loss);
     const bent = BENT[$("[name=mistake]")?.value], other = bent ? {bent} : formulas.size ? {formulas} : null;
     const runs = [["true", run({})], ["yours", other ? run(other) : []]];
-    const some = formulas.size < boxes.length ? ` for ${[...formulas.keys()].map(plainName).join(", ")}` : "";
-    const whose = bent ? "With the mistake" : `Your ${formulas.size === 1 ? "formula" : "formulas"}${some}`;
+    const whose = bent ? "With the mistake"
+      : `Your ${formulas.size === 1 ? "formula" : "formulas"} for ${[...formulas.keys()].join(", ")}`;
     const own = other ? told(whose, runs[1][1]) : "Yours: fill a box first.";
     $("[name=rate] + output").textContent = figures(rate, 2);
     say($(".told"), told("The true gradient", runs[0][1]) + own);

@@ -33,8 +33,6 @@ class LiveDrawing {
     svg.classList.toggle("crowded", svg.querySelectorAll("text.weight").length > ROOMY); // the chosen one is told
     this.known = new Set(live.graph.nodes.map(([, , label]) => label));
     this.means = new Map(this.shapes.map(({dataset: {of, mean}}) => [of, mean?.split(" ") ?? []]));
-    for (const each of [...this.shapes, ...this.lines, ...texts])
-      each.classList.toggle("dragged", live.numbers.has(each.dataset.of ?? each.dataset.weight));
   }
 
   of(label) { // a number of the graph, or a mean that has no name there, else NaN
@@ -106,7 +104,7 @@ class LiveDrawing {
 function opening(section, live) {
   const $ = (selector) => section.querySelector(selector), select = $("[name=which]"), slider = $("[name=number]");
   const svg = $("figure svg"), drawing = svg && new LiveDrawing(svg, live), figure = $("figure.paths");
-  const bar = $(".loss i"), picture = $("figure"), first = Math.abs(live.loss) || 1;
+  const bar = $(".loss i"), first = Math.abs(live.loss) || 1;
 
   live.watch(() => {
     const x = live.numbers.get(select.value), reach = Math.max(REACH, Math.abs(live.start.get(select.value)) * 2);
@@ -125,10 +123,17 @@ function opening(section, live) {
   addEventListener("resize", () => live.changed()); // there may be room for other digits
 
   let held = null; // the leaf that a pointer drags
-  picture.addEventListener("pointerdown", ({target, button, clientX}) => {
-    const {of, weight} = target.closest(".dragged")?.dataset ?? {}, label = of ?? weight;
-    if (label === undefined || button) return;
-    held = {label, x: clientX, from: live.numbers.get(label)};
+  const leafAt = (target) => {
+    const {of, weight} = target.closest?.("[data-of], [data-weight]")?.dataset ?? {}, label = of ?? weight;
+    return live.numbers.has(label) ? label : null;
+  };
+  const picture = $("figure");
+  for (const each of picture.querySelectorAll("[data-of], [data-weight]"))
+    each.classList.toggle("drags", leafAt(each) !== null);
+  picture.addEventListener("pointerdown", (event) => {
+    const label = leafAt(event.target);
+    if (label === null || event.button) return;
+    held = {label, x: event.clientX, from: live.numbers.get(label)};
     select.value = label;
     live.changed();
   });

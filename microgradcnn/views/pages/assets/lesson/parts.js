@@ -145,7 +145,7 @@ class Parts {
         inside[0].top = Math.min(inside[0].top, block.top - EDGE);
         inside.at(-1).bottom = Math.max(inside.at(-1).bottom, block.bottom);
       }
-      if (child.matches(TITLES)) (inside.at(-1) ?? block).bottom += AFTER_TITLE;
+      if (child.matches(TITLES)) block.bottom += AFTER_TITLE;
       return inside.length ? inside : [block];
     });
   }
