@@ -207,13 +207,11 @@ def _program(about: Subject, student: bool) -> Pieces:
     lines, fewer = (len(text[text.index("def program") :].splitlines()) for text in (scalars, stacked))
     if fewer >= lines:
         return {"program_is": words, "lines": f"{lines} lines", "program": f"<pre>{escape(scalars)}</pre>"}
-    words += (
-        " Your scalars were a matrix product: those that are treated alike, as the units of a layer or the windows of "
-        f"a filter, stand in one array each, and {lines} lines become {fewer}."
-    )
+    words += " Your scalars were a matrix product: units of a layer, or windows of a filter, share one array each."
     both = [("In scalars", scalars), ("In arrays", stacked)]
     shown = "".join(f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in both)
-    return {"program_is": words, "lines": f"{lines} lines and {fewer}", "program": f'<div class="both">{shown}</div>'}
+    said = f"{lines} lines in scalars, {fewer} in arrays"
+    return {"program_is": words, "lines": said, "program": f'<div class="both">{shown}</div>'}
 
 
 def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[Pieces | None, dict[str, str]]:

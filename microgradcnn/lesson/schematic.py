@@ -36,7 +36,7 @@ from microgradcnn.views.formulas.expression import Expr, equation, symbol
 from microgradcnn.views.formulas.typeset import Run, shortened, typeset, width
 from microgradcnn.views.pages.assets import asset
 
-CELL, GAP, SPACING, RADIUS = 46.0, 88.0, 34.0, 19.0
+CELL, GAP, SPACING, RADIUS = 46.0, 64.0, 34.0, 19.0
 LONGEST_TITLE = 12  # characters of a formula over a layer
 MOST_SHOWN = 7  # inputs or hidden units; of more, the first ones and the last are drawn
 SHARES = (0.66, 0.34, 0.5, 0.42, 0.74, 0.58, 0.26)  # of a line, where its label may stand
@@ -55,9 +55,9 @@ def schematic(network: Network, equations: bool = True) -> str:
     return _schematic(network, equations)[0]
 
 
-def sliding(network: Network, name: str) -> str:
-    """The drawing with buttons that put the filter in its places, one by one, as HTML; `name` is the element's id."""
-    picture, places = _schematic(network, equations=True)
+def sliding(network: Network, name: str, loss: bool = True) -> str:
+    """The drawing with buttons that put the filter in its places, as HTML with the id `name`; or without the loss."""
+    picture, places = _schematic(network, equations=True, loss=loss)
     if not picture:
         return ""
     picture = f'<div class="wide">{picture}</div>'
@@ -78,7 +78,7 @@ def sliding(network: Network, name: str) -> str:
     )
 
 
-def _schematic(network: Network, equations: bool) -> tuple[str, int]:
+def _schematic(network: Network, equations: bool, loss: bool = True) -> tuple[str, int]:
     """The drawing, and in how many places its filter can be, 1 if there is none."""
     if not network.scalar:
         return "", 1
@@ -86,7 +86,7 @@ def _schematic(network: Network, equations: bool) -> tuple[str, int]:
     example = network.example(x[0], float(np.ravel(y)[0]))
     if not (example.inputs and example.outputs and all(v.label for v in example.outputs)):
         return "", 1
-    drawing = _Drawing(Graph(example.loss), equations)
+    drawing = _Drawing(Graph(example.loss), equations, loss)
     about, places = _put(network, drawing, example)
     if lie_over_one_another(drawing.weights, LETTERS):
         return "", 1
@@ -96,8 +96,8 @@ def _schematic(network: Network, equations: bool) -> tuple[str, int]:
 class _Drawing:
     """Shapes and formulas that are put down one after the other."""
 
-    def __init__(self, graph: Graph, equations: bool) -> None:
-        self.graph, self.equations = graph, equations
+    def __init__(self, graph: Graph, equations: bool, loss: bool) -> None:
+        self.graph, self.equations, self.loss = graph, equations, loss
         self.pieces: list[str] = []
         self.labels: list[str] = []  # above all else
         self.weights: list[tuple[Point, float]] = []  # the middles of their names, and how wide these are
@@ -121,9 +121,9 @@ class _Drawing:
         self.pieces.append(f'<rect class="{kind}"{_data("of", of)} x="{x:.1f}" y="{y:.1f}" {size}/>')
         self.grow(x + wide + 12, y + high + 12)
 
-    def circle(self, at: Point, name: str, kind: str = "", radius: float = RADIUS) -> None:
+    def circle(self, at: Point, name: str, kind: str = "", radius: float = RADIUS, mean_of: Sequence[str] = ()) -> None:
         middle = f'cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:g}"'
-        self.pieces.append(f'<circle class="{kind}"{_data("of", name)} {middle}/>')
+        self.pieces.append(f'<circle class="{kind}"{_data("of", name)}{_data("mean", " ".join(mean_of))} {middle}/>')
         self.label(at, name)
         self.grow(at[0] + radius + 12, at[1] + radius + 12)
 
@@ -286,7 +286,7 @@ def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) 
     maps = kernels + wide * small + GAP
     right = maps + columns * small
     features_at = right + GAP
-    output = (features_at + (GAP + 40 if linear or filters > 1 else 0.0), middle)
+    output = (features_at + (2 * GAP if linear or filters > 1 else 0.0), middle)
     drawing.title((image[0] + across * cell / 2, 16), "image")
     drawing.title((kernels + wide * small / 2, 16), "filter" if filters == 1 else "filters")
     drawing.title((maps + columns * small / 2, 16), "z = σ(a)")
@@ -306,7 +306,7 @@ def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) 
             features.append(at)
             drawing.line((right, y), (at[0] - radius, at[1]))
             if at != output:
-                drawing.circle(at, name, kind, radius)
+                drawing.circle(at, name, kind, radius, names if pooled else ())
     for i, (x, y) in enumerate(features if features != [output] else []):
         start, end = (x + radius, y), (output[0] - RADIUS, output[1])
         weight = weights[filters * size + i] if linear else ""
@@ -334,7 +334,7 @@ def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) 
 
 
 def _put_loss(drawing: _Drawing, example: Example, y: float) -> None:
-    for node in (*example.outputs, example.loss):
+    for node in (*example.outputs, example.loss) if drawing.loss else ():
         drawing.formula((16, y), *drawing.equations_of(node))
         y += 26
 

@@ -425,8 +425,10 @@ def test_a_projector_shows_one_scene_in_large_type(page: Any, folders: dict[tupl
     page.keyboard.press("p")
     assert len(page.evaluate(seen)) > 10
     for theme, paper in (("dark", "rgb(0, 0, 0)"), ("light", "rgb(255, 255, 255)")):
-        page.goto(address(folders, "conv_linear", f"?projector={theme}#paths"))
-        assert page.evaluate(seen) == ["paths"]
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 720})
+            page.goto(address(folders, "conv_linear", f"?projector={theme}#paths"))
+            assert page.evaluate(seen) == ["paths"]
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
 
 
@@ -597,6 +599,75 @@ def test_one_box_is_open_and_nothing_typed_is_lost(page: Any, folders: dict[tupl
     assert page.locator("form[data-parameter=c_1] input").input_value() == "half of it"
     told = {label: state for label, state in listed.evaluate_all(states).items() if state}
     assert told == right
+
+
+# What is drawn
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["two_conv_average", "two_conv_linear"])
+def test_all_of_the_drawing_is_seen_with_all_its_numbers(
+    page: Any, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto((six_pages(tmp_path_factory)[False] / f"{name}.html").as_uri())
+    assert all(in_view(page, f"#network svg [data-of={label}]") for label in ("p_9", "c_8", "z_8", "y_hat"))
+    slide(page, "network", 0.85)
+    for mean in page.locator("#network svg circle[data-mean]").all():
+        parts = [
+            page.locator(f"#network svg [data-of={z}] + text").first for z in mean.get_attribute("data-mean").split()
+        ]
+        shown = page.locator(f"#network svg [data-of={mean.get_attribute('data-of')}] + text").text_content()
+        assert near(shown, sum(numbers(part.text_content())[0] for part in parts) / len(parts))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#forward [name=all]").click()
+    lines = page.locator("#forward .wide")
+    assert lines.evaluate_all("all => all.every((e) => e.scrollWidth <= e.clientWidth)")
+
+
+@needs_chromium
+def test_a_finger_pushes_the_drawing_aside_where_there_is_no_number_to_drag(
+    page: Any, folders: dict[tuple[str, bool], Path]
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address(folders, "conv_linear"))
+    fingers = page.context.new_cdp_session(page)
+
+    def swiped(label: str) -> tuple[float, bool]:
+        """How far the drawing went as a finger went to the left, and whether another number is there."""
+        box, before = (
+            page.locator(f"#network rect[data-of={label}]").bounding_box(),
+            text(page, "#network .loss output"),
+        )
+        x, y = box["x"] + 20, box["y"] + 20
+        moves = [[{"x": x - 5 * i, "y": y}] for i in range(13)]
+        for kind, points in [("Start", moves[0]), *(("Move", each) for each in moves[1:]), ("End", [])]:
+            fingers.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+            drawn(page)
+        return page.locator("#network figure").evaluate("e => e.scrollLeft"), text(
+            page, "#network .loss output"
+        ) != before
+
+    assert swiped("c_2") == (0, True)
+    far, changed = swiped("z_1")
+    assert far > 20
+    assert not changed
+
+
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("main svg text")].filter((e) => e.checkVisibility())
+  .map((e) => parseFloat(getComputedStyle(e).fontSize) * Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b)))"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("student", [False, True])
+def test_what_is_drawn_can_be_read_and_a_path_is_seen_whole(
+    page: Any, folders: dict[tuple[str, bool], Path], student: bool
+) -> None:
+    for width, height in SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(address(folders, "conv_linear", student=student))
+        assert page.evaluate(SMALLEST) >= 10
+        assert page.locator("#path .wide").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 # Words

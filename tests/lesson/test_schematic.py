@@ -71,6 +71,13 @@ def test_large_networks_are_drawn_in_part() -> None:
     assert "p1" not in texts(schematic(NETWORKS["conv_average"](image=(28, 28), kernel=(27, 27))))  # too small to read
 
 
+def test_equations_end_where_the_filter_does_if_they_are_to() -> None:
+    shown = sliding(NETWORKS["two_conv_average"](), "drawn", loss=False)
+    assert "at-4" in shown
+    assert not re.search(r'class="formula"[^>]*>(?:<[^>]*>)*[ŷf]', shown)
+    assert re.search(r'class="formula"[^>]*>(?:<[^>]*>)*[ŷf]', sliding(NETWORKS["two_conv_average"](), "drawn"))
+
+
 @needs_chromium
 def test_the_window_slides_or_stays_where_it_is_put(browser: Browser) -> None:
     page = browser.new_page()

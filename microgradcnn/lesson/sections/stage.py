@@ -70,7 +70,7 @@ def stage(network: Network, about: Subject, key: bool) -> tuple[dict[str, Pieces
         found["graph"] = {"graph": STEPS}
         calls.append('graphSteps(scene("graph"), live, scalarSteps(live));')
     if acts := _acts(network, about):
-        found["windows"] = {"drawing": sliding(network, f"drawn-{network.name}")}
+        found["windows"] = {"drawing": sliding(network, f"drawn-{network.name}", loss=False)}
         calls.append(f'windows(scene("windows"), live, {literal(acts)});')
     start = f"const live = new Live({literal(_told(about, key))}, {loss_graph(about.loss, [])});"
     scene = "const scene = (name) => document.getElementById(name);"

@@ -1,7 +1,7 @@
 // A graph as boxes in columns with arrows between them.
 "use strict";
 
-const ROW = 36, BETWEEN = 44, TALL = 26, NUMBER = 66; // a number beside a name is so wide
+const ROW = 36, CLOSE = 30, BETWEEN = 44, TALL = 26, NUMBER = 66; // a number beside a name is so wide
 
 // Where boxes stand in columns, and the ways of the edges: a box is a number, a bend in a column between an object.
 function inColumns(edges) {
@@ -47,7 +47,7 @@ function drawBoxes(figure, {edges, words, about, under = null, beside = false, f
   const lower = (n) => (under && !beside ? 14 + 6.6 * Math.max(...under(n).map((line) => line.length)) : 0);
   const wide = (item) => (typeof item === "object" ? 0
     : Math.max(least, 16 + 9 * long(words(item)), lower(item)) + more);
-  const tall = TALL + 18 * lines, row = ROW + 18 * lines;
+  const tall = TALL + 18 * lines, row = (beside ? CLOSE : ROW) + 18 * lines;
   const between = along ? BETWEEN + 50 : BETWEEN;
   let x = 4;
   for (const items of columns) {

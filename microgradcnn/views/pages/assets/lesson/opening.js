@@ -23,16 +23,21 @@ class LiveDrawing {
     this.drawn = {x, y, width, height};
     this.shapes = [...svg.querySelectorAll(":is(rect, circle)[data-of]")];
     this.lines = [...svg.querySelectorAll("line[data-weight]")];
-    const circles = this.shapes.filter((each) => each.hasAttribute("r") && Number(each.getAttribute("r")) < 17);
+    const circles = this.shapes.filter((each) => Number(each.getAttribute("r") ?? 17) < 17);
     const small = circles.map(({dataset}) => dataset.of); // without room for a number
     const texts = [...svg.querySelectorAll("text[data-of]")];
     const last = new Map(texts.map((text) => [text.dataset.of, text])); // of two alike the small one is the last
     this.texts = texts.filter((text) => !(small.includes(text.dataset.of) && last.get(text.dataset.of) === text))
       .map((text) => [text.dataset.of, this.numberBeside(text), this.around(text)]);
     this.pen = created("canvas").getContext("2d");
-    const weights = texts.filter((text) => text.classList.contains("weight"));
-    svg.classList.toggle("crowded", weights.length > ROOMY); // only the chosen one has its number
+    svg.classList.toggle("crowded", svg.querySelectorAll("text.weight").length > ROOMY); // the chosen one is told
     this.known = new Set(live.graph.nodes.map(([, , label]) => label));
+    this.means = new Map(this.shapes.map(({dataset: {of, mean}}) => [of, mean?.split(" ") ?? []]));
+  }
+
+  of(label) { // a number of the graph, or a mean that has no name there, else NaN
+    const {live} = this, parts = this.means.get(label) ?? [];
+    return this.known.has(label) ? live.of(label) : parts.reduce((sum, z) => sum + live.of(z), 0) / parts.length;
   }
 
   widen() { // for numbers that would stick out
@@ -61,8 +66,7 @@ class LiveDrawing {
   numberBeside(text) { // after the name of a weight on its line, below all other names
     if (text.classList.contains("weight")) {
       const number = shape("tspan", {class: "number"}), raised = text.querySelector("[dy]") ? -4 : 0;
-      const whole = shape("tspan", {class: "number", dy: raised}, ["=", number]);
-      text.append(whole);
+      text.append(shape("tspan", {class: "number", dy: raised}, ["=", number]));
       return number;
     }
     const [x, y] = ["x", "y"].map((name) => Number(text.getAttribute(name)));
@@ -73,23 +77,22 @@ class LiveDrawing {
   }
 
   show(chosen) {
-    const {live} = this, of = (label) => (this.known.has(label) ? live.of(label) : NaN);
     const rooms = this.texts.map(([, number, shape]) => [getComputedStyle(number).font, this.room(shape)]);
-    const most = Math.max(1e-9, ...this.shapes.map(({dataset}) => Math.abs(of(dataset.of))).filter(Number.isFinite));
+    const most = Math.max(1e-9, ...this.shapes.map(({dataset: {of}}) => Math.abs(this.of(of))).filter(Number.isFinite));
     for (const each of this.shapes) {
-      each.style.fill = tint(of(each.dataset.of), most);
+      each.style.fill = tint(this.of(each.dataset.of), most);
       each.classList.toggle("chosen", each.dataset.of === chosen);
     }
     for (const line of this.lines) {
-      const x = of(line.dataset.weight);
+      const x = this.of(line.dataset.weight);
       Object.assign(line.style, {strokeWidth: Math.min(6, 0.8 + 2 * Math.abs(x)),
         stroke: `var(--${x < 0 ? "two" : "one"})`, strokeDasharray: x < 0 ? "6 3" : "none", opacity: 0.8});
     }
     const wide = (text) => this.pen.measureText(text).width;
     for (const [i, [label, number]] of this.texts.entries()) {
-      const x = of(label), [font, room] = rooms[i];
+      const x = this.of(label), [font, room] = rooms[i];
       this.pen.font = font;
-      if (this.known.has(label)) write(number, x, room, wide);
+      if (!Number.isNaN(x) || this.known.has(label)) write(number, x, room, wide);
       for (const each of [number, number.parentElement])
         if (each.matches(".number")) each.classList.toggle("chosen", label === chosen);
     }

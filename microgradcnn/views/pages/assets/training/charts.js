@@ -74,7 +74,7 @@ class CurveChart {
       svgElement("line", {class: "at", x1: across(at), x2: across(at), y1: AREA.top, y2: AREA.bottom}),
       ...curves.map(([kind, , points]) => svgElement("polyline", {class: kind, points: line(thinned(points))})),
       ...(!range && known.some((y) => y > (log ? 10 ** top : top))
-        ? [text(AREA.left + 6, AREA.top + 4, "start", "↑ some are higher")] : []));
+        ? [text(AREA.right - 6, AREA.top + 18, "end", "↑ some are higher")] : []));
     const ends = curves.map(([, name, points]) => `${name} ${points.length ? readable(points.at(-1)[1]) : "unknown"}`);
     this.svg.setAttribute("aria-label", `${this.title} over ${last} epoch${last === 1 ? "" : "s"}: ${ends.join(", ")}`);
     this.drawKey(curves, at);
