@@ -79,7 +79,7 @@ def tell_constants(outputs: Sequence[Value], inputs: Sequence[Value], wrt: Seque
     for node in order:
         if not varying.isdisjoint(node.parents):
             varying.add(node)
-            if node.dtype != np.bool_ and all(p.data is not node.data for p in node.parents):  # as of where()
+            if _is_its_own(node):
                 made[id(node.data)] = node
     births = [node._birth for node in order if node.op is not None]
     given = {id(x.data) for x in inputs}
@@ -99,6 +99,16 @@ def tell_constants(outputs: Sequence[Value], inputs: Sequence[Value], wrt: Seque
                     who = made[id(own)].describe() if id(own) in made else p.describe()
                     _warn(f"{glimpse(p.data)}, the number of {who}, is a constant of this program, {_NUMBER}")
                     return
+
+
+def _is_its_own(node: Value) -> bool:
+    """Whether nobody else gives the very object that is a node's number.
+
+    where() may give one of its arguments, and relu() and sign() numbers of their own, which are the same every time.
+    """
+    if node.dtype == np.bool_ or any(p.data is node.data for p in node.parents):
+        return False
+    return node.shape != () or abs(node.data) not in (0.0, 1.0)
 
 
 def _warn(text: str) -> None:

@@ -130,7 +130,7 @@ SAYS = {
     "ledger": r"df/dfrom|d\w+/dfrom",
     "source": r"def program\(",
     "cost": "One iteration of gradient descent",
-    "worksheet": "1 questions:",
+    "worksheet": "1 question:",
     "grade": r"grades\.csv: 1 row",
     "gradcheck": "every gradient is right",
     "train": r"accuracy .* in training, .* in the test",

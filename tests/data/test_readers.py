@@ -130,7 +130,7 @@ MALFORMED = {
     "header too long": ("a,b,c,label\n1,2,0\n", "line 2, column 4 ('label'): the row has 3 cells"),
     "comma at the end": ("1,2,\n3,4,\n", "line 1, column 3: the cell is empty"),
     "comma at one end": ("a,b,label\n1,2,0,\n", "line 2, column 4: the row has 4 cells"),
-    "another delimiter below": ("1,2,0\n3;4;1\n", "line 2, column 2: the row has 1 cells"),
+    "another delimiter below": ("1,2,0\n3;4;1\n", "line 2, column 2: the row has 1 cell,"),
     "text": ("a,b,label\n1,2,0\n3,four,1\n", "line 3, column 2 ('b'): 'four' is not a plain number"),
     "text in the first row": ("a,b,label\nx,2,0\n", "line 2, column 1 ('a'): 'x' is not a plain number"),
     "text in the first row, no header": ("x,2,0\n1,3,1\n", "line 1, column 1: 'x' is not a plain number"),
@@ -194,7 +194,7 @@ MALFORMED = {
     "per cent": ("1,2,0\n5%,2,0\n", "line 2, column 1: '5%' is not a plain number"),
     "two numbers in a cell": ("1,2,0\n1 2,2,0\n", "line 2, column 1: '1 2' is not a plain number"),
     "two points": ("1,2,0\n1.2.3,2,0\n", "line 2, column 1: '1.2.3' is not a plain number"),
-    "comment": ("# made by me\n1,2,0\n", "line 2, column 2 ('made'): the row has 1 cells, but line 1 has 4"),
+    "comment": ("# made by me\n1,2,0\n", "line 2, column 2 ('made'): the row has 1 cell, but line 1 has 4"),
     "blank line between rows": ("1,2,0\n\n3,4,1\n", "line 2 is blank"),
     "blank line at the start": ("\n1,2,0\n", "line 1 is blank"),
     "quote left open": ('1,2,0\n"3,4,1\n5,6,0\n', "line 2: a quote is not closed"),
@@ -527,7 +527,7 @@ def test_malformed_idx(tmp_path: Path, content: bytes, fault: str) -> None:
 
 MALFORMED_LABELS = {
     "missing": (None, IMAGES, f"its labels, {LABELS} or {LABELS}.gz, are not beside it"),
-    "too few": (idx(np.array([7])), LABELS, "has 1 labels, but train-images-idx3-ubyte has 2 images"),
+    "too few": (idx(np.array([7])), LABELS, "has 1 label, but train-images-idx3-ubyte has 2 images"),
     "images for labels": (idx(PIXELS), LABELS, "starts with 00 00 08 03"),
     "truncated": (idx(DIGITS)[:-1], LABELS, "declares 2 = 2 bytes after its header, but has 1"),
     "truncated gzip": (gzip.compress(idx(DIGITS))[:-9], LABELS, "damaged or truncated gzip"),
@@ -578,7 +578,7 @@ def test_labels_file_given_for_the_images(tmp_path: Path) -> None:
 MISFITS = {
     "x": ({"x": np.zeros(3)}, "made up: x has shape (3,), but needs rows and columns, (n, m)"),
     "y": ({"y": np.zeros(2)}, "made up: y has shape (2,), but x has 3 rows: y needs (3,)"),
-    "features": ({"features": ("a",)}, "made up: 1 feature names for 4 columns"),
+    "features": ({"features": ("a",)}, "made up: 1 feature name for 4 columns"),
     "image": ({"image": (3, 3)}, "made up: an image of 3×3 pixels is not a row of 4 columns"),
     "negative image": ({"image": (-2, -2)}, "made up: an image of -2×-2 pixels is not a row of 4 columns"),
     "NaN": ({"x": np.full((3, 4), np.nan)}, "made up: x[0, 0] is nan, not a finite number"),

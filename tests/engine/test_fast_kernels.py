@@ -164,6 +164,9 @@ RULES_WITH_KERNELS: list[tuple[Any, dict[str, Any]]] = [
 IMAGES_WITH_KERNELS: list[tuple[Any, dict[str, Any]]] = [
     (images.avg_pool2d, {"size": (2, 3), "stride": (2, 3)}),
     (images.avg_pool2d, {"size": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1))}),
+    (images.max_pool2d, {"size": (2, 3), "stride": (2, 3)}),
+    (images.max_pool2d, {"size": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1))}),
+    (images.max_pool2d, {"size": (2, 2), "stride": (1, 1), "dilation": (2, 3)}),
 ]
 
 

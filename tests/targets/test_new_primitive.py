@@ -367,7 +367,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str, str]] = {
     "another shape": (lambda x: x + 1.0, "sum(x + 1)", r"gives shape \(\) where its forward gives \(3,\)"),
     "no expression": (lambda x: x, "x =", "x =, is no Python expression"),
     "nothing of mg's": (lambda x: x, "cbrt(x)", "'cbrt' in its notation is no function of mg"),
-    "an unknown name": (lambda x: x, "k * x", r"its notation, k \* x, has the names k, x for 1 inputs"),
+    "an unknown name": (lambda x: x, "k * x", r"its notation, k \* x, has the names k, x for 1 input;"),
     "itself": (lambda x: x, "odd(x) * 1", r"odd\(x\) \* 1, is not made of mg functions"),
     "text to run": (lambda x: x, "__import__('os').getcwd()", "in its notation is nothing that the targets know"),
     "an attribute": (lambda x: x, "x.data", r"'x\.data' in its notation is nothing"),

@@ -24,6 +24,7 @@ LOSSES: dict[str, Callable[[Value], Value]] = {
     "with a gap": lambda x: (mg.sin(x[:2]) * mg.cos(x[3:5])).sum(),
     "overlapping": lambda x: (mg.sin(x[:-1]) * mg.cos(x[1:])).sum(),
     "moving windows": lambda x: sum((mg.sin(x[i : i + 3]) * (i + 1.0)).sum() for i in range(4)),
+    "three numbers": lambda x: mg.sin(x[0, 0]) * mg.cos(x[1, 2]) * mg.exp(x[-1, -1]),
     "a row twice": lambda x: (mg.sin(x[0]) * mg.cos(x[0]) * x[1]).sum(),
     "some, and the whole": lambda x: (mg.sin(x[0]) * mg.cos(x[1])).sum() + mg.exp(x).sum(),
     "the whole between them": lambda x: (mg.sin(x[0]) * (x * x).sum(0) * mg.cos(x[1])).sum(),

@@ -220,9 +220,11 @@ def largest(x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilat
     return found
 
 
-def largest_back(g: Array, y: Array, x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES) -> Array:
+def largest_back(
+    g: Array, y: Array, x: Array, size: Pair, stride: Pair, padding: Sides = NO_SIDES, dilation: Pair = (1, 1)
+) -> Array:
     """The gradient of `largest`: every number of g to the pixel of its window that is y, or in shares to all such."""
-    places = list(_places_in_windows(x, size, stride, padding))
+    places = list(_places_in_windows(x, size, stride, padding, dilation))
     padded = _padded(x, padding, -np.inf)
     hits = [padded[place] >= y for place in places]
     count = hits[0].astype(g.dtype)

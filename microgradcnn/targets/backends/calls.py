@@ -98,7 +98,8 @@ def places_in(line: Line) -> tuple[str, ...]:
     if is_stack(line):
         before = ":, " * (line.static["axis"] % len(line.shape))
         return tuple([f"[{before}{k}]" for k in range(len(line.args))])
-    return tuple([f"[{index!r}]" for index in line.static["indices"]]) if line.op == "assembled" else ()
+    # With an ellipsis the place of a number is an array of no axes, to which can be written.
+    return tuple([f"[{(*index, ...)!r}]" for index in line.static["indices"]]) if line.op == "assembled" else ()
 
 
 def has_runs(line: Line) -> bool:
