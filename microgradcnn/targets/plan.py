@@ -150,20 +150,22 @@ class _Summing:
         Gradients of steps in time, and of parts of an array, are such sums: term by term, each takes the time of all.
         """
         terms = [t for arg in line.args for t in (self._terms(arg) if self._is_inner(arg, line) else [arg])]
-        parts = {t: t.static["index"] for t in terms if t.op == "scatter" and _is_alike(t, line)}
-        parts = {t: index if type(index) is tuple else (index,) for t, index in parts.items() if is_plain(index)}
+        # One part may be there twice: a list, not a set.
+        parts = [t for t in terms if t.op == "scatter" and _is_alike(t, line) and is_plain(t.static["index"])]
         if len(parts) < 2:
             return None
+        indices = [_as_tuple(p.static["index"]) for p in parts]
         op, static = "stack", dict[str, Any]()
-        if side_by_side := _side_by_side(parts):
-            static["axis"] = len(parts[side_by_side[0]]) - 1
+        if side_by_side := _side_by_side(parts, indices):
+            static["axis"] = len(indices[0]) - 1
         elif self.by_terms:
-            op, static = "assembled", {"indices": tuple(parts.values()), "shape": line.shape}
+            op, static = "assembled", {"indices": tuple(indices), "shape": line.shape}
         else:
             return None
         total = replace(line, op=op, args=tuple([self.new[p.args[0]] for p in side_by_side or parts]), static=static)
+        others = set(terms).difference(parts)
         for term in terms:
-            if term not in parts:
+            if term in others:
                 total = replace(line, args=(total, self.new[term]))
         return total
 
@@ -207,15 +209,19 @@ def _is_alike(a: Line, b: Line) -> bool:
     return a.shape == b.shape and a.varies == b.varies and a.dtype == b.dtype
 
 
-def _side_by_side(parts: dict[Line, tuple[Any, ...]]) -> list[Line]:
+def _as_tuple(index: Any) -> tuple[Any, ...]:
+    return index if type(index) is tuple else (index,)
+
+
+def _side_by_side(parts: list[Line], indices: list[tuple[Any, ...]]) -> list[Line]:
     """The parts in order, if each has a place of its own along one axis by its index, and together they fill that."""
     places: dict[int, Line] = {}
-    for part, (*before, last) in parts.items():
+    for part, (*before, last) in zip(parts, indices, strict=True):
         length = part.shape[len(before)]
         if type(last) is not int or any(i != slice(None) for i in before) or length != len(parts):
             return []
         places[last % len(parts)] = part
-    alike = len({len(index) for index in parts.values()}) == 1
+    alike = len(set(map(len, indices))) == 1
     return [places[i] for i in sorted(places)] if alike and len(places) == len(parts) else []
 
 

@@ -11,6 +11,7 @@ import microgradcnn as mg
 from microgradcnn import Value, compile
 
 W = np.random.default_rng(1).normal(size=(6, 4))
+
 LOSSES: dict[str, Callable[[Value], Value]] = {
     "rows one by one": lambda x: sum(mg.sin(x[i] * (i + 1.0)).sum() for i in range(6)),
     "rows from the end": lambda x: sum(mg.sin(x[-1 - i] * (i + 1.0)).sum() for i in range(6)),
@@ -25,6 +26,8 @@ LOSSES: dict[str, Callable[[Value], Value]] = {
     "overlapping": lambda x: (mg.sin(x[:-1]) * mg.cos(x[1:])).sum(),
     "moving windows": lambda x: sum((mg.sin(x[i : i + 3]) * (i + 1.0)).sum() for i in range(4)),
     "three numbers": lambda x: mg.sin(x[0, 0]) * mg.cos(x[1, 2]) * mg.exp(x[-1, -1]),
+    "the same of a part, twice": lambda x: mg.sin(x[1:3]).sum() + mg.sin(x[1:3]).sum() + mg.cos(x[4]).sum(),
+    "the same of all rows, twice": lambda x: sum(mg.sin(x[i % 6]).sum() for i in range(12)),
     "a row twice": lambda x: (mg.sin(x[0]) * mg.cos(x[0]) * x[1]).sum(),
     "some, and the whole": lambda x: (mg.sin(x[0]) * mg.cos(x[1])).sum() + mg.exp(x).sum(),
     "the whole between them": lambda x: (mg.sin(x[0]) * (x * x).sum(0) * mg.cos(x[1])).sum(),
