@@ -191,6 +191,22 @@ def test_products_along_paths_add_up_to_the_gradients(
         assert near(re.findall(r"slope there is (\S+):", text(page, "#loss .told"))[0], gradient)
 
 
+# Numbers at the arrows of a picture through which an arrow goes.
+CROSSED = """() => [...document.querySelectorAll("#paths g:has(.along)")].flatMap((g) => {
+  const [label, path] = [g.querySelector(".along"), g.querySelector("path")], {x, y, width, height} = label.getBBox();
+  const within = (p) => x + 1 < p.x && p.x < x + width - 1 && y + 3 < p.y && p.y < y + height - 3;
+  const at = Array.from({length: 200}, (_, i) => path.getPointAtLength(i / 199 * path.getTotalLength()));
+  return at.some(within) ? [label.textContent] : [];
+})"""
+
+
+@needs_chromium
+def test_no_arrow_goes_through_its_number(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
+    page.goto(address(folders, "conv_linear", "#paths"))
+    assert page.locator("#paths .along").count() > 8
+    assert page.evaluate(CROSSED) == []
+
+
 @needs_chromium
 def test_where_a_weight_acts(page: Any, folders: dict[tuple[str, bool], Path]) -> None:
     page.goto(address(folders, "conv_linear"))

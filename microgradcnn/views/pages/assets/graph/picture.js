@@ -177,8 +177,8 @@ class Picture {
   handle(g, open) {
     const { x, y, width } = rectOf(g);
     const [made, right] = [element("g", { class: "handle" }), x + width];
-    made.append(element("rect", { x: right - 7, y: y - 9, width: 16, height: 16, rx: 3 }));
-    made.append(element("path", { d: `M${right + 1} ${y - 5}v8m-4 -4h8` }));
+    made.append(element("rect", { x: right - 5, y: y - 11, width: 16, height: 16, rx: 3 }));
+    made.append(element("path", { d: `M${right + 3} ${y - 7}v8m-4 -4h8` }));
     made.addEventListener("click", (event) => {
       event.stopPropagation();
       open();

@@ -64,12 +64,13 @@ function drawBoxes(figure, {edges, words, about, under = null, beside = false, f
   }).join("");
   const arrows = routes.map((route, i) => {
     const [from, to, bright] = edges[i], {x: tip, y} = places.get(to), start = places.get(from);
+    const [next, past] = [route[1], route.at(-2)].map((item) => places.get(item).y);
     const out = edges.filter(([p]) => p === from).length > edges.filter(([, n]) => n === to).length; // they fan out
-    const spot = out ? {x: tip - 12, y: y - 5, style: "text-anchor: end"}
-      : {x: start.x + start.across + 5, y: start.y - 5, style: "text-anchor: start"};
-    const label = along ? [shape("text", {class: "along", ...spot}, [along[i]])] : [];
+    const spot = out ? {x: tip - 12, y: y + (past < y ? 15 : -5), style: "text-anchor: end"} // not where the line bends
+      : {x: start.x + start.across + 5, y: start.y + (next < start.y ? 15 : -5), style: "text-anchor: start"};
     return shape("g", {...kind(bright), "data-from": words(from), "data-to": words(to)},
-      [shape("path", {d: way(route)}), shape("path", {class: "tip", d: `M${tip} ${y}l-8 -4v8z`}), ...label]);
+      [shape("path", {d: way(route)}), shape("path", {class: "tip", d: `M${tip} ${y}l-8 -4v8z`}),
+        ...(along ? [shape("text", {class: "along", ...spot}, [along[i]])] : [])]);
   });
   const boxes = [...places].filter(([item]) => typeof item === "number").map(([n, {x: left, across, y}]) =>
     shape("g", {...kind(lit.has(n)), "data-node": words(n)}, [

@@ -28,7 +28,7 @@ function lossCurve(section, live) {
       ...[low, (low + high) / 2, high].flatMap((f) => [
         shape("line", {x1: LEFT, x2: RIGHT, y1: up(f), y2: up(f)}), text(50, up(f) + 5, figures(f, 2), "end")]),
       ...[-reach, 0, reach].map((w) => text(right(w), 260, figures(w, 2), "middle")),
-      text(RIGHT, 286, plainName(weight), "end"), text(64, 14, live.f, "start"),
+      text(RIGHT, 286, plainName(weight), "end"), text(64, 6, live.f, "start"),
       shape("polyline", {points: points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ")}),
       ...(visible ? [shape("line", {class: "tangent", x1: right(x + tangent[0]), x2: right(x + tangent[1]),
         y1: up(live.loss + slope * tangent[0]), y2: up(live.loss + slope * tangent[1])})] : []),

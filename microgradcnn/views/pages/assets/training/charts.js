@@ -52,8 +52,7 @@ class CurveChart {
     const first = Math.max(...curves.map(([, , points]) => points[0]?.[1] || 0));
     const most = !known.length ? 1 : log ? Math.min(withoutSpikes(known, 1e6), 1e3 * first) : withoutSpikes(known);
     const [low, high] = range ?? (log
-      ? [Math.floor(Math.log10(positive.reduce((a, b) => Math.min(a, b)))),
-        Math.ceil(Math.log10(most))]
+      ? [Math.floor(Math.log10(positive.reduce((a, b) => Math.min(a, b)))), Math.ceil(Math.log10(most))]
       : [known.reduce((a, b) => Math.min(a, b), 0), most]);
     const top = high > low ? high : low + 1;
     const last = Math.max(1, ...curves.map(([, , points]) => points.at(-1)?.[0] ?? 0));
@@ -70,7 +69,7 @@ class CurveChart {
         svgElement("line", {x1: AREA.left, x2: AREA.right, y1: height(y), y2: height(y)}),
         text(AREA.left - 6, height(y) + 4, "end", readable(log ? 10 ** y : y))]),
       ...epochs.map((t) => text(across(t), AREA.bottom + 17, "middle", t.toLocaleString("en"))),
-      text(AREA.right, AREA.bottom + 33, "end", "epochs"),
+      text(AREA.right, AREA.bottom + 33, "end", "epochs"), text(230, 99, "middle", known.length ? "" : "nothing yet"),
       svgElement("line", {class: "at", x1: across(at), x2: across(at), y1: AREA.top, y2: AREA.bottom}),
       ...curves.map(([kind, , points]) => svgElement("polyline", {class: kind, points: line(thinned(points))})),
       ...(!range && known.some((y) => y > (log ? 10 ** top : top))
