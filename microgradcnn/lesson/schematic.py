@@ -323,7 +323,7 @@ def _put_convolution(network: ConvNetwork, drawing: _Drawing, example: Example) 
         for j, centre in enumerate(centres):
             z, (u, v) = example.z[j * count + i], z_middles[j * count + i]
             drawing.line((x + wide * cell, y + tall * cell / 2), (kernels - 2, centre))
-            drawing.line((kernels + wide * small, centre), (u - small / 2, v))
+            drawing.line((kernels + wide * small, centre), (maps, v))
             drawing.rect(u - small / 2, v - small / 2, small, small, f"filter-{j % 3 + 1} lit")
             drawing.formula((16, below + j * 26), drawing.equation(z.parents[0]), drawing.equation(z))
         drawing.pieces.append("</g>")

@@ -366,6 +366,7 @@ def test_a_student_steps_through_a_graph_of_arrays(page: Any, folders: dict[tupl
         shown = scene.locator(".array", has_text=f"df/d{label}").locator(".cells > *").all_text_contents()
         assert np.allclose([numbers(x)[0] for x in shown], gradient.ravel(), atol=5.1e-3)
     assert scene.locator("[name=next]").is_disabled()
+    assert scene.locator("[name=next]").evaluate("e => Number(getComputedStyle(e).opacity)") < 1  # as it looks
 
 
 # Ways through the scenes

@@ -40,6 +40,9 @@ def test_the_window_takes_every_place() -> None:
     windows = re.findall(r'class="at at-(\d)"><rect class="window" x="([\d.]+)" y="([\d.]+)"', picture)
     assert [place for place, _, _ in windows] == ["1", "2", "3", "4"]
     assert len({(x, y) for _, x, y in windows}) == 4
+    ends = re.findall(r'<line x1="[\d.]+" y1="[\d.]+" x2="([\d.]+)" y2="[\d.]+"/><rect class="filter-\d lit"', picture)
+    assert len(ends) == 8
+    assert len({*ends}) == 1  # beside the z's, through none
     assert "a4 = c1p5 + c2p6 + c3p8 + c4p9,   z4 = σ(a4)" in texts(picture)
     assert "a7 = c5p4 + c6p5 + c7p7 + c8p8,   z7 = σ(a7)" in texts(picture)
     assert "@keyframes slide-4{0%{opacity:1}25%{opacity:0}" in picture

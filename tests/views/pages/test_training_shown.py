@@ -9,9 +9,11 @@ import pytest
 
 import microgradcnn as mg
 from microgradcnn import nn
-from microgradcnn.networks import NETWORKS
+from microgradcnn.networks import ACTIVATIONS, NETWORKS, Network, dot
+from microgradcnn.training.schedule import OF_NETWORKS
+from microgradcnn.views.pages.training.instructions import Kernels
 from microgradcnn.views.pages.training.learner import OUTPUT, Learner, bendable, of_model, of_network, shown_of
-from microgradcnn.views.pages.training.task import TaskRows, image_of, view_of
+from microgradcnn.views.pages.training.task import TaskRows, image_of, live_task, view_of
 from microgradcnn.views.pages.training.weights import shown_arrays, ties
 
 X = np.random.default_rng(0).normal(size=(3, 2))
@@ -219,6 +221,26 @@ def test_another_activation_takes_the_place_of_all_but_the_last(layers: list[nn.
             inside = mg.sigmoid(layers[0](X))
             np.testing.assert_array_equal(layers[1](layers[0](X)).data, inside.data)
     np.testing.assert_array_equal(model(X).data, before)
+
+
+class Straight(Network):
+    """A network without hidden units, of which an activation changes nothing."""
+
+    def __init__(self, m: int = 2, activation: str = "sigmoid", regularise: float = 0.0, seed: int = 0) -> None:
+        self.m = m
+        super().__init__(activation, regularise, seed)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"w": (self.m,)}
+
+    def write_out(self, x: Any, p: Any) -> Any:
+        return [], dot(p["w"], x)
+
+
+@pytest.mark.parametrize(("kind", "count"), [(Straight, 1), (NETWORKS["single_layer"], len(ACTIVATIONS))])
+def test_an_activation_is_to_be_chosen_where_it_changes_something(kind: type[Network], count: int) -> None:
+    rows = TaskRows(X, np.array([0.0, 1.0, 1.0]))
+    assert len(live_task(of_network(kind()), rows, OF_NETWORKS, 0, Kernels())["variants"]) == count
 
 
 class Last(nn.Module):

@@ -93,15 +93,15 @@ def live_task(
         work = len(loss["each"]) * len(rows.x)
         if work > MOST_WORK:
             raise NotTrainableError(f"an epoch takes {work:,} steps")
-        variants[activation] = {"loss": loss, "view": view}
+        if (made := {"loss": loss, "view": view}) not in variants.values():  # it changes nothing
+            variants[activation] = made
     found = about(learner, rows, schedule, seed) | {"variants": variants, "start": flat(parameters).tolist()}
     found["whole"] = _looks_up(learner.shown(Value(few[0]))[OUTPUT])
     if found["whole"]:
         found["view"] = "row"
     if found["view"] == "plane":
         found["ties"] = ties(learner, rows.x[:MOST_ROWS])
-    if resumed is not None:
-        found |= _begun(resumed)
+    found |= _begun(resumed) if resumed is not None else {}
     if loss["single"]:
         found["notes"] = [*found["notes"], SINGLE]
     planes = _planes(rows, seed) if found["view"] == "plane" else []

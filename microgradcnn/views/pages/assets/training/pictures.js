@@ -52,7 +52,7 @@ class ArrayPictures {
     this.canvases = Array.from({length: this.kept}, () => document.createElement("canvas"));
     const {columns, rows, count} = this.layout;
     const room = count > 8 ? 64 : count > 1 ? 110 : 200;
-    const scale = Math.max(2, Math.min(26, Math.floor(room / Math.max(columns, rows))));
+    const scale = Math.max(2, Math.min(36, Math.floor(room / Math.max(columns, rows))));
     const more = count > this.kept ? ` (${this.kept} of ${count})` : "";
     this.element = document.createElement("figure");
     this.caption = document.createElement("figcaption");
