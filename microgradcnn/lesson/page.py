@@ -207,7 +207,7 @@ def _program(about: Subject, student: bool) -> Pieces:
     lines, fewer = (len(text[text.index("def program") :].splitlines()) for text in (scalars, stacked))
     if fewer >= lines:
         return {"program_is": words, "lines": f"{lines} lines", "program": f"<pre>{escape(scalars)}</pre>"}
-    words += " Your scalars were a matrix product: units of a layer, or windows of a filter, share one array each."
+    words += " Units of a layer, or windows of a filter, share one array each: their scalars are a matrix product."
     both = [("In scalars", scalars), ("In arrays", stacked)]
     shown = "".join(f"<div><h3>{title}</h3><pre>{escape(text)}</pre></div>" for title, text in both)
     said = f"{lines} lines in scalars, {fewer} in arrays"
@@ -220,9 +220,9 @@ def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[
     title = f"{course}{'' if course.endswith(('?', '!', '.')) else ':'} {words.title_of(name)}"
     if (sheet := _sheet(about, name, title)) is None:
         return None, {}
-    which = [(f"sheet-{sheet.identifier}.html", "The sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
+    which = [(f"sheet-{sheet.identifier}.html", "the sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
     if not student:
-        which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "the key for grade")]
+        which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "its key for grading")]
     files, asked = sheet.files(), len(sheet.tasks)
     links = ", ".join(f'<a href="{file}">{words}</a>' for file, words in which)
     return {"questions": f"{asked} question{'s' * (asked != 1)}", "links": links}, {

@@ -47,13 +47,11 @@ class CurveChart {
   // `curves` are [class, name, [[epoch, number], ...]]; `at` is the epoch that is looked at.
   draw(curves, at, range = null) {
     const known = curves.flatMap(([, , points]) => points.map(([, y]) => y)).filter(Number.isFinite);
-    const log = this.logarithmic && known.some((y) => y > 0);
-    const positive = known.filter((y) => y > 0);
+    const positive = known.filter((y) => y > 0), log = this.logarithmic && positive.length > 0;
     const first = Math.max(...curves.map(([, , points]) => points[0]?.[1] || 0));
     const most = !known.length ? 1 : log ? Math.min(withoutSpikes(known, 1e6), 1e3 * first) : withoutSpikes(known);
     const [low, high] = range ?? (log
-      ? [Math.floor(Math.log10(positive.reduce((a, b) => Math.min(a, b)))),
-        Math.ceil(Math.log10(most))]
+      ? [Math.floor(Math.log10(positive.reduce((a, b) => Math.min(a, b)))), Math.ceil(Math.log10(most))]
       : [known.reduce((a, b) => Math.min(a, b), 0), most]);
     const top = high > low ? high : low + 1;
     const last = Math.max(1, ...curves.map(([, , points]) => points.at(-1)?.[0] ?? 0));
@@ -71,6 +69,7 @@ class CurveChart {
         text(AREA.left - 6, height(y) + 4, "end", readable(log ? 10 ** y : y))]),
       ...epochs.map((t) => text(across(t), AREA.bottom + 17, "middle", t.toLocaleString("en"))),
       text(AREA.right, AREA.bottom + 33, "end", "epochs"),
+      ...(known.length ? [] : [text((AREA.left + AREA.right) / 2, 75, "middle", "Nothing yet: press Play.")]),
       svgElement("line", {class: "at", x1: across(at), x2: across(at), y1: AREA.top, y2: AREA.bottom}),
       ...curves.map(([kind, , points]) => svgElement("polyline", {class: kind, points: line(thinned(points))})),
       ...(!range && known.some((y) => y > (log ? 10 ** top : top))
