@@ -222,7 +222,7 @@ def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[
         return None, {}
     which = [(f"sheet-{sheet.identifier}.html", "the sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
     if not student:
-        which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "its key for grading")]
+        which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "the key for grading")]
     files, asked = sheet.files(), len(sheet.tasks)
     links = ", ".join(f'<a href="{file}">{words}</a>' for file, words in which)
     return {"questions": f"{asked} question{'s' * (asked != 1)}", "links": links}, {
