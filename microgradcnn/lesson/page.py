@@ -220,9 +220,9 @@ def _worksheet(about: Subject, name: str, words: Words, student: bool) -> tuple[
     title = f"{course}{'' if course.endswith(('?', '!', '.')) else ':'} {words.title_of(name)}"
     if (sheet := _sheet(about, name, title)) is None:
         return None, {}
-    which = [(f"sheet-{sheet.identifier}.html", "The sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
+    which = [(f"sheet-{sheet.identifier}.html", "the sheet"), (f"answers-{sheet.identifier}.txt", "a file for answers")]
     if not student:
-        which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "the key in JSON")]
+        which += [(f"key-{sheet.identifier}.html", "its key"), (f"key-{sheet.identifier}.json", "the key for grading")]
     files, asked = sheet.files(), len(sheet.tasks)
     links = ", ".join(f'<a href="{file}">{words}</a>' for file, words in which)
     return {"questions": f"{asked} question{'s' * (asked != 1)}", "links": links}, {

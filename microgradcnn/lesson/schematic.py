@@ -73,8 +73,8 @@ def sliding(network: Network, name: str, loss: bool = True) -> str:
         f"#{name}:has(input[value='{i}']:checked) .at-{i}{{animation:none;opacity:1}}" for i in range(1, places + 1)
     )
     return (
-        f'<figure class="network" id="{name}"><style>{still}{chosen}</style>{picture}'
-        f'<fieldset class="places"><legend>Window</legend>{radios}</fieldset></figure>'
+        f'<figure class="network" id="{name}"><style>{still}{chosen}</style>'
+        f'<fieldset class="places"><legend>Window</legend>{radios}</fieldset>{picture}</figure>'
     )
 
 

@@ -137,7 +137,7 @@ class ConvAverage(ConvNetwork):
 class ConvLinear(ConvNetwork):
     """Exercise 1: one filter, and weights for each of its z's."""
 
-    name, section, formula = "conv_linear", "exercise 1", "(w·z − y)², w of 4"
+    name, section, formula = "conv_linear", "exercise 1", "(w·z − y)², w ∈ ℝ⁴"
     pooling, linear = False, True
 
 
@@ -160,5 +160,5 @@ class TwoConvAverageLinear(ConvNetwork):
 class TwoConvLinear(ConvNetwork):
     """Exercise 4: two filters, and weights for each of their z's."""
 
-    name, section, formula = "two_conv_linear", "exercise 4", "(w·z − y)², w of 8"
+    name, section, formula = "two_conv_linear", "exercise 4", "(w·z − y)², w ∈ ℝ⁸"
     pooling, linear, filters = False, True, 2

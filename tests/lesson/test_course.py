@@ -216,7 +216,7 @@ def test_its_graph_and_its_sheets_open(page: Any, folders: dict[bool, Path], nam
     page.keyboard.press("End")
     if name in SCALARS:
         page.goto((folders[False] / f"{name}.html").as_uri())
-        for words in ("The sheet", "its key"):
+        for words in ("the sheet", "its key"):
             page.goto((folders[False] / f"{name}.html").as_uri())
             page.get_by_role("link", name=words).click()
             assert page.locator("h1").count() == 1

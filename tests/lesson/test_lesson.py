@@ -194,7 +194,7 @@ def test_the_teachers_pages_derive_and_the_students_do_not(editions):
         assert 'class="derivation"' in teacher
         assert "# backward" in teacher
         assert ("the final layer" in teacher) == any(label.startswith("w") for label in example.parameters), name
-        assert "in four ways agree. As shares of the largest one, those in arrays differ from those in" in teacher
+        assert "in four ways agree. Relative to the largest one, those in arrays differ from those in" in teacher
         assert "function gradient" in teacher
         for trace in (
             'class="derivation"',

@@ -608,7 +608,7 @@ def test_one_box_is_open_and_nothing_typed_is_lost(page: Any, folders: dict[tupl
     states = "all => Object.fromEntries(all.map((e) => [e.dataset.parameter, e.dataset.state]))"
     right = {"c_1": "begun", "w_1": "right"}
     assert {label: state for label, state in listed.evaluate_all(states).items() if state} == right
-    page.get_by_role("button", name="The next open one").click()
+    page.get_by_role("button", name="Next unsolved").click()
     assert boxes.evaluate_all(seen) == ["w_2"]
     page.locator(".asked [data-parameter=c_1]").click()
     assert page.locator("form.answer:visible input").input_value() == "half of it"

@@ -48,7 +48,7 @@ def _agreement(row: NetworkRow) -> str:
     agree = "agree" if row.checks.worst <= TOLERANCE else "do not agree"
     listed = ", ".join(told[:-1]) + " and " * (len(told) > 1) + told[-1]
     return (
-        f"Over random rows{decay} the gradients found in {WAYS[row.checks.ways]} ways {agree}. As shares of the "
+        f"Over random rows{decay} the gradients found in {WAYS[row.checks.ways]} ways {agree}. Relative to the "
         f"largest one, those in arrays differ {listed}."
     )
 

@@ -81,7 +81,7 @@ function folded(boxes, render) {
     store.write(Object.fromEntries(boxes.map((box) => [box.dataset.parameter, input(box).value])));
   }
 
-  Object.assign(next, {type: "button", textContent: "The next open one", onclick: () => {
+  Object.assign(next, {type: "button", textContent: "Next unsolved", onclick: () => {
     const at = boxes.findIndex((box) => box.classList.contains("open"));
     const found = [...boxes.slice(at + 1), ...boxes.slice(0, at + 1)].find((box) => !isRight(box));
     if (found) open(found, true);

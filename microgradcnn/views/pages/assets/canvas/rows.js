@@ -197,19 +197,21 @@ function asDrawn({ arranged, boxes, edges, frames }) {
 }
 
 // Puts a picture in rows where one row could not be read in a room, and these can; or back in one. In a wide room rows
-// show more than one, even where they, or the highest of them, are higher than it; on a phone it is the page that moves
-// up and down.
+// may be higher than it, and the highest of them too, where more is seen at once than of one row; on a phone it is the
+// page that moves up and down.
 /** @param {Picture} picture @param {Size} room */
 function lay(picture, room) {
   const { drawn, shown, boxes, frames, edges } = picture;
   const fits = drawn.size.width * READABLE <= room.width && drawn.size.height * READABLE <= room.height;
   const higher = { ...room, height: room.width > WIDE ? 8 * room.height : 0 };
-  const laid = fits ? drawn : inRows(drawn, room) ?? inRows(drawn, higher, READABLE, 1.5 * room.height) ?? drawn;
+  const rows = fits ? null : inRows(drawn, room) ?? inRows(drawn, higher, READABLE, 1.5 * room.height);
+  const seen = ({ size }) =>
+    Math.min(1, room.width / size.width / READABLE) * Math.min(1, room.height / size.height / READABLE);
+  const laid = rows && seen(rows) > seen(drawn) ? rows : drawn;
   if (laid === shown) return;
   picture.shown = laid;
-  const move = (g, to, from) => {
+  const move = (g, to, from) =>
     g.setAttribute("transform", `translate(${(to.x - from.x).toFixed(1)} ${(to.y - from.y).toFixed(1)})`);
-  };
   boxes.forEach((g, i) => move(g, laid.boxes[i], rectOf(g)));
   frames.forEach((g, i) => move(g, laid.frames[i], drawn.frames[i]));
   edges.forEach((g, i) => {

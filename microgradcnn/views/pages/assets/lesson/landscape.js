@@ -79,9 +79,9 @@ function landscape(section, task) {
     const [[left, right], [bottom, top]] = ranges.map((range) => range.map((x) => x.toFixed(1).replace("-", "−")));
     const [across, up] = ["across", "up"].map((name) => $(`[name=${name}]`).selectedOptions[0].text);
     write(`${across} = ${left}`, 8, SIZE - 10, "left");
-    write(right, SIZE - 8, SIZE - 10, "right");
+    write(`${across} = ${right}`, SIZE - 8, SIZE - 10, "right");
     write(`${up} = ${top}`, 8, 5 + size, "left");
-    write(bottom, 8, SIZE - 17 - size, "left");
+    write(`${up} = ${bottom}`, 8, SIZE - 17 - size, "left");
     const end = path.at(-1).loss, began = path[0].loss;
     const grown = end <= began ? end.toFixed(3)
       : `${Number.isNaN(end) ? "no number" : end.toPrecision(3)}, for the rate is too large`;

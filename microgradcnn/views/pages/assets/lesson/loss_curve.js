@@ -6,18 +6,16 @@ function lossCurve(section, live) {
   const POINTS = 121, LEFT = 56, RIGHT = 616, TOP = 20, BOTTOM = 230;
   $(".choice").prepend(weightChoice(live, "over the weight"));
 
-  const reading = () => {
-    const weight = live.weight, x = live.numbers.get(weight), reach = Math.max(REACH, 1.5 * Math.abs(x));
-    const across = Array.from({length: POINTS}, (_, i) => reach * (2 * i / (POINTS - 1) - 1));
-    return {weight, x, reach, across, losses: live.losses(weight, across)};
-  };
   new Guess(live, $(".ask"), () => ({
     about: live.weight, number: live.gradient(live.weight),
     name: ["the slope, d", created("var", {}, live.f), "/d", nameOf(live.weight)]}), draw);
 
   function draw(open) {
-    const {weight, x, reach, across, losses} = reading(), finite = losses.filter(Number.isFinite);
-    const low = Math.min(0, ...finite), high = Math.max(low + 1e-9, ...finite);
+    const weight = live.weight, x = live.numbers.get(weight), reach = Math.max(REACH, 1.5 * Math.abs(x));
+    const across = Array.from({length: POINTS}, (_, i) => reach * (2 * i / (POINTS - 1) - 1));
+    const losses = live.losses(weight, across), finite = losses.filter(Number.isFinite);
+    const low = Math.min(0, ...finite), most = Math.max(1e-9, ...finite), unit = 10 ** Math.floor(Math.log10(most)) / 5;
+    const high = unit * Math.ceil(most / unit - 1e-9); // whose half has two digits as well
     const right = (w) => LEFT + (RIGHT - LEFT) * (w + reach) / (2 * reach);
     const up = (f) => BOTTOM - (BOTTOM - TOP) * (f - low) / (high - low);
     const text = (at, line, words, anchor) => shape("text", {x: at, y: line, "text-anchor": anchor}, [words]);

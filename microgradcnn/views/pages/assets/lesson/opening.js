@@ -4,7 +4,7 @@
 const REACH = 3; // of the slider, around 0
 const DRAGGED = 0.02; // for a pixel
 const ROOMY = 10; // names of weights, beside which their numbers have a place
-const MIDDLE = 9; // of a number below the middle of its circle
+const MIDDLE = 12; // of a number below the middle of its circle, nearly its lower edge
 
 // Writes a number in three digits, or in two, set narrower if there is still no room: with fewer, −0.5 would be −1.
 function write(number, x, room, wide) {

@@ -30,8 +30,8 @@ function windows(section, live, acts) {
         ...cells.map((words) => created("td", {}, ...words)));
     }));
     const times = found.length === 2 ? "twice" : `${found.length} times`;
-    $(".told").replaceChildren(nameOf(weight), ` acts ${times}. A change of it reaches the loss from each of these ` +
-      "places, and its gradient is the sum over all of them.");
+    $(".told").replaceChildren(nameOf(weight), ` acts ${times}. Its change reaches the loss from each of these ` +
+      "places; its gradient is the sum over them.");
   });
   section.addEventListener("change", () => live.changed());
 }

@@ -47,8 +47,7 @@ class CurveChart {
   // `curves` are [class, name, [[epoch, number], ...]]; `at` is the epoch that is looked at.
   draw(curves, at, range = null) {
     const known = curves.flatMap(([, , points]) => points.map(([, y]) => y)).filter(Number.isFinite);
-    const log = this.logarithmic && known.some((y) => y > 0);
-    const positive = known.filter((y) => y > 0);
+    const positive = known.filter((y) => y > 0), log = this.logarithmic && positive.length > 0;
     const first = Math.max(...curves.map(([, , points]) => points[0]?.[1] || 0));
     const most = !known.length ? 1 : log ? Math.min(withoutSpikes(known, 1e6), 1e3 * first) : withoutSpikes(known);
     const [low, high] = range ?? (log
