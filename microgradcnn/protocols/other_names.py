@@ -128,18 +128,15 @@ def no_attribute(module: str, name: str, ours: Mapping[str, str], known: Iterabl
 
         near = get_close_matches(name, list(known), n=1, cutoff=0.7)
         advice = f"did you mean {near[0]}?" if near else ""
-    return (
-        lacking(f"module {module!r}", name, advice)
-        if advice
-        else AttributeError(f"module {module!r} has no attribute {name!r}")
-    )
+    if advice:
+        return lacking(f"module {module!r}", name, advice)
+    return AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 def lacking(owner: str, name: str, advice: str) -> AttributeError:
     """The error about a name that somebody lacks, with advice, to which Python's traceback adds no guess of its own."""
-    return AttributeError(
-        f"{owner} has no attribute {name!r}: {advice}", name=name
-    )  # it guesses where it is told `obj`
+    # It guesses where it is told `obj`.
+    return AttributeError(f"{owner} has no attribute {name!r}: {advice}", name=name)
 
 
 def refusing(module: str, ours: Mapping[str, str], known: Iterable[str]) -> Callable[[str], NoReturn]:

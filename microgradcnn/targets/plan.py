@@ -26,9 +26,9 @@ class Plan:
 
     `before` is computed once, `each` for every block of rows, `sums` are added up over the blocks, `after` is computed
     once from these. `lines` is the program itself, with the means over rows written as sums. Besides the primitives
-    there are: "total", which adds a number of every row up, "inner", the products of two, "assembled", which has parts,
-    each at its index, and "pooled_back", the gradient of max pooling. A program without rows is one block, whose
-    results are its sums; those that it goes on with itself are in `each` as well.
+    there are four operations: "total" adds a number of every row up, "inner" the products of two, "assembled" has
+    parts, each at its index, and "pooled_back" is the gradient of max pooling. A program without rows is one block,
+    whose results are its sums; those that it goes on with itself are in `each` as well.
     """
 
     lines: Lines

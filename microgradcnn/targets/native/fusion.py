@@ -12,7 +12,7 @@ from microgradcnn.targets.native.images import ImageKernel
 from microgradcnn.targets.native.llvm import called
 from microgradcnn.targets.native.machine_code import MachineCode
 
-NAMELESS = "nameless"
+NAMELESS = "nameless"  # what a function is called until it is known whether it is a new one
 
 __all__ = ["FusedGroup", "compiled", "grouped", "module", "written_out"]
 
