@@ -44,7 +44,7 @@ def backward(self: Value, seed: object = None) -> None:
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
-                gradient.setflags(write=False)
+                gradient.setflags(False)
             if node.op is not None:
                 node._grad = gradient
             else:

@@ -1,12 +1,8 @@
-"""Normalisation and log-softmax of raw arrays, there and back: what the way there computed serves the way back.
-
-A rule may be called with the value of any node, so what was kept for that array is never needed, only faster.
-"""
+"""Normalisation and log-softmax of raw arrays, there and back: what the way there computed serves the way back."""
 
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -14,27 +10,10 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array
+from microgradcnn.engine.keeping import Picks, keep, kept
 from microgradcnn.engine.kernels import WORTH_ONES, mean, ones, total
 
 SHORT, MANY = 128, 2048  # bytes of a row, numbers in all: with them the largest is found in all rows at a time
-
-_kept: dict[int, tuple[weakref.ref[Array], Any]] = {}  # by the id of the array that it was computed for
-
-
-def keep(y: Any, made: Any) -> None:
-    """Keep what was computed on the way to y, as long as y lives: for the rule, which gets y.
-
-    A number, which a Value holds in another form than NumPy, is nothing to keep it for.
-    """
-    if type(y) is np.ndarray and y.ndim:
-        place = id(y)
-        _kept[place] = weakref.ref(y, lambda _: _kept.pop(place, None)), made
-
-
-def kept(y: Any) -> Any:
-    """What was kept for this very array; None if nothing was."""
-    found = _kept.get(id(y))
-    return found[1] if found is not None and found[0]() is y else None
 
 
 def normalised(x: Array, axis: tuple[int, ...] | None, eps: float) -> Array:
@@ -132,7 +111,11 @@ def _log_softmax_of_short_rows(flat: Array) -> Array | None:
 
 def log_softmax_back(g: Array, y: Array, x: Array, axis: int) -> Array:
     """p(g - Σg) - g(p - 1), for p = exp(y)."""
-    sent = np.exp(y)
+    sent, picks = np.exp(y), kept(g)
+    if type(picks) is Picks and axis in (-1, 1):  # all else of g is 0, and Σg what was picked
+        sent *= -picks.numbers[:, None]
+        sent[picks.index] = -picks.numbers * np.expm1(y[picks.index])
+        return sent
     sent *= g - total(g, (axis,), keepdims=True)
     less = np.expm1(y)
     less *= g

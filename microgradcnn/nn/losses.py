@@ -13,6 +13,7 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arrays import Array, bare_array, ieee, shape_of
+from microgradcnn.engine.kernels import row_numbers
 from microgradcnn.engine.value import Value
 
 
@@ -123,9 +124,9 @@ def cross_entropy(
             raise ValueError(f"ignore_index={ignore_index} is for class numbers, and these targets are probabilities")
         p = _probabilities(target, shape_of(logits))
         return _against(mg.log_softmax(logits, axis), p, weight, sample_weight, reduction, label_smoothing)
-    target, classes = _class_numbers("cross_entropy", "logits", logits, target, ignore_index)
+    target, classes, ignored = _class_numbers("cross_entropy", "logits", logits, target, ignore_index)
     log_p = mg.log_softmax(logits, axis)
-    return _picked(log_p, target, classes, weight, sample_weight, ignore_index, reduction, label_smoothing)
+    return _picked(log_p, target, classes, ignored, weight, sample_weight, reduction, label_smoothing)
 
 
 def nll_loss(
@@ -144,8 +145,8 @@ def nll_loss(
     if _is_one_row(log_probabilities, target):
         options: Any = {"ignore_index": ignore_index, "reduction": reduction, "sample_weight": sample_weight}
         return mg.squeeze(nll_loss(*_as_rows(log_probabilities, target), weight, **options))
-    target, classes = _class_numbers("nll_loss", "logarithms", log_probabilities, target, ignore_index)
-    return _picked(log_probabilities, target, classes, weight, sample_weight, ignore_index, reduction)
+    target, classes, ignored = _class_numbers("nll_loss", "logarithms", log_probabilities, target, ignore_index)
+    return _picked(log_probabilities, target, classes, ignored, weight, sample_weight, reduction)
 
 
 def _is_one_row(given: Any, target: Any) -> bool:
@@ -157,17 +158,25 @@ def _as_rows(given: Any, target: Any) -> tuple[Any, Any]:
     return mg.expand_dims(given, 0), mg.expand_dims(_plain(target), 0)
 
 
-def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: int) -> tuple[Any, Array]:
-    """The target as _target has it. Raises ValueError unless it has a class number for each row that is given."""
+def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: int) -> tuple[Any, Array, Any]:
+    """The target as _target has it, and where it is to be ignored, None for nowhere.
+
+    Raises ValueError unless it has a class number for each row that is given.
+    """
     target, classes = _target(target)
     n, k, *more = shape_of(given) if len(shape_of(given)) >= 2 else (-1, -1)
-    if classes.shape != (n, *more) or not _are_classes(classes, k, ignore_index):
+    fits = classes.shape == (n, *more)
+    if fits and _are_indices(classes, k) and not 0 <= ignore_index < k:  # most often
+        return target, classes, None
+    if not fits or not _are_classes(classes, k, ignore_index):
         raise ValueError(
             f"{loss} takes {what} (n, classes) and n class numbers from 0, or (n, classes, ...) and (n, ...), not "
             f"{what} of shape {shape_of(given)} and targets of shape {classes.shape} ({_span(classes)})"
             + _misfit(what, shape_of(given), classes, ignore_index)
         )
-    return target, classes
+    # One may come in a Value, because it is a class's number.
+    may_ignore = (classes == ignore_index).any() or (isinstance(target, Value) and 0 <= ignore_index < k)
+    return target, classes, mg.equal(target, ignore_index) if may_ignore else None
 
 
 def _misfit(what: str, shape: tuple[int, ...], classes: Array, ignore_index: int) -> str:
@@ -183,12 +192,15 @@ def _misfit(what: str, shape: tuple[int, ...], classes: Array, ignore_index: int
     return ""
 
 
+def _are_indices(numbers: Array, k: int) -> bool:
+    """Whether all are integers from 0 to k − 1, by one look: without its sign a negative one is larger than these."""
+    return numbers.dtype == np.int64 and bool(np.maximum.reduce(numbers.view(np.uint64), None, initial=0) < k)
+
+
 def _are_classes(numbers: Array, k: int, ignore_index: int) -> bool:
     """Whether all are whole numbers below k, or to be ignored."""
     if numbers.dtype.kind not in "biuf":
         return False
-    if numbers.size and numbers.dtype.kind in "iu" and numbers.min() >= 0 and numbers.max() < k:
-        return True
     valid = (numbers >= 0) & (numbers < k)
     if numbers.dtype.kind == "f":
         valid &= numbers == np.floor(numbers)
@@ -220,15 +232,14 @@ def _picked(
     log_p: Any,
     target: Any,
     classes: Array,
+    ignored: Any,
     weight: Any,
     sample_weight: Any,
-    ignore_index: int,
     reduction: str,
     smoothing: float = 0.0,
 ) -> Value:
     """−log p at the class numbers, each weighed by its class's weight and its row's, without those to be ignored."""
     one, column = log_p.dtype.type(1.0), None if weight is None else _column(weight, log_p)
-    ignored = mg.equal(target, ignore_index) if _may_ignore(target, classes, ignore_index, log_p.shape[1]) else None
     pick = _hit if isinstance(target, Value) else _indexed
     own, share = pick(log_p, column, target, ignored)
     losses = own if share is None else own * share
@@ -246,7 +257,7 @@ def _picked(
 
 def _indexed(log_p: Any, column: Any, classes: Array, ignored: Any) -> tuple[Any, Any]:
     """log p and the weights at class numbers in an array."""
-    place, *places = (np.arange(len(classes)),) if classes.ndim == 1 else np.indices(classes.shape)
+    place, *places = (row_numbers(len(classes)),) if classes.ndim == 1 else np.indices(classes.shape)
     index = (place, (classes if ignored is None else np.where(ignored, 0, classes)).astype(int), *places)
     return primitives.getitem(log_p, index=index), None if column is None else mg.broadcast_to(column, log_p.shape)[
         index
@@ -260,13 +271,6 @@ def _hit(log_p: Any, column: Any, target: Value, ignored: Any) -> tuple[Any, Any
     hits = mg.sum(mg.where(hit, one, 0.0 * one), axis=1)  # 1, or 0 where the target is no class
     own = mg.sum(mg.where(hit, log_p, 0.0), axis=1) / (hits if ignored is None else mg.where(ignored, one, hits))
     return own, None if column is None else mg.sum(mg.where(hit, column, 0.0 * one), axis=1)
-
-
-def _may_ignore(target: Any, classes: Array, ignore_index: int, k: int) -> bool:
-    """Whether there is a target to be ignored, or one may come in a Value because it is a class's number."""
-    if isinstance(target, Value) and 0 <= ignore_index < k:
-        return True
-    return not (ignore_index < 0 and classes.size and classes.min() >= 0) and bool((classes == ignore_index).any())
 
 
 def _column(weight: Any, log_p: Any) -> Any:

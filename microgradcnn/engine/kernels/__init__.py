@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array, dtype_of, shape_of
+from microgradcnn.engine.keeping import Picks, forget, keep
 from microgradcnn.engine.kernels.windows import NO_SIDES as NO_SIDES
 from microgradcnn.engine.kernels.windows import Pair as Pair
 from microgradcnn.engine.kernels.windows import Sides as Sides
@@ -170,15 +171,31 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     if type(index) is np.ndarray and (sums := _sums_of_few_rows(g, index, shape)) is not None:
         return sums
     out = np.zeros(shape, dtype_of(g))
-    if type(index) is tuple and all(type(part) is slice or type(part) is int for part in index):
+    if _picks_of_rows(index, shape):
+        out[index] = g
+        keep(out, Picks(index, g))
+    elif type(index) is tuple and all(type(part) is slice or type(part) is int for part in index):
         out[index] = g  # no place twice
     else:
         add_at(out, g, index)
     return out
 
 
+def _picks_of_rows(index: Any, shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 and type(index) is tuple and len(index) == 2 and index[0] is row_numbers(shape[0])
+
+
+@lru_cache(maxsize=16)
+def row_numbers(count: int) -> Array:
+    """0, 1, 2, ... for so many rows, once for all indices that pick one number of each row."""
+    numbers = np.arange(count)
+    numbers.setflags(False)
+    return numbers
+
+
 def add_at(total: Array, g: Array, index: Any) -> None:
     """Add g to `total` at that index, in place, also where the index names a place twice."""
+    forget(total)
     arrays = [part for part in (index if type(index) is tuple else (index,)) if isinstance(part, np.ndarray)]
     if not arrays:
         total[index] += g  # no place twice: ten times as fast

@@ -8,7 +8,8 @@ import numpy as np
 
 from microgradcnn.engine import kernels
 from microgradcnn.engine.arrays import Array
-from microgradcnn.engine.normalising import keep, kept, log_softmax
+from microgradcnn.engine.keeping import keep, kept
+from microgradcnn.engine.normalising import log_softmax
 from microgradcnn.engine.primitives import sum, times
 from microgradcnn.engine.record import Primitive
 from microgradcnn.engine.table.layers import plus

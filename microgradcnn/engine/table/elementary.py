@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine.arrays import Array, shape_of
-from microgradcnn.engine.normalising import keep, kept
+from microgradcnn.engine.keeping import keep, kept
 from microgradcnn.engine.primitives import broadcast_to, exp, sigmoid, sqrt, tanh
 from microgradcnn.engine.record import Primitive, on_arrays
 

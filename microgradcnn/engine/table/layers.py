@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradcnn.engine import kernels
 from microgradcnn.engine.arrays import Array, shape_of
-from microgradcnn.engine.normalising import keep, kept
+from microgradcnn.engine.keeping import keep, kept
 from microgradcnn.engine.primitives import normalised, normalised_rule, times
 from microgradcnn.engine.record import Primitive
 
