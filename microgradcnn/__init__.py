@@ -35,6 +35,7 @@ from microgradcnn.engine.functions import (
     atleast_2d,
     atleast_3d,
     avg_pool2d,
+    batch_norm,
     broadcast_to,
     ceil,
     clip,
@@ -46,6 +47,7 @@ from microgradcnn.engine.functions import (
     cos,
     cosh,
     cross,
+    cross_entropy,
     cumsum,
     deg2rad,
     diag,
@@ -197,9 +199,11 @@ _MODULES = {"nn": "nn", "optim": "nn.optim", "estimator": "estimator"}
 __all__ = ["Answer", "Cost", "Derivation", "GradientCheck", "GraphLeft", "Ledger", "NonFiniteError", "Picture"]
 __all__ += ["Primitive", "Program", "Value", "Worksheet", "abs", "append", "arccos", "arccosh", "arcsin", "arcsinh"]
 __all__ += ["arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_split", "astype", "atleast_1d"]
-__all__ += ["atleast_2d", "atleast_3d", "avg_pool2d", "broadcast_to", "ceil", "check_answer", "check_gradients", "clip"]
+__all__ += ["atleast_2d", "atleast_3d", "avg_pool2d", "batch_norm", "broadcast_to", "ceil", "check_answer"]
+__all__ += ["check_gradients", "clip"]
 __all__ += ["column_stack", "compile", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cos", "cosh", "cost"]
-__all__ += ["cross", "cumsum", "debug", "deg2rad", "diag", "diagflat", "diagonal", "diff", "dot", "draw", "dsplit"]
+__all__ += ["cross", "cross_entropy", "cumsum", "debug", "deg2rad", "diag", "diagflat", "diagonal", "diff", "dot"]
+__all__ += ["draw", "dsplit"]
 __all__ += ["dstack", "einsum", "equal", "erf", "exp", "exp2", "expand_dims", "explain", "expm1", "export_onnx"]
 __all__ += ["flatten", "flip", "fliplr", "flipud", "floor", "gelu", "getitem", "grad", "hsplit", "hstack", "hypot"]
 __all__ += ["inner", "isfinite", "isinf", "isnan", "kron", "layer_norm", "leaky_relu", "ledger", "linear"]

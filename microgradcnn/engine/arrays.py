@@ -32,8 +32,7 @@ def as_data(x: object, keep_bool: bool = False) -> Data:
         return x
     if type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32) and x.ndim:  # most often
         if x.flags.writeable or not _is_frozen(x):
-            x = x.copy("K")
-            x.setflags(False)  # by place, which takes half the time
+            return settled(x.copy("K"))
         return x
     if keep_bool and type(x) is bool:
         return x
@@ -62,7 +61,7 @@ def settled(data: Any) -> Data:
                 data = data.astype(np.float64)
             elif data.dtype.kind != "b":
                 raise TypeError(f"a Value holds real numbers, not an array of {data.dtype}")
-        data.setflags(False)
+        data.setflags(False)  # by place, which takes half the time
         return data
     return plain(data)
 

@@ -25,7 +25,7 @@ from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.engine.value import Constant, Value, switched, watcher
 
-_PART = primitives.getitem
+_PART, _CHOICE = primitives.getitem, primitives.where
 _ndarray = np.ndarray
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 _differentiated: WeakKeyDictionary[Value, Value] = WeakKeyDictionary()  # what `grad` gave a gradient of
@@ -44,7 +44,7 @@ def backward(self: Value, seed: object = None) -> None:
     with _writing_gradients:
         for node, gradient in gradients.items():
             if type(gradient) is np.ndarray:
-                gradient.setflags(False)
+                gradient.setflags(write=False)
             if node.op is not None:
                 node._grad = gradient
             else:
@@ -156,11 +156,14 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
     for node in reversed(order):
         if (op := node.op) is None or (g := found.get(node)) is None:
             continue
-        arguments, static = _arguments_of_rules(node, g, on_values), node.static
-        if op is primitives.where or (optional and node in optional):
-            optional.update(node.parents)
-        for k, parent in enumerate(_receivers(node, g, found, own) if op is _PART else node.parents):
-            if parent in wanted and (rule := op.chain[k]) is not None:
+        parents, arguments = _inputs_of_rules(node, g, on_values)
+        chain, static = op.chain, node.static
+        if op is _CHOICE or (optional and node in optional):
+            optional.update(parents)
+        if op is _PART and _added_in_place(node, g, found, own):
+            continue
+        for k, parent in enumerate(parents):
+            if parent in wanted and (rule := chain[k]) is not None:
                 try:
                     sent = rule(*arguments, **static) if static else rule(*arguments)
                 except ArithmeticError:
@@ -185,19 +188,19 @@ def _added(sent: Any, parent: Value, found: dict[Value, Any], own: set[Value]) -
     return total
 
 
-def _receivers(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) -> tuple[Value, ...]:
-    """The parents of a part x[index] to which its rule has to send: none, if g was added to x's cotangent in place.
+def _added_in_place(node: Value, g: Any, found: dict[Value, Any], own: set[Value]) -> bool:
+    """Whether g, of a part x[index], was added to x's cotangent here, so that the rule has nothing to send.
 
     The rule gives g among zeros, and adding these up would take as long for every part of x as for the whole. So it
     does that for the first part, and from then on x's cotangent is an array that nobody else holds.
     """
-    (x,) = node.parents
+    x = node._first
     if (total := found.get(x)) is None:
         own.add(x)
     elif x in own and type(total) is _ndarray and not isinstance(g, Value) and watcher.get() is None:
         kernels.add_at(total, g, **node.static)
-        return ()
-    return node.parents
+        return True
+    return False
 
 
 def _differentiable(order: Sequence[Value]) -> set[Value]:
@@ -205,16 +208,16 @@ def _differentiable(order: Sequence[Value]) -> set[Value]:
     return {n for n in order if type(x := n._data) is float or (type(x) is not bool and x.dtype.kind != "b")}
 
 
-def _arguments_of_rules(node: Value, g: Any, on_values: bool) -> tuple[Any, ...]:
-    """What every rule of the node is called with: its cotangent g, its value and its inputs."""
+def _inputs_of_rules(node: Value, g: Any, on_values: bool) -> tuple[tuple[Value, ...], tuple[Any, ...]]:
+    """The parents of the node, and what each of its rules is called with: its cotangent g, its value and its inputs."""
     if on_values:
-        return g, node, *[p._data if type(p) is Constant else p for p in node.parents]
+        return node.parents, (g, node, *[p._data if type(p) is Constant else p for p in node.parents])
     first, second = node._first, node._second
     if second is not None:
-        return g, node._data, first._data, second._data
+        return (first, second), (g, node._data, first._data, second._data)
     if type(first) is not tuple:
-        return g, node._data, first._data
-    return g, node._data, *[p._data for p in first]
+        return (first,), (g, node._data, first._data)
+    return first, (g, node._data, *[p._data for p in first])
 
 
 def _mended(

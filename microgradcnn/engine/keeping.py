@@ -18,7 +18,7 @@ _kept: dict[int, tuple[weakref.ref[Array], Any]] = {}  # by the id of the array 
 class Picks(NamedTuple):
     """What is kept for an array of zeros but for one number in each row: where that stands, and these numbers."""
 
-    index: tuple[Array, Array]
+    at: tuple[Array, Array]
     numbers: Array
 
 

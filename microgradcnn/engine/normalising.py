@@ -114,7 +114,7 @@ def log_softmax_back(g: Array, y: Array, x: Array, axis: int) -> Array:
     sent, picks = np.exp(y), kept(g)
     if type(picks) is Picks and axis in (-1, 1):  # all else of g is 0, and Σg what was picked
         sent *= -picks.numbers[:, None]
-        sent[picks.index] = -picks.numbers * np.expm1(y[picks.index])
+        sent[picks.at] = -picks.numbers * np.expm1(y[picks.at])
         return sent
     sent *= g - total(g, (axis,), keepdims=True)
     less = np.expm1(y)

@@ -13,7 +13,7 @@ import numpy as np
 import microgradcnn.engine.functions as mg
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arrays import Array, bare_array, ieee, shape_of
-from microgradcnn.engine.kernels import row_numbers
+from microgradcnn.engine.kernels import are_indices, row_numbers
 from microgradcnn.engine.value import Value
 
 
@@ -166,7 +166,7 @@ def _class_numbers(loss: str, what: str, given: Any, target: Any, ignore_index: 
     target, classes = _target(target)
     n, k, *more = shape_of(given) if len(shape_of(given)) >= 2 else (-1, -1)
     fits = classes.shape == (n, *more)
-    if fits and _are_indices(classes, k) and not 0 <= ignore_index < k:  # most often
+    if fits and are_indices(classes, k) and not 0 <= ignore_index < k:  # most often
         return target, classes, None
     if not fits or not _are_classes(classes, k, ignore_index):
         raise ValueError(
@@ -190,11 +190,6 @@ def _misfit(what: str, shape: tuple[int, ...], classes: Array, ignore_index: int
             f": classes are axis 1, so write {what}.reshape(-1, {shape[-1]}) and targets.reshape(-1) for classes last"
         )
     return ""
-
-
-def _are_indices(numbers: Array, k: int) -> bool:
-    """Whether all are integers from 0 to k − 1, by one look: without its sign a negative one is larger than these."""
-    return numbers.dtype == np.int64 and bool(np.maximum.reduce(numbers.view(np.uint64), None, initial=0) < k)
 
 
 def _are_classes(numbers: Array, k: int, ignore_index: int) -> bool:

@@ -158,11 +158,12 @@ def _work_of_a_number(y: Value, op: Primitive) -> float:
         return 2 * y.parents[0].shape[-1] + 7 - 1 / y.shape[-1]
     if op.name == "log_softmax":  # the largest, x − it, exp, their sum, log, minus that
         return 5 - 1 / y.shape[y.static["axis"]]
-    if op.name in (
-        "normalised",
-        "layer_norm",
-    ):  # the mean, x − it, squared, their mean, the quotient; + ε, √ once for all
-        axis, more = y.static["axis"], 2 if op.name == "layer_norm" else 0
+    if op.name == "cross_entropy":  # log_softmax of every row, the mean of what is picked, minus that
+        n, k = y.parents[0].shape
+        return n * (5 * k - 1) + n + 1
+    if op.name in ("normalised", "layer_norm", "batch_norm"):
+        # The mean, x − it, squared, their mean, the quotient; + ε, √ once for all
+        axis, more = y.static["axis"], 0 if op.name == "normalised" else 2
         return 5 + more + 2 / math.prod(y.shape if axis is None else (y.shape[i] for i in axis))
     return _in_notation(op, ())
 

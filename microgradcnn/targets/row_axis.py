@@ -151,7 +151,7 @@ def _refuse_mixing(node: Value, again: dict[Value, Pair], means: set[Value]) -> 
     parents = [p for p in node.parents if p in again]
     axes = [rows_axis(again[p]) for p in parents]
     name, who = node.op.name, node.describe()
-    normalises = name in ("normalised", "layer_norm") and axes[0] is not None and _over_axes(node, parents[0], axes[0])
+    normalises = MIXES.get(name) is _over_axes and axes[0] is not None and _over_axes(node, parents[0], axes[0])
     if normalises or any(p in means for p in parents):
         means.add(node)
         if axis is not None:
@@ -235,8 +235,7 @@ def _is_all(part: Any) -> bool:
 # Primitives that keep the axis of the rows and may still mix what lies along it.
 MIXES: dict[str, Callable[[Value, Value, int], bool]] = {
     "log_softmax": _along_static_axis,
-    "normalised": _over_axes,
-    "layer_norm": _over_axes,
+    **dict.fromkeys(("normalised", "layer_norm", "batch_norm"), _over_axes),
     "attention_weights": _among_keys,
     "concatenate": _along_static_axis,
     "getitem": _picks,

@@ -36,6 +36,11 @@ def embedded(E, numbers):
     return mg.where(mg.equal(numbers.reshape(*numbers.shape, 1), np.arange(len(E), dtype=E.dtype)), one, 0.0 * one) @ E
 
 
+def cross_entropy(logits, after):
+    """In one node for class numbers in an array, by its steps for an input of a program."""
+    return (mg.nn if isinstance(after, mg.Value) else mg).cross_entropy(logits, after)
+
+
 def characters(count, *shape):
     return np.random.default_rng(1).integers(0, count, shape)
 
@@ -56,7 +61,7 @@ def rnn(E, Wx, Wh, bx, bh, Wo, bo, text, after):
         h = mg.tanh(into[:, t] + h @ turned)
         states.append(h)
     logits = mg.linear(mg.stack(states, axis=1), Wo, bo)
-    return mg.nn.cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
+    return cross_entropy(logits.reshape(-1, len(Wo)), after.reshape(-1))
 
 
 def torch_rnn(E, Wx, Wh, bx, bh, Wo, bo, text, after):
@@ -89,8 +94,8 @@ def mlp_data(dtype, rows, block, C, width, H):
 
 def mlp(E, W1, gain, shift, W2, b2, block, after):
     x = embedded(E, block).reshape(len(block), -1)
-    h = mg.tanh(mg.normalised(x @ W1.T, 0) * gain + shift)
-    return mg.nn.cross_entropy(mg.linear(h, W2, b2), after)
+    h = mg.tanh(mg.batch_norm(mg.linear(x, W1), None, None, gain, shift, True, 0.1, EPS))
+    return cross_entropy(mg.linear(h, W2, b2), after)
 
 
 def torch_mlp(E, W1, gain, shift, W2, b2, block, after):
@@ -122,7 +127,7 @@ def gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, te
     x = x + mg.linear(mixed, Wp, bp)
     h = mg.gelu(mg.linear(mg.layer_norm(x, C, g2, s2, EPS), Wu, bu), approximate="tanh")
     x = x + mg.linear(h, Wd, bd)
-    return mg.nn.cross_entropy(mg.linear(mg.layer_norm(x, C, g3, s3, EPS), Wo, bo), after.reshape(-1))
+    return cross_entropy(mg.linear(mg.layer_norm(x, C, g3, s3, EPS), Wo, bo), after.reshape(-1))
 
 
 def torch_gpt(E, P, g1, s1, Wa, ba, Wp, bp, g2, s2, Wu, bu, Wd, bd, g3, s3, Wo, bo, text, after, fused=True):

@@ -102,6 +102,8 @@ from microgradcnn.engine.functions.products import (
     vdot,
 )
 from microgradcnn.engine.functions.reductions import (
+    batch_norm,
+    cross_entropy,
     layer_norm,
     log_softmax,
     logsumexp,
@@ -165,6 +167,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "avg_pool2d",
+    "batch_norm",
     "broadcast_to",
     "ceil",
     "clip",
@@ -176,6 +179,7 @@ __all__ = [
     "cos",
     "cosh",
     "cross",
+    "cross_entropy",
     "cumsum",
     "deg2rad",
     "diag",

@@ -7,12 +7,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, listed, of_one
-from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, square, where, zeros_like
+from microgradcnn.engine.arrays import Array, bare_array, glimpse
+from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, sqrt, square, where, zeros_like
 from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
+from microgradcnn.engine.kernels import are_indices, row_numbers
 from microgradcnn.engine.table import axes as along
 from microgradcnn.engine.table import layers
+from microgradcnn.engine.value import Value
 
 
 @of_one
@@ -155,6 +160,82 @@ def layer_norm(
     y = primitives.normalised(x, axis=axis, eps=float(eps))
     y = y if weight is None else primitives.mul(y, weight)
     return y if bias is None else primitives.add(y, bias)
+
+
+@of_one
+@explained
+def batch_norm(
+    x: Operand,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Operand = None,
+    bias: Operand = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Every feature of axis 1 of x (n, features, ...) normalised, times the weight, plus the bias, both (features,).
+
+    In `training` by the mean and the biased variance of the batch, with a weight and a bias in one node; the running
+    statistics, arrays (features,), then follow in place, as those of nn.BatchNorm1d. Without it by these. (Ioffe and
+    Szegedy 2015, algorithms 1 and 2.) Raises ValueError for other shapes, for one number of each feature in training,
+    and where running statistics are needed and not given.
+    """
+    lengths = shape(x)
+    features, of_features = lengths[1:2], (*lengths[1:2], *[1] * (len(lengths) - 2))
+    for given in (running_mean, running_var, weight, bias):
+        if len(lengths) < 2 or (given is not None and shape(given) != features):
+            raise ValueError(
+                "batch_norm takes x (n, features, ...), and statistics, weight and bias (features,), not an x of shape "
+                f"{lengths}" + (f" and {shape(given)}" if given is not None else "")
+            )
+    if len(lengths) > 2:
+        weight = weight if weight is None else reshape(weight, of_features)
+        bias = bias if bias is None else reshape(bias, of_features)
+    if training:
+        axis = (0, *range(2, len(lengths)))
+        _follow(x, axis, running_mean, running_var, momentum)
+        if weight is not None and bias is not None:
+            return layers.batch_norm(x, weight, bias, axis=axis, eps=float(eps))
+        y = primitives.normalised(x, axis=axis, eps=float(eps))
+    elif running_mean is None or running_var is None:
+        raise ValueError("batch_norm needs running_mean and running_var, or training=True")
+    else:
+        y = (x - running_mean.reshape(of_features)) / sqrt(running_var.reshape(of_features) + eps)
+    y = y if weight is None else primitives.mul(y, weight)
+    return y if bias is None else primitives.add(y, bias)
+
+
+def _follow(x: Any, axis: tuple[int, ...], mean: Array | None, var: Array | None, momentum: float) -> None:
+    """Move running statistics towards those of the batch, whose variance is the unbiased one."""
+    if math.prod(shape(x)) < 2 * shape(x)[1]:
+        raise ValueError(f"batch_norm in training takes two numbers or more of each feature, not x of shape {shape(x)}")
+    numbers = x._data if isinstance(x, Value) else np.asarray(x)
+    if mean is not None:
+        mean += momentum * (np.mean(numbers, axis) - mean)
+    if var is not None:
+        var += momentum * (np.var(numbers, axis, ddof=1) - var)
+
+
+@of_one
+@explained
+def cross_entropy(logits: Operand, target: Any) -> Any:
+    """The mean of −log softmax(logits)[target] for logits (n, classes) and class numbers (n,), in one node.
+
+    nn.cross_entropy has weights, other reductions and classes in a Value besides, and records the steps, which its
+    graph shows; this is faster. Raises ValueError for other shapes, and for a target that is no class number.
+    """
+    if isinstance(target, Value):
+        raise TypeError(f"cross_entropy takes class numbers in an array: of {target.describe()} write nn.cross_entropy")
+    lengths, numbers = shape(logits), bare_array(target)
+    whole = numbers.dtype.kind in "iu" or (numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all())
+    classes = numbers.astype(np.intp) if whole else None
+    if len(lengths) != 2 or classes is None or classes.shape != lengths[:1] or not are_indices(classes, lengths[1]):
+        raise ValueError(
+            f"cross_entropy takes logits (n, classes) and n class numbers from 0, not logits of shape {lengths} and "
+            f"targets of shape {numbers.shape}, {glimpse(numbers)}"
+        )
+    return layers.cross_entropy(logits, index=(row_numbers(len(classes)), classes))
 
 
 def _norm_of_vectors(sizes: Any, ord: float, axis: int, keepdims: bool) -> Any:

@@ -185,11 +185,16 @@ def _picks_of_rows(index: Any, shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 and type(index) is tuple and len(index) == 2 and index[0] is row_numbers(shape[0])
 
 
+def are_indices(numbers: Array, count: int) -> bool:
+    """Whether all are integers from 0 to count - 1, by one look: without its sign a negative one is larger."""
+    return numbers.dtype == np.intp and bool(np.maximum.reduce(numbers.view(np.uintp), None, initial=0) < count)
+
+
 @lru_cache(maxsize=16)
 def row_numbers(count: int) -> Array:
     """0, 1, 2, ... for so many rows, once for all indices that pick one number of each row."""
     numbers = np.arange(count)
-    numbers.setflags(False)
+    numbers.setflags(write=False)
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""The part of the table that layers of networks are made of, each in one piece: a linear map and a layer norm.
+"""The part of the table that networks are made of, each in one piece: a linear map, two norms and cross-entropy.
 
 They are primitives for their time: each saves nodes, and arrays between them, in every layer of a network.
 """
@@ -6,6 +6,7 @@ They are primitives for their time: each saves nodes, and arrays between them, i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from microgradcnn.engine import kernels
 from microgradcnn.engine.arrays import Array, shape_of
 from microgradcnn.engine.keeping import keep, kept
-from microgradcnn.engine.primitives import normalised, normalised_rule, times
+from microgradcnn.engine.primitives import exp, expm1, log_softmax, normalised, normalised_rule, times, where
 from microgradcnn.engine.record import Primitive
 
 
@@ -51,32 +52,69 @@ linear: Primitive = Primitive(
 )
 
 
-def _layer_norm(x: Array, weight: Array, bias: Array, axis: tuple[int, ...], eps: float) -> Array:
-    if not shape_of(weight) == shape_of(bias) == shape_of(x)[-len(axis) :]:
-        raise ValueError("a weight and a bias are of the shape that is normalised")
+def _normalised_and_scaled(x: Array, weight: Array, bias: Array, axis: tuple[int, ...], eps: float) -> Array:
     made = normalised.forward(x, axis, eps)
     y = plus(made * weight, bias)
     keep(y, made)
     return y
 
 
+def _layer_norm(x: Array, weight: Array, bias: Array, axis: tuple[int, ...], eps: float) -> Array:
+    if not shape_of(weight) == shape_of(bias) == shape_of(x)[-len(axis) :]:
+        raise ValueError("a weight and a bias are of the shape that is normalised")
+    return _normalised_and_scaled(x, weight, bias, axis, eps)
+
+
+def _batch_norm(x: Array, weight: Array, bias: Array, axis: tuple[int, ...], eps: float) -> Array:
+    if not shape_of(weight) == shape_of(bias) == (shape_of(x)[1], *[1] * (len(shape_of(x)) - 2)):
+        raise ValueError("a weight and a bias have a number for each feature")
+    return _normalised_and_scaled(x, weight, bias, axis, eps)
+
+
 def _normalised_of(y: Any, x: Any, axis: tuple[int, ...], eps: float) -> Any:
-    """What was kept for the layer norm y, or computed anew, as in a graph."""
+    """What was kept for the norm y, or computed anew, as in a graph."""
     return normalised(x, axis=axis, eps=eps) if (made := kept(y)) is None else made
 
 
-def _layer_norm_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any, axis: tuple[int, ...], eps: float) -> Any:
+def _norm_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any, axis: tuple[int, ...], eps: float) -> Any:
     return normalised_rule(g * weight, _normalised_of(y, x, axis, eps), x, axis=axis, eps=eps)
 
 
-layer_norm: Primitive = Primitive(
-    "layer_norm",
-    _layer_norm,
-    (
-        _layer_norm_rule,
+def _norm(name: str, forward: Callable[..., Any]) -> Primitive:
+    rules = (
+        _norm_rule,
         lambda g, y, x, weight, bias, axis, eps: g * _normalised_of(y, x, axis, eps),
         lambda g, y, x, weight, bias, axis, eps: g,
-    ),
-    "normalised(x, axis=axis, eps=eps) * weight + bias",
-    composed=True,
+    )
+    return Primitive(name, forward, rules, "normalised(x, axis=axis, eps=eps) * weight + bias", composed=True)
+
+
+layer_norm = _norm("layer_norm", _layer_norm)
+batch_norm = _norm("batch_norm", _batch_norm)
+
+
+def _cross_entropy(x: Array, index: tuple[Array, Array]) -> Any:
+    log_p = log_softmax.forward(x, 1)
+    keep(index[1], (x, log_p))  # the value is a number, but every call has an index of its own
+    return -kernels.mean(log_p[index], None, False)
+
+
+def _cross_entropy_rule(g: Any, y: Any, x: Any, index: tuple[Array, Array]) -> Any:
+    """(p - 1 at the classes, p elsewhere)·g/rows, for p = exp(log p) and p - 1 = expm1(log p)."""
+    share = g / len(x)
+    if type(x) is not np.ndarray:
+        log_p, hit = log_softmax(x, axis=1), np.zeros(shape_of(x), bool)
+        hit[index] = True
+        return where(hit, expm1(log_p), exp(log_p)) * share
+    of_x, log_p = kept(index[1]) or (None, None)
+    if of_x is not x:
+        log_p = log_softmax.forward(x, 1)
+    sent = np.exp(log_p)
+    sent[index] = np.expm1(log_p[index])
+    sent *= share
+    return sent
+
+
+cross_entropy: Primitive = Primitive(
+    "cross_entropy", _cross_entropy, (_cross_entropy_rule,), "-mean(log_softmax(x, axis=1)[index])", composed=True
 )

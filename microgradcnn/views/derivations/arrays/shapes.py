@@ -18,7 +18,7 @@ Shape: TypeAlias = tuple[int, ...] | None  # None for what is not known
 
 _BY_ELEMENT = {"sum", "product", "quotient", "hadamard", "power", "cases", "compare", "indicator"}
 _REDUCING = {"sum", "mean", "max", "min", "logsumexp", "vector_norm"}
-_KEEPING = {"log_softmax", "cumsum", "order", "normalised", "layer_norm"}
+_KEEPING = {"log_softmax", "cumsum", "order", "normalised", "layer_norm", "batch_norm"}
 
 
 class Shapes:
