@@ -43,12 +43,12 @@ def backward(self: Value, seed: object = None) -> None:
     gradients = cotangents(self, start, order)
     with _writing_gradients:
         for node, gradient in gradients.items():
-            if type(gradient) is np.ndarray:
-                gradient.setflags(write=False)
-            if node.op is not None:
-                node._grad = gradient
-            else:
+            if node.op is None:
                 accumulate(node, gradient)
+                continue
+            if type(gradient) is _ndarray:
+                gradient.setflags(write=False)
+            node._grad = gradient
 
 
 def backward_step(self: Value) -> None:
@@ -264,9 +264,9 @@ def _unbroadcast(sent: Any, parent: Value, node: Value) -> Any:
     """
     shape, wanted = shape_of(sent), shape_of(parent._data)
     lead = len(shape) - len(wanted)
-    if lead > 0 and shape[lead:] == wanted and type(sent) is _ndarray:  # a bias, most often
-        sent = kernels.total(sent, tuple(range(lead)))
-        if lead < len(shape) and sent.dtype is parent._data.dtype:
+    if lead > 0 and wanted and shape[lead:] == wanted and type(sent) is _ndarray:  # a bias, most often
+        sent = kernels.over_first(sent, lead)
+        if sent.dtype is parent._data.dtype:
             return sent
     elif shape != wanted:
         repeated = [i for i in range(len(shape)) if i < lead or (wanted[i - lead] == 1 and shape[i] != 1)]

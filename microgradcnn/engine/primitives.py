@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -291,18 +292,22 @@ matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_r
 reshape: Primitive = Primitive(
     "reshape",
     lambda x, shape: np.asarray(x).reshape(shape),
-    (lambda g, y, x, shape: reshape(g, shape=shape_of(x)),),
+    (lambda g, y, x, shape: g.reshape(x.shape) if type(g) is np.ndarray else reshape(g, shape=shape_of(x)),),
     "reshape(x, shape)",
     work="moves",
 )
+
+
+@lru_cache(maxsize=256)
+def _back(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order that undoes an order of axes."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
 transpose: Primitive = Primitive(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
-    (
-        lambda g, y, x, axes: (
-            g.T if axes is None else transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__)))
-        ),
-    ),
+    (lambda g, y, x, axes: g.T if axes is None else g.transpose(_back(axes)),),
     "x.T",
     work="moves",
 )

@@ -29,7 +29,7 @@ _next_birth = itertools.count(1).__next__
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # the Watcher of gradient.py who looks on
 
-_new = object.__new__
+_new, _ndarray = object.__new__, np.ndarray
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
 # The static of a leaf that was in no graph, or has left one; of one that was computed, and recorded no more
 DETACHED: dict[str, Any] = {"detached": True}
@@ -238,9 +238,13 @@ def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> 
         if not isinstance(x, Value):
             parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
             break
-    given = [p._data for p in parents]
+    first, second = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
+    if second is not None:
+        given: tuple[Data, ...] = (first._data, second._data)
+    else:
+        given = (first._data,) if len(parents) == 1 else tuple([p._data for p in parents])
     try:
-        arrays = type(given[0]) is np.ndarray or type(given[-1]) is np.ndarray  # as `evaluate`, without its detours
+        arrays = type(given[0]) is _ndarray or type(given[-1]) is _ndarray  # as `evaluate`, without its detours
         data = quiet_context().run(op.forward, *given, **static) if arrays else op.evaluate(given, static)
         if type(data) is not float:
             data = settled(data)
@@ -248,9 +252,7 @@ def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> 
         named = ", ".join(f"{p.describe()} of shape {p.shape}" for p in parents)
         kind = next(kind for kind in (IndexError, ValueError, TypeError) if isinstance(error, kind))
         raise kind(f"{op.name} cannot take {named}: {error}") from error
-    if len(parents) == 2:
-        return _node(op, parents[0], parents[1], data, static)
-    return _node(op, parents[0] if len(parents) == 1 else parents, None, data, static)
+    return _node(op, first, second, data, static)
 
 
 def _node(op: Primitive, first: Any, second: Any, data: Data, static: dict[str, Any]) -> Value:

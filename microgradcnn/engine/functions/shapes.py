@@ -158,8 +158,12 @@ def atleast_3d(x: Operand) -> Any:
 @explained
 def transpose(x: Operand, axes: Sequence[int] | None = None) -> Any:
     """The axes reversed, or in the order given."""
-    n = len(shape_of(x))
-    return primitives.transpose(x, axes=None if axes is None else tuple([a + n if -n <= a < 0 else a for a in axes]))
+    if axes is not None:
+        axes = tuple(axes)
+        if min(axes, default=0) < 0:
+            n = len(shape_of(x))
+            axes = tuple([a + n if -n <= a < 0 else a for a in axes])
+    return primitives.transpose(x, axes=axes)
 
 
 @of_one

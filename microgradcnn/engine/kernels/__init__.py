@@ -114,22 +114,34 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
-    """np.add.reduce; of a large array over the first axes, or a short last one, by a product with ones: that is faster.
+    """np.add.reduce; of a large array over a short last axis by a product with ones, which is faster: as over the first.
 
-    NumPy too adds first axes up one after another, and up to 128 numbers of a row without halving them.
+    NumPy too adds up to 128 numbers of a row without halving them.
     """
     if axis and type(x) is np.ndarray and x.size > WORTH_ONES and len(axis) < x.ndim and x.dtype.kind == "f":
         if axis == (0,) or axis == tuple(range(len(axis))):
-            left = x.shape[len(axis) :]
-            terms = x if x.ndim == 2 else x.reshape(math.prod(x.shape[: len(axis)]), -1)
-            y = ones(len(terms), x.dtype).dot(terms)
-            return y.reshape((*[1] * len(axis), *left)) if keepdims else y if len(left) == 1 else y.reshape(left)
+            y = over_first(x, len(axis))
+            return y.reshape((*[1] * len(axis), *y.shape)) if keepdims else y
         if axis in ((-1,), (x.ndim - 1,)) and x.shape[-1] <= 128:
             terms = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
             y = terms.dot(ones(x.shape[-1], x.dtype))
             return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
     whole: Any = np.add.reduce
     return whole(x, axis=axis, keepdims=keepdims)
+
+
+def over_first(x: Array, count: int) -> Array:
+    """The sum over so many first axes, but not over all; of a large array by a product with ones.
+
+    NumPy too adds first axes up one after another.
+    """
+    if x.size <= WORTH_ONES or x.dtype.kind != "f":
+        return np.asarray(np.add.reduce(x, axis=tuple(range(count))))
+    if x.ndim == 2:
+        return ones(len(x), x.dtype).dot(x)
+    left = x.shape[count:]
+    terms = x.reshape(math.prod(x.shape[:count]), -1)
+    return ones(len(terms), x.dtype).dot(terms).reshape(left)
 
 
 def ones(count: int, dtype: np.dtype[Any]) -> Array:

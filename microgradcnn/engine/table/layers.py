@@ -96,7 +96,7 @@ batch_norm = _norm("batch_norm", _batch_norm)
 def _cross_entropy(x: Array, index: tuple[Array, Array]) -> Any:
     log_p = log_softmax.forward(x, 1)
     keep(index[1], (x, log_p))  # the value is a number, but every call has an index of its own
-    return -kernels.mean(log_p[index], None, False)
+    return -np.add.reduce(log_p[index]) / len(x)
 
 
 def _cross_entropy_rule(g: Any, y: Any, x: Any, index: tuple[Array, Array]) -> Any:
