@@ -26,7 +26,7 @@ from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.engine.value import Constant, Value, switched, watcher
 
 _PART, _CHOICE = primitives.getitem, primitives.where
-_ndarray = np.ndarray
+_ndarray, _BOOL = np.ndarray, np.dtype(np.bool_)
 _writing_gradients = threading.Lock()  # threads may add into the same leaf
 _differentiated: WeakKeyDictionary[Value, Value] = WeakKeyDictionary()  # what `grad` gave a gradient of
 
@@ -157,17 +157,14 @@ def cotangents(f: Value, seed: Any, order: Sequence[Value], on_values: bool = Fa
         if (op := node.op) is None or (g := found.get(node)) is None:
             continue
         parents, arguments = _inputs_of_rules(node, g, on_values)
-        chain, static = op.chain, node.static
         if op is _CHOICE or (optional and node in optional):
             optional.update(parents)
-        if op is _PART and _added_in_place(node, g, found, own):
-            continue
-        for k, parent in enumerate(parents):
-            if parent in wanted and (rule := chain[k]) is not None:
+        for k, parent in enumerate(() if op is _PART and _added_in_place(node, g, found, own) else parents):
+            if parent in wanted and (rule := op.chain[k]) is not None:
                 try:
-                    sent = rule(*arguments, **static) if static else rule(*arguments)
+                    sent = rule(*arguments, **node.static)
                 except ArithmeticError:
-                    sent = _in_ieee_arithmetic(rule, arguments, static)
+                    sent = _in_ieee_arithmetic(rule, arguments, node.static)
                 if type(sent) is not float or type(parent._data) is not float or optional:
                     sent = _mended(sent, rule, arguments, node, parent, node in optional)
                 found[parent] = sent if parent not in found else _added(sent, parent, found, own)
@@ -205,7 +202,7 @@ def _added_in_place(node: Value, g: Any, found: dict[Value, Any], own: set[Value
 
 def _differentiable(order: Sequence[Value]) -> set[Value]:
     """Those of the nodes to which gradients are sent: comparisons have none."""
-    return {n for n in order if type(x := n._data) is float or (type(x) is not bool and x.dtype.kind != "b")}
+    return {n for n in order if type(x := n._data) is float or (type(x) is not bool and x.dtype is not _BOOL)}
 
 
 def _inputs_of_rules(node: Value, g: Any, on_values: bool) -> tuple[tuple[Value, ...], tuple[Any, ...]]:

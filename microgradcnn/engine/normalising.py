@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.keeping import Picks, keep, kept
-from microgradcnn.engine.kernels import WORTH_ONES, mean, ones, total
+from microgradcnn.engine.kernels import WORTH_ONES, mean, ones, row_numbers, total
 
 SHORT, MANY = 128, 2048  # bytes of a row, numbers in all: with them the largest is found in all rows at a time
 
@@ -82,7 +82,7 @@ def _log_softmax_of_rows(flat: Array) -> Array:
     short = flat.size >= MANY and flat.shape[1] * flat.itemsize <= SHORT and flat.dtype.kind == "f"
     if short and (found := _log_softmax_of_short_rows(flat)) is not None:
         return found
-    largest = flat.argmax(1) + np.arange(0, flat.size, flat.shape[1])
+    largest = flat.argmax(1) + flat.shape[1] * row_numbers(len(flat))
     shifted = flat - flat.take(largest)[:, None]
     rest = np.exp(shifted)
     rest.put(largest, 0.0)

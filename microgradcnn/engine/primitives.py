@@ -292,7 +292,7 @@ matmul: Primitive = Primitive("matmul", kernels.matmul, (_matmul_left, _matmul_r
 reshape: Primitive = Primitive(
     "reshape",
     lambda x, shape: np.asarray(x).reshape(shape),
-    (lambda g, y, x, shape: g.reshape(x.shape) if type(g) is np.ndarray else reshape(g, shape=shape_of(x)),),
+    (lambda g, y, x, shape: g.reshape(shape_of(x)) if type(g) is np.ndarray else reshape(g, shape=shape_of(x)),),
     "reshape(x, shape)",
     work="moves",
 )

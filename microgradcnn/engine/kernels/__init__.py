@@ -114,7 +114,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def total(x: Any, axis: tuple[int, ...] | None, keepdims: bool = False) -> Any:
-    """np.add.reduce; of a large array over a short last axis by a product with ones, which is faster: as over the first.
+    """np.add.reduce; of a large array over first axes, or a short last one, by a product with ones: that is faster.
 
     NumPy too adds up to 128 numbers of a row without halving them.
     """
