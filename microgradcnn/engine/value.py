@@ -30,6 +30,7 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # the Watcher of gradient.py who looks on
 
 _new, _ndarray = object.__new__, np.ndarray
+_lent: list[Any] = [None]  # what `data` gave last to be changed in place and assigned: nobody else has it
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
 # The static of a leaf that was in no graph, or has left one; of one that was computed, and recorded no more
 DETACHED: dict[str, Any] = {"detached": True}
@@ -88,19 +89,23 @@ class Value:
     @property
     def data(self) -> Numbers:
         """The number or read-only array. Only a leaf takes new data, and graphs computed from the old then refuse."""
-        if type(self._data) is np.ndarray and is_augmented(sys._getframe(1)):
-            return self._data.copy()  # which p.data -= step changes in place and assigns
+        if type(self._data) is _ndarray and is_augmented(sys._getframe(1)):
+            lent = _lent[0] = self._data.copy()  # which p.data -= step changes in place and assigns
+            return lent
         return self._data
 
     @data.setter
     def data(self, data: ArrayLike) -> None:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
-        new, old = as_data(data), self._data
-        if not (type(new) is type(old) is np.ndarray and new.shape == old.shape and new.dtype is old.dtype):
-            if (shape := shape_of(new)) != self.shape:
-                raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape}")
-            new = new if dtype_of(new) == dtype_of(old) else settled(np.asarray(new, self.dtype))
+        if type(data) is _ndarray and data is _lent[0]:
+            new, _lent[0] = settled(data), None
+        else:
+            new, old = as_data(data), self._data
+            if not (type(new) is type(old) is _ndarray and new.shape == old.shape and new.dtype is old.dtype):
+                if (shape := shape_of(new)) != self.shape:
+                    raise ValueError(f"{self.describe()} has shape {self.shape} and cannot take data of shape {shape}")
+                new = new if dtype_of(new) == dtype_of(old) else settled(np.asarray(new, self.dtype))
         self._data, self._birth = new, _next_birth()
 
     @property

@@ -186,7 +186,7 @@ def eager(loss, arrays, parameters):
     def step():
         backward()
         for p in parameters:
-            p.data = p.data - RATE * p.grad
+            p.data -= RATE * p.grad
 
     def outcome():
         return numbers(backward().item(), [p.grad for p in parameters], [p.data for p in parameters])
