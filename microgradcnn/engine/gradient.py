@@ -23,6 +23,7 @@ from microgradcnn.engine import kernels, primitives
 from microgradcnn.engine.accumulation import accumulate
 from microgradcnn.engine.arguments import check_value, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
+from microgradcnn.engine.keeping import forget
 from microgradcnn.engine.value import Constant, Value, switched, watcher
 
 _PART, _CHOICE = primitives.getitem, primitives.where
@@ -181,6 +182,7 @@ def _added(sent: Any, parent: Value, found: dict[Value, Any], own: set[Value]) -
     if parent not in own:
         own.add(parent)
         return total + sent
+    forget(total)
     total += sent
     return total
 
