@@ -244,6 +244,7 @@ def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> 
         if not isinstance(x, Value):
             parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
             break
+    first: Any  # the parents, as a node has them
     first, second = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
     if second is not None:
         given: tuple[Data, ...] = (first._data, second._data)

@@ -51,7 +51,10 @@ USES: dict[str, Callable[[Value, Any], tuple[Any, Any]]] = {
         nn.nll_loss(y, np.r_[c[:-1], -1], ignore_index=-1, reduction="sum"),
         -one_hot(c, y.shape[1]) * (np.arange(len(c)) < len(c) - 1)[:, None],
     ),
-    "weighed picks": lambda y, c: ((y[np.arange(len(c)), c] * (c + 0.5)).sum(), one_hot(c, y.shape[1]) * (c + 0.5)[:, None]),
+    "weighed picks": lambda y, c: (
+        (y[np.arange(len(c)), c] * (c + 0.5)).sum(),
+        one_hot(c, y.shape[1]) * (c + 0.5)[:, None],
+    ),
     "smoothed picks": lambda y, c: (
         nn.nll_loss(y, c, reduction="sum") * 0.9 - 0.1 * y.mean(1).sum(),
         -0.9 * one_hot(c, y.shape[1]) - 0.1 / y.shape[1],
@@ -59,7 +62,7 @@ USES: dict[str, Callable[[Value, Any], tuple[Any, Any]]] = {
     "squares": lambda y, c: ((y * y).sum(), 2.0 * y.data),
     "a column": lambda y, c: (y[:, 0].sum(), one_hot(0 * c, y.shape[1])),
     "entropy": lambda y, c: ((y.exp() * y).sum(), np.exp(y.data) * (1.0 + y.data)),
-}  # fmt: skip
+}
 
 
 @given(st.data())
