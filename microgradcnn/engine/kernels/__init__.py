@@ -172,6 +172,12 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     return out
 
 
+@lru_cache(maxsize=256)
+def order_back(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order of axes that undoes one."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
 def part(x: Any, index: Any) -> Any:
     """x[index]; whole rows, as of embeddings, by np.take, a third of the time."""
     x = np.asarray(x)
