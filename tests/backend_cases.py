@@ -133,6 +133,15 @@ CASES = [
     numbers("normalised", M, axis=1),
     numbers("normalised", axis=0),
     function("layer_norm", "", lambda m, x, w, b: mg.layer_norm(x, 4, w, b), M, fixed(4), fixed(4)),
+    *[
+        function("batch_norm", option, build, shape, *[fixed(4 if shape is X else 3)] * 2)
+        for option, build, shape in (
+            ("training=True", lambda m, x, w, b: mg.batch_norm(x, None, None, w, b, True), X),
+            ("of sequences, training=True", lambda m, x, w, b: mg.batch_norm(x, None, None, w, b, True), M),
+            ("", lambda m, x, w, b: mg.batch_norm(x, np.linspace(-1.0, 1.0, 4), np.linspace(0.5, 2.0, 4), w, b), X),
+        )
+    ],
+    function("cross_entropy", "", lambda m, x: mg.cross_entropy(x, np.arange(len(x)) % 4)),
     # Shapes
     function("reshape", "", lambda m, x: m.reshape(x, (-1, 12)), M),
     function("ravel", "", lambda m, x: m.ravel(x)),

@@ -79,7 +79,9 @@ def log_softmax(x: Array, axis: int) -> Array:
 
 
 def _log_softmax_of_rows(flat: Array) -> Array:
-    short = flat.size >= MANY and flat.shape[1] * flat.itemsize <= SHORT and flat.dtype.kind == "f"
+    if flat.dtype.kind != "f":
+        flat = flat.astype(np.float64)
+    short = flat.size >= MANY and flat.shape[1] * flat.itemsize <= SHORT
     if short and (found := _log_softmax_of_short_rows(flat)) is not None:
         return found
     largest = flat.argmax(1) + flat.shape[1] * row_numbers(len(flat))

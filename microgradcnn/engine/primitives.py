@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -298,18 +297,13 @@ reshape: Primitive = Primitive(
 )
 
 
-@lru_cache(maxsize=256)
-def _back(axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The order that undoes an order of axes."""
-    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+def _transpose_rule(g: Any, y: Any, x: Any, axes: tuple[int, ...] | None) -> Any:
+    back = axes and kernels.order_back(axes)
+    return g.transpose(back) if type(g) is np.ndarray else transpose(g, axes=back)
 
 
 transpose: Primitive = Primitive(
-    "transpose",
-    lambda x, axes: np.asarray(x).transpose(axes),
-    (lambda g, y, x, axes: g.T if axes is None else g.transpose(_back(axes)),),
-    "x.T",
-    work="moves",
+    "transpose", lambda x, axes: np.asarray(x).transpose(axes), (_transpose_rule,), "x.T", work="moves"
 )
 broadcast_to: Primitive = Primitive(
     "broadcast_to", kernels.broadcast_to, (lambda g, y, x, shape: g,), "broadcast_to(x, shape)", work="moves"

@@ -23,14 +23,14 @@ from numpy.typing import ArrayLike
 
 from microgradcnn.engine.arrays import Data, as_data, dtype_of, glimpse, is_array_like, quiet_context, settled, shape_of
 from microgradcnn.engine.record import NO_RULE_BY_HAND, TABLE, Primitive
-from microgradcnn.system.callers import is_augmented
+from microgradcnn.system.callers import ALONE, is_augmented
 
 _next_birth = itertools.count(1).__next__
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 watcher: ContextVar[Any] = ContextVar("watcher", default=None)  # the Watcher of gradient.py who looks on
 
 _new, _ndarray = object.__new__, np.ndarray
-_lent: list[Any] = [None]  # what `data` gave last to be changed in place and assigned: nobody else has it
+_lent: list[Any] = [None]  # what `data` gave last to be changed in place and assigned
 _NO_STATIC: dict[str, Any] = {}  # shared: never changed
 # The static of a leaf that was in no graph, or has left one; of one that was computed, and recorded no more
 DETACHED: dict[str, Any] = {"detached": True}
@@ -98,8 +98,9 @@ class Value:
     def data(self, data: ArrayLike) -> None:
         if self.op is not None:
             raise ValueError(f"{self.describe()} was computed by {self.op.name}: only a leaf can be given new data")
-        if type(data) is _ndarray and data is _lent[0]:
-            new, _lent[0] = settled(data), None
+        lent, _lent[0] = data is _lent[0], None
+        if lent and type(data) is _ndarray and sys.getrefcount(data) == ALONE:
+            new = settled(data)
         else:
             new, old = as_data(data), self._data
             if not (type(new) is type(old) is _ndarray and new.shape == old.shape and new.dtype is old.dtype):
@@ -243,6 +244,7 @@ def _applied(op: Primitive, inputs: tuple[Any, ...], static: dict[str, Any]) -> 
         if not isinstance(x, Value):
             parents = tuple([x if isinstance(x, Value) else Constant(x) for x in inputs])
             break
+    first: Any  # the parents, as a node has them
     first, second = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
     if second is not None:
         given: tuple[Data, ...] = (first._data, second._data)

@@ -38,3 +38,22 @@ def is_augmented(frame: FrameType) -> bool:
     while code[before] == _EXTENDED:
         before -= 2
     return code[before] == _COPY and code[at] == _LOAD
+
+
+class _Assigned:
+    """Whose setter counts the references to what an augmented assignment brings it, and nobody else has."""
+
+    count = 0
+
+    @property
+    def data(self) -> list[int]:
+        return []
+
+    @data.setter
+    def data(self, data: list[int]) -> None:
+        self.count = sys.getrefcount(data)
+
+
+_assigned = _Assigned()
+_assigned.data += [1]
+ALONE = _assigned.count  # the references that a setter finds to what nobody else can change: a view, too, would be one

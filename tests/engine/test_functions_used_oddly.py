@@ -365,3 +365,19 @@ def test_plus_is_nothing_to_compute(way: str) -> None:
     loss, (g,) = answer(way, lambda x, p: mg.mean((+x) * (+p) + +p), [p], [x])
     assert loss == pytest.approx(np.mean(x * p + p), rel=1e-14)
     np.testing.assert_allclose(g, (x.mean(axis=0) + 1.0) / 2.0, rtol=1e-14)
+
+
+MOVES = [
+    *(lambda x: x.T, mg.transpose, lambda x: mg.transpose(x, ()), lambda x: x.reshape(()), mg.squeeze, lambda x: x[()]),
+    *(lambda x: mg.broadcast_to(x, ()), lambda x: mg.reshape(x.reshape(1, 1).T, ())),
+]
+
+
+@pytest.mark.parametrize("kind", [float, np.float32])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_number_is_moved_nowhere_and_so_is_its_gradient(move: Callable[[Any], Any], kind: Any) -> None:
+    x = Value(kind(3.0))
+    y = move(x) * move(x)
+    y.backward()
+    (g,) = mg.grad(y, x)
+    assert (type(y.data), y.data, type(x.grad), x.grad, g.data) == (kind, 9.0, kind, 6.0, 6.0)

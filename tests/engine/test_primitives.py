@@ -357,6 +357,25 @@ CASES: dict[str, list[Case]] = {
         )
         for axis, shape in (((-1,), (4,)), ((-2, -1), (3, 4)))
     ],
+    "batch_norm": [
+        Case(
+            lambda n, x, w, b, a=axis: normalised(n, x, a, 0.1) * w + b,
+            (draw(*shape), draw(*of_features, seed=1), draw(*of_features, seed=2)),
+            {"axis": axis, "eps": 0.1},
+        )
+        for axis, shape, of_features in (
+            *(((0,), (4, 3), (3,)), ((0, 2), (2, 3, 4), (3, 1))),
+            ((0, 2, 3), (2, 3, 2, 2), (3, 1, 1)),
+        )
+    ],
+    "cross_entropy": [
+        Case(
+            lambda n, x, c=classes: -n.mean(stable_log_softmax(n, x, 1)[np.arange(len(c)), c]),
+            (draw(len(classes), 4),),
+            {"index": (np.arange(len(classes)), np.array(classes))},
+        )
+        for classes in ([3, 0, 2, 2, 1], [1])
+    ],
     "attention_weights": [
         Case(
             lambda n, q, k, m: n.exp(stable_log_softmax(n, 0.7 * n.matmul(q, n.swapaxes(k, -1, -2)) + m, -1)),

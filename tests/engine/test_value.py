@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import operator
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -302,7 +303,38 @@ def at_the_end_of_a_long_script(p: Value) -> None:
     exec(f"{names}p.data -= [2.0, 1.0]", {"p": p})
 
 
+def by_a_new_name(p: Value) -> None:
+    (q := p).data -= np.array([2.0, 1.0])
+    assert q is p
+
+
+def with_steps_within(p: Value) -> None:
+    """The step of another Value is made, and one is refused, while p has got its array."""
+    q, r = Value([9.0, 9.0]), Value([2.0, 1.0])
+
+    def step_of_others() -> Any:
+        q.data -= 1.0
+        with pytest.raises(ValueError, match="broadcast"):
+            q.data -= np.ones(3)
+        r.data += 0.0 * q.data
+        return r.data
+
+    p.data -= step_of_others()
+    assert q.data.tolist() == [8.0, 8.0]
+
+
+def by_itself(p: Value) -> None:
+    p.data -= p.data
+
+
+def by_operators(p: Value) -> None:
+    p.data += 1.0
+    p.data **= 0.0
+    p.data //= 2.0
+
+
 STEPS = [subtract, subtract_in_a_list, subtract_of_an_attribute, multiply, at_the_end_of_a_long_script]
+STEPS += [by_a_new_name, with_steps_within, by_itself, by_operators]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda f: f.__name__)
@@ -316,6 +348,69 @@ def test_a_step_on_an_array_works_as_on_a_scalar(step: Callable[[Value], None], 
     assert not p.data.flags.writeable
     with pytest.raises(ValueError, match="p was changed after"):
         f.backward()
+
+
+def test_a_step_takes_the_array_that_it_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, holder = Value([2.0, 1.0]), Holder()
+    holder.w = p
+    monkeypatch.setattr("microgradcnn.engine.value.as_data", None)  # which would copy it
+    p.data -= np.ones(2)
+    holder.w.data -= np.ones(2, np.float32)
+    [p][0].data *= 2.0
+    assert p.data.tolist() == [0.0, -2.0]
+
+
+class Looking:
+    """An operand that does its part, or fails, and keeps something of the array that is changed."""
+
+    def __init__(self, keep: Callable[[Any], Any], fails: bool) -> None:
+        self.keep, self.fails = keep, fails
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any) -> Any:
+        self.kept = self.keep(out[0])
+        if self.fails:
+            raise RuntimeError("the operand fails")
+        return getattr(ufunc, method)(inputs[0], 1.0, out=out)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("keep", [lambda x: x, lambda x: x[:], lambda x: x.reshape(2, 1), memoryview, lambda x: [x.T]])
+def test_who_looks_on_while_a_step_is_made_cannot_change_a_value(keep: Callable[[Any], Any], fails: bool) -> None:
+    p, q, looking = Value([2.0, 1.0]), Value([1.0, 2.0, 3.0], label="q"), Looking(keep, fails)
+    try:
+        p.data -= looking
+    except RuntimeError:
+        assert fails
+    kept = np.asarray(looking.kept).reshape(2)
+    expected = [2.0, 1.0] if fails else [1.0, 0.0]
+    kept[:] = 7.0
+    assert p.data.tolist() == expected
+    p.data = kept  # nor later
+    kept[:] = 8.0
+    assert p.data.tolist() == [7.0, 7.0]
+    assert not p.data.flags.writeable
+    with pytest.raises(ValueError, match="q has shape"):
+        q.data = kept
+
+
+def test_steps_in_threads_keep_apart() -> None:
+    values = [Value(np.zeros(3)) for _ in range(4)]
+
+    def descend(p: Value) -> None:
+        for _ in range(500):
+            p.data -= np.ones(3)
+
+    threads = [threading.Thread(target=descend, args=(p,)) for p in values]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert [p.data.tolist() for p in values] == [[-500.0] * 3] * 4
 
 
 def test_a_step_on_what_was_computed_is_refused() -> None:

@@ -439,6 +439,14 @@ IN_ONE: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
         lambda x: mg.layer_norm(x, 3, np.ones(3), np.ones(3)),
         lambda x: mg.normalised(x, -1) * np.ones(3) + np.ones(3),
     ),
+    "batch_norm": (
+        lambda x: mg.batch_norm(x, None, None, np.ones(4), np.ones(4), True),
+        lambda x: mg.normalised(x, (0, 2)) * np.ones((4, 1)) + np.ones((4, 1)),
+    ),
+    "cross_entropy": (
+        lambda x: mg.cross_entropy(x[0], [0, 2, 1, 1]),
+        lambda x: -mg.mean(mg.log_softmax(x[0])[np.arange(4), [0, 2, 1, 1]]),
+    ),
     "attention": (
         lambda x: mg.scaled_dot_product_attention(x, x, x, np.ones(4)),
         lambda x: mg.softmax(2.0 * (x @ mg.swapaxes(x, 1, 2)) + np.ones(4)) @ x,

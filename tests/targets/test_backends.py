@@ -327,7 +327,11 @@ ROWS: dict[str, list[Callable[[Any, Any], Any]]] = {
     "avg_pool2d": [lambda x, p: mg.avg_pool2d(images(x * p), (2, 1)), lambda x, p: mg.avg_pool2d(images(x * p), 2, 1)],
     "max_pool2d": [lambda x, p: mg.max_pool2d(images(x * p), (2, 1)), lambda x, p: mg.max_pool2d(images(x * p), 2, 1)],
 }
-WITHOUT_ROWS = {"conv2d_kernel": "a sum over rows, which only gradients may take: those of conv2d do"}
+WITHOUT_ROWS = {
+    "conv2d_kernel": "a sum over rows, which only gradients may take: those of conv2d do",
+    "batch_norm": "its statistics are those of all rows",
+    "cross_entropy": "its class numbers are those of one batch",
+}
 
 
 def row_loss(function: Callable[[Any, Any], Any]) -> Callable[..., Value]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, listed, of_one
-from microgradcnn.engine.arrays import Array, bare_array, glimpse
+from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, check_real, explained, listed, of_one
+from microgradcnn.engine.arrays import Array, bare_array, glimpse, quiet
 from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, sqrt, square, where, zeros_like
 from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
 from microgradcnn.engine.kernels import are_indices, row_numbers
@@ -179,7 +179,7 @@ def batch_norm(
     In `training` by the mean and the biased variance of the batch, with a weight and a bias in one node; the running
     statistics, arrays (features,), then follow in place, as those of nn.BatchNorm1d. Without it by these. (Ioffe and
     Szegedy 2015, algorithms 1 and 2.) Raises ValueError for other shapes, for one number of each feature in training,
-    and where running statistics are needed and not given.
+    and where running statistics are needed and not given, TypeError for some that cannot follow.
     """
     lengths = shape(x)
     features, of_features = lengths[1:2], (*lengths[1:2], *[1] * (len(lengths) - 2))
@@ -201,15 +201,23 @@ def batch_norm(
     elif running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, or training=True")
     else:
-        y = (x - running_mean.reshape(of_features)) / sqrt(running_var.reshape(of_features) + eps)
+        y = (x - reshape(running_mean, of_features)) / sqrt(reshape(running_var, of_features) + eps)
     y = y if weight is None else primitives.mul(y, weight)
     return y if bias is None else primitives.add(y, bias)
 
 
+@np.errstate(all="ignore")
 def _follow(x: Any, axis: tuple[int, ...], mean: Array | None, var: Array | None, momentum: float) -> None:
     """Move running statistics towards those of the batch, whose variance is the unbiased one."""
     if math.prod(shape(x)) < 2 * shape(x)[1]:
         raise ValueError(f"batch_norm in training takes two numbers or more of each feature, not x of shape {shape(x)}")
+    check_real(momentum=momentum)
+    for running in (given for given in (mean, var) if given is not None):
+        if not (isinstance(running, np.ndarray) and running.dtype.kind == "f" and running.flags.writeable):
+            raise TypeError(
+                "batch_norm in training moves its running statistics in place: they are arrays of floats that can be "
+                f"written to, not {glimpse(running)}"
+            )
     numbers = x._data if isinstance(x, Value) else np.asarray(x)
     if mean is not None:
         mean += momentum * (np.mean(numbers, axis) - mean)
@@ -228,12 +236,13 @@ def cross_entropy(logits: Operand, target: Any) -> Any:
     if isinstance(target, Value):
         raise TypeError(f"cross_entropy takes class numbers in an array: of {target.describe()} write nn.cross_entropy")
     lengths, numbers = shape(logits), bare_array(target)
-    whole = numbers.dtype.kind in "iu" or (numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all())
-    classes = numbers.astype(np.intp) if whole else None
+    whole = numbers.dtype.kind in "biu" or (numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all())
+    classes = quiet(numbers.astype, np.intp) if whole else None
     if len(lengths) != 2 or classes is None or classes.shape != lengths[:1] or not are_indices(classes, lengths[1]):
         raise ValueError(
             f"cross_entropy takes logits (n, classes) and n class numbers from 0, not logits of shape {lengths} and "
-            f"targets of shape {numbers.shape}, {glimpse(numbers)}"
+            f"targets of shape {numbers.shape}, {glimpse(numbers)}: nn.cross_entropy also has an ignore_index, "
+            "probabilities and more axes"
         )
     return layers.cross_entropy(logits, index=(row_numbers(len(classes)), classes))
 

@@ -172,6 +172,12 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     return out
 
 
+@lru_cache(maxsize=256)
+def order_back(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order of axes that undoes one."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
 def part(x: Any, index: Any) -> Any:
     """x[index]; whole rows, as of embeddings, by np.take, a third of the time."""
     x = np.asarray(x)
@@ -194,7 +200,9 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 
 def _picks_of_rows(index: Any, shape: tuple[int, ...]) -> bool:
-    return len(shape) == 2 and type(index) is tuple and len(index) == 2 and index[0] is row_numbers(shape[0])
+    if len(shape) != 2 or type(index) is not tuple or len(index) != 2 or type(index[0]) is not np.ndarray:
+        return False
+    return index[0].shape == shape[:1] and index[0] is row_numbers(shape[0])
 
 
 def are_indices(numbers: Array, count: int) -> bool:

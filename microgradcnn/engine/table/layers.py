@@ -14,7 +14,16 @@ import numpy as np
 from microgradcnn.engine import kernels
 from microgradcnn.engine.arrays import Array, shape_of
 from microgradcnn.engine.keeping import keep, kept
-from microgradcnn.engine.primitives import exp, expm1, log_softmax, normalised, normalised_rule, times, where
+from microgradcnn.engine.primitives import (
+    broadcast_to,
+    exp,
+    expm1,
+    log_softmax,
+    normalised,
+    normalised_rule,
+    scatter,
+    times,
+)
 from microgradcnn.engine.record import Primitive
 
 
@@ -103,9 +112,9 @@ def _cross_entropy_rule(g: Any, y: Any, x: Any, index: tuple[Array, Array]) -> A
     """(p - 1 at the classes, p elsewhere)·g/rows, for p = exp(log p) and p - 1 = expm1(log p)."""
     share = g / len(x)
     if type(x) is not np.ndarray:
-        log_p, hit = log_softmax(x, axis=1), np.zeros(shape_of(x), bool)
-        hit[index] = True
-        return where(hit, expm1(log_p), exp(log_p)) * share
+        log_p = log_softmax(x, axis=1)
+        picked = scatter(broadcast_to(-share, shape=shape_of(x)[:1]), index=index, shape=shape_of(x))
+        return exp(log_p) * (picked + share) - picked * expm1(log_p)  # log_softmax's rule, for which Σg is -share
     of_x, log_p = kept(index[1]) or (None, None)
     if of_x is not x:
         log_p = log_softmax.forward(x, 1)

@@ -296,7 +296,8 @@ def _read(node: ast.expr, operands: Operands) -> _Part:
     if isinstance(node, ast.Subscript):
         x = _read(node.value, operands)
         inside = ast.unparse(node).removeprefix(ast.unparse(node.value))[1:-1]
-        return _Part(indexed(x.formula, operands.get(inside, words(inside, inside))), x.array)
+        known = operands.get(inside)  # a setting; in a definition its name
+        return _Part(indexed(x.formula, known if isinstance(known, Expr) else words(inside, inside)), x.array)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         parts = [part for a in node.args for part in _arguments(a, operands)]
         keywords = [_Part(e, False) for e in _keywords(node.func.id, node.keywords).values()]

@@ -407,6 +407,8 @@ def test_what_is_called_by_its_name_is_defined() -> None:
     assert "gelu_tanh(x) = ½x[1 + tanh(√(2/π)(x + 0.044715x³))]\n" in told
     told = explain((mg.normalised(X @ W, 0) * LABELS).sum(), W).text()
     assert "normalised(x, axis, eps) = (x − mean(x, axis))/√[mean((x − mean(x, axis))², axis) + eps]" in told
+    told = explain(mg.cross_entropy(X @ W, [1, 0, 1, 1]), W).text()
+    assert "cross_entropy(x, index) = −mean(log_softmax(x, axis 1)[index])\n" in told
 
 
 a, b, c, d = map(symbol, "abcd")
