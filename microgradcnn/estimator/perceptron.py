@@ -135,8 +135,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._rng, self._memory = descent.rng, descent.optimiser.state_dict()
         curve = [row["loss"] for row in descent.history]
         self.n_iter_, self.loss_curve_ = len(curve), [*self.loss_curve_, *curve]
+        self.n_layers_, self.n_outputs_ = len(self._layers()) + 1, outputs
+        self.out_activation_ = "softmax" if is_classifier(self) else "identity"
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.inf
         self.validation_scores_ = [row["validation_score"] for row in descent.history] if validation else None
+        self.best_loss_ = None if validation else min(self.loss_curve_, default=math.inf)
         self.best_validation_score_ = max(self.validation_scores_) if self.validation_scores_ else None
         if status == GOING and not partial:
             warnings.warn(
@@ -196,7 +199,15 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """The rows to train on and those to validate with: x, y and weights, None where there are none."""
         columns = (x, y) if weights is None else (x, y, weights)
         stratify = y if is_classifier(self) else None
-        parts = train_test_split(*columns, test_size=self.validation_fraction, stratify=stratify, random_state=seed)
+        try:
+            parts = train_test_split(*columns, test_size=self.validation_fraction, stratify=stratify, random_state=seed)
+        except ValueError:
+            least = len(y) if stratify is None else np.unique(y, return_counts=True)[1].min()
+            raise ValueError(
+                f"early_stopping trains and validates with rows of every class, and of {len(x)} rows, the smallest "
+                f"class with {least}, validation_fraction={self.validation_fraction} leaves none: take more rows, a "
+                "larger share, or early_stopping=False"
+            ) from None
         train, unseen = parts[::2], parts[1::2]
         if len(unseen[0]) < 2:
             raise ValueError(
