@@ -245,7 +245,7 @@ REFUSED = {
     "a missing label among numbers": (
         "a,b,y\n1,1,0\n1,2,nan\n",
         {"missing": "mean"},
-        "'nan' stands for a missing value: fill it in, or delete the row; --missing drop leaves such rows out (in Python",
+        "'nan' stands for a missing value: fill it in, or delete the row; --missing drop leaves such rows out",
     ),
     "a missing label among texts": (
         "a,b,y\n1,1,no\n1,2,NA\n",
