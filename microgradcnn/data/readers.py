@@ -168,7 +168,8 @@ def _cells(where: str, text: str, delimiter: str) -> list[str]:
         if text.count('"') % 2:  # csv takes a quote within a cell for a letter
             raise csv.Error
     except csv.Error:
-        raise DataError(f"{where}: a quote is not closed, or a cell is longer than {csv.field_size_limit()}") from None
+        fault = f"a quote is not closed at the end of its cell, or a cell is longer than {csv.field_size_limit()}"
+        raise DataError(f"{where}: {fault}") from None
     return [cell.strip(" \t") for cell in cells]
 
 

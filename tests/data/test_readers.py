@@ -197,7 +197,7 @@ MALFORMED = {
     "quote within a cell": ('1,2,0\n3"4,4,1\n', "line 2: a quote is not closed"),
     "quote within a label": ('1,cat\n2,cat"\n', "line 2: a quote is not closed"),
     "quotes within a cell": ('1,2,0\n3"4",4,1\n', "line 2, column 1: '3\"4\"' is not a plain number"),
-    "line end in quotes": ('1,2,0\n"3\n",4,1\n', "line 2: a quote is not closed"),
+    "line end in quotes": ('1,2,0\n"3\n",4,1\n', "line 2: a quote is not closed at the end of its cell, or"),
     "name twice": ("a,b,a\n1,2,0\n", "line 1, column 3 ('a'): the header has this name twice"),
     "name missing": (",a,label\n1,2,0\n", "line 1, column 1 (''): the header has no name here"),
     "an index": (
@@ -211,7 +211,7 @@ MALFORMED = {
     "long text": ("1,2,0\n1," + "t" * 5000 + ",0\n", "line 2, column 2: 'ttt"),
     "field beyond csv's limit": (
         "1,2,0\n1," + "t" * 200_000 + ",0\n",
-        "line 2: a quote is not closed, or a cell is longer than 131072",
+        "line 2: a quote is not closed at the end of its cell, or a cell is longer than 131072",
     ),
     "NUL": (b"1,2,0\n1,\x002,0\n", "line 2 holds the control character '\\x00'"),
     "binary": (b"\x7fELF\x02\x01\x01\x00\x00\n", "line 1 holds the control character"),
