@@ -245,6 +245,7 @@ def evaluate(model: Module, x: Any, y: Any, loss: Loss = nn.cross_entropy) -> Ev
     the `recall` of each; printed the Evaluation shows it. Raises ValueError for rows that do not fit. Activations are
     in memory for some rows only.
     """
+    _check_model(model, "eager")
     x, y = _rows(model, x, y, loss)
     found = Value(outputs(model, x).astype(np.float64))
     with no_grad():
@@ -312,11 +313,12 @@ def _frozen(array: Array) -> Array:
 
 def _check_model(model: Module, engine: str) -> None:
     if not isinstance(model, Module):
-        raise TypeError(f"fit trains a Module, such as nn.Sequential(...), not {model!r}")
+        fix = ", which train and accuracy take" if isinstance(model, Network) else ""
+        raise TypeError(f"fit and evaluate take a Module, such as nn.Sequential(...), not {type(model).__name__}{fix}")
     types = {path: p.dtype for path, p in model.named_parameters()}
     if len(set(types.values())) != 1:
         listed = ", ".join(f"{path} is {dtype}" for path, dtype in types.items())
-        raise ValueError(f"fit needs parameters, all of one type, but {listed or 'the model has none'}")
+        raise ValueError(f"fit and evaluate need parameters, all of one type, but {listed or 'the model has none'}")
     for path, part in model.named_modules():
         if engine != "eager" and (does := part.in_each_step()):
             raise ValueError(f"layer {path} is a {type(part).__name__}, which {does}: take engine='eager'")

@@ -149,11 +149,11 @@ def test_names_of_features_are_those_of_training():
 WRONG = {
     "activation": ("cosine", "activation is relu or sigmoid or tanh or identity or logistic, not 'cosine'"),
     "solver": ("lbfgs", "solver is adam or sgd, not 'lbfgs'"),
-    "batch_size": (0, "batch_size is at least 1, not 0"),
-    "max_iter": (0, "max_iter is at least 1, not 0"),
+    "batch_size": (0, "batch_size must be at least 1, not 0"),
+    "max_iter": (0, "max_iter must be at least 1, not 0"),
     "alpha": (-1.0, "alpha is a number ≥ 0, not -1.0"),
     "learning_rate_init": (np.inf, "learning_rate_init is a number ≥ 0, not inf"),
-    "hidden_layer_sizes": ((5, 0), r"hidden_layer_sizes are numbers of at least 1, not \(5, 0\)"),
+    "hidden_layer_sizes": ((5, 0), "a number of hidden_layer_sizes must be at least 1, not 0"),
     "backend": ("cuda", "the backend is numpy, jit, jax, auto, not 'cuda'"),
 }
 
@@ -163,6 +163,26 @@ def test_wrong_arguments(name):
     value, message = WRONG[name]
     with pytest.raises(ValueError, match=f"^{message}$"):
         MicrogradClassifier(**{name: value}).fit(np.eye(4), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("batch_size", "auto"), ("max_iter", 2.5), ("hidden_layer_sizes", "8"), ("alpha", "small")]
+)
+def test_an_argument_of_another_type_is_named(name, value):
+    with pytest.raises(TypeError, match=rf"{name} must be a (whole )?number, not {value!r}$"):
+        MicrogradClassifier(**{name: value}).fit(np.eye(4), [0, 1, 0, 1])
+
+
+def test_ctrl_c_keeps_what_is_learnt_and_is_told(monkeypatch):
+    def ctrl_c(end):
+        if end.epoch == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("microgradcnn.estimator.perceptron._print", ctrl_c)
+    network = MicrogradClassifier((4,), random_state=0, verbose=True)
+    with pytest.warns(UserWarning, match=r"^training was interrupted after epoch 3, and is kept$"):
+        network.fit(np.eye(6), list("ababab"))
+    assert network.n_iter_ == 3
 
 
 def test_divergence_is_told():

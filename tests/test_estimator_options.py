@@ -209,6 +209,7 @@ def test_a_part_without_some_of_the_classes() -> None:
         ({}, {}, None, "classes must be passed on the first call to partial_fit"),
         ({}, {"classes": [0, 1]}, None, r"y has the class 2, and classes are \[0, 1\]"),
         ({}, {"classes": [0, 1, 2]}, {"classes": [0, 1, 2, 3]}, r"the classes were \[0, 1, 2\], and now are \[0, 1, 2"),
+        ({}, {"classes": [0, 1, 2]}, {"classes": [0, 1]}, r"the classes were \[0, 1, 2\], and now are \[0, 1\]: to go"),
         ({"class_weight": "balanced"}, {"classes": [0, 1, 2]}, None, "partial_fit cannot balance classes that it has"),
         ({"early_stopping": True}, {"classes": [0, 1, 2]}, None, "partial_fit does not support early_stopping=True"),
     ],
@@ -217,6 +218,21 @@ def test_parts_that_do_not_fit(options: Any, first: Any, again: Any, says: str) 
     network = classifier(**options)
     with pytest.raises(ValueError, match=says):
         network.partial_fit(WINE, CLASSES, **first).partial_fit(WINE, CLASSES, **again)
+
+
+def test_a_class_that_no_row_is_left_of_to_validate_with() -> None:
+    rows = [*range(60), 177]  # one of class 2
+    with pytest.raises(ValueError, match=r"of 61 rows, the smallest class with 1, .*=0\.1 leaves none: .* early_st"):
+        classifier(early_stopping=True).fit(WINE[rows], CLASSES[rows])
+
+
+def test_what_is_known_of_the_layers_and_losses_has_the_names_of_scikit_learn() -> None:
+    ours, theirs = (kind((4, 3), max_iter=2).fit(WINE, CLASSES) for kind in (MicrogradClassifier, MLPClassifier))
+    for name in ("n_layers_", "n_outputs_", "out_activation_"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert ours.best_loss_ == min(ours.loss_curve_)
+    assert classifier(early_stopping=True).fit(WINE, CLASSES).best_loss_ is None
+    assert MicrogradRegressor((4,), max_iter=1).fit(WINE, WINE[:, :2]).out_activation_ == "identity"
 
 
 def test_a_warm_start_goes_on_from_the_parameters() -> None:

@@ -14,6 +14,7 @@ from microgradcnn import nn
 from microgradcnn.data.images import shifted
 from microgradcnn.files import FileError
 from microgradcnn.fit import DivergedError, evaluate, fit
+from microgradcnn.networks import single_layer
 from microgradcnn.training.batches import BLOCK, ENGINES, outputs
 from microgradcnn.training.descent import Descent
 
@@ -236,10 +237,15 @@ def test_what_does_not_fit_is_one_sentence_and_changes_nothing(options: dict[str
 
 
 def test_models_that_cannot_be_trained() -> None:
-    with pytest.raises(TypeError, match=r"^fit trains a Module, such as nn\.Sequential"):
-        fit(lambda x: x, X, CLASSES)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="fit needs parameters, all of one type, but the model has none"):
-        fit(nn.ReLU(), X, CLASSES)
+    for used in (fit, evaluate):
+        with pytest.raises(
+            TypeError, match=r"^fit and evaluate take a Module, such as nn\.Sequential.*, not function$"
+        ):
+            used(lambda x: x, X, CLASSES)
+        with pytest.raises(TypeError, match="not SingleLayer, which train and accuracy take"):
+            used(single_layer(m=2), X, CLASSES)
+        with pytest.raises(ValueError, match="need parameters, all of one type, but the model has none"):
+            used(nn.ReLU(), X, CLASSES)
     mixed = nn.Sequential(linear(), nn.Linear(3, 3, rng=RNG, dtype=np.float32))
     with pytest.raises(ValueError, match=r"but 0\.weight is float64, .*1\.bias is float32"):
         fit(mixed, X, CLASSES)

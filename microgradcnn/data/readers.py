@@ -168,7 +168,8 @@ def _cells(where: str, text: str, delimiter: str) -> list[str]:
         if text.count('"') % 2:  # csv takes a quote within a cell for a letter
             raise csv.Error
     except csv.Error:
-        raise DataError(f"{where}: a quote is not closed, or a cell is longer than {csv.field_size_limit()}") from None
+        fault = f"a quote is not closed at the end of its cell, or a cell is longer than {csv.field_size_limit()}"
+        raise DataError(f"{where}: {fault}") from None
     return [cell.strip(" \t") for cell in cells]
 
 
@@ -194,10 +195,11 @@ class _Table:
         missing: str | None,
     ) -> None:
         self.path, self.names, self.width = path, names or [], width
+        unknown = "" if like is None else ", which may be left out here"
         self.missing, given, like = missing, like, like or UNKNOWN
         self.dropped = {i for wanted in drop for i in self.find(wanted, "to drop")}
         self.dropped |= {i for i in range(width) if (self.names[i] if self.names else i) in like.dropped}
-        self.target = self.label_column(like) if target is None else self.find(target, "for the target")[0]
+        self.target = self.label_column(like) if target is None else self.find(target, "for the target" + unknown)[0]
         if self.target is not None and self.target in self.dropped:
             raise self.error(1, self.target, "this column is the target, and cannot be dropped")
         self.features = [i for i in range(width) if i != self.target and i not in self.dropped]
@@ -306,7 +308,9 @@ class _Table:
         """What is wrong with a cell that is no plain number, and what is to be done."""
         infinite = as_float(cell) is not None and not math.isfinite(float(cell))
         fault = f"{short(cell)} is not a {'finite' if infinite else 'plain'} number such as -1.5 or 2e3"
-        return (fault if cell else "the cell is empty") + self.remedy(column, cell)
+        if is_missing(cell):
+            fault = f"{short(cell)} stands for a missing value" if cell else "the cell is empty"
+        return fault + self.remedy(column, cell)
 
     def rows_without_a_label(self) -> str:
         """The option of training that leaves rows without a label out."""
@@ -316,13 +320,10 @@ class _Table:
         """What is to be done about a cell that is no number."""
         drop, like = f"leave the column out with {self.called(column)}", self.table.like
         needed = like is not None and {*self.names[column : column + 1]} & {*(like.features or ()), *like.categories}
-        if is_missing(cell) and needed:
-            return ": a value is missing; fill it in, or delete the row"
+        if is_missing(cell) and column == self.target:
+            return f": fill it in, or delete the row{self.rows_without_a_label()}"
         if is_missing(cell):
-            others = f"delete the row, or {drop}"
-            if column == self.target:
-                others = f"delete the row{self.rows_without_a_label()}"
-            return f": a value is missing; fill it in, {others}"
+            return ": fill it in, or delete the row" if needed else f": fill it in, delete the row, or {drop}"
         if has_commas(cell):
             return ": decimals have a point, 1.5 for 1,5, and thousands no mark"
-        return "" if needed or column == self.target or cell[:1] in "+-.0123456789" else f"; or {drop}"
+        return "" if needed or column == self.target or cell[:1] in "+-.0123456789" else f": {drop}"

@@ -34,8 +34,9 @@ class MicrogradClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     pays for all epochs. Scale the inputs first, as StandardScaler does.
 
     After fit: `classes_`, `model_` (an nn.Sequential that gives logits, one a class), its `coefs_` and `intercepts_`,
-    `loss_` (with the penalty), `loss_curve_` (of all fits that went on), `n_iter_` (epochs of the last),
-    `validation_scores_` and `best_validation_score_`, or None, `n_features_in_`, and `backend_`, what computed.
+    `loss_` (with the penalty), `best_loss_`, `loss_curve_` (of all fits that went on), `n_iter_` (epochs of the last),
+    `validation_scores_` and `best_validation_score_`, or None, `n_features_in_`, `n_layers_`, `n_outputs_`,
+    `out_activation_`, and `backend_`, what computed.
     """
 
     _loss = staticmethod(nn.cross_entropy)
@@ -106,7 +107,8 @@ class MicrogradClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         x, labels = validate_data(self, X, y, dtype=np.float64, reset=not goes_on)
         check_classification_targets(labels)
         found = np.unique(labels if classes is None else classes)
-        if goes_on and not (np.isin(found, self.classes_).all() if partial else np.array_equal(found, self.classes_)):
+        of_a_part = partial and classes is None  # which need not have them all
+        if goes_on and not (np.isin(found, self.classes_).all() if of_a_part else np.array_equal(found, self.classes_)):
             raise ValueError(
                 f"the classes were {self.classes_.tolist()}, and now are {found.tolist()}: to go on takes the same"
             )

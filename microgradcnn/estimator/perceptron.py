@@ -24,7 +24,7 @@ from microgradcnn.targets.native.auto import AUTO
 from microgradcnn.training.batches import Batches, Objective, batches, outputs, weighted
 from microgradcnn.training.descent import Descent, Recorder
 from microgradcnn.training.loop import DivergedError, ModelLoop
-from microgradcnn.training.schedule import OF_MODELS
+from microgradcnn.training.schedule import OF_MODELS, check_number, check_whole
 from microgradcnn.training.stopping import GOING, EpochEnd, Patience, all_epochs
 
 ACTIVATIONS: dict[str, tuple[type[nn.Module] | None, str]] = {  # with the initialisation that suits them
@@ -135,9 +135,14 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._rng, self._memory = descent.rng, descent.optimiser.state_dict()
         curve = [row["loss"] for row in descent.history]
         self.n_iter_, self.loss_curve_ = len(curve), [*self.loss_curve_, *curve]
+        self.n_layers_, self.n_outputs_ = len(self._layers()) + 1, outputs
+        self.out_activation_ = "softmax" if is_classifier(self) else "identity"
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.inf
         self.validation_scores_ = [row["validation_score"] for row in descent.history] if validation else None
+        self.best_loss_ = None if validation else min(self.loss_curve_, default=math.inf)
         self.best_validation_score_ = max(self.validation_scores_) if self.validation_scores_ else None
+        if status == "interrupted":
+            warnings.warn(f"training was interrupted after epoch {self.n_iter_}, and is kept", stacklevel=3)
         if status == GOING and not partial:
             warnings.warn(
                 f"training has not converged after max_iter={self.max_iter} epochs: allow more, or a larger tol",
@@ -196,13 +201,22 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """The rows to train on and those to validate with: x, y and weights, None where there are none."""
         columns = (x, y) if weights is None else (x, y, weights)
         stratify = y if is_classifier(self) else None
-        parts = train_test_split(*columns, test_size=self.validation_fraction, stratify=stratify, random_state=seed)
-        train, unseen = parts[::2], parts[1::2]
-        if len(unseen[0]) < 2:
+        kept = math.ceil(self.validation_fraction * len(x))
+        if kept < 2:
             raise ValueError(
-                f"{len(unseen[0])} of {len(x)} rows is too few to validate with: take a validation_fraction above "
+                f"{kept} of {len(x)} rows is too few to validate with: take a validation_fraction above "
                 f"{self.validation_fraction}, or more rows"
             )
+        try:
+            parts = train_test_split(*columns, test_size=self.validation_fraction, stratify=stratify, random_state=seed)
+        except ValueError:
+            least = np.unique(y, return_counts=True)[1].min()
+            raise ValueError(
+                f"early_stopping trains and validates with rows of every class, and of {len(x)} rows, the smallest "
+                f"class with {least}, validation_fraction={self.validation_fraction} leaves none: take more rows, a "
+                "larger share, or early_stopping=False"
+            ) from None
+        train, unseen = parts[::2], parts[1::2]
         return (*train, None)[:3], unseen
 
     def _model(self, inputs: int, outputs: int, rng: np.random.Generator) -> nn.Sequential:
@@ -236,12 +250,12 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         for name, known in (("activation", ACTIVATIONS), ("solver", SOLVERS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {' or '.join(known)}, not {getattr(self, name)!r}")
-        sizes = self.hidden_layer_sizes
-        if min(np.atleast_1d(sizes).tolist(), default=1) < 1:
-            raise ValueError(f"hidden_layer_sizes are numbers of at least 1, not {sizes}")
+        for size in np.atleast_1d(self.hidden_layer_sizes).tolist():
+            check_whole("a number of hidden_layer_sizes", size, 1)
         for name in ("batch_size", "max_iter", "n_iter_no_change"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+            check_whole(name, getattr(self, name), 1)
+        for name in ("alpha", "tol", "learning_rate_init", "validation_fraction"):
+            check_number(name, getattr(self, name))
         for name in ("alpha", "tol", "learning_rate_init"):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is a number ≥ 0, not {getattr(self, name)}")

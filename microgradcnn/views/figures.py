@@ -44,6 +44,17 @@ def prepared_axes(ax: Axes, title: str, across: str = "", up: str = "") -> Axes:
     return ax
 
 
+def logarithmic(ax: Axes) -> None:
+    """Make the upward axis logarithmic, with numbers as people write them, 0.5 and no 5 × 10⁻¹, if they are not far."""
+    ticker = matplotlib("ticker")
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if low > 1e-3 and high < min(1e5, 100.0 * low):
+        ax.yaxis.set_minor_locator(ticker.LogLocator(subs=(2.0, 5.0)))  # within a decade every number that is round
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
+
+
 def literal_text(text: str) -> str:
     """A user's text, which is no mathematics even where it has dollars."""
     return text.replace("$", r"\$")

@@ -30,6 +30,7 @@ from microgradcnn.views.figures import (
     colour_bar,
     diverging_colours,
     literal_text,
+    logarithmic,
     matplotlib,
     numbers_of,
     prepared_axes,
@@ -85,7 +86,7 @@ def loss(history: History, ax: Axes = None) -> Axes:
             ax.plot(epochs, others, color=VERMILION, linewidth=2.5, linestyle="--", label=name.replace("_", " "))
             ax.legend(fontsize=SMALL)
     if losses.min() > 0.0:
-        ax.set_yscale("log")
+        logarithmic(ax)
     return ax
 
 

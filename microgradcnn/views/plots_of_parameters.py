@@ -25,6 +25,7 @@ from microgradcnn.views.figures import (
     diverging_colours,
     draw_panels,
     literal_text,
+    logarithmic,
     matplotlib,
     numbers_of,
     prepared_axes,
@@ -97,7 +98,7 @@ def gradient_norms(layers: Mapping[str, Value | Sequence[float]], ax: Axes = Non
         ax.plot(steps, style, color=COLOURS[i % len(COLOURS)], linewidth=2.5, label=name)
     ax.legend(fontsize=SMALL)
     if all(steps.min() > 0.0 for steps in norms.values()):
-        ax.set_yscale("log")
+        logarithmic(ax)
     return ax
 
 
@@ -116,7 +117,7 @@ def training(run: Training) -> Figure:
     losses = [row["loss"] for row in run.history]
     loss.plot([row["epoch"] for row in run.history], losses, color=BLUE, linewidth=2.5)
     if min(losses) > 0.0:
-        loss.set_yscale("log")
+        logarithmic(loss)
     _draw_weights(axes["weights"], run.snapshots)
     if shown is not None:
         _draw_moments(axes["filters"], run.snapshots, shown)
@@ -133,7 +134,7 @@ def _draw_points(ax: Axes, norms: Sequence[float], names: Sequence[str]) -> None
     positive = [(i, norm) for i, norm in enumerate(norms) if norm > 0.0]
     if positive:
         ax.plot(*zip(*positive, strict=True), "o", color=BLUE, markersize=11)
-        ax.set_yscale("log")
+        logarithmic(ax)
     for i in (i for i, norm in enumerate(norms) if norm == 0.0):
         edge = ax.get_xaxis_transform()
         ax.plot([i], [0.03], "v", color=VERMILION, markersize=11, transform=edge)

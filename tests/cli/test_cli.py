@@ -190,6 +190,14 @@ def test_a_mistake_gets_one_sentence_and_exit_code_2(capsys, tmp_path, monkeypat
     assert "Traceback" not in err
 
 
+def test_a_history_that_cannot_be_written_takes_no_parameters_with_it(capsys, table, tmp_path):
+    (tmp_path / "run" / "history.csv").mkdir(parents=True)
+    code, _, err = run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path / "run", "--epochs", 5)
+    assert (code, "history.csv cannot be written" in err) == (2, True)
+    parameters = ("--parameters", tmp_path / "run" / "parameters.npz")
+    assert run(capsys, "predict", "single_layer", *parameters, "--data", table)[0] == 0
+
+
 def test_predict_refuses_another_network_and_other_columns(capsys, table, tmp_path):
     run(capsys, "train", "single_layer", "--data", table, "--out", tmp_path, "--epochs", 5)
     parameters = ("--parameters", tmp_path / "parameters.npz")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from microgradcnn.cli import main
+from microgradcnn.files import FileError
 
 TABLE = "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{'odd' if i % 2 else 'even'}\n" for i in range(40))
 
@@ -48,6 +49,20 @@ def test_a_file_is_no_folder(
         said = f"microgradcnn: {folder} cannot be written to: rows.csv is a file, no folder: name another folder\n"
         assert capsys.readouterr().err == said
     assert Path("rows.csv").read_text() == TABLE
+
+
+def test_a_page_that_is_not_written_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, *_: object) -> None:
+        raise FileError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("microgradcnn.views.pages.training.watching.write_whole", full)
+    Path("rows.csv").write_text(TABLE)
+    assert main(["train", "single_layer", "--data", "rows.csv", "--epochs", "2", "--page", "run.html"]) in (0, 1)
+    why = "the training is whole, its page is not written: run.html cannot be written: No space left on device"
+    assert f"microgradcnn: {why}\n" in capsys.readouterr().err
 
 
 def test_a_page_that_is_there_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,8 @@ def test_a_table_that_training_did_not_know_is_refused_by_what_is_wrong(folder: 
         assert says in done.err, header
         assert done.err.count("\n") == 1, header
         assert "--drop" not in done.err or "--drop more" in done.err, header  # what training had is needed
+    says = "no column 'label' for the target, which may be left out here; names: 'age', 'city'"
+    assert says in run(*PREDICT, "asked.csv", "--target", "label").err
 
 
 def test_a_target_of_fractions_is_not_said_to_be_classes_as_well(folder: Path) -> None:
@@ -159,7 +161,12 @@ def test_many_classes_of_text_are_told_in_few_words(folder: Path) -> None:
         ("a,label", ([], []), [], "line 1: the header has no rows below it"),
         ("a,label", (AGE, ["x"] * N), [], "has one class only, 'x': two are needed to tell apart"),
         ("a,y", (AGE, [3.5] * N), ["--target-kind", "number"], "there is one number only in 'y'"),
-        ("a,y", (AGE, ["nan", *PRICE[1:]]), [], "line 2, column 2 ('y'): 'nan' is not a finite number"),
+        (
+            "a,y",
+            (AGE, ["nan", *PRICE[1:]]),
+            [],
+            "line 2, column 2 ('y'): 'nan' stands for a missing value: fill it in, or delete the row",
+        ),
         ("a,y", (AGE, ["", *PRICE[1:]]), ["--missing", "mean"], "--missing drop leaves such rows out"),
         ("a,y", (AGE, ["inf", *PRICE[1:]]), ["--missing", "drop"], "'inf' is not a finite number"),
         ("a,y", (AGE, [f"n{i}" for i in range(N)]), [], "every row has a class of its own in 'y'"),

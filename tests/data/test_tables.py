@@ -217,18 +217,22 @@ REFUSED = {
     "missing": (
         "a,b,y\n1,2,0\n,3,1\n4,,0\n5,NA,1\n",
         {},
-        "line 3, column 1 ('a'): the cell is empty: a value is missing; fill it in, delete the row, or leave the "
+        "line 3, column 1 ('a'): the cell is empty: fill it in, delete the row, or leave the "
         "column out with --drop a; --missing drop leaves such rows out, --missing mean takes the column's mean ('a' "
         "lacks 1, 'b' lacks 2)",
     ),
-    "missing text": ("a,hue,y\n1,red,0\n2,,1\n3,red,0\n", {}, "line 3, column 2 ('hue'): the cell is empty: a value"),
+    "missing text": ("a,hue,y\n1,red,0\n2,,1\n3,red,0\n", {}, "line 3, column 2 ('hue'): the cell is empty: fill it"),
     "names": ("who,b,y\nAnn,1,0\nBob,2,1\nEve,3,1\n", {}, "line 2, column 1 ('who'): 'Ann' is not a plain number"),
     "names with a gap": (
         "who,b,y\nAnn,1,0\nBob,2,1\n,3,1\n",
         {"missing": "mean"},
         "leave the column out with --drop who",
     ),
-    "dates": ("day,b,y\n2024-01-01,1,0\n2024-01-02,2,1\n", {}, "--drop day: every row has a text of its own there"),
+    "dates": (
+        "day,b,y\n2024-01-01,1,0\n2024-01-02,2,1\n",
+        {},
+        "every row has a text of its own there: leave the column out with --drop day",
+    ),
     "text, then a number": ("a,b,y\nx,1,0\n2,1,1\nx,3,0\n", {}, "line 2, column 1 ('a'): 'x' is not a plain number"),
     "a number, then text": ("a,b,y\n2,1,0\nx,1,1\nx,3,0\n", {}, "line 3, column 1 ('a'): 'x' is not a plain number"),
     "decimal commas": ("a;b;y\n1,5;1;0\n1,5;2;1\n", {}, "decimals have a point"),
@@ -241,7 +245,7 @@ REFUSED = {
     "a missing label among numbers": (
         "a,b,y\n1,1,0\n1,2,nan\n",
         {"missing": "mean"},
-        "a value is missing; fill it in, delete the row; --missing drop leaves such rows out (in Python missing=)",
+        "'nan' stands for a missing value: fill it in, or delete the row; --missing drop leaves such rows out",
     ),
     "a missing label among texts": (
         "a,b,y\n1,1,no\n1,2,NA\n",
@@ -259,14 +263,14 @@ NEARLY_UNIQUE = {
     "one twice": (
         39,
         "Ann {}",
-        "'Ann 0' is not a plain number such as -1.5 or 2e3; or leave the column out with --drop t",
+        "2e3, and no category, for 39 texts differ in 40 rows there: leave the column out with --drop t",
     ),
-    "just over half": (21, "Ann {}", "21 texts differ in 40 rows there, and so there are no categories"),
+    "just over half": (21, "Ann {}", "and no category, for 21 texts differ in 40 rows there"),
     "half": (20, "Ann {}", None),
-    "percent": (39, "-{}%", "one with the unit '%': write the numbers without it"),
-    "a currency": (39, "${}.50", "one with the unit '$': write the numbers without it"),
-    "thousands": (39, "${},000", "one with the unit '$': write the numbers without it"),
-    "a unit": (40, "{} kg", "one with the unit 'kg': write the numbers without it"),
+    "percent": (39, "-{}%", "one with the unit '%' (write the numbers without it), and no category, for"),
+    "a currency": (39, "${}.50", "one with the unit '$' (write the numbers without it)"),
+    "thousands": (39, "${},000", "one with the unit '$' (write the numbers without it)"),
+    "a unit": (40, "{} kg", "one with the unit 'kg' (write the numbers without it)"),
 }
 
 

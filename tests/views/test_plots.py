@@ -95,6 +95,23 @@ def test_loss_and_rate_are_those_of_the_history(trained: Experiment, ax: Any) ->
     assert rate.get_ylim()[0] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("losses", "numbers"),
+    [
+        ((2.85, 1.92), ["2", "2.2", "2.4", "2.6", "2.8"]),
+        ((3.3, 0.14), ["0.2", "0.5", "1", "2"]),
+        ((1.5, 1e-5), [f"$\\mathdefault{{10^{{{i}}}}}$" for i in range(-5, 1)]),
+    ],
+)
+def test_numbers_at_a_logarithm_are_written_as_people_do(
+    losses: tuple[float, ...], numbers: list[str], ax: Any
+) -> None:
+    plots.loss([{"epoch": i, "loss": loss} for i, loss in enumerate(losses)], ax)
+    shown = {label.get_position()[1]: label.get_text() for label in ax.yaxis.get_ticklabels(which="both")}
+    low, high = ax.get_ylim()
+    assert [text for place, text in sorted(shown.items()) if text and low <= place <= high] == numbers
+
+
 def test_a_loss_without_regularisation_is_one_line_and_one_of_0_is_not_on_a_logarithm(ax: Any) -> None:
     history = [{"epoch": i, "loss": x, "mean_squared_error": x, "rate": 0.1} for i, x in enumerate((2.0, 1.0, 0.0))]
     plots.loss(history, ax)

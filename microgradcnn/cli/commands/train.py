@@ -236,11 +236,11 @@ def _data(options: argparse.Namespace, kind: type[Network] | None) -> tuple[Data
 
 
 def write_run(folder: Path, done: Experiment) -> tuple[Path, Path]:
-    """Write history.csv and parameters.npz of a training run. Raises FileError where the folder cannot be written."""
+    """Write parameters.npz and history.csv of a training run. Raises FileError where the folder cannot be written."""
     make_folder(folder)
     history, parameters = folder / HISTORY, folder / PARAMETERS
+    save_trained(parameters, done.trained)  # first, for the disk may be full by then
     write_history(history, done.training.history)
-    save_trained(parameters, done.trained)
     return history, parameters
 
 

@@ -148,12 +148,12 @@ class Features:
             texts, rows = len(self.texts[column]), len(absent) - self.gaps[column]
             if name_the_rows(texts, rows):
                 unit = common_unit(self.texts[column])
-                fix = "" if unit is None else f", but one with the unit {unit!r}: write the numbers without it"
-                fault = f"{short(cell)} is not a plain number such as -1.5 or 2e3{fix}; or leave the column out with"
+                fix = "" if unit is None else f", but one with the unit {unit!r} (write the numbers without it)"
                 own = "every row has a text of its own" if texts == rows else f"{texts} texts differ in {rows} rows"
-                raise self.error(
-                    line, column, f"{fault} {self.called(column)}: {own} there, and so there are no categories"
+                fault = (
+                    f"{short(cell)} is not a plain number such as -1.5 or 2e3{fix}, and no category, for {own} there"
                 )
+                raise self.error(line, column, f"{fault}: leave the column out with {self.called(column)}")
 
     def _gap_error(self, line: int, column: int, cell: str) -> DataError:
         counts = ", ".join(f"{short(self.names[i])} lacks {n}" for i, n in sorted(self.gaps.items())[:10])

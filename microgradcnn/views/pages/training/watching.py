@@ -15,6 +15,7 @@ from microgradcnn.engine.arrays import Array, bare_array
 from microgradcnn.files import FileError, make_folder, write_whole
 from microgradcnn.networks import Network
 from microgradcnn.nn.module import Module
+from microgradcnn.system.advice import Advice
 from microgradcnn.system.callers import frames_to_the_user
 from microgradcnn.targets.row_axis import RowsError
 from microgradcnn.training.descent import Recorder
@@ -33,7 +34,7 @@ def _warn(sentence: str) -> None:
     warnings.warn(sentence, PageWarning, stacklevel=len([*frames_to_the_user()]))
 
 
-class PageWarning(UserWarning):
+class PageWarning(Advice):
     """Why the page of a training could not be made; the training itself is whole."""
 
 
