@@ -128,6 +128,8 @@ def _graph(writer: Writer, lines: Lines, parameters: dict[Line, tuple[str, Value
     names: dict[Line, str] = {}
     for i, line in enumerate(lines.inputs, 1):
         names[line] = writer.name(line.label or ("x" if len(lines.inputs) == 1 else f"x_{i}"))
+        if isinstance(next(iter(own_shape(line)), None), Rows):
+            writer.with_rows = names[line]
     order = in_order([lines.loss])
     for line in order:
         if line in parameters:
