@@ -235,9 +235,21 @@ def test_what_does_not_fit_is_one_sentence_and_changes_nothing(options: dict[str
     np.testing.assert_array_equal(numbers(model), before)
 
 
+class Two(nn.Module):
+    """The mean and the logarithm of the variance, as an encoder gives them."""
+
+    def __init__(self) -> None:
+        self.mean, self.variance = linear(), linear()
+
+    def forward(self, x: mg.Value) -> Any:
+        return self.mean(x), self.variance(x)
+
+
 def test_models_that_cannot_be_trained() -> None:
     with pytest.raises(TypeError, match=r"^fit trains a Module, such as nn\.Sequential"):
         fit(lambda x: x, X, CLASSES)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"gives one Value for its rows, not a tuple of 2: write mg\.concatenate"):
+        fit(Two(), X, CLASSES, loss=lambda found, y: found[0].mean())
     with pytest.raises(ValueError, match="fit needs parameters, all of one type, but the model has none"):
         fit(nn.ReLU(), X, CLASSES)
     mixed = nn.Sequential(linear(), nn.Linear(3, 3, rng=RNG, dtype=np.float32))

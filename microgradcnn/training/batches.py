@@ -340,7 +340,14 @@ def outputs(model: Module, x: Array) -> Array:
     """What the model gives in eval() mode for rows x, (n, ...), computed some rows at a time."""
     starts = range(0, max(len(x), 1), BLOCK)
     with no_grad(), in_mode(model, training=False):
-        return np.concatenate([model.of_rows(Value(x[start : start + BLOCK])).data for start in starts])
+        found = [model.of_rows(Value(x[start : start + BLOCK])) for start in starts]
+    if not isinstance(found[0], Value):
+        what = f"a {type(found[0]).__name__}" + (f" of {len(found[0])}" if hasattr(found[0], "__len__") else "")
+        raise TypeError(
+            f"a model that is trained gives one Value for its rows, not {what}: write mg.concatenate([...], axis=1) "
+            "of several, and let the loss take its parts, found[:, :2]"
+        )
+    return np.concatenate([output.data for output in found])
 
 
 def _joined(arrays: Iterable[Any]) -> Array:
