@@ -124,10 +124,10 @@ class Module:
         """The Module itself, named "", and every Module inside once, with its dotted name."""
         return _once(self, Module)
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: a backward pass adds to what is there."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient, or make it 0: a backward pass adds to what is there."""
         for p in self.parameters():
-            p.grad = None
+            p.grad = None if set_to_none else 0.0
 
     def train(self: M, mode: bool = True) -> M:
         """Switch to training, here and in every Module inside; returns the Module.

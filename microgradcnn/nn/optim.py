@@ -21,7 +21,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import check_sizes
 from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
 from microgradcnn.nn.schedules import SCHEDULES, CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler, StepLR
-from microgradcnn.protocols.other_names import OF_OPTIM, refusing
+from microgradcnn.protocols.other_names import OF_OPTIM, OF_OPTIMISERS, Elsewhere, refusing
 from microgradcnn.system.text_layout import how_many
 
 __all__ = ["OPTIMISERS", "SCHEDULES", "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR"]
@@ -55,8 +55,9 @@ class Optimiser(ABC):
         self.parameters = several(parameters, "what an optimiser moves")
         for p in self.parameters:
             if not isinstance(p, Value):
+                groups = ": make an optimiser for every group, and let each take its step" * isinstance(p, dict)
                 raise TypeError(
-                    f"an optimiser takes Values, as model.parameters() lists them, not a {type(p).__name__}"
+                    f"an optimiser takes Values, as model.parameters() lists them, not a {type(p).__name__}{groups}"
                 )
         if not self.parameters or not (0.0 <= lr < math.inf and 0.0 <= weight_decay < math.inf):
             raise ValueError(
@@ -71,10 +72,10 @@ class Optimiser(ABC):
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         self.error_if_nonfinite = error_if_nonfinite
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: a backward pass adds to what is there."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient, or make it 0: a backward pass adds to what is there."""
         for p in self.parameters:
-            p.grad = None
+            p.grad = None if set_to_none else 0.0
 
     @np.errstate(all="ignore")  # of what is not finite it has told already
     def step(self, rate: float | None = None) -> None:
@@ -144,6 +145,10 @@ class Optimiser(ABC):
     @abstractmethod
     def direction(self, i: int, gradient: Data) -> Any:
         """What parameter number i moves against."""
+
+
+for _name, _advice in OF_OPTIMISERS.items():
+    setattr(Optimiser, _name, Elsewhere(_name, _advice))
 
 
 def _number(given: Any) -> Array:

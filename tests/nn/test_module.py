@@ -161,6 +161,13 @@ def test_zero_grad_forgets_every_gradient() -> None:
     net = Net()
     mg.mean(net(rng().random((2, 1, 4, 4)))).backward()
     assert all(p.has_grad for p in net.parameters())
+    optimiser = mg.optim.SGD(net.parameters())
+    for holder in (net, optimiser):
+        holder.zero_grad(set_to_none=False)
+        assert all(p.has_grad and not np.any(p.grad) for p in net.parameters())
+        holder.zero_grad(set_to_none=True)
+        assert all(not p.has_grad for p in net.parameters())
+    mg.mean(net(rng().random((2, 1, 4, 4)))).backward()
     net.zero_grad()
     assert all(not p.has_grad for p in net.parameters())
 
