@@ -313,8 +313,8 @@ def _frozen(array: Array) -> Array:
 def _check_model(model: Module, engine: str) -> None:
     if not isinstance(model, Module):
         raise TypeError(
-            f"fit trains a Module, such as nn.Sequential(...), not {model!r}: write class Net(nn.Module), of layers that "
-            "are Modules too"
+            f"fit trains a Module, such as nn.Sequential(...), not {model!r}: write class Net(nn.Module), of layers "
+            "that are Modules too"
         )
     types = {path: p.dtype for path, p in model.named_parameters()}
     if len(set(types.values())) != 1:

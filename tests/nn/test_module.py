@@ -110,6 +110,31 @@ def test_results_are_no_parameters() -> None:
     assert net.parameters() == [net.w]
 
 
+class Running(nn.Module):
+    """A mean that is kept as an attribute without being a Buffer, and a state that goes on from call to call."""
+
+    def __init__(self) -> None:
+        self.weight, self.mean, self.state = Value(np.ones(3)), np.zeros(3), None
+
+    def forward(self, x: Value) -> Value:
+        with mg.no_grad():
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(axis=0)
+        self.state = (self.weight * x - self.mean).detach()
+        return self.weight * x - self.mean
+
+
+def test_what_was_computed_is_no_parameter_and_a_parameter_stays_one() -> None:
+    model = Running()
+    for again in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        again(Value(np.ones((2, 3)))).sum().backward()
+        for kept in (again, copy.deepcopy(again), pickle.loads(pickle.dumps(again))):
+            assert isinstance(kept.mean, Value)
+            assert [name for name, _ in kept.named_parameters()] == list(kept.state_dict()) == ["weight"]
+        with mg.no_grad():
+            again.weight -= 0.1 * again.weight.grad
+        assert [name for name, _ in again.named_parameters()] == ["weight"]
+
+
 def test_a_dataclass_is_a_module() -> None:
     @dataclass
     class Scale(nn.Module):
