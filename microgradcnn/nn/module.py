@@ -88,8 +88,14 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = vars(self).get(name)
-        if isinstance(before, Value) and before.op is None and _was_computed(value):
-            value.static = before.static  # a parameter that took a step under no_grad() stays one
+        if isinstance(before, Value) and before.op is None:
+            if _was_computed(value):
+                value.static = before.static  # a parameter that took a step under no_grad() stays one
+            elif isinstance(value, Value) and before in value.parents:
+                raise TypeError(
+                    f"{name} is a parameter, and what is computed from it would be none: write {name}.data in place of "
+                    f"{name} for a step or a start, and another name for a result"
+                )
         super().__setattr__(name, value)
         for path, part in _walked(value, name):
             _named(part, path)

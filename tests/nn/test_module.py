@@ -135,6 +135,15 @@ def test_what_was_computed_is_no_parameter_and_a_parameter_stays_one() -> None:
         assert [name for name, _ in again.named_parameters()] == ["weight"]
 
 
+def test_a_parameter_is_not_lost_to_an_operator_in_place() -> None:
+    layer, before = nn.Linear(2, 3), nn.Linear(2, 3).weight
+    layer.weight = before
+    with pytest.raises(TypeError, match=r"^weight is a parameter, .*: write weight\.data in place of weight"):
+        layer.weight *= 0.1
+    layer.weight.data *= 0.1
+    assert layer.parameters()[0] is layer.weight is before
+
+
 def test_a_dataclass_is_a_module() -> None:
     @dataclass
     class Scale(nn.Module):
@@ -159,6 +168,19 @@ def test_a_sequential_is_a_sequence() -> None:
     assert nn.Sequential()(3.0) == 3.0
     with pytest.raises(IndexError):
         model[3]
+
+
+@pytest.mark.parametrize(
+    ("layers", "fix"),
+    [
+        ([nn.ReLU()], r"write nn\.Sequential\(\*layers\)$"),
+        ({"first": nn.ReLU()}, r"write nn\.Sequential\(\*layers\.values\(\)\)$"),
+        (mg.relu, r"no Module, such as nn\.ReLU\(\)$"),
+    ],
+)
+def test_what_a_sequential_is_made_of_goes_in_one_by_one(layers: Any, fix: str) -> None:
+    with pytest.raises(TypeError, match=fix):
+        nn.Sequential(layers)
 
 
 def test_a_model_without_a_forward_says_so() -> None:
