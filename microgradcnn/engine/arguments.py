@@ -21,7 +21,14 @@ Operand: TypeAlias = Any  # a Value, a number or an array
 Axis: TypeAlias = int | Sequence[int] | None
 
 _OURS = {"dim": "ax", "dims": "ax", "keepdim": "keepdims"}  # how our names for them start
-_OURS |= {"outputs": "f", "inputs": "wrt", "grad_outputs": "seed", "gradient": "seed"}
+_OURS |= {
+    "outputs": "f",
+    "inputs": "wrt",
+    "grad_outputs": "seed",
+    "gradient": "seed",
+    "unbiased": "ddof",
+    "correction": "ddof",
+}
 _NEEDLESS = {
     "retain_graph": "leave it out, for a graph stays as it is",
     "create_graph": "leave it out, for what mg.grad gives is always a graph",

@@ -103,6 +103,7 @@ OF_PACKAGE = {
     "masked_fill": "write mg.where(mask, number, v)",
     "is_tensor": "write isinstance(v, mg.Value)",
     "allclose": "write np.allclose(v.data, a)",
+    "dropout": "write mg.nn.Dropout(p)(x)",
     "Function": "write mg.primitive(...)",
     "vmap": "leave it out, for functions take whole arrays",
     "one_hot": _ONE_HOT,

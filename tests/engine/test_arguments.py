@@ -47,6 +47,7 @@ MISUSED: list[tuple[Callable[[], Any], str]] = [
         lambda: mg.conv2d(V),
         r"mg\.conv2d\(x, w, stride=1, padding=0, dilation=1, groups=1\): missing a required argument: 'w'",
     ),
+    (lambda: V.var(0, unbiased=True), r"it has no unbiased=, did you mean ddof=\?$"),
     (lambda: mg.grad(outputs=V, inputs=K), r"mg\.grad\(f, wrt, seed=None\): it has no outputs=, did you mean f=\?$"),
     (lambda: mg.grad(V, K, grad_outputs=V), r"it has no grad_outputs=, did you mean seed=\?$"),
     (lambda: mg.grad(V, K, create_graph=True), "it has no create_graph=, leave it out, for what mg.grad gives is alw"),
