@@ -248,7 +248,7 @@ class Two(nn.Module):
 def test_models_that_cannot_be_trained() -> None:
     with pytest.raises(TypeError, match=r"^fit trains a Module, such as nn\.Sequential.* write class Net\(nn"):
         fit(lambda x: x, X, CLASSES)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"gives one Value for its rows, not a tuple of 2: write mg\.concatenate"):
+    with pytest.raises(TypeError, match=r"one Value of a model, not a tuple: give it mg\.concatenate"):
         fit(Two(), X, CLASSES, loss=lambda found, y: found[0].mean())
     with pytest.raises(ValueError, match="fit needs parameters, all of one type, but the model has none"):
         fit(nn.ReLU(), X, CLASSES)

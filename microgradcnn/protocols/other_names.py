@@ -158,9 +158,7 @@ OF_NN = {
         "write a module of nn.MultiheadAttention, nn.LayerNorm and nn.Linear",
     ),
 }
-OF_OPTIMISERS = dict.fromkeys(
-    ("param_groups", "add_param_group"), "write optimiser.lr = rate, and make an optimiser for every group"
-)
+OF_OPTIMISERS = {"param_groups": "write optimiser.lr = rate, and make an optimiser for every group"}
 OF_OPTIM = {
     "Optimizer": "write mg.optim.Optimiser",
     "lr_scheduler": "the schedulers are in mg.optim, such as mg.optim.StepLR",

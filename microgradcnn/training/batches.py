@@ -342,11 +342,7 @@ def outputs(model: Module, x: Array) -> Array:
     with no_grad(), in_mode(model, training=False):
         found = [model.of_rows(Value(x[start : start + BLOCK])) for start in starts]
     if not isinstance(found[0], Value):
-        what = f"a {type(found[0]).__name__}" + (f" of {len(found[0])}" if hasattr(found[0], "__len__") else "")
-        raise TypeError(
-            f"a model that is trained gives one Value for its rows, not {what}: write mg.concatenate([...], axis=1) "
-            "of several, and let the loss take its parts, found[:, :2]"
-        )
+        raise TypeError(f"fit takes one Value of a model, not a {type(found[0]).__name__}: give it mg.concatenate(...)")
     return np.concatenate([output.data for output in found])
 
 
