@@ -313,7 +313,8 @@ def _frozen(array: Array) -> Array:
 
 def _check_model(model: Module, engine: str) -> None:
     if not isinstance(model, Module):
-        fix = ", which train and accuracy take" if isinstance(model, Network) else ""
+        fix = ": write class Net(nn.Module), of layers that are Modules too"
+        fix = ", which train and accuracy take" if isinstance(model, Network) else fix
         raise TypeError(f"fit and evaluate take a Module, such as nn.Sequential(...), not {type(model).__name__}{fix}")
     types = {path: p.dtype for path, p in model.named_parameters()}
     if len(set(types.values())) != 1:

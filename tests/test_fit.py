@@ -236,16 +236,29 @@ def test_what_does_not_fit_is_one_sentence_and_changes_nothing(options: dict[str
     np.testing.assert_array_equal(numbers(model), before)
 
 
+class Two(nn.Module):
+    """The mean and the logarithm of the variance, as an encoder gives them."""
+
+    def __init__(self) -> None:
+        self.mean, self.variance = linear(), linear()
+
+    def forward(self, x: mg.Value) -> Any:
+        return self.mean(x), self.variance(x)
+
+
 def test_models_that_cannot_be_trained() -> None:
     for used in (fit, evaluate):
         with pytest.raises(
-            TypeError, match=r"^fit and evaluate take a Module, such as nn\.Sequential.*, not function$"
+            TypeError,
+            match=r"^fit and evaluate take a Module, such as nn\.Sequential.*, not function: write class Net\(nn",
         ):
             used(lambda x: x, X, CLASSES)
         with pytest.raises(TypeError, match="not SingleLayer, which train and accuracy take"):
             used(single_layer(m=2), X, CLASSES)
         with pytest.raises(ValueError, match="need parameters, all of one type, but the model has none"):
             used(nn.ReLU(), X, CLASSES)
+    with pytest.raises(TypeError, match=r"one Value of a model, not a tuple: give it mg\.concatenate"):
+        fit(Two(), X, CLASSES, loss=lambda found, y: found[0].mean())
     mixed = nn.Sequential(linear(), nn.Linear(3, 3, rng=RNG, dtype=np.float32))
     with pytest.raises(ValueError, match=r"but 0\.weight is float64, .*1\.bias is float32"):
         fit(mixed, X, CLASSES)

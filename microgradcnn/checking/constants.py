@@ -73,7 +73,8 @@ def check_constants(once: Sequence[Value], again: Sequence[Value], leaves: Colle
 def tell_constants(outputs: Sequence[Value], inputs: Sequence[Value], wrt: Sequence[Value]) -> None:
     """Warn of the first constant in a graph that was computed from something, and of an `if` on the way.
 
-    Of numbers only those are seen that are a node's own: not what was computed of them outside of the graph.
+    Of numbers only those are seen that are a node's own: not what was computed of them outside of the graph. What is
+    older than all inputs and parameters, as running statistics are after a step, was not computed from these.
     """
     order, varying, made = reached(outputs), {*inputs, *wrt}, dict[int, Value]()  # by the very object that is its data
     for node in order:
@@ -82,7 +83,7 @@ def tell_constants(outputs: Sequence[Value], inputs: Sequence[Value], wrt: Seque
             if _is_its_own(node):
                 made[id(node.data)] = node
     births = [node._birth for node in order if node.op is not None]
-    given = {id(x.data) for x in inputs}
+    given, oldest = {id(x.data) for x in inputs}, min((v._birth for v in (*inputs, *wrt)), default=0)
     for node in order:
         if node in varying and births and births[0] < asked_at.get(node, 0) < births[-1]:
             _warn(f"the number of {node.describe()} was asked by {_BRANCH}")
@@ -93,6 +94,7 @@ def tell_constants(outputs: Sequence[Value], inputs: Sequence[Value], wrt: Seque
                 taken = (
                     type(p) is not Constant
                     and "detached" in p.static
+                    and p._birth > oldest
                     and ("computed" in p.static or id(p.data) in given)
                 )
                 if taken or id(own) in made:

@@ -21,6 +21,19 @@ Operand: TypeAlias = Any  # a Value, a number or an array
 Axis: TypeAlias = int | Sequence[int] | None
 
 _OURS = {"dim": "ax", "dims": "ax", "keepdim": "keepdims"}  # how our names for them start
+_OURS |= {
+    "outputs": "f",
+    "inputs": "wrt",
+    "grad_outputs": "seed",
+    "gradient": "seed",
+    "unbiased": "ddof",
+    "correction": "ddof",
+}
+_NEEDLESS = {
+    "retain_graph": "leave it out, for a graph stays as it is",
+    "create_graph": "leave it out, for what mg.grad gives is always a graph",
+    "allow_unused": "leave it out, for the gradient of what is unused is zero",
+}
 
 
 def explained(function: Callable[P, R]) -> Callable[P, R]:
@@ -43,8 +56,8 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _message(function: Callable[..., Any], keywords: Iterable[str], misfit: str) -> str:
-    parameters = signature(function).parameters
-    name = f"mg.{function.__name__}"
+    parameters = dict(signature(function).parameters)
+    name = f"{'mg' if parameters.pop('self', None) is None else 'v'}.{function.__name__}"
     shown = ", ".join(str(p.replace(annotation=Parameter.empty)) for p in parameters.values())
     names = [p for p in parameters if parameters[p].kind is Parameter.POSITIONAL_OR_KEYWORD]
     for word in keywords:
@@ -53,7 +66,8 @@ def _message(function: Callable[..., Any], keywords: Iterable[str], misfit: str)
             from difflib import get_close_matches  # for mistakes only: importing it takes 1 ms
 
             alike = alike or get_close_matches(word, names, n=1)
-            misfit = f"it has no {word}=" + (f", did you mean {alike[0]}=?" if alike else "")
+            fix = _NEEDLESS.get(word) or (f"did you mean {alike[0]}=?" if alike else "")
+            misfit = f"it has no {word}=" + (f", {fix}" if fix else "")
             break
     return f"{name} is called as {name}({shown}): {misfit}"
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from microgradcnn.engine import kernels, primitives
 from microgradcnn.engine.accumulation import accumulate
-from microgradcnn.engine.arguments import check_value, no_value, several
+from microgradcnn.engine.arguments import check_value, explained, no_value, several
 from microgradcnn.engine.arrays import as_data, dtype_of, ieee, plain, shape_of
 from microgradcnn.engine.keeping import forget
 from microgradcnn.engine.value import Constant, Value, switched, watcher
@@ -32,6 +32,7 @@ _writing_gradients = threading.Lock()  # threads may add into the same leaf
 _differentiated: WeakKeyDictionary[Value, Value] = WeakKeyDictionary()  # what `grad` gave a gradient of
 
 
+@explained
 def backward(self: Value, seed: object = None) -> None:
     """Set `.grad` of every node that `self` was computed from to d(self)/d(node).
 
@@ -77,6 +78,7 @@ def backward_step(self: Value) -> None:
             accumulate(parent, sent[parent])
 
 
+@explained
 def grad(f: Value, wrt: Value | Sequence[Value], seed: object = None) -> list[Value]:
     """The gradients of `f` with respect to each of `wrt`, as graphs that can be differentiated again.
 

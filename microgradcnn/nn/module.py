@@ -77,15 +77,25 @@ class Module:
     """A layer or a model: attributes, and a `forward` or a `__call__` that computes with them.
 
     Its parameters are the leaf Values among its attributes and among those of the Modules, lists, tuples and dicts in
-    there, named by the way to them: `conv1.weight`, `layers.0.bias`; Buffers are found in the same way. Attributes that
-    the class declares (`p: float`) and that are plain are how it was built: they are printed, and a file of parameters
-    has to agree with them.
+    there, named by the way to them: `conv1.weight`, `layers.0.bias`; Buffers are found in the same way. What was
+    computed under no_grad(), or detached, is none, such as a running mean. Attributes that the class declares
+    (`p: float`) and that are plain are how it was built: they are printed, and a file of parameters has to agree with
+    them.
     """
 
     training = True  # as train() and eval() set it; Dropout and BatchNorm ask
     _path = ""  # its dotted name in the model that it was put into first
 
     def __setattr__(self, name: str, value: Any) -> None:
+        before = vars(self).get(name)
+        if isinstance(before, Value) and before.op is None:
+            if _was_computed(value):
+                value.static = before.static  # a parameter that took a step under no_grad() stays one
+            elif isinstance(value, Value) and before in value.parents:
+                raise TypeError(
+                    f"{name} is a parameter, and what is computed from it would be none: write {name}.data in place of "
+                    f"{name} for a step or a start, and another name for a result"
+                )
         super().__setattr__(name, value)
         for path, part in _walked(value, name):
             _named(part, path)
@@ -124,10 +134,10 @@ class Module:
         """The Module itself, named "", and every Module inside once, with its dotted name."""
         return _once(self, Module)
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: a backward pass adds to what is there."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient, or make it 0: a backward pass adds to what is there."""
         for p in self.parameters():
-            p.grad = None
+            p.grad = None if set_to_none else 0.0
 
     def train(self: M, mode: bool = True) -> M:
         """Switch to training, here and in every Module inside; returns the Module.
@@ -262,8 +272,8 @@ _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every leaf Value, Buffer and Module in a Module, list, tuple or dict, itself included, with its dotted name."""
-    if isinstance(thing, Buffer) or (isinstance(thing, Value) and thing.op is None):
+    """Every parameter, Buffer and Module in a Module, list, tuple or dict, itself included, with its dotted name."""
+    if isinstance(thing, Buffer) or (isinstance(thing, Value) and thing.op is None and not _was_computed(thing)):
         yield path, thing
         return
     parts: Any = ()
@@ -286,6 +296,11 @@ def _once(model: Module, kind: type[V]) -> Iterator[tuple[str, V]]:
         if isinstance(part, kind) and id(part) not in seen:
             seen.add(id(part))
             yield path, part
+
+
+def _was_computed(part: Any) -> bool:
+    """Whether it is a leaf that left a graph, by detach() or under no_grad()."""
+    return isinstance(part, Value) and "computed" in part.static
 
 
 def _named(part: Any, path: str) -> None:

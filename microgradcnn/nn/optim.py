@@ -21,7 +21,7 @@ from microgradcnn.engine.value import Value
 from microgradcnn.files import check_sizes
 from microgradcnn.nn.clipping import clip_grad_norm_, clip_grad_value_
 from microgradcnn.nn.schedules import SCHEDULES, CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler, StepLR
-from microgradcnn.protocols.other_names import OF_OPTIM, refusing
+from microgradcnn.protocols.other_names import OF_OPTIM, OF_OPTIMISERS, Elsewhere, refusing
 from microgradcnn.system.text_layout import how_many
 
 __all__ = ["OPTIMISERS", "SCHEDULES", "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR"]
@@ -42,6 +42,7 @@ class Optimiser(ABC):
     memories: ClassVar[tuple[str, ...]] = ()  # lists with an array for every parameter
     decoupled: ClassVar[bool] = False  # whether weights decay beside the direction, not through the gradient
     error_if_nonfinite: bool | None = None  # of the class too: pickles from before it have none of their own
+    param_groups = Elsewhere("param_groups", OF_OPTIMISERS["param_groups"])
 
     def __init__(
         self,
@@ -55,9 +56,10 @@ class Optimiser(ABC):
         self.parameters = several(parameters, "what an optimiser moves")
         for p in self.parameters:
             if not isinstance(p, Value):
-                raise TypeError(
-                    f"an optimiser takes Values, as model.parameters() lists them, not a {type(p).__name__}"
+                given = type(p).__name__ + ": make an optimiser for every group, and let each step" * isinstance(
+                    p, dict
                 )
+                raise TypeError(f"an optimiser takes Values, as model.parameters() lists them, not a {given}")
         if not self.parameters or not (0.0 <= lr < math.inf and 0.0 <= weight_decay < math.inf):
             raise ValueError(
                 "an optimiser takes one parameter at least, and lr and weight_decay ≥ 0, "
@@ -68,13 +70,12 @@ class Optimiser(ABC):
             raise ValueError(
                 f"{twice.describe()} is among the parameters twice, and every step would move it twice: list it once"
             )
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
-        self.error_if_nonfinite = error_if_nonfinite
+        self.lr, self.weight_decay, self.steps, self.error_if_nonfinite = lr, weight_decay, 0, error_if_nonfinite
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: a backward pass adds to what is there."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient, or make it 0: a backward pass adds to what is there."""
         for p in self.parameters:
-            p.grad = None
+            p.grad = None if set_to_none else 0.0
 
     @np.errstate(all="ignore")  # of what is not finite it has told already
     def step(self, rate: float | None = None) -> None:

@@ -93,7 +93,7 @@ class _Run(Watcher):
         dtype = next((p.dtype for p in model.parameters()), np.float64)
         # Not in training mode: a table draws no random numbers.
         with watching(self), switched(observer, self.called), no_grad(), in_mode(model, training=False):
-            self.shapes[id(model)] = _for_n(model(Value(np.zeros((1, *shape), dtype), label="x")))
+            self.shapes[id(model)] = _for_n(model.of_rows(Value(np.zeros((1, *shape), dtype), label="x")))
 
     def called(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
         before, outside, self.inside = self.count, self.inside, 0
@@ -126,7 +126,7 @@ def _inner(module: Any) -> list[Any]:
 
 def _for_n(output: Any) -> Shape:
     """The shape of an output, of several that of the first, with n where there was one example."""
-    shape = np.shape(output[0] if isinstance(output, tuple) else output)
+    shape = np.shape(output[0] if isinstance(output, list | tuple) else output)
     return ("n", *shape[1:]) if shape[:1] == (1,) else shape
 
 

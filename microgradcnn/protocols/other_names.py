@@ -12,13 +12,17 @@ from typing import Any, NoReturn
 from microgradcnn.engine.value import Value
 
 _ON_THE_CPU = "leave it out, for all numbers are NumPy's, on the CPU"
-_DTYPE = "write v.astype(np.float32)"
+_DTYPE = "write v.astype(np.float32), or np.float64"
+_INTEGERS = "write v.data.astype(int), numbers that leave the graph"
 _BUILT = "give the layers dtype=np.float32 when they are made"
 _RAW = "write mg.Value of NumPy's array, which np.random.default_rng(0) draws at random"
 _IN_PLACE = "write v.data = ... of a leaf, for the numbers of a graph stay what they were"
+_ONE_HOT = "write np.eye(classes)[numbers]"
+_HIGHER = "write mg.grad of what mg.grad gave, or of its sum with a vector"
+_SHARES = "write mg.optim.LambdaLR(optimiser, share), of a function that gives each epoch's share of the rate"
 _BY_FUNCTION = ("cross", "diag", "flip", "kron", "logsumexp", "norm", "outer", "roll", "tile")
 
-# Of Values, then of Modules, of mg, of mg.nn and of mg.optim: the name that is asked for, and what to do.
+# Of Values, Modules, mg, mg.nn, optimisers and mg.optim: the name that is asked for, and what to do.
 OF_VALUES = {
     **dict.fromkeys(("view", "view_as", "reshape_as", "contiguous"), "write v.reshape(...)"),
     **dict.fromkeys(("size", "numel", "nelement"), "v.shape is the shape, np.size(v.data) how many numbers there are"),
@@ -27,7 +31,8 @@ OF_VALUES = {
     **dict.fromkeys(("t", "mT", "adjoint"), "write v.T, or v.swapaxes(-1, -2) of a stack"),
     **dict.fromkeys(("numpy", "tolist"), "write v.data, the number or array inside, or v.item()"),
     **dict.fromkeys(("cpu", "cuda", "to", "device", "is_cuda"), f"{_ON_THE_CPU}; for a dtype {_DTYPE}"),
-    **dict.fromkeys(("double", "float", "half", "type", "long", "int", "type_as"), _DTYPE),
+    **dict.fromkeys(("double", "float", "half", "type", "type_as"), _DTYPE),
+    **dict.fromkeys(("long", "int", "short"), _INTEGERS),
     **dict.fromkeys(("add", "sub", "mul", "div", "neg", "pow"), "write v + a, v - a, v * a, v / a, -v or v**a"),
     **dict.fromkeys(("mm", "bmm", "mv"), "write v @ a"),
     **dict.fromkeys(("eq", "ne", "gt", "ge", "lt", "le"), "write v > a and the like, or mg.equal(v, a)"),
@@ -35,7 +40,10 @@ OF_VALUES = {
     **dict.fromkeys(
         ("median", "quantile", "percentile"), "take a place of mg.sort(v), or np.median(v.data) and the like"
     ),
-    **dict.fromkeys(("requires_grad", "requires_grad_"), "all leaves get a gradient, and v.detach() lets none through"),
+    **dict.fromkeys(
+        ("requires_grad", "requires_grad_"),
+        "leave it out, for all leaves get a gradient, and v.detach() lets none through",
+    ),
     **dict.fromkeys(("grad_fn", "creator", "prev"), "v.op is what made it, v.parents are what went in"),
     **dict.fromkeys(("retain_grad", "is_leaf"), "v.op is None for a leaf, and v.grad is there for every node"),
     **dict.fromkeys(("clone", "copy"), "take v itself, whose numbers do not change in place, or v.detach()"),
@@ -49,6 +57,13 @@ OF_VALUES = {
     "index_select": "write v.take(indices, axis)",
     **dict.fromkeys(("chunk", "split", "unbind"), "write mg.split or mg.array_split"),
     "rsqrt": "write 1 / v.sqrt()",
+    "where": "write mg.where(condition, v, a)",
+    "masked_select": "write v[mask]",
+    "repeat_interleave": "write mg.repeat(v, n, axis)",
+    "topk": "take places of mg.sort(v), or of mg.argsort(v)",
+    "round": "write np.round(v.data), which has no gradient",
+    "register_hook": "after backward() every node has its v.grad, and that of a leaf may be set",
+    **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_tensor"), _RAW),
     **{name: f"write mg.{name}(v, ...)" for name in (*_BY_FUNCTION, "tril", "triu")},
 }
 OF_MODULES = {
@@ -67,7 +82,8 @@ OF_MODULES = {
 OF_PACKAGE = {
     **dict.fromkeys(("cat", "concat"), "write mg.concatenate"),
     **dict.fromkeys(("tensor", "Tensor", "from_numpy", "as_tensor", "array", "asarray"), "write mg.Value(data)"),
-    **dict.fromkeys(("randn", "rand", "randint", "zeros", "ones", "eye", "arange", "linspace", "full"), _RAW),
+    **dict.fromkeys(("zeros", "ones", "full", "empty", "eye", "arange", "linspace"), _RAW),
+    **dict.fromkeys(("randn", "rand", "randint", "randperm", "normal", "randn_like", "rand_like"), _RAW),
     **dict.fromkeys(("add", "sub", "subtract", "mul", "multiply", "div", "divide"), "write a + b, a - b, a * b, a / b"),
     **dict.fromkeys(("mm", "bmm"), "write mg.matmul, or a @ b"),
     **dict.fromkeys(("save", "load"), "write model.save(path) and model.load(path), or pickle a Value"),
@@ -79,6 +95,18 @@ OF_PACKAGE = {
         name: f"write from microgradcnn.estimator import {name}"
         for name in ("MicrogradClassifier", "MicrogradRegressor")
     },
+    **dict.fromkeys(("hessian", "hvp", "hessian_vector_product", "jvp", "vjp", "make_vjp"), _HIGHER),
+    **dict.fromkeys(("elementwise_grad", "egrad"), "write mg.grad(f.sum(), leaves)"),
+    "linalg": "there is mg.norm; the rest of np.linalg can be an mg.primitive, with its chain rule",
+    "multinomial": "write rng.choice(len(p), p=p.data), with rng = np.random.default_rng(0)",
+    "topk": "take places of mg.sort, or of mg.argsort",
+    "masked_fill": "write mg.where(mask, number, v)",
+    "is_tensor": "write isinstance(v, mg.Value)",
+    "allclose": "write np.allclose(v.data, a)",
+    "dropout": "write mg.nn.Dropout(p)(x)",
+    "Function": "write mg.primitive(...)",
+    "vmap": "leave it out, for functions take whole arrays",
+    "one_hot": _ONE_HOT,
     "manual_seed": "write mg.nn.manual_seed",
     "unsqueeze": "write mg.expand_dims",
     "permute": "write mg.transpose",
@@ -113,10 +141,29 @@ OF_NN = {
     "Softplus": "write mg.softplus",
     "AdaptiveAvgPool2d": "write x.mean(axis=(2, 3))",
     "Unflatten": "write x.reshape(...)",
+    "one_hot": _ONE_HOT,
+    "normalize": "write x / mg.norm(x, axis=1, keepdims=True)",
+    **dict.fromkeys(
+        ("CosineSimilarity", "cosine_similarity"),
+        "write mg.sum(a * b, axis=1) / (mg.norm(a, axis=1) * mg.norm(b, axis=1))",
+    ),
+    **dict.fromkeys(
+        ("TripletMarginLoss", "triplet_margin_loss"),
+        "write mg.mean(mg.relu(mg.norm(a - p, axis=1) - mg.norm(a - n, axis=1) + 1.0))",
+    ),
+    **dict.fromkeys(("KLDivLoss", "kl_div"), "write mg.sum(p * (mg.log(p) - mg.log(q)))"),
+    **dict.fromkeys(("ELU", "elu"), "write mg.where(x > 0, x, mg.expm1(x))"),
+    **dict.fromkeys(
+        ("TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer"),
+        "write a module of nn.MultiheadAttention, nn.LayerNorm and nn.Linear",
+    ),
 }
+OF_OPTIMISERS = {"param_groups": "write optimiser.lr = rate, and make an optimiser for every group"}
 OF_OPTIM = {
     "Optimizer": "write mg.optim.Optimiser",
     "lr_scheduler": "the schedulers are in mg.optim, such as mg.optim.StepLR",
+    **dict.fromkeys(("LinearLR", "OneCycleLR", "SequentialLR", "CosineAnnealingWarmRestarts"), _SHARES),
+    "LBFGS": "write scipy.optimize.minimize(f, start, jac=True), of a function f that gives .item() and .grad",
 }
 
 

@@ -340,7 +340,10 @@ def outputs(model: Module, x: Array) -> Array:
     """What the model gives in eval() mode for rows x, (n, ...), computed some rows at a time."""
     starts = range(0, max(len(x), 1), BLOCK)
     with no_grad(), in_mode(model, training=False):
-        return np.concatenate([model.of_rows(Value(x[start : start + BLOCK])).data for start in starts])
+        found = [model.of_rows(Value(x[start : start + BLOCK])) for start in starts]
+    if not isinstance(found[0], Value):
+        raise TypeError(f"fit takes one Value of a model, not a {type(found[0]).__name__}: give it mg.concatenate(...)")
+    return np.concatenate([output.data for output in found])
 
 
 def _joined(arrays: Iterable[Any]) -> Array:

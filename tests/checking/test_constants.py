@@ -211,6 +211,16 @@ def test_a_program_is_quiet_about_what_is_meant(function: Any) -> None:
     assert told(function) == []
 
 
+def test_what_was_computed_before_the_last_step_is_no_constant_to_tell_of() -> None:
+    w, before = leaf("w", 0.3), leaf("x", 0.7)
+    running = under_no_grad(w * before)
+    w.data -= 0.1
+    x = leaf("x", 0.5)
+    mg.compile((w * x / running).square(), [w], [x], "numpy")  # where a warning is an error
+    with pytest.warns(mg.GraphLeft, match="is a constant of this program"):
+        mg.compile((w * x / running).square(), [w], [before, x], "numpy")
+
+
 def test_a_number_that_is_asked_when_the_loss_is_there_is_quiet() -> None:
     w, x = leaf("w", 0.3), leaf("x", 0.7)
     z = w * x

@@ -907,6 +907,11 @@ WRONG_ARGUMENTS = [
     (lambda x: x[Value(1.0)], TypeError, "an index cannot be a Value: mg.where"),
     (lambda x: x[0, Value(1.0)], TypeError, "an index cannot be a Value: mg.where"),
     (lambda x: x[Value(1.0) :], TypeError, "getitem cannot take x"),
+    (
+        lambda x: x.transpose(-2, -1),
+        ValueError,
+        r"of 4 axes in the order \(-2, -1\): .*swapaxes\(-2, -1\) exchanges two",
+    ),
     (lambda x: x.softmax(4), IndexError, "log_softmax cannot take x"),
     (lambda x: x.astype(int), TypeError, "a Value holds float64 or float32, not int64"),
     (lambda x: x**10**400, TypeError, "a Value holds real numbers"),

@@ -110,6 +110,40 @@ def test_results_are_no_parameters() -> None:
     assert net.parameters() == [net.w]
 
 
+class Running(nn.Module):
+    """A mean that is kept as an attribute without being a Buffer, and a state that goes on from call to call."""
+
+    def __init__(self) -> None:
+        self.weight, self.mean, self.state = Value(np.ones(3)), np.zeros(3), None
+
+    def forward(self, x: Value) -> Value:
+        with mg.no_grad():
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(axis=0)
+        self.state = (self.weight * x - self.mean).detach()
+        return self.weight * x - self.mean
+
+
+def test_what_was_computed_is_no_parameter_and_a_parameter_stays_one() -> None:
+    model = Running()
+    for again in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        again(Value(np.ones((2, 3)))).sum().backward()
+        for kept in (again, copy.deepcopy(again), pickle.loads(pickle.dumps(again))):
+            assert isinstance(kept.mean, Value)
+            assert [name for name, _ in kept.named_parameters()] == list(kept.state_dict()) == ["weight"]
+        with mg.no_grad():
+            again.weight -= 0.1 * again.weight.grad
+        assert [name for name, _ in again.named_parameters()] == ["weight"]
+
+
+def test_a_parameter_is_not_lost_to_an_operator_in_place() -> None:
+    layer, before = nn.Linear(2, 3), nn.Linear(2, 3).weight
+    layer.weight = before
+    with pytest.raises(TypeError, match=r"^weight is a parameter, .*: write weight\.data in place of weight"):
+        layer.weight *= 0.1
+    layer.weight.data *= 0.1
+    assert layer.parameters()[0] is layer.weight is before
+
+
 def test_a_dataclass_is_a_module() -> None:
     @dataclass
     class Scale(nn.Module):
@@ -134,6 +168,19 @@ def test_a_sequential_is_a_sequence() -> None:
     assert nn.Sequential()(3.0) == 3.0
     with pytest.raises(IndexError):
         model[3]
+
+
+@pytest.mark.parametrize(
+    ("layers", "fix"),
+    [
+        ([nn.ReLU()], r"write nn\.Sequential\(\*layers\)$"),
+        ({"first": nn.ReLU()}, r"write nn\.Sequential\(\*layers\.values\(\)\)$"),
+        (mg.relu, r"no Module, such as nn\.ReLU\(\)$"),
+    ],
+)
+def test_what_a_sequential_is_made_of_goes_in_one_by_one(layers: Any, fix: str) -> None:
+    with pytest.raises(TypeError, match=fix):
+        nn.Sequential(layers)
 
 
 def test_a_model_without_a_forward_says_so() -> None:
@@ -161,6 +208,13 @@ def test_zero_grad_forgets_every_gradient() -> None:
     net = Net()
     mg.mean(net(rng().random((2, 1, 4, 4)))).backward()
     assert all(p.has_grad for p in net.parameters())
+    optimiser = mg.optim.SGD(net.parameters())
+    for holder in (net, optimiser):
+        holder.zero_grad(set_to_none=False)
+        assert all(p.has_grad and not np.any(p.grad) for p in net.parameters())
+        holder.zero_grad(set_to_none=True)
+        assert all(not p.has_grad for p in net.parameters())
+    mg.mean(net(rng().random((2, 1, 4, 4)))).backward()
     net.zero_grad()
     assert all(not p.has_grad for p in net.parameters())
 

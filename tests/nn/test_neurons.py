@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,3 +130,13 @@ def test_numbers_that_are_no_sizes_are_refused() -> None:
 
 def test_a_star_import_takes_layers_for_arrays_only() -> None:
     assert not {"Neuron", "Layer", "MLP"} & {*nn.__all__}
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_model_of_columns_is_summed_up_and_exported_for_rows(outputs: int, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model, rows = MLP(2, [4, outputs]), np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    assert model.summary(2).rows[0].shape == ("n",)
+    mg.export_onnx(model, tmp_path / "mlp.onnx", 2)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "mlp.onnx").run(None, {"x": rows})
+    np.testing.assert_allclose(found, model.of_rows(Value(rows.astype(float))).data, rtol=1e-5, atol=1e-6)

@@ -23,6 +23,7 @@ OWNERS: dict[str, tuple[Any, dict[str, str]]] = {
     "Module": (MODEL, names.OF_MODULES),
     "mg": (mg, names.OF_PACKAGE),
     "nn": (nn, names.OF_NN),
+    "optimiser": (mg.optim.SGD([Value(1.0)]), names.OF_OPTIMISERS),
     "optim": (mg.optim, names.OF_OPTIM),
 }
 ASKED = [(owner, name) for owner, (_, table) in OWNERS.items() for name in table]
@@ -67,6 +68,9 @@ OTHERS = [
     (mg, "qqqqqq", "module 'microgradcnn' has no attribute 'qqqqqq'"),
     (mg, "__wrapped__", "module 'microgradcnn' has no attribute '__wrapped__'"),
     (V, "qqqqqq", "'Value' object has no attribute 'qqqqqq'"),
+    (V, "double", "write v.astype(np.float32), or np.float64"),
+    (V, "long", "write v.data.astype(int), numbers that leave the graph"),
+    (mg, "one_hot", "write np.eye(classes)[numbers]"),
     (MODEL, "qqqqqq", "'Sequential' object has no attribute 'qqqqqq'"),
 ]
 

@@ -249,6 +249,22 @@ def test_a_loss_over_rows(path):
     assert_close(run(path, rows, classes), nn.cross_entropy(model(Value(rows)), classes).data)
 
 
+# How a recurrence begins, and what a new part of every row is filled with.
+ROWS_OF_ZEROS = {
+    "joined": lambda x: mg.concatenate([x, np.zeros((len(x), 2))], axis=1),
+    "stacked": lambda x: mg.stack([np.zeros(x.shape), x], axis=1),
+    "one number a row": lambda x: mg.stack([np.zeros(len(x)), x[:, 0]], axis=1),
+}
+
+
+@pytest.mark.parametrize("name", ROWS_OF_ZEROS)
+def test_rows_of_zeros_are_as_many_as_the_input_has(name, path):
+    x = Value(np.ones((3, 4)), label="x")
+    mg.export_onnx(ROWS_OF_ZEROS[name](x), path, x)
+    rows = rounded(np.random.default_rng(0).normal(size=(5, 4)))
+    assert_close(run(path, rows), ROWS_OF_ZEROS[name](Value(rows)).data)
+
+
 def test_gradients_are_graphs_too(path):
     rng = np.random.default_rng(0)
     layers = nn.Conv2d(1, 2, 3, 2, 1, rng=rng), nn.Tanh(), nn.MaxPool2d(2, 1), nn.AvgPool2d(2), nn.Flatten()

@@ -159,9 +159,12 @@ def atleast_3d(x: Operand) -> Any:
 def transpose(x: Operand, axes: Sequence[int] | None = None) -> Any:
     """The axes reversed, or in the order given."""
     if axes is not None:
-        axes = tuple(axes)
+        axes, n = tuple(axes), len(shape_of(x))
+        if len(axes) != n:
+            pair = ": swapaxes({}, {}) exchanges two".format(*axes) if len(axes) == 2 else ""
+            who = x.describe() if isinstance(x, Value) else "an array"
+            raise ValueError(f"transpose cannot take {who} of {n} axes in the order {axes}: it has to name all{pair}")
         if min(axes, default=0) < 0:
-            n = len(shape_of(x))
             axes = tuple([a + n if -n <= a < 0 else a for a in axes])
     return primitives.transpose(x, axes=axes)
 

@@ -42,6 +42,8 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 is_class = isinstance(layer, type) and issubclass(layer, Module)
                 fix = f": write {layer.__name__}(...)" if is_class else ", such as nn.ReLU()"
+                if isinstance(layer, list | tuple | dict):
+                    fix = f": write nn.Sequential(*layers{'.values()' * isinstance(layer, dict)})"
                 raise TypeError(f"layer {i} of a Sequential is {layer!r}, which is no Module{fix}")
             setattr(self, str(i), layer)
 

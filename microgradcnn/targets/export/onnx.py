@@ -101,14 +101,14 @@ def _called(model: Module, shape: Any, n: int) -> tuple[Any, list[Value]]:
     dtype = next((p.dtype for p in model.parameters()), np.float64)
     x = Value(np.zeros((n, *((shape,) if isinstance(shape, int) else shape)), dtype), label="x")
     with in_mode(model, training=False):
-        return model(x), [x]
+        return model.of_rows(x), [x]
 
 
 def _check_numbers(model: Module, output: Value, x: Value) -> None:
     """Raise ConstantError if the model takes numbers of its input for constants, or asks them by an if."""
     other = Value(np.resize([1.0, 0.0], x.shape).astype(x.dtype))  # classes as well
     with in_mode(model, training=False), suppress(IndexError):  # of fewer classes
-        check_constants([output], called(lambda x: [model(x)], [other], ()), {x, other})
+        check_constants([output], called(lambda x: [model.of_rows(x)], [other], ()), {x, other})
 
 
 def _check(output: Any, inputs: list[Any]) -> None:
@@ -128,6 +128,8 @@ def _graph(writer: Writer, lines: Lines, parameters: dict[Line, tuple[str, Value
     names: dict[Line, str] = {}
     for i, line in enumerate(lines.inputs, 1):
         names[line] = writer.name(line.label or ("x" if len(lines.inputs) == 1 else f"x_{i}"))
+        if isinstance(next(iter(own_shape(line)), None), Rows):
+            writer.with_rows = names[line]
     order = in_order([lines.loss])
     for line in order:
         if line in parameters:

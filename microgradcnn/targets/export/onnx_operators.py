@@ -122,9 +122,12 @@ def _broadcast_to(w: Writer, line: Line, args: list[str]) -> str:
     before: Shape = (1,) * (len(line.shape) - len(line.args[0].shape)) + line.args[0].shape
     if line.args[0].shape == line.shape:
         return args[0]
-    # The axis of the rows, which x has already, is left as it is by a length of 1.
+    # The axis of the rows, if x has it already, is left as it is by a length of 1.
     lengths = [b if a == 1 and not isinstance(b, Rows) else 1 for a, b in zip(before, line.shape, strict=True)]
-    return w.node("Expand", args[0], w.integers(*lengths))
+    if not isinstance(line.shape[0], Rows) or isinstance(before[0], Rows):
+        return w.node("Expand", args[0], w.integers(*lengths))
+    rows = w.node("Shape", w.with_rows, start=0, end=1)  # as many as the inputs have, of the one that there is
+    return w.node("Expand", args[0], w.node("Concat", rows, w.integers(*lengths[1:]), axis=0))
 
 
 def _reduction(name: str) -> Callable[[Writer, Line, list[str]], str]:

@@ -19,6 +19,7 @@ class Writer:
         self.dtype = dtype
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
+        self.with_rows = ""  # the name of an input whose first axis is that of the rows
         self._taken: set[str] = set()
         self._node_names: set[str] = set()
         self._constants: dict[tuple[Any, ...], str] = {}

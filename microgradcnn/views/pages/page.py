@@ -59,7 +59,7 @@ DATA = frozenset({"x", "X", "y", "Y", "p", "λ"})  # leaves that descent does no
 
 def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners | None = None) -> str:
     """The HTML of the page. Descent moves the leaves in `wrt`, or if it is empty the parameters of models, or if there
-    are none the leaves not called as DATA.
+    are none the leaves not called as DATA; none that were computed, under no_grad() or with a detach().
 
     `owners` are the objects that parameters belong to, for these, and for the groups of other levels.
     """
@@ -67,8 +67,9 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     first = shown.levels[0] if isinstance(shown.levels[0], Level) else shown.finest
     assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
-    parameters = [v for v in leaves if v in (owners or {}) or label_in_model(v)]
-    others = [v for v in leaves if name_of(v.label or "").base not in DATA]
+    made = [v for v in leaves if "computed" not in v.static]  # not as running statistics are, which no step moves
+    parameters = [v for v in made if v in (owners or {}) or label_in_model(v)]
+    others = [v for v in made if name_of(v.label or "").base not in DATA]
     moved = set(wrt or parameters or others or leaves)
     told, packed = list(_leaves(topological(f), moved)), list[str]()
     derivations = Derivations()

@@ -480,7 +480,10 @@ def test_a_leaf_is_held_and_let_go(page: Page, tmp_path: Path) -> None:
 
 @needs_chromium
 def test_of_a_model_its_parameters_descend(page: Page, tmp_path: Path) -> None:
-    """Inputs without a label stay, as those that are called x do: of a Module, and of what holds numbers in lists."""
+    """Inputs without a label stay, as those that are called x do: of a Module, and of what holds numbers in lists.
+
+    So does what such an object has computed under no_grad(), as a running mean.
+    """
     module = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1))
     loss = (module(Value(np.ones((1, 2)))) ** 2.0).sum()
     loss.backward()
@@ -491,6 +494,12 @@ def test_of_a_model_its_parameters_descend(page: Page, tmp_path: Path) -> None:
     f.backward()
     shown(page, f, tmp_path, names={"model": model})
     assert page.locator("#moves").inner_text().startswith("Moves w and b; ")
+    with mg.no_grad():
+        model.running = 0.9 * Value(0.5)
+    f = (model([Value(0.5), Value(-1.0)]) - model.running) ** 2
+    shown(page, f, tmp_path, names={"model": model})
+    assert page.locator("#moves").inner_text().startswith("Moves w and b; ")
+    assert "running" in page.locator("#moves").inner_text()
 
 
 # Arrays
