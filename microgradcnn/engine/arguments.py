@@ -204,5 +204,5 @@ def check_real(**numbers: Any) -> None:
 def check_integers(**numbers: Any) -> None:
     """Raise TypeError, by its name, for what is no whole number."""
     for name, number in numbers.items():
-        if not isinstance(number, Integral):
+        if not isinstance(number, Integral) or isinstance(number, bool):
             raise TypeError(f"{name} is a whole number, not {number!r}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, explained, listed, of_one
+from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, check_real, explained, listed, of_one, shown
 from microgradcnn.engine.arrays import Array, bare_array, glimpse
 from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, sqrt, square, where, zeros_like
 from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
@@ -201,7 +201,7 @@ def batch_norm(
     elif running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, or training=True")
     else:
-        y = (x - running_mean.reshape(of_features)) / sqrt(running_var.reshape(of_features) + eps)
+        y = (x - reshape(running_mean, of_features)) / sqrt(reshape(running_var, of_features) + eps)
     y = y if weight is None else primitives.mul(y, weight)
     return y if bias is None else primitives.add(y, bias)
 
@@ -210,6 +210,12 @@ def _follow(x: Any, axis: tuple[int, ...], mean: Array | None, var: Array | None
     """Move running statistics towards those of the batch, whose variance is the unbiased one."""
     if math.prod(shape(x)) < 2 * shape(x)[1]:
         raise ValueError(f"batch_norm in training takes two numbers or more of each feature, not x of shape {shape(x)}")
+    check_real(momentum=momentum)
+    for running in (mean, var):
+        if running is not None and not (isinstance(running, np.ndarray) and running.dtype.kind == "f"):
+            raise TypeError(
+                f"running statistics are arrays of floats, in which batch_norm writes in training, not {shown(running)}"
+            )
     numbers = x._data if isinstance(x, Value) else np.asarray(x)
     if mean is not None:
         mean += momentum * (np.mean(numbers, axis) - mean)

@@ -39,8 +39,8 @@ class MultiheadAttention(Module):
         num_heads: int,
         dropout: float = 0.0,
         bias: bool = True,
-        batch_first: bool = False,
         *,
+        batch_first: bool = False,  # PyTorch's ninth argument
         rng: Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
