@@ -90,6 +90,18 @@ for axis, shapes in {
                 function = partial(getattr(mg, name), **options)
                 case(f"{name} {axis} {keepdims}", function, partial(formula, **options), shape)
 
+for shape in ((0,), (2, 0), (0, 3), (2, 0, 3)):
+    largest = partial(np.max, axis=0, initial=0.0)  # of sizes: 0 of none
+    case("norm inf", lambda x: mg.norm(x, np.inf, 0), largest, shape)
+    if len(shape) > 1:
+        case("norm 1 of matrices", lambda x: mg.norm(x, 1, (1, 0)), lambda x, f=largest: f(np.sum(x, axis=1)), shape)
+        case(
+            "norm inf of matrices",
+            lambda x: mg.norm(x, np.inf, (0, 1)),
+            lambda x, f=largest: f(np.sum(x, axis=1)),
+            shape,
+        )
+
 for shapes in (
     *(
         ((0, 3), (3, 2)),
