@@ -118,9 +118,11 @@ def axis_of(function: str, axis: Any) -> int:
             "Values in one list, mg.maximum and mg.minimum take two"
         )
     try:
-        return operator.index(axis)
+        if not isinstance(axis, bool):
+            return operator.index(axis)
     except TypeError:
-        raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}") from None
+        pass
+    raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}")
 
 
 def integers_of(what: str, given: Any, least: int | None = None) -> Any:
