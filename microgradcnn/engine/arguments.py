@@ -132,9 +132,11 @@ def axis_of(function: str, axis: Any) -> int:
             "Values in one list, mg.maximum and mg.minimum take two"
         )
     try:
-        return operator.index(axis)
+        if not isinstance(axis, bool):
+            return operator.index(axis)
     except TypeError:
-        raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}") from None
+        pass
+    raise TypeError(f"the axis of {function} is an integer, such as -1 for the last, not {axis!r}")
 
 
 def integers_of(what: str, given: Any, least: int | None = None) -> Any:
@@ -218,5 +220,5 @@ def check_real(**numbers: Any) -> None:
 def check_integers(**numbers: Any) -> None:
     """Raise TypeError, by its name, for what is no whole number."""
     for name, number in numbers.items():
-        if not isinstance(number, Integral):
+        if not isinstance(number, Integral) or isinstance(number, bool):
             raise TypeError(f"{name} is a whole number, not {number!r}")

@@ -97,6 +97,7 @@ class Optimiser(ABC):
                     raise FloatingPointError(sentence)
                 warnings.warn(sentence, RuntimeWarning, stacklevel=3)
         rate = self.lr if rate is None else rate
+        check_real(rate=rate)
         self.steps += 1
         coupled, beside = (0.0, self.weight_decay) if self.decoupled else (self.weight_decay, 0.0)
         for i, p in enumerate(self.parameters):
@@ -178,8 +179,8 @@ class SGD(Optimiser):
         parameters: Iterable[Value],
         lr: float = 1e-3,
         momentum: float = 0.0,
-        weight_decay: float = 0.0,
         *,
+        weight_decay: float = 0.0,  # PyTorch's fifth argument
         dampening: float = 0.0,
         nesterov: bool = False,
         error_if_nonfinite: bool | None = None,

@@ -189,7 +189,8 @@ def _norm(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
 
 
 def _logsumexp(x: Grid, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
-    top = _on_each(lambda t: primitives.where(primitives.equal(t - t, 0.0), t, 0.0), _max(x, axis, True))  # if finite
+    largest = _max(x, axis, True) if x.size else _sum(x, axis, True)  # 0 of nothing
+    top = _on_each(lambda t: primitives.where(primitives.equal(t - t, 0.0), t, 0.0), largest)  # if finite
     total = _array(_sum(_on_each(primitives.exp, x - top), axis, keepdims))
     return _on_each(primitives.log, total) + top.reshape(total.shape)
 

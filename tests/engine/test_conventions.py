@@ -153,7 +153,7 @@ HELD: dict[tuple[str, str], list[Held]] = {
         *[Held(mg.logaddexp, (x, x), (NAN, NAN), x) for x in (INF, -INF)],
         Held(mg.logaddexp, (-INF, 1.0), (0.0, 1.0), 1.0),
     ],
-    ("clip, at its bounds", "1 to x, as in PyTorch; of NaN NaN, with 1 to x"): [
+    ("clip, at its bounds", "1 to x, as PyTorch before 2.14; of NaN NaN, with 1 to x"): [
         *[Held(lambda x: mg.clip(x, -1.0, 2.0), (x,), (1.0,), x) for x in (-1.0, 2.0, NAN)],
         Held(lambda x: mg.clip(x, -1.0, 2.0), (2.5,), (0.0,), 2.0),
     ],

@@ -72,6 +72,11 @@ for shapes in (((0, 3), (3,)), ((0, 1), (1, 3)), ((0,), ()), ((2, 0), (1,)), ((0
     case("where by two", lambda a, b: mg.where(a < b, a, b), lambda a, b: np.where(a < b, a, b), *shapes)
     case("equal", lambda a, b: mg.where(mg.equal(a, b), a, b), lambda a, b: np.where(a == b, a, b), *shapes)
 
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in ("sum", "mean", "max", "min", "prod", "var", "std")},
+    "norm": lambda x, **over: np.sqrt(np.sum(x**2, **over)),
+    "logsumexp": lambda x, **over: np.log(np.sum(np.exp(x), **over)),
+}
 for axis, shapes in {
     None: ((0,), (2, 0), (0, 3)),
     0: ((0, 3), (2, 0), (0,)),
@@ -81,13 +86,21 @@ for axis, shapes in {
     for shape in shapes:
         for keepdims in (False, True):
             options = {"axis": axis, "keepdims": keepdims}
-            for name in ("sum", "mean", "max"):
-                case(
-                    f"{name} {axis} {keepdims}",
-                    partial(getattr(mg, name), **options),
-                    partial(getattr(np, name), **options),
-                    shape,
-                )
+            for name, formula in REDUCTIONS.items():
+                function = partial(getattr(mg, name), **options)
+                case(f"{name} {axis} {keepdims}", function, partial(formula, **options), shape)
+
+for shape in ((0,), (2, 0), (0, 3), (2, 0, 3)):
+    largest = partial(np.max, axis=0, initial=0.0)  # of sizes: 0 of none
+    case("norm inf", lambda x: mg.norm(x, np.inf, 0), largest, shape)
+    if len(shape) > 1:
+        case("norm 1 of matrices", lambda x: mg.norm(x, 1, (1, 0)), lambda x, f=largest: f(np.sum(x, axis=1)), shape)
+        case(
+            "norm inf of matrices",
+            lambda x: mg.norm(x, np.inf, (0, 1)),
+            lambda x, f=largest: f(np.sum(x, axis=1)),
+            shape,
+        )
 
 for shapes in (
     *(

@@ -39,7 +39,7 @@ def named(cases: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", [*REDUCTIONS, *ALONG_ONE])
-@pytest.mark.parametrize("axis", [1.0, "0", (0, None), ((0,),), np.bool_(True)], ids=repr)
+@pytest.mark.parametrize("axis", [1.0, "0", (0, None), ((0,),), True, np.bool_(True)], ids=repr)
 def test_what_is_no_axis(name: str, axis: Any) -> None:
     x = Value(A, label="x")
     refused(lambda: getattr(mg, name)(x, axis=axis), TypeError, "the axis of", "is an integer")
@@ -252,6 +252,35 @@ SHAPES: list[Any] = [
     ("tile 1.5", lambda x: mg.tile(x, 1.5), TypeError, "tile"),
     ("tile None", lambda x: mg.tile(x, None), TypeError, "tile"),
     ("tile a Value", lambda x: mg.tile(x, Value(2.0, label="k")), TypeError, "tile"),
+    ("rot90", lambda x: mg.rot90(x, 1, (0,)), ValueError, "rot90 turns in the plane of two axes, not (0,)"),
+    ("rot90 of none", lambda x: mg.rot90(x, 1, None), TypeError, "the axis of rot90 is an integer"),
+    ("rot90 half", lambda x: mg.rot90(x, 1.5), TypeError, "k is a whole number, not 1.5"),
+    ("rollaxis", lambda x: mg.rollaxis(x, 0, None), TypeError, "start is a whole number, not None"),
+    ("transpose to one", lambda x: mg.transpose(x, 0), ValueError, "axes"),
+    ("transpose to text", lambda x: mg.transpose(x, "ab"), TypeError, "the axis of transpose is an integer"),
+    ("tensordot", lambda x: mg.tensordot(x, x, None), ValueError, "or those in two lists, not None"),
+    ("tensordot of one list", lambda x: mg.tensordot(x, x, ([0],)), ValueError, "or those in two lists, not ([0],)"),
+    ("diff 1.5", lambda x: mg.diff(x, 1.5), TypeError, "n is a whole number, not 1.5"),
+    ("diagonal None", lambda x: mg.diagonal(x, None), TypeError, "offset is a whole number, not None"),
+    ("trace None", lambda x: mg.trace(x, None), TypeError, "offset is a whole number, not None"),
+    ("diag 1.5", lambda x: mg.diag(x[0], 1.5), TypeError, "k is a whole number, not 1.5"),
+    ("tril None", lambda x: mg.tril(x, None), TypeError, "k is a whole number, not None"),
+    ("triu text", lambda x: mg.triu(x, "1"), TypeError, "k is a whole number, not '1'"),
+    ("split twice", lambda x: mg.split(x, [[1], [2]], 1), ValueError, "at places in one list, not [[1], [2]]"),
+    ("append", lambda x: mg.append(x, x, ()), TypeError, "the axis of concatenate is an integer"),
+    *[
+        (f"{name} along two", lambda x, f=f: f(x, (0, 1)), TypeError, f"the axis of {name} is an integer")
+        for name, f in {
+            "repeat": lambda x, axis: mg.repeat(x, 2, axis),
+            "split": lambda x, axis: mg.split(x, 1, axis),
+            "array_split": lambda x, axis: mg.array_split(x, 1, axis),
+            "diff": lambda x, axis: mg.diff(x, 1, axis),
+            "take": lambda x, axis: mg.take(x, [0], axis),
+            "take_along_axis": lambda x, axis: mg.take_along_axis(x, np.array([[0]]), axis),
+            "swapaxes": lambda x, axis: mg.swapaxes(x, axis, 0),
+            "rollaxis": mg.rollaxis,
+        }.items()
+    ],
     ("tril of a number", lambda x: mg.tril(x[0, 0]), ValueError, "triangle"),
 ]
 

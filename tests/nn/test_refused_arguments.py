@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ def w() -> list[Value]:
     return [Value(1.0, label="w")]
 
 
+def moved() -> list[Value]:
+    parameters = w()
+    mg.sum(parameters[0] * 2.0).backward()
+    return parameters
+
+
 def adam(**options: Any) -> Any:
     return optim.AdamW(w(), **options)
 
@@ -41,6 +48,40 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, type[Exception]]] = {
     "layers of an RNN": (lambda: nn.RNN(3, 2, "2"), "num_layers is a whole number, not '2'", TypeError),  # type: ignore[arg-type]
     "attention": (lambda: nn.MultiheadAttention(4, "2"), "num_heads is a whole number, not '2'", TypeError),  # type: ignore[arg-type]
     "BatchNorm": (lambda: nn.BatchNorm1d("3"), "num_features is a whole number, not '3'", TypeError),  # type: ignore[arg-type]
+    "True for one": (lambda: nn.Linear(True, 2), "in_features is a whole number, not True", TypeError),
+    "True for a size": (lambda: nn.MaxPool2d(2, 2, 0, True), "dilation is a number or a pair, not True", TypeError),
+    "True for groups": (lambda: nn.Conv2d(2, 2, 3, groups=True), "groups is a number, not True", TypeError),
+    "a row of none": (lambda: nn.Embedding(5, 2, 1.5), "padding_idx is a whole number, not 1.5", TypeError),  # type: ignore[arg-type]
+    "no axis": (lambda: nn.Softmax(None), "dim is a whole number, not None", TypeError),  # type: ignore[arg-type]
+    "axes": (lambda: nn.Flatten((1, 2)), "start_dim is a whole number, not (1, 2)", TypeError),  # type: ignore[arg-type]
+    "a slope": (lambda: nn.LeakyReLU("0.1"), "negative_slope is a number, not '0.1'", TypeError),  # type: ignore[arg-type]
+    "a probability": (lambda: nn.LSTM(3, 2, 2, dropout=None), "p is a number, not None", TypeError),  # type: ignore[arg-type]
+    "ε": (lambda: nn.BatchNorm1d(3, None), "eps is a number, not None", TypeError),  # type: ignore[arg-type]
+    "a momentum": (lambda: nn.BatchNorm2d(3, momentum="0.1"), "momentum is a number, not '0.1'", TypeError),  # type: ignore[arg-type]
+    "ε of rows": (lambda: nn.LayerNorm(3, (1, 2)), "eps is a number, not (1, 2)", TypeError),  # type: ignore[arg-type]
+    "no shape": (lambda: nn.LayerNorm(None), "normalized_shape is a whole number, not None", TypeError),  # type: ignore[arg-type]
+    "half a shape": (lambda: nn.LayerNorm((2, 1.5)), "normalized_shape is a whole number, not 1.5", TypeError),  # type: ignore[arg-type]
+    "statistics in a list": (
+        lambda: mg.batch_norm(X, [0.0] * 3, training=True),  # type: ignore[arg-type]
+        "arrays of floats that can be written to, not [0.0, 0.0, 0.0]",
+        TypeError,
+    ),
+    "statistics in a Buffer": (
+        lambda: mg.batch_norm(X, nn.BatchNorm1d(3).running_mean, training=True),  # type: ignore[arg-type]
+        "arrays of floats that can be written to, not Buffer(",
+        TypeError,
+    ),
+    "whole statistics": (
+        lambda: mg.batch_norm(X, None, np.ones(3, int), training=True),
+        "arrays of floats that can be written to, not array([1, 1, 1])",
+        TypeError,
+    ),
+    "no momentum": (
+        lambda: mg.batch_norm(X, training=True, momentum=None),  # type: ignore[arg-type]
+        "momentum is a number, not None",
+        TypeError,
+    ),
+    "a closure": (lambda: optim.SGD(moved()).step(lambda: 1.0), "rate is a number, not <function", TypeError),  # type: ignore[arg-type]
     "words": (
         lambda: nn.Embedding(5, 2)(np.array(["a"])),
         "Embedding(num_embeddings=5, embedding_dim=2) takes whole numbers from 0 to 4, not an array of <U1",
@@ -90,6 +131,49 @@ def test_another_kind_of_argument_is_named(act: Callable[[], Any], starts: str, 
         act()
     assert str(caught.value).startswith(starts)
     assert "\n" not in str(caught.value)
+
+
+RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
+CONVOLUTION = "in_channels out_channels kernel_size stride padding"
+
+# PyTorch's arguments in its order, up to the last that is here too; models and optimisers come first.
+ORDERS: dict[str, str] = {
+    "Linear": "in_features out_features bias",
+    "Embedding": "num_embeddings embedding_dim padding_idx",
+    **dict.fromkeys(("Conv1d", "Conv2d"), f"{CONVOLUTION} dilation groups bias"),
+    "ConvTranspose2d": f"{CONVOLUTION} output_padding groups bias dilation",
+    "AvgPool2d": "kernel_size stride padding ceil_mode count_include_pad",
+    "MaxPool2d": "kernel_size stride padding dilation return_indices ceil_mode",
+    "Flatten": "start_dim end_dim",
+    "LeakyReLU": "negative_slope inplace",
+    "GELU": "approximate",
+    "Softmax": "dim",
+    "Dropout": "p inplace",
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d"), "num_features eps momentum affine track_running_stats"),
+    "LayerNorm": "normalized_shape eps elementwise_affine bias",
+    "RNN": RECURRENT.replace("bias", "nonlinearity bias"),
+    **dict.fromkeys(("LSTM", "GRU"), RECURRENT),
+    "RNNCell": "input_size hidden_size bias nonlinearity",
+    **dict.fromkeys(("LSTMCell", "GRUCell"), "input_size hidden_size bias"),
+    "MultiheadAttention": "embed_dim num_heads dropout bias add_bias_kv add_zero_attn kdim vdim batch_first",
+    "SGD": "parameters lr momentum dampening weight_decay nesterov",
+    **dict.fromkeys(("Adam", "AdamW"), "parameters lr betas eps weight_decay amsgrad"),
+    "RMSprop": "parameters lr alpha eps weight_decay momentum centered",
+    "Adagrad": "parameters lr lr_decay weight_decay initial_accumulator_value eps",
+    "StepLR": "optimiser step_size gamma last_epoch",
+    "ExponentialLR": "optimiser gamma last_epoch",
+    "CosineAnnealingLR": "optimiser T_max eta_min last_epoch",
+    "LambdaLR": "optimiser lr_lambda last_epoch",
+    "clip_grad_norm_": "parameters max_norm norm_type error_if_nonfinite",
+    "clip_grad_value_": "parameters clip_value",
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_argument_by_its_place_is_the_one_that_pytorch_has_there(name: str) -> None:
+    given = signature(getattr(nn, name, None) or getattr(optim, name)).parameters.values()
+    names = [p.name for p in given if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert names == ORDERS[name].split()[: len(names)]
 
 
 def test_numbers_of_numpys_are_numbers() -> None:

@@ -70,7 +70,7 @@ def test_float32_stays_float32(kind: str) -> None:
     x = rng(1).random((2, 3, 4), np.float32)
     if kind == "MultiheadAttention":
         layer: Any = attention(4, 2, dtype=np.float32)
-        y = layer(x, x, x, is_causal=True)[0]
+        y = layer(x, x, x, attn_mask=np.zeros((2, 2)), is_causal=True)[0]
     elif kind == "Embedding":
         layer = nn.Embedding(3, 2, padding_idx=1, dtype=np.float32, rng=rng())
         y = mg.concatenate([layer(np.array([0, 1])), layer(Value(np.array([0, 1], np.float32)))])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Operand, explained, of_one
+from microgradcnn.engine.arguments import Operand, check_integers, explained, of_one
 from microgradcnn.engine.functions.reductions import sum
 from microgradcnn.engine.functions.shapes import getitem, moveaxis, ravel, shape
 
@@ -16,6 +16,7 @@ from microgradcnn.engine.functions.shapes import getitem, moveaxis, ravel, shape
 @explained
 def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The numbers with equal indices along two axes, as a last axis; `offset` of them to the right."""
+    check_integers(offset=offset)
     if len(shape(x)) < 2:
         raise ValueError(f"a diagonal is one of two axes, and there is shape {shape(x)}")
     x = moveaxis(x, (axis1, axis2), (-2, -1))
@@ -35,6 +36,7 @@ def trace(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 @explained
 def diag(x: Operand, k: int = 0) -> Any:
     """The diagonal of a matrix, or the matrix of zeros with a vector as its diagonal; `k` to the right."""
+    check_integers(k=k)
     if len(shape(x)) == 2:
         return diagonal(x, k)
     if len(shape(x)) != 1:
@@ -55,6 +57,7 @@ def diagflat(x: Operand, k: int = 0) -> Any:
 @explained
 def tril(x: Operand, k: int = 0) -> Any:
     """x with zeros above a diagonal of its last two axes, the one that is `k` to the right."""
+    check_integers(k=k)
     return primitives.where(np.tri(*_matrix(x), k) > 0.0, x, 0.0)
 
 
@@ -62,6 +65,7 @@ def tril(x: Operand, k: int = 0) -> Any:
 @explained
 def triu(x: Operand, k: int = 0) -> Any:
     """x with zeros below a diagonal of its last two axes, the one that is `k` to the right."""
+    check_integers(k=k)
     return primitives.where(np.tri(*_matrix(x), k - 1) > 0.0, 0.0, x)
 
 

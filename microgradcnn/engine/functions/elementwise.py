@@ -155,7 +155,8 @@ def mod(a: Operand, b: Operand) -> Any:
 def clip(x: Operand, min: Operand = None, max: Operand = None) -> Any:
     """x, but min where x is less, and max where x is more (also where max is less than min); None is no bound.
 
-    The gradient goes to x from min to max, both ends included, as in PyTorch, otherwise to the bound. NaN stays NaN.
+    The gradient goes to x from min to max, both ends included, otherwise to the bound; PyTorch had it so until 2.14.
+    NaN stays NaN.
     """
     if min is not None and max is not None:
         min = primitives.minimum(min, max)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, explained, integers_of, of_many, of_one
+from microgradcnn.engine.arguments import Axis, Operand, check_integers, explained, integers_of, of_many, of_one, shown
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.functions.shapes import (
     atleast_1d,
@@ -16,6 +16,7 @@ from microgradcnn.engine.functions.shapes import (
     atleast_3d,
     concatenate,
     getitem,
+    place,
     places,
     ravel,
     reshape,
@@ -46,7 +47,7 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     """Every number, or every part along an axis, several times in a row; without an axis, of x made flat."""
     if axis is None:
         return repeat(ravel(x), repeats, 0)
-    (at,) = places("repeat", axis, len(shape(x)))
+    at = place("repeat", axis, len(shape(x)))
     return _along(x, at, np.repeat(np.arange(shape(x)[at]), integers_of("the number of repeats", repeats, 0)))
 
 
@@ -129,7 +130,7 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
 
     Raises ValueError where the length cannot be divided.
     """
-    (at,) = places("split", axis, len(shape(x)))
+    at = place("split", axis, len(shape(x)))
     cuts = _cuts("split", indices_or_sections)
     if not cuts.ndim and shape(x)[at] % cuts:
         raise ValueError(f"{shape(x)[at]} along axis {axis} are not {cuts} parts alike: see array_split")
@@ -139,7 +140,7 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
 @explained
 def array_split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """A list of parts along an axis, as `split` gives them, of which the first may be longer by one."""
-    (at,) = places("array_split", axis, len(shape(x)))
+    at = place("array_split", axis, len(shape(x)))
     cuts = _cuts("array_split", indices_or_sections)
     if not cuts.ndim:
         lengths = [len(part) for part in np.array_split(np.arange(shape(x)[at]), cuts)]
@@ -170,16 +171,17 @@ def dsplit(x: Operand, indices_or_sections: int | Sequence[int]) -> list[Any]:
 @explained
 def append(x: Operand, values: Operand, axis: int | None = None) -> Any:
     """x with others joined to its end along an axis; without one, both made flat."""
-    return concatenate([ravel(x), ravel(values)] if axis is None else [x, values], axis or 0)
+    return concatenate([ravel(x), ravel(values)], 0) if axis is None else concatenate([x, values], axis)
 
 
 @of_one
 @explained
 def diff(x: Operand, n: int = 1, axis: int = -1) -> Any:
     """Every number minus the one before it along an axis, n times over. Raises ValueError for a negative n."""
+    check_integers(n=n)
     if n < 0:
         raise ValueError(f"diff takes differences n times, not {n}")
-    (at,) = places("diff", axis, len(shape(x)))
+    at = place("diff", axis, len(shape(x)))
     for _ in range(n):
         x = _along(x, at, slice(1, None)) - _along(x, at, slice(None, -1))
     return x
@@ -188,6 +190,8 @@ def diff(x: Operand, n: int = 1, axis: int = -1) -> Any:
 def _cuts(function: str, given: Any) -> Array:
     """How many parts, as an array of no axes, or the places to cut at. Raises TypeError and ValueError for neither."""
     found: Array = integers_of(f"what {function} cuts into, or at,", given)
+    if found.ndim > 1:
+        raise ValueError(f"{function} cuts into so many parts, or at places in one list, not {shown(given)}")
     if not found.ndim and found < 1:
         raise ValueError(f"{function} makes one part or more, not {found}")
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from microgradcnn.engine import primitives
 from microgradcnn.engine.arguments import Operand, axis_of, explained, of_one, of_two
 from microgradcnn.engine.arrays import Array, shape_of
-from microgradcnn.engine.functions.shapes import getitem, places, ravel, shape
+from microgradcnn.engine.functions.shapes import getitem, place, ravel, shape
 from microgradcnn.engine.table import axes
 from microgradcnn.engine.value import Value
 
@@ -29,7 +29,7 @@ def take(x: Operand, indices: Operand, axis: int | None = None) -> Any:
     x, axis = _along("take", x, axis)
     if isinstance(indices, Value):
         return axes.take(x, indices, axis=axis)
-    (at,) = places("take", axis, len(shape(x)))
+    at = place("take", axis, len(shape(x)))
     return getitem(x, (*[slice(None)] * at, axes.whole(indices)))
 
 
@@ -43,7 +43,7 @@ def take_along_axis(x: Operand, indices: Operand, axis: int | None = -1) -> Any:
     x, axis = _along("take_along_axis", x, axis)
     if isinstance(indices, Value):
         return axes.take_along_axis(x, indices, axis=axis)
-    (at,) = places("take_along_axis", axis, len(shape(x)))
+    at = place("take_along_axis", axis, len(shape(x)))
     if np.ndim(indices) != len(shape(x)):
         raise ValueError(f"take_along_axis takes indices of {len(shape(x))} axes, as x has, not {np.ndim(indices)}")
     grid: list[Any] = list(np.ix_(*map(np.arange, shape(x))))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Operand, explained, of_one, of_two, shown
+from microgradcnn.engine.arguments import Operand, explained, listed, of_one, of_two, shown
 from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.engine.functions.diagonals import diagonal
 from microgradcnn.engine.functions.reductions import sum
@@ -151,6 +151,8 @@ def tensordot(a: Operand, b: Operand, axes: int | Sequence[Any] = 2) -> Any:
     n, m = len(shape(a)), len(shape(b))
     if isinstance(axes, int | np.integer):
         axes = list(range(n - axes, n)), list(range(axes))
+    elif len(listed(axes)) != 2:
+        raise ValueError(f"tensordot adds over a number of axes, or those in two lists, not {axes!r}")
     left, right = places("tensordot", axes[0], n), places("tensordot", axes[1], m)
     names = iter(range(n + m))
     of_a = [next(names) for _ in range(n)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, check_real, explained, listed, of_one
+from microgradcnn.engine.arguments import Axis, Operand, axes_of, axis_of, check_real, explained, listed, of_one, shown
 from microgradcnn.engine.arrays import Array, bare_array, glimpse, quiet
 from microgradcnn.engine.functions.elementwise import abs, equal, exp, power, sqrt, square, where, zeros_like
 from microgradcnn.engine.functions.shapes import concatenate, getitem, places, reshape, shape, squeeze, transpose
@@ -106,7 +106,7 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
         return _norm_of_vectors(abs(x), ord, at[0], keepdims)
     if len(at) == 2 and not isinstance(ord, str) and ord in (1, -1, math.inf, -math.inf):
         summed, left = at if ord in (1, -1) else at[::-1]
-        found = (max if ord > 0 else min)(sum(abs(x), summed, keepdims=True), left, keepdims=True)
+        found = _extreme(ord, sum(abs(x), summed, keepdims=True), left, True)
         return found if keepdims else squeeze(found, at)
     raise ValueError(
         f"norm has no ord={ord!r} over {len(at)} {'axis' if len(at) == 1 else 'axes'}: of one axis it takes a number, "
@@ -216,7 +216,7 @@ def _follow(x: Any, axis: tuple[int, ...], mean: Array | None, var: Array | None
         if not (isinstance(running, np.ndarray) and running.dtype.kind == "f" and running.flags.writeable):
             raise TypeError(
                 "batch_norm in training moves its running statistics in place: they are arrays of floats that can be "
-                f"written to, not {glimpse(running)}"
+                f"written to, not {shown(running)}"
             )
     numbers = x._data if isinstance(x, Value) else np.asarray(x)
     if mean is not None:
@@ -247,10 +247,17 @@ def cross_entropy(logits: Operand, target: Any) -> Any:
     return layers.cross_entropy(logits, index=(row_numbers(len(classes)), classes))
 
 
+def _extreme(ord: float, sizes: Any, axis: int, keepdims: bool) -> Any:
+    """The largest of the sizes along an axis, 0 of none; for an `ord` below 0 the smallest."""
+    if ord > 0 and not shape(sizes)[axis]:
+        return sum(sizes, axis, keepdims)
+    return (max if ord > 0 else min)(sizes, axis, keepdims)
+
+
 def _norm_of_vectors(sizes: Any, ord: float, axis: int, keepdims: bool) -> Any:
     """The norm of vectors whose numbers have these sizes; its gradient where all are 0 is 0."""
     if ord in (math.inf, -math.inf):
-        return (max if ord > 0 else min)(sizes, axis, keepdims)
+        return _extreme(ord, sizes, axis, keepdims)
     if ord == 0:
         return sum(where(equal(sizes, 0.0), zeros_like(sizes), 1.0), axis, keepdims)
     if ord == 1:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradcnn.engine import primitives
-from microgradcnn.engine.arguments import Axis, Operand, axis_of, explained, listed, of_many, of_one
+from microgradcnn.engine.arguments import Axis, Operand, axis_of, check_integers, explained, listed, of_many, of_one
 from microgradcnn.engine.arrays import Array, check_unmasked, shape_of
 from microgradcnn.engine.value import Value
 
@@ -65,7 +65,7 @@ def expand_dims(x: Operand, axis: int | Sequence[int]) -> Any:
 def swapaxes(x: Operand, axis1: int, axis2: int) -> Any:
     """x with two axes exchanged."""
     order = list(range(len(shape(x))))
-    (a,), (b,) = (places("swapaxes", axis, len(order)) for axis in (axis1, axis2))
+    a, b = (place("swapaxes", axis, len(order)) for axis in (axis1, axis2))
     order[a], order[b] = order[b], order[a]
     return primitives.transpose(x, axes=tuple(order))
 
@@ -89,7 +89,8 @@ def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequenc
 def rollaxis(x: Operand, axis: int, start: int = 0) -> Any:
     """x with an axis moved back until it lies before the one at `start`."""
     n = len(shape(x))
-    (at,) = places("rollaxis", axis, n)
+    at = place("rollaxis", axis, n)
+    check_integers(start=start)
     before = start + n if start < 0 else start
     return moveaxis(x, at, before - (before > at))
 
@@ -121,7 +122,11 @@ def fliplr(x: Operand) -> Any:
 @explained
 def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """x turned k times by a quarter in the plane of two axes, from the first one towards the second."""
-    first, second = axes
+    check_integers(k=k)
+    plane = places("rot90", axes, len(shape(x)))
+    if len(plane) != 2:
+        raise ValueError(f"rot90 turns in the plane of two axes, not {axes!r}")
+    first, second = plane
     if k % 4 == 2:
         return flip(x, (first, second))
     if k % 4 == 1:
@@ -159,7 +164,9 @@ def atleast_3d(x: Operand) -> Any:
 def transpose(x: Operand, axes: Sequence[int] | None = None) -> Any:
     """The axes reversed, or in the order given."""
     if axes is not None:
-        axes, n = tuple(axes), len(shape_of(x))
+        axes, n = tuple(listed(axes)), len(shape_of(x))
+        if {*map(type, axes)} != {int}:
+            axes = tuple([axis_of("transpose", a) for a in axes])
         if len(axes) != n:
             pair = ": swapaxes({}, {}) exchanges two".format(*axes) if len(axes) == 2 else ""
             who = x.describe() if isinstance(x, Value) else "an array"
@@ -221,6 +228,11 @@ def places(function: str, axis: int | Sequence[int], n: int) -> list[int]:
     if len(set(found)) < len(found):
         raise ValueError(f"{function} takes every axis once, not {axis!r}")
     return found
+
+
+def place(function: str, axis: int, n: int) -> int:
+    """One axis, counted from the first of n. Raises TypeError for what is none, ValueError for one beyond them."""
+    return places(function, axis_of(function, axis), n)[0]
 
 
 def _index_array(part: Any) -> Array:

@@ -145,7 +145,7 @@ def single(given: int, name: str, least: int) -> int:
     """A number of at least `least`, which may be alone in a tuple. Raises TypeError or ValueError by `name`."""
     if isinstance(given, tuple | list) and len(given) == 1:
         (given,) = given
-    if not isinstance(given, int | np.integer):
+    if not isinstance(given, int | np.integer) or isinstance(given, bool):
         raise TypeError(f"{name} is a number, not {given!r}")
     if given < least:
         raise ValueError(f"{name} must be at least {least}, not {given}")
@@ -155,7 +155,7 @@ def single(given: int, name: str, least: int) -> int:
 def pair(given: Sizes, name: str, least: int) -> Pair:
     """One number for both axes of an image, or two: at least `least` each. Raises TypeError or ValueError by `name`."""
     pair = (given, given) if isinstance(given, int | np.integer) else given
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
+    if not isinstance(pair, tuple | list) or len(pair) != 2 or isinstance(given, bool):
         raise TypeError(f"{name} is a number or a pair, not {given!r}")
     rows, columns = pair
     if rows < least or columns < least:

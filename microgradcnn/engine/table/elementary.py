@@ -10,7 +10,7 @@ Conventions beside those in primitives.py:
     arctan2, hypot, at (0, 0)      NaN, as 0/0
     mod, at a jump                 d/da is 1 and d/db is -⌊a/b⌋ there too; with b = 0 the value is NaN
     logaddexp, at a tie            half to each side; NaN where both are inf or both -inf
-    clip, at its bounds            1 to x, as in PyTorch; of NaN NaN, with 1 to x
+    clip, at its bounds            1 to x, as PyTorch before 2.14; of NaN NaN, with 1 to x
 """
 
 from __future__ import annotations

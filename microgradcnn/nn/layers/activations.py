@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers, check_real
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
@@ -25,6 +26,9 @@ class LeakyReLU(Module):
     """x where x > 0, otherwise negative_slope·x. (Maas, Hannun and Ng 2013.)"""
 
     negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_real(negative_slope=self.negative_slope)
 
     def forward(self, x: Any) -> Value:
         """The shape of x."""
@@ -79,6 +83,9 @@ class Softmax(Module):
     """exp(x)/Σ exp(x) along an axis. Train without it: cross_entropy takes what goes in here, the logits."""
 
     dim: int = -1
+
+    def __post_init__(self) -> None:
+        check_integers(dim=self.dim)
 
     def forward(self, x: Any) -> Value:
         """The shape of x."""

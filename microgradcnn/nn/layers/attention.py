@@ -39,8 +39,8 @@ class MultiheadAttention(Module):
         num_heads: int,
         dropout: float = 0.0,
         bias: bool = True,
-        batch_first: bool = False,
         *,
+        batch_first: bool = False,  # PyTorch's ninth argument
         rng: Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
@@ -137,7 +137,7 @@ class MultiheadAttention(Module):
 
 
 def _under(scores: Value, mask: Any) -> Value:
-    """Scores under a mask: FORBIDDEN where a boolean says so, or the sum with numbers."""
+    """Scores under a mask: FORBIDDEN where a boolean says so, or the sum with numbers, in the dtype of the scores."""
     if mask.dtype == np.bool_:
         return mg.where(mask, FORBIDDEN, scores)
-    return scores + mask
+    return scores + (mask if isinstance(mask, Value) else mask.astype(scores.dtype))

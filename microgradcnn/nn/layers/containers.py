@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_integers
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.module import Module
 
@@ -20,6 +21,9 @@ class Flatten(Module):
 
     start_dim: int = 1
     end_dim: int = -1
+
+    def __post_init__(self) -> None:
+        check_integers(start_dim=self.start_dim, end_dim=self.end_dim)
 
     def forward(self, x: Any) -> Value:
         """(n, numbers), with the defaults."""

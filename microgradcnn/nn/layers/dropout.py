@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import microgradcnn.engine.functions as mg
+from microgradcnn.engine.arguments import check_real
 from microgradcnn.engine.arrays import dtype_of
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.layers.linear import Generator, check_generator
@@ -25,6 +26,7 @@ class Dropout(Module):
     p: float
 
     def __init__(self, p: float = 0.5, *, rng: Generator | None = None) -> None:
+        check_real(p=p)
         if not 0.0 <= p < 1.0:
             raise ValueError(f"p is the probability of a 0, from 0 to below 1, not {p}")
         self.p, self.rng = p, check_generator(rng)

@@ -61,8 +61,10 @@ class Embedding(Module):
         check_integers(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if min(num_embeddings, embedding_dim) < 1:
             raise ValueError(f"Embedding needs a row of one number at least, not {num_embeddings} of {embedding_dim}")
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"padding_idx is one of {how_many(num_embeddings, 'row')}, not {padding_idx}")
+        if padding_idx is not None:
+            check_integers(padding_idx=padding_idx)
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(f"padding_idx is one of {how_many(num_embeddings, 'row')}, not {padding_idx}")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         drawn = rng.standard_normal((num_embeddings, embedding_dim))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import microgradcnn.engine.functions as mg
-from microgradcnn.engine.arguments import check_integers
+from microgradcnn.engine.arguments import check_integers, check_real, listed
 from microgradcnn.engine.arrays import Array
 from microgradcnn.engine.value import Value
 from microgradcnn.nn.layers.linear import check_dtype
@@ -47,6 +47,7 @@ class BatchNorm(Module):
     ) -> None:
         check_dtype(dtype)
         check_integers(num_features=num_features)
+        check_real(eps=eps, **({} if momentum is None else {"momentum": momentum}))
         if num_features < 1:
             raise ValueError(f"num_features must be at least 1, not {num_features}")
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -135,7 +136,10 @@ class LayerNorm(Module):
         dtype: Any = np.float64,
     ) -> None:
         check_dtype(dtype)
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        check_real(eps=eps)
+        shape = tuple(listed(normalized_shape))
+        for length in shape:
+            check_integers(normalized_shape=length)
         if not shape or min(shape) < 1:
             raise ValueError(f"normalized_shape has one axis of one number at least, not {normalized_shape}")
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
