@@ -56,9 +56,7 @@ class Optimiser(ABC):
         self.parameters = several(parameters, "what an optimiser moves")
         for p in self.parameters:
             if not isinstance(p, Value):
-                given = type(p).__name__ + ": make an optimiser for every group, and let each step" * isinstance(
-                    p, dict
-                )
+                given = type(p).__name__ + (": make an optimiser for every group" if isinstance(p, dict) else "")
                 raise TypeError(f"an optimiser takes Values, as model.parameters() lists them, not a {given}")
         if not self.parameters or not (0.0 <= lr < math.inf and 0.0 <= weight_decay < math.inf):
             raise ValueError(

@@ -356,7 +356,7 @@ def test_one_of_the_running_statistics_may_follow_alone() -> None:
 
 UNWRITABLE = np.ones(3)
 UNWRITABLE.setflags(write=False)
-FOLLOWS = "in place: they are arrays of floats that can be written to, not "
+FOLLOWS = "writable arrays of floats, in place, and not "
 
 
 @pytest.mark.parametrize("var", [[1.0, 1.0, 1.0], Value(np.ones(3)), np.ones(3, int), UNWRITABLE])

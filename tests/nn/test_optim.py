@@ -107,7 +107,7 @@ W = Value([1.0, 2.0], label="w")
         (lambda: SGD([Value(1.0)], lr=-1.0), ValueError, "lr=-1.0"),
         (lambda: Adam([Value(1.0)], lr=math.nan), ValueError, "lr=nan"),
         (lambda: Adam([Value(1.0)], weight_decay=-0.1), ValueError, "weight_decay=-0.1"),
-        (lambda: SGD([{"params": [W]}]), TypeError, "not a dict: make an optimiser for every group, and let each step"),
+        (lambda: SGD([{"params": [W]}]), TypeError, "not a dict: make an optimiser for every group"),
         (lambda: SGD([1.0]), TypeError, r"as model.parameters\(\) lists them, not a float"),
         (lambda: SGD([[W], [W]]), TypeError, r"as model.parameters\(\) lists them, not a list"),
         (lambda: SGD([{"params": [W]}]), TypeError, r"as model.parameters\(\) lists them, not a dict"),

@@ -63,17 +63,17 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, type[Exception]]] = {
     "half a shape": (lambda: nn.LayerNorm((2, 1.5)), "normalized_shape is a whole number, not 1.5", TypeError),  # type: ignore[arg-type]
     "statistics in a list": (
         lambda: mg.batch_norm(X, [0.0] * 3, training=True),  # type: ignore[arg-type]
-        "arrays of floats that can be written to, not [0.0, 0.0, 0.0]",
+        "batch_norm moves running statistics, writable arrays of floats, in place, and not [0.0, 0.0, 0.0]",
         TypeError,
     ),
     "statistics in a Buffer": (
         lambda: mg.batch_norm(X, nn.BatchNorm1d(3).running_mean, training=True),  # type: ignore[arg-type]
-        "arrays of floats that can be written to, not Buffer(",
+        "batch_norm moves running statistics, writable arrays of floats, in place, and not Buffer(",
         TypeError,
     ),
     "whole statistics": (
         lambda: mg.batch_norm(X, None, np.ones(3, int), training=True),
-        "arrays of floats that can be written to, not array([1, 1, 1])",
+        "batch_norm moves running statistics, writable arrays of floats, in place, and not array([1, 1, 1])",
         TypeError,
     ),
     "no momentum": (

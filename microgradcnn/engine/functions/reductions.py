@@ -215,8 +215,7 @@ def _follow(x: Any, axis: tuple[int, ...], mean: Array | None, var: Array | None
     for running in (given for given in (mean, var) if given is not None):
         if not (isinstance(running, np.ndarray) and running.dtype.kind == "f" and running.flags.writeable):
             raise TypeError(
-                "batch_norm in training moves its running statistics in place: they are arrays of floats that can be "
-                f"written to, not {shown(running)}"
+                f"batch_norm moves running statistics, writable arrays of floats, in place, and not {shown(running)}"
             )
     numbers = x._data if isinstance(x, Value) else np.asarray(x)
     if mean is not None:
