@@ -46,7 +46,7 @@ VECTORS = {
     "normalised": lambda x, y: mg.sum(mg.normalised(x) * y),
     "layer_norm": lambda x, y: mg.sum(mg.layer_norm(x, x.shape, y, y)),
     "batch_norm": lambda x, y: mg.sum(mg.batch_norm(x.reshape(-1, 1) * y, None, None, x, y, training=True)),
-    "cross_entropy": lambda x, y: mg.cross_entropy(x * y.reshape(-1, 1), np.zeros(len(x))),
+    "cross_entropy": lambda x, y: mg.cross_entropy(mg.stack([x, y]), [0, 1]),
     "linear": lambda x, y: mg.sum(mg.linear(x, x.reshape(1, -1) * y, y[:1])),
     "attention_weights": lambda x, y: mg.sum(
         mg.scaled_dot_product_attention(*[x.reshape(-1, 1)] * 2, y.reshape(-1, 1))

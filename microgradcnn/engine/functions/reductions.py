@@ -235,8 +235,9 @@ def cross_entropy(logits: Operand, target: Any) -> Any:
     if isinstance(target, Value):
         raise TypeError(f"cross_entropy takes class numbers in an array: of {target.describe()} write nn.cross_entropy")
     lengths, numbers = shape(logits), bare_array(target)
-    whole = numbers.dtype.kind in "biu" or (numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all())
-    classes = quiet(numbers.astype, np.intp) if whole else None
+    classes = numbers.astype(np.intp) if numbers.dtype.kind in "biu" else None
+    if numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all():
+        classes = quiet(numbers.astype, np.intp)  # of what is too large that is some number out of range
     if len(lengths) != 2 or classes is None or classes.shape != lengths[:1] or not are_indices(classes, lengths[1]):
         raise ValueError(
             f"cross_entropy takes logits (n, classes) and n class numbers from 0, not logits of shape {lengths} and "
