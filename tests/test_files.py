@@ -44,7 +44,7 @@ def test_a_file_keeps_other_sizes(tmp_path):
 
 def altered(tmp_path, description, changes):
     """A parameters file, whole, with some of what is in it replaced, or left out where the change is None."""
-    save_trained(tmp_path / "whole.npz", trained("single_layer"))
+    save_trained(str(tmp_path / "whole.npz"), trained("single_layer"))  # a path may be text
     about, arrays = read_arrays(tmp_path / "whole.npz", KIND)
     about, arrays = (
         {n: a for n, a in both.items() if a is not None} for both in (about | description, arrays | changes)

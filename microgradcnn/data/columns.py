@@ -131,7 +131,8 @@ def _of_frame(frame: Any, columns: Columns) -> Dataset:
         except DataError:
             raise
         except (TypeError, ValueError):
-            raise DataError(f"the DataFrame has a column {short(str(name))} that is no numbers: leave it out") from None
+            fix = "training had numbers there" if str(name) in (columns.features or ()) else "leave it out"
+            raise DataError(f"the DataFrame has a column {short(str(name))} that is no numbers: {fix}") from None
     named = all(isinstance(name, str) for name in names)
     of_text = {name: known for name, known in columns.categories.items() if name in texts}
     x, features = one_hot(x, texts, of_text, of_text)

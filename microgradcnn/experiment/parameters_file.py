@@ -23,7 +23,7 @@ from microgradcnn.training.schedule import check_known
 KIND = "parameters file that train wrote"
 
 
-def save_trained(path: Path, trained: Trained) -> None:
+def save_trained(path: str | Path, trained: Trained) -> None:
     """Write an NPZ file, whole or not at all. Raises FileError where the folder cannot be written."""
     network = trained.network
     about: dict[str, Any] = {
@@ -37,14 +37,15 @@ def save_trained(path: Path, trained: Trained) -> None:
     if network.module is not None:
         about["architecture"] = network.module.architecture()
     scaling = {"shift": trained.scaling.shift, "scale": trained.scaling.scale}
-    write_arrays(path, KIND, about, {n: p.data for n, p in _arrays(network).items()} | scaling)
+    write_arrays(Path(path), KIND, about, {n: p.data for n, p in _arrays(network).items()} | scaling)
 
 
-def load_trained(path: Path, kind: type[Network] | None = None) -> Trained:
+def load_trained(path: str | Path, kind: type[Network] | None = None) -> Trained:
     """Read what `save_trained` wrote of a network known by name, or of a `kind`; nothing is unpickled.
 
     Raises FileError in one sentence for anything else.
     """
+    path = Path(path)
     about, arrays = read_arrays(path, KIND)
     name, known = about.get("network"), [*NETWORKS, *MODELS]
     if kind is not None and isinstance(name, str) and name != kind.name:

@@ -50,7 +50,7 @@ def logarithmic(ax: Axes) -> None:
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     if low > 1e-3 and high < min(1e5, 100.0 * low):
-        ax.yaxis.set_minor_locator(ticker.LogLocator(subs=(2.0, 5.0)))  # within a decade every number that is round
+        ax.yaxis.set_minor_locator(ticker.LogLocator(subs=(2.0, 5.0)))  # or others, of a narrow axis
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("{x:g}")
 

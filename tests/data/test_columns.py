@@ -295,7 +295,8 @@ def test_what_training_dropped_and_its_labels_are_known_in_any_dataset(tmp_path:
 FRAMES = {
     "another name": (lambda f: f.rename(columns={"mean area": "area"}), "the DataFrame lacks the columns 'mean area'"),
     "one more": (lambda f: f.assign(age=1.0), "the DataFrame has the columns 'age', which training had not"),
-    "text": (lambda f: f.assign(**{"mean area": "large"}), "has a column 'mean area' that is no numbers"),
+    "text": (lambda f: f.assign(**{"mean area": "large"}), "has a column 'mean area' that is no numbers: training had"),
+    "a text more": (lambda f: f.assign(who="Ann"), "has a column 'who' that is no numbers: leave it out"),
     "missing": (lambda f: f.assign(**{"mean area": np.nan}), "is nan, not a finite number"),
     "twice": (lambda f: pd.concat([f, f[["mean area"]]], axis=1), "has a column twice"),
     "nothing": (lambda f: f[[]], "needs rows and columns"),
