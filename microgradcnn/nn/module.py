@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import get_annotations
 from itertools import zip_longest
@@ -77,10 +78,10 @@ class Module:
     """A layer or a model: attributes, and a `forward` or a `__call__` that computes with them.
 
     Its parameters are the leaf Values among its attributes and among those of the Modules, lists, tuples and dicts in
-    there, named by the way to them: `conv1.weight`, `layers.0.bias`; Buffers are found in the same way. What was
-    computed under no_grad(), or detached, is none, such as a running mean. Attributes that the class declares
-    (`p: float`) and that are plain are how it was built: they are printed, and a file of parameters has to agree with
-    them.
+    there, named by the way to them: `conv1.weight`, `layers.0.bias`; Buffers are found in the same way. What is
+    computed under no_grad(), or detached, after `__init__` is none, such as a running mean. Attributes that the class
+    declares (`p: float`) and that are plain are how it was built: they are printed, and a file of parameters has to
+    agree with them.
     """
 
     training = True  # as train() and eval() set it; Dropout and BatchNorm ask
@@ -97,8 +98,11 @@ class Module:
                     f"{name} for a step or a start, and another name for a result"
                 )
         super().__setattr__(name, value)
+        starts = sys._getframe(1).f_code.co_name == "__init__"
         for path, part in _walked(value, name):
             _named(part, path)
+            if starts and _was_computed(part):
+                part.static = {}  # a parameter that starts from what was computed
 
     def __call__(self: Computing[R], *inputs: Any, **named: Any) -> R:
         """The output for the inputs: Values, arrays, or tables of pandas."""
@@ -244,7 +248,8 @@ class Module:
         """Every parameter and Buffer by its dotted name, one that is in two places by both."""
         places: dict[str, Value | Buffer] = {}
         for path, part in _walked(self):
-            if isinstance(part, Value | Buffer) and places.setdefault(path, part) is not part:
+            kept = isinstance(part, Value | Buffer) and not _was_computed(part)
+            if kept and places.setdefault(path, part) is not part:
                 raise ValueError(f"{type(self).__name__} has two parameters called {path}: one needs another name")
         return places
 
@@ -272,8 +277,8 @@ _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every parameter, Buffer and Module in a Module, list, tuple or dict, itself included, with its dotted name."""
-    if isinstance(thing, Buffer) or (isinstance(thing, Value) and thing.op is None and not _was_computed(thing)):
+    """Every leaf Value, Buffer and Module in a Module, list, tuple or dict, itself included, with its dotted name."""
+    if isinstance(thing, Buffer) or (isinstance(thing, Value) and thing.op is None):
         yield path, thing
         return
     parts: Any = ()
@@ -290,10 +295,10 @@ def _walked(thing: Any, path: str = "", above: tuple[Any, ...] = ()) -> Iterator
 
 
 def _once(model: Module, kind: type[V]) -> Iterator[tuple[str, V]]:
-    """Every part of a kind once, with the first of its names."""
+    """Every part of a kind once, with the first of its names; a Value is a parameter."""
     seen = set()
     for path, part in _walked(model):
-        if isinstance(part, kind) and id(part) not in seen:
+        if isinstance(part, kind) and id(part) not in seen and not _was_computed(part):
             seen.add(id(part))
             yield path, part
 

@@ -144,6 +144,26 @@ def test_a_parameter_is_not_lost_to_an_operator_in_place() -> None:
     assert layer.parameters()[0] is layer.weight is before
 
 
+class Started(nn.Module):
+    """Parameters that start from what was computed."""
+
+    def __init__(self) -> None:
+        with mg.no_grad():
+            self.weight = 0.1 * Value(np.ones(3))
+        self.layers = [{"shift": (Value(np.ones(2)) * 0.1).detach()}]
+
+    def forward(self, x: Value) -> Value:
+        return self.weight * x
+
+
+def test_what_init_sets_is_a_parameter_however_it_was_computed() -> None:
+    model = Started()
+    for kept in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert [name for name, _ in kept.named_parameters()] == list(kept.state_dict()) == ["weight", "layers.0.shift"]
+        kept.load_state_dict({name: 2.0 * p for name, p in kept.state_dict().items()})
+    assert [p.op for p in model.parameters()] == [None, None]
+
+
 def test_a_dataclass_is_a_module() -> None:
     @dataclass
     class Scale(nn.Module):
