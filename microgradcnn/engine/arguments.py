@@ -20,14 +20,9 @@ R = TypeVar("R")
 Operand: TypeAlias = Any  # a Value, a number or an array
 Axis: TypeAlias = int | Sequence[int] | None
 
-_OURS = {"dim": "ax", "dims": "ax", "keepdim": "keepdims"}  # how our names for them start
-_OURS |= {
-    "outputs": "f",
-    "inputs": "wrt",
-    "grad_outputs": "seed",
-    "gradient": "seed",
-    "unbiased": "ddof",
-    "correction": "ddof",
+_OURS = {  # how our names for them start
+    **{"dim": "ax", "dims": "ax", "keepdim": "keepdims", "unbiased": "ddof", "correction": "ddof"},
+    **{"outputs": "f", "inputs": "wrt", "grad_outputs": "seed", "gradient": "seed"},
 }
 _NEEDLESS = {
     "retain_graph": "leave it out, for a graph stays as it is",

@@ -98,7 +98,7 @@ class Module:
                     f"{name} for a step or a start, and another name for a result"
                 )
         super().__setattr__(name, value)
-        starts = sys._getframe(1).f_code.co_name == "__init__"
+        starts = sys._getframe(1).f_code.co_name in ("__init__", "__post_init__")
         for path, part in _walked(value, name):
             _named(part, path)
             if starts and _was_computed(part):

@@ -67,9 +67,9 @@ def page(f: Value, drawing: Drawing, wrt: Sequence[Value] = (), owners: Owners |
     first = shown.levels[0] if isinstance(shown.levels[0], Level) else shown.finest
     assert first is not None  # a view is one of the finest level
     leaves = [v for v in topological(f) if v.op is None]
-    made = [v for v in leaves if "computed" not in v.static]  # not as running statistics are, which no step moves
-    parameters = [v for v in made if v in (owners or {}) or label_in_model(v)]
-    others = [v for v in made if name_of(v.label or "").base not in DATA]
+    given = [v for v in leaves if "computed" not in v.static]  # not as running statistics are, which no step moves
+    parameters = [v for v in given if v in (owners or {}) or label_in_model(v)]
+    others = [v for v in given if name_of(v.label or "").base not in DATA]
     moved = set(wrt or parameters or others or leaves)
     told, packed = list(_leaves(topological(f), moved)), list[str]()
     derivations = Derivations()
