@@ -172,7 +172,7 @@ REFUSED = {
         [],
         "every row has a class of its own in 'who' of t.csv: name the target",
     ),
-    "missing": ("a,price\n1,2.5\n2,nan\n3,4.5\n", [], "line 3, column 2 ('price'): 'nan' is not a finite number"),
+    "missing": ("a,price\n1,2.5\n2,nan\n3,4.5\n", [], "line 3, column 2 ('price'): 'nan' stands for a missing value"),
     "no numbers": (
         "a,kind\n1,x\n2,y\n3,x\n",
         ["--target-kind", "number"],
