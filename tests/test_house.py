@@ -28,7 +28,7 @@ ROOMS = (
 )
 MODULES = 10  # in a folder, at most
 FLAT = {"cli.commands"}  # drawers that look alike
-LINES = {"engine.value": 321, "any other module": 350, "the package": 53012, "JavaScript": 9874}
+LINES = {"engine.value": 321, "any other module": 350, "the package": 53013, "JavaScript": 9874}
 AT_IMPORT = dict.fromkeys(  # their classes descend from scikit-learn's; nothing else imports it
     ("estimator.classifier", "estimator.perceptron", "estimator.regressor"), "sklearn"
 )

@@ -88,17 +88,18 @@ class Module:
     _path = ""  # its dotted name in the model that it was put into first
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = vars(self).get(name)
-        if isinstance(before, Value) and before.op is None:
+        before, caller = vars(self).get(name), sys._getframe(1)
+        starts = caller.f_code.co_name in ("__init__", "__post_init__")
+        if isinstance(before, Value) and before.op is None and not _was_computed(before):
+            goes_on = not starts and caller.f_locals.get("self") is self  # its own methods may, from a state
             if _was_computed(value):
                 value.static = before.static  # a parameter that took a step under no_grad() stays one
-            elif isinstance(value, Value) and before in value.parents:
+            elif isinstance(value, Value) and before in value.parents and not goes_on:
                 raise TypeError(
                     f"{name} is a parameter, and what is computed from it would be none: write {name}.data in place of "
                     f"{name} for a step or a start, and another name for a result"
                 )
         super().__setattr__(name, value)
-        starts = sys._getframe(1).f_code.co_name in ("__init__", "__post_init__")
         for path, part in _walked(value, name):
             _named(part, path)
             if starts and _was_computed(part):

@@ -164,6 +164,26 @@ def test_what_init_sets_is_a_parameter_however_it_was_computed() -> None:
     assert [p.op for p in model.parameters()] == [None, None]
 
 
+class Recurrent(nn.Module):
+    """A state that goes on from call to call, cut off from the graph of the call before."""
+
+    def __init__(self) -> None:
+        self.weight, self.state = Value(0.5), None
+
+    def forward(self, x: Value) -> Value:
+        self.state = x if self.state is None else self.state.detach()
+        self.state = mg.tanh(self.state)
+        return self.weight * self.state
+
+
+def test_a_state_may_be_computed_from_itself() -> None:
+    model = Recurrent()
+    for _ in range(3):
+        y = model(Value(1.0))
+        assert [name for name, _ in model.named_parameters()] == ["weight"]
+    assert y.item() == pytest.approx(0.5 * np.tanh(np.tanh(np.tanh(1.0))))
+
+
 def test_a_dataclass_is_a_module() -> None:
     @dataclass
     class Scale(nn.Module):
